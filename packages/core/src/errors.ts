@@ -1,0 +1,44 @@
+/**
+ * Errors with a stable code, from one table a package.
+ *
+ * Each says who must act: `user` (the job's code or options), `operator` (the machine, disk or network), `bug` (us);
+ * and whether trying again unchanged may help.
+ */
+export interface ErrorDefinition {
+  readonly who: 'user' | 'operator' | 'bug'
+  readonly retry: boolean
+  /** Text with `{name}` for each detail. */
+  readonly message: string
+}
+
+export type ErrorTable = { readonly [code: string]: ErrorDefinition }
+
+export type ErrorDetails = { readonly [name: string]: string | number | bigint | boolean | undefined }
+
+export class MillraceError extends Error {
+  override readonly name: string = 'MillraceError'
+  /** Stable, as in the error reference: `STATE_NOT_KEYED`. */
+  readonly code: string
+  readonly who: ErrorDefinition['who']
+  readonly retry: boolean
+  readonly details: ErrorDetails
+
+  constructor(code: string, definition: ErrorDefinition, details: ErrorDetails, cause?: unknown) {
+    super(`${fill(definition.message, details)} [${code}]`, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.who = definition.who
+    this.retry = definition.retry
+    this.details = details
+  }
+}
+
+function fill(message: string, details: ErrorDetails): string {
+  return message.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`))
+}
+
+/** Turns a package's table into a function that makes its errors: `throw error('STATE_NOT_KEYED', { operator })`. */
+export function defineErrors<const T extends ErrorTable>(
+  table: T,
+): (code: keyof T & string, details?: ErrorDetails, cause?: unknown) => MillraceError {
+  return (code, details = {}, cause) => new MillraceError(code, table[code]!, details, cause)
+}

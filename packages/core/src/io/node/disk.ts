@@ -1,0 +1,129 @@
+import { open, readFile, readdir, stat, mkdir, rename, unlink, rm } from 'node:fs/promises'
+import type { FileHandle as NodeFileHandle } from 'node:fs/promises'
+import type { BigIntStats } from 'node:fs'
+import { DiskError, type Disk, type DiskErrorReason, type FileHandle, type FileStat, type OpenMode } from '../disk.ts'
+
+const flags: Record<OpenMode, string> = { read: 'r', write: 'w', create: 'wx+', update: 'r+', append: 'a' }
+
+const reasons: { readonly [code: string]: DiskErrorReason } = {
+  ENOENT: 'not-found',
+  EEXIST: 'exists',
+  ENOTEMPTY: 'exists',
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EFBIG: 'no-space',
+  EACCES: 'not-permitted',
+  EPERM: 'not-permitted',
+  EROFS: 'not-permitted',
+  ENOTDIR: 'not-a-directory',
+  EISDIR: 'is-a-directory',
+  EMFILE: 'too-many-open',
+  ENFILE: 'too-many-open',
+  EIO: 'input-output',
+}
+
+async function attempt<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    throw new DiskError(reasons[code] ?? 'other', operation, path, error)
+  }
+}
+
+function describe(stats: BigIntStats): FileStat {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other'
+  return { kind, size: Number(stats.size), inode: `${stats.dev}:${stats.ino}`, modifiedMs: Number(stats.mtimeMs) }
+}
+
+async function openForUpdate(path: string): Promise<NodeFileHandle> {
+  try {
+    return await open(path, 'r+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return await open(path, 'w+')
+  }
+}
+
+/** The local file system. */
+export const nodeDisk: Disk = {
+  open: (path, mode) =>
+    attempt(
+      'open',
+      path,
+      async () => new NodeFile(path, mode === 'update' ? await openForUpdate(path) : await open(path, flags[mode]), mode === 'append'),
+    ),
+  readFile: (path) => attempt('read', path, async () => new Uint8Array(await readFile(path))),
+  list: (path) => attempt('list', path, async () => (await readdir(path)).toSorted()),
+  stat: (path) => attempt('stat', path, async () => describe(await stat(path, { bigint: true }))),
+  makeDirectory: (path) => attempt('create folder', path, async () => void (await mkdir(path, { recursive: true }))),
+  rename: (from, to) => attempt('rename', `${from} to ${to}`, () => rename(from, to)),
+  remove: (path) => attempt('remove', path, () => unlink(path)),
+  removeTree: (path) => attempt('remove folder', path, () => rm(path, { recursive: true, force: true })),
+  syncDirectory: (path) =>
+    attempt('sync folder', path, async () => {
+      const handle = await open(path, 'r')
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    }),
+}
+
+class NodeFile implements FileHandle {
+  readonly #path: string
+  readonly #handle: NodeFileHandle
+  readonly #appends: boolean
+
+  constructor(path: string, handle: NodeFileHandle, appends: boolean) {
+    this.#path = path
+    this.#handle = handle
+    this.#appends = appends
+  }
+
+  read(into: Uint8Array, position: number): Promise<number> {
+    return attempt('read', this.#path, async () => (await this.#handle.read(into, 0, into.length, position)).bytesRead)
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return attempt('write', this.#path, async () => {
+      let written = 0
+      while (written < bytes.length) {
+        const at = this.#appends ? undefined : position + written
+        written += (await this.#handle.write(bytes, written, bytes.length - written, at)).bytesWritten
+      }
+    })
+  }
+
+  async writeAll(chunks: readonly Uint8Array[], position: number): Promise<void> {
+    const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const written = await attempt(
+      'write',
+      this.#path,
+      async () => (await this.#handle.writev(chunks as Uint8Array[], this.#appends ? undefined : position)).bytesWritten,
+    )
+    if (written < total) await this.write(remainder(chunks, written), position + written)
+  }
+
+  truncate(length: number): Promise<void> {
+    return attempt('truncate', this.#path, () => this.#handle.truncate(length))
+  }
+
+  sync(): Promise<void> {
+    return attempt('sync', this.#path, () => this.#handle.datasync())
+  }
+
+  stat(): Promise<FileStat> {
+    return attempt('stat', this.#path, async () => describe(await this.#handle.stat({ bigint: true })))
+  }
+
+  close(): Promise<void> {
+    return attempt('close', this.#path, () => this.#handle.close())
+  }
+}
+
+/** What a short vectored write left over, in one piece. */
+function remainder(chunks: readonly Uint8Array[], written: number): Uint8Array {
+  return Buffer.concat(chunks).subarray(written)
+}
