@@ -1,0 +1,89 @@
+import type { Duration } from '@millrace/core'
+
+/** An atom of a key. `-0` counts as `0`; `NaN` equals itself; `1`, `1n` and `'1'` are three different keys. */
+export type KeyAtom = string | number | bigint | boolean | null
+/** A key: an atom, or a tuple of atoms. */
+export type Key = KeyAtom | readonly KeyAtom[]
+
+/** The Standard Schema interface (version 1): zod, valibot, arktype and others implement it. */
+export interface StandardSchema<T> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => unknown
+    readonly types?: { readonly input: unknown; readonly output: T } | undefined
+  }
+}
+
+export interface StateOptions<T> {
+  /** Shape of what is stored, from 1; raise it when the shape changes. Default 1. */
+  readonly version?: number
+  /** Turns a stored value of an older version into today's. */
+  readonly migrate?: (old: unknown, fromVersion: number) => T
+}
+
+/** A single value per key. */
+export interface ValueState<T> {
+  get(): T | undefined
+  set(value: T): void
+  /** Sets what `change` returns; `undefined` clears. */
+  update(change: (value: T | undefined) => T | undefined): void
+  clear(): void
+}
+
+/** A list per key. `get` answers an empty list where there is none. */
+export interface ListState<T> {
+  get(): readonly T[]
+  add(value: T): void
+  addAll(values: Iterable<T>): void
+  set(values: Iterable<T>): void
+  clear(): void
+}
+
+/** A map per key; each entry is stored and checkpointed on its own. */
+export interface MapState<MK extends KeyAtom, V> {
+  get(key: MK): V | undefined
+  set(key: MK, value: V): void
+  has(key: MK): boolean
+  delete(key: MK): void
+  entries(): IterableIterator<[MK, V]>
+  readonly size: number
+  clear(): void
+}
+
+/** A value that folds what is added into one of the same type. */
+export interface ReducingState<T> {
+  add(value: T): void
+  get(): T | undefined
+  clear(): void
+}
+
+/** An accumulator that folds what is added and answers a result of another type. */
+export interface AggregatingState<In, Out> {
+  add(value: In): void
+  get(): Out | undefined
+  clear(): void
+}
+
+export interface Aggregate<In, Acc, Out> {
+  create(): Acc
+  add(value: In, accumulator: Acc): Acc
+  result(accumulator: Acc): Out
+  merge?(a: Acc, b: Acc): Acc
+}
+
+declare const phantom: unique symbol
+
+/** What `value()`, `list()`, … return: plain data and the user's functions; the handle's type rides along. */
+export interface StateDeclaration<Handle> {
+  readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating'
+  readonly options: StateOptions<unknown>
+  readonly reduce?: (a: unknown, b: unknown) => unknown
+  readonly aggregate?: Aggregate<unknown, unknown, unknown>
+  readonly [phantom]?: Handle
+}
+
+/** Declared states with their types erased. */
+export type StateDeclarations = { readonly [name: string]: StateDeclaration<unknown> }
+
+export type { Duration }

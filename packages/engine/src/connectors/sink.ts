@@ -1,0 +1,60 @@
+import type { Clock, Disk, Network, Random } from '@millrace/core'
+
+declare const phantom: unique symbol
+
+/**
+ * Where results go. One writer a subtask.
+ *
+ * Exactly once is two-phase commit on checkpoints: at the barrier the writer makes what it has written since the last one durable but invisible
+ * and answers handles (`prepare`); the handles are stored in the checkpoint; when it is complete they are committed, and after a crash committed again.
+ */
+export interface Sink<T> {
+  readonly [phantom]?: (value: T) => void
+  /** What `info` shows: 'files', 'print'. */
+  readonly connector: string
+  /** What the sink does by itself. `exactly-once` needs checkpoints and a replayable source. */
+  readonly delivery: 'none' | 'at-least-once' | 'exactly-once'
+  createWriter(context: WriterContext): SinkWriter<T>
+}
+
+export interface WriterContext {
+  readonly subtask: number
+  readonly parallelism: number
+  /** The job's name, for names that must not clash with another job's. */
+  readonly jobName: string
+  /** Stable id of the sink in the job. */
+  readonly stateId: string
+  /** Grows with every start and restart of the job: a writer of a former attempt that still lives has a smaller one. */
+  readonly attempt: number
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
+  /** Tells the task that `ready` may have changed. */
+  wake(): void
+  /** Fails the task with this error. */
+  fail(error: unknown): void
+}
+
+export interface SinkWriter<T> {
+  /**
+   * Before the first record. `restored`: the handles of every former subtask that the restored checkpoint holds and that fall to this one.
+   * All of them must be committed (again: commit is idempotent) before this resolves; whatever else a former attempt left behind is aborted or ignored.
+   */
+  open(restored: readonly unknown[]): void | Promise<void>
+  /** Takes a record; must not block. It may buffer; see `ready`. */
+  write(value: T, timestamp: number): void
+  /** False while more should not be written: back-pressure. Default: always ready. */
+  ready?(): boolean
+  /** Sends on what is buffered, soon; for sinks without a commit (print, at least once). Called when the input goes idle. */
+  flush?(): void
+  /**
+   * At the barrier: what is written from now on belongs to the next checkpoint. The promise resolves when all that was written before is
+   * durable (exactly once: and can be committed by the handles alone). Handles are plain data (structured-cloneable).
+   */
+  prepare(checkpointId: number): Promise<readonly unknown[]>
+  /** The checkpoint is complete: makes the handles' contents visible. Idempotent; retried by the runtime when it rejects with `retry`. */
+  commit?(handles: readonly unknown[], checkpointId: number): Promise<void>
+  /** Always, also after a failure; must not commit. */
+  close(): void | Promise<void>
+}

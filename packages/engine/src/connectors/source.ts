@@ -1,0 +1,99 @@
+import type { Clock, Disk, Network, Random } from '@millrace/core'
+
+declare const phantom: unique symbol
+
+/**
+ * Where records come from. The input is cut into splits (a file, a partition, a range): plain data that says what to read and from where.
+ * One enumerator, in the coordinator, finds splits and hands them to readers; one reader a subtask reads them.
+ * Everything a reader needs to go on after a crash is in the splits it answers from `snapshot`.
+ */
+export interface Source<T> {
+  readonly [phantom]?: T
+  /** What `info` shows: 'files', 'collection', 'socket'. */
+  readonly connector: string
+  /** Whether reading again from a stored split gives the same records. Without it nothing downstream can be exactly once after a failure. */
+  readonly replayable: boolean
+  /** Whether the input ends by itself. */
+  readonly bounded: boolean
+  createEnumerator(context: EnumeratorContext): SplitEnumerator
+  createReader(context: ReaderContext): SourceReader<T>
+}
+
+/** Plain data (structured-cloneable), at least its id. What else is in it is between enumerator and reader. */
+export interface Split {
+  /** Unique within the source, stable over restarts. */
+  readonly id: string
+}
+
+export interface EnumeratorContext {
+  readonly parallelism: number
+  readonly clock: Clock
+  readonly disk: Disk
+  /** Gives splits to a reader; allowed at any time. */
+  assign(subtask: number, splits: readonly Split[]): void
+  /** Says that this reader gets no further splits, ever: it ends once it has read those it has. */
+  noMoreSplits(subtask: number): void
+  /** Fails the job. */
+  fail(error: unknown): void
+}
+
+/**
+ * Finds splits and assigns them. All calls come from one thread, never two at a time.
+ * After a restore it is given its own snapshot, then `addSplitsBack` with the splits that readers held in the checkpoint, and assigns those again.
+ */
+export interface SplitEnumerator {
+  /** `restored`: what `snapshot` gave in the checkpoint that is restored. */
+  start(restored: unknown): void | Promise<void>
+  /** Splits that readers held at the restored checkpoint, as their `snapshot` gave them; the parallelism may differ from then. Called after `start`, before the readers' `addReader`. */
+  addSplitsBack(splits: readonly Split[]): void
+  /** A reader is up and can be given splits. */
+  addReader(subtask: number): void
+  /** Plain data. Splits that have been assigned are not part of it: their readers keep them. */
+  snapshot(): unknown
+  close(): void | Promise<void>
+}
+
+export interface ReaderContext {
+  readonly subtask: number
+  readonly parallelism: number
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
+  /** Tells the task that `poll` is worth calling again. Cheap; may be called at any time, from any callback. */
+  wake(): void
+  /** Fails the task with this error. */
+  fail(error: unknown): void
+}
+
+/**
+ * Reads its splits. `poll` is called on the task's thread and must not block: it emits what is at hand, at most a few hundred records
+ * (less than a millisecond's work), and says how to go on. I/O runs in the background and ends with `wake`.
+ */
+export interface SourceReader<T> {
+  /** Before anything else. */
+  open?(): void | Promise<void>
+  addSplits(splits: readonly Split[]): void
+  noMoreSplits(): void
+  /**
+   * - `more`: call again soon.
+   * - `wait`: nothing now; `wake` will be called.
+   * - `end`: never anything again (no more splits, and all are read to their ends).
+   */
+  poll(output: SourceOutput<T>): 'more' | 'wait' | 'end'
+  /** The splits as they stand after the last record emitted. Called between polls; the answer must not change afterwards. */
+  snapshot(): readonly Split[]
+  /** The checkpoint is durable: what was read before its snapshot will not be asked for again. */
+  checkpointComplete?(checkpointId: number): void
+  close(): void | Promise<void>
+}
+
+export interface SourceOutput<T> {
+  /** `timestamp`: event time in milliseconds since 1970, where the source knows one. `position`: where the record stood ('access.log:8812'), for error messages. */
+  emit(value: T, timestamp?: number): void
+}
+
+/** Optional on readers: where the record last emitted stood, for error messages and crash capsules. */
+export interface PositionedReader {
+  position(): string
+}

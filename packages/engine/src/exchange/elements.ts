@@ -1,0 +1,53 @@
+/**
+ * What travels on a channel, in order. Records travel in batches; everything else is an event between batches.
+ */
+export type Element = RecordBatch | ChannelEvent
+
+/** Records by reference: parallel arrays of `count` entries (the arrays may be longer). */
+export interface RecordBatch {
+  readonly kind: 'records'
+  readonly count: number
+  readonly values: readonly unknown[]
+  /** Event times, milliseconds; `NO_TIMESTAMP` where there is none. `undefined`: none of the batch has one. */
+  readonly timestamps: Float64Array | readonly number[] | undefined
+  /** Key hashes, on edges partitioned by key. */
+  readonly hashes: Int32Array | readonly number[] | undefined
+}
+
+export type ChannelEvent =
+  | { readonly kind: 'watermark'; readonly time: number }
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'active' }
+  | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number }
+  | { readonly kind: 'cancel-barrier'; readonly checkpointId: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'latency'; readonly markedMs: number; readonly operator: number; readonly subtask: number }
+
+/** The time stamp of a record that has none. */
+export const NO_TIMESTAMP: number = -(2 ** 53)
+
+/** The writing end of one channel: subtask to subtask. Nothing here ever blocks. */
+export interface OutputChannel {
+  /** Adds a record to the batch under construction. `hash` is ignored on edges that are not keyed. */
+  append(value: unknown, timestamp: number, hash: number): void
+  /** Sends what is under construction, then the event. */
+  event(event: ChannelEvent): void
+  /** Sends what is under construction. */
+  flush(): void
+  /** Moves queued output on, as far as the far end has room. Returns whether nothing is queued any more. */
+  drain(): boolean
+  /** Bytes (or an estimate) that did not fit and wait here: above the task's limit it takes no more input. */
+  readonly queuedBytes: number
+  /** Whether records are under construction that a buffer timeout should flush. */
+  readonly pending: boolean
+  close(): void
+}
+
+/** The reading end of one channel. */
+export interface InputChannel {
+  /** The next element, or undefined if none has arrived. A batch's contents are valid until the next `poll` of this channel and may be kept by reference. */
+  poll(): Element | undefined
+  /** Whether `poll` would answer an element. */
+  readonly available: boolean
+  close(): void
+}

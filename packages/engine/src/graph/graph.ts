@@ -1,0 +1,74 @@
+/**
+ * A job as frozen plain data: what is drawn, compared, checked before the start, shipped, and could be handed to another engine.
+ * User functions are apart, in `JobFunctions`, under the ids used here.
+ */
+export interface JobGraph {
+  readonly formatVersion: 1
+  readonly name: string
+  readonly params: { readonly [name: string]: string | number | boolean }
+  readonly operators: readonly OperatorNode[]
+  readonly edges: readonly EdgeNode[]
+  readonly settings: JobSettings
+}
+
+export type OperatorKind =
+  | 'source'
+  | 'map'
+  | 'flat-map'
+  | 'filter'
+  | 'process'
+  | 'keyed-process'
+  | 'co-process'
+  | 'keyed-co-process'
+  | 'broadcast-process'
+  | 'keyed-broadcast-process'
+  | 'sink'
+
+export interface OperatorNode {
+  /** Place in the order of construction, from 0; only good within one build of the job. */
+  readonly id: number
+  readonly kind: OperatorKind
+  readonly name: string
+  /** The user's own. */
+  readonly uid: string | undefined
+  /** What state is stored under: the uid, or one derived from the place in the graph. */
+  readonly stateId: string
+  /** Subtasks; undefined: the job's. */
+  readonly parallelism: number | undefined
+  /** Key groups; undefined: the job's. */
+  readonly maxParallelism: number | undefined
+  readonly chaining: 'always' | 'never' | 'start'
+  readonly states: readonly StateNode[]
+  readonly sides: readonly string[]
+  /** Whether failures go to the output `failures` instead of failing the job. */
+  readonly onError: 'fail' | 'side'
+  readonly source?: { readonly replayable: boolean; readonly bounded: boolean; readonly connector: string }
+  readonly sink?: { readonly delivery: 'none' | 'at-least-once' | 'exactly-once'; readonly connector: string }
+}
+
+export interface StateNode {
+  readonly name: string
+  readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating' | 'broadcast'
+  readonly version: number
+}
+
+export type Partitioning = 'forward' | 'hash' | 'rebalance' | 'rescale' | 'shuffle' | 'global' | 'broadcast' | 'custom'
+
+/** Which output of an operator: its main one, a declared side output, or its failures. */
+export type OutputName = { readonly kind: 'main' } | { readonly kind: 'side'; readonly name: string } | { readonly kind: 'failures' }
+
+export interface EdgeNode {
+  readonly id: number
+  readonly from: number
+  readonly output: OutputName
+  readonly to: number
+  /** 0, or 1 for the second input of a connected or broadcast operator. */
+  readonly input: 0 | 1
+  readonly partitioning: Partitioning
+}
+
+/** What the job asks for itself; the command line and the configuration fill what it leaves open. */
+export interface JobSettings {
+  readonly checkpointing: { readonly [option: string]: unknown }
+  readonly restart: { readonly [option: string]: unknown }
+}
