@@ -36,9 +36,15 @@ function fill(message: string, details: ErrorDetails): string {
   return message.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`))
 }
 
+/** Makes the errors of one table; the table itself is there for the reference page. */
+export interface ErrorFactory<T extends ErrorTable> {
+  (code: keyof T & string, details?: ErrorDetails, cause?: unknown): MillraceError
+  readonly table: T
+}
+
 /** Turns a package's table into a function that makes its errors: `throw error('STATE_NOT_KEYED', { operator })`. */
-export function defineErrors<const T extends ErrorTable>(
-  table: T,
-): (code: keyof T & string, details?: ErrorDetails, cause?: unknown) => MillraceError {
-  return (code, details = {}, cause) => new MillraceError(code, table[code]!, details, cause)
+export function defineErrors<const T extends ErrorTable>(table: T): ErrorFactory<T> {
+  const make = (code: keyof T & string, details: ErrorDetails = {}, cause?: unknown): MillraceError =>
+    new MillraceError(code, table[code]!, details, cause)
+  return Object.assign(make, { table })
 }

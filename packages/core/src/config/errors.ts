@@ -1,0 +1,13 @@
+import { defineErrors, type ErrorDetails, type ErrorTable, type MillraceError } from '../errors.ts'
+
+/** What can be wrong with an option or with the file that sets it. */
+const configErrors = {
+  OPTION_UNKNOWN: { who: 'user', retry: false, message: '{where}: there is no option "{name}"{hint}' },
+  OPTION_INVALID: { who: 'user', retry: false, message: '{where}: {key} must {expected}, and is {value}' },
+  OPTION_TWICE: { who: 'user', retry: false, message: '{where}: {key} is set twice, once nested and once with dots' },
+  CONFIG_FILE_UNREADABLE: { who: 'user', retry: false, message: 'The configuration file {path} cannot be read: {problem}' },
+  CONFIG_FILE_MALFORMED: { who: 'user', retry: false, message: 'The configuration file {path} is malformed: {problem}' },
+} as const satisfies ErrorTable
+
+export const configError: (code: keyof typeof configErrors, details?: ErrorDetails, cause?: unknown) => MillraceError =
+  defineErrors(configErrors)

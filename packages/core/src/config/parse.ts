@@ -1,0 +1,103 @@
+import { formatDuration, parseDuration } from '../durations.ts'
+import { formatSize, parseSize } from '../sizes.ts'
+import type { OptionDefinition } from './table.ts'
+
+export type OptionValue = string | number | boolean
+
+/** The value an option takes, or what it must be instead. */
+export type Parsed = { readonly ok: true; readonly value: OptionValue } | { readonly ok: false; readonly expected: string }
+
+/**
+ * Reads one value of an option. Flags, environment and files give text; code and files may also give numbers and booleans.
+ * Durations come out in milliseconds, sizes in bytes.
+ */
+export function parseOption(definition: OptionDefinition, given: unknown): Parsed {
+  const value = readers[definition.type](given, definition)
+  if (value === undefined) return { ok: false, expected: expectation(definition) }
+  if (!withinRange(definition, value)) return { ok: false, expected: expectation(definition) }
+  const problem = definition.validate?.(value)
+  return problem === undefined ? { ok: true, value } : { ok: false, expected: problem }
+}
+
+/** An option's default as `parseOption` would give it. A table whose own default is invalid is a bug of its author. */
+export function defaultOf(definition: OptionDefinition): OptionValue | undefined {
+  if (definition.default === undefined) return undefined
+  const parsed = parseOption(definition, definition.default)
+  if (!parsed.ok) throw new TypeError(`the default ${String(definition.default)} must ${parsed.expected}`)
+  return parsed.value
+}
+
+const readers: { readonly [T in OptionDefinition['type']]: (given: unknown, definition: OptionDefinition) => OptionValue | undefined } = {
+  duration: (given) => parseDuration(given),
+  bytes: (given) => parseSize(given),
+  integer: (given) => readNumber(given, Number.isSafeInteger),
+  number: (given) => readNumber(given, Number.isFinite),
+  boolean: (given) => booleans.get(given),
+  string: readText,
+  path: readText,
+  enum: (given, definition) => (definition.type === 'enum' && definition.values.includes(given as string) ? (given as string) : undefined),
+}
+
+const booleans: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  [true, true],
+  ['true', true],
+  ['1', true],
+  [false, false],
+  ['false', false],
+  ['0', false],
+])
+
+function readNumber(given: unknown, accepts: (value: number) => boolean): number | undefined {
+  const value = typeof given === 'string' && /^\s*[-+]?[0-9.]/.test(given) ? Number(given) : given
+  return typeof value === 'number' && accepts(value) ? value : undefined
+}
+
+function readText(given: unknown): string | undefined {
+  return typeof given === 'string' && given !== '' ? given : undefined
+}
+
+function withinRange(definition: OptionDefinition, value: OptionValue): boolean {
+  if (!('min' in definition || 'max' in definition)) return true
+  const [min, max] = [limit(definition, definition.min), limit(definition, definition.max)]
+  return (min === undefined || (value as number) >= min) && (max === undefined || (value as number) <= max)
+}
+
+function limit(definition: OptionDefinition, bound: number | string | undefined): number | undefined {
+  if (bound === undefined || typeof bound === 'number') return bound
+  return definition.type === 'duration' ? parseDuration(bound) : parseSize(bound)
+}
+
+const forms: { readonly [T in OptionDefinition['type']]: string } = {
+  duration: "be a duration like '250ms', '5s', '10m', '1h'",
+  bytes: "be a size like '512B', '64KiB', '16MiB'",
+  integer: 'be a whole number',
+  number: 'be a number',
+  boolean: 'be true or false',
+  string: 'be a text',
+  path: 'be a path',
+  enum: '',
+}
+
+/** What an option accepts, after "must": "be a whole number, at least 1, at most 32768". */
+export function expectation(definition: OptionDefinition): string {
+  if (definition.type === 'enum') return `be one of ${definition.values.join(', ')}`
+  const range = 'min' in definition || 'max' in definition ? describeRange(definition, definition.min, definition.max) : ''
+  return `${forms[definition.type]}${range}`
+}
+
+function describeRange(definition: OptionDefinition, min: number | string | undefined, max: number | string | undefined): string {
+  return [
+    min === undefined ? '' : `, at least ${formatBound(definition, min)}`,
+    max === undefined ? '' : `, at most ${formatBound(definition, max)}`,
+  ].join('')
+}
+
+function formatBound(definition: OptionDefinition, bound: number | string): string {
+  return typeof bound === 'number' ? formatOption(definition, bound) : bound
+}
+
+/** A value as a user would write it: `5000` of a duration is `5s`. */
+export function formatOption(definition: OptionDefinition, value: OptionValue): string {
+  if (typeof value === 'number' && definition.type === 'duration') return formatDuration(value)
+  return typeof value === 'number' && definition.type === 'bytes' ? formatSize(value) : String(value)
+}

@@ -1,0 +1,276 @@
+import type { OptionInput, OptionTable, OptionValues, ResolvedOptions } from '@millrace/core'
+
+/** Every option of the engine. Defaults are Apache Flink's where it has the option and nothing else is said. */
+export const engineOptionTable = {
+  parallelism: {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 32768,
+    unit: 'subtasks',
+    shortFlag: 'p',
+    flink: 'parallelism.default',
+    documentation: 'Subtasks of every operator that does not set its own.',
+  },
+  maxParallelism: {
+    type: 'integer',
+    min: 1,
+    max: 32768,
+    unit: 'key groups',
+    flink: 'pipeline.max-parallelism',
+    whenUnset: 'one and a half times the parallelism, rounded up to a power of two, at least 128',
+    documentation:
+      'Key groups that keyed state is divided into: the largest parallelism the job can ever have. Fixed for the life of the state.',
+  },
+  bufferTimeout: {
+    type: 'duration',
+    default: '10ms',
+    max: '1h',
+    flink: 'execution.buffer-timeout.interval',
+    documentation: 'The longest a record waits for others to fill a batch on its way to another subtask. 0 sends every record by itself.',
+  },
+  development: {
+    type: 'boolean',
+    default: false,
+    documentation:
+      'Finds mistakes that only show at a higher parallelism: freezes emitted records and values read from state, and encodes every record on every edge. Slow.',
+  },
+  requireUids: {
+    type: 'boolean',
+    default: false,
+    documentation: 'Refuses a job in which a stateful operator has no uid.',
+  },
+  stateDir: {
+    type: 'path',
+    default: '.millrace',
+    documentation: 'Folder of everything that outlives a run, in one folder a job name: checkpoints, the lock, crash capsules.',
+  },
+  'checkpointing.interval': {
+    type: 'duration',
+    min: '1ms',
+    flag: 'checkpoint-interval',
+    flink: 'execution.checkpointing.interval',
+    whenUnset: 'no periodic checkpoints; one is still taken when the job is stopped or its input ends',
+    documentation: 'Time from the start of one checkpoint to the start of the next.',
+  },
+  'checkpointing.mode': {
+    type: 'enum',
+    values: ['exactly-once', 'at-least-once'],
+    default: 'exactly-once',
+    flag: 'checkpoint-mode',
+    flink: 'execution.checkpointing.mode',
+    documentation:
+      'Whether each input affects state exactly once after a restart, or at least once (barriers are not aligned: lower latency under back-pressure).',
+  },
+  'checkpointing.minPause': {
+    type: 'duration',
+    default: 0,
+    flag: 'checkpoint-min-pause',
+    flink: 'execution.checkpointing.min-pause',
+    documentation: 'Least time from the end of one checkpoint to the start of the next.',
+  },
+  'checkpointing.timeout': {
+    type: 'duration',
+    default: '10m',
+    min: '10ms',
+    flag: 'checkpoint-timeout',
+    flink: 'execution.checkpointing.timeout',
+    documentation: 'A checkpoint that takes longer is abandoned; the job goes on.',
+  },
+  'checkpointing.maxConcurrent': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 100,
+    unit: 'checkpoints',
+    flag: 'checkpoint-max-concurrent',
+    flink: 'execution.checkpointing.max-concurrent-checkpoints',
+    documentation: 'Checkpoints that may be under way at once.',
+  },
+  'checkpointing.tolerableFailures': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    unit: 'checkpoints',
+    flag: 'checkpoint-tolerable-failures',
+    flink: 'execution.checkpointing.tolerable-failed-checkpoints',
+    documentation: 'Checkpoints in a row that may fail before the job fails and restarts.',
+  },
+  'checkpointing.retainOnCancel': {
+    type: 'boolean',
+    default: false,
+    flag: 'checkpoint-retain-on-cancel',
+    flink: 'execution.checkpointing.externalized-checkpoint-retention',
+    documentation: 'Keeps the checkpoints of a job that is cancelled. Those of a job that is stopped, fails or is killed are always kept.',
+  },
+  'checkpointing.numRetained': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 10000,
+    unit: 'checkpoints',
+    flag: 'checkpoint-num-retained',
+    flink: 'execution.checkpointing.num-retained',
+    documentation: 'Completed checkpoints that are kept; older ones are deleted.',
+  },
+  'checkpointing.storage': {
+    type: 'enum',
+    values: ['filesystem', 'memory'],
+    default: 'filesystem',
+    flag: 'checkpoint-storage',
+    flink: 'execution.checkpointing.storage',
+    documentation:
+      'Where checkpoints are kept. In memory they survive a restart of the job but not the end of the process, and hold at most 5 MiB a state.',
+  },
+  'checkpointing.dir': {
+    type: 'path',
+    flag: 'checkpoint-dir',
+    flink: 'execution.checkpointing.dir',
+    whenUnset: '`checkpoints` in the folder of the job under `stateDir`',
+    documentation: 'Folder of the checkpoints, for the storage `filesystem`.',
+  },
+  'restart.strategy': {
+    type: 'enum',
+    values: ['none', 'fixed-delay', 'failure-rate', 'exponential-delay'],
+    flink: 'restart-strategy.type',
+    whenUnset: '`exponential-delay` if checkpoints are taken periodically, else `none`',
+    documentation: 'What happens when the job fails.',
+  },
+  'restart.fixedDelay.attempts': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    unit: 'restarts',
+    flag: 'restart-attempts',
+    flink: 'restart-strategy.fixed-delay.attempts',
+    documentation: 'Restarts before the job fails for good, under `fixed-delay`.',
+  },
+  'restart.fixedDelay.delay': {
+    type: 'duration',
+    default: '1s',
+    flag: 'restart-delay',
+    flink: 'restart-strategy.fixed-delay.delay',
+    documentation: 'Time from a failure to the restart, under `fixed-delay`.',
+  },
+  'restart.failureRate.maxFailures': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    unit: 'failures',
+    flink: 'restart-strategy.failure-rate.max-failures-per-interval',
+    documentation: 'Failures within `restart.failureRate.interval` that are answered with a restart; one more fails the job for good.',
+  },
+  'restart.failureRate.interval': {
+    type: 'duration',
+    default: '1m',
+    min: '1ms',
+    flink: 'restart-strategy.failure-rate.failure-rate-interval',
+    documentation: 'The time over which `failure-rate` counts failures.',
+  },
+  'restart.failureRate.delay': {
+    type: 'duration',
+    default: '1s',
+    flink: 'restart-strategy.failure-rate.delay',
+    documentation: 'Time from a failure to the restart, under `failure-rate`.',
+  },
+  'restart.exponentialDelay.initial': {
+    type: 'duration',
+    default: '1s',
+    min: '1ms',
+    flink: 'restart-strategy.exponential-delay.initial-backoff',
+    documentation: 'Time from the first failure to the restart, under `exponential-delay`.',
+  },
+  'restart.exponentialDelay.max': {
+    type: 'duration',
+    default: '1m',
+    min: '1ms',
+    flink: 'restart-strategy.exponential-delay.max-backoff',
+    documentation: 'The longest delay of `exponential-delay`.',
+  },
+  'restart.exponentialDelay.multiplier': {
+    type: 'number',
+    default: 1.5,
+    min: 1,
+    flink: 'restart-strategy.exponential-delay.backoff-multiplier',
+    documentation: 'What the delay grows by with every further failure.',
+  },
+  'restart.exponentialDelay.resetAfter': {
+    type: 'duration',
+    default: '1h',
+    min: '1ms',
+    flink: 'restart-strategy.exponential-delay.reset-backoff-threshold',
+    documentation: 'After this long without a failure the delay starts again at `restart.exponentialDelay.initial`.',
+  },
+  'restart.exponentialDelay.jitter': {
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    max: 1,
+    unit: 'share of the delay',
+    flink: 'restart-strategy.exponential-delay.jitter-factor',
+    documentation: 'The share of the delay that is added or taken away at random, so that jobs do not restart in step.',
+  },
+  'restart.exponentialDelay.attempts': {
+    type: 'integer',
+    min: 1,
+    unit: 'restarts',
+    flink: 'restart-strategy.exponential-delay.attempts-before-reset-backoff',
+    whenUnset: 'no limit',
+    documentation: 'Restarts in a row before the job fails for good, under `exponential-delay`.',
+  },
+  'crashCapsules.enabled': {
+    type: 'boolean',
+    default: true,
+    flag: 'crash-capsules',
+    documentation:
+      'Writes the record, key and state of each failure as a small runnable test. It holds the data of your users: the files are readable by their owner alone.',
+  },
+  'crashCapsules.limit': {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    max: 10000,
+    unit: 'capsules',
+    documentation: 'Crash capsules kept for a job; older ones are deleted.',
+  },
+  'crashCapsules.dir': {
+    type: 'path',
+    whenUnset: '`crashes` in the folder of the job under `stateDir`',
+    documentation: 'Folder of the crash capsules.',
+  },
+  'metrics.port': {
+    type: 'integer',
+    min: 0,
+    max: 65535,
+    whenUnset: 'no metrics are served',
+    documentation: 'Serves metrics as Prometheus text at `/metrics` on this port; 0 takes any free one and prints it.',
+  },
+  'metrics.host': {
+    type: 'string',
+    default: '127.0.0.1',
+    documentation: 'Address the metrics are served on.',
+  },
+  'log.format': {
+    type: 'enum',
+    values: ['text', 'json'],
+    default: 'text',
+    flag: 'log',
+    documentation: 'How log lines are written: for people, or one JSON object a line.',
+  },
+  'log.level': {
+    type: 'enum',
+    values: ['debug', 'info', 'warn', 'error'],
+    default: 'info',
+    documentation: 'The least urgent log lines that are written.',
+  },
+} as const satisfies OptionTable
+
+type Table = typeof engineOptionTable
+
+/** The engine's options, nested by their keys: `options.checkpointing.interval`. Durations in milliseconds. */
+export type EngineOptions = OptionValues<Table>
+
+/** What code may set: `{ checkpointing: { interval: '1s' } }`. */
+export type EngineOptionInput = OptionInput<Table>
+
+export type ResolvedEngineOptions = ResolvedOptions<Table>

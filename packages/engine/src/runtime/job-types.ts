@@ -1,0 +1,144 @@
+/**
+ * What whoever runs a job (the command line, a test, a server) gives to the runtime and gets back from it.
+ * Plain data but for the callbacks: all of it may come from another thread.
+ */
+import type { LogRecord, MetricSnapshot } from '@millrace/core'
+import type { ResolvedEngineOptions } from '../config/options.ts'
+import type { ExecutionPlan } from '../graph/plan-types.ts'
+
+export interface RunJobOptions {
+  /** Absolute path of the module whose default export is the job. */
+  readonly modulePath: string
+  /** Which state to start from: the newest checkpoint that can be read (none is fine), none at all, or the one in this folder. */
+  readonly restore: 'latest' | 'none' | (string & {})
+  /** As typed by the user (`--param name=value`); checked against the parameters that the job declares. */
+  readonly params: { readonly [name: string]: string }
+  /** Everything below the job's own settings in precedence; merge those over it with `overrideOptions`. Holds the parallelism. */
+  readonly settings: ResolvedEngineOptions
+  /** Called on the caller's thread, in order, never before `runJob` has returned; must not throw. */
+  onEvent(event: JobEvent): void
+}
+
+/** A job that has been started. */
+export interface RunningJob {
+  /** Resolves once all threads have ended and all files are closed; never rejects: a failure is a result. */
+  readonly done: Promise<JobResult>
+  /** Takes a final checkpoint, then ends; resolves with `done`. If the checkpoint fails the job ends without and the result says so. Again: no effect. */
+  stop(): Promise<void>
+  /** Ends without a checkpoint; resolves with `done`. Also after `stop`, which it cuts short. */
+  cancel(): Promise<void>
+  /** The latest figures at hand; cheap, may be called several times a second. */
+  metrics(): JobMetrics
+}
+
+export type JobResult = {
+  readonly jobName: string
+  readonly durationMs: number
+  readonly restarts: number
+  /** The newest completed checkpoint, if there is one that is kept. */
+  readonly lastCheckpoint: CompletedCheckpoint | undefined
+} & (
+  | { readonly state: 'finished' | 'stopped' | 'canceled' }
+  /** `stopped` without its final checkpoint is a failure too: what happened since the last one will be done again. */
+  | { readonly state: 'failed'; readonly failure: JobFailure }
+)
+
+export interface CompletedCheckpoint {
+  readonly id: number
+  /** Folder that `--restore` takes; undefined for storage in memory. */
+  readonly path: string | undefined
+}
+
+/** Why a job failed: what the user needs in order to find the line. */
+export interface JobFailure {
+  /** With the stack as the user's code left it. A `MillraceError` keeps its code. */
+  readonly error: Error
+  /** Name of the operator whose function threw. */
+  readonly operator?: string
+  readonly subtask?: number
+  /** Where the record stood in its source: 'access.log:8812'. */
+  readonly position?: string
+  readonly capsule?: CrashCapsule
+}
+
+/** A failure on disk as a small runnable test. */
+export interface CrashCapsule {
+  readonly path: string
+  /** Opens it in the Node debugger. */
+  readonly command: string
+}
+
+export type JobEvent =
+  | {
+      readonly kind: 'started'
+      readonly timeMs: number
+      readonly jobName: string
+      /** Grows with every start and restart of the job. */
+      readonly attempt: number
+      readonly plan: ExecutionPlan
+      /** After merging what the job sets for itself. */
+      readonly settings: ResolvedEngineOptions
+      readonly restored: CompletedCheckpoint | undefined
+    }
+  | {
+      readonly kind: 'checkpoint-completed'
+      readonly timeMs: number
+      readonly checkpoint: CompletedCheckpoint
+      readonly durationMs: number
+      readonly sizeBytes: number
+      readonly final: boolean
+    }
+  | { readonly kind: 'checkpoint-failed'; readonly timeMs: number; readonly checkpointId: number; readonly error: Error }
+  | {
+      readonly kind: 'restarting'
+      readonly timeMs: number
+      readonly failure: JobFailure
+      readonly delayMs: number
+      readonly restart: number
+    }
+  | { readonly kind: 'stopping'; readonly timeMs: number }
+  /** A line for the user: from the engine, or from `ctx.log` of the job. */
+  | { readonly kind: 'log'; readonly record: LogRecord }
+  /** The last event. */
+  | { readonly kind: 'ended'; readonly timeMs: number; readonly result: JobResult }
+
+export interface JobMetrics {
+  readonly timeMs: number
+  readonly state: 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
+  /** Since the last start or restart. */
+  readonly uptimeMs: number
+  readonly restarts: number
+  /** In the order of the plan. */
+  readonly tasks: readonly TaskMetrics[]
+  readonly checkpoints: CheckpointMetrics
+  /** Metrics of the user's functions, labelled with operator and subtask. */
+  readonly user: readonly MetricSnapshot[]
+}
+
+export interface TaskMetrics {
+  /** As in the plan. */
+  readonly id: number
+  readonly name: string
+  readonly subtasks: readonly SubtaskMetrics[]
+}
+
+/** Counts are since the last start or restart. The three ratios are over the last second or so and add up to about 1. */
+export interface SubtaskMetrics {
+  readonly subtask: number
+  /** Records that entered the chain: read from channels, or emitted by its source. */
+  readonly numRecordsIn: number
+  /** Records that left the chain: written to channels, or to its sink. */
+  readonly numRecordsOut: number
+  readonly busyRatio: number
+  readonly backPressuredRatio: number
+  readonly idleRatio: number
+  /** Event time, milliseconds since 1970; undefined before the first watermark. */
+  readonly watermarkMs: number | undefined
+}
+
+export interface CheckpointMetrics {
+  readonly completed: number
+  readonly failed: number
+  readonly inProgress: number
+  readonly last: { readonly id: number; readonly completedMs: number; readonly durationMs: number; readonly sizeBytes: number } | undefined
+}
