@@ -1,4 +1,5 @@
 import type { Clock, Disk, Network, Random } from '@millrace/core'
+import type { ConnectorNotice } from './source.ts'
 
 declare const phantom: unique symbol
 
@@ -30,10 +31,17 @@ export interface WriterContext {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
+  /**
+   * Whether the job starts from a checkpoint. Then an empty list of restored handles only means that none fell to this subtask; without
+   * one nothing a former attempt left behind will ever be committed. Undefined: not known.
+   */
+  readonly restoring?: boolean
   /** Tells the task that `ready` may have changed. */
   wake(): void
   /** Fails the task with this error. */
   fail(error: unknown): void
+  /** Tells the operator of something that is no failure. */
+  report?(notice: ConnectorNotice): void
 }
 
 export interface SinkWriter<T> {

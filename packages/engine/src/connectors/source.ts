@@ -35,6 +35,15 @@ export interface EnumeratorContext {
   noMoreSplits(subtask: number): void
   /** Fails the job. */
   fail(error: unknown): void
+  /** Tells the operator of something that is no failure. */
+  report?(notice: ConnectorNotice): void
+}
+
+/** Something worth a line in the log and a count among the metrics: a file was truncated, a line skipped. */
+export interface ConnectorNotice {
+  /** Stable, what is counted: `FILE_TRUNCATED`. */
+  readonly code: string
+  readonly message: string
 }
 
 /**
@@ -64,6 +73,8 @@ export interface ReaderContext {
   wake(): void
   /** Fails the task with this error. */
   fail(error: unknown): void
+  /** Tells the operator of something that is no failure. */
+  report?(notice: ConnectorNotice): void
 }
 
 /**

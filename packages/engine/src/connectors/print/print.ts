@@ -1,0 +1,34 @@
+import { inspect } from 'node:util'
+import { formatRecord } from '../format.ts'
+import type { Sink } from '../sink.ts'
+import { standardOutput, type ByteOutput } from './output.ts'
+import { PrintWriter } from './writer.ts'
+
+export interface PrintOptions<T> {
+  /** Stands before each line, with `> `. By default the number of the subtask (from 1) where there are several, else nothing. */
+  readonly prefix?: string
+  /** One line without its end. By default a string as it is, anything else as Node's console shows it. */
+  readonly format?: (value: T) => string
+  /** Where to; the standard output by default. */
+  readonly output?: ByteOutput
+}
+
+/**
+ * Writes a line a record to the standard output, as they come: nothing is held back for a checkpoint, so after a failure lines come again.
+ *
+ * Slow readers press back on the job. A reader that has gone (`| head`) ends it with `PRINT_CLOSED`; a record that cannot be formatted
+ * with `SINK_FORMAT_FAILED`. Subtasks in several threads never mix within lines of up to 4096 bytes.
+ */
+export function print<T = unknown>(options: PrintOptions<T> = {}): Sink<T> {
+  const format = options.format ?? ((value: T) => (typeof value === 'string' ? value : inspect(value, { breakLength: Infinity, depth: 8 })))
+  const output = options.output ?? standardOutput
+  return {
+    connector: 'print',
+    delivery: 'none',
+    createWriter: (context) => {
+      const prefix = options.prefix ?? (context.parallelism > 1 ? String(context.subtask + 1) : '')
+      const lead = prefix === '' ? '' : `${prefix}> `
+      return new PrintWriter<T>(context, output, (value) => `${lead}${formatRecord('print', 'a line', format, value)}\n`)
+    },
+  }
+}
