@@ -1,0 +1,86 @@
+import type { AlignmentDecline } from './aligner.ts'
+import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
+
+/** `final`: the last one, at the end of all input or on stop. */
+export type CheckpointKind = 'periodic' | 'manual' | 'final'
+
+/**
+ * Why a subtask gives no snapshot. `snapshot-failed`: it tried and could not. `not-ready`: it does not run yet, or closes already.
+ * Only `snapshot-failed` counts towards `tolerableFailures`.
+ */
+export type DeclineReason = AlignmentDecline | 'snapshot-failed' | 'not-ready'
+
+/** Why a checkpoint came to nothing. */
+export type AbortReason = DeclineReason | 'timeout' | 'subsumed' | 'persist-failed' | 'task-failed' | 'closed'
+
+/** What the coordinator is told. `atMs`: monotonic time, `Clock.monotonic`. */
+export type CoordinatorEvent = { readonly atMs: number } & (
+  | CoordinatorMessage
+  /** All subtasks of the attempt run. */
+  | { readonly kind: 'started' }
+  /** The time of the last `wake` command has come (telling it too early or too often does no harm). */
+  | { readonly kind: 'tick' }
+  /** Someone asks for a checkpoint; answered with `request-done`. */
+  | { readonly kind: 'request'; readonly requestId: number }
+  /** SIGTERM: take a final checkpoint, then stop. */
+  | { readonly kind: 'stop' }
+  /** `persist` has succeeded: the metadata is durable. */
+  | { readonly kind: 'persisted'; readonly checkpointId: number; readonly metadataBytes: number }
+  | { readonly kind: 'persist-failed'; readonly checkpointId: number; readonly error: string }
+  /** A task has failed or the job is cancelled: the attempt is over, everything pending is given up. */
+  | { readonly kind: 'close'; readonly reason: 'task-failed' | 'closed' }
+)
+
+/** From subtasks; of a former attempt: ignored (its new files are discarded). */
+export type CoordinatorMessage = { readonly attempt: number; readonly subtask: SubtaskId } & (
+  | { readonly kind: 'acknowledged'; readonly checkpointId: number; readonly snapshot: SubtaskSnapshot }
+  | { readonly kind: 'declined'; readonly checkpointId: number; readonly reason: DeclineReason; readonly error?: string }
+  /** All its input has ended, is processed, and the end is sent on. It stays and takes part in checkpoints until the final one is complete. */
+  | { readonly kind: 'input-finished' }
+)
+
+/** What the edge does, in this order. */
+export type CoordinatorCommand =
+  /**
+   * Snapshot the enumerators, then send `trigger` to every subtask, in one turn and on the channel on which splits are assigned:
+   * a split is then in the enumerator's snapshot or in its reader's, never in both or neither.
+   * `stopSources`: sources emit nothing after this barrier.
+   */
+  | {
+      readonly kind: 'trigger'
+      readonly checkpointId: number
+      readonly checkpoint: CheckpointKind
+      readonly triggeredMs: number
+      readonly stopSources: boolean
+    }
+  /** Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. */
+  | {
+      readonly kind: 'persist'
+      readonly checkpointId: number
+      readonly checkpoint: CheckpointKind
+      readonly snapshots: readonly { readonly subtask: SubtaskId; readonly snapshot: SubtaskSnapshot }[]
+    }
+  /** Complete and durable: tell every subtask. Sinks commit, backends may build on it. */
+  | { readonly kind: 'notify-complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }
+  /** Given up: tell every subtask; forget the enumerators' snapshot. */
+  | { readonly kind: 'notify-aborted'; readonly checkpointId: number; readonly reason: AbortReason }
+  /** Remove these files, which belong to no completed checkpoint. */
+  | { readonly kind: 'discard'; readonly checkpointId: number; readonly paths: readonly string[] }
+  /** Remove this completed checkpoint and the files that no kept one refers to. */
+  | { readonly kind: 'retire'; readonly checkpointId: number }
+  /** The only timer: tell `tick` at `atMs`; replaces the one before; undefined: none. */
+  | { readonly kind: 'wake'; readonly atMs: number | undefined }
+  | {
+      readonly kind: 'request-done'
+      readonly requestId: number
+      readonly outcome: { readonly kind: 'completed' | 'aborted'; readonly checkpointId: number; readonly reason?: AbortReason }
+    }
+  | {
+      readonly kind: 'fail-job'
+      readonly checkpointId: number
+      readonly reason: AbortReason
+      readonly failures: number
+      readonly error?: string
+    }
+  /** After the last `notify-complete`: once all subtasks have committed, they end and the job is over. */
+  | { readonly kind: 'finish'; readonly checkpointId: number; readonly stopped: boolean }

@@ -1,0 +1,80 @@
+import type { Split } from '../connectors/source.ts'
+
+/** Which subtask of which task of the execution plan. */
+export interface SubtaskId {
+  /** `PlannedTask.id`. */
+  readonly task: number
+  readonly subtask: number
+}
+
+/** A file that a subtask wrote for a checkpoint and that is durable: what is needed to find it again and to see that it is whole. */
+export interface StateFileHandle {
+  /** Relative to the job's folder, with `/`: `shared/3-17-2-0-state`. */
+  readonly path: string
+  readonly length: number
+  /** CRC-32C of all its bytes, unsigned. */
+  readonly crc32c: number
+}
+
+/** A run of bytes of a state file that holds rows of one key group. */
+export interface KeyGroupSegment {
+  readonly keyGroup: number
+  /** `full`: everything of the group, whatever lies before is not needed. `delta`: changes and tombstones over what lies before. */
+  readonly kind: 'full' | 'delta'
+  readonly offset: number
+  readonly length: number
+  /** CRC-32C of the segment's bytes, unsigned. */
+  readonly crc32c: number
+  readonly rows: number
+}
+
+/** A state file with its index by key group, segments in the order of their offsets. */
+export interface KeyedStateFile extends StateFileHandle {
+  readonly segments: readonly KeyGroupSegment[]
+}
+
+/** Inputs of one key group that async invocations had not finished at the barrier. */
+export interface AsyncInputs {
+  readonly keyGroup: number
+  readonly bytes: Uint8Array
+}
+
+/** What one subtask of one operator contributes to a checkpoint. Plain data, goes through a structured clone. */
+export interface SubtaskOperatorState {
+  readonly stateId: string
+  /** The files that together hold the keyed state, oldest needed first; a later file wins over an earlier one. */
+  readonly keyed: readonly KeyedStateFile[]
+  /** Broadcast state, the same in every subtask, in the state backend's encoding. */
+  readonly broadcast?: Uint8Array
+  /** Of sources: `SourceReader.snapshot`. */
+  readonly splits?: readonly Split[]
+  /** Of sinks: `SinkWriter.prepare`. */
+  readonly sinkHandles?: readonly unknown[]
+  readonly asyncInputs?: readonly AsyncInputs[]
+}
+
+/** All that one subtask contributes to a checkpoint: its acknowledgement. Every file in it is durable, name and content. */
+export interface SubtaskSnapshot {
+  readonly operators: readonly SubtaskOperatorState[]
+  /** The files among them that were written for this very checkpoint: if it is not completed, they are removed. */
+  readonly newFiles: readonly StateFileHandle[]
+  readonly timings: SnapshotTimings
+}
+
+/** How long a subtask's part of a checkpoint took. */
+export interface SnapshotTimings {
+  /** From the coordinator's trigger to the first barrier here. */
+  readonly startDelayMs: number
+  /** From the first barrier to the last. 0 with one channel or none. */
+  readonly alignmentMs: number
+  /** Bytes received and held back meanwhile. */
+  readonly alignmentBytes: number
+  /** What the job stood still for. */
+  readonly syncMs: number
+  /** From there to durable. */
+  readonly asyncMs: number
+  /** Bytes written for this checkpoint. */
+  readonly writtenBytes: number
+  /** Bytes of all files that a restore reads. */
+  readonly stateBytes: number
+}

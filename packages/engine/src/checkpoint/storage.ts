@@ -1,0 +1,101 @@
+import type { StateFileHandle } from './handles.ts'
+import type { CheckpointMetadata } from './metadata.ts'
+
+/** Who writes: makes file names unique over subtasks, checkpoints and attempts. */
+export interface StateWriterIdentity {
+  readonly attempt: number
+  readonly task: number
+  readonly subtask: number
+}
+
+/**
+ * Where subtasks keep their state files. One for each thread; every instance on the same place sees the same files.
+ */
+export interface StateFileStorage {
+  /**
+   * Begins a file for a checkpoint. `name`: unique within (attempt, task, subtask, checkpoint), of letters, digits and `-`.
+   * @throws CHECKPOINT_STORAGE_FULL, CHECKPOINT_STORAGE_NOT_WRITABLE, CHECKPOINT_STORAGE_LOST, CHECKPOINT_STORAGE_FAILED (all of `write` and `finish` too)
+   */
+  createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter>
+  /** Opens a file of a checkpoint. @throws CHECKPOINT_DAMAGED if it is missing or has another length. */
+  openStateFile(file: StateFileHandle): Promise<StateFileReader>
+  /** Removes files that no completed checkpoint refers to: of a checkpoint that was given up. Missing ones are fine. */
+  discard(paths: readonly string[]): Promise<void>
+}
+
+/** A state file under construction. It becomes part of a checkpoint only by its handle. */
+export interface StateFileWriter {
+  /** Appends; the bytes must not change until the promise resolves. One call at a time. @throws CHECKPOINT_STATE_TOO_LARGE (memory) */
+  write(bytes: Uint8Array): Promise<void>
+  /** Bytes appended so far: the offset of what comes next. */
+  readonly length: number
+  /** Makes the file durable, content and name. */
+  finish(): Promise<StateFileHandle>
+  /** Closes and removes it; also after a failed `write` or `finish`; never rejects. */
+  abort(): Promise<void>
+}
+
+export interface StateFileReader {
+  /** Exactly these bytes, checked. @throws CHECKPOINT_DAMAGED */
+  read(offset: number, length: number, crc32c: number): Promise<Uint8Array<ArrayBuffer>>
+  close(): Promise<void>
+}
+
+/** Where the coordinator keeps completed checkpoints of one job. */
+export interface CheckpointStorage extends StateFileStorage {
+  /**
+   * Before anything else, with the lock held: makes the folders, reads what is there, removes what a crash left behind
+   * (files and folders that no complete checkpoint uses, of any former attempt).
+   * @throws CHECKPOINT_STORAGE_*
+   */
+  open(): Promise<StorageReport>
+  /** Makes a checkpoint complete: durable and visible at once, or not at all. `path` is what `--restore` takes. @throws CHECKPOINT_STORAGE_*, CHECKPOINT_MESSAGE_TOO_LARGE */
+  persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint>
+  /** Removes a completed checkpoint, then the files that no other one refers to. Fine if it is not there. */
+  retire(checkpointId: number): Promise<void>
+  /**
+   * Chooses and reads the checkpoint to start from. Damaged ones are passed over and reported.
+   * With a path, that one or an error. `exclude`: ids whose state turned out to be damaged while it was read.
+   * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED
+   */
+  resolveRestore(restore: RestoreRequest, options?: ResolveOptions): Promise<RestoreResolution>
+  /** Removes everything of the job: after a cancellation without retention. */
+  removeAll(): Promise<void>
+}
+
+/** `latest`: the newest that can be read, none is fine. Anything else: the path of a checkpoint's folder. */
+export type RestoreRequest = 'latest' | 'none' | (string & {})
+
+export interface ResolveOptions {
+  /** `full` (default): every byte of every file is read and checked first. `length`: state is checked as it is read, with `StateFileReader.read`. */
+  readonly verify?: 'full' | 'length'
+  readonly exclude?: ReadonlySet<number>
+}
+
+export interface PersistedCheckpoint {
+  readonly path: string | undefined
+  readonly metadataBytes: number
+}
+
+export interface StorageReport {
+  /** Ids of completed checkpoints that are there, ascending (damaged ones too). */
+  readonly completed: readonly number[]
+  /** Larger than any id ever used in this place as far as can be seen. */
+  readonly nextCheckpointId: number
+  /** Paths of what was removed, relative to the job's folder. */
+  readonly orphansRemoved: readonly string[]
+  /** Checkpoints whose metadata cannot be read; while there are any, no state file is removed at start. */
+  readonly damaged: readonly DamagedCheckpoint[]
+}
+
+export interface DamagedCheckpoint {
+  readonly checkpointId: number
+  readonly path: string
+  readonly problem: string
+}
+
+export interface RestoreResolution {
+  readonly checkpoint: { readonly metadata: CheckpointMetadata; readonly path: string | undefined } | undefined
+  /** Newer ones that were passed over: tell the user, loudly. */
+  readonly damaged: readonly DamagedCheckpoint[]
+}
