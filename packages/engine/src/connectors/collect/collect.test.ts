@@ -24,6 +24,12 @@ function open(buffer: ResultBuffer<number>, recordsMax: number, wake = (): void 
   return collectSink<number>(buffer.deliver, { recordsMax }).createWriter(context)
 }
 
+async function all(buffer: ResultBuffer<number>): Promise<number[]> {
+  const values: number[] = []
+  for await (const value of buffer) values.push(value)
+  return values
+}
+
 describe('collected results', () => {
   it('reach the loop in order, then its end', async () => {
     const buffer = new ResultBuffer<number>()
@@ -32,7 +38,7 @@ describe('collected results', () => {
     await writer.close()
     buffer.end()
     deepEqual(
-      await Array.fromAsync(buffer),
+      await all(buffer),
       Array.from({ length: 1000 }, (_, n) => n),
     )
   })
