@@ -1,0 +1,139 @@
+import type { Key, StateDeclarations } from '../api/state.ts'
+import type { KeyGroupRange } from '../keys/key-group.ts'
+
+/** Event time: fired by watermarks. Processing time: fired by the wall clock. */
+export type TimerKind = 'event' | 'processing'
+
+/** Timers of the current key: at most one a kind and time. */
+export interface KeyTimers {
+  /** Asks to be called at `time`, milliseconds. Asking again for the same time changes nothing. @throws TIMER_TIME_INVALID */
+  register(kind: TimerKind, time: number): void
+  /** Takes back what was asked for; nothing if there is none. */
+  delete(kind: TimerKind, time: number): void
+}
+
+/** Handles under the names of their declarations. */
+export type StateHandles = { readonly [name: string]: unknown }
+
+/**
+ * The keyed state of one subtask of one operator. Single-threaded; no I/O: whoever drives it moves the bytes.
+ *
+ * Caller obligations: `use` before any handle or timer; hashes are those of `hashKey`; only keys of its own key groups. Handles may be kept: they follow the current key.
+ * Between `beginSnapshot` and the end of its writer everything else may go on.
+ */
+export interface KeyedStateBackend {
+  /** One handle a declared state, bound to the current key. */
+  readonly handles: StateHandles
+  readonly timers: KeyTimers
+  /** The current key, as `use` was given it. */
+  readonly key: unknown
+
+  /** Makes `key` the current key. Creates nothing: rows appear with the first write and go with the last `clear`. */
+  use(key: unknown, hash: number): void
+
+  /**
+   * Fires up to `limit` timers due at `time` (`<=`), the earliest first, each with its key current and already unregistered. Timers registered meanwhile and due are fired too.
+   * Answers whether none is left that is due: if not, call again.
+   */
+  advance(kind: TimerKind, time: number, fire: (key: Key, hash: number, time: number) => void, limit: number): boolean
+  /** The earliest timer's time; Infinity if there is none. */
+  nextTimer(kind: TimerKind): number
+
+  /**
+   * What one asynchronous (or revocable) invocation for a key sees: state as of now, its own writes on top, kept apart until `commit`.
+   * Any number may live at once, for different keys, between direct uses.
+   */
+  invocation(key: unknown, hash: number): StateInvocation
+
+  /**
+   * Marks the state as of now as checkpoint `checkpointId`; the writer answered turns it into bytes, slice by slice. An older writer not yet done is finished first.
+   * `share`: what changed since the last completed checkpoint, and a sixteenth of the key groups in full; everything in full where there is no completed one.
+   * `all`: everything in full, for the first checkpoint and for savepoints.
+   */
+  beginSnapshot(checkpointId: number, options: { readonly full: 'all' | 'share' }): StateSnapshotWriter
+  /** The checkpoint is complete as a whole: later ones may be deltas over it. */
+  checkpointCompleted(checkpointId: number): void
+  /** The checkpoint will never be complete, or was a savepoint: later ones do not build on it. Stops its writer if that is still at it. */
+  checkpointAborted(checkpointId: number): void
+
+  /**
+   * Loads one key group, before first use: its segments in the order of the chain, the full one first.
+   * @throws STATE_CORRUPT, STATE_UNMAPPED, STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED
+   */
+  restoreGroup(group: number, segments: readonly SegmentBytes[]): void
+  /** After all groups: the next checkpoint may be a delta over `checkpointId`. Without this call it is a full one. `chains`: segments that each group was restored from. */
+  resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void
+
+  statistics(): StateStatistics
+  /** Lets go of everything. */
+  dispose(): void
+}
+
+export interface KeyedStateOptions {
+  /** The operator's name, for messages. */
+  readonly operator: string
+  readonly states: StateDeclarations
+  readonly maxParallelism: number
+  readonly keyGroups: KeyGroupRange
+  /** Development mode: objects that handles give out are deeply frozen. Default false. */
+  readonly freeze?: boolean
+  /** Stored states that are not declared are left out on restore instead of refused. Default false. */
+  readonly allowNonRestored?: boolean
+}
+
+export interface StateInvocation {
+  readonly handles: StateHandles
+  readonly timers: KeyTimers
+  /** Applies all writes and timers at once. The current key stays what it was. */
+  commit(): void
+  /** Forgets them. After either, handles throw STATE_INVOCATION_OVER. */
+  discard(): void
+}
+
+/** Turns a marked state into bytes. */
+export interface StateSnapshotWriter {
+  readonly checkpointId: number
+  readonly done: boolean
+  /** Writes about `rows` more rows (or map entries). Answers whether everything is written. */
+  step(rows: number): boolean
+  /** Finished chunks since the last call, in order; the caller owns them. Their concatenation is the snapshot. */
+  take(): Uint8Array<ArrayBuffer>[]
+  /** Writes whatever is left, and answers what is where in the concatenation of all chunks. */
+  finish(): SnapshotIndex
+}
+
+export interface SnapshotIndex {
+  readonly checkpointId: number
+  /** The completed checkpoint that deltas here are over; undefined where every segment is full. */
+  readonly baseCheckpointId: number | undefined
+  readonly sizeBytes: number
+  /** Grouped by key group, ascending; within a group in the order to restore. */
+  readonly segments: readonly SegmentEntry[]
+  /** Groups written in full: their earlier segments are no longer needed. */
+  readonly fullGroups: readonly number[]
+}
+
+export interface SegmentEntry {
+  readonly group: number
+  readonly kind: 'full' | 'delta'
+  readonly offset: number
+  readonly length: number
+  /** CRC-32C of the segment, unsigned. */
+  readonly crc32c: number
+  readonly rows: number
+}
+
+export interface SegmentBytes {
+  readonly bytes: Uint8Array
+  /** Checked where given. */
+  readonly crc32c?: number
+}
+
+export interface StateStatistics {
+  /** Keys that have state or timers. */
+  readonly rows: number
+  readonly eventTimers: number
+  readonly processingTimers: number
+  /** Tables as allocated, and what keys and values took in the last snapshot of each table, extrapolated. */
+  readonly estimatedBytes: number
+}
