@@ -1,0 +1,9 @@
+export {
+  COMPRESSION_LEVELS,
+  COMPRESSION_TYPES,
+  compress,
+  compressionId,
+  compressionType,
+  decompress,
+  type CompressionType,
+} from './compression.ts'

@@ -1,0 +1,68 @@
+import { defineErrors, MillraceError, type ErrorTable } from '@millrace/core'
+
+/** Every error of the log package: who must act, and whether the same call may succeed later. */
+const table = {
+  PROTOCOL_TRUNCATED: { who: 'user', retry: false, message: 'A message ends at byte {at} where {needed} more bytes are needed' },
+  PROTOCOL_MALFORMED: { who: 'user', retry: false, message: 'A message is malformed at byte {at}: {problem}' },
+  PROTOCOL_INT64_RANGE: { who: 'user', retry: false, message: 'A 64-bit integer at byte {at} does not fit a safe integer' },
+  PROTOCOL_TRAILING_BYTES: { who: 'user', retry: false, message: '{count} bytes follow the end of {message} version {version}' },
+  PROTOCOL_FRAME_SIZE: { who: 'user', retry: false, message: 'A frame claims {size} bytes where 0 to {limit} are allowed' },
+  PROTOCOL_UNKNOWN_API: { who: 'user', retry: false, message: 'API key {key} is not known' },
+  PROTOCOL_UNSUPPORTED_VERSION: { who: 'user', retry: false, message: '{message} has no version {version}; it has {from} to {to}' },
+  PROTOCOL_UNENCODABLE: { who: 'bug', retry: false, message: '{message} version {version} cannot carry {field}: {problem}' },
+  RECORDS_CORRUPT: { who: 'operator', retry: false, message: 'A record batch is corrupt at byte {at}: {problem}' },
+  RECORDS_UNENCODABLE: { who: 'user', retry: false, message: 'A record cannot be written: {problem}' },
+  COMPRESSION_UNKNOWN: { who: 'user', retry: false, message: 'Compression type {type} is not known' },
+  COMPRESSION_UNAVAILABLE: { who: 'operator', retry: false, message: 'Compression {name} has no library on this platform' },
+  COMPRESSION_CORRUPT: { who: 'user', retry: false, message: 'Compressed data ({name}) cannot be read: {problem}' },
+  COMPRESSION_TOO_LARGE: { who: 'user', retry: false, message: 'Compressed data ({name}) is larger than {limit} bytes when decompressed' },
+
+  // storage
+  STORAGE_CORRUPT: { who: 'operator', retry: false, message: 'The file {path} is corrupt: {problem}' },
+  STORAGE_FULL: { who: 'operator', retry: true, message: 'The disk under {path} is full; nothing of the append was kept' },
+  STORAGE_UNAVAILABLE: {
+    who: 'operator',
+    retry: true,
+    message: 'The storage under {path} refused: {problem}; nothing of the append was kept',
+  },
+  STORAGE_OFFLINE: { who: 'operator', retry: false, message: 'The log directory {path} is offline since: {problem}' },
+  STORAGE_CLOSED: { who: 'bug', retry: false, message: 'The log {partition} is closed' },
+  STORAGE_DIRECTORY_OF_OTHER: { who: 'operator', retry: false, message: 'The log directory {path} belongs to {found}, not to {expected}' },
+  STORAGE_OFFSET_OUT_OF_RANGE: { who: 'user', retry: false, message: 'Offset {offset} of {partition} is outside {logStart} to {logEnd}' },
+  STORAGE_APPEND_OFFSET: {
+    who: 'bug',
+    retry: false,
+    message: 'A replicated batch at offset {offset} does not follow the log end {logEnd} of {partition}',
+  },
+  STORAGE_APPEND_TOO_LARGE: { who: 'user', retry: false, message: 'An append of {size} bytes is larger than a segment of {limit}' },
+  PRODUCER_FENCED: { who: 'user', retry: false, message: 'Producer {producerId} wrote with epoch {epoch}; it is at {current} by now' },
+  PRODUCER_OUT_OF_ORDER: { who: 'user', retry: false, message: 'Producer {producerId} sent sequence {sequence}, expected {expected}' },
+  PRODUCER_TRANSACTION_STATE: {
+    who: 'user',
+    retry: false,
+    message: 'Producer {producerId} wrote outside of the transaction it has open here',
+  },
+  PRODUCER_COORDINATOR_FENCED: {
+    who: 'operator',
+    retry: false,
+    message: 'A marker for producer {producerId} comes from coordinator epoch {epoch}; {current} was seen',
+  },
+} as const satisfies ErrorTable
+
+export type LogErrorCode = keyof typeof table
+
+type ErrorDetails = NonNullable<ConstructorParameters<typeof MillraceError>[2]>
+
+type ProtocolErrorCode = Extract<LogErrorCode, `PROTOCOL_${string}`>
+
+/** Makes an error of this package: `throw logError('RECORDS_CORRUPT', { at, problem })`. */
+export const logError: (code: LogErrorCode, details?: ErrorDetails, cause?: unknown) => MillraceError = defineErrors(table)
+
+/** What a peer sent, or what we were asked to send, does not fit the protocol. Nothing else leaves the codecs and the frame splitter. */
+export class ProtocolError extends MillraceError {
+  override readonly name: string = 'ProtocolError'
+
+  constructor(code: ProtocolErrorCode, details: ErrorDetails = {}, cause?: unknown) {
+    super(code, table[code], details, cause)
+  }
+}

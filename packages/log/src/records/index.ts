@@ -1,0 +1,32 @@
+export {
+  BATCH_ATTRIBUTE,
+  BATCH_FIELD,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  BATCH_MAGIC_END,
+  BATCH_PREFIX_BYTES,
+  BatchView,
+  headerProblem,
+  NO_LEADER_EPOCH,
+  NO_PRODUCER_EPOCH,
+  NO_PRODUCER_ID,
+  NO_SEQUENCE,
+  NO_TIMESTAMP,
+  sequenceAfter,
+  sequenceBefore,
+  viewBatch,
+  type TimestampType,
+} from './batch.ts'
+export { BatchBuilder, buildBatch, recompress, type BatchOptions, type RecordToAppend } from './batchBuilder.ts'
+export { BatchCursor, batches, type BatchCursorOptions, type BatchStop } from './batchCursor.ts'
+export {
+  batchEndTransactionMarker,
+  buildEndTransactionMarker,
+  CONTROL_TYPE,
+  controlType,
+  endTransactionMarker,
+  type EndTransactionMarker,
+  type MarkerOptions,
+} from './controlRecord.ts'
+export { crc32c, crc32cPortable } from './crc32c.ts'
+export { DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes, records, type LogRecord, type RecordHeader } from './record.ts'
