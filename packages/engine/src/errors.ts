@@ -7,6 +7,11 @@ const table = {
   SINK_FORMAT_FAILED: { who: 'user', retry: false, message: '{connector}: a record cannot be written as {format}: {problem}' },
   PRINT_CLOSED: { who: 'operator', retry: false, message: 'print: nobody reads the standard output any more (EPIPE)' },
   PRINT_FAILED: { who: 'operator', retry: false, message: 'print: the standard output cannot be written: {problem}' },
+  FILE_SINK_WRITE_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be written: {problem}' },
+  FILE_SINK_COMMIT_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be published: {problem}' },
+  FILE_SINK_LOST: { who: 'operator', retry: false, message: 'fileSink: {file} belongs to a checkpoint and is gone, and so is its final form {final}' },
+  FILE_SINK_DAMAGED: { who: 'operator', retry: false, message: 'fileSink: {file} has {found} bytes instead of the {expected} that were written' },
+  FILE_SINK_HANDLE_UNKNOWN: { who: 'user', retry: false, message: 'fileSink: the checkpoint holds something under {stateId} that this sink did not write' },
   // building a job
   JOB_INVALID: { who: 'user', retry: false, message: 'not a job: expected what defineJob answers, got {value}' },
   JOB_NAME_INVALID: {
@@ -85,6 +90,80 @@ const table = {
     retry: false,
     message:
       'Parallelism {parallelism} with max parallelism {maxParallelism}: both are whole numbers, 1 <= parallelism <= max parallelism <= {limit}',
+  },
+  // checkpoints and restarts
+  BARRIER_REPEATED: { who: 'bug', retry: true, message: 'Channel {channel} delivered the barrier of checkpoint {checkpointId} twice' },
+  CHANNEL_CORRUPT: { who: 'bug', retry: true, message: 'Channel {channel} is corrupt: {problem}' },
+  CHECKPOINT_STORAGE_FULL: { who: 'operator', retry: true, message: 'No space is left for checkpoints in {path}' },
+  CHECKPOINT_STORAGE_NOT_WRITABLE: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint folder {path} cannot be written: {problem}. Check its owner and permissions, or set another with checkpointing.dir',
+  },
+  CHECKPOINT_STORAGE_LOST: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint folder {path} was there and is gone: it was removed or unmounted while the job ran',
+  },
+  CHECKPOINT_STORAGE_FAILED: { who: 'operator', retry: true, message: 'The checkpoint storage failed at {path}: {problem}' },
+  CHECKPOINT_STATE_TOO_LARGE: {
+    who: 'user',
+    retry: false,
+    message:
+      'A state of {length} bytes is larger than the {limit} bytes that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
+  },
+  CHECKPOINT_MESSAGE_TOO_LARGE: {
+    who: 'user',
+    retry: false,
+    message:
+      'The metadata of checkpoint {checkpointId} has {length} bytes, more than the {limit} that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
+  },
+  CHECKPOINT_NOT_FOUND: { who: 'user', retry: false, message: 'There is no checkpoint at {path}' },
+  CHECKPOINT_DAMAGED: { who: 'operator', retry: false, message: 'The checkpoint at {path} is damaged: {problem}' },
+  CHECKPOINT_ALL_DAMAGED: {
+    who: 'operator',
+    retry: false,
+    message:
+      'None of the {count} checkpoints in {path} can be read; the newest: {problem}. Restore another with --restore PATH, or start without state with --restore none',
+  },
+  CHECKPOINT_FORMAT_UNKNOWN: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
+  },
+  CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
+  RESTORE_STATE_UNMAPPED: {
+    who: 'user',
+    retry: false,
+    message:
+      'The checkpoint holds state of {operators}, which the job does not have. Give operators the uids they had, or drop that state with --allow-non-restored-state',
+  },
+  RESTORE_OPERATOR_CHANGED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator {operator} was a {before} when the checkpoint was taken and is a {now} today: give it another uid',
+  },
+  RESTORE_MAX_PARALLELISM: {
+    who: 'user',
+    retry: false,
+    message:
+      'Operator {operator} has {before} key groups in the checkpoint and {now} in the job: maxParallelism is fixed for the life of the state. Set it to {before}',
+  },
+  JOB_LOCKED: {
+    who: 'operator',
+    retry: false,
+    message: 'Job {jobName} already runs: process {pid} on {host}, attempt {attempt}, since {since} ({path})',
+  },
+  JOB_LOCK_UNDECIDED: {
+    who: 'operator',
+    retry: false,
+    message:
+      'Job {jobName} was last run by process {pid} on {host}, attempt {attempt}, since {since}; whether it still runs cannot be seen from here. If it does not, remove {path}',
+  },
+  JOB_FENCED: {
+    who: 'operator',
+    retry: false,
+    message: 'Attempt {attempt} of job {jobName} was taken over by attempt {newer}: it must not go on',
   },
 } as const satisfies ErrorTable
 
