@@ -14,3 +14,5 @@ export { overrideOptions, resolveOptions, type OptionLayers, type OptionOrigins,
 export { editDistance, nearestName } from './config/nearest.ts'
 export type { LogFields, LogLevel, LogRecord } from './log/record.ts'
 export type { CounterSnapshot, GaugeSnapshot, HistogramSnapshot, MetricLabels, MetricSnapshot } from './metrics/snapshot.ts'
+export { readConfigFile, type ConfigFile } from './config/file.ts'
+export { flagsOf, optionReference, type OptionFlag } from './config/help.ts'
