@@ -9,9 +9,21 @@ const table = {
   PRINT_FAILED: { who: 'operator', retry: false, message: 'print: the standard output cannot be written: {problem}' },
   FILE_SINK_WRITE_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be written: {problem}' },
   FILE_SINK_COMMIT_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be published: {problem}' },
-  FILE_SINK_LOST: { who: 'operator', retry: false, message: 'fileSink: {file} belongs to a checkpoint and is gone, and so is its final form {final}' },
-  FILE_SINK_DAMAGED: { who: 'operator', retry: false, message: 'fileSink: {file} has {found} bytes instead of the {expected} that were written' },
-  FILE_SINK_HANDLE_UNKNOWN: { who: 'user', retry: false, message: 'fileSink: the checkpoint holds something under {stateId} that this sink did not write' },
+  FILE_SINK_LOST: {
+    who: 'operator',
+    retry: false,
+    message: 'fileSink: {file} belongs to a checkpoint and is gone, and so is its final form {final}',
+  },
+  FILE_SINK_DAMAGED: {
+    who: 'operator',
+    retry: false,
+    message: 'fileSink: {file} has {found} bytes instead of the {expected} that were written',
+  },
+  FILE_SINK_HANDLE_UNKNOWN: {
+    who: 'user',
+    retry: false,
+    message: 'fileSink: the checkpoint holds something under {stateId} that this sink did not write',
+  },
   // building a job
   JOB_INVALID: { who: 'user', retry: false, message: 'not a job: expected what defineJob answers, got {value}' },
   JOB_NAME_INVALID: {
@@ -98,7 +110,8 @@ const table = {
   CHECKPOINT_STORAGE_NOT_WRITABLE: {
     who: 'operator',
     retry: false,
-    message: 'The checkpoint folder {path} cannot be written: {problem}. Check its owner and permissions, or set another with checkpointing.dir',
+    message:
+      'The checkpoint folder {path} cannot be written: {problem}. Check its owner and permissions, or set another with checkpointing.dir',
   },
   CHECKPOINT_STORAGE_LOST: {
     who: 'operator',
@@ -129,7 +142,8 @@ const table = {
   CHECKPOINT_FORMAT_UNKNOWN: {
     who: 'operator',
     retry: false,
-    message: 'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
+    message:
+      'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
   },
   CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
   RESTORE_STATE_UNMAPPED: {

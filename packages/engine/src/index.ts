@@ -1,4 +1,58 @@
-export {}
+export { buildJob, type BuiltJob } from './api/build-job.ts'
+export type { BroadcastConnected, BroadcastStream, KeyedBroadcastConnected } from './api/broadcast.ts'
+export type { ConnectedStreams, KeyedConnected } from './api/connected.ts'
+export type { Emitter, Handles, KeyedContext, Log, Metrics, ReadonlyHandles, RecordContext, Timers } from './api/contexts.ts'
+export type { Environment, SourceOptions } from './api/environment.ts'
+export type { JobFunctions } from './api/functions.ts'
+export { defineJob, isJob, type Job } from './api/job.ts'
+export type { KeyCount, KeyedStream } from './api/keyed-stream.ts'
+export { parseParams, type Params, type ParamValue, type WidenParams } from './api/params.ts'
+export type {
+  BroadcastProcessFunction,
+  CoProcessFunction,
+  Failure,
+  KeyedBroadcastProcessFunction,
+  KeyedCoProcessFunction,
+  KeyedProcessFunction,
+  OnError,
+  ProcessFunction,
+} from './api/process-functions.ts'
+export type { CheckpointSettings, RestartSettings, RestartStrategy } from './api/settings.ts'
+export {
+  aggregating,
+  list,
+  map,
+  reducing,
+  value,
+  type Aggregate,
+  type AggregatingState,
+  type Key,
+  type KeyAtom,
+  type ListState,
+  type MapState,
+  type ReducingState,
+  type StandardSchema,
+  type StateDeclaration,
+  type StateDeclarations,
+  type StateOptions,
+  type ValueState,
+} from './api/state.ts'
+export type { OperatorSettings, Output, PartitioningChoice, Stage, Stream, StreamView } from './api/stream.ts'
+export {
+  type,
+  type Declared,
+  type MaybePromise,
+  type NumericField,
+  type OrderedField,
+  type SideTypes,
+  type Type,
+  type TypeOf,
+} from './api/types.ts'
+export { watermarks, type WatermarkStrategy } from './api/watermarks.ts'
+export { fingerprint } from './graph/fingerprint.ts'
+export type { EdgeNode, JobGraph, JobSettings, OperatorKind, OperatorNode, OutputName, Partitioning, StateNode } from './graph/graph.ts'
+export { planJob, type PlanOptions } from './graph/plan.ts'
+export type { ExecutionPlan, PlannedExchange, PlannedTask } from './graph/plan-types.ts'
 
 export { collection } from './connectors/collection.ts'
 export { collectSink, type CollectSinkOptions } from './connectors/collect/collect-sink.ts'

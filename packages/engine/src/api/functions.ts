@@ -22,7 +22,11 @@ export type OperatorFunctions =
   | { readonly kind: 'process'; readonly fn: ErasedProcessFunction }
   | { readonly kind: 'keyed-process'; readonly fn: ErasedProcessFunction }
   | { readonly kind: 'co-process' | 'keyed-co-process'; readonly fn: ErasedProcessFunction }
-  | { readonly kind: 'broadcast-process' | 'keyed-broadcast-process'; readonly fn: ErasedProcessFunction; readonly broadcast: StateDeclarations }
+  | {
+      readonly kind: 'broadcast-process' | 'keyed-broadcast-process'
+      readonly fn: ErasedProcessFunction
+      readonly broadcast: StateDeclarations
+    }
   | { readonly kind: 'sink'; readonly sink: Sink<unknown> }
 
 /** Every process function with its types erased; which members are there depends on the operator's kind. */

@@ -87,3 +87,39 @@ export interface StateDeclaration<Handle> {
 export type StateDeclarations = { readonly [name: string]: StateDeclaration<unknown> }
 
 export type { Duration }
+
+/** One value per key: `current: value<OrderState>()`. */
+export function value<T>(options?: StateOptions<T>): StateDeclaration<ValueState<T>> {
+  return declare('value', options)
+}
+
+/** A list per key. */
+export function list<T>(options?: StateOptions<T>): StateDeclaration<ListState<T>> {
+  return declare('list', options)
+}
+
+/** A map per key, each entry stored by itself. Options (version, migrate) are those of the values. */
+export function map<MK extends KeyAtom, V>(options?: StateOptions<V>): StateDeclaration<MapState<MK, V>> {
+  return declare('map', options)
+}
+
+/** One value per key that `reduce` folds with what is added. */
+export function reducing<T>(reduce: (a: T, b: T) => T, options?: StateOptions<T>): StateDeclaration<ReducingState<T>> {
+  return declare('reducing', options, { reduce: reduce as (a: unknown, b: unknown) => unknown })
+}
+
+/** An accumulator per key. Options (version, migrate) are those of the accumulator. */
+export function aggregating<In, Acc, Out>(
+  aggregate: Aggregate<In, Acc, Out>,
+  options?: StateOptions<Acc>,
+): StateDeclaration<AggregatingState<In, Out>> {
+  return declare('aggregating', options, { aggregate: aggregate as Aggregate<unknown, unknown, unknown> })
+}
+
+function declare<T>(
+  kind: StateDeclaration<unknown>['kind'],
+  options: StateOptions<T> | undefined,
+  functions?: Pick<StateDeclaration<unknown>, 'reduce' | 'aggregate'>,
+): StateDeclaration<never> {
+  return Object.freeze({ kind, options: Object.freeze({ ...options }) as StateOptions<unknown>, ...functions })
+}

@@ -14,7 +14,11 @@ export interface WatermarkStrategy<T> {
   readonly idleAfterMs: number | undefined
 }
 
-function build<T>(timestamp: (value: T) => number, outOfOrder: Duration, options: { readonly idleAfter?: Duration } | undefined): WatermarkStrategy<T> {
+function build<T>(
+  timestamp: (value: T) => number,
+  outOfOrder: Duration,
+  options: { readonly idleAfter?: Duration } | undefined,
+): WatermarkStrategy<T> {
   const outOfOrderMs = parseDuration(outOfOrder)
   const idleAfterMs = options?.idleAfter === undefined ? undefined : parseDuration(options.idleAfter)
   if (outOfOrderMs === undefined) throw new TypeError(`not a duration: ${String(outOfOrder)}`)
@@ -27,7 +31,11 @@ export const watermarks: {
   /** For time stamps that never fall within a source subtask. */
   monotonous<T>(timestamp: (value: T) => number, options?: { readonly idleAfter?: Duration }): WatermarkStrategy<T>
   /** For records at most `outOfOrder` late. */
-  boundedOutOfOrderness<T>(outOfOrder: Duration, timestamp: (value: T) => number, options?: { readonly idleAfter?: Duration }): WatermarkStrategy<T>
+  boundedOutOfOrderness<T>(
+    outOfOrder: Duration,
+    timestamp: (value: T) => number,
+    options?: { readonly idleAfter?: Duration },
+  ): WatermarkStrategy<T>
 } = {
   monotonous: (timestamp, options) => build(timestamp, 0, options),
   boundedOutOfOrderness: (outOfOrder, timestamp, options) => build(timestamp, outOfOrder, options),

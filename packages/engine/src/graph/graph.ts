@@ -39,6 +39,8 @@ export interface OperatorNode {
   readonly maxParallelism: number | undefined
   readonly chaining: 'always' | 'never' | 'start'
   readonly states: readonly StateNode[]
+  /** Whether it sets timers, which are state as well. */
+  readonly timers?: true
   readonly sides: readonly string[]
   /** Whether failures go to the output `failures` instead of failing the job. */
   readonly onError: 'fail' | 'side'
@@ -64,7 +66,10 @@ export interface EdgeNode {
   readonly to: number
   /** 0, or 1 for the second input of a connected or broadcast operator. */
   readonly input: 0 | 1
+  /** Of the edge as written. A `forward` that was not chosen is `rebalance` where parallelisms differ: the plan's exchanges say what holds. */
   readonly partitioning: Partitioning
+  /** Whether the user chose the partitioning. */
+  readonly chosen?: true
 }
 
 /** What the job asks for itself; the command line and the configuration fill what it leaves open. */

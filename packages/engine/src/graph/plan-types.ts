@@ -1,4 +1,4 @@
-import type { JobGraph } from './graph.ts'
+import type { JobGraph, Partitioning } from './graph.ts'
 
 /** The graph laid out for given parallelisms: which operators run as one chain, and what flows between chains. Plain data. */
 export interface ExecutionPlan {
@@ -30,6 +30,9 @@ export interface PlannedTask {
 export interface PlannedExchange {
   readonly id: number
   readonly edge: number
+  /** Task ids. */
   readonly from: number
   readonly to: number
+  /** What holds between the two parallelisms. */
+  readonly partitioning: Partitioning
 }

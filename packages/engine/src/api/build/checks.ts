@@ -1,0 +1,87 @@
+import { inspect } from 'node:util'
+import { engineError } from '../../errors.ts'
+import type { StateNode } from '../../graph/graph.ts'
+import type { ErasedProcessFunction } from '../functions.ts'
+import type { StateDeclarations } from '../state.ts'
+
+/** The largest parallelism and number of key groups, as in Flink (2^15). */
+export const maxParallelismLimit = 32_768
+
+export function show(value: unknown): string {
+  const text = inspect(value, { depth: 0, breakLength: Infinity })
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
+export function checkFunction(call: string, argument: string, value: unknown): void {
+  if (typeof value !== 'function') throw engineError('ARGUMENT_INVALID', { call, argument, expected: 'a function', value: show(value) })
+}
+
+export function checkChoice(call: string, argument: string, value: unknown, choices: readonly string[]): void {
+  if (!choices.includes(value as string)) {
+    throw engineError('ARGUMENT_INVALID', { call, argument, expected: `one of ${choices.join(', ')}`, value: show(value) })
+  }
+}
+
+export function checkCount(call: string, argument: string, value: unknown): void {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= maxParallelismLimit) return
+  throw engineError('ARGUMENT_INVALID', {
+    call,
+    argument,
+    expected: `a whole number from 1 to ${maxParallelismLimit}`,
+    value: show(value),
+  })
+}
+
+// oxlint-disable-next-line no-control-regex
+const readable = /^[^\u0000-\u001f\u007f]{1,255}$/
+
+export function checkName(what: string, name: unknown): void {
+  if (typeof name !== 'string' || !readable.test(name)) throw engineError('NAME_INVALID', { what, name: show(name) })
+}
+
+const stateKinds = ['value', 'list', 'map', 'reducing', 'aggregating']
+
+/** Checked declarations as nodes of the graph, in the order of their names, so that the order in the source does not matter. */
+export function stateNodes(operator: string, states: StateDeclarations | undefined): StateNode[] {
+  if (states === undefined) return []
+  if (typeof states !== 'object' || states === null) {
+    throw engineError('ARGUMENT_INVALID', { call: operator, argument: 'state', expected: 'an object of declarations', value: show(states) })
+  }
+  return Object.entries(states)
+    .map(([name, declaration]) => {
+      const problem = stateProblem(name, declaration)
+      if (problem !== undefined) throw engineError('STATE_INVALID', { operator, state: name, problem })
+      return { name, kind: declaration.kind, version: declaration.options.version ?? 1 }
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function stateProblem(name: string, declaration: StateDeclarations[string]): string | undefined {
+  if (!readable.test(name)) return 'must have a name of 1 to 255 characters, without control characters'
+  if (typeof declaration !== 'object' || declaration === null || !stateKinds.includes(declaration.kind)) {
+    return 'must be declared with value(), list(), map(), reducing() or aggregating()'
+  }
+  const { version = 1, migrate } = declaration.options
+  if (!Number.isInteger(version) || version < 1) return `must have a whole version of 1 or more, and has ${show(version)}`
+  if (migrate !== undefined && typeof migrate !== 'function') return 'must have a function as migrate'
+  if (declaration.kind === 'reducing' && typeof declaration.reduce !== 'function') return 'needs a function that reduces'
+  const aggregate = declaration.aggregate as { readonly [member: string]: unknown } | undefined
+  const missing = ['create', 'add', 'result'].find((member) => typeof aggregate?.[member] !== 'function')
+  return declaration.kind === 'aggregating' && missing !== undefined ? `needs the function ${missing}` : undefined
+}
+
+const optionalMembers = ['open', 'finish', 'close', 'onEventTimer', 'onProcessingTimer'] as const
+
+/** Checks a process function: `required` are the members its kind of stream calls. */
+export function checkProcessFunction(operator: string, fn: ErasedProcessFunction, required: readonly string[], keyed: boolean): void {
+  if (typeof fn !== 'object' || fn === null) {
+    throw engineError('ARGUMENT_INVALID', { call: 'process', argument: 'its argument', expected: 'an object', value: show(fn) })
+  }
+  const members = fn as { readonly [member: string]: unknown }
+  for (const member of required) checkFunction('process', member, members[member])
+  for (const member of optionalMembers) if (members[member] !== undefined) checkFunction('process', member, members[member])
+  if (fn.onError !== undefined) checkChoice('process', 'onError', fn.onError, ['fail', 'side'])
+  const unkeyedOnly = ['state', 'onEventTimer', 'onProcessingTimer'].find((member) => members[member] !== undefined)
+  if (!keyed && unkeyedOnly !== undefined) throw engineError('STATE_NOT_KEYED', { operator, member: unkeyedOnly })
+  for (const side of Object.keys(fn.sides ?? {})) checkName('side output', side)
+}

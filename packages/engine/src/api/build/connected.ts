@@ -1,0 +1,106 @@
+import type { BroadcastConnected, BroadcastStream, KeyedBroadcastConnected } from '../broadcast.ts'
+import type { ConnectedStreams, KeyedConnected } from '../connected.ts'
+import type { ErasedProcessFunction } from '../functions.ts'
+import type {
+  BroadcastProcessFunction,
+  CoProcessFunction,
+  KeyedBroadcastProcessFunction,
+  KeyedCoProcessFunction,
+  OnError,
+} from '../process-functions.ts'
+import type { Key, StateDeclarations } from '../state.ts'
+import type { Output, Stream } from '../stream.ts'
+import type { Declared, SideTypes, TypeOf, WidenKey } from '../types.ts'
+import { checkFunction } from './checks.ts'
+import type { GraphBuilder, Port } from './graph-builder.ts'
+import { keyedPorts } from './inputs.ts'
+import { processSpec, type ProcessKind } from './process-spec.ts'
+import { StreamBase, type Shapes } from './shapes.ts'
+
+/** Two streams on their way into one operator. */
+class Pair {
+  protected readonly left: StreamBase
+  protected readonly right: StreamBase
+  protected readonly shapes: Shapes
+
+  constructor(shapes: Shapes, left: StreamBase, right: StreamBase) {
+    this.shapes = shapes
+    this.left = left
+    this.right = right
+  }
+
+  protected operator<O>(kind: ProcessKind, name: string, fn: unknown, broadcast?: StateDeclarations): O {
+    const { builder } = this.left
+    const spec = processSpec(kind, name, fn as ErasedProcessFunction, [this.left.ports, this.right.ports], broadcast)
+    return this.shapes.operator(builder, builder.add(spec)) as unknown as O
+  }
+}
+
+export class Connected<A, B> extends Pair implements ConnectedStreams<A, B> {
+  map<U>(left: (value: A, ctx: never) => U, right: (value: B, ctx: never) => U): Stream<Readonly<Awaited<U>>> {
+    checkFunction('map', 'the first argument', left)
+    checkFunction('map', 'the second argument', right)
+    return this.operator('co-process', 'map', { onLeft: emitting(left as Mapper), onRight: emitting(right as Mapper) })
+  }
+
+  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
+    fn: CoProcessFunction<A, B, Out, Side, E>,
+  ): Output<TypeOf<Out>, Side, A | B, E> {
+    return this.operator('co-process', 'process', fn)
+  }
+
+  keyBy<const KA extends Key, const KB extends WidenKey<KA>>(
+    left: (value: A) => KA,
+    right: (value: B) => KB,
+  ): KeyedConnected<A, B, WidenKey<KA>> {
+    const { builder } = this.left
+    const keyed = this.shapes.keyed(builder, keyedPorts(this.left.ports, left))
+    const other = this.shapes.keyed(builder, keyedPorts(this.right.ports, right as (value: B) => Key))
+    return this.shapes.keyedConnected(keyed, other) as KeyedConnected<A, B, WidenKey<KA>>
+  }
+}
+
+type Mapper = (value: unknown, ctx: unknown) => unknown
+
+/** A mapping as a method of a process function; what it answers may be a promise. */
+function emitting(fn: Mapper): (value: unknown, ctx: { emit(value: unknown): void }) => unknown {
+  return (value, ctx) => {
+    const answer = fn(value, ctx)
+    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== 'function') return ctx.emit(answer)
+    return (answer as PromiseLike<unknown>).then((result) => ctx.emit(result))
+  }
+}
+
+export class KeyedPair<A, B, K> extends Pair implements KeyedConnected<A, B, K> {
+  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
+    fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E>,
+  ): Output<TypeOf<Out>, Side, A | B, E> {
+    return this.operator('keyed-co-process', 'process', fn)
+  }
+}
+
+/** A broadcast stream on its way into `connect`. */
+export class Broadcast<T, B extends StateDeclarations> extends StreamBase implements BroadcastStream<T, B> {
+  readonly #states: B
+
+  constructor(shapes: Shapes, builder: GraphBuilder, ports: readonly Port[], states: B) {
+    super(shapes, builder, ports, 'broadcast')
+    this.#states = states
+  }
+
+  override get broadcastState(): B {
+    return this.#states
+  }
+}
+
+export class BroadcastPair<A, U, K, B extends StateDeclarations>
+  extends Pair
+  implements BroadcastConnected<A, U, B>, KeyedBroadcastConnected<A, U, K, B>
+{
+  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
+    fn: BroadcastProcessFunction<A, U, B, Out, Side, E> | KeyedBroadcastProcessFunction<A, U, K, S, B, Out, Side, E>,
+  ): Output<TypeOf<Out>, Side, A | U, E> {
+    const kind = this.left.shape === 'keyed' ? 'keyed-broadcast-process' : 'broadcast-process'
+    return this.operator(kind, 'process', fn, this.right.broadcastState)
+  }
+}

@@ -1,0 +1,46 @@
+import { engineError } from '../../errors.ts'
+import type { OperatorKind } from '../../graph/graph.ts'
+import type { ErasedProcessFunction, OperatorFunctions } from '../functions.ts'
+import type { StateDeclarations } from '../state.ts'
+import { checkProcessFunction, stateNodes } from './checks.ts'
+import type { OperatorSpec, Port } from './graph-builder.ts'
+
+/** The members that each kind of process function must have. */
+const required = {
+  process: ['onElement'],
+  'keyed-process': ['onElement'],
+  'co-process': ['onLeft', 'onRight'],
+  'keyed-co-process': ['onLeft', 'onRight'],
+  'broadcast-process': ['onElement', 'onBroadcast'],
+  'keyed-broadcast-process': ['onElement', 'onBroadcast'],
+} as const satisfies { readonly [kind in OperatorKind]?: readonly string[] }
+
+export type ProcessKind = keyof typeof required
+
+/** An operator that runs a process function, with what the function declares. */
+export function processSpec(
+  kind: ProcessKind,
+  name: string,
+  fn: ErasedProcessFunction,
+  inputs: readonly (readonly Port[])[],
+  broadcast?: StateDeclarations,
+): OperatorSpec {
+  const keyed = kind.startsWith('keyed-')
+  checkProcessFunction(name, fn, required[kind], keyed)
+  const own = stateNodes(name, fn.state)
+  const shared = stateNodes(name, broadcast).map((state) => ({ ...state, kind: 'broadcast' as const }))
+  const twice = own.find((state) => shared.some((other) => other.name === state.name))
+  if (twice !== undefined) {
+    throw engineError('STATE_INVALID', { operator: name, state: twice.name, problem: 'is declared both per key and for the broadcast' })
+  }
+  return {
+    kind,
+    name,
+    inputs,
+    functions: { kind, fn, ...(broadcast === undefined ? {} : { broadcast }) } as OperatorFunctions,
+    states: [...own, ...shared],
+    timers: fn.onEventTimer !== undefined || fn.onProcessingTimer !== undefined,
+    sides: Object.keys(fn.sides ?? {}).sort(),
+    onError: fn.onError ?? 'fail',
+  }
+}

@@ -1,0 +1,30 @@
+import type { RecordContext } from './contexts.ts'
+import type { CoProcessFunction, KeyedCoProcessFunction, OnError } from './process-functions.ts'
+import type { Key, StateDeclarations } from './state.ts'
+import type { Output, Stream } from './stream.ts'
+import type { Declared, SideTypes, TypeOf, WidenKey } from './types.ts'
+
+declare const phantom: unique symbol
+
+/** Two streams as the two inputs of one operator. */
+export interface ConnectedStreams<A, B> {
+  readonly [phantom]?: [A, B]
+  /** One record for each, of either input. */
+  map<U>(left: (value: A, ctx: RecordContext) => U, right: (value: B, ctx: RecordContext) => U): Stream<Readonly<Awaited<U>>>
+  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
+    fn: CoProcessFunction<A, B, Out, Side, E>,
+  ): Output<TypeOf<Out>, Side, A | B, E>
+  /** Keys both inputs by the same type of key. */
+  keyBy<const KA extends Key, const KB extends WidenKey<KA>>(
+    left: (value: A) => KA,
+    right: (value: B) => KB,
+  ): KeyedConnected<A, B, WidenKey<KA>>
+}
+
+/** Two keyed streams as the two inputs of one operator: equal keys meet in the same state. */
+export interface KeyedConnected<A, B, K> {
+  readonly [phantom]?: [A, B, K]
+  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
+    fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E>,
+  ): Output<TypeOf<Out>, Side, A | B, E>
+}

@@ -1,0 +1,49 @@
+import { engineError } from '../errors.ts'
+import type { Environment } from './environment.ts'
+import { checkDefaults, type Params, type WidenParams } from './params.ts'
+
+const brand = Symbol.for('millrace.job')
+
+/** A job: a name, parameters, and the function that builds its graph. A module makes it its default export. */
+export interface Job<P extends Params = {}> {
+  readonly name: string
+  /** Parameters with their defaults. */
+  readonly params: P
+  /** Pure: called once in every thread that runs a part of the job, and must build the same each time. */
+  build(env: Environment, params: P): void
+}
+
+/**
+ * Defines a job.
+ *
+ * @param name Also names the folder of its checkpoints: letters, digits, spaces and `. _ -`.
+ * @param build Builds the graph; pure and synchronous. What varies between runs comes in by `params`, not from the environment or the clock.
+ * @throws JOB_NAME_INVALID, PARAM_INVALID
+ */
+export function defineJob(name: string, build: (env: Environment) => void): Job
+export function defineJob<const P extends Params>(
+  name: string,
+  options: { readonly params: P },
+  build: (env: Environment, params: WidenParams<P>) => void,
+): Job<WidenParams<P>>
+export function defineJob(
+  name: string,
+  optionsOrBuild: { readonly params: Params } | ((env: Environment) => void),
+  build?: (env: Environment, params: never) => void,
+): Job<Params> {
+  const [params, buildGraph] = typeof optionsOrBuild === 'function' ? [{}, optionsOrBuild] : [optionsOrBuild?.params ?? {}, build]
+  if (typeof name !== 'string' || !jobName.test(name)) throw engineError('JOB_NAME_INVALID', { name: JSON.stringify(name) })
+  if (typeof buildGraph !== 'function') {
+    throw engineError('ARGUMENT_INVALID', { call: 'defineJob', argument: 'build', expected: 'a function', value: typeof buildGraph })
+  }
+  checkDefaults(name, params)
+  const job = { name, params: Object.freeze({ ...params }), build: buildGraph as Job<Params>['build'], [brand]: true }
+  return Object.freeze(job)
+}
+
+const jobName = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,127}$/u
+
+/** Whether a value, say a module's default export, is what `defineJob` answers. */
+export function isJob(value: unknown): value is Job<Params> {
+  return typeof value === 'object' && value !== null && brand in value
+}

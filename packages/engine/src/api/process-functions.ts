@@ -1,0 +1,126 @@
+import type { Emitter, Handles, KeyedContext, ReadonlyHandles, RecordContext } from './contexts.ts'
+import type { StateDeclarations } from './state.ts'
+import type { Declared, MaybePromise, SideTypes, TypeOf } from './types.ts'
+
+/** What a thrown error does: fail the job (the default), or send record and error to `failures`; nothing half-applied remains. */
+export type OnError = 'fail' | 'side'
+
+/** A record whose processing threw, with `onError: 'side'`. */
+export interface Failure<T> {
+  readonly record: T
+  readonly error: { readonly name: string; readonly message: string; readonly stack: string }
+}
+
+/** What all process functions declare and may implement. */
+export interface FunctionBase<Out extends Declared, Side extends SideTypes, E extends OnError> {
+  /** What `ctx.emit` takes. Undeclared: nothing is emitted. A Standard Schema also validates. */
+  readonly emits?: Out
+  /** Side outputs by name, for `ctx.emitTo`; read as `stream.side.NAME`. */
+  readonly sides?: Side
+  /** Default `fail`. */
+  readonly onError?: E
+  /** Before the first record of a subtask. */
+  open?(ctx: RecordContext): MaybePromise<void>
+  /** At the end of bounded input; may still emit. */
+  finish?(ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+  /** Always, also after a failure. */
+  close?(): MaybePromise<void>
+}
+
+/** Only keyed functions have state and timers; said here so that the compiler can say it. */
+export interface Unkeyed {
+  readonly state?: never
+  readonly onEventTimer?: never
+  readonly onProcessingTimer?: never
+}
+
+/** State and timers per key. */
+export interface Keyed<K, S extends StateDeclarations, Out extends Declared, Side extends SideTypes> {
+  /** Declared states, by name; handles are on `ctx.state`. */
+  readonly state?: S
+  /** The watermark has passed `time`. */
+  onEventTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+  /** The clock has passed `time`. */
+  onProcessingTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+}
+
+export interface ProcessFunction<T, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>
+  extends FunctionBase<Out, Side, E>, Unkeyed {
+  onElement(value: T, ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+}
+
+export interface KeyedProcessFunction<
+  T,
+  K,
+  S extends StateDeclarations = {},
+  Out extends Declared = never,
+  Side extends SideTypes = {},
+  E extends OnError = 'fail',
+>
+  extends FunctionBase<Out, Side, E>, Keyed<K, S, Out, Side> {
+  onElement(value: T, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+}
+
+/** Two inputs, each with a method of its own; they never run at the same time in a subtask. */
+export interface CoProcessFunction<A, B, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>
+  extends FunctionBase<Out, Side, E>, Unkeyed {
+  onLeft(value: A, ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+  onRight(value: B, ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+}
+
+/** Two inputs with equal keys meet in the same state. */
+export interface KeyedCoProcessFunction<
+  A,
+  B,
+  K,
+  S extends StateDeclarations = {},
+  Out extends Declared = never,
+  Side extends SideTypes = {},
+  E extends OnError = 'fail',
+>
+  extends FunctionBase<Out, Side, E>, Keyed<K, S, Out, Side> {
+  onLeft(value: A, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+  onRight(value: B, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+}
+
+/** Broadcast state as elements see it. */
+export interface ReadsBroadcast<B extends StateDeclarations> {
+  readonly broadcast: ReadonlyHandles<B>
+}
+
+/** Broadcast state as the broadcast input sees it: what it writes must be the same in every subtask, so from the record alone. */
+export interface WritesBroadcast<B extends StateDeclarations> {
+  readonly broadcast: Handles<B>
+}
+
+export interface BroadcastProcessFunction<
+  A,
+  U,
+  B extends StateDeclarations,
+  Out extends Declared = never,
+  Side extends SideTypes = {},
+  E extends OnError = 'fail',
+>
+  extends FunctionBase<Out, Side, E>, Unkeyed {
+  onElement(value: A, ctx: Emitter<TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+  /** Synchronous: broadcast state changes in the same order everywhere. */
+  onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WritesBroadcast<B>): undefined | void
+}
+
+export interface KeyedBroadcastProcessFunction<
+  A,
+  U,
+  K,
+  S extends StateDeclarations,
+  B extends StateDeclarations,
+  Out extends Declared = never,
+  Side extends SideTypes = {},
+  E extends OnError = 'fail',
+> extends FunctionBase<Out, Side, E> {
+  readonly state?: S
+  onElement(value: A, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+  /** Synchronous: broadcast state changes in the same order everywhere. */
+  onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WritesBroadcast<B>): undefined | void
+  onEventTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+  onProcessingTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+}

@@ -1,0 +1,57 @@
+import type { Duration } from '@millrace/core'
+import { resolveOptions } from '@millrace/core'
+import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
+import type { JobSettings } from '../graph/graph.ts'
+
+type Settable<T> = { -readonly [N in keyof T]: T[N] }
+
+/** What a job sets of the options `checkpointing.*`; see the option reference for defaults. Over everything else but nothing set is kept open. */
+export type CheckpointSettings = Settable<NonNullable<EngineOptionInput['checkpointing']>>
+
+/** What happens when the job fails. */
+export type RestartStrategy =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'fixed-delay'; readonly attempts?: number; readonly delay?: Duration }
+  | { readonly kind: 'failure-rate'; readonly maxFailures?: number; readonly interval?: Duration; readonly delay?: Duration }
+  | {
+      readonly kind: 'exponential-delay'
+      readonly initial?: Duration
+      readonly max?: Duration
+      readonly multiplier?: number
+      readonly resetAfter?: Duration
+      readonly jitter?: number
+      readonly attempts?: number
+    }
+
+export interface RestartSettings {
+  strategy?: RestartStrategy | RestartStrategy['kind']
+}
+
+const groups: { readonly [kind: string]: string } = {
+  'fixed-delay': 'fixedDelay',
+  'failure-rate': 'failureRate',
+  'exponential-delay': 'exponentialDelay',
+}
+
+/**
+ * The settings as plain data in the shape of the option table, checked against it.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function jobSettings(checkpointing: CheckpointSettings, restart: RestartSettings): JobSettings {
+  const settings = { checkpointing: set(checkpointing), restart: restartOptions(restart) }
+  resolveOptions(engineOptionTable, { code: settings as EngineOptionInput })
+  return settings
+}
+
+function restartOptions(restart: RestartSettings): { readonly [option: string]: unknown } {
+  const { strategy, ...others } = restart
+  if (typeof strategy !== 'object' || strategy === null) return set({ strategy, ...others })
+  const { kind, ...options } = strategy
+  const group = groups[kind]
+  return set({ strategy: kind, ...(group === undefined ? options : { [group]: set(options) }), ...others })
+}
+
+function set(options: object): { readonly [option: string]: unknown } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
