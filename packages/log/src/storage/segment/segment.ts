@@ -1,0 +1,184 @@
+/**
+ * One segment of a log: a file of batches and its indexes.
+ *
+ * 1. Bytes of the file below `sizeBytes` are whole batches, in order of their offsets, from `baseOffset` to below `nextOffset`.
+ * 2. `indexes` is set as long as the segment may grow; afterwards they come from the cache.
+ * 3. The files are removed only when nobody holds a pin.
+ */
+import { posix } from 'node:path'
+import { DiskError } from '@millrace/core'
+import type { BatchView } from '../../records/batch.ts'
+import { segmentFileName, type FileSuffix, type SegmentFileKind } from '../names.ts'
+import { OffsetIndex } from '../index/offset-index.ts'
+import { TimeIndex } from '../index/time-index.ts'
+import { parseAbortedTransactions } from '../index/transaction-index.ts'
+import { readIfPresent, removeIfPresent } from '../checkpoints/atomic-file.ts'
+import { BatchScanner } from './batch-scanner.ts'
+import type { FilePool, PooledFile } from './file-pool.ts'
+import type { IndexCache } from './index-cache.ts'
+import { saveIndexes, SegmentIndexes, type IndexPaths } from './segment-indexes.ts'
+
+export interface SegmentHost {
+  readonly files: FilePool
+  readonly indexes: IndexCache
+}
+
+export interface SegmentOptions {
+  readonly directory: string
+  readonly baseOffset: number
+  readonly sizeBytes: number
+  readonly nextOffset: number
+  readonly createdMs: number
+  readonly indexIntervalBytes: number
+  readonly suffix?: FileSuffix
+}
+
+export class Segment {
+  readonly baseOffset: number
+  readonly #host: SegmentHost
+  readonly #directory: string
+  readonly #indexIntervalBytes: number
+  readonly file: PooledFile
+  #suffix: FileSuffix
+  /** Since when it may be rolled by time where no record has one. */
+  readonly createdMs: number
+  sizeBytes: number
+  nextOffset: number
+  indexes: SegmentIndexes | undefined
+  /** The largest timestamp of its first batch: the time from which `segment.ms` counts. */
+  firstBatchTimestamp: number | undefined
+  #pins = 0
+  #whenUnpinned: (() => void) | undefined
+
+  constructor(host: SegmentHost, options: SegmentOptions) {
+    this.#host = host
+    this.baseOffset = options.baseOffset
+    this.#directory = options.directory
+    this.#suffix = options.suffix ?? ''
+    this.#indexIntervalBytes = options.indexIntervalBytes
+    this.createdMs = options.createdMs
+    this.sizeBytes = options.sizeBytes
+    this.nextOffset = options.nextOffset
+    this.file = host.files.file(this.path('log'), 'update')
+  }
+
+  path(kind: SegmentFileKind): string {
+    return posix.join(this.#directory, segmentFileName(this.baseOffset, kind, this.#suffix))
+  }
+
+  get indexPaths(): IndexPaths {
+    return { index: this.path('index'), timeindex: this.path('timeindex'), txnindex: this.path('txnindex') }
+  }
+
+  /** Accounts for a batch that has been written at the end. */
+  noteAppended(batch: BatchView): void {
+    this.firstBatchTimestamp ??= batch.maxTimestamp
+    this.indexes?.append(batch, this.sizeBytes, this.#indexIntervalBytes)
+    this.sizeBytes += batch.sizeBytes
+    this.nextOffset = batch.nextOffset
+  }
+
+  async currentIndexes(): Promise<SegmentIndexes> {
+    return this.indexes ?? (await this.#host.indexes.get(this))
+  }
+
+  /** The largest timestamp of a record, -1 if there is none, and where it is. */
+  async largestTimestamp(): Promise<{ readonly timestamp: number; readonly offset: number }> {
+    const { maxTimestamp, offsetOfMaxTimestamp } = await this.currentIndexes()
+    return { timestamp: maxTimestamp, offset: offsetOfMaxTimestamp }
+  }
+
+  /** Reads the indexes of a sealed segment, or builds them anew where the files are lost or damaged. */
+  async loadIndexes(): Promise<SegmentIndexes> {
+    const { disk } = this.#host.files
+    const paths = this.indexPaths
+    const txn = (await readIfPresent(disk, paths.txnindex)) ?? new Uint8Array(0)
+    const aborted = parseAbortedTransactions(txn, paths.txnindex)
+    try {
+      const offsets = OffsetIndex.parse(this.baseOffset, await disk.readFile(paths.index), paths.index)
+      const times = TimeIndex.parse(this.baseOffset, await disk.readFile(paths.timeindex), paths.timeindex)
+      const isBeyond = (offsets.last?.position ?? 0) >= Math.max(1, this.sizeBytes) || (offsets.last?.offset ?? -1) >= this.nextOffset
+      const lacksTimes = times.entries.count === 0 && this.sizeBytes > 0
+      if (!isBeyond && !lacksTimes) return new SegmentIndexes(offsets, times, aborted)
+    } catch (error) {
+      if (error instanceof DiskError && error.reason !== 'not-found') throw error
+    }
+    return await this.rebuildIndexes(aborted)
+  }
+
+  /** Builds offset and time index from the batches' headers. */
+  async rebuildIndexes(aborted: SegmentIndexes['aborted']): Promise<SegmentIndexes> {
+    const indexes = SegmentIndexes.empty(this.baseOffset)
+    indexes.aborted = aborted
+    const scanner = this.scan(0, this.sizeBytes, 65_536)
+    for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+      indexes.append(batch, scanner.batchPosition, this.#indexIntervalBytes)
+    }
+    indexes.seal()
+    return indexes
+  }
+
+  scan(position: number, end: number = this.sizeBytes, windowBytes?: number): BatchScanner {
+    const options = windowBytes === undefined ? { position, end } : { position, end, windowBytes }
+    return new BatchScanner((into, at) => this.file.read(into, at), options)
+  }
+
+  /** No more batches will come. The indexes stay in memory until `saveIndexes` has put them into their files. */
+  seal(): void {
+    this.indexes?.seal()
+  }
+
+  /** Makes the indexes durable (but for the names) and leaves them to the cache. */
+  async saveSealedIndexes(): Promise<void> {
+    const { indexes } = this
+    if (indexes === undefined) return
+    await saveIndexes(this.#host.files.disk, this.indexPaths, indexes)
+    this.indexes = undefined
+    this.#host.indexes.put(this, indexes)
+  }
+
+  /** Keeps the files for as long as the result has not been called. */
+  pin(): () => void {
+    this.#pins++
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      this.#pins--
+      if (this.#pins === 0) this.#whenUnpinned?.()
+    }
+  }
+
+  get pins(): number {
+    return this.#pins
+  }
+
+  /** Renames all its files; the names are durable after the folder's own sync. The log file goes last, so that it never lacks its indexes. */
+  async rename(suffix: FileSuffix): Promise<void> {
+    const { disk } = this.#host.files
+    for (const kind of ['index', 'timeindex', 'txnindex', 'log'] as const) {
+      const from = this.path(kind)
+      const to = posix.join(this.#directory, segmentFileName(this.baseOffset, kind, suffix))
+      try {
+        await disk.rename(from, to)
+      } catch (error) {
+        if (kind === 'log' || !(error instanceof DiskError && error.reason === 'not-found')) throw error
+      }
+    }
+    this.#suffix = suffix
+    this.file.path = this.path('log')
+  }
+
+  /** Removes its files once nobody holds a pin. */
+  async remove(): Promise<void> {
+    this.#host.indexes.drop(this)
+    if (this.#pins > 0) await new Promise<void>((resolve) => (this.#whenUnpinned = resolve))
+    await this.file.close()
+    for (const kind of ['log', 'index', 'timeindex', 'txnindex'] as const) await removeIfPresent(this.#host.files.disk, this.path(kind))
+  }
+
+  async close(): Promise<void> {
+    this.#host.indexes.drop(this)
+    await this.file.close()
+  }
+}
