@@ -7,6 +7,16 @@ const table = {
   SINK_FORMAT_FAILED: { who: 'user', retry: false, message: '{connector}: a record cannot be written as {format}: {problem}' },
   PRINT_CLOSED: { who: 'operator', retry: false, message: 'print: nobody reads the standard output any more (EPIPE)' },
   PRINT_FAILED: { who: 'operator', retry: false, message: 'print: the standard output cannot be written: {problem}' },
+  FILES_NOT_FOUND: { who: 'user', retry: false, message: 'files: there is no file {path}' },
+  FILES_UNREADABLE: { who: 'operator', retry: true, message: 'files: {file} cannot be read: {problem}' },
+  FILES_LOST: {
+    who: 'operator',
+    retry: false,
+    message: 'files: {file} was read to byte {offset} and is gone; what followed is lost (onLostFile: skip accepts that)',
+  },
+  FILES_LINE_TOO_LONG: { who: 'user', retry: false, message: 'files: the line at {file}:{offset} is longer than maxLineBytes, {limit}' },
+  FILES_PARSE_FAILED: { who: 'user', retry: false, message: 'files: the line at {file}:{offset} cannot be parsed: {problem}' },
+  FILES_GZIP_DAMAGED: { who: 'operator', retry: false, message: 'files: {file} is no whole gzip file: {problem}' },
   FILE_SINK_WRITE_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be written: {problem}' },
   FILE_SINK_COMMIT_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be published: {problem}' },
   FILE_SINK_LOST: {
@@ -179,6 +189,25 @@ const table = {
     retry: false,
     message: 'Attempt {attempt} of job {jobName} was taken over by attempt {newer}: it must not go on',
   },
+  // values, channels
+  VALUE_UNSUPPORTED: { who: 'user', retry: false, message: '{path} is {what}, which can neither be sent to another subtask nor be stored' },
+  VALUE_TOO_DEEP: { who: 'user', retry: false, message: '{path} is nested deeper than {limit} levels' },
+  VALUE_TOO_LARGE: { who: 'user', retry: false, message: 'A value needs more than {limit} bytes' },
+  VALUE_CORRUPT: { who: 'operator', retry: false, message: 'An encoded value is corrupt at byte {at}: {problem}' },
+  VALUE_VERSION_UNKNOWN: {
+    who: 'operator',
+    retry: false,
+    message:
+      'An encoded value has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
+  },
+  FRAME_CORRUPT: { who: 'bug', retry: true, message: 'A frame of a channel is corrupt: {problem}' },
+  PARTITION_OUT_OF_RANGE: {
+    who: 'user',
+    retry: false,
+    message: 'The custom partitioner answered {answer}; it must answer a whole number from 0 to {last}',
+  },
+  SPILL_CORRUPT: { who: 'operator', retry: true, message: 'The spill file {path} is corrupt at byte {at}: {problem}' },
+  SPILL_FAILED: { who: 'operator', retry: true, message: 'The spill file {path} cannot be used: {problem}' },
 } as const satisfies ErrorTable
 
 export type EngineErrorCode = keyof typeof table
