@@ -1,7 +1,17 @@
 export { buildJob, type BuiltJob } from './api/build-job.ts'
 export type { BroadcastConnected, BroadcastStream, KeyedBroadcastConnected } from './api/broadcast.ts'
 export type { ConnectedStreams, KeyedConnected } from './api/connected.ts'
-export type { Emitter, Handles, KeyedContext, Log, Metrics, ReadonlyHandles, RecordContext, Timers } from './api/contexts.ts'
+export type {
+  Emitter,
+  EventTimers,
+  Handles,
+  KeyedContext,
+  Log,
+  Metrics,
+  ProcessingTimers,
+  ReadonlyHandles,
+  RecordContext,
+} from './api/contexts.ts'
 export type { Environment, SourceOptions } from './api/environment.ts'
 export type { JobFunctions } from './api/functions.ts'
 export { defineJob, isJob, type Job } from './api/job.ts'

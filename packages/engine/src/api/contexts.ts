@@ -46,16 +46,25 @@ export interface Emitter<Out, Side extends SideTypes> extends RecordContext {
   emitTo<N extends keyof Side & string>(output: N, value: TypeOf<Side[N]>): void
 }
 
-/**
- * Timers of the key in hand, unique per key and time stamp; they are state, kept in checkpoints.
- * On event time they fire when the watermark passes, on processing time when the machine's clock does (those overdue after a restore: at once).
- */
-export interface Timers {
-  /** The operator's watermark, milliseconds since 1970; -Infinity before the first. */
+/** Timers on event time, unique per key and time stamp; they are state, kept in checkpoints. They fire when the watermark passes. */
+export interface EventTimers {
+  /** The operator's, milliseconds since 1970; -Infinity before the first. */
   readonly watermark: number
   /** Milliseconds since 1970. */
   at(time: number): void
-  /** Counted from the watermark (event time) or from the clock (processing time). Answers the time it fires at, for `deleteAt`. */
+  /** Counted from the record's time stamp (in a timer: from the timer's time). Answers the time it fires at, for `deleteAt`. */
+  after(delay: Duration): number
+  /** Without effect where there is none. */
+  deleteAt(time: number): void
+}
+
+/** Timers on the machine's clock, unique per key and time stamp; they are state, kept in checkpoints. Those overdue after a restore fire at once. */
+export interface ProcessingTimers {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Milliseconds since 1970. */
+  at(time: number): void
+  /** Counted from `now`. Answers the time it fires at, for `deleteAt`. */
   after(delay: Duration): number
   /** Without effect where there is none. */
   deleteAt(time: number): void
@@ -65,6 +74,6 @@ export interface Timers {
 export interface KeyedContext<K, S extends StateDeclarations, Out, Side extends SideTypes> extends Emitter<Out, Side> {
   readonly key: K
   readonly state: Handles<S>
-  readonly eventTimers: Timers
-  readonly processingTimers: Timers
+  readonly eventTimers: EventTimers
+  readonly processingTimers: ProcessingTimers
 }
