@@ -34,6 +34,21 @@ const table = {
     retry: false,
     message: 'fileSink: the checkpoint holds something under {stateId} that this sink did not write',
   },
+  // loading a job's module
+  JOB_MODULE_NOT_FOUND: { who: 'user', retry: false, message: 'There is no file {path}' },
+  JOB_MODULE_SYNTAX: { who: 'user', retry: false, message: '{path} cannot be loaded: {problem}' },
+  JOB_MODULE_IMPORT: { who: 'user', retry: false, message: '{path} cannot be loaded: {problem}' },
+  JOB_MODULE_THROWS: { who: 'user', retry: false, message: '{path} threw while it was loaded: {problem}' },
+  JOB_MODULE_HANGS: {
+    who: 'user',
+    retry: false,
+    message: '{path} was not loaded after {timeoutMs} ms: does it await something at its top level that never comes?',
+  },
+  JOB_MODULE_NO_JOB: {
+    who: 'user',
+    retry: false,
+    message: '{path} is no job: {problem}. A job module ends with: export default defineJob(…)',
+  },
   // building a job
   JOB_INVALID: { who: 'user', retry: false, message: 'not a job: expected what defineJob answers, got {value}' },
   JOB_NAME_INVALID: {

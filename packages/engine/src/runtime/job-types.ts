@@ -11,6 +11,8 @@ export interface RunJobOptions {
   readonly modulePath: string
   /** Which state to start from: the newest checkpoint that can be read (none is fine), none at all, or the one in this folder. */
   readonly restore: 'latest' | 'none' | (string & {})
+  /** Drops state of the checkpoint that belongs to no operator of the job, instead of refusing to start. Default false. */
+  readonly allowNonRestoredState?: boolean
   /** As typed by the user (`--param name=value`); checked against the parameters that the job declares. */
   readonly params: { readonly [name: string]: string }
   /** Everything below the job's own settings in precedence; merge those over it with `overrideOptions`. Holds the parallelism. */
