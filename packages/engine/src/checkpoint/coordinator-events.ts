@@ -44,7 +44,7 @@ export type CoordinatorCommand =
   /**
    * Snapshot the enumerators, then send `trigger` to every subtask, in one turn and on the channel on which splits are assigned:
    * a split is then in the enumerator's snapshot or in its reader's, never in both or neither.
-   * `stopSources`: sources emit nothing after this barrier.
+   * `triggeredMs`: wall clock, for barriers and metadata. `stopSources`: sources emit nothing after this barrier.
    */
   | {
       readonly kind: 'trigger'
@@ -53,16 +53,23 @@ export type CoordinatorCommand =
       readonly triggeredMs: number
       readonly stopSources: boolean
     }
-  /** Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. */
+  /**
+   * Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. Once begun it is not taken back:
+   * before anything is restored, also after `close`, wait for it.
+   */
   | {
       readonly kind: 'persist'
       readonly checkpointId: number
       readonly checkpoint: CheckpointKind
+      readonly triggeredMs: number
       readonly snapshots: readonly { readonly subtask: SubtaskId; readonly snapshot: SubtaskSnapshot }[]
     }
   /** Complete and durable: tell every subtask. Sinks commit, backends may build on it. */
   | { readonly kind: 'notify-complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }
-  /** Given up: tell every subtask; forget the enumerators' snapshot. */
+  /**
+   * Given up: tell every subtask; forget the enumerators' snapshot. What sinks prepared for it must go into the next checkpoint's handles
+   * (as long as a checkpoint is undecided, every later one repeats its handles), for nothing else holds those records.
+   */
   | { readonly kind: 'notify-aborted'; readonly checkpointId: number; readonly reason: AbortReason }
   /** Remove these files, which belong to no completed checkpoint. */
   | { readonly kind: 'discard'; readonly checkpointId: number; readonly paths: readonly string[] }

@@ -51,6 +51,8 @@ export interface SubtaskOperatorState {
   /** Of sinks: `SinkWriter.prepare`. */
   readonly sinkHandles?: readonly unknown[]
   readonly asyncInputs?: readonly AsyncInputs[]
+  /** All input had ended and `finish` had run: after a restore it does not run again. */
+  readonly finished?: true
 }
 
 /** All that one subtask contributes to a checkpoint: its acknowledgement. Every file in it is durable, name and content. */

@@ -1,3 +1,5 @@
+import type { EngineOptions } from '../config/options.ts'
+
 /** Whether records between barriers may be counted twice after a failure. */
 export type CheckpointMode = 'exactly-once' | 'at-least-once'
 
@@ -6,9 +8,9 @@ export interface CheckpointOptions {
   /** Between two periodic triggers; undefined: none but the final one and those asked for. */
   readonly intervalMs: number | undefined
   readonly mode: CheckpointMode
-  /** At least this long from the end of one to the next periodic trigger. */
+  /** At least this long from the end of one to the next periodic trigger; above 0 there is never more than one at a time. */
   readonly minPauseMs: number
-  /** A checkpoint that is not complete by then is given up. */
+  /** A checkpoint that has not all its snapshots by then is given up. */
   readonly timeoutMs: number
   /** Checkpoints under way at a time. */
   readonly maxConcurrent: number
@@ -18,4 +20,17 @@ export interface CheckpointOptions {
   readonly numRetained: number
   /** Whether they are kept when the user cancels the job. */
   readonly retainOnCancel: boolean
+}
+
+export function checkpointOptions(options: EngineOptions['checkpointing']): CheckpointOptions {
+  return {
+    intervalMs: options.interval,
+    mode: options.mode,
+    minPauseMs: options.minPause,
+    timeoutMs: options.timeout,
+    maxConcurrent: options.minPause > 0 ? 1 : options.maxConcurrent,
+    tolerableFailures: options.tolerableFailures,
+    numRetained: options.numRetained,
+    retainOnCancel: options.retainOnCancel,
+  }
 }

@@ -1,0 +1,312 @@
+import type { AbortReason, CheckpointKind, CoordinatorCommand, CoordinatorEvent, CoordinatorMessage } from './coordinator-events.ts'
+import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
+import type { CheckpointOptions } from './options.ts'
+import { PendingCheckpoint, subtaskKey } from './pending-checkpoint.ts'
+import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
+
+export interface CoordinatorConfig {
+  readonly options: CheckpointOptions
+  /** Of this run; messages of another are ignored. */
+  readonly attempt: number
+  /** Every subtask of the plan, at least one. */
+  readonly subtasks: readonly SubtaskId[]
+  /** As `StorageReport.nextCheckpointId`, or the former attempt's `nextCheckpointId` if that is larger. */
+  readonly nextCheckpointId: number
+  /** Completed checkpoints that storage holds, damaged and newer ones than the restored one included. */
+  readonly completed: readonly number[]
+  readonly restoredId: number | undefined
+  /** `Clock.now` less `Clock.monotonic` at the start of the attempt: turns the time of events into that of people. */
+  readonly wallClockOffsetMs: number
+}
+
+type Final = 'stop' | 'input-finished'
+
+/** How long after a failed final checkpoint the next one is tried. */
+const FINAL_RETRY_MS = 1_000
+
+/**
+ * Decides about the checkpoints of one attempt of a job: when to trigger, what is complete, what is given up, what may be removed.
+ *
+ * 1. Ids ascend and are never used twice. A checkpoint is complete, and announced, only after `persisted`, and is persisted only with
+ *    the snapshot of every subtask. Metadata are written one at a time.
+ * 2. A completed checkpoint gives up all older pending ones: completed ids ascend.
+ * 3. What is being persisted is not given up: it may become durable at any moment, and its files with it.
+ * 4. A completed checkpoint is retired only when newer ones fill the retention and none that is pending may build on it.
+ * 5. Periodic checkpoints keep interval, pause and the limit of concurrency; the final one waits for nobody.
+ * 6. The job fails only with more than `tolerableFailures` in a row of snapshots or metadata that could not be written,
+ *    or of failed final checkpoints; time, back-pressure and skipped barriers never fail it.
+ * 7. After `close`, `fail-job` or `finish` nothing is triggered or completed any more.
+ */
+export class CheckpointCoordinator {
+  readonly #config: CoordinatorConfig
+  readonly #options: CheckpointOptions
+  readonly #account = new CheckpointAccount()
+  readonly #inputFinished = new Set<string>()
+  /** Ascending by id. */
+  #pending: PendingCheckpoint[] = []
+  /** Completed and kept, in the order in which they are retired: what is not this run's history first. */
+  #kept: number[]
+  #latestOwnId: number
+  #hasCompleted = false
+  #nextCheckpointId: number
+  #phase: 'starting' | 'running' | 'over' = 'starting'
+  #final: Final | undefined
+  #finalDueMs = 0
+  #requests: number[] = []
+  #periodicDueMs = 0
+  #pausedUntilMs = 0
+  #failuresInRow = 0
+  #wakeAtMs: number | undefined
+  #commands: CoordinatorCommand[] = []
+
+  constructor(config: CoordinatorConfig) {
+    this.#config = config
+    this.#options = config.options
+    this.#nextCheckpointId = config.nextCheckpointId
+    this.#latestOwnId = config.restoredId ?? 0
+    const others = config.completed.filter((id) => id !== config.restoredId).toSorted((a, b) => a - b)
+    this.#kept = config.restoredId !== undefined && config.completed.includes(config.restoredId) ? [...others, config.restoredId] : others
+  }
+
+  get nextCheckpointId(): number {
+    return this.#nextCheckpointId
+  }
+
+  /** Newest completed checkpoint of this run, the restored one included. */
+  get latestCompletedId(): number | undefined {
+    return this.#latestOwnId === 0 ? undefined : this.#latestOwnId
+  }
+
+  statistics(): CheckpointStatistics {
+    return this.#account.summarize()
+  }
+
+  on(event: CoordinatorEvent): readonly CoordinatorCommand[] {
+    this.#commands = []
+    this.#take(event)
+    if (this.#phase === 'running') this.#triggerDue(event.atMs)
+    this.#setWake()
+    return this.#commands
+  }
+
+  #take(event: CoordinatorEvent): void {
+    switch (event.kind) {
+      case 'started':
+        return this.#start(event.atMs)
+      case 'tick':
+        return this.#expire(event.atMs)
+      case 'request':
+        return this.#request(event.requestId)
+      case 'stop':
+        return this.#beginFinal('stop', event.atMs)
+      case 'acknowledged':
+      case 'declined':
+      case 'input-finished':
+        return this.#hear(event, event.atMs)
+      case 'persisted':
+        return this.#complete(event.checkpointId, event.metadataBytes, event.atMs)
+      case 'persist-failed':
+        return this.#persistFailed(event.checkpointId, event.error, event.atMs)
+      case 'close':
+        return this.#close(event.reason, event.atMs)
+    }
+  }
+
+  #start(atMs: number): void {
+    if (this.#phase !== 'starting') return
+    this.#phase = 'running'
+    this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
+  }
+
+  #request(requestId: number): void {
+    if (this.#phase === 'over') {
+      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId: 0, reason: 'closed' } })
+    } else this.#requests.push(requestId)
+  }
+
+  #beginFinal(final: Final, atMs: number): void {
+    if (this.#final !== undefined || this.#phase === 'over') return
+    this.#final = final
+    this.#finalDueMs = atMs
+  }
+
+  #hear(message: CoordinatorMessage, atMs: number): void {
+    if (message.attempt !== this.#config.attempt || this.#phase === 'over') {
+      if (message.kind === 'acknowledged') this.#discard(message.checkpointId, message.snapshot)
+      return
+    }
+    if (message.kind === 'input-finished') return this.#finishInput(message.subtask, atMs)
+    const checkpoint = this.#find(message.checkpointId)
+    if (message.kind === 'acknowledged') {
+      if (checkpoint === undefined) return this.#discard(message.checkpointId, message.snapshot)
+      if (checkpoint.acknowledge(message.subtask, message.snapshot, atMs)) this.#persistNext()
+    } else if (checkpoint?.phase === 'collecting') this.#fail(checkpoint, message.reason, atMs, message.error)
+  }
+
+  #finishInput(subtask: SubtaskId, atMs: number): void {
+    this.#inputFinished.add(subtaskKey(subtask))
+    if (this.#inputFinished.size === this.#config.subtasks.length) this.#beginFinal('input-finished', atMs)
+  }
+
+  #expire(atMs: number): void {
+    const expired = this.#pending.filter(
+      (checkpoint) => checkpoint.phase === 'collecting' && atMs >= checkpoint.triggeredAtMs + this.#options.timeoutMs,
+    )
+    for (const checkpoint of expired) this.#fail(checkpoint, 'timeout', atMs)
+  }
+
+  #triggerDue(atMs: number): void {
+    if (this.#final !== undefined) {
+      if (this.#hasFinalPending() || atMs < this.#finalDueMs) return
+      return this.#trigger('final', atMs)
+    }
+    if (this.#pending.length >= this.#options.maxConcurrent) return
+    if (this.#requests.length > 0) return this.#trigger('manual', atMs)
+    if (atMs < this.#periodicAtMs()) return
+    this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
+    this.#trigger('periodic', atMs)
+  }
+
+  #trigger(kind: CheckpointKind, atMs: number): void {
+    const checkpointId = this.#nextCheckpointId++
+    const facts = { checkpointId, kind, triggeredAtMs: atMs, baseId: this.#latestOwnId, requestIds: this.#requests }
+    this.#pending.push(new PendingCheckpoint(facts, this.#config.subtasks))
+    this.#requests = []
+    this.#account.trigger()
+    const stopSources = kind === 'final' && this.#final === 'stop'
+    this.#commands.push({ kind: 'trigger', checkpointId, checkpoint: kind, triggeredMs: this.#wallMs(atMs), stopSources })
+  }
+
+  #persistNext(): void {
+    if (this.#pending.some((checkpoint) => checkpoint.phase === 'persisting')) return
+    const next = this.#pending.find((checkpoint) => checkpoint.phase === 'acknowledged')
+    if (next === undefined) return
+    next.startPersisting()
+    const snapshots = [...next.acknowledged.values()].map(({ subtask, snapshot }) => ({ subtask, snapshot }))
+    const triggeredMs = this.#wallMs(next.triggeredAtMs)
+    this.#commands.push({ kind: 'persist', checkpointId: next.checkpointId, checkpoint: next.kind, triggeredMs, snapshots })
+  }
+
+  #complete(checkpointId: number, metadataBytes: number, atMs: number): void {
+    const checkpoint = this.#find(checkpointId)
+    if (checkpoint?.phase !== 'persisting' || this.#phase === 'over') return
+    for (const older of this.#pending.filter((other) => other.checkpointId < checkpointId)) this.#giveUp(older, 'subsumed', atMs)
+    this.#remove(checkpoint, atMs)
+    this.#account.complete(checkpoint, atMs, metadataBytes)
+    this.#failuresInRow = 0
+    this.#latestOwnId = checkpointId
+    this.#hasCompleted = true
+    this.#kept.push(checkpointId)
+    this.#commands.push({ kind: 'notify-complete', checkpointId, checkpoint: checkpoint.kind })
+    for (const requestId of checkpoint.requestIds) {
+      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'completed', checkpointId } })
+    }
+    this.#retire()
+    if (checkpoint.kind === 'final') return this.#finish(checkpointId, atMs)
+    this.#persistNext()
+  }
+
+  #finish(checkpointId: number, atMs: number): void {
+    this.#close('closed', atMs)
+    this.#commands.push({ kind: 'finish', checkpointId, stopped: this.#final === 'stop' })
+  }
+
+  #persistFailed(checkpointId: number, error: string, atMs: number): void {
+    const checkpoint = this.#find(checkpointId)
+    if (checkpoint?.phase !== 'persisting' || this.#phase === 'over') return
+    this.#fail(checkpoint, 'persist-failed', atMs, error)
+    this.#persistNext()
+  }
+
+  #fail(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
+    if (!this.#pending.includes(checkpoint)) return
+    this.#giveUp(checkpoint, reason, atMs, error)
+    const isFinal = checkpoint.kind === 'final'
+    if (reason !== 'snapshot-failed' && reason !== 'persist-failed' && !isFinal) return
+    this.#failuresInRow++
+    const isLastChance = isFinal && this.#final === 'stop'
+    if (this.#failuresInRow > this.#options.tolerableFailures || isLastChance) {
+      const { checkpointId } = checkpoint
+      const failures = this.#failuresInRow
+      this.#close('closed', atMs)
+      this.#commands.push({ kind: 'fail-job', checkpointId, reason, failures, ...(error === undefined ? {} : { error }) })
+    } else if (isFinal) this.#finalDueMs = atMs + FINAL_RETRY_MS
+  }
+
+  #giveUp(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
+    const { checkpointId } = checkpoint
+    this.#remove(checkpoint, atMs)
+    this.#account.fail(checkpoint, atMs, reason, error)
+    this.#commands.push({ kind: 'notify-aborted', checkpointId, reason })
+    const paths = checkpoint.newPaths()
+    if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
+    for (const requestId of checkpoint.requestIds) {
+      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId, reason } })
+    }
+    this.#retire()
+  }
+
+  #close(reason: 'task-failed' | 'closed', atMs: number): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    for (const checkpoint of this.#pending) {
+      if (checkpoint.phase !== 'persisting') this.#giveUp(checkpoint, reason, atMs)
+    }
+    const persisting = this.#pending.flatMap((checkpoint) => checkpoint.requestIds)
+    for (const requestId of [...persisting, ...this.#requests]) {
+      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId: 0, reason } })
+    }
+    this.#requests = []
+  }
+
+  #retire(): void {
+    const neededId = Math.min(...this.#pending.map((checkpoint) => checkpoint.baseId))
+    while (this.#hasCompleted && this.#phase !== 'over' && this.#kept.length > this.#options.numRetained) {
+      const oldest = this.#kept[0]!
+      if (oldest >= neededId) return
+      this.#kept.shift()
+      this.#commands.push({ kind: 'retire', checkpointId: oldest })
+    }
+  }
+
+  #remove(checkpoint: PendingCheckpoint, atMs: number): void {
+    this.#pending = this.#pending.filter((other) => other !== checkpoint)
+    this.#pausedUntilMs = atMs + this.#options.minPauseMs
+  }
+
+  #discard(checkpointId: number, snapshot: SubtaskSnapshot): void {
+    const paths = snapshot.newFiles.map((file) => file.path)
+    if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
+  }
+
+  #find(checkpointId: number): PendingCheckpoint | undefined {
+    return this.#pending.find((checkpoint) => checkpoint.checkpointId === checkpointId)
+  }
+
+  #hasFinalPending(): boolean {
+    return this.#pending.some((checkpoint) => checkpoint.kind === 'final')
+  }
+
+  #wallMs(atMs: number): number {
+    return Math.floor(atMs + this.#config.wallClockOffsetMs)
+  }
+
+  /** When the next periodic checkpoint may start, as far as time is concerned. */
+  #periodicAtMs(): number {
+    return this.#options.intervalMs === undefined ? Infinity : Math.max(this.#periodicDueMs, this.#pausedUntilMs)
+  }
+
+  #setWake(): void {
+    const times = this.#pending.flatMap((checkpoint) =>
+      checkpoint.phase === 'collecting' ? [checkpoint.triggeredAtMs + this.#options.timeoutMs] : [],
+    )
+    if (this.#final !== undefined) {
+      if (!this.#hasFinalPending()) times.push(this.#finalDueMs)
+    } else if (this.#pending.length < this.#options.maxConcurrent) times.push(this.#periodicAtMs())
+    const next = this.#phase === 'running' ? Math.min(...times) : Infinity
+    const atMs = next === Infinity ? undefined : next
+    if (atMs === this.#wakeAtMs) return
+    this.#wakeAtMs = atMs
+    this.#commands.push({ kind: 'wake', atMs })
+  }
+}
