@@ -1,3 +1,5 @@
+import type { EngineOptions } from '../config/options.ts'
+
 /** What follows a failure. All durations in milliseconds. */
 export type RestartOptions =
   | { readonly kind: 'none' }
@@ -30,3 +32,90 @@ export type RestartDecision =
   /** `restart`: how many there have been, this one included. */
   | { readonly kind: 'restart'; readonly delayMs: number; readonly restart: number }
   | { readonly kind: 'give-up'; readonly reason: 'no-restarts' | 'attempts-used-up' | 'too-many-failures' | 'not-recoverable' }
+
+/** What `options.restart` asks for; where it names no strategy: exponential delay if checkpoints are taken periodically, else none. */
+export function restartOptions(options: EngineOptions): RestartOptions {
+  const { strategy, fixedDelay, failureRate, exponentialDelay } = options.restart
+  switch (strategy ?? (options.checkpointing.interval === undefined ? 'none' : 'exponential-delay')) {
+    case 'none':
+      return { kind: 'none' }
+    case 'fixed-delay':
+      return { kind: 'fixed-delay', attempts: fixedDelay.attempts, delayMs: fixedDelay.delay }
+    case 'failure-rate':
+      return { kind: 'failure-rate', maxFailures: failureRate.maxFailures, intervalMs: failureRate.interval, delayMs: failureRate.delay }
+    case 'exponential-delay':
+      return {
+        kind: 'exponential-delay',
+        initialMs: exponentialDelay.initial,
+        maxMs: Math.max(exponentialDelay.initial, exponentialDelay.max),
+        multiplier: exponentialDelay.multiplier,
+        resetAfterMs: exponentialDelay.resetAfter,
+        jitter: exponentialDelay.jitter,
+        attempts: exponentialDelay.attempts,
+      }
+  }
+}
+
+/**
+ * Decides after each failure of a job whether it is started again, and when.
+ *
+ * 1. `restart` counts up by one with each restart and is never reset: it says how often the job was restarted in all.
+ * 2. What cannot be mended is not tried again.
+ * 3. Memory is bounded: of past failures at most `maxFailures` times are kept.
+ */
+export class RestartPolicy {
+  readonly #options: RestartOptions
+  #restarts = 0
+  /** failure-rate: times of the failures that still count. */
+  #failures: number[] = []
+  /** exponential-delay: restarts since the last long quiet. */
+  #inRow = 0
+  #delayMs = 0
+  #restartedAtMs: number | undefined
+
+  constructor(options: RestartOptions) {
+    this.#options = options
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  decide(failure: JobFailureFact): RestartDecision {
+    if (!failure.recoverable) return { kind: 'give-up', reason: 'not-recoverable' }
+    const options = this.#options
+    switch (options.kind) {
+      case 'none':
+        return { kind: 'give-up', reason: 'no-restarts' }
+      case 'fixed-delay':
+        return this.#restarts < options.attempts ? this.#restart(options.delayMs) : { kind: 'give-up', reason: 'attempts-used-up' }
+      case 'failure-rate':
+        return this.#decideByRate(options, failure)
+      case 'exponential-delay':
+        return this.#decideExponentially(options, failure)
+    }
+  }
+
+  #decideByRate(options: Extract<RestartOptions, { kind: 'failure-rate' }>, { atMs }: JobFailureFact): RestartDecision {
+    this.#failures = this.#failures.filter((failedAtMs) => atMs - failedAtMs < options.intervalMs)
+    if (this.#failures.length >= options.maxFailures) return { kind: 'give-up', reason: 'too-many-failures' }
+    this.#failures.push(atMs)
+    return this.#restart(options.delayMs)
+  }
+
+  #decideExponentially(options: Extract<RestartOptions, { kind: 'exponential-delay' }>, { atMs, random }: JobFailureFact): RestartDecision {
+    const isFresh = this.#restartedAtMs === undefined || atMs - this.#restartedAtMs >= options.resetAfterMs
+    if (isFresh) this.#inRow = 0
+    if (options.attempts !== undefined && this.#inRow >= options.attempts) return { kind: 'give-up', reason: 'attempts-used-up' }
+    this.#inRow++
+    this.#delayMs = isFresh ? options.initialMs : Math.min(options.maxMs, this.#delayMs * options.multiplier)
+    const delayMs = Math.round(Math.min(options.maxMs, this.#delayMs * (1 + options.jitter * (2 * random - 1))))
+    this.#restartedAtMs = atMs + delayMs
+    return this.#restart(delayMs)
+  }
+
+  #restart(delayMs: number): RestartDecision {
+    this.#restarts++
+    return { kind: 'restart', delayMs, restart: this.#restarts }
+  }
+}
