@@ -3,22 +3,29 @@
  *
  * 1. `position` never passes `end`; every read checks first and throws a `ProtocolError`, so that hostile input cannot read beside its frame.
  * 2. Nothing is allocated by a length the input claims: `bytes` and `string` take what is there, `count` bounds an element count by the bytes that remain.
- * 3. `bytes` are views of the input: copy what outlives it.
+ * 3. Array elements are counted over the whole message: objects cost many times the bytes they came from.
+ * 4. `bytes` are views of the input: copy what outlives it. Uuids and strings are copies.
  */
 import { ProtocolError } from '../errors.ts'
 import { readInt16, readInt32, readInt64, readInt8, readUint16, readUint32, unzigzag, VARLONG_BYTES_MAX } from './primitives.ts'
 
+const UUID_BYTES = 16
 const TWO_28 = 0x1000_0000
+/** Array elements of one message, unless the caller says otherwise. */
+export const MESSAGE_ELEMENTS_MAX = 2_000_000
 
 export class ByteReader {
   readonly input: Uint8Array
   readonly end: number
   position: number
+  /** Array elements that may still be read. */
+  elementsLeft: number
   /** The same bytes as a Buffer: the fastest decoder of short strings. */
   readonly #text: Buffer
 
-  constructor(input: Uint8Array, start = 0, end: number = input.length) {
+  constructor(input: Uint8Array, start = 0, end: number = input.length, elementsMax: number = MESSAGE_ELEMENTS_MAX) {
     this.input = input
+    this.elementsLeft = elementsMax
     this.position = start
     this.end = end
     this.#text = Buffer.isBuffer(input) ? input : Buffer.from(input.buffer, input.byteOffset, input.byteLength)
@@ -132,7 +139,77 @@ export class ByteReader {
     if (claimed * elementBytesMin > this.end - this.position) {
       throw this.malformed(`${claimed} elements claimed where ${this.end - this.position} bytes remain`)
     }
+    if (claimed > this.elementsLeft) throw this.malformed('more array elements than a message may have')
+    this.elementsLeft -= claimed
     return claimed
+  }
+
+  /** Sixteen opaque bytes, a copy. */
+  uuid(): Uint8Array {
+    const at = this.take(UUID_BYTES)
+    return Uint8Array.prototype.slice.call(this.input, at, at + UUID_BYTES)
+  }
+
+  shortString(): string {
+    return this.string(this.int16())
+  }
+
+  shortStringOrNull(): string | null {
+    const size = this.int16()
+    return size === -1 ? null : this.string(size)
+  }
+
+  compactString(): string {
+    return this.string(this.varuint() - 1)
+  }
+
+  compactStringOrNull(): string | null {
+    const size = this.varuint()
+    return size === 0 ? null : this.string(size - 1)
+  }
+
+  longBytes(): Uint8Array {
+    return this.bytes(this.int32())
+  }
+
+  longBytesOrNull(): Uint8Array | null {
+    const size = this.int32()
+    return size === -1 ? null : this.bytes(size)
+  }
+
+  compactBytes(): Uint8Array {
+    return this.bytes(this.varuint() - 1)
+  }
+
+  compactBytesOrNull(): Uint8Array | null {
+    const size = this.varuint()
+    return size === 0 ? null : this.bytes(size - 1)
+  }
+
+  /** An array's element count; -1 for null. */
+  longCount(elementBytesMin: number): number {
+    const claimed = this.int32()
+    if (claimed < -1) throw this.malformed(`${claimed} elements`)
+    return claimed === -1 ? -1 : this.count(claimed, elementBytesMin)
+  }
+
+  /** An array's element count in compact form; -1 for null. */
+  compactCount(elementBytesMin: number): number {
+    const claimed = this.varuint() - 1
+    return claimed === -1 ? -1 : this.count(claimed, elementBytesMin)
+  }
+
+  /** A count of tagged fields: each takes at least two bytes. */
+  tagCount(): number {
+    return this.count(this.varuint(), 2)
+  }
+
+  /** Skips tagged fields that nobody asked for. */
+  skipTags(): void {
+    for (let left = this.tagCount(); left > 0; left--) {
+      this.varuint()
+      this.take(this.varuint())
+    }
   }
 
   malformed(problem: string): ProtocolError {
