@@ -10,16 +10,16 @@ interface AggregationContext<T> {
 
 type Fields = { readonly [field: string]: unknown }
 
-function aggregation<In, T>(
+function aggregation<T>(
   options: StateOptions<T> | undefined,
-  onElement: (value: In, ctx: AggregationContext<T>) => void,
+  onElement: (record: never, ctx: AggregationContext<T>) => void,
 ): ErasedProcessFunction {
-  return { state: { result: value<T>(options) }, onElement: onElement as (value: unknown, ctx: unknown) => unknown }
+  return { state: { result: value<T>(options) }, onElement: onElement }
 }
 
 /** Keeps what `fold` makes of the result so far and the record, and emits it; the first record stands for itself. */
 export function reduce<T>(fold: (a: T, b: T) => T, options?: StateOptions<T>): ErasedProcessFunction {
-  return aggregation<T, T>(options, (record, ctx) => {
+  return aggregation<T>(options, (record: T, ctx) => {
     const { result } = ctx.state
     const before = result.get()
     const after = before === undefined ? record : fold(before, record)
@@ -29,7 +29,7 @@ export function reduce<T>(fold: (a: T, b: T) => T, options?: StateOptions<T>): E
 }
 
 export function aggregate<In, Acc, Out>(parts: Aggregate<In, Acc, Out>, options?: StateOptions<Acc>): ErasedProcessFunction {
-  return aggregation<In, Acc>(options, (record, ctx) => {
+  return aggregation<Acc>(options, (record: In, ctx) => {
     const { result } = ctx.state
     const accumulator = parts.add(record, result.get() ?? parts.create())
     result.set(accumulator)
@@ -38,7 +38,7 @@ export function aggregate<In, Acc, Out>(parts: Aggregate<In, Acc, Out>, options?
 }
 
 export function count(): ErasedProcessFunction {
-  return aggregation<unknown, number>(undefined, (_record, ctx) => {
+  return aggregation<number>(undefined, (_record, ctx) => {
     const { result } = ctx.state
     const next = (result.get() ?? 0) + 1
     result.set(next)
@@ -62,6 +62,7 @@ export function extremeRecord(field: string, which: 'least' | 'greatest'): Erase
 }
 
 function isBeyond(record: Fields, before: Fields, field: string, which: 'least' | 'greatest'): boolean {
-  const [a, b] = [record[field] as number, before[field] as number]
-  return which === 'least' ? a < b : a > b
+  const candidate = record[field] as number
+  const best = before[field] as number
+  return which === 'least' ? candidate < best : candidate > best
 }

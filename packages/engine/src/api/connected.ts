@@ -15,10 +15,8 @@ export interface ConnectedStreams<A, B> {
     fn: CoProcessFunction<A, B, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, A | B, E>
   /** Keys both inputs by the same type of key. */
-  keyBy<const KA extends Key, const KB extends WidenKey<KA>>(
-    left: (value: A) => KA,
-    right: (value: B) => KB,
-  ): KeyedConnected<A, B, WidenKey<KA>>
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- const makes a tuple of what the second selector answers
+  keyBy<const K extends Key, const R extends WidenKey<K>>(left: (value: A) => K, right: (value: B) => R): KeyedConnected<A, B, WidenKey<K>>
 }
 
 /** Two keyed streams as the two inputs of one operator: equal keys meet in the same state. */

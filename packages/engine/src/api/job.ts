@@ -1,8 +1,12 @@
 import { engineError } from '../errors.ts'
 import type { Environment } from './environment.ts'
+import type { Stage, StreamView } from './stream.ts'
 import { checkDefaults, type Params, type WidenParams } from './params.ts'
 
 const brand = Symbol.for('millrace.job')
+
+/** What a build function may answer: nothing that matters, but no promise. */
+export type Built = void | Stage | StreamView<unknown>
 
 /** A job: a name, parameters, and the function that builds its graph. A module makes it its default export. */
 export interface Job<P extends Params = {}> {
@@ -10,7 +14,7 @@ export interface Job<P extends Params = {}> {
   /** Parameters with their defaults. */
   readonly params: P
   /** Pure: called once in every thread that runs a part of the job, and must build the same each time. */
-  build(env: Environment, params: P): void
+  build(env: Environment, params: P): Built
 }
 
 /**
@@ -20,16 +24,16 @@ export interface Job<P extends Params = {}> {
  * @param build Builds the graph; pure and synchronous. What varies between runs comes in by `params`, not from the environment or the clock.
  * @throws JOB_NAME_INVALID, PARAM_INVALID
  */
-export function defineJob(name: string, build: (env: Environment) => void): Job
+export function defineJob(name: string, build: (env: Environment) => Built): Job
 export function defineJob<const P extends Params>(
   name: string,
   options: { readonly params: P },
-  build: (env: Environment, params: WidenParams<P>) => void,
+  build: (env: Environment, params: WidenParams<P>) => Built,
 ): Job<WidenParams<P>>
 export function defineJob(
   name: string,
-  optionsOrBuild: { readonly params: Params } | ((env: Environment) => void),
-  build?: (env: Environment, params: never) => void,
+  optionsOrBuild: { readonly params: Params } | ((env: Environment) => Built),
+  build?: (env: Environment, params: never) => Built,
 ): Job<Params> {
   const [params, buildGraph] = typeof optionsOrBuild === 'function' ? [{}, optionsOrBuild] : [optionsOrBuild?.params ?? {}, build]
   if (typeof name !== 'string' || !jobName.test(name)) throw engineError('JOB_NAME_INVALID', { name: JSON.stringify(name) })
@@ -37,7 +41,7 @@ export function defineJob(
     throw engineError('ARGUMENT_INVALID', { call: 'defineJob', argument: 'build', expected: 'a function', value: typeof buildGraph })
   }
   checkDefaults(name, params)
-  const job = { name, params: Object.freeze({ ...params }), build: buildGraph as Job<Params>['build'], [brand]: true }
+  const job = { name, params: Object.freeze({ ...params }), build: buildGraph, [brand]: true }
   return Object.freeze(job)
 }
 

@@ -15,7 +15,8 @@ export interface KeyCount<K> {
 
 /** Records grouped by key. All aggregations emit their new result for every record; options are those of the state they keep. */
 export interface KeyedStream<T, K> {
-  readonly [phantom]?: [T, K]
+  /** A mapped type, so that two streams are compared member by member: judged by variance alone, the parameters `field` would make them invariant. */
+  readonly [phantom]?: [{ readonly [N in keyof T]-?: T[N] }, K]
   /** The general operator, with state and timers per key. */
   process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
     fn: KeyedProcessFunction<T, K, S, Out, Side, E>,
@@ -26,15 +27,15 @@ export interface KeyedStream<T, K> {
   aggregate<Acc, Out>(aggregate: Aggregate<T, Acc, Out>, options?: StateOptions<Acc>): Stream<Readonly<Out>>
   count(): Stream<KeyCount<K>>
   /** The first record with the sum of `field` over all. */
-  sum<F extends NumericField<T>>(field: F): Stream<T>
+  sum(field: NumericField<T>): Stream<T>
   /** The first record with the least `field` of all. */
-  min<F extends OrderedField<T>>(field: F): Stream<T>
+  min(field: OrderedField<T>): Stream<T>
   /** The first record with the greatest `field` of all. */
-  max<F extends OrderedField<T>>(field: F): Stream<T>
+  max(field: OrderedField<T>): Stream<T>
   /** The record with the least `field`; of equals the first. */
-  minBy<F extends OrderedField<T>>(field: F): Stream<T>
+  minBy(field: OrderedField<T>): Stream<T>
   /** The record with the greatest `field`; of equals the first. */
-  maxBy<F extends OrderedField<T>>(field: F): Stream<T>
+  maxBy(field: OrderedField<T>): Stream<T>
   /** Two streams with the same type of key, for one operator with state per key. */
   connect<U>(other: KeyedStream<U, K>): KeyedConnected<T, U, K>
   connect<U, B extends StateDeclarations>(other: BroadcastStream<U, B>): KeyedBroadcastConnected<T, U, K, B>

@@ -40,7 +40,7 @@ const groups: { readonly [kind: string]: string } = {
  */
 export function jobSettings(checkpointing: CheckpointSettings, restart: RestartSettings): JobSettings {
   const settings = { checkpointing: set(checkpointing), restart: restartOptions(restart) }
-  resolveOptions(engineOptionTable, { code: settings as EngineOptionInput })
+  resolveOptions(engineOptionTable, { code: settings })
   return settings
 }
 

@@ -113,7 +113,7 @@ export function aggregating<In, Acc, Out>(
   aggregate: Aggregate<In, Acc, Out>,
   options?: StateOptions<Acc>,
 ): StateDeclaration<AggregatingState<In, Out>> {
-  return declare('aggregating', options, { aggregate: aggregate as Aggregate<unknown, unknown, unknown> })
+  return declare('aggregating', options, { aggregate: aggregate })
 }
 
 function declare<T>(

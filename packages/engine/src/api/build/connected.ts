@@ -29,10 +29,10 @@ class Pair {
     this.right = right
   }
 
-  protected operator<O>(kind: ProcessKind, name: string, fn: unknown, broadcast?: StateDeclarations): O {
+  protected operator(kind: ProcessKind, name: string, fn: unknown, broadcast?: StateDeclarations): StreamBase {
     const { builder } = this.left
     const spec = processSpec(kind, name, fn as ErasedProcessFunction, [this.left.ports, this.right.ports], broadcast)
-    return this.shapes.operator(builder, builder.add(spec)) as unknown as O
+    return this.shapes.operator(builder, builder.add(spec))
   }
 }
 
@@ -40,23 +40,23 @@ export class Connected<A, B> extends Pair implements ConnectedStreams<A, B> {
   map<U>(left: (value: A, ctx: never) => U, right: (value: B, ctx: never) => U): Stream<Readonly<Awaited<U>>> {
     checkFunction('map', 'the first argument', left)
     checkFunction('map', 'the second argument', right)
-    return this.operator('co-process', 'map', { onLeft: emitting(left as Mapper), onRight: emitting(right as Mapper) })
+    return this.operator('co-process', 'map', {
+      onLeft: emitting(left as Mapper),
+      onRight: emitting(right as Mapper),
+    }) as unknown as Stream<Readonly<Awaited<U>>>
   }
 
   process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
     fn: CoProcessFunction<A, B, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, A | B, E> {
-    return this.operator('co-process', 'process', fn)
+    return this.operator('co-process', 'process', fn) as unknown as Output<TypeOf<Out>, Side, A | B, E>
   }
 
-  keyBy<const KA extends Key, const KB extends WidenKey<KA>>(
-    left: (value: A) => KA,
-    right: (value: B) => KB,
-  ): KeyedConnected<A, B, WidenKey<KA>> {
+  keyBy<const K extends Key>(left: (value: A) => K, right: (value: B) => Key): KeyedConnected<A, B, WidenKey<K>> {
     const { builder } = this.left
     const keyed = this.shapes.keyed(builder, keyedPorts(this.left.ports, left))
-    const other = this.shapes.keyed(builder, keyedPorts(this.right.ports, right as (value: B) => Key))
-    return this.shapes.keyedConnected(keyed, other) as KeyedConnected<A, B, WidenKey<KA>>
+    const other = this.shapes.keyed(builder, keyedPorts(this.right.ports, right))
+    return this.shapes.keyedConnected(keyed, other) as KeyedConnected<A, B, WidenKey<K>>
   }
 }
 
@@ -75,7 +75,7 @@ export class KeyedPair<A, B, K> extends Pair implements KeyedConnected<A, B, K> 
   process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
     fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, A | B, E> {
-    return this.operator('keyed-co-process', 'process', fn)
+    return this.operator('keyed-co-process', 'process', fn) as unknown as Output<TypeOf<Out>, Side, A | B, E>
   }
 }
 
@@ -101,6 +101,6 @@ export class BroadcastPair<A, U, K, B extends StateDeclarations>
     fn: BroadcastProcessFunction<A, U, B, Out, Side, E> | KeyedBroadcastProcessFunction<A, U, K, S, B, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, A | U, E> {
     const kind = this.left.shape === 'keyed' ? 'keyed-broadcast-process' : 'broadcast-process'
-    return this.operator(kind, 'process', fn, this.right.broadcastState)
+    return this.operator(kind, 'process', fn, this.right.broadcastState) as unknown as Output<TypeOf<Out>, Side, A | U, E>
   }
 }

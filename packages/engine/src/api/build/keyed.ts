@@ -22,7 +22,7 @@ export class Keyed<T, K> extends StreamBase implements KeyedStream<T, K> {
   process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
     fn: KeyedProcessFunction<T, K, S, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, T, E> {
-    return this.#keyed('process', fn as ErasedProcessFunction) as unknown as Output<TypeOf<Out>, Side, T, E>
+    return this.#keyed('process', fn) as unknown as Output<TypeOf<Out>, Side, T, E>
   }
 
   reduce(fn: (a: T, b: T) => T, options?: StateOptions<T>): Stream<T> {

@@ -4,7 +4,6 @@ import type { Sink } from '../../connectors/sink.ts'
 import type { BroadcastConnected, BroadcastStream } from '../broadcast.ts'
 import type { ConnectedStreams } from '../connected.ts'
 import type { RecordContext } from '../contexts.ts'
-import type { ErasedProcessFunction } from '../functions.ts'
 import type { KeyedStream } from '../keyed-stream.ts'
 import type { OnError, ProcessFunction } from '../process-functions.ts'
 import type { Key, StateDeclarations } from '../state.ts'
@@ -37,7 +36,7 @@ export class View<T> extends StreamBase implements StreamView<T> {
 
   filter<U extends T>(fn: (value: T, ctx: RecordContext) => value is U): Stream<U>
   filter(fn: (value: T, ctx: RecordContext) => MaybePromise<boolean>): Stream<T>
-  filter(fn: (value: T, ctx: RecordContext) => unknown): Stream<never> {
+  filter(fn: (value: T, ctx: RecordContext) => MaybePromise<boolean>): Stream<unknown> {
     return this.#stateless('filter', fn)
   }
 
@@ -68,7 +67,7 @@ export class View<T> extends StreamBase implements StreamView<T> {
   process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
     fn: ProcessFunction<T, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, T, E> {
-    const spec = processSpec('process', 'process', fn as ErasedProcessFunction, [this.ports])
+    const spec = processSpec('process', 'process', fn, [this.ports])
     return this.#operator(spec) as unknown as Output<TypeOf<Out>, Side, T, E>
   }
 
