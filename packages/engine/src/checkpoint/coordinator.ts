@@ -219,7 +219,6 @@ export class CheckpointCoordinator {
   }
 
   #fail(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
-    if (!this.#pending.includes(checkpoint)) return
     this.#giveUp(checkpoint, reason, atMs, error)
     const isFinal = checkpoint.kind === 'final'
     if (reason !== 'snapshot-failed' && reason !== 'persist-failed' && !isFinal) return
