@@ -63,7 +63,6 @@ const table = {
   NAME_INVALID: { who: 'user', retry: false, message: '{what} {name} must be 1 to 255 characters, without control characters' },
   PARAM_UNKNOWN: { who: 'user', retry: false, message: 'job {job} has no parameter "{param}"{hint}' },
   PARAM_INVALID: { who: 'user', retry: false, message: 'parameter "{param}" of job {job} must be {expected}, and is {value}' },
-  SETTING_AFTER_BUILD: { who: 'user', retry: false, message: 'the settings of job {job} cannot change after it has been built' },
   UID_DUPLICATE: { who: 'user', retry: false, message: 'uid "{uid}" is used twice: by {operator} and by {other}' },
   UID_RESERVED: {
     who: 'user',
@@ -96,6 +95,8 @@ const table = {
     message:
       "partition('forward') from {from} ({fromParallelism} subtasks) to {to} ({toParallelism} subtasks) needs equal parallelisms: use 'rebalance' or 'rescale'",
   },
+  EMITTED_INVALID: { who: 'user', retry: false, message: '{operator}: what was emitted is not what {declaration} declares: {problem}' },
+  SCHEMA_ASYNC: { who: 'user', retry: false, message: '{operator}: the schema of {declaration} validates asynchronously, which emit cannot wait for' },
   STREAM_FOREIGN: {
     who: 'user',
     retry: false,
@@ -171,23 +172,6 @@ const table = {
       'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
   },
   CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
-  RESTORE_STATE_UNMAPPED: {
-    who: 'user',
-    retry: false,
-    message:
-      'The checkpoint holds state of {operators}, which the job does not have. Give operators the uids they had, or drop that state with --allow-non-restored-state',
-  },
-  RESTORE_OPERATOR_CHANGED: {
-    who: 'user',
-    retry: false,
-    message: 'Operator {operator} was a {before} when the checkpoint was taken and is a {now} today: give it another uid',
-  },
-  RESTORE_MAX_PARALLELISM: {
-    who: 'user',
-    retry: false,
-    message:
-      'Operator {operator} has {before} key groups in the checkpoint and {now} in the job: maxParallelism is fixed for the life of the state. Set it to {before}',
-  },
   JOB_LOCKED: {
     who: 'operator',
     retry: false,
@@ -223,6 +207,126 @@ const table = {
   },
   SPILL_CORRUPT: { who: 'operator', retry: true, message: 'The spill file {path} is corrupt at byte {at}: {problem}' },
   SPILL_FAILED: { who: 'operator', retry: true, message: 'The spill file {path} cannot be used: {problem}' },
+  // state
+  KEY_GROUP_FOREIGN: {
+    who: 'bug',
+    retry: false,
+    message:
+      'A key of group {group} came to a subtask that has the groups {first} to {last}: either it was sent astray or its hash is not hashKey of it',
+  },
+  STATE_MAP_KEY: {
+    who: 'user',
+    retry: false,
+    message: 'A key of map state "{state}" of {operator} is {type}: it can be a string, number, bigint, boolean or null',
+  },
+  STATE_VALUE_UNDEFINED: {
+    who: 'user',
+    retry: false,
+    message: 'undefined cannot be put into state "{state}" of {operator}: delete or clear instead, or use null',
+  },
+  STATE_ITERATOR_STALE: {
+    who: 'user',
+    retry: false,
+    message:
+      'entries() of map state "{state}" of {operator} was continued under another key: finish it, or copy it, in the same invocation',
+  },
+  STATE_INVOCATION_OVER: {
+    who: 'user',
+    retry: false,
+    message: 'State "{state}" of {operator} was used after its invocation had ended: await everything that uses it',
+  },
+  STATE_DECLARATION_INVALID: { who: 'user', retry: false, message: 'State "{state}" of {operator} is declared with {problem}' },
+  STATE_READ_ONLY: {
+    who: 'user',
+    retry: false,
+    message: 'Broadcast state "{state}" of {operator} can only be changed by the broadcast side: {call} was called on the other',
+  },
+  STATE_CORRUPT: {
+    who: 'operator',
+    retry: false,
+    message: 'Stored state of {operator}, key group {group}, is corrupt at byte {at}: {problem}',
+  },
+  STATE_FORMAT_NEWER: {
+    who: 'user',
+    retry: false,
+    message: 'Stored state of {operator} has format version {version}, and this release reads up to {known}: use a newer release',
+  },
+  STATE_UNMAPPED: {
+    who: 'user',
+    retry: false,
+    message: 'Stored state "{state}" of {operator} is not declared any more: declare it, or allow non-restored state to drop it',
+  },
+  STATE_KIND_CHANGED: {
+    who: 'user',
+    retry: false,
+    message: 'State "{state}" of {operator} is stored as {stored} state and declared as {declared} state: use another name',
+  },
+  STATE_VERSION_NEWER: {
+    who: 'user',
+    retry: false,
+    message: 'State "{state}" of {operator} is stored in version {stored}, newer than the declared version {declared}',
+  },
+  STATE_MIGRATION_MISSING: {
+    who: 'user',
+    retry: false,
+    message: 'State "{state}" of {operator} is stored in version {stored} and declared in version {declared} without migrate',
+  },
+  STATE_MIGRATION_FAILED: {
+    who: 'user',
+    retry: false,
+    message: 'migrate of state "{state}" of {operator} failed from version {stored} to {declared}: {problem}',
+  },
+  STATE_UNENCODABLE: {
+    who: 'user',
+    retry: false,
+    message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}',
+  },
+  TIMER_TIME_INVALID: { who: 'user', retry: false, message: 'A timer of {operator} is set to {time}, which is not a time in milliseconds' },
+  // operators and runtime
+  CONTEXT_REVOKED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator {operator} used {use} of a context whose invocation has already ended: await everything that uses the context',
+  },
+  SIDE_OUTPUT_UNDECLARED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator {operator} emitted to the side output "{side}", which it does not declare in `sides`',
+  },
+  RESTORE_STATE_UNMAPPED: {
+    who: 'user',
+    retry: false,
+    message:
+      'Checkpoint {checkpoint} holds state of operator "{operator}" ({stateId}), which the job no longer has: give an operator this uid, or start without the checkpoint (--restore none)',
+  },
+  RESTORE_MAX_PARALLELISM: {
+    who: 'user',
+    retry: false,
+    message: 'Operator "{operator}" is stored with {stored} key groups and now has {now}: set maxParallelism to {stored}',
+  },
+  RESTORE_PARTLY_FINISHED: {
+    who: 'user',
+    retry: false,
+    message:
+      'Some of the {stored} subtasks of "{operator}" had reached the end of their input in the checkpoint, others had not: restore with the same parallelism, not with {now}',
+  },
+  JOB_CHANGED: {
+    who: 'user',
+    retry: false,
+    message:
+      'A worker built another graph of job "{job}" than the main thread: the job must be built the same each time (params, not the environment or the clock), and its file must not change while it runs',
+  },
+  WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
+  WORKER_OUT_OF_MEMORY: {
+    who: 'operator',
+    retry: true,
+    message: 'A worker thread ran out of memory: raise the limit of the heap (node --max-old-space-size) or the parallelism',
+  },
+  WORKER_STUCK: {
+    who: 'user',
+    retry: true,
+    message: 'Slot {slot} has not answered for {seconds} s: a user function of {tasks} loops without end or blocks',
+  },
 } as const satisfies ErrorTable
 
 export type EngineErrorCode = keyof typeof table

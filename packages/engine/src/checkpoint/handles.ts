@@ -9,11 +9,13 @@ export interface SubtaskId {
 
 /** A file that a subtask wrote for a checkpoint and that is durable: what is needed to find it again and to see that it is whole. */
 export interface StateFileHandle {
-  /** Relative to the job's folder, with `/`: `shared/3-17-2-0-state`. */
+  /** Relative to the folder of the job's checkpoints, with `/`: `shared/3-17-2-0-state`. Absolute for a checkpoint restored from another job's folder. */
   readonly path: string
   readonly length: number
   /** CRC-32C of all its bytes, unsigned. */
   readonly crc32c: number
+  /** The bytes themselves, from storage in memory: they travel with the handle. */
+  readonly inline?: Uint8Array<ArrayBuffer>
 }
 
 /** A run of bytes of a state file that holds rows of one key group. */
