@@ -21,7 +21,8 @@ export const order: readonly (readonly string[])[] = [
   ['log/broker'],
   ['log/index.ts'],
 
-  ['engine/errors.ts', 'engine/config', 'engine/graph'],
+  ['engine/errors.ts', 'engine/config'],
+  ['engine/graph'],
   // The interfaces that connectors implement and users program against.
   ['engine/connectors/source.ts'],
   ['engine/connectors/sink.ts'],
@@ -35,6 +36,7 @@ export const order: readonly (readonly string[])[] = [
   ['engine/connectors'],
   // Builds a graph from what the user wrote; knows the ready-made connectors.
   ['engine/api/build'],
+  ['engine/api/build-job.ts'],
   ['engine/runtime/job-types.ts'],
   ['engine/runtime'],
   ['engine/cluster'],

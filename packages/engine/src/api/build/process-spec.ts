@@ -2,6 +2,7 @@ import { engineError } from '../../errors.ts'
 import type { OperatorKind } from '../../graph/graph.ts'
 import type { ErasedProcessFunction, OperatorFunctions } from '../functions.ts'
 import type { StateDeclarations } from '../state.ts'
+import { validated } from './schemas.ts'
 import { checkProcessFunction, stateNodes } from './checks.ts'
 import type { OperatorSpec, Port } from './graph-builder.ts'
 
@@ -37,7 +38,7 @@ export function processSpec(
     kind,
     name,
     inputs,
-    functions: { kind, fn, ...(broadcast === undefined ? {} : { broadcast }) } as OperatorFunctions,
+    functions: { kind, fn: validated(name, fn), ...(broadcast === undefined ? {} : { broadcast }) } as OperatorFunctions,
     states: [...own, ...shared],
     timers: fn.onEventTimer !== undefined || fn.onProcessingTimer !== undefined,
     sides: Object.keys(fn.sides ?? {}).sort(),

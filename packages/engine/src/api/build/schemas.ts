@@ -1,0 +1,124 @@
+import { engineError } from '../../errors.ts'
+import type { Emitter } from '../contexts.ts'
+import type { ErasedProcessFunction } from '../functions.ts'
+import type { StandardSchema } from '../state.ts'
+import type { SideTypes } from '../types.ts'
+
+const methods = ['finish', 'onElement', 'onLeft', 'onRight', 'onBroadcast', 'onEventTimer', 'onProcessingTimer'] as const
+
+type Method = (argument: unknown, ctx?: unknown) => unknown
+type Check = (value: unknown) => unknown
+
+/** A process function whose emitted values pass through the Standard Schemas it declares; without one, the function as it is. */
+export function validated(operator: string, fn: ErasedProcessFunction & { readonly emits?: unknown }): ErasedProcessFunction {
+  const main = checkOf(operator, 'emits', fn.emits)
+  const sides = new Map(Object.entries(fn.sides ?? {}).map(([name, declared]) => [name, checkOf(operator, `sides.${name}`, declared)]))
+  if (main === undefined && ![...sides.values()].some((check) => check !== undefined)) return fn
+  const checked = new WeakMap<object, ValidatingContext>()
+  const contextOf = (ctx: unknown): ValidatingContext => {
+    const inner = ctx as Erased
+    const known = checked.get(inner)
+    if (known !== undefined) return known
+    const made = new ValidatingContext(inner, main, sides)
+    checked.set(inner, made)
+    return made
+  }
+  const wrapped = methods.flatMap((name) => {
+    const method = fn[name] as Method | undefined
+    if (method === undefined) return []
+    const call: Method = (argument, ctx) =>
+      ctx === undefined ? method.call(fn, contextOf(argument)) : method.call(fn, argument, contextOf(ctx))
+    // Whether a function is async is seen by its kind, before it is called.
+    return [[name, isAsync(method) ? async (argument: unknown, ctx?: unknown) => call(argument, ctx) : call] as const]
+  })
+  return {
+    ...fn,
+    ...(fn.open === undefined ? {} : { open: (ctx: unknown) => fn.open?.(ctx) }),
+    ...(fn.close === undefined ? {} : { close: () => fn.close?.() }),
+    ...Object.fromEntries(wrapped),
+  }
+}
+
+function isAsync(method: Method): boolean {
+  return method.constructor.name === 'AsyncFunction'
+}
+
+function checkOf(operator: string, declaration: string, declared: unknown): Check | undefined {
+  const standard = (declared as Partial<StandardSchema<unknown>> | undefined)?.['~standard']
+  if (standard === undefined) return undefined
+  return (value) => {
+    const result = standard.validate(value) as SchemaResult | PromiseLike<unknown>
+    if ('then' in result) throw engineError('SCHEMA_ASYNC', { operator, declaration })
+    if (result.issues === undefined) return result.value
+    throw engineError('EMITTED_INVALID', { operator, declaration, problem: describeIssues(result.issues) })
+  }
+}
+
+type SchemaResult = { readonly issues?: undefined; readonly value: unknown } | { readonly issues: readonly SchemaIssue[] }
+
+interface SchemaIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+function describeIssues(issues: readonly SchemaIssue[]): string {
+  const texts = issues.slice(0, 5).map(({ message, path = [] }) => {
+    const place = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+    return place === '' ? message : `${place}: ${message}`
+  })
+  return texts.join('; ')
+}
+
+type Erased = Emitter<unknown, SideTypes> & { readonly [member in KeyedMember]: unknown }
+type KeyedMember = 'key' | 'state' | 'eventTimers' | 'processingTimers' | 'broadcast'
+
+/** A context seen through its schemas. Every member is asked of the inner one at each use, as it may be revoked. */
+class ValidatingContext {
+  readonly #inner: Erased
+  readonly #main: Check | undefined
+  readonly #sides: ReadonlyMap<string, Check | undefined>
+
+  constructor(inner: Erased, main: Check | undefined, sides: ReadonlyMap<string, Check | undefined>) {
+    this.#inner = inner
+    this.#main = main
+    this.#sides = sides
+  }
+
+  emit(value: unknown): void {
+    this.#inner.emit(this.#main === undefined ? value : this.#main(value))
+  }
+  emitTo(name: string, value: unknown): void {
+    const check = this.#sides.get(name)
+    this.#inner.emitTo(name, check === undefined ? value : check(value))
+  }
+  get timestamp(): number {
+    return this.#inner.timestamp
+  }
+  get subtask(): number {
+    return this.#inner.subtask
+  }
+  get signal(): unknown {
+    return this.#inner.signal
+  }
+  get log(): unknown {
+    return this.#inner.log
+  }
+  get metrics(): unknown {
+    return this.#inner.metrics
+  }
+  get key(): unknown {
+    return this.#inner.key
+  }
+  get state(): unknown {
+    return this.#inner.state
+  }
+  get eventTimers(): unknown {
+    return this.#inner.eventTimers
+  }
+  get processingTimers(): unknown {
+    return this.#inner.processingTimers
+  }
+  get broadcast(): unknown {
+    return this.#inner.broadcast
+  }
+}
