@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { describe, it } from 'node:test'
+import { MillraceError } from '@millrace/core'
+import * as fc from 'fast-check'
+import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
+import type { KeyedStateFile } from './handles.ts'
+import type { CheckpointMetadata, OperatorState } from './metadata.ts'
+
+const sample: CheckpointMetadata = {
+  jobName: 'order-alerts ⚙',
+  fingerprint: 'a1b2',
+  params: { topic: 'orders', limit: 5, dry: false, zero: -0, none: NaN, all: Infinity, ['__proto__']: 'x' },
+  checkpointId: 17,
+  kind: 'checkpoint',
+  attempt: 3,
+  triggeredMs: 1_700_000_000_000,
+  operators: [
+    {
+      stateId: 'orders',
+      kind: 'source',
+      name: 'files',
+      maxParallelism: 128,
+      parallelism: 2,
+      states: [],
+      enumerator: { found: new Map([['a.log', 12n]]), since: new Date(5) },
+      subtasks: [
+        { keyed: [], splits: [{ id: 'a.log' }] },
+        { keyed: [], splits: [], finished: true },
+      ],
+    },
+    {
+      stateId: 'machine',
+      kind: 'keyed-process',
+      name: 'order state machine',
+      maxParallelism: 128,
+      parallelism: 1,
+      states: [{ name: 'current', kind: 'value', version: 2 }],
+      subtasks: [
+        {
+          keyed: [
+            {
+              path: 'shared/2-16-1-0-state',
+              length: 90,
+              crc32c: 0xffff_ffff,
+              segments: [
+                { keyGroup: 0, kind: 'full', offset: 0, length: 60, crc32c: 1, rows: 4 },
+                { keyGroup: 127, kind: 'delta', offset: 60, length: 30, crc32c: 0xdead_beef, rows: 1 },
+              ],
+            },
+            { path: 'shared/3-17-1-0-state', length: 0, crc32c: 0, segments: [] },
+          ],
+          broadcast: new Uint8Array([1, 2, 255]),
+          asyncInputs: [{ keyGroup: 4, bytes: new Uint8Array([9]) }],
+        },
+      ],
+    },
+    {
+      stateId: 'out',
+      kind: 'sink',
+      name: 'files',
+      maxParallelism: 128,
+      parallelism: 1,
+      states: [],
+      subtasks: [{ keyed: [], sinkHandles: [{ file: 'part-0', bytes: 99 }, undefined] }],
+    },
+  ],
+}
+
+describe('checkpoint metadata format', () => {
+  it('gives back what was stored', () => {
+    assert.deepEqual(decodeMetadata(encodeMetadata(sample)), sample)
+  })
+
+  it('does not change: what was written is read for ever', () => {
+    const bytes = encodeMetadata(sample)
+    assert.match(Buffer.from(bytes).toString(), /^millrace-checkpoint 1 \d+ [0-9a-f]{8}\n\{"jobName":"order-alerts ⚙","fingerprint":"a1b2"/)
+    const hash = createHash('sha256').update(bytes).digest('hex')
+    assert.equal(
+      hash,
+      '248a20b6dd7cb6e02b1886a602158f3fdc81b3e97591056f362467bbb322cdb3',
+      'a change of the format needs a new version, and the old one read beside it',
+    )
+  })
+
+  it('notices every damaged byte and every truncation', () => {
+    const bytes = encodeMetadata(sample)
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (position, mask) => {
+        const damaged = bytes.slice()
+        damaged[position]! ^= mask
+        assert.throws(() => decodeMetadata(damaged), TypeError)
+        assert.throws(() => decodeMetadata(bytes.subarray(0, position)), TypeError)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('tells a newer format from damage', () => {
+    const newer = Buffer.from(encodeMetadata(sample)).toString('latin1').replace('checkpoint 1 ', 'checkpoint 2 ')
+    assert.throws(() => decodeMetadata(Buffer.from(newer, 'latin1')), TypeError, 'a flipped version is damage')
+    // Checksum of "2 2\n{}".
+    const whole = Buffer.from('millrace-checkpoint 2 2 fcf4022a\n{}')
+    assert.throws(
+      () => decodeMetadata(whole),
+      (error) => error instanceof MillraceError && error.code === 'CHECKPOINT_FORMAT_UNKNOWN',
+    )
+  })
+
+  it('names who gave something that cannot be stored', () => {
+    const [source] = sample.operators
+    const bad = { ...sample, operators: [{ ...source!, enumerator: { callback: () => 1 } }] }
+    assert.throws(
+      () => encodeMetadata(bad),
+      (error) =>
+        error instanceof MillraceError && error.code === 'CHECKPOINT_UNENCODABLE' && /enumerator of 'files'.*callback/.test(error.message),
+    )
+  })
+
+  it('refuses whole files with contents that make no sense', () => {
+    const [source, machine] = sample.operators as [OperatorState, OperatorState]
+    const file = machine.subtasks[0]!.keyed[0]!
+    const segment = file.segments[1]!
+    const withFile = (change: Partial<KeyedStateFile>): Partial<CheckpointMetadata> => ({
+      operators: [{ ...machine, subtasks: [{ keyed: [{ ...file, ...change }] }] }],
+    })
+    const edits: [RegExp, Partial<CheckpointMetadata>][] = [
+      [/checkpointId/, { checkpointId: 0 }],
+      [/kind/, { kind: 'savepoint' as 'final' }],
+      [/subtasks/, { operators: [{ ...source, parallelism: 3 }] }],
+      [/path/, withFile({ path: 'shared/../../etc/passwd' })],
+      [/path/, withFile({ path: '/etc/passwd' })],
+      [/offsets/, withFile({ segments: [{ ...segment, offset: 61 }] })],
+      [/keyGroups/, withFile({ segments: [{ ...segment, keyGroup: 128 }] })],
+      [/crc32c/, withFile({ crc32c: -1 })],
+      [/operators/, { operators: { map: () => 7 } as unknown as readonly OperatorState[] }],
+    ]
+    for (const [expected, edit] of edits) assert.throws(() => decodeMetadata(encodeMetadata({ ...sample, ...edit })), expected)
+  })
+})

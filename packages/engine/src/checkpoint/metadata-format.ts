@@ -1,0 +1,236 @@
+/**
+ * The file `_metadata`, version 1: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
+ *
+ *   millrace-checkpoint <version> <bytes of what follows> <CRC-32C of "version bytes\n" and what follows, 8 hexadecimal digits>\n
+ *   {"jobName":…}
+ *
+ * The header is the same in all versions, so that any release can tell damage from a format it does not know.
+ */
+import { crc32c } from '@millrace/core'
+import { decodeValue, encodeValue } from '../codec/value.ts'
+import { engineError } from '../errors.ts'
+import type { OperatorKind, StateNode } from '../graph/graph.ts'
+import type { AsyncInputs, KeyedStateFile, KeyGroupSegment } from './handles.ts'
+import { JsonFields } from './json-fields.ts'
+import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
+import type { Split } from '../connectors/source.ts'
+
+export const METADATA_FORMAT_VERSION = 1
+
+const MAGIC = 'millrace-checkpoint'
+const HEADER = /^millrace-checkpoint (\d{1,9}) (\d{1,15}) ([0-9a-f]{8})\n/
+const HEADER_BYTES_MAX = 64
+const PATH = /^shared\/[A-Za-z0-9-]+$/
+
+const operatorKinds: readonly OperatorKind[] = [
+  'source',
+  'map',
+  'flat-map',
+  'filter',
+  'process',
+  'keyed-process',
+  'co-process',
+  'keyed-co-process',
+  'broadcast-process',
+  'keyed-broadcast-process',
+  'sink',
+]
+const stateKinds: readonly StateNode['kind'][] = ['value', 'list', 'map', 'reducing', 'aggregating', 'broadcast']
+
+/** @throws CHECKPOINT_UNENCODABLE where a source or sink gave something that is no plain data */
+export function encodeMetadata(metadata: CheckpointMetadata): Uint8Array<ArrayBuffer> {
+  const { jobName, fingerprint, checkpointId, kind, attempt, triggeredMs } = metadata
+  const params = Object.fromEntries(Object.entries(metadata.params).map(([name, value]) => [name, encodeParameter(value)]))
+  const operators = metadata.operators.map(encodeOperator)
+  const body = Buffer.from(JSON.stringify({ jobName, fingerprint, params, checkpointId, kind, attempt, triggeredMs, operators }))
+  const facts = `${METADATA_FORMAT_VERSION} ${body.length}`
+  return new Uint8Array(Buffer.concat([Buffer.from(`${MAGIC} ${facts} ${checksum(facts, body)}\n`), body]))
+}
+
+/** @throws TypeError naming the damage; CHECKPOINT_FORMAT_UNKNOWN for a whole file of a newer format */
+export function decodeMetadata(bytes: Uint8Array): CheckpointMetadata {
+  const header = HEADER.exec(Buffer.from(bytes.subarray(0, HEADER_BYTES_MAX)).toString('latin1'))
+  if (header === null) throw new TypeError('it does not begin as checkpoint metadata do')
+  const [line, version, length, expected] = header as unknown as [string, string, string, string]
+  const body = bytes.subarray(line.length)
+  if (body.length !== Number(length)) throw new TypeError(`it has ${body.length} bytes where ${length} were written`)
+  if (checksum(`${version} ${length}`, body) !== expected) throw new TypeError('its checksum does not match')
+  if (Number(version) !== METADATA_FORMAT_VERSION)
+    throw engineError('CHECKPOINT_FORMAT_UNKNOWN', { version, newest: METADATA_FORMAT_VERSION })
+  return decodeBody(new JsonFields(JSON.parse(Buffer.from(body).toString('utf8')), 'metadata'))
+}
+
+function checksum(facts: string, body: Uint8Array): string {
+  return crc32c(body, crc32c(Buffer.from(`${facts}\n`)))
+    .toString(16)
+    .padStart(8, '0')
+}
+
+function decodeBody(fields: JsonFields): CheckpointMetadata {
+  return {
+    jobName: fields.text('jobName'),
+    fingerprint: fields.text('fingerprint'),
+    params: Object.fromEntries(
+      fields
+        .fields('params')
+        .entries()
+        .map(([name, value]) => [name, decodeParameter(fields, value)]),
+    ),
+    checkpointId: fields.integer('checkpointId', 1),
+    kind: fields.oneOf('kind', ['checkpoint', 'final']),
+    attempt: fields.integer('attempt'),
+    triggeredMs: fields.integer('triggeredMs', Number.MIN_SAFE_INTEGER),
+    operators: fields.list('operators', decodeOperator),
+  }
+}
+
+type Parameter = string | number | boolean
+
+/** JSON has no way to write these four numbers. */
+function encodeParameter(value: Parameter): Parameter | { readonly number: string } {
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value
+  return { number: Object.is(value, -0) ? '-0' : String(value) }
+}
+
+function decodeParameter(fields: JsonFields, value: unknown): Parameter {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+  return Number(new JsonFields(value ?? fields.fail('params', 'hold something else'), 'metadata.params').text('number'))
+}
+
+function encodeOperator(operator: OperatorState): object {
+  const { stateId, kind, name, maxParallelism, parallelism } = operator
+  const states = operator.states.map((state) => ({ name: state.name, kind: state.kind, version: state.version }))
+  return {
+    stateId,
+    kind,
+    name,
+    maxParallelism,
+    parallelism,
+    states,
+    ...(Object.hasOwn(operator, 'enumerator') ? { enumerator: encodePlain(operator.enumerator, `the enumerator of '${name}'`) } : {}),
+    subtasks: operator.subtasks.map((subtask) => encodeSubtask(subtask, name)),
+  }
+}
+
+function decodeOperator(fields: JsonFields): OperatorState {
+  const maxParallelism = fields.integer('maxParallelism', 1)
+  const parallelism = fields.integer('parallelism', 1)
+  const subtasks = fields.list('subtasks', (subtask) => decodeSubtask(subtask, maxParallelism))
+  if (subtasks.length !== parallelism) fields.fail('subtasks', `are ${subtasks.length} where the parallelism is ${parallelism}`)
+  return {
+    stateId: fields.text('stateId'),
+    kind: fields.oneOf('kind', operatorKinds),
+    name: fields.text('name'),
+    maxParallelism,
+    parallelism,
+    states: fields.list('states', (state) => ({
+      name: state.text('name'),
+      kind: state.oneOf('kind', stateKinds),
+      version: state.integer('version'),
+    })),
+    ...(fields.has('enumerator') ? { enumerator: decodePlain(fields, 'enumerator') } : {}),
+    subtasks,
+  }
+}
+
+function encodeSubtask(subtask: SubtaskState, operator: string): object {
+  const { keyed, broadcast, splits, sinkHandles, asyncInputs, finished } = subtask
+  return {
+    keyed: keyed.map(encodeFile),
+    ...(broadcast === undefined ? {} : { broadcast: encodeBytes(broadcast) }),
+    ...(splits === undefined ? {} : { splits: encodePlain(splits, `the reader of '${operator}'`) }),
+    ...(sinkHandles === undefined ? {} : { sinkHandles: encodePlain(sinkHandles, `the writer of '${operator}'`) }),
+    ...(asyncInputs === undefined
+      ? {}
+      : { asyncInputs: asyncInputs.map(({ keyGroup, bytes }) => ({ keyGroup, bytes: encodeBytes(bytes) })) }),
+    ...(finished === undefined ? {} : { finished }),
+  }
+}
+
+function decodeSubtask(fields: JsonFields, maxParallelism: number): SubtaskState {
+  return {
+    keyed: fields.list('keyed', (file) => decodeFile(file, maxParallelism)),
+    ...(fields.has('broadcast') ? { broadcast: fields.bytes('broadcast') } : {}),
+    ...(fields.has('splits') ? { splits: decodeList(fields, 'splits') as readonly Split[] } : {}),
+    ...(fields.has('sinkHandles') ? { sinkHandles: decodeList(fields, 'sinkHandles') } : {}),
+    ...(fields.has('asyncInputs') ? { asyncInputs: fields.list('asyncInputs', (input) => decodeAsyncInputs(input, maxParallelism)) } : {}),
+    ...(fields.get('finished') === true ? { finished: true } : {}),
+  }
+}
+
+function decodeAsyncInputs(fields: JsonFields, maxParallelism: number): AsyncInputs {
+  return { keyGroup: fields.integer('keyGroup', 0, maxParallelism - 1), bytes: fields.bytes('bytes') }
+}
+
+/** Segments by column: a file has as many as a subtask has key groups, and most of their text would be field names. */
+function encodeFile({ path, length, crc32c, segments }: KeyedStateFile): object {
+  if (!PATH.test(path)) throw engineError('CHECKPOINT_UNENCODABLE', { owner: 'a subtask', problem: `${path} is no path of a state file` })
+  return {
+    path,
+    length,
+    crc32c,
+    segments: {
+      keyGroups: segments.map((segment) => segment.keyGroup),
+      kinds: segments.map((segment) => (segment.kind === 'full' ? 'f' : 'd')).join(''),
+      offsets: segments.map((segment) => segment.offset),
+      lengths: segments.map((segment) => segment.length),
+      crc32cs: segments.map((segment) => segment.crc32c),
+      rows: segments.map((segment) => segment.rows),
+    },
+  }
+}
+
+function decodeFile(fields: JsonFields, maxParallelism: number): KeyedStateFile {
+  const path = fields.text('path')
+  if (!PATH.test(path)) fields.fail('path', `is no path of a state file: ${path}`)
+  const length = fields.integer('length')
+  return {
+    path,
+    length,
+    crc32c: fields.integer('crc32c', 0, 0xffff_ffff),
+    segments: decodeSegments(fields.fields('segments'), maxParallelism, length),
+  }
+}
+
+function decodeSegments(fields: JsonFields, maxParallelism: number, fileLength: number): KeyGroupSegment[] {
+  const keyGroups = fields.integers('keyGroups', 0, maxParallelism - 1)
+  const kinds = fields.text('kinds')
+  const offsets = fields.integers('offsets')
+  const lengths = fields.integers('lengths')
+  const crc32cs = fields.integers('crc32cs', 0, 0xffff_ffff)
+  const rows = fields.integers('rows')
+  for (const column of [kinds, offsets, lengths, crc32cs, rows]) {
+    if (column.length !== keyGroups.length) fields.fail('keyGroups', 'has another length than the other columns')
+  }
+  if (!/^[fd]*$/.test(kinds)) fields.fail('kinds', 'has a letter that is no kind')
+  return keyGroups.map((keyGroup, index) => {
+    const [offset, length] = [offsets[index]!, lengths[index]!]
+    if (offset + length > fileLength) fields.fail('offsets', `lead beyond the end of the file in segment ${index}`)
+    return { keyGroup, kind: kinds[index] === 'f' ? 'full' : 'delta', offset, length, crc32c: crc32cs[index]!, rows: rows[index]! }
+  })
+}
+
+function encodeBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+function encodePlain(value: unknown, owner: string): string {
+  try {
+    return encodeBytes(encodeValue(value, 'it'))
+  } catch (error) {
+    throw engineError('CHECKPOINT_UNENCODABLE', { owner, problem: error instanceof Error ? error.message : String(error) }, error)
+  }
+}
+
+function decodePlain(fields: JsonFields, name: string): unknown {
+  try {
+    return decodeValue(fields.bytes(name))
+  } catch (error) {
+    return fields.fail(name, `cannot be decoded: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function decodeList(fields: JsonFields, name: string): readonly unknown[] {
+  const value = decodePlain(fields, name)
+  return Array.isArray(value) ? value : fields.fail(name, 'is no list')
+}
