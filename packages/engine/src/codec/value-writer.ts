@@ -1,0 +1,438 @@
+/**
+ * Writes values in the format of `value-format.ts`, one behind the other, into one buffer that grows.
+ *
+ * 1. What is refused leaves no bytes: `position` is then where it was.
+ * 2. The same value gives the same bytes, whatever was written before.
+ * 3. No object that was written is referred to after `value` returns.
+ */
+import { types } from 'node:util'
+import { ByteWriter, LOOPED_TEXT_LENGTH_MAX } from './byte-writer.ts'
+import { errorPrototypes, viewPrototypes } from './natives.ts'
+import {
+  errorKinds,
+  regexFlags,
+  SHORT_TEXT,
+  SHORT_TEXT_LENGTH_MAX,
+  SMALL_INTEGER_MAX,
+  tag,
+  VALUE_DEPTH_MAX,
+  viewKinds,
+} from './value-format.ts'
+import {
+  describeObject,
+  entrySegment,
+  fieldSegment,
+  namedProperty,
+  OuterReference,
+  passOn,
+  Refusal,
+  refuseAccessors,
+  refuseOwnProperties,
+  refuseSymbols,
+} from './value-refusal.ts'
+
+const FIRST_SIZE = 256
+/** Objects of one value that are searched one by one for a repetition before a map is made of them. */
+const SEARCHED_OBJECTS_MAX = 12
+/** Key lists whose bytes are remembered; each slot holds the last that fell on it. A power of two. */
+const KEY_SLOTS = 256
+const REMEMBERED_KEYS_MAX = 64
+const VIEW_UINT8 = 0
+const VIEW_BUFFER: number = viewKinds.indexOf('Buffer')
+const ERROR_AGGREGATE: number = errorKinds.indexOf('AggregateError')
+
+interface RememberedKeys {
+  readonly keys: readonly string[]
+  /** The keys as bytes, made when the list is met again. */
+  block: Uint8Array | undefined
+}
+
+export interface ValueWriterOptions {
+  /** First size of the buffer in bytes, 256 by default. */
+  readonly sizeBytes?: number
+  /** Refuse accessors and hidden properties too (slow; for development). Otherwise accessors are read, as `structuredClone` does. */
+  readonly strict?: boolean
+}
+
+export class ValueWriter extends ByteWriter {
+  readonly #strict: boolean
+  #depth = 0
+  #objectCount = 0
+  readonly #objects: (object | undefined)[] = []
+  #objectNumbers: Map<object, number> | undefined
+  readonly #remembered: (RememberedKeys | undefined)[] = Array.from({ length: KEY_SLOTS }, () => undefined)
+  #outer: readonly unknown[] = []
+  #outerCount = 0
+
+  constructor(options: ValueWriterOptions = {}) {
+    super(options.sizeBytes ?? FIRST_SIZE)
+    this.#strict = options.strict ?? false
+  }
+
+  /**
+   * A value with its tag.
+   * @param name what the path in an error starts with.
+   * @throws VALUE_UNSUPPORTED, VALUE_TOO_DEEP, VALUE_TOO_LARGE
+   */
+  value(value: unknown, name = 'value'): void {
+    const start = this.at
+    try {
+      this.#any(value)
+    } catch (error) {
+      this.at = start
+      throw error instanceof Refusal ? error.toError(name) : error
+    } finally {
+      if (this.#objectCount > 0) this.#forget()
+    }
+  }
+
+  /**
+   * A value that lies inside other objects, which are written elsewhere: `outer` up to `outerCount`. A value that refers to one of them is
+   * a cycle this writer cannot express.
+   * @throws OuterReference
+   */
+  valueInside(value: unknown, name: string, outer: readonly unknown[], outerCount: number): void {
+    this.#outer = outer
+    this.#outerCount = outerCount
+    try {
+      this.value(value, name)
+    } finally {
+      this.#outerCount = 0
+    }
+  }
+
+  #forget(): void {
+    for (let i = 0; i < this.#objectCount && i < this.#objects.length; i++) this.#objects[i] = undefined
+    this.#objectNumbers = undefined
+    this.#objectCount = 0
+    this.#depth = 0
+  }
+
+  #any(value: unknown): void {
+    switch (typeof value) {
+      case 'number':
+        return this.#number(value)
+      case 'string':
+        return this.#string(value)
+      case 'object':
+        return value === null ? this.byte(tag.null) : this.#object(value)
+      case 'boolean':
+        return this.byte(value ? tag.true : tag.false)
+      case 'undefined':
+        return this.byte(tag.undefined)
+      case 'bigint':
+        return this.#bigint(value)
+      case 'function':
+        throw new Refusal('VALUE_UNSUPPORTED', 'a function')
+      case 'symbol':
+        throw new Refusal('VALUE_UNSUPPORTED', 'a symbol')
+    }
+  }
+
+  #number(value: number): void {
+    this.reserve(9)
+    const at = this.at
+    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
+      if (value >= 0 && value <= SMALL_INTEGER_MAX) {
+        this.memory[at] = value
+        this.at = at + 1
+      } else if (value >= -0x80 && value < 0x80) {
+        this.memory[at] = tag.int8
+        this.numbers.setInt8(at + 1, value)
+        this.at = at + 2
+      } else if (value >= -0x8000 && value < 0x8000) {
+        this.memory[at] = tag.int16
+        this.numbers.setInt16(at + 1, value, true)
+        this.at = at + 3
+      } else {
+        this.memory[at] = tag.int32
+        this.numbers.setInt32(at + 1, value, true)
+        this.at = at + 5
+      }
+      return
+    }
+    this.memory[at] = tag.float64
+    this.at = at + 1
+    this.float64(value)
+  }
+
+  #string(value: string): void {
+    const length = value.length
+    if (length > SHORT_TEXT_LENGTH_MAX || length > LOOPED_TEXT_LENGTH_MAX) {
+      this.byte(tag.text)
+      return this.text(value)
+    }
+    this.reserve(1 + length)
+    const bytes = this.memory
+    let at = this.at
+    bytes[at++] = SHORT_TEXT + length
+    let all = 0
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      all |= unit
+      bytes[at++] = unit
+    }
+    if (all <= 0xff) {
+      this.at = at
+      return
+    }
+    this.byte(tag.text)
+    this.wideText(value)
+  }
+
+  #bigint(value: bigint): void {
+    this.byte(value < 0n ? tag.bigintNegative : tag.bigintPositive)
+    if (value === 0n) return this.byte(0)
+    const digits = (value < 0n ? -value : value).toString(16)
+    const magnitude = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex')
+    this.varint(magnitude.length)
+    this.raw(magnitude.toReversed())
+  }
+
+  #object(value: object): void {
+    if (this.#isRepeated(value)) return
+    if (types.isProxy(value)) throw new Refusal('VALUE_UNSUPPORTED', 'a proxy')
+    if (++this.#depth > VALUE_DEPTH_MAX) throw new Refusal('VALUE_TOO_DEEP', '', VALUE_DEPTH_MAX)
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype) this.#fields(value, tag.object)
+    else if (prototype === Array.prototype && Array.isArray(value)) this.#array(value)
+    else if (prototype === null) this.#fields(value, tag.objectWithoutPrototype)
+    else this.#native(value, prototype)
+    this.#depth--
+  }
+
+  /** Numbers the object, or writes a reference if it has a number. */
+  #isRepeated(value: object): boolean {
+    for (let i = 0; i < this.#outerCount; i++) if (this.#outer[i] === value) throw new OuterReference()
+    const count = this.#objectCount
+    const number = count <= SEARCHED_OBJECTS_MAX ? this.#search(value, count) : (this.#objectNumbers?.get(value) ?? -1)
+    if (number >= 0) {
+      this.byte(tag.reference)
+      this.varint(number)
+      return true
+    }
+    if (count < SEARCHED_OBJECTS_MAX) this.#objects[count] = value
+    else {
+      this.#objectNumbers ??= new Map((this.#objects as object[]).slice(0, count).map((object, index) => [object, index]))
+      this.#objectNumbers.set(value, count)
+    }
+    this.#objectCount = count + 1
+    return false
+  }
+
+  #search(value: object, count: number): number {
+    for (let i = 0; i < count; i++) if (this.#objects[i] === value) return i
+    return -1
+  }
+
+  #fields(value: object, objectTag: number): void {
+    if (Object.getOwnPropertySymbols(value).length > 0) refuseSymbols(value)
+    if (this.#strict) refuseAccessors(value)
+    const keys = Object.keys(value)
+    this.byte(objectTag)
+    this.#keys(keys)
+    const fields = value as { readonly [key: string]: unknown }
+    let i = 0
+    try {
+      for (; i < keys.length; i++) this.#any(fields[keys[i]!])
+    } catch (error) {
+      passOn(error, fieldSegment(keys[i]!))
+    }
+  }
+
+  #keys(keys: readonly string[]): void {
+    const count = keys.length
+    if (count === 0) return this.byte(0)
+    const first = keys[0]!
+    const last = keys[count - 1]!
+    const slot = (count * 31 + first.charCodeAt(0) * 7 + first.length * 3 + last.length * 5 + last.charCodeAt(0)) & (KEY_SLOTS - 1)
+    const remembered = this.#remembered[slot]
+    if (remembered === undefined || !sameKeys(remembered.keys, keys)) {
+      if (count <= REMEMBERED_KEYS_MAX) this.#remembered[slot] = { keys, block: undefined }
+      this.#keyBlock(keys)
+      return
+    }
+    const block = remembered.block
+    if (block === undefined) {
+      const start = this.at
+      this.#keyBlock(keys)
+      remembered.block = Uint8Array.from(this.memory.subarray(start, this.at))
+      return
+    }
+    this.reserve(block.length)
+    const bytes = this.memory
+    const at = this.at
+    if (block.length > 64) bytes.set(block, at)
+    else for (let i = 0; i < block.length; i++) bytes[at + i] = block[i]!
+    this.at = at + block.length
+  }
+
+  /** The block's length stands before it: one byte is guessed, and the block moved if it needs more. */
+  #keyBlock(keys: readonly string[]): void {
+    const start = this.at
+    this.byte(0)
+    for (const key of keys) this.text(key)
+    const length = this.at - start - 1
+    if (length <= 0x7f) {
+      this.memory[start] = length
+      return
+    }
+    const block = Uint8Array.from(this.memory.subarray(start + 1, this.at))
+    this.at = start
+    this.varint(length)
+    this.raw(block)
+  }
+
+  #array(value: readonly unknown[]): void {
+    const keys = Object.keys(value)
+    const length = value.length
+    const named = keys.at(-1)
+    // Indices come first in the order of keys, so that a key that is none shows at the end.
+    if (named !== undefined && !isIndex(named, length)) throw namedProperty(named)
+    if (Object.getOwnPropertySymbols(value).length > 0) refuseSymbols(value)
+    if (this.#strict) refuseAccessors(value)
+    if (keys.length !== length) return this.#sparseArray(value, keys)
+    this.byte(tag.array)
+    this.varint(length)
+    let i = 0
+    try {
+      for (; i < length; i++) this.#any(value[i])
+    } catch (error) {
+      passOn(error, `[${i}]`)
+    }
+  }
+
+  #sparseArray(value: readonly unknown[], keys: readonly string[]): void {
+    this.byte(tag.sparseArray)
+    this.varint(value.length)
+    this.varint(keys.length)
+    let before = -1
+    for (const key of keys) {
+      const index = Number(key)
+      this.varint(index - before - 1)
+      before = index
+      try {
+        this.#any(value[index])
+      } catch (error) {
+        passOn(error, `[${key}]`)
+      }
+    }
+  }
+
+  #native(value: object, prototype: unknown): void {
+    if (ArrayBuffer.isView(value)) return this.#view(value, prototype)
+    if (prototype === Map.prototype && types.isMap(value)) return this.#map(value)
+    if (prototype === Set.prototype && types.isSet(value)) return this.#set(value)
+    if (prototype === Date.prototype && types.isDate(value)) {
+      refuseOwnProperties(value)
+      this.byte(tag.date)
+      return this.float64(value.getTime())
+    }
+    if (prototype === ArrayBuffer.prototype && types.isArrayBuffer(value)) return this.#arrayBuffer(value)
+    if (prototype === RegExp.prototype && types.isRegExp(value)) return this.#regex(value)
+    if (types.isNativeError(value)) return this.#error(value, prototype)
+    throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+  }
+
+  #map(value: ReadonlyMap<unknown, unknown>): void {
+    refuseOwnProperties(value)
+    this.byte(tag.map)
+    this.varint(value.size)
+    let index = 0
+    for (const [key, entry] of value) {
+      try {
+        this.#any(key)
+      } catch (error) {
+        passOn(error, `.keys()[${index}]`)
+      }
+      try {
+        this.#any(entry)
+      } catch (error) {
+        passOn(error, entrySegment(key))
+      }
+      index++
+    }
+  }
+
+  #set(value: ReadonlySet<unknown>): void {
+    refuseOwnProperties(value)
+    this.byte(tag.set)
+    this.varint(value.size)
+    let index = 0
+    for (const member of value) {
+      try {
+        this.#any(member)
+      } catch (error) {
+        passOn(error, `.values()[${index}]`)
+      }
+      index++
+    }
+  }
+
+  #arrayBuffer(value: ArrayBuffer): void {
+    if (value.resizable) throw new Refusal('VALUE_UNSUPPORTED', 'a resizable ArrayBuffer')
+    refuseOwnProperties(value)
+    this.byte(tag.arrayBuffer)
+    this.varint(value.byteLength)
+    this.raw(new Uint8Array(value))
+  }
+
+  #view(value: ArrayBufferView, prototype: unknown): void {
+    const kind =
+      prototype === Uint8Array.prototype
+        ? VIEW_UINT8
+        : prototype === Buffer.prototype
+          ? VIEW_BUFFER
+          : viewPrototypes.indexOf(prototype as object)
+    if (kind < 0) throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+    this.byte(tag.view)
+    this.byte(kind)
+    this.varint(value.byteLength)
+    this.raw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  }
+
+  #regex(value: RegExp): void {
+    // `lastIndex` is an own property of every regular expression, and not enumerable.
+    refuseOwnProperties(value)
+    this.byte(tag.regex)
+    this.byte(regexFlags.reduce((bits, flag, index) => (value.flags.includes(flag) ? bits | (1 << index) : bits), 0))
+    this.text(value.source)
+    if (!Number.isSafeInteger(value.lastIndex) || value.lastIndex < 0)
+      throw new Refusal('VALUE_UNSUPPORTED', 'a regular expression with a strange lastIndex')
+    this.varint(value.lastIndex)
+  }
+
+  #error(value: Error, prototype: unknown): void {
+    const kind = errorPrototypes.indexOf(prototype as object)
+    if (kind < 0)
+      throw new Refusal(
+        'VALUE_UNSUPPORTED',
+        `${describeObject(value)}, a class of its own (send its message, or an Error with it as the message)`,
+      )
+    if (Object.getOwnPropertySymbols(value).length > 0) refuseSymbols(value)
+    const names = Object.getOwnPropertyNames(value)
+    this.byte(tag.error)
+    this.byte(kind)
+    this.varint(names.length)
+    for (const name of names) {
+      this.text(name)
+      this.byte(Object.prototype.propertyIsEnumerable.call(value, name) ? 1 : 0)
+      try {
+        this.#any((value as unknown as { readonly [name: string]: unknown })[name])
+      } catch (error) {
+        passOn(error, kind === ERROR_AGGREGATE && name === 'errors' ? '.errors' : fieldSegment(name))
+      }
+    }
+  }
+}
+
+function sameKeys(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false
+  return true
+}
+
+function isIndex(key: string, length: number): boolean {
+  const index = Number(key)
+  return Number.isInteger(index) && index >= 0 && index < length && String(index) === key
+}
