@@ -1,0 +1,347 @@
+/**
+ * The queries of the specification that need no windows, and its micro jobs. Each takes the source's events and ends in rows, in the sink's hands.
+ * Where rows cross an exchange only the fields that are needed do, as in any job written with care.
+ */
+import { list, type, value, type Environment, type Stream } from '@millrace/engine'
+import { Generator, type Auction, type Bid, type CountRecord, type Event, type Person, type Signal } from './generator.ts'
+import { hashNumber, ROW_START } from './row-checksum.ts'
+import { checksumSink, type AddRow } from './sink.ts'
+import { eventSource } from './source.ts'
+
+export interface QueryParams {
+  readonly events: number
+  readonly seed: number
+  readonly checksum: boolean
+}
+
+type Query = (env: Environment, params: QueryParams) => void
+
+function events(env: Environment, { events: count, seed }: QueryParams): Stream<Event> {
+  const make = (): ((index: number) => Event) => {
+    const generator = new Generator(seed)
+    return (index) => generator.event(index)
+  }
+  return env.fromSource(eventSource<Event>(count, make), { uid: 'events' }) as Stream<Event>
+}
+
+function isBid(event: Event): event is Bid {
+  return event.kind === 'bid'
+}
+
+function sink<T>(params: QueryParams, rows: Stream<T>, add: AddRow<T>): void {
+  rows.sinkTo(checksumSink<T>(params.checksum ? add : undefined)).uid('rows')
+}
+
+// ---------- rows
+
+const bidSlim: AddRow<{ readonly auction: number; readonly bidder: number; readonly price: number; readonly dateTime: number; readonly extra: string }> = (row, checksum) => {
+  let h = hashNumber(hashNumber(ROW_START, row.auction), row.bidder)
+  h = hashNumber(hashNumber(h, row.price), row.dateTime)
+  checksum.string(row.extra)
+  checksum.end(h, 1)
+  return 1
+}
+
+type BidRow = Pick<Bid, 'auction' | 'bidder' | 'price' | 'dateTime' | 'channel' | 'url' | 'extra'>
+
+function addBid(row: BidRow, checksum: Parameters<AddRow<unknown>>[1], sign: 1 | -1): void {
+  let h = hashNumber(hashNumber(ROW_START, row.auction), row.bidder)
+  h = hashNumber(hashNumber(h, row.price), row.dateTime)
+  checksum.string(row.channel)
+  checksum.string(row.url)
+  checksum.string(row.extra)
+  checksum.end(h, sign)
+}
+
+/** A row that comes (`row`), takes the place of another, or goes (`before` alone). */
+interface Change {
+  readonly row: BidRow | undefined
+  readonly before: BidRow | undefined
+}
+
+const change: AddRow<Change> = ({ row, before }, checksum) => {
+  if (before !== undefined) addBid(before, checksum, -1)
+  if (row !== undefined) addBid(row, checksum, 1)
+  return (row === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
+}
+
+// ---------- orders on bids
+
+/** Higher price, then earlier, then smaller bidder, then smaller extra. */
+function isBetter(a: BidRow, b: BidRow): boolean {
+  if (a.price !== b.price) return a.price > b.price
+  if (a.dateTime !== b.dateTime) return a.dateTime < b.dateTime
+  if (a.bidder !== b.bidder) return a.bidder < b.bidder
+  return a.extra < b.extra
+}
+
+/** Later, then higher price, then larger extra. */
+function isLater(a: BidRow, b: BidRow): boolean {
+  if (a.dateTime !== b.dateTime) return a.dateTime > b.dateTime
+  if (a.price !== b.price) return a.price > b.price
+  return a.extra > b.extra
+}
+
+// ---------- queries
+
+const q0: Query = (env, params) => sink(params, events(env, params).filter(isBid), bidSlim)
+
+const q1: Query = (env, params) => {
+  const euro = events(env, params)
+    .filter(isBid)
+    .map(({ auction, bidder, price, dateTime, extra }) => ({ auction, bidder, price: Math.floor((price * 908) / 1000), dateTime, extra }))
+  sink(params, euro, bidSlim)
+}
+
+const q2: Query = (env, params) => {
+  const some = events(env, params)
+    .filter((event): event is Bid => event.kind === 'bid' && event.auction % 123 === 0)
+    .map(({ auction, price }) => ({ auction, price }))
+  sink(params, some, (row, checksum) => {
+    checksum.end(hashNumber(hashNumber(ROW_START, row.auction), row.price), 1)
+    return 1
+  })
+}
+
+interface Seller {
+  readonly key: number
+  /** Absent: not from one of the states, nothing will ever match. */
+  readonly person: { readonly name: string; readonly city: string; readonly state: string } | undefined
+  /** An auction's id; -1 for a person. */
+  readonly auction: number
+}
+
+function toSeller(event: Event): readonly Seller[] {
+  if (event.kind === 'person') {
+    const { name, city, state } = event
+    const person = state === 'OR' || state === 'ID' || state === 'CA' ? { name, city, state } : undefined
+    return [{ key: event.id, person, auction: -1 }]
+  }
+  if (event.kind === 'auction' && event.category === 10) return [{ key: event.seller, person: undefined, auction: event.id }]
+  return []
+}
+
+const q3: Query = (env, params) => {
+  const rows = events(env, params)
+    .filter((event): event is Person | Auction => event.kind !== 'bid')
+    .flatMap(toSeller)
+    .keyBy((seller) => seller.key)
+    .process({
+      emits: type<{ readonly id: number; readonly name: string; readonly city: string; readonly state: string }>(),
+      state: { person: value<NonNullable<Seller['person']> | null>(), waiting: list<number>() },
+      onElement(seller, ctx) {
+        const { person, waiting } = ctx.state
+        if (seller.auction < 0) {
+          person.set(seller.person ?? null)
+          if (seller.person !== undefined) for (const id of waiting.get()) ctx.emit({ id, ...seller.person })
+          waiting.clear()
+          return
+        }
+        const known = person.get()
+        if (known === undefined) waiting.add(seller.auction)
+        else if (known !== null) ctx.emit({ id: seller.auction, name: known.name, city: known.city, state: known.state })
+      },
+    })
+    .uid('join')
+  sink(params, rows, (row, checksum) => {
+    checksum.string(row.name)
+    checksum.string(row.city)
+    checksum.string(row.state)
+    checksum.end(hashNumber(ROW_START, row.id), 1)
+    return 1
+  })
+}
+
+const q18: Query = (env, params) => {
+  const rows = events(env, params)
+    .filter(isBid)
+    .keyBy((bid) => bid.bidder * 4_194_304 + bid.auction)
+    .process({
+      emits: type<Change>(),
+      state: { last: value<Bid>() },
+      onElement(bid, ctx) {
+        const { last } = ctx.state
+        const before = last.get()
+        if (before !== undefined && !isLater(bid, before)) return
+        last.set(bid)
+        ctx.emit({ row: bid, before })
+      },
+    })
+    .uid('last')
+  sink(params, rows, change)
+}
+
+const q19: Query = (env, params) => {
+  const rows = events(env, params)
+    .filter(isBid)
+    .keyBy((bid) => bid.auction)
+    .process({
+      emits: type<Change>(),
+      state: { top: value<Bid[]>() },
+      onElement(bid, ctx) {
+        const top = ctx.state.top.get() ?? []
+        if (top.length === 10) {
+          const worst = top[9]!
+          if (!isBetter(bid, worst)) return
+          top.pop()
+          ctx.emit({ row: undefined, before: worst })
+        }
+        let at = top.length
+        while (at > 0 && isBetter(bid, top[at - 1]!)) at--
+        top.splice(at, 0, bid)
+        ctx.state.top.set(top)
+        ctx.emit({ row: bid, before: undefined })
+      },
+    })
+    .uid('top')
+  sink(params, rows, change)
+}
+
+/** What q20 sends over its exchange: a bid, an auction of the category, or the mark of another. */
+interface AuctionOrBid {
+  readonly id: number
+  readonly bid: Bid | undefined
+  readonly auction: Auction | undefined
+}
+
+const q20: Query = (env, params) => {
+  const rows = events(env, params)
+    .filter((event): event is Auction | Bid => event.kind !== 'person')
+    .map((event): AuctionOrBid =>
+      event.kind === 'bid'
+        ? { id: event.auction, bid: event, auction: undefined }
+        : { id: event.id, bid: undefined, auction: event.category === 10 ? event : undefined },
+    )
+    .keyBy(({ id }) => id)
+    .process({
+      emits: type<{ readonly bid: Bid; readonly auction: Auction }>(),
+      state: { auction: value<Auction | null>(), waiting: list<Bid>() },
+      onElement({ bid, auction }, ctx) {
+        const known = ctx.state.auction
+        if (bid !== undefined) {
+          const joined = known.get()
+          if (joined === undefined) ctx.state.waiting.add(bid)
+          else if (joined !== null) ctx.emit({ bid, auction: joined })
+          return
+        }
+        known.set(auction ?? null)
+        if (auction !== undefined) for (const early of ctx.state.waiting.get()) ctx.emit({ bid: early, auction })
+        ctx.state.waiting.clear()
+      },
+    })
+    .uid('join')
+  sink(params, rows, ({ bid, auction }, checksum) => {
+    let h = hashNumber(hashNumber(ROW_START, bid.auction), bid.bidder)
+    h = hashNumber(hashNumber(h, bid.price), bid.dateTime)
+    h = hashNumber(hashNumber(h, auction.initialBid), auction.reserve)
+    h = hashNumber(hashNumber(h, auction.dateTime), auction.expires)
+    h = hashNumber(hashNumber(h, auction.seller), auction.category)
+    checksum.string(bid.channel)
+    checksum.string(bid.url)
+    checksum.string(bid.extra)
+    checksum.string(auction.itemName)
+    checksum.string(auction.description)
+    checksum.string(auction.extra)
+    checksum.end(h, 1)
+    return 1
+  })
+}
+
+const q22: Query = (env, params) => {
+  const rows = events(env, params)
+    .filter(isBid)
+    .map(({ auction, bidder, price, channel, url }) => {
+      const host = url.indexOf('/', url.indexOf('/', url.indexOf('/') + 1) + 1)
+      const first = url.indexOf('/', host + 1)
+      const second = url.indexOf('/', first + 1)
+      const third = url.indexOf('/', second + 1)
+      return {
+        auction,
+        bidder,
+        price,
+        channel,
+        directory1: url.substring(host + 1, first),
+        directory2: url.substring(first + 1, second),
+        directory3: third < 0 ? url.substring(second + 1) : url.substring(second + 1, third),
+      }
+    })
+  sink(params, rows, (row, checksum) => {
+    checksum.string(row.channel)
+    checksum.string(row.directory1)
+    checksum.string(row.directory2)
+    checksum.string(row.directory3)
+    checksum.end(hashNumber(hashNumber(hashNumber(ROW_START, row.auction), row.bidder), row.price), 1)
+    return 1
+  })
+}
+
+// ---------- micro jobs
+
+const gen: Query = (env, params) => {
+  const nothing = events(env, params).filter((event) => event.kind === ('none' as string))
+  sink(params, nothing as Stream<Event>, () => 0)
+}
+
+const count: Query = (env, params) => {
+  const make = (): ((index: number) => CountRecord) => {
+    const generator = new Generator(params.seed)
+    return (index) => generator.record(index)
+  }
+  const rows = env
+    .fromSource(eventSource<CountRecord>(params.events, make), { uid: 'records' })
+    .keyBy((record) => record.key)
+    .process({
+      emits: type<{ readonly key: number; readonly count: number }>(),
+      state: { count: value<number>() },
+      onElement(record, ctx) {
+        const next = (ctx.state.count.get() ?? 0) + 1
+        ctx.state.count.set(next)
+        ctx.emit({ key: record.key, count: next })
+      },
+    })
+    .uid('count')
+  sink(params, rows, (row, checksum) => {
+    checksum.end(hashNumber(hashNumber(ROW_START, row.key), row.count), 1)
+    return 1
+  })
+}
+
+/** next[state][event], -1 where the event is illegal. */
+const NEXT = [
+  [1, -1, -1, -1, -1, -1, -1],
+  [-1, 2, -1, -1, -1, -1, 0],
+  [-1, -1, 3, -1, -1, -1, 0],
+  [-1, -1, -1, 4, -1, -1, -1],
+  [-1, -1, -1, -1, 5, 6, -1],
+  [-1, -1, -1, -1, -1, 6, 0],
+  [-1, -1, -1, 4, -1, -1, 0],
+]
+
+const stateMachine: Query = (env, params) => {
+  const make = (): ((index: number) => Signal) => {
+    const generator = new Generator(params.seed)
+    return (index) => generator.signal(index)
+  }
+  const rows = env
+    .fromSource(eventSource<Signal>(params.events, make), { uid: 'signals' })
+    .keyBy((signal) => signal.address)
+    .process({
+      emits: type<{ readonly address: number; readonly state: number; readonly type: number }>(),
+      state: { state: value<number>() },
+      onElement(signal, ctx) {
+        const { state } = ctx.state
+        const before = state.get() ?? 0
+        const next = NEXT[before]![signal.type]!
+        if (next < 0) ctx.emit({ address: signal.address, state: before, type: signal.type })
+        if (next <= 0) state.clear()
+        else state.set(next)
+      },
+    })
+    .uid('state-machine')
+  sink(params, rows, (row, checksum) => {
+    checksum.end(hashNumber(hashNumber(hashNumber(ROW_START, row.address), row.state), row.type), 1)
+    return 1
+  })
+}
+
+export const queries: { readonly [name: string]: Query } = { q0, q1, q2, q3, q18, q19, q20, q22, gen, count, 'state-machine': stateMachine }

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { AsyncExecution } from './async-execution.ts'
+import type { UnfinishedInput } from './operator.ts'
+
+interface Deferred {
+  readonly input: UnfinishedInput
+  readonly resolve: () => void
+}
+
+/** Drives an execution by hand: started invocations finish when the script says so. */
+class Bench {
+  readonly running: Deferred[] = []
+  readonly applied: UnfinishedInput[] = []
+  readonly events: (number | string)[] = []
+  readonly execution: AsyncExecution
+  concurrentMax = 0
+
+  constructor(keyed: boolean, capacity: number) {
+    this.execution = new AsyncExecution(
+      { keyed, capacity },
+      {
+        start: (input) => {
+          let resolve = (): void => {}
+          const done = new Promise<void>((settle) => (resolve = settle))
+          this.running.push({ input, resolve })
+          this.concurrentMax = Math.max(this.concurrentMax, this.running.length)
+          return {
+            done,
+            apply: () => {
+              this.applied.push(input)
+              this.events.push(input.value as number)
+            },
+            reject: (error) => {
+              throw error
+            },
+          }
+        },
+        fireEventTimers: () => {},
+        forwardWatermark: (time) => this.events.push(`watermark ${time}`),
+        wake: () => {},
+      },
+    )
+  }
+
+  submit(value: number, hash: number): void {
+    this.execution.submit({ what: 'element', value, timestamp: 0, hash })
+  }
+
+  async finish(which: number): Promise<void> {
+    if (this.running.length === 0) return
+    const [deferred] = this.running.splice(which % this.running.length, 1)
+    deferred!.resolve()
+    await Promise.resolve()
+    await Promise.resolve()
+    this.execution.settle()
+  }
+}
+
+const script = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('submit' as const), hash: fc.nat(3) }),
+    fc.record({ kind: fc.constant('finish' as const), which: fc.nat(10) }),
+    fc.record({ kind: fc.constant('watermark' as const) }),
+  ),
+  { maxLength: 60 },
+)
+
+async function play(bench: Bench, steps: readonly { kind: string; hash?: number; which?: number }[]): Promise<{ submitted: { value: number; hash: number }[]; arrived: (number | string)[] }> {
+  const submitted: { value: number; hash: number }[] = []
+  const arrived: (number | string)[] = []
+  let time = 0
+  for (const step of steps) {
+    if (step.kind === 'submit') {
+      submitted.push({ value: submitted.length, hash: step.hash! })
+      arrived.push(submitted.length - 1)
+      bench.submit(submitted.length - 1, step.hash!)
+    } else if (step.kind === 'watermark') {
+      arrived.push(`watermark ${++time}`)
+      bench.execution.watermark(time)
+    } else await bench.finish(step.which!)
+  }
+  return { submitted, arrived }
+}
+
+describe('asynchronous invocations', () => {
+  it('apply per key in order of arrival, each once, never more than the capacity at a time', async () => {
+    await fc.assert(
+      fc.asyncProperty(script, fc.integer({ min: 1, max: 5 }), async (steps, capacity) => {
+        const bench = new Bench(true, capacity)
+        const { submitted } = await play(bench, steps)
+        const unfinished = bench.execution.unfinished().map(({ value }) => value)
+        const seen = new Set([...bench.applied.map(({ value }) => value), ...unfinished])
+        assert.equal(seen.size, submitted.length, 'each input is either applied or unfinished')
+        while (bench.execution.pending > 0) await bench.finish(0)
+        for (const hash of [0, 1, 2, 3]) {
+          assert.deepEqual(
+            bench.applied.filter((input) => input.hash === hash).map(({ value }) => value),
+            submitted.filter((input) => input.hash === hash).map(({ value }) => value),
+          )
+        }
+        assert.ok(bench.concurrentMax <= capacity)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('apply in order of arrival without keys', async () => {
+    await fc.assert(
+      fc.asyncProperty(script, async (steps) => {
+        const bench = new Bench(false, 4)
+        const { submitted } = await play(bench, steps)
+        while (bench.execution.pending > 0) await bench.finish(1)
+        assert.deepEqual(bench.applied.map(({ value }) => value), submitted.map(({ value }) => value))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('let a watermark pass only behind everything that arrived before it', async () => {
+    await fc.assert(
+      fc.asyncProperty(script, fc.boolean(), async (steps, keyed) => {
+        const bench = new Bench(keyed, 3)
+        const { arrived } = await play(bench, steps)
+        while (bench.execution.pending > 0) await bench.finish(0)
+        for (const [index, event] of arrived.entries()) {
+          if (typeof event !== 'string') continue
+          const passed = bench.events.indexOf(event)
+          assert.ok(passed >= 0, `${event} passed`)
+          for (const before of arrived.slice(0, index)) assert.ok(bench.events.indexOf(before) < passed, `${before} before ${event}`)
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+})

@@ -1,0 +1,192 @@
+/**
+ * Invocations of one operator's asynchronous user function: which may start, which are done, what waits for what. Decides only; effects are the operator's.
+ *
+ * 1. With keys, invocations of one key run one after the other, in order of arrival; their effects are applied as each finishes.
+ * 2. Without keys they run side by side and their effects are applied in order of arrival.
+ * 3. Never more than `capacity` run; the rest waits. `full` says when to hand in no more.
+ * 4. A watermark passes when every invocation that arrived before it has been applied, and every timer it fires too.
+ * 5. Effects are applied only from `settle`, that is in the task's turn; nothing is applied after a failure.
+ */
+import type { UnfinishedInput } from './operator.ts'
+
+/** An invocation that has been started; its effects are buffered until `apply`. */
+export interface StartedInvocation {
+  readonly done: Promise<unknown>
+  /** Makes the effects real; `result` is what the promise answered. */
+  apply(result: unknown): void
+  /** The promise was rejected: forgets the effects. May throw what the task is to fail with. */
+  reject(error: unknown): void
+}
+
+export interface AsyncHooks {
+  start(input: UnfinishedInput): StartedInvocation
+  /** Fires event-time timers up to `time`, by submitting them or directly; answers nothing. */
+  fireEventTimers(time: number): void
+  forwardWatermark(time: number): void
+  wake(): void
+}
+
+interface Entry {
+  readonly input: UnfinishedInput
+  readonly epoch: Epoch
+  state: 'waiting' | 'running' | 'settled'
+  started: StartedInvocation | undefined
+  outcome: { readonly ok: boolean; readonly value: unknown } | undefined
+}
+
+/** What arrived between two watermarks. */
+interface Epoch {
+  open: number
+  /** The watermark that ends it, once it has arrived. */
+  watermark: number | undefined
+  fired: boolean
+}
+
+export class AsyncExecution {
+  readonly #hooks: AsyncHooks
+  readonly #keyed: boolean
+  readonly #capacity: number
+  /** All not yet applied, in order of arrival. */
+  readonly #entries: Set<Entry> = new Set()
+  readonly #byKey: Map<number, Entry[]> = new Map()
+  /** May run, but the capacity is used up. */
+  readonly #startable: Entry[] = []
+  readonly #settled: Entry[] = []
+  readonly #epochs: Epoch[] = [{ open: 0, watermark: undefined, fired: false }]
+  #running = 0
+
+  constructor(options: { readonly keyed: boolean; readonly capacity: number }, hooks: AsyncHooks) {
+    this.#keyed = options.keyed
+    this.#capacity = options.capacity
+    this.#hooks = hooks
+  }
+
+  get pending(): number {
+    return this.#entries.size
+  }
+
+  get full(): boolean {
+    return this.#entries.size >= this.#capacity
+  }
+
+  /** Whether a watermark may pass at once. */
+  get idle(): boolean {
+    return this.#entries.size === 0 && this.#epochs.length === 1
+  }
+
+  unfinished(): readonly UnfinishedInput[] {
+    return Array.from(this.#entries, (entry) => entry.input)
+  }
+
+  submit(input: UnfinishedInput): void {
+    const entry = this.#add(input, this.#epochs.at(-1)!)
+    this.#schedule(entry)
+  }
+
+  /** Takes in an invocation that is already under way. Only without keys. */
+  adopt(input: UnfinishedInput, started: StartedInvocation): void {
+    const entry = this.#add(input, this.#epochs.at(-1)!)
+    this.#follow(entry, started)
+  }
+
+  /** A timer fired by the watermark that is passing: counts against the epoch it ends. */
+  submitTimer(input: UnfinishedInput): void {
+    const entry = this.#add(input, this.#epochs[0]!)
+    this.#schedule(entry)
+  }
+
+  watermark(time: number): void {
+    this.#epochs.at(-1)!.watermark = time
+    this.#epochs.push({ open: 0, watermark: undefined, fired: false })
+    this.#passWatermarks()
+  }
+
+  /** Applies what has finished, as far as the order allows, and starts what may start. */
+  settle(): void {
+    for (const entry of this.#settled.splice(0)) {
+      if (this.#keyed) this.#apply(entry)
+    }
+    if (!this.#keyed) {
+      for (const entry of this.#entries) {
+        if (entry.state !== 'settled') break
+        this.#apply(entry)
+      }
+    }
+    this.#passWatermarks()
+  }
+
+  #add(input: UnfinishedInput, epoch: Epoch): Entry {
+    const entry: Entry = { input, epoch, state: 'waiting', started: undefined, outcome: undefined }
+    epoch.open++
+    this.#entries.add(entry)
+    return entry
+  }
+
+  #schedule(entry: Entry): void {
+    if (this.#keyed) {
+      const sameKey = this.#byKey.get(entry.input.hash)
+      if (sameKey !== undefined) {
+        sameKey.push(entry)
+        return
+      }
+      this.#byKey.set(entry.input.hash, [entry])
+    }
+    this.#startOrQueue(entry)
+  }
+
+  #startOrQueue(entry: Entry): void {
+    if (this.#running >= this.#capacity) this.#startable.push(entry)
+    else this.#follow(entry, this.#hooks.start(entry.input))
+  }
+
+  #follow(entry: Entry, started: StartedInvocation): void {
+    this.#running++
+    entry.state = 'running'
+    entry.started = started
+    const finish = (ok: boolean, value: unknown): void => {
+      this.#running--
+      entry.state = 'settled'
+      entry.outcome = { ok, value }
+      this.#settled.push(entry)
+      this.#hooks.wake()
+    }
+    started.done.then(
+      (value) => finish(true, value),
+      (error) => finish(false, error),
+    )
+  }
+
+  #apply(entry: Entry): void {
+    const { ok, value } = entry.outcome!
+    if (ok) entry.started!.apply(value)
+    else entry.started!.reject(value)
+    this.#entries.delete(entry)
+    entry.epoch.open--
+    if (this.#keyed) this.#releaseKey(entry.input.hash)
+    while (this.#running < this.#capacity && this.#startable.length > 0) {
+      const next = this.#startable.shift()!
+      this.#follow(next, this.#hooks.start(next.input))
+    }
+  }
+
+  #releaseKey(hash: number): void {
+    const sameKey = this.#byKey.get(hash)!
+    sameKey.shift()
+    if (sameKey.length === 0) this.#byKey.delete(hash)
+    else this.#startOrQueue(sameKey[0]!)
+  }
+
+  #passWatermarks(): void {
+    for (;;) {
+      const epoch = this.#epochs[0]!
+      if (epoch.watermark === undefined || epoch.open > 0) return
+      if (!epoch.fired) {
+        epoch.fired = true
+        this.#hooks.fireEventTimers(epoch.watermark)
+        continue
+      }
+      this.#epochs.shift()
+      this.#hooks.forwardWatermark(epoch.watermark)
+    }
+  }
+}

@@ -1,0 +1,218 @@
+import type { ErasedProcessFunction, JobFunctions } from '../api/functions.ts'
+import type { SinkWriter } from '../connectors/sink.ts'
+import type { EdgeNode, OperatorNode, OutputName } from '../graph/graph.ts'
+import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
+import type { BroadcastState } from '../state/broadcast-state.ts'
+import type { KeyedStateBackend } from '../state/state-types.ts'
+import type { Operator, OperatorHost, OperatorOutputs } from './operator.ts'
+import { ProcessOperator } from './process.ts'
+import { fanOut, nowhere, WatermarkMerge, type ChainCursor, type Receiver } from './receiver.ts'
+import { SinkOperator } from './sink.ts'
+import { FilterOperator, FlatMapOperator, MapOperator } from './stateless.ts'
+
+/** What an operator of the chain is given besides its functions, by whoever hosts the chain. */
+export interface ChainHost {
+  readonly cursor: ChainCursor
+  operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost
+  /** State by key of an operator that has any, already restored. */
+  keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend
+  broadcastState(node: OperatorNode): BroadcastState
+  sinkWriter(node: OperatorNode): { readonly writer: SinkWriter<unknown>; readonly restored: readonly unknown[] }
+  /** The receiver of an edge that leaves the chain. */
+  exchange(edge: EdgeNode): Receiver
+}
+
+/**
+ * A chain of operators as a value: any host can drive it (a task on a thread, the test harness, the simulator).
+ *
+ * The host hands records to `input`, watermarks to `watermark`, and looks at `busy` whenever `cursor.interrupted` is set. Operators are in topological order.
+ */
+export class Chain {
+  readonly cursor: ChainCursor
+  readonly operators: readonly Operator[]
+  /** Where records of the head's two inputs go; a source's records go to both. */
+  readonly inputs: readonly [Receiver, Receiver]
+
+  constructor(cursor: ChainCursor, operators: readonly Operator[], inputs: readonly [Receiver, Receiver]) {
+    this.cursor = cursor
+    this.operators = operators
+    this.inputs = inputs
+  }
+
+  watermark(time: number): void {
+    this.inputs[0].watermark(time)
+  }
+
+  /** Opens the operators, the last first, so that each can emit as soon as it is open. */
+  async open(): Promise<void> {
+    for (const operator of this.operators.toReversed()) await operator.open()
+  }
+
+  /** Whether no further record may be handed in for now. */
+  get full(): boolean {
+    for (const operator of this.operators) if (operator.full || operator.exclusive) return true
+    return false
+  }
+
+  /** Whether a snapshot must wait. */
+  get exclusive(): boolean {
+    for (const operator of this.operators) if (operator.exclusive) return true
+    return false
+  }
+
+  /** Invocations under way or waiting, in all operators. */
+  get pending(): number {
+    let pending = 0
+    for (const operator of this.operators) pending += operator.pending
+    return pending
+  }
+
+  /** Applies the effects of promises that have settled. */
+  settle(): void {
+    for (const operator of this.operators) if (operator.pending > 0) operator.settle()
+  }
+
+  /** Fires due processing-time timers, a few hundred at most; answers whether more are due. */
+  processingTime(nowMs: number): boolean {
+    let more = false
+    for (const operator of this.operators) {
+      const next = operator.nextProcessingTimerMs
+      if (next !== undefined && next <= nowMs) more = operator.processingTime(nowMs) || more
+    }
+    return more
+  }
+
+  get nextProcessingTimerMs(): number | undefined {
+    let next: number | undefined
+    for (const operator of this.operators) {
+      const time = operator.nextProcessingTimerMs
+      if (time !== undefined && (next === undefined || time < next)) next = time
+    }
+    return next
+  }
+
+  /** Closes all operators, whatever some of them throw; answers what they threw. */
+  async close(): Promise<readonly unknown[]> {
+    const errors: unknown[] = []
+    for (const operator of this.operators) {
+      try {
+        await operator.close()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    return errors
+  }
+}
+
+/** Builds the chain of a planned task. Of a task headed by a source, the source itself is not part of the chain: what follows it is. */
+export function buildChain(plan: ExecutionPlan, task: PlannedTask, functions: JobFunctions, host: ChainHost): Chain {
+  const builder = new ChainBuilder(plan, task, functions, host)
+  for (const id of task.operators.toReversed()) builder.add(plan.graph.operators[id]!)
+  return builder.finish()
+}
+
+class ChainBuilder {
+  readonly #plan: ExecutionPlan
+  readonly #task: PlannedTask
+  readonly #functions: JobFunctions
+  readonly #host: ChainHost
+  readonly #built: Map<number, Operator> = new Map()
+  readonly #merges: Map<string, WatermarkMerge> = new Map()
+  #sourceOutput: Receiver | undefined
+
+  constructor(plan: ExecutionPlan, task: PlannedTask, functions: JobFunctions, host: ChainHost) {
+    this.#plan = plan
+    this.#task = task
+    this.#functions = functions
+    this.#host = host
+  }
+
+  add(node: OperatorNode): void {
+    const outputs = this.#outputs(node)
+    const functions = this.#functions.operators.get(node.id)
+    if (functions === undefined) throw new Error(`operator ${node.id} has no functions`)
+    if (functions.kind === 'source') {
+      this.#sourceOutput = outputs.main
+      return
+    }
+    const host = this.#host.operatorHost(node, outputs)
+    this.#built.set(node.id, this.#operator(node, host))
+  }
+
+  finish(): Chain {
+    const operators = this.#task.operators.map((id) => this.#built.get(id)).filter((operator) => operator !== undefined)
+    const head = operators[0]
+    if (this.#sourceOutput !== undefined) return new Chain(this.#host.cursor, operators, [this.#sourceOutput, this.#sourceOutput])
+    if (head === undefined) throw new Error(`task ${this.#task.id} has no operators`)
+    return new Chain(this.#host.cursor, operators, [head.input(0), head.input(1)])
+  }
+
+  #operator(node: OperatorNode, host: OperatorHost): Operator {
+    const functions = this.#functions.operators.get(node.id)!
+    switch (functions.kind) {
+      case 'map':
+        return new MapOperator(host, functions.fn)
+      case 'flat-map':
+        return new FlatMapOperator(host, functions.fn)
+      case 'filter':
+        return new FilterOperator(host, functions.fn)
+      case 'sink': {
+        const { writer, restored } = this.#host.sinkWriter(node)
+        return new SinkOperator(host, writer, restored)
+      }
+      case 'source':
+        throw new Error('a source is not an operator of a chain')
+      default:
+        return this.#process(node, functions.fn, host)
+    }
+  }
+
+  #process(node: OperatorNode, fn: ErasedProcessFunction, host: OperatorHost): ProcessOperator {
+    const into = this.#plan.graph.edges.filter((edge) => edge.to === node.id)
+    const keyed = node.kind.startsWith('keyed')
+    const selector = (input: 0 | 1): ((value: unknown) => unknown) | undefined => {
+      const edge = into.find((candidate) => candidate.input === input)
+      return keyed && edge !== undefined ? this.#functions.keySelectors.get(edge.id) : undefined
+    }
+    const broadcast = node.kind.includes('broadcast') ? this.#host.broadcastState(node) : undefined
+    return new ProcessOperator(host, {
+      fn,
+      keyed: keyed ? this.#host.keyedState(node, fn) : undefined,
+      keySelectors: [selector(0), selector(1)],
+      hashArrives: node.id === this.#task.operators[0],
+      broadcast: broadcast === undefined ? undefined : { reading: broadcast.readonlyHandles, writing: broadcast.handles },
+    })
+  }
+
+  #outputs(node: OperatorNode): OperatorOutputs {
+    const leaving = this.#plan.graph.edges.filter((edge) => edge.from === node.id)
+    const receiver = (matches: (output: OutputName) => boolean): Receiver =>
+      fanOut(
+        leaving.filter((edge) => matches(edge.output)).map((edge) => this.#receiver(edge)),
+        this.#host.cursor,
+      )
+    return {
+      main: receiver((output) => output.kind === 'main'),
+      sides: new Map(node.sides.map((name) => [name, receiver((output) => output.kind === 'side' && output.name === name)])),
+      failures: node.onError === 'side' ? receiver((output) => output.kind === 'failures') : nowhere,
+    }
+  }
+
+  #receiver(edge: EdgeNode): Receiver {
+    if (!this.#task.chainedEdges.includes(edge.id)) return this.#host.exchange(edge)
+    const next = this.#built.get(edge.to)
+    if (next === undefined) throw new Error(`edge ${edge.id} is chained, but operator ${edge.to} is not built`)
+    const input = next.input(edge.input)
+    const others = this.#plan.graph.edges.filter((other) => other.to === edge.to && other.input === edge.input)
+    return others.length === 1 ? input : this.#merge(edge, input).branch()
+  }
+
+  /** Several edges of the chain meet in one input: a watermark passes when all of them have told it. */
+  #merge(edge: EdgeNode, input: Receiver): WatermarkMerge {
+    const key = `${edge.to}:${edge.input}`
+    const merge = this.#merges.get(key) ?? new WatermarkMerge(input)
+    this.#merges.set(key, merge)
+    return merge
+  }
+}

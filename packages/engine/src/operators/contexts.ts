@@ -1,0 +1,220 @@
+import { parseDuration, type Duration } from '@millrace/core'
+import type { Emitter, EventTimers, Log, Metrics, ProcessingTimers, RecordContext } from '../api/contexts.ts'
+import { engineError } from '../errors.ts'
+import type { KeyTimers, StateInvocation } from '../state/state-types.ts'
+import type { OperatorHost } from './operator.ts'
+import type { Receiver } from './receiver.ts'
+
+/** What operators without output of their own see: the record's circumstances. One object an operator, read through to the chain's cursor. */
+export function recordContext(host: OperatorHost): RecordContext {
+  return new CursorContext(host)
+}
+
+class CursorContext implements RecordContext {
+  protected readonly host: OperatorHost
+
+  constructor(host: OperatorHost) {
+    this.host = host
+  }
+
+  get timestamp(): number {
+    return this.host.cursor.timestamp
+  }
+  get subtask(): number {
+    return this.host.subtask
+  }
+  get signal(): AbortSignal {
+    return this.host.signal
+  }
+  get log(): Log {
+    return this.host.log
+  }
+  get metrics(): Metrics {
+    return this.host.metrics
+  }
+}
+
+/** Emits straight on. One object an operator, used again for each record. */
+export class DirectContext extends CursorContext implements Emitter<unknown, Record<string, never>> {
+  readonly #main: Receiver
+  readonly #sides: ReadonlyMap<string, Receiver>
+  /** Broadcast state of operators that have one. */
+  broadcast: unknown
+
+  constructor(host: OperatorHost) {
+    super(host)
+    this.#main = host.outputs.main
+    this.#sides = host.outputs.sides
+  }
+
+  emit(value: unknown): void {
+    this.#main.receive(value)
+  }
+
+  emitTo(name: string, value: unknown): void {
+    sideOutput(this.host, this.#sides, name).receive(value)
+  }
+}
+
+/** The direct context of an operator with keys. `key` is set before each call. */
+export class DirectKeyedContext extends DirectContext {
+  key: unknown = undefined
+  readonly state: unknown
+  readonly eventTimers: EventTimers
+  readonly processingTimers: ProcessingTimers
+
+  constructor(host: OperatorHost, state: unknown, timers: KeyTimers, watermark: () => number) {
+    super(host)
+    this.state = state
+    this.eventTimers = eventTimersOf(host, timers, watermark, () => host.cursor.timestamp)
+    this.processingTimers = processingTimersOf(host, timers)
+  }
+}
+
+/**
+ * The context of one invocation whose effects wait until it has succeeded. Used up once that is settled: whoever still holds it is told.
+ */
+export class InvocationContext implements Emitter<unknown, Record<string, never>> {
+  readonly timestamp: number
+  readonly broadcast: unknown
+  readonly #host: OperatorHost
+  readonly #outputs: Receiver[] = []
+  readonly #values: unknown[] = []
+  #settled = false
+
+  constructor(host: OperatorHost, timestamp: number, broadcast: unknown) {
+    this.#host = host
+    this.timestamp = timestamp
+    this.broadcast = broadcast
+  }
+
+  get subtask(): number {
+    return this.#host.subtask
+  }
+  get signal(): AbortSignal {
+    return this.#host.signal
+  }
+  get log(): Log {
+    return this.#host.log
+  }
+  get metrics(): Metrics {
+    return this.#host.metrics
+  }
+
+  emit(value: unknown): void {
+    this.live('emit')
+    this.#outputs.push(this.#host.outputs.main)
+    this.#values.push(value)
+  }
+
+  emitTo(name: string, value: unknown): void {
+    this.live('emitTo')
+    this.#outputs.push(sideOutput(this.#host, this.#host.outputs.sides, name))
+    this.#values.push(value)
+  }
+
+  /** Sends on what was emitted. */
+  flush(): void {
+    this.#settled = true
+    for (let i = 0; i < this.#outputs.length; i++) {
+      this.#host.cursor.timestamp = this.timestamp
+      this.#outputs[i]!.receive(this.#values[i])
+    }
+  }
+
+  /** Forgets what was emitted. */
+  revoke(): void {
+    this.#settled = true
+  }
+
+  protected live(use: string): void {
+    if (this.#settled) throw engineError('CONTEXT_REVOKED', { operator: this.#host.node.name, use })
+  }
+}
+
+export class KeyedInvocationContext extends InvocationContext {
+  readonly key: unknown
+  readonly eventTimers: EventTimers
+  readonly processingTimers: ProcessingTimers
+  readonly #invocation: StateInvocation
+
+  constructor(host: OperatorHost, timestamp: number, broadcast: unknown, key: unknown, invocation: StateInvocation, watermark: () => number) {
+    super(host, timestamp, broadcast)
+    this.key = key
+    this.#invocation = invocation
+    const checked: KeyTimers = {
+      register: (kind, time) => {
+        this.live('a timer')
+        invocation.timers.register(kind, time)
+      },
+      delete: (kind, time) => {
+        this.live('a timer')
+        invocation.timers.delete(kind, time)
+      },
+    }
+    this.eventTimers = eventTimersOf(host, checked, watermark, () => timestamp)
+    this.processingTimers = processingTimersOf(host, checked)
+  }
+
+  get state(): unknown {
+    this.live('state')
+    return this.#invocation.handles
+  }
+
+  override flush(): void {
+    this.#invocation.commit()
+    super.flush()
+  }
+
+  override revoke(): void {
+    this.#invocation.discard()
+    super.revoke()
+  }
+}
+
+function sideOutput(host: OperatorHost, sides: ReadonlyMap<string, Receiver>, name: string): Receiver {
+  const side = sides.get(name)
+  if (side === undefined) throw engineError('SIDE_OUTPUT_UNDECLARED', { operator: host.node.name, side: name })
+  return side
+}
+
+function wholeTime(host: OperatorHost, time: number): number {
+  if (!Number.isFinite(time)) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: String(time) })
+  return Math.ceil(time)
+}
+
+function later(host: OperatorHost, from: number, delay: Duration): number {
+  const delayMs = parseDuration(delay)
+  if (delayMs === undefined) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: String(delay) })
+  return wholeTime(host, from + delayMs)
+}
+
+function eventTimersOf(host: OperatorHost, access: KeyTimers, watermark: () => number, timestamp: () => number): EventTimers {
+  return {
+    get watermark() {
+      return watermark()
+    },
+    at: (time) => access.register('event', wholeTime(host, time)),
+    after: (delay) => {
+      const time = later(host, timestamp(), delay)
+      access.register('event', time)
+      return time
+    },
+    deleteAt: (time) => access.delete('event', wholeTime(host, time)),
+  }
+}
+
+function processingTimersOf(host: OperatorHost, access: KeyTimers): ProcessingTimers {
+  return {
+    get now() {
+      return host.clock.now()
+    },
+    at: (time) => access.register('processing', wholeTime(host, time)),
+    after: (delay) => {
+      const time = later(host, host.clock.now(), delay)
+      access.register('processing', time)
+      return time
+    },
+    deleteAt: (time) => access.delete('processing', wholeTime(host, time)),
+  }
+}

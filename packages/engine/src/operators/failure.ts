@@ -1,0 +1,33 @@
+/** What an operator was doing when it failed. */
+export interface FailureSite {
+  readonly operator: string
+  readonly stateId: string
+  readonly subtask: number
+  /** 'onElement', 'onProcessingTimer', 'map', 'key selector', … */
+  readonly during: string
+  /** Where the record came from, as far as it is known: 'access.log:8812', 'record 17 of channel 3'. */
+  readonly position: string | undefined
+  readonly key?: unknown
+  readonly record?: unknown
+}
+
+/**
+ * An exception of user code, with the place in the job where it happened. The user's own error, stack included, is the `cause`.
+ */
+export class OperatorFailure extends Error {
+  override readonly name = 'OperatorFailure'
+  readonly code = 'OPERATOR_FAILED'
+  readonly site: FailureSite
+
+  constructor(site: FailureSite, cause: unknown) {
+    super(describe(site, cause), { cause })
+    this.site = site
+    if (cause instanceof Error && cause.stack !== undefined) this.stack = `${this.name}: ${this.message}\n${cause.stack}`
+  }
+}
+
+function describe(site: FailureSite, cause: unknown): string {
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+  const position = site.position === undefined ? '' : ` at ${site.position}`
+  return `operator '${site.operator}', subtask ${site.subtask}, failed in ${site.during}${position}: ${reason}`
+}

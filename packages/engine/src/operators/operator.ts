@@ -1,0 +1,137 @@
+import type { Clock } from '@millrace/core'
+import type { OperatorNode } from '../graph/graph.ts'
+import type { Log, Metrics } from '../api/contexts.ts'
+import type { ChainCursor, Receiver } from './receiver.ts'
+import { OperatorFailure } from './failure.ts'
+
+/** What an operator instance is given by its host. */
+export interface OperatorHost {
+  readonly node: OperatorNode
+  readonly subtask: number
+  readonly parallelism: number
+  readonly cursor: ChainCursor
+  readonly outputs: OperatorOutputs
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Aborted when the task is cancelled or fails. */
+  readonly signal: AbortSignal
+  /** Invocations of an asynchronous function under way or waiting, at most. */
+  readonly asyncCapacity: number
+  /** Where the record that is passing came from. */
+  position(): string | undefined
+  /** Asks the task for a turn: an operator has room again, or a promise has settled. */
+  wake(): void
+  /** Fails the task from outside a call of the chain (a rejected promise). */
+  fail(failure: OperatorFailure): void
+}
+
+export interface OperatorOutputs {
+  readonly main: Receiver
+  readonly sides: ReadonlyMap<string, Receiver>
+  readonly failures: Receiver
+}
+
+/** What an operator keeps of its inputs in a checkpoint because their invocations had not finished at the barrier. */
+export interface UnfinishedInput {
+  readonly what: 'element' | 'left' | 'right' | 'event-timer' | 'processing-timer'
+  /** The record; of a timer its key. */
+  readonly value: unknown
+  /** Event time of the record; of a timer the time it was due. */
+  readonly timestamp: number
+  /** Key hash; 0 in operators without keys. */
+  readonly hash: number
+}
+
+/**
+ * One instance of an operator in a chain. The host's order of calls: `open`, then records, watermarks and timers, then `finish` (of bounded input,
+ * once no invocation is under way), then `close`.
+ */
+export interface Operator {
+  readonly host: OperatorHost
+  /** Where records of an input go. */
+  input(index: 0 | 1): Receiver
+  open(): Promise<void>
+  /** The end of bounded input; may emit. Only called when `pending` is 0. */
+  finish(): Promise<void>
+  close(): Promise<void>
+  /** Invocations under way or waiting. */
+  readonly pending: number
+  /** Takes no further record for now. */
+  readonly full: boolean
+  /** An invocation that could not be buffered is under way: neither records nor barriers until it has settled. */
+  readonly exclusive: boolean
+  /** Fires processing-time timers that are due; at most a few hundred, answers whether more are. */
+  processingTime(nowMs: number): boolean
+  /** When the next processing-time timer is due, or undefined. */
+  readonly nextProcessingTimerMs: number | undefined
+  /** Applies the effects of invocations that have finished; called in the task's turn after `wake`. */
+  settle(): void
+  /** Inputs whose invocations have not finished, in order of arrival. */
+  unfinished(): readonly UnfinishedInput[]
+  /** Hands in again what `unfinished` gave; before the first record. */
+  resume(inputs: readonly UnfinishedInput[]): void
+}
+
+/** Makes the failure known to the chain before it unwinds, and answers what to throw. */
+export function operatorFailed(host: OperatorHost, during: string, error: unknown, record: unknown, key?: unknown): OperatorFailure {
+  const { cursor } = host
+  if (cursor.failure !== undefined) return cursor.failure
+  const failure = error instanceof OperatorFailure ? error : new OperatorFailure(
+    { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position: host.position(), key, record },
+    error,
+  )
+  cursor.failure = failure
+  cursor.interrupted = true
+  return failure
+}
+
+/** What most operators are: no state, no timers, nothing under way. */
+export abstract class PlainOperator implements Operator, Receiver {
+  readonly host: OperatorHost
+  protected readonly output: Receiver
+  protected readonly cursor: ChainCursor
+
+  constructor(host: OperatorHost) {
+    this.host = host
+    this.output = host.outputs.main
+    this.cursor = host.cursor
+  }
+
+  abstract receive(value: unknown): void
+
+  watermark(time: number): void {
+    this.output.watermark(time)
+    for (const side of this.host.outputs.sides.values()) side.watermark(time)
+    this.host.outputs.failures.watermark(time)
+  }
+
+  input(_index: 0 | 1): Receiver {
+    return this
+  }
+
+  async open(): Promise<void> {}
+  async finish(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  get pending(): number {
+    return 0
+  }
+  get full(): boolean {
+    return false
+  }
+  get exclusive(): boolean {
+    return false
+  }
+  processingTime(_nowMs: number): boolean {
+    return false
+  }
+  get nextProcessingTimerMs(): number | undefined {
+    return undefined
+  }
+  settle(): void {}
+  unfinished(): readonly UnfinishedInput[] {
+    return []
+  }
+  resume(_inputs: readonly UnfinishedInput[]): void {}
+}

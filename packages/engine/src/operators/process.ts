@@ -1,0 +1,334 @@
+import type { ErasedProcessFunction } from '../api/functions.ts'
+import { hashKey } from '../keys/hash.ts'
+import { canonicalKey } from '../keys/key.ts'
+import type { KeyedStateBackend } from '../state/state-types.ts'
+import { AsyncExecution, type StartedInvocation } from './async-execution.ts'
+import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext } from './contexts.ts'
+import { operatorFailed, PlainOperator, type OperatorHost, type UnfinishedInput } from './operator.ts'
+import type { Receiver } from './receiver.ts'
+import { isAsyncFunction, isThenable } from './thenable.ts'
+
+/** How many timers fire before the task gets a look at anything else. */
+const TIMERS_A_TURN = 256
+
+export interface ProcessParts {
+  readonly fn: ErasedProcessFunction
+  /** State by key; undefined in operators without keys. */
+  readonly keyed: KeyedStateBackend | undefined
+  /** One for each keyed input. */
+  readonly keySelectors: readonly [((value: unknown) => unknown) | undefined, ((value: unknown) => unknown) | undefined]
+  /** Whether the sender computed the key's hash (an exchange), or the operator must (a direct call). */
+  readonly hashArrives: boolean
+  /** Broadcast state: its handles to read, and to write. */
+  readonly broadcast: { readonly reading: unknown; readonly writing: unknown } | undefined
+}
+
+type What = UnfinishedInput['what']
+type Method = 'onElement' | 'onLeft' | 'onRight' | 'onBroadcast' | 'onEventTimer' | 'onProcessingTimer'
+
+const methods: Record<What, Method> = {
+  element: 'onElement',
+  left: 'onLeft',
+  right: 'onRight',
+  'event-timer': 'onEventTimer',
+  'processing-timer': 'onProcessingTimer',
+}
+
+/**
+ * Every process function: keyed or not, one input or two, with broadcast state or not.
+ *
+ * Invocations take one of two ways. Direct: state is changed in place and output goes straight on; for synchronous functions whose failure fails the job.
+ * Buffered: effects wait until the invocation has succeeded; for asynchronous functions, and where failures go to a side output.
+ *
+ * 1. No effect of a buffered invocation is seen before it succeeds, none if it fails.
+ * 2. A function that turns out to be asynchronous during a direct call (it answered a promise without being declared `async`) runs alone until that is settled:
+ *    no record, no timer, no snapshot meanwhile. All later ones are buffered.
+ */
+export class ProcessOperator extends PlainOperator {
+  readonly #parts: ProcessParts
+  readonly #direct: DirectContext | DirectKeyedContext
+  readonly #broadcasting: DirectContext | undefined
+  readonly #inputs: readonly [Receiver, Receiver]
+  readonly #failuresAside: boolean
+  #execution: AsyncExecution | undefined
+  #alone = false
+  #watermark = -Infinity
+
+  constructor(host: OperatorHost, parts: ProcessParts) {
+    super(host)
+    this.#parts = parts
+    const { keyed, fn } = parts
+    const watermark = (): number => this.#watermark
+    this.#direct = keyed === undefined ? new DirectContext(host) : new DirectKeyedContext(host, keyed.handles, keyed.timers, watermark)
+    this.#direct.broadcast = parts.broadcast?.reading
+    if (parts.broadcast !== undefined) {
+      this.#broadcasting = new DirectContext(host)
+      this.#broadcasting.broadcast = parts.broadcast.writing
+    }
+    this.#failuresAside = fn.onError === 'side'
+    if (['onElement', 'onLeft', 'onRight', 'onEventTimer', 'onProcessingTimer'].some((name) => isAsyncFunction(fn[name as Method]))) this.#becomeAsync()
+    this.#inputs = [this.#inputFor(0), this.#inputFor(1)]
+  }
+
+  override input(index: 0 | 1): Receiver {
+    return this.#inputs[index]
+  }
+
+  override receive(value: unknown): void {
+    this.#inputs[0].receive(value)
+  }
+
+  override async open(): Promise<void> {
+    await this.#life('open', () => this.#parts.fn.open?.(this.#direct))
+  }
+
+  override async finish(): Promise<void> {
+    await this.#life('finish', () => this.#parts.fn.finish?.(this.#direct))
+  }
+
+  override async close(): Promise<void> {
+    await this.#parts.fn.close?.()
+  }
+
+  // ---------- invocations
+
+  /** The way of a record that need not be buffered. `hash` is 0 without keys. */
+  invokeDirect(what: What, value: unknown, key: unknown, hash: number): void {
+    const { fn, keyed } = this.#parts
+    const context = this.#direct
+    if (keyed !== undefined) {
+      keyed.use(key, hash)
+      ;(context as DirectKeyedContext).key = key
+    }
+    let result: unknown
+    try {
+      result = what === 'element' ? fn.onElement!(value, context) : fn[methods[what]]!(value as never, context)
+    } catch (error) {
+      throw operatorFailed(this.host, methods[what], error, value, key)
+    }
+    if (result !== undefined && isThenable(result)) this.#runAlone(what, value, key, result)
+  }
+
+  /** Whether invocations must be buffered, and may have to wait. */
+  get asynchronous(): boolean {
+    return this.#execution !== undefined
+  }
+
+  submit(input: UnfinishedInput): void {
+    this.#execution!.submit(input)
+    if (this.#execution!.full) this.cursor.interrupted = true
+  }
+
+  /** A synchronous function whose failures go aside: buffered, and settled within the call. */
+  invokeAside(what: What, value: unknown, key: unknown, hash: number): void {
+    const context = this.#invocationContext(this.cursor.timestamp, key, hash)
+    let result: unknown
+    try {
+      result = this.#call(what, value, context)
+    } catch (error) {
+      context.revoke()
+      this.#failAside(what, value, error)
+      return
+    }
+    if (!isThenable(result)) return context.flush()
+    // Not declared async, but is: nothing has been applied yet, so it simply joins the queue.
+    this.#becomeAsync()
+    const input: UnfinishedInput = { what, value: isTimer(what) ? key : value, timestamp: isTimer(what) ? (value as number) : this.cursor.timestamp, hash }
+    this.#execution!.adopt(input, this.#started(input, context, result))
+  }
+
+  #call(what: What, value: unknown, context: unknown): unknown {
+    return this.#parts.fn[methods[what]]!(value as never, context)
+  }
+
+  #invocationContext(timestamp: number, key: unknown, hash: number): InvocationContext {
+    const { keyed, broadcast } = this.#parts
+    if (keyed === undefined) return new InvocationContext(this.host, timestamp, broadcast?.reading)
+    return new KeyedInvocationContext(this.host, timestamp, broadcast?.reading, key, keyed.invocation(key, hash), () => this.#watermark)
+  }
+
+  #start(input: UnfinishedInput): StartedInvocation {
+    const key = isTimer(input.what) ? input.value : this.keyOf(input.what, input.value)
+    const argument = isTimer(input.what) ? input.timestamp : input.value
+    const context = this.#invocationContext(input.timestamp, key, input.hash)
+    const answer = (async () => await this.#call(input.what, argument, context))()
+    return this.#started(input, context, answer)
+  }
+
+  #started(input: UnfinishedInput, context: InvocationContext, answer: PromiseLike<unknown>): StartedInvocation {
+    return {
+      done: Promise.resolve(answer),
+      apply: () => context.flush(),
+      reject: (error) => {
+        context.revoke()
+        if (!this.#failuresAside) throw operatorFailed(this.host, methods[input.what], error, input.value)
+        this.cursor.timestamp = input.timestamp
+        this.#failAside(input.what, input.value, error)
+      },
+    }
+  }
+
+  #failAside(what: What, value: unknown, error: unknown): void {
+    if (isTimer(what)) throw operatorFailed(this.host, methods[what], error, value)
+    if (this.cursor.failure !== undefined) throw this.cursor.failure
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+    this.host.outputs.failures.receive({ record: value, error: { name, message, stack: stack ?? '' } })
+  }
+
+  #runAlone(what: What, value: unknown, key: unknown, promise: PromiseLike<unknown>): void {
+    this.#alone = true
+    this.cursor.interrupted = true
+    Promise.resolve(promise).then(
+      () => {
+        this.#alone = false
+        this.#becomeAsync()
+        this.host.wake()
+      },
+      (error) => this.host.fail(operatorFailed(this.host, methods[what], error, value, key)),
+    )
+  }
+
+  #becomeAsync(): void {
+    this.#execution ??= new AsyncExecution(
+      { keyed: this.#parts.keyed !== undefined, capacity: this.host.asyncCapacity },
+      {
+        start: (input) => this.#start(input),
+        fireEventTimers: (time) => this.#fireEventTimers(time),
+        forwardWatermark: (time) => super.watermark(time),
+        wake: this.host.wake,
+      },
+    )
+  }
+
+  // ---------- time
+
+  override watermark(time: number): void {
+    if (time <= this.#watermark) return
+    if (this.#execution !== undefined) {
+      this.#execution.watermark(time)
+      return
+    }
+    this.#fireEventTimers(time)
+    super.watermark(time)
+  }
+
+  #fireEventTimers(time: number): void {
+    this.#watermark = time
+    const timers = this.#parts.keyed?.timers
+    if (timers === undefined) return
+    while (timers.advance('event', time, (key, hash, due) => this.#fireTimer('event-timer', key, hash, due), TIMERS_A_TURN));
+  }
+
+  override processingTime(nowMs: number): boolean {
+    const timers = this.#parts.keyed?.timers
+    if (timers === undefined || this.#alone) return false
+    return timers.advance('processing', nowMs, (key, hash, due) => this.#fireTimer('processing-timer', key, hash, due), TIMERS_A_TURN)
+  }
+
+  override get nextProcessingTimerMs(): number | undefined {
+    return this.#parts.keyed?.timers.next('processing')
+  }
+
+  #fireTimer(what: 'event-timer' | 'processing-timer', key: unknown, hash: number, due: number): void {
+    if (this.#parts.fn[methods[what]] === undefined) return
+    this.cursor.timestamp = what === 'event-timer' ? due : this.cursor.timestamp
+    if (this.#execution === undefined) return this.#failuresAside ? this.invokeAside(what, due, key, hash) : this.invokeDirect(what, due, key, hash)
+    const input: UnfinishedInput = { what, value: key, timestamp: due, hash }
+    if (what === 'event-timer') this.#execution.submitTimer(input)
+    else this.#execution.submit(input)
+  }
+
+  // ---------- between the records
+
+  override get pending(): number {
+    return (this.#execution?.pending ?? 0) + (this.#alone ? 1 : 0)
+  }
+  override get full(): boolean {
+    return this.#execution?.full ?? false
+  }
+  override get exclusive(): boolean {
+    return this.#alone
+  }
+  override settle(): void {
+    this.#execution?.settle()
+  }
+  override unfinished(): readonly UnfinishedInput[] {
+    return this.#execution?.unfinished() ?? []
+  }
+  override resume(inputs: readonly UnfinishedInput[]): void {
+    if (inputs.length === 0) return
+    this.#becomeAsync()
+    for (const input of inputs) this.#execution!.submit(input)
+  }
+
+  /** The key of a record of an input; undefined without keys. */
+  keyOf(what: What, value: unknown): unknown {
+    const select = this.#parts.keySelectors[what === 'right' ? 1 : 0]
+    if (select === undefined) return undefined
+    try {
+      return canonicalKey(select(value))
+    } catch (error) {
+      throw operatorFailed(this.host, 'the key selector', error, value)
+    }
+  }
+
+  /** The key's hash: as it arrived with the record, or computed here. */
+  hashOf(key: unknown): number {
+    if (this.#parts.keyed === undefined) return 0
+    return this.#parts.hashArrives ? this.cursor.hash : hashKey(key)
+  }
+
+  #inputFor(index: 0 | 1): Receiver {
+    const { broadcast, fn } = this.#parts
+    const watermark = (time: number): void => this.watermark(time)
+    if (index === 1 && broadcast !== undefined) return { receive: (value) => this.#receiveBroadcast(value), watermark }
+    const what: What = fn.onElement !== undefined || broadcast !== undefined ? 'element' : index === 0 ? 'left' : 'right'
+    return new ProcessInput(this, what, this.#failuresAside)
+  }
+
+  #receiveBroadcast(value: unknown): void {
+    try {
+      this.#parts.fn.onBroadcast!(value, this.#broadcasting)
+    } catch (error) {
+      throw operatorFailed(this.host, 'onBroadcast', error, value)
+    }
+  }
+
+  async #life(during: string, call: () => unknown): Promise<void> {
+    try {
+      await call()
+    } catch (error) {
+      throw operatorFailed(this.host, during, error, undefined)
+    }
+  }
+}
+
+/** The entry of one input. A class of its own so that the way of a record is one short, monomorphic call. */
+class ProcessInput implements Receiver {
+  readonly #operator: ProcessOperator
+  readonly #what: What
+  readonly #aside: boolean
+
+  constructor(operator: ProcessOperator, what: What, aside: boolean) {
+    this.#operator = operator
+    this.#what = what
+    this.#aside = aside
+  }
+
+  receive(value: unknown): void {
+    const operator = this.#operator
+    const key = operator.keyOf(this.#what, value)
+    const hash = operator.hashOf(key)
+    if (operator.asynchronous) operator.submit({ what: this.#what, value, timestamp: operator.host.cursor.timestamp, hash })
+    else if (this.#aside) operator.invokeAside(this.#what, value, key, hash)
+    else operator.invokeDirect(this.#what, value, key, hash)
+  }
+
+  watermark(time: number): void {
+    this.#operator.watermark(time)
+  }
+}
+
+function isTimer(what: What): boolean {
+  return what === 'event-timer' || what === 'processing-timer'
+}

@@ -1,0 +1,54 @@
+import { MillraceError } from '@millrace/core'
+import { OperatorFailure } from '../operators/failure.ts'
+import type { FailureReport } from './messages.ts'
+
+/** An error as plain data, for its way to another thread. */
+export function reportFailure(error: unknown, capsule?: FailureReport['capsule']): FailureReport {
+  const base = error instanceof Error ? error : new Error(`something that is no Error was thrown: ${String(error)}`)
+  const site = error instanceof OperatorFailure ? error.site : undefined
+  const { cause } = base
+  return {
+    name: base.name,
+    message: base.message,
+    stack: base.stack ?? `${base.name}: ${base.message}`,
+    code: (base as { code?: unknown }).code === undefined ? undefined : String((base as { code?: unknown }).code),
+    operator: site?.operator,
+    stateId: site?.stateId,
+    subtask: site?.subtask,
+    during: site?.during,
+    position: site?.position,
+    cause: cause === undefined ? undefined : describeCause(cause),
+    who: error instanceof MillraceError ? error.who : error instanceof OperatorFailure ? causeOwner(cause) : 'bug',
+    retry: error instanceof MillraceError ? error.retry : true,
+    capsule,
+  }
+}
+
+function causeOwner(cause: unknown): 'user' | 'operator' | 'bug' {
+  return cause instanceof MillraceError ? cause.who : 'user'
+}
+
+function describeCause(cause: unknown): { readonly name: string; readonly message: string; readonly stack: string } {
+  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause), stack: String(cause) }
+  return { name: cause.name, message: cause.message, stack: cause.stack ?? '' }
+}
+
+/** The error back again: its class is lost, its name, message, stack, code and cause are not. */
+export class ReportedError extends Error {
+  readonly report: FailureReport
+  readonly code: string | undefined
+
+  constructor(report: FailureReport) {
+    super(report.message)
+    this.name = report.name
+    this.code = report.code
+    this.stack = report.stack
+    this.report = report
+    if (report.cause !== undefined) {
+      const cause = new Error(report.cause.message)
+      cause.name = report.cause.name
+      cause.stack = report.cause.stack
+      this.cause = cause
+    }
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The inputs of one task: takes elements from its channels in turn, aligns barriers, and combines what the channels say about time.
+ *
+ * 1. A channel that the aligner has blocked is not read: what it holds stays in it, in order.
+ * 2. The watermark given out is the smallest of all channels that are neither idle nor ended, and never falls.
+ * 3. The end is given out once, after every channel has ended.
+ */
+import type { Clock } from '@millrace/core'
+import { BarrierAligner, type AlignerAction, type AlignerEvent } from '../checkpoint/aligner.ts'
+import type { CheckpointMode } from '../checkpoint/options.ts'
+import type { ChannelEvent, InputChannel, RecordBatch } from '../exchange/elements.ts'
+
+export interface GateChannel {
+  readonly channel: InputChannel
+  /** Which input of the head operator its records are for. */
+  readonly input: 0 | 1
+  /** 'orders[3]': for messages. */
+  readonly label: string
+}
+
+/** What the task does with what arrives. */
+export interface GateHandler {
+  records(batch: RecordBatch, channel: number): void
+  watermark(time: number): void
+  idle(): void
+  active(): void
+  aligned(action: AlignerAction): void
+  end(): void
+}
+
+export interface GateOptions {
+  readonly mode: CheckpointMode
+  /** Ids of checkpoints up to this one are over. */
+  readonly settledId: number
+  readonly clock: Clock
+}
+
+const NEVER = -Infinity
+
+export class InputGate {
+  readonly channels: readonly GateChannel[]
+  readonly #handler: GateHandler
+  readonly #aligner: BarrierAligner
+  readonly #blocked: boolean[]
+  readonly #ended: boolean[]
+  readonly #idle: boolean[]
+  readonly #watermarks: number[]
+  #watermark = NEVER
+  #allIdle = false
+  #open: number
+  #next = 0
+  #aligning: { readonly checkpointId: number; readonly sinceMs: number } | undefined
+  readonly #clock: Clock
+  alignmentMs = 0
+
+  constructor(channels: readonly GateChannel[], options: GateOptions, handler: GateHandler) {
+    this.channels = channels
+    this.#handler = handler
+    this.#clock = options.clock
+    this.#aligner = new BarrierAligner({ channels: channels.length, mode: options.mode, settledId: options.settledId })
+    this.#blocked = channels.map(() => false)
+    this.#ended = channels.map(() => false)
+    this.#idle = channels.map(() => false)
+    this.#watermarks = channels.map(() => NEVER)
+    this.#open = channels.length
+  }
+
+  get watermark(): number {
+    return this.#watermark
+  }
+
+  /** Takes one element from the next channel that has one; answers whether there was any. */
+  poll(): boolean {
+    const count = this.channels.length
+    for (let tried = 0; tried < count; tried++) {
+      const index = this.#next
+      this.#next = index + 1 === count ? 0 : index + 1
+      if (this.#blocked[index] || this.#ended[index]) continue
+      const element = this.channels[index]!.channel.poll()
+      if (element === undefined) continue
+      if (element.kind === 'records') this.#handler.records(element, index)
+      else this.#event(element, index)
+      return true
+    }
+    return false
+  }
+
+  /** Whether `poll` would find anything. */
+  get available(): boolean {
+    return this.channels.some(({ channel }, index) => !this.#blocked[index] && !this.#ended[index] && channel.available)
+  }
+
+  /** Tells the aligner what the coordinator says. */
+  control(event: Extract<AlignerEvent, { kind: 'trigger' | 'abort' }>): void {
+    this.#align(event)
+  }
+
+  #event(event: ChannelEvent, index: number): void {
+    switch (event.kind) {
+      case 'watermark':
+        this.#watermarks[index] = Math.max(this.#watermarks[index]!, event.time)
+        this.#combine()
+        return
+      case 'idle':
+      case 'active':
+        this.#idle[index] = event.kind === 'idle'
+        this.#combine()
+        return
+      case 'barrier':
+        this.#align({ kind: 'barrier', channel: index, checkpointId: event.checkpointId, triggeredMs: event.triggeredMs })
+        return
+      case 'cancel-barrier':
+        this.#align({ kind: 'cancel-barrier', channel: index, checkpointId: event.checkpointId })
+        return
+      case 'end':
+        this.#end(index)
+        return
+      case 'latency':
+        return
+      default:
+        event satisfies never
+    }
+  }
+
+  #end(index: number): void {
+    this.#ended[index] = true
+    this.#open--
+    this.#align({ kind: 'end', channel: index })
+    if (this.#open === 0) this.#handler.end()
+    else this.#combine()
+  }
+
+  #align(event: AlignerEvent): void {
+    if (event.kind === 'barrier' && this.#aligning?.checkpointId !== event.checkpointId) {
+      this.#aligning = { checkpointId: event.checkpointId, sinceMs: this.#clock.monotonic() }
+    }
+    for (const action of this.#aligner.on(event)) {
+      if (action.kind === 'snapshot') this.alignmentMs = this.#aligning === undefined ? 0 : this.#clock.monotonic() - this.#aligning.sinceMs
+      if (action.kind === 'block') this.#blocked[action.channel] = true
+      else if (action.kind === 'unblock-all') this.#blocked.fill(false)
+      else this.#handler.aligned(action)
+    }
+  }
+
+  #combine(): void {
+    let smallest = Infinity
+    let speaking = 0
+    for (let index = 0; index < this.channels.length; index++) {
+      if (this.#idle[index] || this.#ended[index]) continue
+      speaking++
+      smallest = Math.min(smallest, this.#watermarks[index]!)
+    }
+    if (speaking === 0) {
+      if (!this.#allIdle && this.#open > 0) {
+        this.#allIdle = true
+        this.#handler.idle()
+      }
+      return
+    }
+    if (this.#allIdle) {
+      this.#allIdle = false
+      this.#handler.active()
+    }
+    if (smallest > this.#watermark) {
+      this.#watermark = smallest
+      this.#handler.watermark(smallest)
+    }
+  }
+}

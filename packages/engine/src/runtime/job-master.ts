@@ -1,0 +1,304 @@
+/**
+ * Runs a job from its start to its end, over as many attempts as its restart strategy allows.
+ *
+ * 1. One attempt at a time; each has a larger number than every one before it, those of former processes included.
+ * 2. An attempt starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
+ * 3. The lock is held from before the first file is touched until after the last.
+ */
+import type { Clock, Disk, LogRecord, Random } from '@millrace/core'
+import type { JobFunctions } from '../api/functions.ts'
+import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
+import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
+import type { CheckpointStorage } from '../checkpoint/storage.ts'
+import type { EngineOptions, ResolvedEngineOptions } from '../config/options.ts'
+import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { RestartPolicy, restartOptions } from '../restart/restart.ts'
+import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
+import { assembleMetadata } from './assemble-metadata.ts'
+import { slotsOf, type Deployment } from './deployment.ts'
+import { ReportedError } from './failure-report.ts'
+import type { CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
+import type { FailureReport } from './messages.ts'
+import { MetricsBoard } from './metrics-board.ts'
+import { checkpointOptions, slotSettings } from './master-settings.ts'
+import { planRestore, type RestorePlan } from './plan-restore.ts'
+import type { SlotLauncher } from './slot-link.ts'
+
+export interface JobLock {
+  /** Number of the attempt that begins, durable before it is answered; larger than all before. */
+  nextAttempt(): Promise<number>
+  /** Throws if another instance has taken over. */
+  check(): Promise<void>
+  release(): Promise<void>
+}
+
+export interface JobMasterParts {
+  readonly plan: ExecutionPlan
+  readonly functions: JobFunctions
+  readonly settings: ResolvedEngineOptions
+  readonly options: EngineOptions
+  readonly restore: 'latest' | 'none' | (string & {})
+  readonly storage: CheckpointStorage
+  readonly lock: JobLock
+  readonly launcher: SlotLauncher
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly random: Random
+  onEvent(event: JobEvent): void
+}
+
+export class JobMaster implements AttemptHandler {
+  readonly #parts: JobMasterParts
+  readonly #restarts: RestartPolicy
+  readonly #board: MetricsBoard
+  readonly #startedMs: number
+  #attempt: Attempt | undefined
+  #attemptNumber = 0
+  #nextCheckpointId = 1
+  #restartCount = 0
+  #restored: CompletedCheckpoint | undefined
+  #last: CompletedCheckpoint | undefined
+  #asked: 'stop' | 'cancel' | undefined
+  #interruptDelay: (() => void) | undefined
+  readonly #triggered: Map<number, number> = new Map()
+
+  constructor(parts: JobMasterParts) {
+    this.#parts = parts
+    this.#startedMs = parts.clock.monotonic()
+    this.#restarts = new RestartPolicy(restartOptions(parts.options))
+    this.#board = new MetricsBoard(parts.plan, parts.clock)
+  }
+
+  /** Never rejects. */
+  async run(): Promise<JobResult> {
+    let result: JobResult
+    try {
+      result = await this.#runAttempts()
+    } catch (error) {
+      result = this.#result({ state: 'failed', failure: { error: error instanceof Error ? error : new Error(String(error)) } })
+    }
+    await this.#parts.lock.release().catch(() => {})
+    this.#board.state = 'ended'
+    this.#parts.onEvent({ kind: 'ended', timeMs: this.#parts.clock.now(), result })
+    return result
+  }
+
+  /** A final checkpoint, then the end. */
+  stop(): void {
+    if (this.#asked !== undefined) return
+    this.#asked = 'stop'
+    this.#board.state = 'stopping'
+    this.#parts.onEvent({ kind: 'stopping', timeMs: this.#parts.clock.now() })
+    this.#attempt?.stop()
+    this.#interruptDelay?.()
+  }
+
+  cancel(): void {
+    if (this.#asked === 'cancel') return
+    this.#asked = 'cancel'
+    this.#attempt?.cancel()
+    this.#interruptDelay?.()
+  }
+
+  metrics(): JobMetrics {
+    return this.#board.read(this.#restartCount)
+  }
+
+  async #runAttempts(): Promise<JobResult> {
+    const { storage } = this.#parts
+    const report = await storage.open()
+    this.#nextCheckpointId = report.nextCheckpointId
+    for (const damaged of report.damaged) this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
+    for (;;) {
+      const outcome = await this.#runAttempt()
+      if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
+      const failure = jobFailure(outcome.failure)
+      const decision = this.#restarts.decide({
+        atMs: this.#parts.clock.monotonic(),
+        recoverable: outcome.failure.retry || outcome.failure.who !== 'user' || outcome.failure.operator !== undefined,
+        random: this.#parts.random.uint32() / 2 ** 32,
+      })
+      if (this.#asked === 'cancel') return await this.#end('canceled')
+      if (this.#asked === 'stop' || decision.kind === 'give-up') return this.#result({ state: 'failed', failure })
+      this.#restartCount = decision.restart
+      this.#board.state = 'restarting'
+      this.#parts.onEvent({ kind: 'restarting', timeMs: this.#parts.clock.now(), failure, delayMs: decision.delayMs, restart: decision.restart })
+      await this.#delay(decision.delayMs)
+      if (this.#isAsked('cancel')) return await this.#end('canceled')
+      if (this.#isAsked('stop')) return this.#result({ state: 'failed', failure })
+    }
+  }
+
+  async #runAttempt(): Promise<AttemptOutcome> {
+    const { plan, functions, storage, lock, launcher, clock, disk, options } = this.#parts
+    this.#board.state = 'starting'
+    this.#attemptNumber = await lock.nextAttempt()
+    const restore = await this.#resolveRestore()
+    const coordinator = new CheckpointCoordinator({
+      options: checkpointOptions(options),
+      attempt: this.#attemptNumber,
+      subtasks: plan.tasks.flatMap((task) => Array.from({ length: task.parallelism }, (_, subtask) => ({ task: task.id, subtask }))),
+      nextCheckpointId: this.#nextCheckpointId,
+      completed: restore.completed,
+      restoredId: restore.checkpointId,
+      wallClockOffsetMs: clock.now() - clock.monotonic(),
+    })
+    void storage
+    const attempt = new Attempt(
+      {
+        plan,
+        functions,
+        deployments: this.#deployments(restore.plan, restore.checkpointId ?? 0),
+        restoredSources: restore.plan.sources,
+        launcher,
+        coordinator,
+        clock,
+        disk,
+      },
+      this,
+    )
+    this.#attempt = attempt
+    if (this.#asked === 'cancel') attempt.cancel()
+    const outcome = await attempt.run()
+    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, coordinator.nextCheckpointId)
+    this.#attempt = undefined
+    return outcome
+  }
+
+  async #resolveRestore(): Promise<{ readonly plan: RestorePlan; readonly checkpointId: number | undefined; readonly completed: readonly number[] }> {
+    const { storage, plan, restore } = this.#parts
+    const { completed } = await storage.open()
+    // After the first completed checkpoint of this run, and on every restart once there is one, that is where to go on.
+    const request = this.#last !== undefined ? 'latest' : restore
+    const resolution = await storage.resolveRestore(request)
+    for (const damaged of resolution.damaged) this.#warn(`checkpoint ${damaged.checkpointId} is damaged and passed over: ${damaged.problem}`, { path: damaged.path })
+    const { checkpoint } = resolution
+    this.#restored = checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path }
+    const restorePlan = planRestore(plan, checkpoint?.metadata)
+    for (const warning of restorePlan.warnings) this.#warn(warning, {})
+    return { plan: restorePlan, checkpointId: checkpoint?.metadata.checkpointId, completed }
+  }
+
+  #deployments(restore: RestorePlan, restoredCheckpointId: number): readonly Deployment[] {
+    const { plan, options } = this.#parts
+    const slots = slotsOf(plan)
+    return Array.from({ length: slots }, (_, slot) => ({
+      jobName: plan.graph.name,
+      attempt: this.#attemptNumber,
+      slot,
+      slots,
+      plan,
+      settings: slotSettings(options),
+      restoredCheckpointId,
+      restored: restore.operators.filter((operator) => operator.subtask % slots === slot),
+      finished: restore.finished,
+    }))
+  }
+
+  // ---------- AttemptHandler
+
+  started(): void {
+    const { plan, settings, clock } = this.#parts
+    this.#board.started()
+    this.#parts.onEvent({
+      kind: 'started',
+      timeMs: clock.now(),
+      jobName: plan.graph.name,
+      attempt: this.#attemptNumber,
+      plan,
+      settings,
+      restored: this.#restored,
+    })
+    if (this.#asked === 'stop') this.#attempt?.stop()
+  }
+
+  async persist(command: Parameters<AttemptHandler['persist']>[0], enumerators: ReadonlyMap<number, unknown>): Promise<{ readonly metadataBytes: number }> {
+    const { plan, storage, lock, clock } = this.#parts
+    await lock.check()
+    const metadata: CheckpointMetadata = assembleMetadata(plan, command, enumerators, this.#attemptNumber, this.#triggered.get(command.checkpointId) ?? clock.now())
+    const { path, metadataBytes } = await storage.persist(metadata)
+    const durationMs = clock.now() - metadata.triggeredMs
+    const sizeBytes = metadataBytes + command.snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.writtenBytes, 0)
+    this.#last = { id: command.checkpointId, path }
+    this.#triggered.delete(command.checkpointId)
+    this.#board.checkpointCompleted({ id: command.checkpointId, completedMs: clock.now(), durationMs, sizeBytes })
+    this.#parts.onEvent({ kind: 'checkpoint-completed', timeMs: clock.now(), checkpoint: this.#last, durationMs, sizeBytes, final: command.checkpoint === 'final' })
+    return { metadataBytes }
+  }
+
+  triggered(checkpointId: number, triggeredMs: number): void {
+    this.#triggered.set(checkpointId, triggeredMs)
+    this.#board.checkpointTriggered()
+  }
+
+  retire(checkpointId: number): Promise<void> {
+    return this.#parts.storage.retire(checkpointId)
+  }
+
+  discard(paths: readonly string[]): Promise<void> {
+    return this.#parts.storage.discard(paths)
+  }
+
+  checkpointAborted(checkpointId: number, reason: string, error: string | undefined): void {
+    this.#triggered.delete(checkpointId)
+    this.#board.checkpointFailed()
+    const message = `checkpoint ${checkpointId} was given up: ${reason}${error === undefined ? '' : `: ${error}`}`
+    this.#parts.onEvent({ kind: 'checkpoint-failed', timeMs: this.#parts.clock.now(), checkpointId, error: new Error(message) })
+  }
+
+  log(record: LogRecord): void {
+    this.#parts.onEvent({ kind: 'log', record })
+  }
+
+  metricsOf(...report: Parameters<AttemptHandler['metricsOf']>): void {
+    this.#board.report(...report)
+  }
+
+  // ---------- the end
+
+  async #end(state: 'finished' | 'stopped' | 'canceled'): Promise<JobResult> {
+    if (state === 'canceled' && !this.#parts.options.checkpointing.retainOnCancel) {
+      await this.#parts.storage.removeAll()
+      this.#last = undefined
+    }
+    return this.#result({ state })
+  }
+
+  #result(outcome: { readonly state: 'finished' | 'stopped' | 'canceled' } | { readonly state: 'failed'; readonly failure: JobFailure }): JobResult {
+    return {
+      jobName: this.#parts.plan.graph.name,
+      durationMs: this.#parts.clock.monotonic() - this.#startedMs,
+      restarts: this.#restartCount,
+      lastCheckpoint: this.#last ?? this.#restored,
+      ...outcome,
+    }
+  }
+
+  #isAsked(what: 'stop' | 'cancel'): boolean {
+    return this.#asked === what
+  }
+
+  #warn(message: string, fields: object): void {
+    this.log({ timeMs: this.#parts.clock.now(), level: 'warn', message, fields: { ...fields } })
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(delayMs, resolve)
+      this.#interruptDelay = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+}
+
+function jobFailure(report: FailureReport): JobFailure {
+  return {
+    error: new ReportedError(report),
+    ...(report.operator === undefined ? {} : { operator: report.operator }),
+    ...(report.subtask === undefined ? {} : { subtask: report.subtask }),
+    ...(report.position === undefined ? {} : { position: report.position }),
+    ...(report.capsule === undefined ? {} : { capsule: report.capsule }),
+  }
+}

@@ -1,0 +1,29 @@
+import type { CheckpointOptions } from '../checkpoint/options.ts'
+import type { EngineOptions } from '../config/options.ts'
+import type { SlotSettings } from './deployment.ts'
+
+/** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
+const ASYNC_CAPACITY = 100
+
+/** The checkpoint options as the coordinator takes them. */
+export function checkpointOptions({ checkpointing }: EngineOptions): CheckpointOptions {
+  return {
+    intervalMs: checkpointing.interval,
+    mode: checkpointing.mode,
+    minPauseMs: checkpointing.minPause,
+    timeoutMs: checkpointing.timeout,
+    maxConcurrent: checkpointing.maxConcurrent,
+    tolerableFailures: checkpointing.tolerableFailures,
+    numRetained: checkpointing.numRetained,
+    retainOnCancel: checkpointing.retainOnCancel,
+  }
+}
+
+export function slotSettings(options: EngineOptions): SlotSettings {
+  return {
+    bufferTimeoutMs: options.bufferTimeout,
+    mode: options.checkpointing.mode,
+    development: options.development,
+    asyncCapacity: ASYNC_CAPACITY,
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What the master of a job and its slots say to each other. Plain data: a slot may be on another thread.
+ */
+import type { LogRecord, MetricSnapshot } from '@millrace/core'
+import type { CheckpointKind, CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { Split } from '../connectors/source.ts'
+import type { SubtaskMetrics } from './job-types.ts'
+
+/** One operator's instance. */
+export interface OperatorInstance {
+  readonly operator: number
+  readonly subtask: number
+}
+
+export type MasterMessage =
+  | { readonly kind: 'trigger'; readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean }
+  | { readonly kind: 'complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }
+  | { readonly kind: 'aborted'; readonly checkpointId: number }
+  | { readonly kind: 'splits'; readonly reader: OperatorInstance; readonly splits: readonly Split[] }
+  | { readonly kind: 'no-more-splits'; readonly reader: OperatorInstance }
+  /** The final checkpoint is complete: commit, close, then say `closed`. */
+  | { readonly kind: 'finish' }
+  /** Close without committing anything, then say `closed`. */
+  | { readonly kind: 'cancel' }
+
+export type SlotMessage =
+  /** All tasks are open; sent once. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'reader-ready'; readonly reader: OperatorInstance }
+  | { readonly kind: 'coordinator'; readonly message: CoordinatorMessage }
+  | { readonly kind: 'failed'; readonly failure: FailureReport }
+  | { readonly kind: 'log'; readonly record: LogRecord }
+  | { readonly kind: 'metrics'; readonly tasks: readonly TaskReport[]; readonly user: readonly MetricSnapshot[] }
+  /** Nothing runs any more; sent once. */
+  | { readonly kind: 'closed' }
+
+export interface TaskReport {
+  readonly task: number
+  readonly metrics: SubtaskMetrics
+}
+
+/** An error on its way between threads. */
+export interface FailureReport {
+  readonly name: string
+  readonly message: string
+  readonly stack: string
+  readonly code: string | undefined
+  readonly operator: string | undefined
+  readonly stateId: string | undefined
+  readonly subtask: number | undefined
+  readonly during: string | undefined
+  readonly position: string | undefined
+  /** Of the user's own error, or whatever was thrown. */
+  readonly cause: { readonly name: string; readonly message: string; readonly stack: string } | undefined
+  /** Who must act. */
+  readonly who: 'user' | 'operator' | 'bug'
+  readonly retry: boolean
+  readonly capsule: { readonly path: string; readonly command: string } | undefined
+}

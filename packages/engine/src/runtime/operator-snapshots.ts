@@ -1,0 +1,137 @@
+/**
+ * The keyed state of one operator instance on its way into files and back.
+ *
+ * 1. The chain of files stored for a checkpoint holds everything needed to restore it, and nothing that a later full segment replaces.
+ * 2. A snapshot builds on the chain of the checkpoint that its deltas are over, whatever has been taken and given up since.
+ */
+import type { KeyedStateFile, StateFileHandle } from '../checkpoint/handles.ts'
+import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
+import type { KeyedStateBackend, StateSnapshotWriter } from '../state/state-types.ts'
+import { filesOfRange, neededFiles, segmentsByGroup } from './keyed-files.ts'
+import type { KeyGroupRange } from '../keys/key-group.ts'
+
+/** Bytes handed to the storage and not yet written, at most: then the snapshot waits for the disk. */
+const UNWRITTEN_BYTES_MAX = 8 * 1024 * 1024
+/** Rows written between two looks at the clock. */
+const ROWS_A_STEP = 128
+
+export class OperatorSnapshots {
+  readonly keyed: KeyedStateBackend
+  readonly #chains: Map<number, readonly KeyedStateFile[]> = new Map()
+
+  constructor(keyed: KeyedStateBackend) {
+    this.keyed = keyed
+  }
+
+  /** Loads what falls into `range` of the former subtasks' files. */
+  async restore(storage: StateFileStorage, chains: readonly (readonly KeyedStateFile[])[], range: KeyGroupRange, checkpointId: number): Promise<void> {
+    const files = chains.flatMap((chain) => filesOfRange(chain, range))
+    const readers = new Map<string, Awaited<ReturnType<StateFileStorage['openStateFile']>>>()
+    const counts = new Map<number, number>()
+    try {
+      for (const file of files) if (!readers.has(file.path)) readers.set(file.path, await storage.openStateFile(file))
+      for (const [group, segments] of segmentsByGroup(files)) {
+        const bytes = await Promise.all(segments.map(({ file, segment }) => readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32c)))
+        this.keyed.restoreGroup(group, bytes.map((each) => ({ bytes: each })))
+        counts.set(group, segments.length)
+      }
+    } finally {
+      for (const reader of readers.values()) await reader.close()
+    }
+    if (checkpointId > 0) {
+      this.keyed.resumeFrom(checkpointId, counts)
+      this.#chains.set(checkpointId, files)
+    }
+  }
+
+  begin(checkpointId: number, create: () => Promise<StateFileWriter>): KeyedSnapshot {
+    return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full: 'share' }), create, (base, file) => {
+      const before = base === undefined ? [] : (this.#chains.get(base) ?? [])
+      const chain = neededFiles(file === undefined ? before : [...before, file])
+      this.#chains.set(checkpointId, chain)
+      return chain
+    })
+  }
+
+  completed(checkpointId: number): void {
+    this.keyed.checkpointCompleted(checkpointId)
+    for (const id of this.#chains.keys()) if (id < checkpointId) this.#chains.delete(id)
+  }
+
+  aborted(checkpointId: number): void {
+    this.keyed.checkpointAborted(checkpointId)
+    this.#chains.delete(checkpointId)
+  }
+}
+
+/** Answers the chain of files that the snapshot amounts to; `file` is undefined where nothing had to be written. */
+type Complete = (base: number | undefined, file: KeyedStateFile | undefined) => readonly KeyedStateFile[]
+
+/** One snapshot being written. Its file is created with the first bytes. */
+export class KeyedSnapshot {
+  readonly #writer: StateSnapshotWriter
+  readonly #create: () => Promise<StateFileWriter>
+  readonly #complete: Complete
+  #file: StateFileWriter | undefined
+  #unwritten = 0
+  #tail: Promise<void> = Promise.resolve()
+  #failure: unknown
+  #given = false
+
+  constructor(writer: StateSnapshotWriter, create: () => Promise<StateFileWriter>, complete: Complete) {
+    this.#writer = writer
+    this.#create = create
+    this.#complete = complete
+  }
+
+  /** Whether the disk is so far behind that nothing more should be produced. */
+  get waiting(): boolean {
+    return this.#unwritten > UNWRITTEN_BYTES_MAX
+  }
+
+  get done(): boolean {
+    return this.#writer.done
+  }
+
+  /** Writes rows until the time is used up; answers whether all are written. `wrote` is called when the disk has caught up. */
+  step(out: () => boolean, wrote: () => void): boolean {
+    while (!this.#writer.done && !this.waiting && !out()) this.#writer.step(ROWS_A_STEP)
+    this.#pass(wrote)
+    return this.#writer.done
+  }
+
+  /** Everything is durable: the chain of files, and the new one among them. */
+  async finish(): Promise<{ readonly chain: readonly KeyedStateFile[]; readonly file: StateFileHandle | undefined }> {
+    const index = this.#writer.finish()
+    this.#pass(() => {})
+    await this.#tail
+    if (this.#failure !== undefined) throw this.#failure
+    const handle = await this.#file?.finish()
+    this.#given = true
+    if (handle === undefined) return { chain: this.#complete(index.baseCheckpointId, undefined), file: undefined }
+    return { chain: this.#complete(index.baseCheckpointId, { ...handle, segments: index.segments }), file: handle }
+  }
+
+  async abort(): Promise<void> {
+    await this.#tail
+    if (!this.#given) await this.#file?.abort()
+  }
+
+  #pass(wrote: () => void): void {
+    for (const chunk of this.#writer.take()) {
+      this.#unwritten += chunk.length
+      this.#tail = this.#tail.then(async () => {
+        if (this.#failure !== undefined) return
+        try {
+          this.#file ??= await this.#create()
+          await this.#file.write(chunk)
+        } catch (error) {
+          this.#failure = error
+        }
+        const waited = this.waiting
+        this.#unwritten -= chunk.length
+        if (waited && !this.waiting) wrote()
+      })
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What each operator instance starts from, given a checkpoint and the plan of today's job: key groups by range, splits back to their enumerator,
+ * sink handles and unfinished inputs dealt out, broadcast state to everyone. Pure.
+ */
+import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.ts'
+import { engineError } from '../errors.ts'
+import type { OperatorNode } from '../graph/graph.ts'
+import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
+import { keyGroupRange } from '../keys/key-group.ts'
+import type { SubtaskPlace } from './deployment.ts'
+import type { RestoredSource } from './enumerators.ts'
+import type { RestoredOperator } from './restored.ts'
+
+export interface RestorePlan {
+  readonly operators: readonly RestoredOperator[]
+  readonly sources: readonly RestoredSource[]
+  readonly finished: readonly SubtaskPlace[]
+  readonly warnings: readonly string[]
+}
+
+export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | undefined): RestorePlan {
+  if (metadata === undefined) return { operators: [], sources: [], finished: [], warnings: [] }
+  const former = new Map(metadata.operators.map((state) => [state.stateId, state]))
+  checkNothingLost(plan, metadata)
+  const placed = plan.tasks.flatMap((task) => task.operators.map((id) => ({ task, node: plan.graph.operators[id]! })))
+  const known = placed.filter(({ node }) => former.has(node.stateId))
+  return {
+    operators: known.flatMap(({ task, node }) => restoreOperator(node, task, former.get(node.stateId)!)),
+    sources: known.filter(({ node }) => node.kind === 'source').map(({ node }) => restoreSource(node, former.get(node.stateId)!)),
+    finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former)),
+    warnings: placed.filter(({ node }) => !former.has(node.stateId) && isStateful(node)).map(({ node }) => `operator '${node.name}' is not in the checkpoint and starts empty`),
+  }
+}
+
+function isStateful(node: OperatorNode): boolean {
+  return node.states.length > 0 || node.kind === 'source'
+}
+
+function holdsState(state: OperatorState): boolean {
+  return (
+    state.kind === 'source' ||
+    state.subtasks.some(({ keyed, broadcast, sinkHandles, asyncInputs }) => keyed.length > 0 || broadcast !== undefined || (sinkHandles?.length ?? 0) > 0 || (asyncInputs?.length ?? 0) > 0)
+  )
+}
+
+function checkNothingLost(plan: ExecutionPlan, metadata: CheckpointMetadata): void {
+  const taken = new Set(plan.graph.operators.map(({ stateId }) => stateId))
+  const lost = metadata.operators.find((state) => !taken.has(state.stateId) && holdsState(state))
+  if (lost !== undefined) throw engineError('RESTORE_STATE_UNMAPPED', { operator: lost.name, stateId: lost.stateId, checkpoint: metadata.checkpointId })
+}
+
+function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorState): readonly RestoredOperator[] {
+  const keyedBytes = state.subtasks.some(({ keyed }) => keyed.length > 0)
+  if (keyedBytes && state.maxParallelism !== task.maxParallelism) {
+    throw engineError('RESTORE_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })
+  }
+  const handles = state.subtasks.flatMap(({ sinkHandles }) => sinkHandles ?? [])
+  return Array.from({ length: task.parallelism }, (_, subtask) => {
+    const { first, end } = keyGroupRange(subtask, task.parallelism, task.maxParallelism)
+    const own = (group: number): boolean => (node.kind.startsWith('keyed') ? group >= first && group < end : group % task.parallelism === subtask)
+    return {
+      operator: node.id,
+      subtask,
+      keyed: state.subtasks
+        .map(({ keyed }) => keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= first && keyGroup < end)))
+        .filter((chain) => chain.length > 0),
+      broadcast: state.subtasks.find(({ broadcast }) => broadcast !== undefined)?.broadcast,
+      sinkHandles: handles.filter((__, index) => index % task.parallelism === subtask),
+      asyncInputs: state.subtasks.flatMap(({ asyncInputs }, index) =>
+        (asyncInputs ?? []).filter(({ keyGroup }) => (node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask)),
+      ),
+    }
+  })
+}
+
+function restoreSource(node: OperatorNode, state: OperatorState): RestoredSource {
+  return { operator: node.id, enumerator: state.enumerator, splits: state.subtasks.flatMap(({ splits }) => splits ?? []) }
+}
+
+/** Operators that had finished do not finish again. With another parallelism that can only be told if all of them had, or none. */
+function finishedSubtasks(plan: ExecutionPlan, task: PlannedTask, former: ReadonlyMap<string, OperatorState>): readonly SubtaskPlace[] {
+  const head = plan.graph.operators[task.operators[0]!]!
+  const state = former.get(head.stateId)
+  const finished = state?.subtasks.map((subtask) => subtask.finished === true) ?? []
+  if (!finished.includes(true)) return []
+  if (finished.length !== task.parallelism && finished.includes(false)) {
+    throw engineError('RESTORE_PARTLY_FINISHED', { operator: head.name, stored: finished.length, now: task.parallelism })
+  }
+  return Array.from({ length: task.parallelism }, (_, subtask) => subtask)
+    .filter((subtask) => finished.length !== task.parallelism || finished[subtask])
+    .map((subtask) => ({ task: task.id, subtask }))
+}

@@ -1,0 +1,82 @@
+import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, overrideOptions } from '@millrace/core'
+import { buildJob } from '../api/build-job.ts'
+import { parseParams } from '../api/params.ts'
+import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
+import { planJob } from '../graph/plan.ts'
+import { JobMaster } from './job-master.ts'
+import type { JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
+import { loadJobModule } from './job-module.ts'
+import { jobFolder } from './state-folder.ts'
+import { ThreadSlots } from './threads/thread-slots.ts'
+
+/**
+ * Runs the job of a module, its operators on worker threads, each of which imports the module for itself: the calling thread stays free for signals and figures.
+ * Answers at once; whatever is wrong with the module, the job or its options is a failed result.
+ */
+export function runJob(options: RunJobOptions): RunningJob {
+  let master: JobMaster | undefined
+  let asked: 'stop' | 'cancel' | undefined
+  const startedMs = performance.now()
+  const start = async (): Promise<JobResult> => {
+    try {
+      master = await prepare(options)
+    } catch (error) {
+      return failedToStart(options, error, performance.now() - startedMs)
+    }
+    if (asked !== undefined) master[asked]()
+    return master.run()
+  }
+  const done = start()
+  const ask = async (what: 'stop' | 'cancel'): Promise<void> => {
+    asked = what
+    master?.[what]()
+    await done
+  }
+  return { done, stop: () => ask('stop'), cancel: () => ask('cancel'), metrics: () => master?.metrics() ?? notYet() }
+}
+
+async function prepare(options: RunJobOptions): Promise<JobMaster> {
+  const job = await loadJobModule(options.modulePath)
+  const built = buildJob(job, { params: parseParams(job, options.params) })
+  const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
+  const { values } = settings
+  const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
+  const { storage, lock } = jobFolder(job.name, settings, ports)
+  return new JobMaster({
+    plan: planJob(built.graph, { parallelism: values.parallelism, maxParallelism: values.maxParallelism, encodeAll: values.development }),
+    functions: built.functions,
+    settings,
+    options: values,
+    restore: options.restore,
+    storage,
+    lock,
+    launcher: new ThreadSlots({ modulePath: options.modulePath, params: built.graph.params, settings }),
+    ...ports,
+    onEvent: options.onEvent,
+  })
+}
+
+function failedToStart(options: RunJobOptions, error: unknown, durationMs: number): JobResult {
+  const result: JobResult = {
+    jobName: '',
+    durationMs,
+    restarts: 0,
+    lastCheckpoint: undefined,
+    state: 'failed',
+    failure: { error: error instanceof Error ? error : new Error(String(error)) },
+  }
+  options.onEvent({ kind: 'ended', timeMs: nodeClock.now(), result } satisfies JobEvent)
+  return result
+}
+
+function notYet(): ReturnType<RunningJob['metrics']> {
+  return {
+    timeMs: nodeClock.now(),
+    state: 'starting',
+    uptimeMs: 0,
+    restarts: 0,
+    tasks: [],
+    checkpoints: { completed: 0, failed: 0, inProgress: 0, last: undefined },
+    user: [],
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The two-phase commit of one sink instance.
+ *
+ * 1. A handle is stored in every checkpoint from the one it was prepared for until its commit is confirmed: whatever checkpoint is restored, nothing prepared is forgotten.
+ * 2. A handle is committed only after a checkpoint that holds it is complete.
+ * 3. Commits of one sink instance are one after the other, in order.
+ */
+import { MillraceError, type Clock } from '@millrace/core'
+import type { SinkWriter } from '../connectors/sink.ts'
+
+const COMMIT_ATTEMPTS_MAX = 8
+const COMMIT_RETRY_MS = 100
+
+interface Prepared {
+  readonly checkpointId: number
+  readonly handles: Promise<readonly unknown[]>
+}
+
+export class SinkCommits {
+  readonly #writer: SinkWriter<unknown>
+  readonly #clock: Clock
+  readonly #failed: (error: unknown) => void
+  /** Not yet confirmed, in order. */
+  #prepared: Prepared[] = []
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(writer: SinkWriter<unknown>, clock: Clock, failed: (error: unknown) => void) {
+    this.#writer = writer
+    this.#clock = clock
+    this.#failed = failed
+  }
+
+  /** At the barrier, synchronously; the promise answers all handles that the checkpoint must hold. */
+  prepare(checkpointId: number): Promise<readonly unknown[]> {
+    const handles = this.#writer.prepare(checkpointId)
+    this.#prepared.push({ checkpointId, handles })
+    const all = Promise.all(this.#prepared.map((each) => each.handles))
+    return all.then((lists) => lists.flat())
+  }
+
+  /** The checkpoint is complete. */
+  complete(checkpointId: number): void {
+    this.#tail = this.#tail.then(() => this.#commit(checkpointId)).catch((error: unknown) => this.#failed(error))
+  }
+
+  /** Resolves when all commits asked for are done. */
+  settled(): Promise<void> {
+    return this.#tail
+  }
+
+  async #commit(checkpointId: number): Promise<void> {
+    for (const prepared of this.#prepared.filter((each) => each.checkpointId <= checkpointId)) {
+      const handles = await prepared.handles
+      if (handles.length > 0) await this.#commitWithRetries(handles, checkpointId)
+      this.#prepared = this.#prepared.filter((each) => each !== prepared)
+    }
+  }
+
+  async #commitWithRetries(handles: readonly unknown[], checkpointId: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#writer.commit?.(handles, checkpointId)
+        return
+      } catch (error) {
+        if (attempt === COMMIT_ATTEMPTS_MAX || !(error instanceof MillraceError) || !error.retry) throw error
+        await new Promise<void>((resolve) => this.#clock.after(COMMIT_RETRY_MS * 2 ** (attempt - 1), resolve))
+      }
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The inside of a slot: builds its tasks from a deployment, restores them, and does what the master says.
+ *
+ * 1. `ready` is said once, after every task is open; `closed` once, when nothing runs any more.
+ * 2. The first failure is reported and stops all tasks of the slot.
+ * 3. After `finish` each task commits what the final checkpoint holds before it closes; after `cancel` none commits.
+ */
+import type { LogRecord } from '@millrace/core'
+import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import { subtasksOf, type Deployment } from './deployment.ts'
+import { reportFailure } from './failure-report.ts'
+import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage } from './messages.ts'
+import { Slot } from './slot.ts'
+import type { SlotPorts } from './slot-ports.ts'
+import { SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
+
+const METRICS_INTERVAL_MS = 500
+
+export class SlotHost {
+  readonly #deployment: Deployment
+  readonly #ports: SlotPorts
+  readonly #send: (message: SlotMessage) => void
+  readonly #slot: Slot
+  readonly #controller: AbortController = new AbortController()
+  #subtasks: readonly BuiltSubtask[] = []
+  #state: 'opening' | 'running' | 'failed' | 'closing' | 'closed' = 'opening'
+  #stopMetrics: (() => void) | undefined
+  readonly #early: MasterMessage[] = []
+
+  constructor(deployment: Deployment, ports: SlotPorts, send: (message: SlotMessage) => void) {
+    this.#deployment = deployment
+    this.#ports = ports
+    this.#send = send
+    this.#slot = new Slot({ clock: ports.clock, bufferTimeoutMs: deployment.settings.bufferTimeoutMs, signal: ports.signal })
+  }
+
+  /** Builds, restores and opens all tasks, then runs them. Never rejects: a failure is reported. */
+  async start(): Promise<void> {
+    try {
+      const builder = new SubtaskBuilder({
+        deployment: this.#deployment,
+        ports: this.#ports,
+        slot: this.#slot,
+        signal: this.#controller.signal,
+        acknowledge: (message) => this.#coordinator(message),
+        log: (record: LogRecord) => this.#send({ kind: 'log', record }),
+        failed: (error) => void this.#failed(error),
+      })
+      const { plan, slot, slots } = this.#deployment
+      this.#subtasks = await builder.build(subtasksOf(plan, slot, slots))
+      for (const { task } of this.#subtasks.toReversed()) await task.open()
+      if (this.#state !== 'opening') return
+      this.#state = 'running'
+      for (const { reader } of this.#subtasks) if (reader !== undefined) this.#send({ kind: 'reader-ready', reader })
+      this.#send({ kind: 'ready' })
+      for (const message of this.#early.splice(0)) this.#perform(message)
+      this.#slot.start(this.#subtasks.map(({ task }) => task))
+      this.#reportMetrics()
+    } catch (error) {
+      await this.#failed(error)
+    }
+  }
+
+  readonly receive = (message: MasterMessage): void => {
+    if (this.#state === 'opening' && message.kind !== 'cancel') this.#early.push(message)
+    else this.#perform(message)
+  }
+
+  #perform(message: MasterMessage): void {
+    switch (message.kind) {
+      case 'trigger':
+        for (const subtask of this.#running()) subtask.task.trigger(message.checkpointId, message.triggeredMs, message.stopSources)
+        return
+      case 'complete':
+        for (const subtask of this.#running()) subtask.snapshots.completed(message.checkpointId)
+        return
+      case 'aborted':
+        for (const subtask of this.#running()) {
+          subtask.task.abort(message.checkpointId)
+          subtask.snapshots.aborted(message.checkpointId)
+        }
+        return
+      case 'splits':
+        this.#reader(message.reader, (subtask) => subtask.task.source!.reader.addSplits(message.splits))
+        return
+      case 'no-more-splits':
+        this.#reader(message.reader, (subtask) => subtask.task.source!.reader.noMoreSplits())
+        return
+      case 'finish':
+        void this.#close(true)
+        return
+      case 'cancel':
+        void this.#close(false)
+        return
+      default:
+        message satisfies never
+    }
+  }
+
+  #running(): readonly BuiltSubtask[] {
+    return this.#state === 'running' ? this.#subtasks : []
+  }
+
+  #reader(instance: OperatorInstance, act: (subtask: BuiltSubtask) => void): void {
+    const subtask = this.#running().find(({ reader }) => reader?.operator === instance.operator && reader.subtask === instance.subtask)
+    if (subtask === undefined) return
+    try {
+      act(subtask)
+      subtask.task.wake()
+    } catch (error) {
+      void this.#failed(error)
+    }
+  }
+
+  #coordinator(message: CoordinatorMessage): void {
+    if (this.#state === 'running') this.#send({ kind: 'coordinator', message })
+  }
+
+  #reportMetrics(): void {
+    const { clock } = this.#ports
+    this.#stopMetrics = clock.after(METRICS_INTERVAL_MS, () => {
+      this.#sendMetrics()
+      if (this.#state === 'running') this.#reportMetrics()
+    })
+  }
+
+  #sendMetrics(): void {
+    const nowMs = this.#ports.clock.monotonic()
+    const tasks = this.#subtasks.map(({ task }) => ({
+      task: task.parts.task,
+      metrics: {
+        subtask: task.parts.subtask,
+        numRecordsIn: task.recordsIn,
+        numRecordsOut: task.recordsOut,
+        watermarkMs: Number.isFinite(task.currentWatermark) ? task.currentWatermark : undefined,
+        ...task.parts.times.take(nowMs),
+      },
+    }))
+    this.#send({ kind: 'metrics', tasks, user: this.#subtasks.flatMap(({ metrics }) => metrics()) })
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#state !== 'opening' && this.#state !== 'running') return
+    this.#state = 'failed'
+    this.#slot.close()
+    this.#controller.abort(error)
+    let capsule: FailureReport['capsule']
+    try {
+      capsule = await this.#ports.capsule?.(error, this.#subtasks)
+    } catch {
+      capsule = undefined // the failure itself matters more than the capsule about it
+    }
+    this.#send({ kind: 'failed', failure: reportFailure(error, capsule) })
+  }
+
+  async #close(commit: boolean): Promise<void> {
+    if (this.#state === 'closing' || this.#state === 'closed') return
+    const failed = this.#state === 'failed'
+    this.#state = 'closing'
+    this.#stopMetrics?.()
+    const errors: unknown[] = []
+    if (commit && !failed) {
+      for (const { snapshots } of this.#subtasks) await snapshots.committed().catch((error: unknown) => errors.push(error))
+      this.#sendMetrics()
+    }
+    this.#controller.abort(new Error('the job has ended'))
+    this.#slot.close()
+    for (const { task, snapshots } of this.#subtasks) {
+      await snapshots.close()
+      errors.push(...(await task.close()))
+    }
+    this.#state = 'closed'
+    if (commit && errors.length > 0) this.#send({ kind: 'failed', failure: reportFailure(errors[0]) })
+    this.#send({ kind: 'closed' })
+  }
+}

@@ -1,0 +1,30 @@
+import type { Clock, Disk, Network, Random } from '@millrace/core'
+import type { JobFunctions } from '../api/functions.ts'
+import type { StateFileStorage } from '../checkpoint/storage.ts'
+import type { InputChannel, OutputChannel } from '../exchange/elements.ts'
+import type { ChannelPlace } from './deployment.ts'
+import type { ThreadSignal } from './slot.ts'
+import type { BuiltSubtask } from './subtask-builder.ts'
+
+/** Everything a slot needs from the thread it runs on. */
+export interface SlotPorts {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
+  readonly signal: ThreadSignal
+  readonly functions: JobFunctions
+  readonly storage: StateFileStorage
+  readonly channels: ChannelFactory
+  /** Writes a crash capsule about a failure; answers where it is. */
+  readonly capsule?: (
+    error: unknown,
+    subtasks: readonly BuiltSubtask[],
+  ) => Promise<{ readonly path: string; readonly command: string } | undefined>
+}
+
+/** Makes the ends of the channels of a slot. */
+export interface ChannelFactory {
+  output(place: ChannelPlace, wake: () => void): OutputChannel
+  input(place: ChannelPlace, wake: () => void): InputChannel
+}

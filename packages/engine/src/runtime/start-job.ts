@@ -1,0 +1,62 @@
+import type { Clock, Disk, Network, Random } from '@millrace/core'
+import type { BuiltJob } from '../api/build-job.ts'
+import type { ResolvedEngineOptions } from '../config/options.ts'
+import { planJob } from '../graph/plan.ts'
+import { JobMaster } from './job-master.ts'
+import type { JobEvent, RunningJob } from './job-types.ts'
+import { LocalSlots } from './local-slots.ts'
+import { jobFolder } from './state-folder.ts'
+
+export interface LocalJobOptions {
+  readonly first: BuiltJob
+  /** Builds the job anew, for a restart. */
+  build(): BuiltJob
+  readonly settings: ResolvedEngineOptions
+  readonly restore: 'latest' | 'none' | (string & {})
+  readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random }
+  onEvent(event: JobEvent): void
+}
+
+/** Starts a job whose slots all run on this thread. */
+export function startLocalJob(options: LocalJobOptions): RunningJob {
+  const { first, settings, ports } = options
+  const { values } = settings
+  const plan = planJob(first.graph, { parallelism: values.parallelism, maxParallelism: values.maxParallelism, encodeAll: values.development })
+  const { storage, lock } = jobFolder(first.graph.name, settings, ports)
+  let unused: BuiltJob | undefined = first
+  const functions = (): BuiltJob['functions'] => {
+    const built = unused ?? options.build()
+    unused = undefined
+    return built.functions
+  }
+  const master = new JobMaster({
+    plan,
+    functions: first.functions,
+    settings,
+    options: values,
+    restore: options.restore,
+    storage,
+    lock,
+    launcher: new LocalSlots({ ...ports, storage }, functions),
+    ...ports,
+    onEvent: options.onEvent,
+  })
+  return runningJob(master)
+}
+
+/** Runs the master, and gives what its caller may do with it. */
+export function runningJob(master: JobMaster): RunningJob {
+  const done = Promise.resolve().then(() => master.run())
+  return {
+    done,
+    stop: async () => {
+      master.stop()
+      await done
+    },
+    cancel: async () => {
+      master.cancel()
+      await done
+    },
+    metrics: () => master.metrics(),
+  }
+}

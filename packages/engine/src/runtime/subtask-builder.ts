@@ -1,0 +1,293 @@
+/**
+ * Builds the subtasks of a slot: channels, chains with restored state, gates or source readers, and what takes their snapshots.
+ */
+import type { LogRecord, MetricSnapshot } from '@millrace/core'
+import type { ErasedProcessFunction } from '../api/functions.ts'
+import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { EdgeNode, OperatorNode } from '../graph/graph.ts'
+import type { PlannedTask } from '../graph/plan-types.ts'
+import { keyGroupRange } from '../keys/key-group.ts'
+import { buildChain, type Chain, type ChainHost } from '../operators/chain.ts'
+import { operatorFailed, type OperatorHost, type OperatorOutputs } from '../operators/operator.ts'
+import { ChainCursor, type Receiver } from '../operators/receiver.ts'
+import { createBroadcastState, type BroadcastState } from '../state/broadcast-state.ts'
+import { createKeyedState } from '../state/keyed-state.ts'
+import type { KeyedStateBackend } from '../state/state-types.ts'
+import { decodeAsyncInputs } from './async-inputs.ts'
+import { channelsOf, receiversOf, type ChannelPlace, type Deployment } from './deployment.ts'
+import { BroadcastExchangeOutput, KeyedExchangeOutput, PlainExchangeOutput, type ExchangeOutput } from './exchange-output.ts'
+import type { GateChannel } from './input-gate.ts'
+import type { OperatorInstance } from './messages.ts'
+import { OperatorSnapshots } from './operator-snapshots.ts'
+import { createPartitioner } from '../exchange/partitioner.ts'
+import type { RestoredOperator } from './restored.ts'
+import { SinkCommits } from './sink-commits.ts'
+import type { Slot } from './slot.ts'
+import type { SlotPorts } from './slot-ports.ts'
+import { SourceHead } from './source-head.ts'
+import { SubtaskSnapshots, type SnapshotParts } from './subtask-snapshots.ts'
+import { Task } from './task.ts'
+import { TaskTimes } from './task-times.ts'
+import { taskLog, TaskMetricsRegistry } from './user-instruments.ts'
+
+export interface BuiltSubtask {
+  readonly task: Task
+  readonly snapshots: SubtaskSnapshots
+  /** Where the task reads a source. */
+  readonly reader: OperatorInstance | undefined
+  metrics(): readonly MetricSnapshot[]
+}
+
+export interface SubtaskBuilderOptions {
+  readonly deployment: Deployment
+  readonly ports: SlotPorts
+  readonly slot: Slot
+  readonly signal: AbortSignal
+  acknowledge(message: CoordinatorMessage): void
+  log(record: LogRecord): void
+  failed(error: unknown): void
+}
+
+export class SubtaskBuilder {
+  readonly #options: SubtaskBuilderOptions
+
+  constructor(options: SubtaskBuilderOptions) {
+    this.#options = options
+  }
+
+  async build(subtasks: readonly { readonly task: PlannedTask; readonly subtask: number }[]): Promise<readonly BuiltSubtask[]> {
+    const built: BuiltSubtask[] = []
+    for (const { task, subtask } of subtasks) built.push(await new OneSubtask(this.#options, task, subtask).build())
+    return built
+  }
+}
+
+/** The construction of one subtask. */
+class OneSubtask implements ChainHost {
+  readonly cursor: ChainCursor = new ChainCursor()
+  readonly #options: SubtaskBuilderOptions
+  readonly #planned: PlannedTask
+  readonly #subtask: number
+  readonly #outputs: ExchangeOutput[] = []
+  readonly #keyed: Map<number, OperatorSnapshots> = new Map()
+  readonly #broadcast: Map<number, BroadcastState> = new Map()
+  readonly #commits: Map<number, SinkCommits> = new Map()
+  readonly #metrics: TaskMetricsRegistry = new TaskMetricsRegistry()
+  #task: Task | undefined
+
+  constructor(options: SubtaskBuilderOptions, planned: PlannedTask, subtask: number) {
+    this.#options = options
+    this.#planned = planned
+    this.#subtask = subtask
+  }
+
+  async build(): Promise<BuiltSubtask> {
+    const { deployment, ports, slot } = this.#options
+    const { plan, attempt } = deployment
+    const chain = buildChain(plan, this.#planned, ports.functions, this)
+    const place = { task: this.#planned.id, subtask: this.#subtask }
+    const finishedBefore = deployment.finished.some((each) => each.task === place.task && each.subtask === place.subtask)
+    const parts = { ...place, name: this.#planned.name, chain, outputs: this.#outputs, clock: ports.clock, times: new TaskTimes(ports.clock.monotonic()), finishedBefore }
+    const task: Task = new Task(parts, {
+      snapshot: (checkpointId, triggeredMs) => snapshots.take(checkpointId, triggeredMs, task.alignmentMs),
+      declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
+      inputFinished: () => this.#options.acknowledge({ kind: 'input-finished', attempt, subtask: place }),
+      failed: this.#options.failed,
+      wake: slot.wake,
+    })
+    this.#task = task
+    const reader = this.#addInput(task, chain)
+    const snapshots = new SubtaskSnapshots({
+      identity: { attempt, ...place },
+      operators: this.#snapshotParts(chain, task),
+      storage: ports.storage,
+      clock: ports.clock,
+      slot,
+      finished: () => task.finished,
+      readerCompleted: (checkpointId) => task.source?.reader.checkpointComplete?.(checkpointId),
+      acknowledge: this.#options.acknowledge,
+      failed: (error) => task.fail(error),
+    })
+    await this.#restore(chain)
+    return { task, snapshots, reader, metrics: () => this.#metrics.snapshot() }
+  }
+
+  // ---------- inputs
+
+  #addInput(task: Task, chain: Chain): OperatorInstance | undefined {
+    const { deployment, ports } = this.#options
+    const head = this.#planned.operators[0]!
+    const functions = ports.functions.operators.get(head)
+    if (functions?.kind !== 'source') {
+      task.readFrom(this.#channels(), deployment.settings.mode, deployment.restoredCheckpointId)
+      return undefined
+    }
+    const { clock, disk, network, random } = ports
+    const context = {
+      subtask: this.#subtask,
+      parallelism: this.#planned.parallelism,
+      clock,
+      disk,
+      network,
+      random,
+      wake: () => task.wake(),
+      fail: (error: unknown) => task.fail(error),
+    }
+    task.readSource(
+      new SourceHead(functions.source.createReader(context), chain, functions.watermarks, clock, {
+        watermark: (time) => chain.watermark(time),
+        idle: () => task.idle(),
+        active: () => task.active(),
+      }),
+    )
+    return { operator: head, subtask: this.#subtask }
+  }
+
+  #channels(): readonly GateChannel[] {
+    const { deployment, ports, slot } = this.#options
+    const { plan } = deployment
+    return this.#planned.inputs.flatMap((id) => {
+      const exchange = plan.exchanges[id]!
+      return channelsOf(plan, exchange)
+        .filter((place) => place.to === this.#subtask)
+        .map((place) => ({
+          channel: ports.channels.input(place, slot.wake),
+          input: place.edge.input,
+          label: `${plan.tasks[exchange.from]!.name}[${place.from}]`,
+        }))
+    })
+  }
+
+  // ---------- ChainHost
+
+  operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost {
+    const { deployment, ports, slot, signal } = this.#options
+    const labels = { operator: node.name, subtask: this.#subtask }
+    return {
+      node,
+      subtask: this.#subtask,
+      parallelism: this.#planned.parallelism,
+      cursor: this.cursor,
+      outputs,
+      clock: ports.clock,
+      log: taskLog(ports.clock, labels, this.#options.log),
+      metrics: this.#metrics.of(labels),
+      signal,
+      asyncCapacity: deployment.settings.asyncCapacity,
+      position: () => this.#task?.position(),
+      wake: slot.wake,
+      fail: (failure) => this.#task?.fail(failure),
+    }
+  }
+
+  keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend {
+    const { maxParallelism, parallelism } = this.#planned
+    const keyed = createKeyedState({
+      operator: node.name,
+      states: fn.state ?? {},
+      maxParallelism,
+      keyGroups: keyGroupRange(this.#subtask, parallelism, maxParallelism),
+      freeze: this.#options.deployment.settings.development,
+    })
+    this.#keyed.set(node.id, new OperatorSnapshots(keyed))
+    return keyed
+  }
+
+  broadcastState(node: OperatorNode): BroadcastState {
+    const functions = this.#options.ports.functions.operators.get(node.id)
+    const states = functions !== undefined && 'broadcast' in functions ? functions.broadcast : {}
+    const state = createBroadcastState({ operator: node.name, states })
+    this.#broadcast.set(node.id, state)
+    return state
+  }
+
+  sinkWriter(node: OperatorNode): ReturnType<ChainHost['sinkWriter']> {
+    const { deployment, ports } = this.#options
+    const functions = ports.functions.operators.get(node.id)
+    if (functions?.kind !== 'sink') throw new Error(`operator ${node.id} is no sink`)
+    const { clock, disk, network, random } = ports
+    const writer = functions.sink.createWriter({
+      subtask: this.#subtask,
+      parallelism: this.#planned.parallelism,
+      jobName: deployment.jobName,
+      stateId: node.stateId,
+      attempt: deployment.attempt,
+      clock,
+      disk,
+      network,
+      random,
+      wake: () => this.#task?.wake(),
+      fail: (error) => this.#task?.fail(error),
+    })
+    this.#commits.set(node.id, new SinkCommits(writer, clock, (error) => this.#task?.fail(error)))
+    return { writer, restored: this.#restored(node.id)?.sinkHandles ?? [] }
+  }
+
+  exchange(edge: EdgeNode): Receiver {
+    const output = this.#exchangeOutput(edge)
+    this.#outputs.push(output)
+    return output
+  }
+
+  #exchangeOutput(edge: EdgeNode): ExchangeOutput {
+    const { deployment, ports, slot } = this.#options
+    const { plan } = deployment
+    const exchange = plan.exchanges.find((candidate) => candidate.edge === edge.id)!
+    const receivers = plan.tasks[exchange.to]!
+    const { partitioning } = exchange
+    const targets = receiversOf(partitioning, this.#subtask, this.#planned.parallelism, receivers.parallelism)
+    const channels = targets.map((to) => ports.channels.output({ exchange, edge, from: this.#subtask, to } satisfies ChannelPlace, slot.wake))
+    const failed = (error: unknown, value: unknown): Error => this.#edgeFailed(edge, error, value)
+    if (partitioning === 'broadcast') return new BroadcastExchangeOutput(channels, this.cursor, failed)
+    const partitioner = createPartitioner({
+      partitioning,
+      subtask: this.#subtask,
+      parallelism: this.#planned.parallelism,
+      channels: channels.length,
+      maxParallelism: receivers.maxParallelism,
+      custom: ports.functions.partitioners.get(edge.id),
+      random: ports.random,
+    })
+    if (partitioning !== 'hash') return new PlainExchangeOutput(channels, this.cursor, partitioner, failed)
+    return new KeyedExchangeOutput(channels, this.cursor, ports.functions.keySelectors.get(edge.id)!, partitioner, failed)
+  }
+
+  #edgeFailed(edge: EdgeNode, error: unknown, value: unknown): Error {
+    const node = this.#options.deployment.plan.graph.operators[edge.from]!
+    const host = { node, subtask: this.#subtask, cursor: this.cursor, position: () => this.#task?.position() } as OperatorHost
+    return operatorFailed(host, `sending to '${this.#options.deployment.plan.graph.operators[edge.to]!.name}'`, error, value)
+  }
+
+  // ---------- state
+
+  #restored(operator: number): RestoredOperator | undefined {
+    return this.#options.deployment.restored.find((each) => each.operator === operator && each.subtask === this.#subtask)
+  }
+
+  async #restore(chain: Chain): Promise<void> {
+    const { deployment, ports } = this.#options
+    const { maxParallelism, parallelism } = this.#planned
+    for (const id of this.#planned.operators) {
+      const restored = this.#restored(id)
+      if (restored === undefined) continue
+      const range = keyGroupRange(this.#subtask, parallelism, maxParallelism)
+      await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, range, deployment.restoredCheckpointId)
+      if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)
+      const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
+      this.#task!.resumeAfterOpen(() => operator?.resume(decodeAsyncInputs(restored.asyncInputs)))
+    }
+  }
+
+  #snapshotParts(chain: Chain, task: Task): readonly SnapshotParts[] {
+    const { graph } = this.#options.deployment.plan
+    return this.#planned.operators.map((id) => ({
+      stateId: graph.operators[id]!.stateId,
+      operator: chain.operators.find((candidate) => candidate.host.node.id === id),
+      maxParallelism: this.#planned.maxParallelism,
+      keyed: this.#keyed.get(id),
+      broadcast: this.#broadcast.get(id),
+      commits: this.#commits.get(id),
+      splits: graph.operators[id]!.kind === 'source' ? () => task.source!.splits : undefined,
+    }))
+  }
+}

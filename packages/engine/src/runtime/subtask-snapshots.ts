@@ -1,0 +1,204 @@
+/**
+ * Checkpoints of one subtask: takes the snapshot at the barrier, writes it between batches, acknowledges, and acts when the checkpoint is complete or given up.
+ *
+ * 1. What belongs to the snapshot is fixed before `take` returns; what follows only writes it out.
+ * 2. An acknowledgement is sent when every byte it refers to is durable.
+ * 3. A snapshot that fails declines the checkpoint; a sink that cannot make its output durable fails the task, as that output is in no other checkpoint.
+ */
+import type { Clock } from '@millrace/core'
+import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { AsyncInputs, StateFileHandle, SubtaskOperatorState, SubtaskSnapshot } from '../checkpoint/handles.ts'
+import type { StateFileStorage, StateWriterIdentity } from '../checkpoint/storage.ts'
+import type { Split } from '../connectors/source.ts'
+import type { Operator } from '../operators/operator.ts'
+import type { BroadcastState } from '../state/broadcast-state.ts'
+import { encodeAsyncInputs } from './async-inputs.ts'
+import type { KeyedSnapshot, OperatorSnapshots } from './operator-snapshots.ts'
+import type { SinkCommits } from './sink-commits.ts'
+import type { Background, Slot } from './slot.ts'
+
+/** What of an operator instance goes into checkpoints. */
+export interface SnapshotParts {
+  readonly stateId: string
+  readonly operator: Operator | undefined
+  readonly maxParallelism: number
+  readonly keyed: OperatorSnapshots | undefined
+  readonly broadcast: BroadcastState | undefined
+  readonly commits: SinkCommits | undefined
+  readonly splits: (() => readonly Split[]) | undefined
+}
+
+export interface SubtaskSnapshotsOptions {
+  readonly identity: StateWriterIdentity
+  readonly operators: readonly SnapshotParts[]
+  readonly storage: StateFileStorage
+  readonly clock: Clock
+  readonly slot: Slot
+  finished(): boolean
+  /** Tells the task's source reader, if it has one, that a checkpoint is durable. */
+  readerCompleted(checkpointId: number): void
+  acknowledge(message: CoordinatorMessage): void
+  failed(error: unknown): void
+}
+
+interface OperatorPart {
+  readonly state: SubtaskOperatorState
+  readonly keyed: KeyedSnapshot | undefined
+  readonly handles: Promise<readonly unknown[]> | undefined
+}
+
+export class SubtaskSnapshots {
+  readonly #options: SubtaskSnapshotsOptions
+  readonly #underWay: Map<number, SnapshotInProgress> = new Map()
+
+  constructor(options: SubtaskSnapshotsOptions) {
+    this.#options = options
+  }
+
+  /** At the barrier. */
+  take(checkpointId: number, triggeredMs: number, alignmentMs: number): void {
+    const { clock, operators, slot, storage, identity } = this.#options
+    const startMs = clock.monotonic()
+    const parts = operators.map((operator, index) => this.#part(operator, checkpointId, () => storage.createStateFile(identity, checkpointId, `operator-${index}`)))
+    const syncMs = clock.monotonic() - startMs
+    const progress = new SnapshotInProgress(parts, clock, slot, (result) => this.#written(checkpointId, result, { triggeredMs, alignmentMs, syncMs, startMs }))
+    this.#underWay.set(checkpointId, progress)
+    slot.addBackground(progress)
+  }
+
+  decline(checkpointId: number, reason: Extract<CoordinatorMessage, { kind: 'declined' }>['reason'], error?: unknown): void {
+    const { attempt, task, subtask } = this.#options.identity
+    const message = error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }
+    this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message })
+  }
+
+  completed(checkpointId: number): void {
+    for (const { keyed, commits } of this.#options.operators) {
+      keyed?.completed(checkpointId)
+      commits?.complete(checkpointId)
+    }
+    this.#options.readerCompleted(checkpointId)
+  }
+
+  aborted(checkpointId: number): void {
+    this.#underWay.get(checkpointId)?.abort()
+    this.#underWay.delete(checkpointId)
+    for (const { keyed } of this.#options.operators) keyed?.aborted(checkpointId)
+  }
+
+  /** Resolves when every commit asked for is done. */
+  async committed(): Promise<void> {
+    for (const { commits } of this.#options.operators) await commits?.settled()
+  }
+
+  async close(): Promise<void> {
+    for (const progress of this.#underWay.values()) await progress.abort()
+    this.#underWay.clear()
+    for (const { keyed } of this.#options.operators) keyed?.keyed.dispose()
+  }
+
+  #part(parts: SnapshotParts, checkpointId: number, create: Parameters<OperatorSnapshots['begin']>[1]): OperatorPart {
+    const unfinished = parts.operator?.unfinished() ?? []
+    const asyncInputs: readonly AsyncInputs[] = unfinished.length === 0 ? [] : encodeAsyncInputs(unfinished, parts.maxParallelism)
+    const handles = parts.commits?.prepare(checkpointId)
+    handles?.catch(() => {}) // looked at when the rest is written
+    return {
+      state: {
+        stateId: parts.stateId,
+        keyed: [],
+        ...(parts.broadcast === undefined ? {} : { broadcast: parts.broadcast.snapshot() }),
+        ...(parts.splits === undefined ? {} : { splits: structuredClone(parts.splits()) }),
+        ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
+        ...(this.#options.finished() ? { finished: true } : {}),
+      },
+      keyed: parts.keyed?.begin(checkpointId, create),
+      handles,
+    }
+  }
+
+  #written(checkpointId: number, result: SnapshotResult, times: { triggeredMs: number; alignmentMs: number; syncMs: number; startMs: number }): void {
+    if (!this.#underWay.delete(checkpointId)) return
+    if (result.kind === 'sink-failed') return this.#options.failed(result.error)
+    if (result.kind !== 'written') {
+      for (const { keyed } of this.#options.operators) keyed?.aborted(checkpointId)
+      return this.decline(checkpointId, 'snapshot-failed', result.error)
+    }
+    const { attempt, task, subtask } = this.#options.identity
+    const { clock } = this.#options
+    const snapshot: SubtaskSnapshot = {
+      operators: result.operators,
+      newFiles: result.newFiles,
+      timings: {
+        startDelayMs: Math.max(0, clock.now() - times.triggeredMs - (clock.monotonic() - times.startMs)),
+        alignmentMs: times.alignmentMs,
+        alignmentBytes: 0,
+        syncMs: times.syncMs,
+        asyncMs: clock.monotonic() - times.startMs - times.syncMs,
+        writtenBytes: result.newFiles.reduce((sum, file) => sum + file.length, 0),
+        stateBytes: result.operators.flatMap(({ keyed }) => keyed).reduce((sum, file) => sum + file.length, 0),
+      },
+    }
+    this.#options.acknowledge({ kind: 'acknowledged', attempt, subtask: { task, subtask }, checkpointId, snapshot })
+  }
+}
+
+type SnapshotResult =
+  | { readonly kind: 'written'; readonly operators: readonly SubtaskOperatorState[]; readonly newFiles: readonly StateFileHandle[] }
+  | { readonly kind: 'failed' | 'sink-failed'; readonly error: unknown }
+
+/** The writing of one snapshot, in slices. */
+class SnapshotInProgress implements Background {
+  readonly #parts: readonly OperatorPart[]
+  readonly #clock: Clock
+  readonly #slot: Slot
+  readonly #done: (result: SnapshotResult) => void
+  #current = 0
+  #over = false
+
+  constructor(parts: readonly OperatorPart[], clock: Clock, slot: Slot, done: (result: SnapshotResult) => void) {
+    this.#parts = parts
+    this.#clock = clock
+    this.#slot = slot
+    this.#done = done
+  }
+
+  step(budgetMs: number): boolean {
+    if (this.#over) return false
+    const endMs = this.#clock.monotonic() + budgetMs
+    const out = (): boolean => this.#clock.monotonic() >= endMs
+    while (this.#current < this.#parts.length) {
+      const { keyed } = this.#parts[this.#current]!
+      if (keyed !== undefined && !keyed.step(out, () => this.#slot.addBackground(this))) return !keyed.waiting
+      this.#current++
+    }
+    this.#over = true
+    void this.#finish()
+    return false
+  }
+
+  async abort(): Promise<void> {
+    this.#over = true
+    for (const { keyed } of this.#parts) await keyed?.abort()
+  }
+
+  async #finish(): Promise<void> {
+    const operators: SubtaskOperatorState[] = []
+    const newFiles: StateFileHandle[] = []
+    let sink = false
+    try {
+      for (const { state, keyed, handles } of this.#parts) {
+        const files = await keyed?.finish()
+        if (files?.file !== undefined) newFiles.push(files.file)
+        sink = true
+        const sinkHandles = await handles
+        sink = false
+        operators.push({ ...state, keyed: files?.chain ?? [], ...(sinkHandles === undefined ? {} : { sinkHandles }) })
+      }
+    } catch (error) {
+      for (const { keyed } of this.#parts) await keyed?.abort()
+      this.#done({ kind: sink ? 'sink-failed' : 'failed', error })
+      return
+    }
+    this.#done({ kind: 'written', operators, newFiles })
+  }
+}

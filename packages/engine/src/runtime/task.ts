@@ -1,0 +1,345 @@
+/**
+ * One subtask of one chain: takes elements in, drives the chain, sends elements out. Cooperative: `step` does a short piece of work and returns.
+ *
+ * 1. A barrier is acted on between two records, never inside one, and never while an operator must be alone.
+ * 2. Nothing more is taken in while output waits for room, or while an operator is full.
+ * 3. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
+ * 4. After a failure the task does nothing any more but close.
+ * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so.
+ */
+import type { Clock } from '@millrace/core'
+import type { AlignerAction } from '../checkpoint/aligner.ts'
+import type { RecordBatch } from '../exchange/elements.ts'
+import type { Chain } from '../operators/chain.ts'
+import { SinkOperator } from '../operators/sink.ts'
+import { broadcastEvent, type ExchangeOutput } from './exchange-output.ts'
+import { InputGate, type GateChannel, type GateHandler } from './input-gate.ts'
+import { SourceHead } from './source-head.ts'
+import type { TaskTimes } from './task-times.ts'
+
+export interface TaskParts {
+  readonly task: number
+  readonly name: string
+  readonly subtask: number
+  readonly chain: Chain
+  readonly outputs: readonly ExchangeOutput[]
+  readonly clock: Clock
+  readonly times: TaskTimes
+  /** The operators had finished when the restored checkpoint was taken. */
+  readonly finishedBefore: boolean
+}
+
+export interface TaskHandler {
+  /** Take the snapshot; the task forwards the barrier right after. */
+  snapshot(checkpointId: number, triggeredMs: number): void
+  declined(action: Extract<AlignerAction, { kind: 'decline' }>): void
+  /** All input is processed, the operators have finished, and the end is sent on. */
+  inputFinished(): void
+  failed(error: unknown): void
+  wake(): void
+}
+
+/** What a step came to. */
+export type StepOutcome = 'worked' | 'idle' | 'back-pressured' | 'over'
+
+interface HeldBatch {
+  readonly batch: RecordBatch
+  readonly channel: number
+  next: number
+}
+
+export class Task implements GateHandler {
+  readonly parts: TaskParts
+  readonly chain: Chain
+  readonly #handler: TaskHandler
+  #gate: InputGate | undefined
+  #source: SourceHead | undefined
+  #held: HeldBatch | undefined
+  #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
+  #sourceNext: 'more' | 'wait' | 'end' = 'more'
+  #stopped = false
+  readonly #resumes: (() => void)[] = []
+  #trigger: { readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean } | undefined
+  recordsIn = 0
+
+  constructor(parts: TaskParts, handler: TaskHandler) {
+    this.parts = parts
+    this.chain = parts.chain
+    this.#handler = handler
+  }
+
+  readFrom(channels: readonly GateChannel[], mode: 'exactly-once' | 'at-least-once', settledId: number): void {
+    this.#gate = new InputGate(channels, { mode, settledId, clock: this.parts.clock }, this)
+  }
+
+  readSource(source: SourceHead): void {
+    this.#source = source
+  }
+
+  get source(): SourceHead | undefined {
+    return this.#source
+  }
+
+  get finished(): boolean {
+    return this.#state === 'finished'
+  }
+
+  get currentWatermark(): number {
+    return this.#gate?.watermark ?? -Infinity
+  }
+
+  get recordsOut(): number {
+    let out = 0
+    for (const output of this.parts.outputs) out += output.written
+    for (const operator of this.chain.operators) if (operator instanceof SinkOperator) out += operator.written
+    return out
+  }
+
+  async open(): Promise<void> {
+    await this.chain.open()
+    await this.#source?.reader.open?.()
+    for (const resume of this.#resumes.splice(0)) resume()
+    this.#state = 'running'
+  }
+
+  /** What is handed in again between `open` and the first record: inputs that were unfinished at the restored checkpoint. */
+  resumeAfterOpen(resume: () => void): void {
+    this.#resumes.push(resume)
+  }
+
+  /** From the first barrier of the alignment that has just ended to its last. */
+  get alignmentMs(): number {
+    return this.#gate?.alignmentMs ?? 0
+  }
+
+  /** A split has been added, a promise has settled, or anything else that makes another look worth it. */
+  wake(): void {
+    if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
+    this.#handler.wake()
+  }
+
+  /** A short piece of work. */
+  step(): StepOutcome {
+    if (this.#state === 'over' || this.#state === 'opening') return 'over'
+    try {
+      return this.#step()
+    } catch (error) {
+      this.fail(error)
+      return 'over'
+    }
+  }
+
+  fail(error: unknown): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#handler.failed(this.chain.cursor.failure ?? error)
+  }
+
+  #step(): StepOutcome {
+    const { chain } = this
+    if (chain.pending > 0) chain.settle()
+    if (!this.#drain()) return 'back-pressured'
+    this.#actOnTrigger()
+    const timers = this.#fireTimers()
+    if (this.#interrupted()) return timers ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
+    if (this.#held !== undefined) {
+      this.#continue(this.#held)
+      return 'worked'
+    }
+    if (this.#state !== 'running') return timers ? 'worked' : 'idle'
+    const took = this.#source === undefined ? this.#gate!.poll() : this.#pollSource(this.#source)
+    return took || timers ? 'worked' : 'idle'
+  }
+
+  // ---------- records
+
+  records(batch: RecordBatch, channel: number): void {
+    this.recordsIn += batch.count
+    this.#continue({ batch, channel, next: 0 })
+  }
+
+  /** Hands in the rest of a batch, until something asks for a stop. */
+  #continue(held: HeldBatch): void {
+    const { chain } = this
+    const { cursor } = chain
+    const { batch } = held
+    const receiver = chain.inputs[this.#gate!.channels[held.channel]!.input]
+    const { values, timestamps, hashes, count } = batch
+    let index = held.next
+    this.#held = held
+    if (timestamps === undefined) cursor.timestamp = -(2 ** 53)
+    for (; index < count && !cursor.interrupted; index++) {
+      if (timestamps !== undefined) cursor.timestamp = timestamps[index]!
+      if (hashes !== undefined) cursor.hash = hashes[index]!
+      held.next = index
+      receiver.receive(values[index])
+    }
+    if (cursor.failure !== undefined) throw cursor.failure
+    held.next = index
+    if (index === count) this.#held = undefined
+  }
+
+  #pollSource(source: SourceHead): boolean {
+    if (this.#stopped || this.#sourceNext !== 'more') return false
+    const before = source.emitted
+    this.#sourceNext = source.poll()
+    this.recordsIn += source.emitted - before
+    if (this.chain.cursor.failure !== undefined) throw this.chain.cursor.failure
+    if (this.#sourceNext === 'end') {
+      source.finishTime()
+      this.end()
+    }
+    return this.#sourceNext !== 'wait' || source.emitted > before
+  }
+
+  /** Where the record that is passing came from. */
+  position(): string | undefined {
+    if (this.#source !== undefined) return this.#source.position()
+    const held = this.#held
+    return held === undefined ? undefined : `record ${held.next + 1} of a batch from ${this.#gate!.channels[held.channel]!.label}`
+  }
+
+  /** Whether the chain takes no record now; clears the flag if there is no reason left. */
+  #interrupted(): boolean {
+    const { cursor } = this.chain
+    if (cursor.failure !== undefined) throw cursor.failure
+    if (!cursor.interrupted) return false
+    if (this.chain.full) return true
+    cursor.interrupted = false
+    return false
+  }
+
+  /** Moves queued output on; answers whether none waits any more. */
+  #drain(): boolean {
+    let empty = true
+    for (const output of this.parts.outputs) {
+      for (const channel of output.channels) if (channel.queuedBytes > 0 && !channel.drain()) empty = false
+    }
+    return empty
+  }
+
+  /** Sends what is under construction. */
+  flush(): void {
+    for (const output of this.parts.outputs) for (const channel of output.channels) if (channel.pending) channel.flush()
+  }
+
+  /** Whether input has arrived that a step would take. */
+  get ready(): boolean {
+    return this.#state === 'running' && this.#held === undefined && this.#gate !== undefined && this.#gate.available
+  }
+
+  // ---------- time
+
+  watermark(time: number): void {
+    this.chain.watermark(time)
+  }
+
+  idle(): void {
+    for (const output of this.parts.outputs) broadcastEvent(output, { kind: 'idle' })
+  }
+
+  active(): void {
+    for (const output of this.parts.outputs) broadcastEvent(output, { kind: 'active' })
+  }
+
+  get nextTimerMs(): number | undefined {
+    return this.#state === 'running' ? this.chain.nextProcessingTimerMs : undefined
+  }
+
+  #fireTimers(): boolean {
+    const next = this.nextTimerMs
+    if (next === undefined) return false
+    const nowMs = this.parts.clock.now()
+    if (next > nowMs) return false
+    this.chain.processingTime(nowMs)
+    return true
+  }
+
+  // ---------- checkpoints
+
+  /** From the coordinator; acted on between two records. */
+  trigger(checkpointId: number, triggeredMs: number, stopSources: boolean): void {
+    this.#trigger = { checkpointId, triggeredMs, stopSources }
+    this.#handler.wake()
+  }
+
+  abort(checkpointId: number): void {
+    if (this.#trigger?.checkpointId === checkpointId) this.#trigger = undefined
+    if (this.#state !== 'over') this.#gate?.control({ kind: 'abort', checkpointId })
+  }
+
+  #actOnTrigger(): void {
+    const trigger = this.#trigger
+    if (trigger === undefined || this.chain.exclusive || this.#state === 'finishing') return
+    this.#trigger = undefined
+    if (this.#gate !== undefined) {
+      this.#gate.control({ kind: 'trigger', checkpointId: trigger.checkpointId, triggeredMs: trigger.triggeredMs })
+      return
+    }
+    if (trigger.stopSources) this.#stopped = true
+    this.#snapshot(trigger.checkpointId, trigger.triggeredMs)
+  }
+
+  aligned(action: AlignerAction): void {
+    if (action.kind === 'snapshot') this.#snapshot(action.checkpointId, action.triggeredMs)
+    else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
+    else if (action.kind === 'decline') this.#handler.declined(action)
+  }
+
+  #snapshot(checkpointId: number, triggeredMs: number): void {
+    this.#handler.snapshot(checkpointId, triggeredMs)
+    this.#forward({ kind: 'barrier', checkpointId, triggeredMs })
+  }
+
+  #forward(event: { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number } | { readonly kind: 'cancel-barrier'; readonly checkpointId: number }): void {
+    if (this.#state === 'finished') return
+    for (const output of this.parts.outputs) broadcastEvent(output, event)
+  }
+
+  // ---------- the end
+
+  end(): void {
+    this.#state = 'finishing'
+    this.#finish().then(
+      () => {
+        if (this.#state !== 'finishing') return
+        for (const output of this.parts.outputs) broadcastEvent(output, { kind: 'end' })
+        this.#state = 'finished'
+        this.#handler.inputFinished()
+        this.#handler.wake()
+      },
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  async #finish(): Promise<void> {
+    for (const operator of this.chain.operators) {
+      await this.#settled(operator)
+      if (!this.parts.finishedBefore) await operator.finish()
+    }
+  }
+
+  /** Resolves once nothing of the operator is under way. Its promises wake the task, whose steps settle them. */
+  async #settled(operator: { readonly pending: number }): Promise<void> {
+    while (operator.pending > 0) {
+      if (this.#state !== 'finishing') throw this.chain.cursor.failure ?? new Error('the task is over')
+      await new Promise<void>((resolve) => this.parts.clock.after(1, resolve))
+      this.chain.settle()
+    }
+  }
+
+  /** Closes source and operators; answers what they threw. */
+  async close(): Promise<readonly unknown[]> {
+    this.#state = 'over'
+    const errors: unknown[] = []
+    try {
+      await this.#source?.reader.close()
+    } catch (error) {
+      errors.push(error)
+    }
+    errors.push(...(await this.chain.close()))
+    for (const { channel } of this.#gate?.channels ?? []) channel.close()
+    for (const output of this.parts.outputs) for (const channel of output.channels) channel.close()
+    return errors
+  }
+}

@@ -1,0 +1,13 @@
+import type { ResolvedEngineOptions } from '../../config/options.ts'
+import type { Deployment } from '../deployment.ts'
+
+/** What a worker thread is started with. */
+export interface SlotThreadData {
+  readonly deployment: Deployment
+  readonly modulePath: string
+  readonly params: { readonly [name: string]: string | number | boolean }
+  readonly settings: ResolvedEngineOptions
+  /** Rings by channel, of all channels that begin or end in this slot and do not stay in it. */
+  readonly rings: ReadonlyMap<string, SharedArrayBuffer>
+  readonly wakeWords: SharedArrayBuffer
+}

@@ -1,0 +1,81 @@
+/**
+ * The entry of a worker thread: imports the job's module, builds the same graph, and runs one slot of it.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
+import { buildJob } from '../../api/build-job.ts'
+import { engineError } from '../../errors.ts'
+import { RingInputChannel, RingOutputChannel } from '../../exchange/channel-ring.ts'
+import { LocalChannel } from '../../exchange/channel-local.ts'
+import { Sleeper, Waker } from '../../exchange/wake.ts'
+import { fingerprint } from '../../graph/fingerprint.ts'
+import { channelKey, slotOfSubtask, type ChannelPlace } from '../deployment.ts'
+import { reportFailure } from '../failure-report.ts'
+import { loadJobModule } from '../job-module.ts'
+import type { MasterMessage, SlotMessage } from '../messages.ts'
+import type { ThreadSignal } from '../slot.ts'
+import { SlotHost } from '../slot-host.ts'
+import type { ChannelFactory } from '../slot-ports.ts'
+import { stateFileStorage } from '../state-folder.ts'
+import type { SlotThreadData } from './slot-thread-data.ts'
+
+const data = workerData as SlotThreadData
+const port = parentPort!
+
+function send(message: SlotMessage): void {
+  port.postMessage(message)
+}
+
+/** Channels within the thread pass references, those to other threads go through rings. */
+class ThreadChannels implements ChannelFactory {
+  readonly #local: Map<string, LocalChannel> = new Map()
+  readonly outputs: RingOutputChannel[] = []
+
+  output(place: ChannelPlace): LocalChannel | RingOutputChannel {
+    const memory = data.rings.get(channelKey(place))
+    if (memory === undefined) return this.#sameThread(place)
+    const { slots } = data.deployment
+    const channel = new RingOutputChannel(memory, new Waker(data.wakeWords, slotOfSubtask(place.to, slots)), { keyed: isKeyed(place) })
+    this.outputs.push(channel)
+    return channel
+  }
+
+  input(place: ChannelPlace): LocalChannel | RingInputChannel {
+    const memory = data.rings.get(channelKey(place))
+    if (memory === undefined) return this.#sameThread(place)
+    const { slots } = data.deployment
+    const label = `exchange ${place.exchange.id}, ${place.from} to ${place.to}`
+    return new RingInputChannel(memory, new Waker(data.wakeWords, slotOfSubtask(place.from, slots)), { keyed: isKeyed(place), label })
+  }
+
+  #sameThread(place: ChannelPlace): LocalChannel {
+    const key = channelKey(place)
+    let channel = this.#local.get(key)
+    if (channel === undefined) this.#local.set(key, (channel = new LocalChannel({ keyed: isKeyed(place) })))
+    return channel
+  }
+}
+
+function isKeyed(place: ChannelPlace): boolean {
+  return place.exchange.partitioning === 'hash'
+}
+
+async function start(): Promise<void> {
+  const { deployment, modulePath, params } = data
+  const job = await loadJobModule(modulePath)
+  const built = buildJob(job, { params })
+  if (fingerprint(built.graph) !== deployment.plan.fingerprint) throw engineError('JOB_CHANGED', { job: job.name })
+  const sleeper = new Sleeper(data.wakeWords, deployment.slot)
+  const channels = new ThreadChannels()
+  const signal: ThreadSignal = {
+    sleep: (wake, hasWork) => sleeper.sleep(wake, () => hasWork() || channels.outputs.some((output) => output.movable)),
+    awake: () => sleeper.awake(),
+  }
+  const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
+  const storage = stateFileStorage(deployment.jobName, data.settings, ports)
+  const host = new SlotHost(deployment, { ...ports, signal, functions: built.functions, storage, channels }, send)
+  port.on('message', (message: MasterMessage) => host.receive(message))
+  await host.start()
+}
+
+start().catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))

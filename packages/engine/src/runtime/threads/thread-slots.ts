@@ -1,0 +1,84 @@
+import { Worker } from 'node:worker_threads'
+import type { ResolvedEngineOptions } from '../../config/options.ts'
+import { engineError } from '../../errors.ts'
+import { createRing } from '../../exchange/ring.ts'
+import { createWakeWords } from '../../exchange/wake.ts'
+import type { ExecutionPlan } from '../../graph/plan-types.ts'
+import { channelKey, channelsOf, slotOfSubtask, type Deployment } from '../deployment.ts'
+import type { SlotMessage } from '../messages.ts'
+import type { SlotHandler, SlotLauncher, SlotLink } from '../slot-link.ts'
+import type { SlotThreadData } from './slot-thread-data.ts'
+
+/** All rings of a job together: their number grows with the square of the parallelism, so each gets smaller. */
+const RING_MEMORY_BYTES = 16 * 1024 * 1024
+const RING_BYTES_MAX = 1024 * 1024
+const RING_BYTES_MIN = 64 * 1024
+
+export interface ThreadSlotsOptions {
+  readonly modulePath: string
+  readonly params: { readonly [name: string]: string | number | boolean }
+  readonly settings: ResolvedEngineOptions
+}
+
+/** Runs each slot on a worker thread of its own. Every launch starts new threads: nothing of a failed attempt lives on. */
+export class ThreadSlots implements SlotLauncher {
+  readonly #options: ThreadSlotsOptions
+
+  constructor(options: ThreadSlotsOptions) {
+    this.#options = options
+  }
+
+  async launch(deployments: readonly Deployment[], handlers: readonly SlotHandler[]): Promise<readonly SlotLink[]> {
+    const { plan, slots } = deployments[0]!
+    const rings = createRings(plan, slots)
+    const wakeWords = createWakeWords(slots)
+    return deployments.map((deployment, index) => {
+      const own = new Map(rings.filter(({ from, to }) => from === deployment.slot || to === deployment.slot).map(({ key, memory }) => [key, memory]))
+      return startThread({ ...this.#options, deployment, rings: own, wakeWords }, handlers[index]!)
+    })
+  }
+}
+
+interface Ring {
+  readonly key: string
+  readonly from: number
+  readonly to: number
+  readonly memory: SharedArrayBuffer
+}
+
+function createRings(plan: ExecutionPlan, slots: number): readonly Ring[] {
+  const crossing = plan.exchanges
+    .flatMap((exchange) => channelsOf(plan, exchange))
+    .map((place) => ({ key: channelKey(place), from: slotOfSubtask(place.from, slots), to: slotOfSubtask(place.to, slots) }))
+    .filter(({ from, to }) => from !== to)
+  const sizeBytes = Math.max(RING_BYTES_MIN, Math.min(RING_BYTES_MAX, RING_MEMORY_BYTES / Math.max(1, crossing.length)))
+  return crossing.map((place) => ({ ...place, memory: createRing(sizeBytes) }))
+}
+
+function startThread(data: SlotThreadData, handler: SlotHandler): SlotLink {
+  const file = import.meta.url.endsWith('.ts') ? './slot-worker.ts' : './slot-worker.js'
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: data, name: `slot ${data.deployment.slot}` })
+  let over = false
+  let closed = false
+  worker.on('message', (message: SlotMessage) => {
+    if (over) return
+    if (message.kind === 'closed') closed = true
+    handler.message(message)
+  })
+  const exited = (error: unknown): void => {
+    if (over || closed) return
+    over = true
+    handler.exited(error)
+  }
+  worker.on('error', (error: NodeJS.ErrnoException) =>
+    exited(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? engineError('WORKER_OUT_OF_MEMORY', {}, error) : error),
+  )
+  worker.on('exit', (code) => exited(engineError('WORKER_EXITED', { problem: `its code called process.exit(${code})` })))
+  return {
+    send: (message) => worker.postMessage(message),
+    terminate: async () => {
+      over = true
+      await worker.terminate()
+    },
+  }
+}
