@@ -1,5 +1,5 @@
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
-import type { SubtaskOperatorState } from './handles.ts'
+import type { KeyedStateFile, StateFileHandle, SubtaskOperatorState } from './handles.ts'
 
 /**
  * Everything a completed checkpoint holds, or refers to. Immutable once written; `docs/internals/checkpoint-format.md` describes its file.
@@ -34,3 +34,18 @@ export interface OperatorState {
 }
 
 export type SubtaskState = Omit<SubtaskOperatorState, 'stateId'>
+
+/** Every state file that a checkpoint refers to, once. */
+export function stateFilesOf(metadata: CheckpointMetadata): readonly StateFileHandle[] {
+  const files = metadata.operators.flatMap((operator) => operator.subtasks.flatMap((subtask) => subtask.keyed))
+  return [...new Map(files.map((file) => [file.path, file])).values()]
+}
+
+/** The same checkpoint with its files changed one by one. */
+export function withFiles(metadata: CheckpointMetadata, change: (file: KeyedStateFile) => KeyedStateFile): CheckpointMetadata {
+  const operators = metadata.operators.map((operator) => ({
+    ...operator,
+    subtasks: operator.subtasks.map((subtask) => ({ ...subtask, keyed: subtask.keyed.map(change) })),
+  }))
+  return { ...metadata, operators }
+}

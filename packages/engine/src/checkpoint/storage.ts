@@ -19,8 +19,6 @@ export interface StateFileStorage {
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter>
   /** Opens a file of a checkpoint. @throws CHECKPOINT_DAMAGED if it is missing or has another length. */
   openStateFile(file: StateFileHandle): Promise<StateFileReader>
-  /** Removes files that no completed checkpoint refers to: of a checkpoint that was given up. Missing ones are fine. */
-  discard(paths: readonly string[]): Promise<void>
 }
 
 /** A state file under construction. It becomes part of a checkpoint only by its handle. */
@@ -44,13 +42,15 @@ export interface StateFileReader {
 /** Where the coordinator keeps completed checkpoints of one job. */
 export interface CheckpointStorage extends StateFileStorage {
   /**
-   * Before anything else, with the lock held: makes the folders, reads what is there, removes what a crash left behind
+   * Before anything else of an attempt, with the lock held and nothing of a former attempt left running: makes the folders, reads what is there, removes what a crash left behind
    * (files and folders that no complete checkpoint uses, of any former attempt).
    * @throws CHECKPOINT_STORAGE_*
    */
   open(): Promise<StorageReport>
   /** Makes a checkpoint complete: durable and visible at once, or not at all. `path` is what `--restore` takes. @throws CHECKPOINT_STORAGE_*, CHECKPOINT_MESSAGE_TOO_LARGE */
   persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint>
+  /** Removes files of a checkpoint that was given up, except those that a completed one refers to. Missing ones are fine. */
+  discard(paths: readonly string[]): Promise<void>
   /** Removes a completed checkpoint, then the files that no other one refers to. Fine if it is not there. */
   retire(checkpointId: number): Promise<void>
   /**
@@ -95,7 +95,14 @@ export interface DamagedCheckpoint {
 }
 
 export interface RestoreResolution {
-  readonly checkpoint: { readonly metadata: CheckpointMetadata; readonly path: string | undefined } | undefined
+  readonly checkpoint: RestoredCheckpoint | undefined
   /** Newer ones that were passed over: tell the user, loudly. */
   readonly damaged: readonly DamagedCheckpoint[]
+}
+
+export interface RestoredCheckpoint {
+  readonly metadata: CheckpointMetadata
+  readonly path: string | undefined
+  /** False for one in another folder (its files have absolute paths then): later checkpoints must not build on it, so the first one is full. */
+  readonly own: boolean
 }

@@ -1,0 +1,150 @@
+import { crc32c } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import type { StateFileHandle } from './handles.ts'
+import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
+import { SHARED_FOLDER } from './state-files.ts'
+import type {
+  CheckpointStorage,
+  PersistedCheckpoint,
+  ResolveOptions,
+  RestoreRequest,
+  RestoreResolution,
+  StateFileReader,
+  StateFileStorage,
+  StateFileWriter,
+  StateWriterIdentity,
+  StorageReport,
+} from './storage.ts'
+
+/** Bytes of one state file. */
+export const MEMORY_STATE_BYTES_MAX: number = 5 * 1024 * 1024
+/** Bytes of the metadata of one checkpoint. */
+export const MEMORY_MESSAGE_BYTES_MAX: number = 10 * 1024 * 1024
+
+export interface MemoryLimits {
+  /** Default 5 MiB. */
+  readonly stateBytesMax?: number
+  /** Default 10 MiB. */
+  readonly messageBytesMax?: number
+}
+
+/** State files in memory: the bytes travel with the handle. Any number on any threads. */
+export class MemoryStateFiles implements StateFileStorage {
+  readonly #stateBytesMax: number
+
+  constructor(limits: MemoryLimits = {}) {
+    this.#stateBytesMax = limits.stateBytesMax ?? MEMORY_STATE_BYTES_MAX
+  }
+
+  async createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
+    const path = `${SHARED_FOLDER}/${writer.attempt}-${checkpointId}-${writer.task}-${writer.subtask}-${name}`
+    return new MemoryWriter(path, this.#stateBytesMax)
+  }
+
+  async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
+    const { inline, path, length } = file
+    if (inline?.length !== length) throw engineError('CHECKPOINT_DAMAGED', { path, problem: 'its bytes are not in memory' })
+    return {
+      read: async (offset, count, expected) => {
+        const bytes = inline.slice(offset, offset + count)
+        if (bytes.length === count && crc32c(bytes) === expected) return bytes
+        throw engineError('CHECKPOINT_DAMAGED', { path, problem: `bytes ${offset} to ${offset + count} are not as they were written` })
+      },
+      close: async () => {},
+    }
+  }
+}
+
+class MemoryWriter implements StateFileWriter {
+  readonly #path: string
+  readonly #bytesMax: number
+  #chunks: Uint8Array[] = []
+  #length = 0
+
+  constructor(path: string, bytesMax: number) {
+    this.#path = path
+    this.#bytesMax = bytesMax
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const length = this.#length + bytes.length
+    if (length > this.#bytesMax) throw engineError('CHECKPOINT_STATE_TOO_LARGE', { length, limit: this.#bytesMax })
+    this.#length = length
+    this.#chunks.push(bytes.slice())
+  }
+
+  async finish(): Promise<StateFileHandle> {
+    const inline = new Uint8Array(Buffer.concat(this.#chunks))
+    return { path: this.#path, length: inline.length, crc32c: crc32c(inline), inline }
+  }
+
+  async abort(): Promise<void> {
+    this.#chunks = []
+  }
+}
+
+interface StoredCheckpoint {
+  /** Encoded, so that storage in memory takes and gives exactly what storage on disk does. */
+  readonly metadata: Uint8Array<ArrayBuffer>
+  readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
+}
+
+/** Checkpoints in memory: for tests and jobs that need no state after the process ends. Survives restarts of the job within the process. */
+export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointStorage {
+  readonly #messageBytesMax: number
+  readonly #stored: Map<number, StoredCheckpoint> = new Map()
+
+  constructor(limits: MemoryLimits = {}) {
+    super(limits)
+    this.#messageBytesMax = limits.messageBytesMax ?? MEMORY_MESSAGE_BYTES_MAX
+  }
+
+  async open(): Promise<StorageReport> {
+    const completed = this.#ids()
+    return { completed, nextCheckpointId: (completed.at(-1) ?? 0) + 1, orphansRemoved: [], damaged: [] }
+  }
+
+  async persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
+    const { checkpointId } = metadata
+    const bytes = encodeMetadata(metadata)
+    const limit = this.#messageBytesMax
+    if (bytes.length > limit) throw engineError('CHECKPOINT_MESSAGE_TOO_LARGE', { checkpointId, length: bytes.length, limit })
+    const files = stateFilesOf(metadata).map(({ path, inline }): [string, Uint8Array<ArrayBuffer>] => {
+      if (inline === undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem: 'its bytes are not in memory' })
+      return [path, inline]
+    })
+    this.#stored.set(checkpointId, { metadata: bytes, files: new Map(files) })
+    return { path: undefined, metadataBytes: bytes.length }
+  }
+
+  async discard(): Promise<void> {
+    // Nothing is kept of what is not completed.
+  }
+
+  async retire(checkpointId: number): Promise<void> {
+    this.#stored.delete(checkpointId)
+  }
+
+  async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
+    if (restore === 'none') return { checkpoint: undefined, damaged: [] }
+    if (restore !== 'latest') throw engineError('CHECKPOINT_NOT_FOUND', { path: restore })
+    const newest = this.#ids().findLast((id) => options.exclude?.has(id) !== true)
+    if (newest === undefined) return { checkpoint: undefined, damaged: [] }
+    const { metadata, files } = this.#stored.get(newest)!
+    const restored = withFiles(decodeMetadata(metadata), (file) => ({ ...file, inline: files.get(file.path)! }))
+    return { checkpoint: { metadata: restored, path: undefined, own: true }, damaged: [] }
+  }
+
+  async removeAll(): Promise<void> {
+    this.#stored.clear()
+  }
+
+  #ids(): number[] {
+    return [...this.#stored.keys()].toSorted((a, b) => a - b)
+  }
+}

@@ -1,0 +1,192 @@
+import { crc32c, type Disk, type FileHandle } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import { FolderSync } from './durable-folders.ts'
+import type { StateFileHandle } from './handles.ts'
+import { isDamage, storageError, withStorageErrors } from './storage-errors.ts'
+import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIdentity } from './storage.ts'
+
+/** The folder of state files in a job's checkpoint folder. */
+export const SHARED_FOLDER = 'shared'
+
+const VERIFY_CHUNK_BYTES = 1 << 20
+
+/**
+ * State files in a folder of the file system. One for each thread; the folder was made by the coordinator's `FilesystemCheckpoints`.
+ *
+ * 1. A handle is given only for a file whose content and name are durable.
+ * 2. No file is written twice: names carry attempt, checkpoint, task and subtask.
+ */
+export class FilesystemStateFiles implements StateFileStorage {
+  readonly #disk: Disk
+  readonly #dir: string
+  readonly #sharedSync: FolderSync
+
+  /** `dir`: the folder of this job's checkpoints. */
+  constructor(disk: Disk, dir: string) {
+    this.#disk = disk
+    this.#dir = dir
+    this.#sharedSync = new FolderSync(disk, `${dir}/${SHARED_FOLDER}`)
+  }
+
+  async createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
+    const path = `${SHARED_FOLDER}/${writer.attempt}-${checkpointId}-${writer.task}-${writer.subtask}-${name}`
+    const file = await withStorageErrors(this.#dir, () => this.#disk.open(`${this.#dir}/${path}`, 'create'))
+    return new FileWriter({ disk: this.#disk, dir: this.#dir, path, file, sync: () => this.#sharedSync.sync() })
+  }
+
+  async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
+    const path = this.#locate(file)
+    try {
+      return await CheckedFile.open(this.#disk, path, file.length)
+    } catch (error) {
+      throw readError(error, path)
+    }
+  }
+
+  /** Reads a whole file, to see that it is as it was written. @throws CHECKPOINT_DAMAGED */
+  async verify(file: StateFileHandle, content: 'full' | 'length'): Promise<void> {
+    const path = this.#locate(file)
+    try {
+      const checked = await CheckedFile.open(this.#disk, path, file.length)
+      try {
+        if (content === 'full') await checked.verify(file.crc32c)
+      } finally {
+        await checked.close()
+      }
+    } catch (error) {
+      throw readError(error, path)
+    }
+  }
+
+  #locate(file: StateFileHandle): string {
+    return file.path.startsWith('/') ? file.path : `${this.#dir}/${file.path}`
+  }
+}
+
+function readError(error: unknown, path: string): Error {
+  if (!isDamage(error)) return storageError(error, path)
+  return engineError('CHECKPOINT_DAMAGED', { path, problem: error instanceof Error ? error.message : String(error) }, error)
+}
+
+interface FileWriterParts {
+  readonly disk: Disk
+  readonly dir: string
+  readonly path: string
+  readonly file: FileHandle
+  /** Makes the names in the folder durable. */
+  readonly sync: () => Promise<void>
+}
+
+class FileWriter implements StateFileWriter {
+  readonly #parts: FileWriterParts
+  #length = 0
+  #crc32c = 0
+  #isOpen = true
+
+  constructor(parts: FileWriterParts) {
+    this.#parts = parts
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const at = this.#length
+    this.#length += bytes.length
+    this.#crc32c = crc32c(bytes, this.#crc32c)
+    await withStorageErrors(this.#parts.dir, () => this.#parts.file.write(bytes, at))
+  }
+
+  async finish(): Promise<StateFileHandle> {
+    const { dir, path, file, sync } = this.#parts
+    await withStorageErrors(dir, async () => {
+      await file.sync()
+      this.#isOpen = false
+      await file.close()
+      await sync()
+    })
+    return { path, length: this.#length, crc32c: this.#crc32c }
+  }
+
+  async abort(): Promise<void> {
+    const { disk, dir, path, file } = this.#parts
+    try {
+      if (this.#isOpen) await file.close()
+    } catch {
+      // It is removed all the same.
+    }
+    this.#isOpen = false
+    try {
+      await disk.remove(`${dir}/${path}`)
+    } catch {
+      // What cannot be removed now is removed at the next start: no checkpoint refers to it.
+    }
+  }
+}
+
+/** A file that must be as it was written: whatever is not is an error that says where. */
+class CheckedFile implements StateFileReader {
+  readonly #file: FileHandle
+  readonly #path: string
+  readonly #length: number
+
+  constructor(file: FileHandle, path: string, length: number) {
+    this.#file = file
+    this.#path = path
+    this.#length = length
+  }
+
+  static async open(disk: Disk, path: string, length: number): Promise<CheckedFile> {
+    const file = await disk.open(path, 'read')
+    try {
+      const { size } = await file.stat()
+      if (size !== length) throw new TypeError(`it has ${size} bytes where ${length} were written`)
+      return new CheckedFile(file, path, length)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  async read(offset: number, length: number, expected: number): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      const bytes = new Uint8Array(this.#checkRange(offset, length))
+      await this.#fill(bytes, offset)
+      if (crc32c(bytes) !== expected) throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
+      return bytes
+    } catch (error) {
+      throw readError(error, this.#path)
+    }
+  }
+
+  async verify(expected: number): Promise<void> {
+    const chunk = new Uint8Array(Math.min(this.#length, VERIFY_CHUNK_BYTES))
+    let crc = 0
+    for (let at = 0; at < this.#length; at += chunk.length) {
+      const part = chunk.subarray(0, Math.min(chunk.length, this.#length - at))
+      await this.#fill(part, at)
+      crc = crc32c(part, crc)
+    }
+    if (crc !== expected) throw new TypeError('its checksum does not match')
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  /** Never allocates by a length that the file does not have. */
+  #checkRange(offset: number, length: number): number {
+    if (offset < 0 || length < 0 || offset + length > this.#length)
+      throw new TypeError(`there are no bytes ${offset} to ${offset + length}`)
+    return length
+  }
+
+  async #fill(bytes: Uint8Array, offset: number): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const count = await this.#file.read(bytes.subarray(at), offset + at)
+      if (count === 0) throw new TypeError(`it ends at byte ${offset + at}`)
+      at += count
+    }
+  }
+}

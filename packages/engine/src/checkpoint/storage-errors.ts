@@ -1,0 +1,33 @@
+import { DiskError, MillraceError } from '@millrace/core'
+import { engineError } from '../errors.ts'
+
+/** Turns what a disk says into what an operator can act upon; errors of our own pass through. */
+export function storageError(error: unknown, path: string): MillraceError {
+  if (error instanceof MillraceError) return error
+  const problem = error instanceof Error ? error.message : String(error)
+  const reason = error instanceof DiskError ? error.reason : 'other'
+  if (reason === 'no-space') return engineError('CHECKPOINT_STORAGE_FULL', { path }, error)
+  if (reason === 'not-permitted') return engineError('CHECKPOINT_STORAGE_NOT_WRITABLE', { path, problem }, error)
+  if (reason === 'not-found') return engineError('CHECKPOINT_STORAGE_LOST', { path }, error)
+  return engineError('CHECKPOINT_STORAGE_FAILED', { path, problem }, error)
+}
+
+export async function withStorageErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageError(error, path)
+  }
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof DiskError && error.reason === 'not-found'
+}
+
+/** Whether a failed read says that the data are bad, and not that the machine has no permission or no handles left. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof DiskError) return ['not-found', 'input-output', 'is-a-directory', 'not-a-directory'].includes(error.reason)
+  return (
+    error instanceof TypeError || error instanceof SyntaxError || (error instanceof MillraceError && error.code === 'CHECKPOINT_DAMAGED')
+  )
+}
