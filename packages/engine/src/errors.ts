@@ -96,7 +96,11 @@ const table = {
       "partition('forward') from {from} ({fromParallelism} subtasks) to {to} ({toParallelism} subtasks) needs equal parallelisms: use 'rebalance' or 'rescale'",
   },
   EMITTED_INVALID: { who: 'user', retry: false, message: '{operator}: what was emitted is not what {declaration} declares: {problem}' },
-  SCHEMA_ASYNC: { who: 'user', retry: false, message: '{operator}: the schema of {declaration} validates asynchronously, which emit cannot wait for' },
+  SCHEMA_ASYNC: {
+    who: 'user',
+    retry: false,
+    message: '{operator}: the schema of {declaration} validates asynchronously, which emit cannot wait for',
+  },
   STREAM_FOREIGN: {
     who: 'user',
     retry: false,
@@ -181,7 +185,7 @@ const table = {
     who: 'operator',
     retry: false,
     message:
-      'Job {jobName} was last run by process {pid} on {host}, attempt {attempt}, since {since}; whether it still runs cannot be seen from here. If it does not, remove {path}',
+      'Job {jobName} was last run by process {pid} on {host}, attempt {attempt}, since {since}; whether it still runs cannot be seen from here. If it does not, create the empty file {path}.released',
   },
   JOB_FENCED: {
     who: 'operator',
@@ -280,6 +284,11 @@ const table = {
     who: 'user',
     retry: false,
     message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}',
+  },
+  STATE_SNAPSHOT_ABANDONED: {
+    who: 'bug',
+    retry: false,
+    message: 'The snapshot of checkpoint {checkpointId} was abandoned and has no index',
   },
   TIMER_TIME_INVALID: { who: 'user', retry: false, message: 'A timer of {operator} is set to {time}, which is not a time in milliseconds' },
   // operators and runtime

@@ -12,6 +12,19 @@ export interface KeyTimers {
   delete(kind: TimerKind, time: number): void
 }
 
+/** All timers of a subtask: those of the current key to change, all of them to fire. */
+export interface TimerService extends KeyTimers {
+  /**
+   * Fires up to `limit` timers due at `time` (`<=`), the earliest first, each with its key current and already unregistered. Timers registered meanwhile and due are fired too.
+   * Answers whether some are left that are due: if so, call again.
+   */
+  advance(kind: TimerKind, time: number, fire: FireTimer, limit: number): boolean
+  /** The earliest timer's time; undefined if there is none. */
+  next(kind: TimerKind): number | undefined
+}
+
+export type FireTimer = (key: Key, hash: number, time: number) => void
+
 /** Handles under the names of their declarations. */
 export type StateHandles = { readonly [name: string]: unknown }
 
@@ -24,20 +37,12 @@ export type StateHandles = { readonly [name: string]: unknown }
 export interface KeyedStateBackend {
   /** One handle a declared state, bound to the current key. */
   readonly handles: StateHandles
-  readonly timers: KeyTimers
+  readonly timers: TimerService
   /** The current key, as `use` was given it. */
   readonly key: unknown
 
   /** Makes `key` the current key. Creates nothing: rows appear with the first write and go with the last `clear`. */
   use(key: unknown, hash: number): void
-
-  /**
-   * Fires up to `limit` timers due at `time` (`<=`), the earliest first, each with its key current and already unregistered. Timers registered meanwhile and due are fired too.
-   * Answers whether none is left that is due: if not, call again.
-   */
-  advance(kind: TimerKind, time: number, fire: (key: Key, hash: number, time: number) => void, limit: number): boolean
-  /** The earliest timer's time; Infinity if there is none. */
-  nextTimer(kind: TimerKind): number
 
   /**
    * What one asynchronous (or revocable) invocation for a key sees: state as of now, its own writes on top, kept apart until `commit`.
@@ -107,14 +112,15 @@ export interface SnapshotIndex {
   /** The completed checkpoint that deltas here are over; undefined where every segment is full. */
   readonly baseCheckpointId: number | undefined
   readonly sizeBytes: number
-  /** Grouped by key group, ascending; within a group in the order to restore. */
+  /** Of these, in groups written in full. */
+  readonly fullBytes: number
+  /** By key group, ascending, and so by offset; segments of one group in the order to restore. */
   readonly segments: readonly SegmentEntry[]
-  /** Groups written in full: their earlier segments are no longer needed. */
-  readonly fullGroups: readonly number[]
 }
 
 export interface SegmentEntry {
-  readonly group: number
+  readonly keyGroup: number
+  /** `full`: whatever lies before is not needed. `delta`: changes over what lies before. */
   readonly kind: 'full' | 'delta'
   readonly offset: number
   readonly length: number

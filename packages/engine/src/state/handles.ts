@@ -1,0 +1,154 @@
+// The handles of value, list, reducing and aggregating state, the same over rows and over an invocation's buffers.
+import type { Aggregate, AggregatingState, ListState, ReducingState, StateDeclaration, ValueState } from '../api/state.ts'
+import type { Cell } from './cell.ts'
+import { detach } from './detach.ts'
+import { freezeDeep } from './freeze.ts'
+
+const emptyList: readonly never[] = Object.freeze([])
+
+export class ValueHandle implements ValueState<unknown> {
+  readonly #cell: Cell
+  readonly #freeze: boolean
+
+  constructor(cell: Cell, freeze: boolean) {
+    this.#cell = cell
+    this.#freeze = freeze
+  }
+
+  get(): unknown {
+    const value = this.#cell.get()
+    return this.#freeze ? freezeDeep(value) : value
+  }
+
+  set(value: unknown): void {
+    if (value === undefined) this.#cell.clear()
+    else this.#cell.set(typeof value === 'number' ? value : detach(value))
+  }
+
+  update(change: (value: unknown) => unknown): void {
+    this.set(change(this.get()))
+  }
+
+  clear(): void {
+    this.#cell.clear()
+  }
+}
+
+export class ListHandle implements ListState<unknown> {
+  readonly #cell: Cell
+  readonly #freeze: boolean
+  readonly #checkElement: (value: unknown) => void
+
+  /** `checkElement` throws where a value cannot be an element. */
+  constructor(cell: Cell, freeze: boolean, checkElement: (value: unknown) => void) {
+    this.#cell = cell
+    this.#freeze = freeze
+    this.#checkElement = checkElement
+  }
+
+  get(): readonly unknown[] {
+    const list = this.#cell.get() as unknown[] | undefined
+    if (list === undefined) return emptyList
+    return this.#freeze ? freezeDeep([...list]) : list
+  }
+
+  add(value: unknown): void {
+    this.#checkElement(value)
+    const own = detach(value)
+    const list = this.#cell.get() as unknown[] | undefined
+    if (list === undefined) this.#cell.set([own])
+    else list.push(own)
+  }
+
+  addAll(values: Iterable<unknown>): void {
+    for (const value of Array.from(values)) this.add(value)
+  }
+
+  set(values: Iterable<unknown>): void {
+    const list = Array.from(values, (value) => {
+      this.#checkElement(value)
+      return detach(value)
+    })
+    if (list.length === 0) this.#cell.clear()
+    else this.#cell.set(list)
+  }
+
+  clear(): void {
+    this.#cell.clear()
+  }
+}
+
+export class ReducingHandle implements ReducingState<unknown> {
+  readonly #cell: Cell
+  readonly #freeze: boolean
+  readonly #reduce: (a: unknown, b: unknown) => unknown
+
+  constructor(cell: Cell, freeze: boolean, reduce: (a: unknown, b: unknown) => unknown) {
+    this.#cell = cell
+    this.#freeze = freeze
+    this.#reduce = reduce
+  }
+
+  add(value: unknown): void {
+    const before = this.#cell.get()
+    const after = before === undefined ? value : this.#reduce(before, value)
+    if (after === undefined) this.#cell.clear()
+    else this.#cell.set(typeof after === 'number' ? after : detach(after))
+  }
+
+  get(): unknown {
+    const value = this.#cell.get()
+    return this.#freeze ? freezeDeep(value) : value
+  }
+
+  clear(): void {
+    this.#cell.clear()
+  }
+}
+
+/** Accumulators are never frozen: `add` may change its own in place. */
+export class AggregatingHandle implements AggregatingState<unknown, unknown> {
+  readonly #cell: Cell
+  readonly #aggregate: Aggregate<unknown, unknown, unknown>
+
+  constructor(cell: Cell, aggregate: Aggregate<unknown, unknown, unknown>) {
+    this.#cell = cell
+    this.#aggregate = aggregate
+  }
+
+  add(value: unknown): void {
+    const before = this.#cell.get()
+    const after = this.#aggregate.add(value, before === undefined ? this.#aggregate.create() : before)
+    if (after === undefined) this.#cell.clear()
+    else this.#cell.set(typeof after === 'number' ? after : detach(after))
+  }
+
+  get(): unknown {
+    const accumulator = this.#cell.get()
+    return accumulator === undefined ? undefined : this.#aggregate.result(accumulator)
+  }
+
+  clear(): void {
+    this.#cell.clear()
+  }
+}
+
+/** The handle of any state but a map's, over a cell. `checkElement` throws where a value cannot be in a list. */
+export function cellHandle(
+  declaration: StateDeclaration<unknown>,
+  cell: Cell,
+  freeze: boolean,
+  checkElement: (value: unknown) => void,
+): ValueHandle | ListHandle | ReducingHandle | AggregatingHandle {
+  switch (declaration.kind) {
+    case 'list':
+      return new ListHandle(cell, freeze, checkElement)
+    case 'reducing':
+      return new ReducingHandle(cell, freeze, declaration.reduce!)
+    case 'aggregating':
+      return new AggregatingHandle(cell, declaration.aggregate!)
+    case 'value':
+    case 'map':
+      return new ValueHandle(cell, freeze)
+  }
+}

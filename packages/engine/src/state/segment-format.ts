@@ -1,0 +1,29 @@
+/**
+ * The state format, version 1: rows of one key group as bytes. What is written here is read for ever; see `docs/internals/state-format.md`.
+ *
+ *   segment   magic, version byte, value format version byte, kind byte (`segmentKinds`), varint key group, varint columns,
+ *             per column: byte (its place in `columnKinds`), varint version, text name; then records up to the segment's end
+ *   record    row:        the key as a value, then a cell per column
+ *             tombstone:  mark.tombstone, the key: the key has no state any more
+ *             entries:    mark.entries, the key, varint column, varint count, the changes: more of a map whose row came before
+ *   cell      a value · mark.absent · mark.map, varint count, that many entries: the whole map · mark.mapChanges, varint count, changes: over the map as it was
+ *   change    the entry's key, then its value or mark.absent where it was removed
+ *
+ * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
+ */
+export const STATE_FORMAT_VERSION = 1
+
+export const SEGMENT_MAGIC_0 = 0x4d
+export const SEGMENT_MAGIC_1 = 0x53
+
+/** Places in this list are part of the format. */
+export const segmentKinds = ['full', 'delta'] as const
+export type SegmentKind = (typeof segmentKinds)[number]
+
+export const mark = {
+  absent: 0xf0,
+  tombstone: 0xf1,
+  entries: 0xf2,
+  map: 0xf3,
+  mapChanges: 0xf4,
+} as const

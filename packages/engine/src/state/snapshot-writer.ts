@@ -1,0 +1,282 @@
+// Turns the marked state into bytes, slice by slice, while rows go on changing.
+//
+// 1. A snapshot holds each row as it was at the barrier: rows touched later (their epoch is beyond the boundary) were written before they changed.
+// 2. Key groups are written one after the other, so that segments lie in the order of their groups; what is written early waits in `#early` for its group's turn.
+// 3. A group's early bytes come before whatever needs them: a map's entries follow its row.
+// 4. What cannot be encoded fails the snapshot, at the next call of `step` or `finish`, never the invocation whose touch made it be written.
+import { crc32c } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import { EarlyRecords } from './early-records.ts'
+import type { CheckpointLineage, SnapshotPlan } from './lineage.ts'
+import type { MapCell } from './map-cell.ts'
+import { PendingMap } from './pending-map.ts'
+import { RecordWriter } from './record-writer.ts'
+import type { RowStore, SnapshotVisitor } from './row-store.ts'
+import type { StateSchema } from './schema.ts'
+import type { SegmentKind } from './segment-format.ts'
+import type { SegmentEntry, SnapshotIndex, StateSnapshotWriter } from './state-types.ts'
+import { touchedEpoch, type Table } from './table.ts'
+
+const SEGMENT_BYTES_MAX = 1024 * 1024
+const CHUNK_BYTES_MIN = 1024 * 1024
+/** Rows looked at and left out that count as one written. */
+const SKIPPED_A_ROW = 32
+
+export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
+  readonly #plan: SnapshotPlan
+  readonly #store: RowStore
+  readonly #lineage: CheckpointLineage
+  readonly #tables: readonly Table[]
+  readonly #out: RecordWriter
+  readonly #early: EarlyRecords
+  readonly #pendingMaps: Map<number, PendingMap[]> = new Map()
+  readonly #segments: SegmentEntry[] = []
+  readonly #groups: Set<number> = new Set()
+  #chunks: Uint8Array<ArrayBuffer>[] = []
+  #emittedBytes = 0
+  #next = 0
+  #group: number
+  /** Where the open segment starts in `#out`; -1: none is open. */
+  #segmentStart = -1
+  #kind: SegmentKind = 'full'
+  #rows = 0
+  #failure: unknown = undefined
+  #state: 'writing' | 'done' | 'abandoned' = 'writing'
+
+  constructor(plan: SnapshotPlan, store: RowStore, schema: StateSchema, lineage: CheckpointLineage) {
+    this.#plan = plan
+    this.#store = store
+    this.#lineage = lineage
+    const onLargeMap = (table: Table, row: number, column: number, cell: MapCell, whole: boolean): void =>
+      this.#addPendingMap(table, row, column, cell, whole)
+    this.#out = new RecordWriter(schema, plan, onLargeMap)
+    this.#early = new EarlyRecords(new RecordWriter(schema, plan, onLargeMap))
+    this.#tables = store.directory.tables()
+    this.#group = store.directory.keyGroups.first
+    for (const table of this.#tables) {
+      table.pending = true
+      table.position = 0
+    }
+  }
+
+  get checkpointId(): number {
+    return this.#plan.checkpointId
+  }
+
+  get done(): boolean {
+    return this.#state !== 'writing'
+  }
+
+  step(rows: number): boolean {
+    let budget = rows
+    while (budget > 0 && this.#state === 'writing') {
+      if (this.#failure !== undefined) this.#fail()
+      budget -= this.#work(budget)
+    }
+    this.#store.refresh()
+    return this.done
+  }
+
+  take(): Uint8Array<ArrayBuffer>[] {
+    const taken = this.#chunks
+    this.#chunks = []
+    return taken
+  }
+
+  finish(): SnapshotIndex {
+    while (!this.step(1_000_000));
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#state === 'abandoned') throw engineError('STATE_SNAPSHOT_ABANDONED', { checkpointId: this.checkpointId })
+    const { checkpointId, baseCheckpointId } = this.#plan
+    const fullBytes = this.#segments.reduce((sum, { keyGroup, length }) => (this.#plan.isFull(keyGroup) ? sum + length : sum), 0)
+    return { checkpointId, baseCheckpointId, sizeBytes: this.#emittedBytes, fullBytes, segments: this.#segments }
+  }
+
+  /** Writes what is left, for its owner to find; a failure too. */
+  complete(): void {
+    try {
+      while (!this.step(1_000_000));
+    } catch (error) {
+      this.#failure = error
+    }
+  }
+
+  /** Stops; nothing of it is kept. */
+  abandon(): void {
+    if (this.#state !== 'writing') return
+    this.#end('abandoned')
+    this.#chunks = []
+  }
+
+  beforeTouch(table: Table, row: number): void {
+    if (row < table.position || !this.#covers(table, row)) return
+    this.#attempt(() => this.#early.row(table, row))
+  }
+
+  finishTable(table: Table): void {
+    this.#attempt(() => {
+      for (; table.position < table.used; table.position++) {
+        if (this.#covers(table, table.position)) this.#early.row(table, table.position)
+      }
+    })
+    table.pending = false
+  }
+
+  /** Does something, answers what it cost. */
+  #work(budget: number): number {
+    const table = this.#tables[this.#next]
+    if (table !== undefined && table.keyGroup === this.#group) return this.#scan(table, budget)
+    const map = this.#pendingMaps.get(this.#group)?.[0]
+    if (map !== undefined) return this.#continueMap(map, budget)
+    this.#closeGroup()
+    return 1
+  }
+
+  /** Writes rows of a table, in the order of their numbers. */
+  #scan(table: Table, budget: number): number {
+    const from = table.position
+    const until = Math.min(table.used, from + budget * SKIPPED_A_ROW)
+    const { since } = this.#plan
+    let written = 0
+    this.#attempt(() => {
+      const start = this.#out.position
+      for (; table.pending && table.position < until && written < budget; table.position++) {
+        const row = table.position
+        if (this.#covers(table, row)) written += this.#write(table, row)
+        // A dead row that no delta needs any more.
+        else if (table.epochs[row]! < -1 && touchedEpoch(table.epochs[row]!) <= since) table.free(row)
+      }
+      if (written > 0) table.rowBytes = (this.#out.position - start) / written
+    })
+    if (!table.pending || table.position >= table.used) {
+      table.pending = false
+      this.#next++
+    }
+    this.#sealIfLarge()
+    return written + Math.ceil((table.position - from - written) / SKIPPED_A_ROW) + 1
+  }
+
+  #write(table: Table, row: number): number {
+    if (this.#segmentStart < 0) this.#openSegment()
+    this.#rows += this.#out.row(table, row)
+    return 1
+  }
+
+  /** Whether the row belongs into the snapshot: touched no later than the barrier, and alive, or in a delta touched after its base. */
+  #covers(table: Table, row: number): boolean {
+    const mark = table.epochs[row]!
+    const epoch = touchedEpoch(mark)
+    if (epoch < 0 || epoch > this.#plan.boundary) return false
+    return this.#plan.isFull(table.keyGroup) ? mark >= 0 : epoch > this.#plan.since
+  }
+
+  #addPendingMap(table: Table, row: number, column: number, cell: MapCell, whole: boolean): void {
+    const group = table.keyGroup
+    const map = new PendingMap(table.keys[row]!, column, cell, whole, this.#plan, (entry) =>
+      this.#attempt(() => this.#early.entry(group, map, entry)),
+    )
+    const others = this.#pendingMaps.get(group)
+    if (others === undefined) this.#pendingMaps.set(group, [map])
+    else others.push(map)
+  }
+
+  #continueMap(map: PendingMap, budget: number): number {
+    const entries = map.next(budget)
+    this.#attempt(() => {
+      this.#takeEarly()
+      if (entries.length === 0) return
+      if (this.#segmentStart < 0) this.#openSegment()
+      this.#out.entries(map, entries)
+    })
+    if (map.finished) {
+      map.end()
+      this.#pendingMaps.get(this.#group)!.shift()
+    }
+    this.#sealIfLarge()
+    return map.looked + 1
+  }
+
+  #takeEarly(): void {
+    if (!this.#early.has(this.#group)) return
+    if (this.#segmentStart < 0) this.#openSegment()
+    this.#rows += this.#early.moveTo(this.#group, this.#out)
+  }
+
+  #openSegment(): void {
+    this.#segmentStart = this.#out.position
+    this.#rows = 0
+    // Only the first segment of a group replaces what lies before it.
+    this.#kind = this.#plan.isFull(this.#group) && !this.#groups.has(this.#group) ? 'full' : 'delta'
+    this.#out.header(this.#group, this.#kind)
+    this.#groups.add(this.#group)
+  }
+
+  #sealIfLarge(): void {
+    if (this.#segmentStart >= 0 && this.#out.position - this.#segmentStart >= SEGMENT_BYTES_MAX) this.#sealSegment()
+  }
+
+  #sealSegment(): void {
+    const start = this.#segmentStart
+    const bytes = this.#out.view(start)
+    this.#segments.push({
+      keyGroup: this.#group,
+      kind: this.#kind,
+      offset: this.#emittedBytes + start,
+      length: bytes.length,
+      crc32c: crc32c(bytes),
+      rows: this.#rows,
+    })
+    this.#segmentStart = -1
+    if (this.#out.position >= CHUNK_BYTES_MIN) this.#emit()
+  }
+
+  #emit(): void {
+    if (this.#out.position === 0) return
+    const chunk = this.#out.take()
+    this.#emittedBytes += chunk.length
+    this.#chunks.push(chunk)
+  }
+
+  #closeGroup(): void {
+    this.#attempt(() => {
+      this.#takeEarly()
+      // A group written in full that has become empty must say so: older segments of it are stale.
+      if (
+        this.#segmentStart < 0 &&
+        this.#plan.baseCheckpointId !== undefined &&
+        this.#plan.isFull(this.#group) &&
+        !this.#groups.has(this.#group)
+      ) {
+        this.#openSegment()
+      }
+    })
+    if (this.#segmentStart >= 0) this.#sealSegment()
+    this.#group++
+    if (this.#group < this.#store.directory.keyGroups.end || this.#failure !== undefined) return
+    this.#emit()
+    this.#lineage.written(this.#plan, this.#groups)
+    this.#end('done')
+  }
+
+  #attempt(write: () => void): void {
+    if (this.#failure !== undefined) return
+    try {
+      write()
+    } catch (error) {
+      this.#failure = error
+    }
+  }
+
+  #fail(): never {
+    this.#end('abandoned')
+    throw this.#failure
+  }
+
+  #end(state: 'done' | 'abandoned'): void {
+    this.#state = state
+    for (const table of this.#tables) table.pending = false
+    for (const maps of this.#pendingMaps.values()) for (const map of maps) map.end()
+    this.#pendingMaps.clear()
+    if (this.#store.visitor === this) this.#store.visitor = undefined
+  }
+}
