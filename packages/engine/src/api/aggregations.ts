@@ -1,5 +1,6 @@
 import type { ErasedProcessFunction } from './functions.ts'
 import { value, type Aggregate, type StateOptions, type ValueState } from './state.ts'
+import { type } from './types.ts'
 
 /** The part of the context that aggregations use. One state, always called `result`. */
 interface AggregationContext<T> {
@@ -14,7 +15,7 @@ function aggregation<T>(
   options: StateOptions<T> | undefined,
   onElement: (record: never, ctx: AggregationContext<T>) => void,
 ): ErasedProcessFunction {
-  return { state: { result: value<T>(options) }, onElement: onElement }
+  return { emits: type<unknown>(), state: { result: value<T>(options) }, onElement: onElement }
 }
 
 /** Keeps what `fold` makes of the result so far and the record, and emits it; the first record stands for itself. */

@@ -10,7 +10,7 @@ declare const phantom: unique symbol
 export interface ConnectedStreams<A, B> {
   readonly [phantom]?: [A, B]
   /** One record for each, of either input. */
-  map<U>(left: (value: A, ctx: RecordContext) => U, right: (value: B, ctx: RecordContext) => U): Stream<Readonly<Awaited<U>>>
+  map<U, V = U>(left: (value: A, ctx: RecordContext) => U, right: (value: B, ctx: RecordContext) => V): Stream<Readonly<Awaited<U | V>>>
   process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
     fn: CoProcessFunction<A, B, Out, Side, E>,
   ): Output<TypeOf<Out>, Side, A | B, E>

@@ -32,6 +32,7 @@ export type OperatorFunctions =
 /** Every process function with its types erased; which members are there depends on the operator's kind. */
 export interface ErasedProcessFunction {
   readonly state?: StateDeclarations
+  readonly emits?: unknown
   readonly sides?: { readonly [name: string]: unknown }
   readonly onError?: 'fail' | 'side'
   open?(ctx: unknown): unknown

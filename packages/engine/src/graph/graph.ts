@@ -41,6 +41,8 @@ export interface OperatorNode {
   readonly states: readonly StateNode[]
   /** Whether it sets timers, which are state as well. */
   readonly timers?: true
+  /** Whether it is a process function that declares no output. */
+  readonly silent?: true
   readonly sides: readonly string[]
   /** Whether failures go to the output `failures` instead of failing the job. */
   readonly onError: 'fail' | 'side'

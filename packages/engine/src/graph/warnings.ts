@@ -26,7 +26,7 @@ export function graphWarnings(graph: JobGraph): readonly GraphWarning[] {
       warnings.push({ code: 'UID_DERIVED', operator: id, message })
     }
     const read = used.has(`${id} main`) || sides.some((side) => used.has(`${id} side ${side}`)) || used.has(`${id} failures`)
-    if (operator.kind !== 'sink' && !read) {
+    if (operator.kind !== 'sink' && operator.silent !== true && !read) {
       warnings.push({ code: 'OUTPUT_UNUSED', operator: id, message: `nothing reads what "${name}" emits` })
     }
     if (operator.onError === 'side' && !used.has(`${id} failures`)) {

@@ -1,3 +1,4 @@
+import { isAsyncFunction, isThenable } from '../../operators/thenable.ts'
 import type { BroadcastConnected, BroadcastStream, KeyedBroadcastConnected } from '../broadcast.ts'
 import type { ConnectedStreams, KeyedConnected } from '../connected.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
@@ -10,7 +11,7 @@ import type {
 } from '../process-functions.ts'
 import type { Key, StateDeclarations } from '../state.ts'
 import type { Output, Stream } from '../stream.ts'
-import type { Declared, SideTypes, TypeOf, WidenKey } from '../types.ts'
+import { type, type Declared, type SideTypes, type TypeOf, type WidenKey } from '../types.ts'
 import { checkFunction } from './checks.ts'
 import type { GraphBuilder, Port } from './graph-builder.ts'
 import { keyedPorts } from './inputs.ts'
@@ -37,13 +38,14 @@ class Pair {
 }
 
 export class Connected<A, B> extends Pair implements ConnectedStreams<A, B> {
-  map<U>(left: (value: A, ctx: never) => U, right: (value: B, ctx: never) => U): Stream<Readonly<Awaited<U>>> {
+  map<U, V = U>(left: (value: A, ctx: never) => U, right: (value: B, ctx: never) => V): Stream<Readonly<Awaited<U | V>>> {
     checkFunction('map', 'the first argument', left)
     checkFunction('map', 'the second argument', right)
     return this.operator('co-process', 'map', {
+      emits: type<unknown>(),
       onLeft: emitting(left as Mapper),
       onRight: emitting(right as Mapper),
-    }) as unknown as Stream<Readonly<Awaited<U>>>
+    }) as unknown as Stream<Readonly<Awaited<U | V>>>
   }
 
   process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
@@ -62,12 +64,12 @@ export class Connected<A, B> extends Pair implements ConnectedStreams<A, B> {
 
 type Mapper = (value: unknown, ctx: unknown) => unknown
 
-/** A mapping as a method of a process function; what it answers may be a promise. */
+/** A mapping as a method of a process function; what it answers may be a promise. An async function stays recognisable as one. */
 function emitting(fn: Mapper): (value: unknown, ctx: { emit(value: unknown): void }) => unknown {
+  if (isAsyncFunction(fn)) return async (value, ctx) => ctx.emit(await fn(value, ctx))
   return (value, ctx) => {
     const answer = fn(value, ctx)
-    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== 'function') return ctx.emit(answer)
-    return (answer as PromiseLike<unknown>).then((result) => ctx.emit(result))
+    return isThenable(answer) ? answer.then((result) => ctx.emit(result)) : ctx.emit(answer)
   }
 }
 

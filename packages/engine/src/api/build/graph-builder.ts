@@ -24,6 +24,7 @@ export interface OperatorSpec {
   readonly functions: OperatorFunctions
   readonly states?: readonly StateNode[]
   readonly timers?: boolean
+  readonly silent?: boolean
   readonly sides?: readonly string[]
   readonly onError?: 'fail' | 'side'
   readonly source?: OperatorNode['source']
@@ -132,6 +133,7 @@ function operatorNode(draft: OperatorDraft): Omit<OperatorNode, 'stateId'> {
     chaining,
     states: spec.states ?? [],
     ...(spec.timers === true ? { timers: true } : {}),
+    ...(spec.silent === true ? { silent: true } : {}),
     sides: spec.sides ?? [],
     onError: spec.onError ?? 'fail',
     ...(spec.source === undefined ? {} : { source: spec.source }),

@@ -41,6 +41,7 @@ export function processSpec(
     functions: { kind, fn: validated(name, fn), ...(broadcast === undefined ? {} : { broadcast }) } as OperatorFunctions,
     states: [...own, ...shared],
     timers: fn.onEventTimer !== undefined || fn.onProcessingTimer !== undefined,
+    silent: fn.emits === undefined,
     sides: Object.keys(fn.sides ?? {}).sort(),
     onError: fn.onError ?? 'fail',
   }

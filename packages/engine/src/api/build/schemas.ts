@@ -1,4 +1,5 @@
 import { engineError } from '../../errors.ts'
+import { isAsyncFunction, isThenable } from '../../operators/thenable.ts'
 import type { Emitter } from '../contexts.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
 import type { StandardSchema } from '../state.ts'
@@ -10,7 +11,7 @@ type Method = (argument: unknown, ctx?: unknown) => unknown
 type Check = (value: unknown) => unknown
 
 /** A process function whose emitted values pass through the Standard Schemas it declares; without one, the function as it is. */
-export function validated(operator: string, fn: ErasedProcessFunction & { readonly emits?: unknown }): ErasedProcessFunction {
+export function validated(operator: string, fn: ErasedProcessFunction): ErasedProcessFunction {
   const main = checkOf(operator, 'emits', fn.emits)
   const sides = new Map(Object.entries(fn.sides ?? {}).map(([name, declared]) => [name, checkOf(operator, `sides.${name}`, declared)]))
   if (main === undefined && ![...sides.values()].some((check) => check !== undefined)) return fn
@@ -29,7 +30,7 @@ export function validated(operator: string, fn: ErasedProcessFunction & { readon
     const call: Method = (argument, ctx) =>
       ctx === undefined ? method.call(fn, contextOf(argument)) : method.call(fn, argument, contextOf(ctx))
     // Whether a function is async is seen by its kind, before it is called.
-    return [[name, isAsync(method) ? async (argument: unknown, ctx?: unknown) => call(argument, ctx) : call] as const]
+    return [[name, isAsyncFunction(method) ? async (argument: unknown, ctx?: unknown) => call(argument, ctx) : call] as const]
   })
   return {
     ...fn,
@@ -39,16 +40,12 @@ export function validated(operator: string, fn: ErasedProcessFunction & { readon
   }
 }
 
-function isAsync(method: Method): boolean {
-  return method.constructor.name === 'AsyncFunction'
-}
-
 function checkOf(operator: string, declaration: string, declared: unknown): Check | undefined {
   const standard = (declared as Partial<StandardSchema<unknown>> | undefined)?.['~standard']
   if (standard === undefined) return undefined
   return (value) => {
-    const result = standard.validate(value) as SchemaResult | PromiseLike<unknown>
-    if ('then' in result) throw engineError('SCHEMA_ASYNC', { operator, declaration })
+    const result = standard.validate(value) as SchemaResult
+    if (isThenable(result)) throw engineError('SCHEMA_ASYNC', { operator, declaration })
     if (result.issues === undefined) return result.value
     throw engineError('EMITTED_INVALID', { operator, declaration, problem: describeIssues(result.issues) })
   }
