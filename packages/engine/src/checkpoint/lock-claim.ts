@@ -1,0 +1,42 @@
+import { JsonFields } from './json-fields.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+
+/** Who holds, or held, an attempt of a job. */
+export interface LockClaim {
+  readonly jobName: string
+  readonly attempt: number
+  /** Wall clock, milliseconds since 1970. */
+  readonly sinceMs: number
+  readonly owner: ProcessIdentity
+}
+
+const FORMAT_VERSION = 1
+
+/** One line of JSON; the line's end is written last. */
+export function encodeClaim({ jobName, attempt, sinceMs, owner }: LockClaim): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(`${JSON.stringify({ version: FORMAT_VERSION, jobName, attempt, sinceMs, ...owner })}\n`))
+}
+
+/** Undefined for what is not, or not wholly, a claim: its writer is still at it, or was killed over it. */
+export function decodeClaim(bytes: Uint8Array): LockClaim | undefined {
+  const text = Buffer.from(bytes).toString('utf8')
+  if (!text.endsWith('}\n')) return undefined
+  try {
+    const fields = new JsonFields(JSON.parse(text), 'claim')
+    const optional = (name: string): string | undefined => (fields.has(name) ? fields.text(name) : undefined)
+    return {
+      jobName: fields.text('jobName'),
+      attempt: fields.integer('attempt', 1),
+      sinceMs: fields.integer('sinceMs', Number.MIN_SAFE_INTEGER),
+      owner: {
+        host: fields.text('host'),
+        bootId: optional('bootId'),
+        pidNamespace: optional('pidNamespace'),
+        pid: fields.integer('pid'),
+        startTicks: optional('startTicks'),
+      },
+    }
+  } catch {
+    return undefined
+  }
+}
