@@ -1,1 +1,2 @@
-export {}
+export { main } from './main.ts'
+export { processOutput, type CommandIo, type TextOutput } from './terminal.ts'

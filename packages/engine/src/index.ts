@@ -90,3 +90,22 @@ export type {
   Split,
   SplitEnumerator,
 } from './connectors/source.ts'
+
+export { loadJobModule } from './runtime/job-module.ts'
+export type {
+  CheckpointMetrics,
+  CompletedCheckpoint,
+  CrashCapsule,
+  JobEvent,
+  JobFailure,
+  JobMetrics,
+  JobResult,
+  RunJobOptions,
+  RunningJob,
+  SubtaskMetrics,
+  TaskMetrics,
+} from './runtime/job-types.ts'
+
+export { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './config/options.ts'
+export { collect, execute, type ExecuteOptions } from './runtime/execute.ts'
+export { runJob } from './runtime/run-job.ts'

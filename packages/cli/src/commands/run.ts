@@ -1,0 +1,93 @@
+import { resolve } from 'node:path'
+import { prometheusText, serveMetrics, type MetricServer } from '@millrace/core'
+import type { JobEvent, JobResult, RunJobOptions, RunningJob } from '@millrace/engine'
+import { exitCodes } from '../exit-codes.ts'
+import { jobSnapshots } from '../job-snapshots.ts'
+import { readParams } from '../params.ts'
+import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { handleSignals, type SignalSource } from '../signals.ts'
+import type { CommandIo } from '../terminal.ts'
+import { chooseView, type OutputMode } from '../view/choose-view.ts'
+import type { JobView } from '../view/job-view.ts'
+
+/** What `run` needs besides input and output, so that tests can run it without a job and a process of its own. */
+export interface RunPorts {
+  readonly start: (options: RunJobOptions) => RunningJob
+  readonly signals: SignalSource
+  exit(exitCode: number): void
+}
+
+async function processPorts(): Promise<RunPorts> {
+  const { runJob } = await import('@millrace/engine')
+  return { start: runJob, signals: process, exit: (exitCode) => process.exit(exitCode) }
+}
+
+/** `millrace run`: starts the job, shows it, and answers the exit code once it has ended. */
+export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo, given?: RunPorts): Promise<number> {
+  const settings = await resolveSettings(io, flags)
+  const params = readParams(flags['param'] as readonly string[])
+  // The engine is by far the most to load: mistakes on the command line are answered before.
+  const ports = given ?? (await processPorts())
+  const view = chooseView(io, flags['output'] as OutputMode | undefined, settings.values.log)
+  let started = false
+  const running = ports.start({
+    modulePath: resolve(io.cwd, job),
+    restore: restoreOf(flags['restore'] as string, io.cwd),
+    allowNonRestoredState: flags['allowNonRestoredState'] === true,
+    params,
+    settings,
+    onEvent: (event: JobEvent) => {
+      if (event.kind === 'started') started = true
+      view.event(event)
+    },
+  })
+  view.watch(() => running.metrics())
+  const ignoreSignals = handleSignals(
+    ports.signals,
+    () => stop(running, view),
+    (exitCode) => {
+      view.abandon()
+      ports.exit(exitCode)
+    },
+  )
+  const server = await serve(settings.values.metrics, running, view)
+  const result = await running.done
+  ignoreSignals()
+  view.close(result)
+  await server?.close()
+  return exitCodeOf(result, started)
+}
+
+/** The words `latest` and `none`, or a folder; `./latest` is a folder of that name. */
+function restoreOf(text: string, cwd: string): string {
+  return text === 'latest' || text === 'none' ? text : resolve(cwd, text)
+}
+
+function stop(running: RunningJob, view: JobView): void {
+  view.note('asked to stop; again ends at once, without a final checkpoint')
+  void running.stop()
+}
+
+/** Serves the metrics where that is asked for. A port that is taken is said, and does not stop the job. */
+async function serve(
+  metrics: { readonly port: number | undefined; readonly host: string },
+  running: RunningJob,
+  view: JobView,
+): Promise<MetricServer | undefined> {
+  const { host, port } = metrics
+  if (port === undefined) return undefined
+  try {
+    const server = await serveMetrics({ host, port, read: () => prometheusText(jobSnapshots(running.metrics()), 'millrace_') })
+    view.note(`metrics at http://${host.includes(':') ? `[${host}]` : host}:${server.port}/metrics`)
+    return server
+  } catch (error) {
+    view.note(`no metrics: port ${port} on ${host} cannot be used (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+    return undefined
+  }
+}
+
+function exitCodeOf(result: JobResult, started: boolean): number {
+  if (result.state !== 'failed') return exitCodes.done
+  const { who } = result.failure.error as { readonly who?: unknown }
+  return !started && who === 'user' ? exitCodes.usage : exitCodes.failed
+}

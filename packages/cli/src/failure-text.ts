@@ -1,0 +1,55 @@
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect, stripVTControlCharacters } from 'node:util'
+import { MillraceError } from '@millrace/core'
+import type { JobFailure } from '@millrace/engine'
+
+/** An error for the user: our message without our stack, what their code threw with theirs. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return clean(inspect(error, { depth: 2 }).slice(0, textLimit))
+  const own = isOurs(error) ? error.message : userStack(error)
+  const cause = error.cause instanceof Error && !own.includes(error.cause.message) ? `\ncaused by ${userStack(error.cause)}` : ''
+  const stackOfCause = error.cause instanceof Error && cause === '' ? framesOf(error.cause) : ''
+  return clean(`${own}${cause}${stackOfCause === '' ? '' : `\n${stackOfCause}`}`.slice(0, textLimit))
+}
+
+/** A failed job: where, why, and what to do next. */
+export function describeFailure(jobName: string, failure: JobFailure): string {
+  const where = [
+    failure.operator === undefined ? '' : ` in operator "${failure.operator}"`,
+    failure.subtask === undefined ? '' : `, subtask ${failure.subtask}`,
+    failure.position === undefined ? '' : `, at ${failure.position}`,
+  ].join('')
+  const capsule =
+    failure.capsule === undefined
+      ? ''
+      : `\nthe record and its state are kept in ${failure.capsule.path}\nto step through it: ${failure.capsule.command}`
+  return `job ${jobName} failed${clean(where)}\n${describeError(failure.error)}${capsule}`
+}
+
+const textLimit = 16_384
+
+/** Errors that crossed a thread have lost their class, not their code. */
+function isOurs(error: Error): boolean {
+  return error instanceof MillraceError || error.name === 'MillraceError'
+}
+
+/** The stack as far as it is the user's: the frames of Node and of the engine say nothing to them. */
+export function userStack(error: Error): string {
+  const head = `${error.name}: ${error.message}`
+  const frames = framesOf(error)
+  return frames === '' ? head : `${head}\n${frames}`
+}
+
+function framesOf(error: Error): string {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  return frames.filter((frame) => !hidden.some((part) => frame.includes(part))).join('\n')
+}
+
+const engine = fileURLToPath(import.meta.resolve('@millrace/engine'))
+const hidden: readonly string[] = ['node:internal', `${dirname(engine)}/`]
+
+/** User data may hold what drives a terminal. */
+function clean(text: string): string {
+  return stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, '?')
+}

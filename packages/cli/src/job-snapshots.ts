@@ -1,0 +1,70 @@
+import type { MetricLabels, MetricSnapshot } from '@millrace/core'
+import type { JobMetrics, SubtaskMetrics } from '@millrace/engine'
+
+const perSubtask: readonly {
+  readonly kind: 'counter' | 'gauge'
+  readonly name: string
+  readonly help: string
+  readonly read: (subtask: SubtaskMetrics) => number | undefined
+}[] = [
+  {
+    kind: 'counter',
+    name: 'task_records_in',
+    help: 'Records that entered the task since it started',
+    read: (subtask) => subtask.numRecordsIn,
+  },
+  {
+    kind: 'counter',
+    name: 'task_records_out',
+    help: 'Records that left the task since it started',
+    read: (subtask) => subtask.numRecordsOut,
+  },
+  { kind: 'gauge', name: 'task_busy_ratio', help: 'Share of the last second spent at work', read: (subtask) => subtask.busyRatio },
+  {
+    kind: 'gauge',
+    name: 'task_back_pressured_ratio',
+    help: 'Share of the last second spent waiting for a slower task',
+    read: (subtask) => subtask.backPressuredRatio,
+  },
+  {
+    kind: 'gauge',
+    name: 'task_idle_ratio',
+    help: 'Share of the last second spent waiting for input',
+    read: (subtask) => subtask.idleRatio,
+  },
+  { kind: 'gauge', name: 'task_watermark_ms', help: 'Event time, milliseconds since 1970', read: (subtask) => subtask.watermarkMs },
+]
+
+/** The figures of a job as metrics: those of tasks and checkpoints, and the user's own. */
+export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
+  const tasks = metrics.tasks.flatMap((task) =>
+    task.subtasks.flatMap((subtask) => {
+      const labels = { task: task.name, task_id: String(task.id), subtask: String(subtask.subtask) }
+      return perSubtask.flatMap(({ kind, name, help, read }) => one(kind, name, help, read(subtask), labels))
+    }),
+  )
+  const { completed, failed, inProgress, last } = metrics.checkpoints
+  return [
+    ...one('gauge', 'job_uptime_ms', 'Since the last start or restart', metrics.uptimeMs),
+    ...one('counter', 'job_restarts', 'Restarts after failures', metrics.restarts),
+    ...one('counter', 'checkpoints_completed', 'Checkpoints completed', completed),
+    ...one('counter', 'checkpoints_failed', 'Checkpoints that failed or were abandoned', failed),
+    ...one('gauge', 'checkpoints_in_progress', 'Checkpoints under way', inProgress),
+    ...one('gauge', 'checkpoint_last_id', 'The newest completed checkpoint', last?.id),
+    ...one('gauge', 'checkpoint_last_age_ms', 'Since the newest checkpoint was completed', last && metrics.timeMs - last.completedMs),
+    ...one('gauge', 'checkpoint_last_duration_ms', 'From its trigger to its completion', last?.durationMs),
+    ...one('gauge', 'checkpoint_last_size_bytes', 'Bytes that it wrote', last?.sizeBytes),
+    ...tasks,
+    ...metrics.user,
+  ]
+}
+
+function one(
+  kind: 'counter' | 'gauge',
+  name: string,
+  help: string,
+  value: number | undefined,
+  labels: MetricLabels = {},
+): readonly MetricSnapshot[] {
+  return value === undefined ? [] : [{ kind, name, help, labels, value }]
+}

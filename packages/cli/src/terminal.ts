@@ -1,0 +1,38 @@
+import { isatty } from 'node:tty'
+
+/** What a command has of the world around it, so that tests can hand it another. */
+export interface CommandIo {
+  readonly stdout: TextOutput
+  readonly stderr: TextOutput
+  readonly environment: { readonly [name: string]: string | undefined }
+  readonly cwd: string
+}
+
+/** A stream of text that may be a terminal. Writing never throws and never waits. */
+export interface TextOutput {
+  write(text: string): void
+  readonly isTerminal: boolean
+  /** Of a terminal, now. */
+  readonly columns: number
+  readonly rows: number
+}
+
+/** An output of the process. That its reader has gone (EPIPE, a closed terminal) is not an error of the job. */
+export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number }): TextOutput {
+  stream.on('error', () => {})
+  return {
+    write: (text) => void stream.write(text),
+    isTerminal: isatty(stream.fd),
+    get columns() {
+      return stream.columns ?? 80
+    },
+    get rows() {
+      return stream.rows ?? 24
+    },
+  }
+}
+
+/** Whether to colour what goes to `output`; see https://no-color.org. */
+export function wantsColor(output: TextOutput, environment: CommandIo['environment']): boolean {
+  return output.isTerminal && (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb'
+}

@@ -1,0 +1,44 @@
+import type { TextOutput } from '../terminal.ts'
+
+/** Keeps what is written. */
+export class RecordingOutput implements TextOutput {
+  text = ''
+  readonly isTerminal: boolean
+  readonly columns: number
+  readonly rows: number
+
+  constructor(shape: { readonly isTerminal?: boolean; readonly columns?: number; readonly rows?: number } = {}) {
+    this.isTerminal = shape.isTerminal ?? false
+    this.columns = shape.columns ?? 80
+    this.rows = shape.rows ?? 24
+  }
+
+  write(text: string): void {
+    this.text += text
+  }
+}
+
+/**
+ * What a terminal shows after all that was written to it: the lines, as far as carriage control, moving up and erasing below go.
+ * Anything else that a program may send is an error, so that nothing is overlooked.
+ */
+export function screenOf(text: string): readonly string[] {
+  const lines: string[] = ['']
+  let row = 0
+  const print = (plain: string): void => {
+    for (const [index, part] of plain.split('\n').entries()) {
+      if (index > 0 && ++row === lines.length) lines.push('')
+      lines[row] += part
+    }
+  }
+  const [first, ...rest] = text.split('\x1b[')
+  print(first!)
+  for (const piece of rest) {
+    const [sequence, parameters, command] = /^(\??[\d;]*)([A-Za-z])/.exec(piece) ?? ['']
+    if (command === 'A') row = Math.max(0, row - Number(parameters))
+    else if (command === 'J' && parameters === '0') lines.splice(row, Infinity, '')
+    else if (command !== 'm' && command !== 'h' && command !== 'l') throw new Error(`unexpected sequence before ${JSON.stringify(piece)}`)
+    print(piece.slice(sequence.length))
+  }
+  return lines
+}

@@ -1,0 +1,53 @@
+import type { LogFields, LogLevel, LogRecord } from '@millrace/core'
+import { describeSize } from '@millrace/core'
+import type { JobEvent, JobFailure, JobResult } from '@millrace/engine'
+import { formatElapsed } from '../quantities.ts'
+
+/** What an event says in a log. */
+export function recordOf(event: JobEvent): LogRecord {
+  if (event.kind === 'log') return event.record
+  const at = (level: LogLevel, message: string, fields: LogFields = {}): LogRecord => ({ timeMs: event.timeMs, level, message, fields })
+  switch (event.kind) {
+    case 'started': {
+      const from = event.restored === undefined ? 'without state' : `from checkpoint ${event.restored.id}`
+      return at('info', `job ${event.jobName} started ${from}`, { attempt: event.attempt, parallelism: event.settings.values.parallelism })
+    }
+    case 'checkpoint-completed': {
+      const what = event.final ? 'final checkpoint' : 'checkpoint'
+      const message = `${what} ${event.checkpoint.id} completed in ${formatElapsed(event.durationMs)}, ${describeSize(event.sizeBytes)}`
+      return at(event.final ? 'info' : 'debug', message)
+    }
+    case 'checkpoint-failed':
+      return at('warn', `checkpoint ${event.checkpointId} failed`, { error: event.error })
+    case 'restarting':
+      return at('warn', `restart ${event.restart} in ${formatElapsed(event.delayMs)}`, failureFields(event.failure))
+    case 'stopping':
+      return at('info', 'stopping: taking a final checkpoint')
+    case 'ended':
+      return endRecord(event.timeMs, event.result)
+  }
+}
+
+function endRecord(timeMs: number, result: JobResult): LogRecord {
+  const { jobName, durationMs, restarts, lastCheckpoint } = result
+  const fields = {
+    durationMs: Math.round(durationMs),
+    restarts,
+    ...(lastCheckpoint?.path === undefined ? {} : { checkpoint: lastCheckpoint.path }),
+  }
+  if (result.state === 'failed') {
+    return { timeMs, level: 'error', message: `job ${jobName} failed`, fields: { ...fields, ...failureFields(result.failure) } }
+  }
+  return { timeMs, level: 'info', message: `job ${jobName} ${result.state} after ${formatElapsed(durationMs)}`, fields }
+}
+
+function failureFields(failure: JobFailure): LogFields {
+  const { error, operator, subtask, position, capsule } = failure
+  return {
+    error,
+    ...(operator === undefined ? {} : { operator }),
+    ...(subtask === undefined ? {} : { subtask }),
+    ...(position === undefined ? {} : { position }),
+    ...(capsule === undefined ? {} : { capsule: capsule.path, debug: capsule.command }),
+  }
+}

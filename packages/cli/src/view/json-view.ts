@@ -1,0 +1,73 @@
+import type { Cancel, Clock } from '@millrace/core'
+import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
+import type { TextOutput } from '../terminal.ts'
+import type { JobView } from './job-view.ts'
+
+const metricsEveryMs = 1_000
+
+/**
+ * One JSON object a line: every event of the run as it comes, and the metrics each second and at the end.
+ * Errors are `{ name, message, code, stack, cause }`.
+ */
+export class JsonView implements JobView {
+  readonly #output: TextOutput
+  readonly #clock: Clock
+  #metrics: (() => JobMetrics) | undefined
+  #cancel: Cancel = () => {}
+
+  constructor(output: TextOutput, clock: Clock) {
+    this.#output = output
+    this.#clock = clock
+  }
+
+  event(event: JobEvent): void {
+    // Last figures first, so that `ended` stays the last line.
+    if (event.kind === 'ended') this.#writeMetrics()
+    this.#write(event.kind === 'started' ? withoutGraph(event) : event)
+  }
+
+  watch(metrics: () => JobMetrics): void {
+    this.#metrics = metrics
+    const tick = (): void => {
+      this.#cancel = this.#clock.after(metricsEveryMs, () => {
+        this.#writeMetrics()
+        tick()
+      })
+    }
+    tick()
+  }
+
+  note(message: string): void {
+    this.#write({ kind: 'note', timeMs: this.#clock.now(), message })
+  }
+
+  close(_result: JobResult): void {
+    this.abandon()
+  }
+
+  abandon(): void {
+    this.#cancel()
+  }
+
+  #writeMetrics(): void {
+    if (this.#metrics !== undefined) this.#write({ kind: 'metrics', ...this.#metrics() })
+  }
+
+  #write(line: object): void {
+    this.#output.write(`${JSON.stringify(line, plainData)}\n`)
+  }
+}
+
+/** The graph is what `millrace info --format json` prints. */
+function withoutGraph(event: Extract<JobEvent, { readonly kind: 'started' }>): object {
+  const { plan, settings, ...rest } = event
+  return { ...rest, fingerprint: plan.fingerprint, tasks: plan.tasks, settings: settings.values }
+}
+
+function plainData(_name: string, value: unknown): unknown {
+  if (value instanceof Error) {
+    const { code } = value as { readonly code?: unknown }
+    return { name: value.name, message: value.message, code, stack: value.stack, cause: value.cause }
+  }
+  return typeof value === 'bigint' ? String(value) : value
+}

@@ -1,0 +1,95 @@
+/**
+ * The picture of a running job at the foot of a terminal, redrawn three times a second; log lines scroll by above it.
+ *
+ * Invariants: 1. Between two calls, the cursor is at the start of the line below the picture. 2. Whatever is written above the picture
+ * first takes it away and then draws it anew. 3. After `close` or `abandon` the terminal is as it was found: cursor shown, lines wrapping.
+ */
+import type { Cancel, Clock } from '@millrace/core'
+import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
+import type { TextOutput } from '../terminal.ts'
+import { renderFrame } from './frame.ts'
+import type { JobView } from './job-view.ts'
+import type { LogWriter } from './log-writer.ts'
+import { RateMeter } from './rates.ts'
+
+const redrawEveryMs = 333
+/** Rates over less than this flicker. */
+const rateOverMs = 950
+
+const hideCursor = '\x1b[?25l'
+const showCursor = '\x1b[?25h'
+/** Lines that are too long by a wide character are cut by the terminal, instead of pushing the picture out of place. */
+const noWrap = '\x1b[?7l'
+const wrap = '\x1b[?7h'
+
+export class LiveView implements JobView {
+  readonly #output: TextOutput
+  readonly #log: LogWriter
+  readonly #clock: Clock
+  readonly #color: boolean
+  readonly #meter = new RateMeter(rateOverMs)
+  #jobName = ''
+  #metrics: (() => JobMetrics) | undefined
+  /** Lines of the picture on the screen. */
+  #drawn = 0
+  #cancel: Cancel = () => {}
+  #open = true
+
+  constructor(output: TextOutput, log: LogWriter, clock: Clock, color: boolean) {
+    this.#output = output
+    this.#log = log
+    this.#clock = clock
+    this.#color = color
+    output.write(`${hideCursor}${noWrap}`)
+  }
+
+  event(event: JobEvent): void {
+    if (event.kind === 'started') this.#jobName = event.jobName
+    if (event.kind === 'ended') this.#redraw('')
+    this.#redraw(this.#log.event(event), event.kind !== 'ended')
+  }
+
+  watch(metrics: () => JobMetrics): void {
+    this.#metrics = metrics
+    const tick = (): void => {
+      this.#cancel = this.#clock.after(redrawEveryMs, () => {
+        this.#redraw('')
+        tick()
+      })
+    }
+    tick()
+  }
+
+  note(message: string): void {
+    this.#redraw(this.#log.record({ timeMs: this.#clock.now(), level: 'info', message, fields: {} }))
+  }
+
+  close(_result: JobResult): void {
+    this.abandon()
+  }
+
+  abandon(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#cancel()
+    this.#output.write(`${wrap}${showCursor}`)
+  }
+
+  /** Writes `above` where the picture stood, and the picture below it; without one, the last picture stays and what follows goes below. */
+  #redraw(above: string, picture = true): void {
+    if (!this.#open) return
+    const lines = picture ? this.#picture() : []
+    const erase = this.#drawn > 0 && picture ? `\x1b[${this.#drawn}A\x1b[0J` : ''
+    this.#drawn = lines.length
+    // Log lines may be longer than the terminal is wide, and are wanted whole.
+    const text = above === '' ? '' : `${wrap}${above}${noWrap}`
+    this.#output.write(`${erase}${text}${lines.map((line) => `${line}\n`).join('')}`)
+  }
+
+  #picture(): readonly string[] {
+    if (this.#metrics === undefined || this.#jobName === '') return []
+    const metrics = this.#metrics()
+    const rates = this.#meter.sample(metrics)
+    return renderFrame({ jobName: this.#jobName, metrics, rates }, this.#output.columns, this.#output.rows, this.#color)
+  }
+}

@@ -1,0 +1,32 @@
+import { formatLogRecord, isLogged, type LogLevel, type LogRecord } from '@millrace/core'
+import type { JobEvent } from '@millrace/engine'
+import { describeError, describeFailure } from '../failure-text.ts'
+import { recordOf } from './event-records.ts'
+
+export interface LogStyle {
+  readonly format: 'text' | 'json'
+  readonly level: LogLevel
+  readonly color: boolean
+}
+
+/** Turns events and notes into log lines, each with its line end; an empty text where the level says so. */
+export class LogWriter {
+  readonly #style: LogStyle
+
+  constructor(style: LogStyle) {
+    this.#style = style
+  }
+
+  event(event: JobEvent): string {
+    const record = recordOf(event)
+    if (event.kind !== 'ended' || event.result.state !== 'failed' || this.#style.format === 'json') return this.record(record)
+    const { jobName, failure } = event.result
+    if (jobName === '') return `millrace: ${describeError(failure.error)}\n`
+    return `${this.record({ ...record, fields: {} })}${describeFailure(jobName, failure).replace(/^/gm, '  ')}\n`
+  }
+
+  record(record: LogRecord): string {
+    const { format, level, color } = this.#style
+    return isLogged(record.level, level) ? `${formatLogRecord(record, format, color)}\n` : ''
+  }
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import type { JobEvent, JobMetrics } from '@millrace/engine'
+import { failedWith, finished, jobMetrics, startedEvent, taskMetrics } from '../testing/job-data.ts'
+import { ManualClock } from '../testing/manual-clock.ts'
+import { RecordingOutput, screenOf } from '../testing/recording-output.ts'
+import { renderFrame } from './frame.ts'
+import { JsonView } from './json-view.ts'
+import { LineView } from './line-view.ts'
+import { LiveView } from './live-view.ts'
+import { LogWriter } from './log-writer.ts'
+import { RateMeter } from './rates.ts'
+
+const plain = new LogWriter({ format: 'text', level: 'info', color: false })
+const json = new LogWriter({ format: 'json', level: 'debug', color: false })
+const ended = (result: Extract<JobEvent, { readonly kind: 'ended' }>['result']): JobEvent => ({ kind: 'ended', timeMs: 0, result })
+
+void test('rates are the growth of counts over time, subtasks together', () => {
+  const meter = new RateMeter(1_000)
+  const at = (timeMs: number, records: readonly number[]): JobMetrics => jobMetrics({ timeMs, tasks: [taskMetrics('map', 0, records)] })
+  assert.equal(meter.sample(at(0, [100, 0]))[0]!.inPerSecond, 0)
+  const rates = meter.sample(at(2_000, [200, 300]))
+  assert.deepEqual([rates[0]!.inPerSecond, rates[0]!.outPerSecond], [200, 400])
+  assert.equal(meter.sample(at(2_500, [9_999, 9_999])), rates, 'too soon for a new rate')
+  assert.equal(meter.sample(at(4_000, [300, 0]))[0]!.inPerSecond, 150, 'counts have fallen: the job has restarted')
+})
+
+void test('the watermark is that of the slowest subtask, once all have one', () => {
+  const sample = (watermarks: readonly (number | undefined)[]): number | undefined => {
+    const task = taskMetrics(
+      'map',
+      0,
+      watermarks.map(() => 0),
+    )
+    const subtasks = task.subtasks.map((subtask, index) => ({ ...subtask, watermarkMs: watermarks[index] }))
+    return new RateMeter(0).sample(jobMetrics({ tasks: [{ ...task, subtasks }] }))[0]!.watermarkMs
+  }
+  assert.equal(sample([5, 3]), 3)
+  assert.equal(sample([5, undefined]), undefined)
+})
+
+void test('a frame shows the job, its tasks and its checkpoints, in as much room as there is', () => {
+  const last = { id: 7, completedMs: 60_000, durationMs: 34, sizeBytes: 3 * 2 ** 20 }
+  const metrics = jobMetrics({
+    timeMs: 61_500,
+    uptimeMs: 61_000,
+    restarts: 1,
+    checkpoints: { completed: 7, failed: 1, inProgress: 1, last },
+    tasks: [taskMetrics('files -> parse', 0, [0]), taskMetrics('count\x1b[2J', 1, [0, 0], { busyRatio: 0.95, watermarkMs: 60_000 })],
+  })
+  const rates = new RateMeter(0).sample(metrics).map((task) => ({ ...task, inPerSecond: 1_234_567 }))
+  const frame = { jobName: 'access', metrics, rates }
+  assert.deepEqual(
+    renderFrame(frame, 80, 24, false),
+    [
+      'access  running for 1m 01s  1 restart',
+      'task             p     in/s    out/s  busy back-pr.  idle   behind',
+      'files -> parse   1   1.23 M        0  50 %     25 %  25 %        -',
+      'count            2   1.23 M        0  95 %     25 %  25 %    1.5 s',
+      'checkpoints: 7 completed, 1 failed, 1 under way; #7 1.5 s ago, took 34 ms, 3.00 MiB',
+    ].map((line) => line.slice(0, 80)),
+  )
+  for (const [columns, rows] of [
+    [80, 24],
+    [40, 4],
+    [20, 2],
+    [1, 1],
+  ] as const) {
+    const lines = renderFrame(frame, columns, rows, true)
+    assert.ok(lines.length <= Math.max(1, rows - 1))
+    for (const line of lines) assert.ok(stripVTControlCharacters(line).length <= columns, line)
+  }
+})
+
+void test('the live view redraws in place, with log lines above it, and leaves the terminal as it was', () => {
+  const [output, clock] = [new RecordingOutput({ isTerminal: true }), new ManualClock()]
+  const view = new LiveView(output, plain, clock, true)
+  let records = 0
+  view.watch(() => jobMetrics({ timeMs: clock.now(), uptimeMs: clock.now(), tasks: [taskMetrics('map', 0, [(records += 10)])] }))
+  view.event(startedEvent())
+  clock.advance(2_000)
+  view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 3, error: new Error('disk') })
+  const running = screenOf(output.text)
+  assert.equal(running[0], '00:00:00.000 INFO  job words started without state attempt=1 parallelism=1')
+  assert.match(running[1]!, /^00:00:00\.000 WARN {2}checkpoint 3 failed error=disk$/)
+  assert.equal(running.filter((line) => line.startsWith('words  running')).length, 1)
+  assert.match(running.join('\n'), /words {2}running for 2\.0 s[^]*\nmap +1[^]*\ncheckpoints: 0 completed\n$/)
+  view.event(ended(finished))
+  view.close(finished)
+  const screen = screenOf(output.text)
+  assert.equal(screen.filter((line) => line.startsWith('words  running')).length, 1, 'the last picture stays')
+  assert.match(screen.at(-2)!, /job words finished after 1\.5 s/)
+  assert.ok(output.text.endsWith('\x1b[?7h\x1b[?25h'))
+  assert.equal(clock.pending, 0)
+})
+
+void test('lines: events as they come, rates every ten seconds', () => {
+  const [output, clock] = [new RecordingOutput(), new ManualClock()]
+  const view = new LineView(output, plain, clock)
+  view.watch(() => jobMetrics({ timeMs: clock.now(), tasks: [taskMetrics('map', 0, [clock.now()])] }))
+  view.event(startedEvent())
+  view.event({ kind: 'checkpoint-completed', timeMs: 0, checkpoint: { id: 1, path: '/c' }, durationMs: 5, sizeBytes: 10, final: false })
+  clock.advance(20_000)
+  view.event({ kind: 'restarting', timeMs: 0, failure: { error: new Error('boom'), operator: 'map' }, delayMs: 1_000, restart: 1 })
+  view.event({ kind: 'stopping', timeMs: 0 })
+  view.close(finished)
+  const lines = output.text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !line.startsWith(' '))
+  assert.deepEqual(lines, [
+    '00:00:00.000 INFO  job words started without state attempt=1 parallelism=1',
+    '00:00:10.000 INFO  running; 1.00 k records/s into map; busiest: map, 50 %; checkpoints: 0 completed',
+    '00:00:20.000 INFO  running; 1.00 k records/s into map; busiest: map, 50 %; checkpoints: 0 completed',
+    '00:00:00.000 WARN  restart 1 in 1.0 s error=boom operator=map',
+    '00:00:00.000 INFO  stopping: taking a final checkpoint',
+  ])
+  assert.equal(clock.pending, 0)
+})
+
+void test('a failed job says where, why, and how to step through it', () => {
+  const error = new RangeError('no\x1b[2J such word')
+  const text = plain.event(ended(failedWith(error)))
+  assert.match(
+    text,
+    /^00:00:00\.000 ERROR job words failed\n {2}job words failed in operator "parse", subtask 2, at access\.log:8812\n {2}RangeError: no such word\n/,
+  )
+  assert.match(text, /views\.test\.ts:\d+/, "the user's own stack")
+  assert.ok(!text.includes('node:internal'))
+  assert.match(text, /\/c\/1\.test\.ts\n {2}to step through it: node --inspect-brk \/c\/1\.test\.ts\n$/)
+  const line = JSON.parse(json.event(ended(failedWith(error)))) as { readonly [name: string]: unknown }
+  assert.deepEqual(
+    [line['level'], line['operator'], line['position'], line['checkpoint']],
+    ['error', 'parse', 'access.log:8812', '/s/chk-4'],
+  )
+})
+
+void test('JSON lines: every event and the metrics of each second, the end last', () => {
+  const [output, clock] = [new RecordingOutput(), new ManualClock()]
+  const view = new JsonView(output, clock)
+  view.watch(() => jobMetrics({ timeMs: clock.now() }))
+  view.event(startedEvent())
+  clock.advance(1_000)
+  view.event(ended(failedWith(Object.assign(new Error('boom', { cause: new Error('inner') }), { code: 'X' }))))
+  view.close(finished)
+  const lines = output.text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly [name: string]: unknown })
+  assert.deepEqual(
+    lines.map(({ kind }) => kind),
+    ['started', 'metrics', 'metrics', 'ended'],
+  )
+  assert.ok(Array.isArray(lines[0]!['tasks']))
+  const { error } = (
+    lines[3] as {
+      readonly result: { readonly failure: { readonly error: { readonly cause: Error; readonly code: string; readonly message: string } } }
+    }
+  ).result.failure
+  assert.deepEqual([error.message, error.code, error.cause.message], ['boom', 'X', 'inner'])
+  assert.equal(clock.pending, 0)
+})

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// The `millrace` command. Nothing is imported here that is not needed to answer `--version` or to refuse an old Node.
+import { readFileSync } from 'node:fs'
+
+const oldest = [24, 12] as const
+
+function isTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+}
+
+function ownVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+  return manifest.version
+}
+
+async function start(flags: readonly string[]): Promise<number> {
+  if (isTooOld(process.versions.node)) {
+    process.stderr.write(`millrace: needs Node ${oldest.join('.')} or newer, and this is ${process.versions.node}\n`)
+    return 2
+  }
+  if (flags.length === 1 && (flags[0] === '--version' || flags[0] === '-V')) {
+    process.stdout.write(`${ownVersion()}\n`)
+    return 0
+  }
+  const { main, processOutput } = await import('@millrace/cli')
+  return main(flags, ownVersion(), {
+    stdout: processOutput(process.stdout),
+    stderr: processOutput(process.stderr),
+    environment: process.env,
+    cwd: process.cwd(),
+  })
+}
+
+process.exitCode = await start(process.argv.slice(2))
+// What a job's module left behind on this thread (a timer, a socket) must not keep a command alive that is done.
+setTimeout(() => process.exit(), 1_000).unref()
