@@ -59,6 +59,12 @@ export class OffsetIndex {
     return count === 0 ? { offset: this.baseOffset, position: 0 } : this.#entry(count - 1)
   }
 
+  /** The first entry whose batch begins at `position` or behind it. */
+  firstAtPosition(position: number): OffsetPosition | undefined {
+    const slot = this.entries.countWhile((at) => readInt32(this.entries.bytes, at + 4) < position)
+    return slot < this.entries.count ? this.#entry(slot) : undefined
+  }
+
   /** Removes the entries of `offset` and above. */
   truncate(offset: number): void {
     const relative = offset - this.baseOffset

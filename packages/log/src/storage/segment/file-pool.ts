@@ -55,7 +55,8 @@ export class FilePool {
 export class PooledFile {
   path: string
   readonly #pool: FilePool
-  readonly #mode: OpenMode
+  /** For the next time it is opened. */
+  mode: OpenMode
   #handle: Promise<FileHandle> | undefined
   #users = 0
   #closeWanted = false
@@ -64,7 +65,7 @@ export class PooledFile {
   constructor(pool: FilePool, path: string, mode: OpenMode) {
     this.#pool = pool
     this.path = path
-    this.#mode = mode
+    this.mode = mode
   }
 
   async use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {
@@ -111,7 +112,7 @@ export class PooledFile {
 
   #open(): Promise<FileHandle> {
     if (this.#handle === undefined) {
-      const opening = this.#pool.disk.open(this.path, this.#mode)
+      const opening = this.#pool.disk.open(this.path, this.mode)
       this.#handle = opening
       this.#pool.opened()
       opening.catch(() => {

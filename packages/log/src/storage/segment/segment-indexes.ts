@@ -52,6 +52,20 @@ export class SegmentIndexes {
     this.#bytesSinceEntry += batch.sizeBytes
   }
 
+  /** Forgets what concerns `offset` and above. */
+  truncate(offset: number): void {
+    this.offsets.truncate(offset)
+    this.times.truncate(offset)
+    this.aborted = this.aborted.filter(({ lastOffset }) => lastOffset < offset)
+  }
+
+  /** Forgets what lies behind the last entry: the batches from its position on are about to be appended again. */
+  resume(): void {
+    this.#bytesSinceEntry = 0
+    this.maxTimestamp = this.times.last?.timestamp ?? -1
+    this.offsetOfMaxTimestamp = this.times.last?.offset ?? this.offsets.baseOffset
+  }
+
   /** The segment gets no more batches: its largest timestamp becomes the last entry. */
   seal(): void {
     this.times.append(this.maxTimestamp, this.offsetOfMaxTimestamp)

@@ -6,12 +6,12 @@
  * 3. The files are removed only when nobody holds a pin.
  */
 import { posix } from 'node:path'
-import { DiskError } from '@millrace/core'
+import { DiskError, type OpenMode } from '@millrace/core'
 import type { BatchView } from '../../records/batch.ts'
 import { segmentFileName, type FileSuffix, type SegmentFileKind } from '../names.ts'
 import { OffsetIndex } from '../index/offset-index.ts'
 import { TimeIndex } from '../index/time-index.ts'
-import { parseAbortedTransactions } from '../index/transaction-index.ts'
+import { parseAbortedTransactions, type AbortedTransaction } from '../index/transaction-index.ts'
 import { readIfPresent, removeIfPresent } from '../checkpoints/atomic-file.ts'
 import { BatchScanner } from './batch-scanner.ts'
 import type { FilePool, PooledFile } from './file-pool.ts'
@@ -59,7 +59,7 @@ export class Segment {
     this.createdMs = options.createdMs
     this.sizeBytes = options.sizeBytes
     this.nextOffset = options.nextOffset
-    this.file = host.files.file(this.path('log'), 'update')
+    this.file = host.files.file(this.path('log'), 'read')
   }
 
   path(kind: SegmentFileKind): string {
@@ -68,6 +68,68 @@ export class Segment {
 
   get indexPaths(): IndexPaths {
     return { index: this.path('index'), timeindex: this.path('timeindex'), txnindex: this.path('txnindex') }
+  }
+
+  /** Whether an aborted transaction ends in it. */
+  hasAborted = false
+  /** Bytes of the file that a crash cannot take. */
+  syncedBytes = 0
+
+  /** It is to grow from nothing. */
+  startEmpty(): void {
+    this.indexes = SegmentIndexes.empty(this.baseOffset)
+    this.file.mode = 'update'
+  }
+
+  /** It is to grow again: its indexes come to memory, brought up to the end of the file. Says where and why that ends. */
+  async resume(endOffsetMin: number = this.nextOffset): Promise<BatchScanner> {
+    const indexes = this.indexes ?? (await this.#host.indexes.get(this))
+    this.nextOffset = endOffsetMin
+    this.#host.indexes.drop(this)
+    await this.#reopen('update')
+    const last = indexes.offsets.last
+    indexes.resume()
+    const scanner = this.scan(last?.position ?? 0, this.sizeBytes, 65_536)
+    for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+      indexes.append(batch, scanner.batchPosition, this.#indexIntervalBytes)
+      this.nextOffset = Math.max(this.nextOffset, batch.nextOffset)
+    }
+    this.indexes = indexes
+    this.firstBatchTimestamp = (await this.scan(0).next())?.maxTimestamp
+    return scanner
+  }
+
+  /** Takes indexes built anew for the first `sizeBytes` of its file, and cuts off the rest, durably. */
+  async adopt(indexes: SegmentIndexes, sizeBytes: number): Promise<void> {
+    this.#host.indexes.drop(this)
+    await this.#reopen('update')
+    if (sizeBytes < this.sizeBytes) await this.#cutFile(sizeBytes)
+    this.sizeBytes = sizeBytes
+    this.syncedBytes = 0
+    this.indexes = indexes
+    this.hasAborted = indexes.aborted.length > 0
+    indexes.offsets.entries.markSaved(0)
+    indexes.times.entries.markSaved(0)
+  }
+
+  async #cutFile(sizeBytes: number): Promise<void> {
+    await this.file.use(async (handle) => {
+      await handle.truncate(sizeBytes)
+      await handle.sync()
+    })
+  }
+
+  /** Cuts off everything from `position` on, durably; the indexes forget `offset` and above. It may grow again afterwards. */
+  async truncate(position: number, offset: number): Promise<void> {
+    const indexes = this.indexes ?? (await this.#host.indexes.get(this))
+    await this.#reopen('update')
+    await this.#cutFile(position)
+    this.sizeBytes = position
+    this.syncedBytes = Math.min(this.syncedBytes, position)
+    this.nextOffset = offset
+    indexes.truncate(offset)
+    this.indexes = indexes
+    await this.resume()
   }
 
   /** Accounts for a batch that has been written at the end. */
@@ -103,7 +165,18 @@ export class Segment {
     } catch (error) {
       if (error instanceof DiskError && error.reason !== 'not-found') throw error
     }
-    return await this.rebuildIndexes(aborted)
+    const rebuilt = await this.rebuildIndexes(aborted)
+    await this.#saveRebuilt(rebuilt)
+    return rebuilt
+  }
+
+  /** Spares the next one the work; where the disk refuses, nothing is lost. */
+  async #saveRebuilt(indexes: SegmentIndexes): Promise<void> {
+    try {
+      await saveIndexes(this.#host.files.disk, this.indexPaths, indexes)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+    }
   }
 
   /** Builds offset and time index from the batches' headers. */
@@ -126,6 +199,12 @@ export class Segment {
   /** No more batches will come. The indexes stay in memory until `saveIndexes` has put them into their files. */
   seal(): void {
     this.indexes?.seal()
+    this.file.mode = 'read'
+  }
+
+  noteAborted(aborted: readonly AbortedTransaction[]): void {
+    this.indexes?.aborted.push(...aborted)
+    this.hasAborted ||= aborted.length > 0
   }
 
   /** Makes the indexes durable (but for the names) and leaves them to the cache. */
@@ -135,6 +214,12 @@ export class Segment {
     await saveIndexes(this.#host.files.disk, this.indexPaths, indexes)
     this.indexes = undefined
     this.#host.indexes.put(this, indexes)
+  }
+
+  async #reopen(mode: OpenMode): Promise<void> {
+    if (this.file.mode === mode) return
+    await this.file.close()
+    this.file.mode = mode
   }
 
   /** Keeps the files for as long as the result has not been called. */

@@ -1,0 +1,314 @@
+/**
+ * One log directory of a broker: its logs, its checkpoints, and whether it can still be trusted.
+ *
+ * 1. The marker of a clean shutdown is gone, durably, before any log is opened, and comes back only after all are closed.
+ * 2. Once offline it stays so: every operation on it and its logs fails with the same error, nothing is tried again.
+ * 3. A log is given out only when its recovery point on the disk is no higher than in memory.
+ */
+import { posix } from 'node:path'
+import { DiskError, MillraceError, randomId, type Clock, type Disk, type Random } from '@millrace/core'
+import { logError } from '../../errors.ts'
+import type { LogConfig } from '../config.ts'
+import {
+  deletedDirectoryName,
+  isDeletedDirectoryName,
+  parsePartitionDirectoryName,
+  partitionDirectoryName,
+  type TopicPartition,
+} from '../names.ts'
+import {
+  cleanShutdownName,
+  readCleanShutdown,
+  removeCleanShutdown,
+  writeCleanShutdown,
+  type LastShutdown,
+} from '../checkpoints/clean-shutdown.ts'
+import { metaPropertiesName, readMetaProperties, writeMetaProperties, type MetaProperties } from '../checkpoints/meta-properties.ts'
+import { partitionMetadataName, readPartitionMetadata, writePartitionMetadata } from '../checkpoints/partition-metadata.ts'
+import { FilePool } from '../segment/file-pool.ts'
+import { IndexCache } from '../segment/index-cache.ts'
+import type { LogHost, StorageNotice } from '../partition/log-host.ts'
+import { loadLog } from '../partition/loader.ts'
+import { PartitionLog } from '../partition/partition-log.ts'
+import { DirectoryCheckpoint, type OffsetCheckpointKind } from './directory-checkpoints.ts'
+import { mapConcurrently, Semaphore } from './semaphore.ts'
+
+export interface LogDirectoryOptions {
+  readonly path: string
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  /** Whose the directory must be, or becomes if it is new. */
+  readonly clusterId: string
+  readonly brokerId: number
+  /** Hears what an operator should know; nobody by default. */
+  readonly onNotice?: (notice: StorageNotice) => void
+  /** Called once, when the directory goes offline. */
+  readonly onOffline?: (error: MillraceError) => void
+  /** Files kept open at most, unless more are in use; 1,000 by default. */
+  readonly openFilesMax?: number
+  /** Bytes of indexes of older segments kept in memory; 64 MiB by default. */
+  readonly indexCacheBytesMax?: number
+  /** Syncs under way at a time; 2 by default, so that they never take all of the threads that also write. */
+  readonly syncConcurrency?: number
+  /** Logs loaded at a time; 4 by default. */
+  readonly loadConcurrency?: number
+}
+
+export class LogDirectory implements LogHost {
+  readonly path: string
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly files: FilePool
+  readonly indexes: IndexCache
+  readonly meta: MetaProperties
+  /** How the last owner left it. */
+  readonly lastShutdown: LastShutdown
+  readonly #options: LogDirectoryOptions
+  readonly #checkpoints: Record<OffsetCheckpointKind, DirectoryCheckpoint>
+  readonly #syncs: Semaphore
+  readonly #logs = new Map<string, PartitionLog>()
+  #found: TopicPartition[]
+  #offline: MillraceError | undefined
+
+  private constructor(
+    options: LogDirectoryOptions,
+    meta: MetaProperties,
+    lastShutdown: LastShutdown,
+    checkpoints: Record<OffsetCheckpointKind, DirectoryCheckpoint>,
+    found: TopicPartition[],
+  ) {
+    this.path = options.path
+    this.disk = options.disk
+    this.clock = options.clock
+    this.random = options.random
+    this.files = new FilePool(options.disk, options.openFilesMax ?? 1000)
+    this.indexes = new IndexCache(options.indexCacheBytesMax ?? 64 * 1024 * 1024)
+    this.meta = meta
+    this.lastShutdown = lastShutdown
+    this.#options = options
+    this.#checkpoints = checkpoints
+    this.#syncs = new Semaphore(options.syncConcurrency ?? 2)
+    this.#found = found
+  }
+
+  /**
+   * Opens the directory, made if it is missing, but none of its logs.
+   * @throws `STORAGE_DIRECTORY_OF_OTHER` if it belongs to another cluster or broker; `STORAGE_CORRUPT` if its own metadata is damaged
+   */
+  static async open(options: LogDirectoryOptions): Promise<LogDirectory> {
+    const { disk, path, onNotice } = options
+    await disk.makeDirectory(path)
+    await disk.syncDirectory(posix.dirname(path))
+    const meta = await claim(options)
+    const shutdownPath = posix.join(path, cleanShutdownName)
+    const lastShutdown = await readCleanShutdown(disk, shutdownPath)
+    const read = (kind: OffsetCheckpointKind): Promise<DirectoryCheckpoint> =>
+      DirectoryCheckpoint.read(disk, path, kind, (problem) => onNotice?.({ kind: 'checkpoint-ignored', path, problem }))
+    const checkpoints = {
+      recoveryPoint: await read('recoveryPoint'),
+      highWatermark: await read('highWatermark'),
+      logStart: await read('logStart'),
+      cleaner: await read('cleaner'),
+    }
+    await removeCleanShutdown(disk, shutdownPath)
+    const found: TopicPartition[] = []
+    for (const name of await disk.list(path)) {
+      const partition = parsePartitionDirectoryName(name)
+      if (isDeletedDirectoryName(name)) await disk.removeTree(posix.join(path, name))
+      else if (partition !== undefined && (await disk.stat(posix.join(path, name))).kind === 'directory') found.push(partition)
+    }
+    await disk.syncDirectory(path)
+    return new LogDirectory(options, meta, lastShutdown, checkpoints, found)
+  }
+
+  /** Partitions that have a log here that is not open yet. */
+  get found(): readonly TopicPartition[] {
+    return this.#found
+  }
+
+  get offline(): MillraceError | undefined {
+    return this.#offline
+  }
+
+  logs(): IterableIterator<PartitionLog> {
+    return this.#logs.values()
+  }
+
+  log(partition: TopicPartition): PartitionLog | undefined {
+    return this.#logs.get(partitionDirectoryName(partition))
+  }
+
+  /** Opens all logs found, recovering those that were not closed. */
+  async loadLogs(configOf: (partition: TopicPartition) => LogConfig): Promise<PartitionLog[]> {
+    const found = this.#found
+    this.#found = []
+    const logs = await this.#attempt(() =>
+      mapConcurrently(found, this.#options.loadConcurrency ?? 4, (partition) =>
+        this.#load(partition, configOf(partition), this.lastShutdown.clean),
+      ),
+    )
+    for (const log of logs) this.#logs.set(log.name, log)
+    await this.#attempt(() => this.checkpointRecoveryPoints())
+    return logs
+  }
+
+  /** Makes the log of a new partition, or opens the one that is there. Its folder and topic id are durable when it resolves. */
+  async createLog(partition: TopicPartition, config: LogConfig, topicId?: string): Promise<PartitionLog> {
+    const name = partitionDirectoryName(partition)
+    const directory = posix.join(this.path, name)
+    const isFound = this.#found.some((found) => partitionDirectoryName(found) === name)
+    this.#found = this.#found.filter((found) => partitionDirectoryName(found) !== name)
+    const log = await this.#attempt(async () => {
+      if (!isFound) await this.#forget(name)
+      await this.disk.makeDirectory(directory)
+      await this.disk.syncDirectory(this.path)
+      if (topicId !== undefined) await writePartitionMetadata(this.disk, posix.join(directory, partitionMetadataName), topicId)
+      return await this.#load(partition, config, isFound && this.lastShutdown.clean)
+    })
+    this.#logs.set(name, log)
+    await this.#attempt(() => this.checkpointRecoveryPoints())
+    return log
+  }
+
+  /** Takes a log away: its folder is renamed now, durably, and removed after `file.delete.delay.ms`. */
+  async removeLog(partition: TopicPartition): Promise<void> {
+    const log = this.log(partition)
+    if (log === undefined) return
+    await log.abandon()
+    this.#logs.delete(log.name)
+    const target = posix.join(this.path, deletedDirectoryName(partition, randomId(this.random)))
+    await this.#attempt(async () => {
+      await this.disk.rename(log.directory, target)
+      await this.disk.syncDirectory(this.path)
+      await this.#forget(log.name)
+    })
+    this.clock.after(log.config.fileDeleteDelayMs, () => {
+      this.disk
+        .removeTree(target)
+        .catch((error: unknown) => this.notice({ kind: 'background-failure', path: target, problem: String(error) }))
+    })
+  }
+
+  /** Closes all logs and leaves the marker of a clean shutdown with the broker's epoch; without it if anything failed. */
+  async close(brokerEpoch: number): Promise<void> {
+    await mapConcurrently([...this.#logs.values()], 4, (log) => log.close())
+    if (this.#offline !== undefined) return
+    await this.#attempt(async () => {
+      await this.checkpointRecoveryPoints()
+      await this.checkpointHighWatermarks()
+      await this.checkpointLogStarts()
+      if (this.#found.length === 0 || this.lastShutdown.clean) {
+        await writeCleanShutdown(this.disk, posix.join(this.path, cleanShutdownName), brokerEpoch)
+      }
+    })
+  }
+
+  checkpointRecoveryPoints(): Promise<void> {
+    return this.#checkpoint('recoveryPoint', (log) => log.recoveryPoint)
+  }
+
+  checkpointHighWatermarks(): Promise<void> {
+    return this.#checkpoint('highWatermark', (log) => log.highWatermark)
+  }
+
+  /** Only starts that the first segment's name does not tell. */
+  checkpointLogStarts(): Promise<void> {
+    return this.#checkpoint('logStart', (log) => (log.logStartOffset > log.firstSegmentOffset ? log.logStartOffset : undefined))
+  }
+
+  /** Up to where a log has been compacted; undefined if never. */
+  cleanedUpTo(log: PartitionLog): number | undefined {
+    return this.#checkpoints.cleaner.get(log.name)
+  }
+
+  async checkpointCleaned(log: PartitionLog, offset: number): Promise<void> {
+    this.#checkpoints.cleaner.set(log.name, offset)
+    await this.#attempt(() => this.#checkpoints.cleaner.write(() => undefined))
+  }
+
+  sync(work: () => Promise<void>): Promise<void> {
+    return this.#syncs.run(work)
+  }
+
+  failed(error: unknown, path: string, isFatal = false): MillraceError {
+    if (this.#offline !== undefined) return this.#offline
+    if (!isFatal) {
+      if (error instanceof MillraceError) return error
+      if (error instanceof DiskError && error.reason === 'no-space') return logError('STORAGE_FULL', { path }, error)
+      if (error instanceof DiskError && error.reason === 'too-many-open')
+        return logError('STORAGE_UNAVAILABLE', { path, problem: error.reason }, error)
+    }
+    this.#offline = logError('STORAGE_OFFLINE', { path: this.path, problem: error instanceof Error ? error.message : String(error) }, error)
+    this.notice({ kind: 'offline', path, problem: this.#offline.message })
+    this.#options.onOffline?.(this.#offline)
+    return this.#offline
+  }
+
+  notice(notice: StorageNotice): void {
+    this.#options.onNotice?.(notice)
+  }
+
+  #checkpoint(kind: OffsetCheckpointKind, offsetOf: (log: PartitionLog) => number | undefined): Promise<void> {
+    const checkpoint = this.#checkpoints[kind]
+    return this.#attempt(() =>
+      checkpoint.write(() => {
+        for (const log of this.#logs.values()) checkpoint.set(log.name, offsetOf(log))
+      }),
+    )
+  }
+
+  /** No checkpoint tells of a former log of this name any longer. */
+  async #forget(name: string): Promise<void> {
+    for (const checkpoint of Object.values(this.#checkpoints)) {
+      checkpoint.set(name, undefined)
+      await checkpoint.write(() => undefined)
+    }
+  }
+
+  async #load(partition: TopicPartition, config: LogConfig, isClean: boolean): Promise<PartitionLog> {
+    const name = partitionDirectoryName(partition)
+    const topicId = await readPartitionMetadata(this.disk, posix.join(this.path, name, partitionMetadataName))
+    const state = await loadLog(this, {
+      partition,
+      config,
+      isClean,
+      recoveryPoint: this.#checkpoints.recoveryPoint.get(name) ?? 0,
+      logStartOffset: this.#checkpoints.logStart.get(name) ?? 0,
+      highWatermark: this.#checkpoints.highWatermark.get(name) ?? 0,
+    })
+    return new PartitionLog(state, topicId)
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#offline !== undefined) throw this.#offline
+    try {
+      return await work()
+    } catch (error) {
+      throw this.failed(error, this.path)
+    }
+  }
+}
+
+/** Checks whose the directory is; a new one becomes ours. */
+async function claim({ disk, path, clusterId, brokerId, random }: LogDirectoryOptions): Promise<MetaProperties> {
+  const metaPath = posix.join(path, metaPropertiesName)
+  const found = await readMetaProperties(disk, metaPath)
+  if (found === undefined) {
+    const directoryId = Buffer.from(random.bytes(16)).toString('base64url')
+    const meta: MetaProperties = { version: 1, clusterId, brokerId, directoryId }
+    await writeMetaProperties(disk, metaPath, meta)
+    return meta
+  }
+  const isOthers = (found.clusterId ?? clusterId) !== clusterId || (found.brokerId ?? brokerId) !== brokerId
+  if (isOthers) {
+    const describe = (cluster: string | undefined, broker: number | undefined): string => `broker ${broker} of cluster ${cluster}`
+    throw logError('STORAGE_DIRECTORY_OF_OTHER', {
+      path,
+      found: describe(found.clusterId, found.brokerId),
+      expected: describe(clusterId, brokerId),
+    })
+  }
+  return found
+}
