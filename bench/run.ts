@@ -22,7 +22,6 @@ const { values: flags, positionals } = parseArgs({
     seed: { type: 'string', default: '42' },
     repeat: { type: 'string', default: '2' },
     checksum: { type: 'string', default: 'on' },
-    encode: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -88,10 +87,9 @@ async function run(query: string, repeat: number): Promise<ResultLine> {
         code: {
           parallelism: Number(flags.parallelism),
           stateDir: join(folder, 'state'),
-          encodeAll: flags.encode,
           checkpointing: interval,
           restart: { strategy: 'none' },
-        } as never,
+        },
       }),
       onEvent: (event) => {
         if (event.kind === 'checkpoint-completed') checkpoints.push(event)

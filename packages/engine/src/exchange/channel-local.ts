@@ -24,6 +24,10 @@ export class LocalChannel implements OutputChannel, InputChannel {
   #timestamps: number[] = []
   #hashes: number[] = []
   #stamped = false
+  /** Told when something to read has arrived. */
+  wakeReader: () => void = () => {}
+  /** Told when there is room again. */
+  wakeWriter: () => void = () => {}
 
   constructor(options: LocalChannelOptions) {
     this.#keyed = options.keyed
@@ -40,6 +44,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
   event(event: ChannelEvent): void {
     this.flush()
     this.#queue.push(event)
+    this.wakeReader()
   }
 
   flush(): void {
@@ -53,6 +58,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
       hashes: this.#keyed ? this.#hashes : undefined,
     }
     this.#queue.push(batch)
+    this.wakeReader()
     this.#values = []
     this.#timestamps = []
     this.#hashes = []
@@ -72,7 +78,9 @@ export class LocalChannel implements OutputChannel, InputChannel {
   }
 
   poll(): Element | undefined {
-    return this.#queue.shift()
+    const element = this.#queue.shift()
+    if (this.#queue.length === QUEUED_BATCHES_MAX) this.wakeWriter()
+    return element
   }
 
   get available(): boolean {

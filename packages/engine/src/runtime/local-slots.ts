@@ -9,7 +9,10 @@ import { noSignal } from './slot.ts'
 import type { ChannelFactory, SlotPorts } from './slot-ports.ts'
 
 /** What slots on this thread share. */
-export type LocalPorts = Omit<SlotPorts, 'functions' | 'channels' | 'signal'>
+export type LocalPorts = Omit<SlotPorts, 'functions' | 'channels' | 'signal'> & {
+  /** Makes the channels of a launch; by default they pass references. */
+  readonly createChannels?: () => ChannelFactory
+}
 
 /**
  * Runs slots on the caller's thread. Messages between master and slots are delivered later, in order, as between threads.
@@ -26,7 +29,7 @@ export class LocalSlots implements SlotLauncher {
 
   async launch(deployments: readonly Deployment[], handlers: readonly SlotHandler[]): Promise<readonly SlotLink[]> {
     const functions = this.#functions()
-    const channels = new LocalChannels()
+    const channels = this.#ports.createChannels?.() ?? new LocalChannels()
     return deployments.map((deployment, index) => this.#launchOne(deployment, handlers[index]!, functions, channels))
   }
 
@@ -57,17 +60,19 @@ export class LocalSlots implements SlotLauncher {
 }
 
 /** Both ends of each channel, by reference. */
-class LocalChannels implements ChannelFactory {
+export class LocalChannels implements ChannelFactory {
   readonly #channels: Map<string, LocalChannel> = new Map()
 
   output(place: ChannelPlace, wake: () => void): LocalChannel {
-    void wake
-    return this.#channel(place)
+    const channel = this.#channel(place)
+    channel.wakeWriter = wake
+    return channel
   }
 
   input(place: ChannelPlace, wake: () => void): LocalChannel {
-    void wake
-    return this.#channel(place)
+    const channel = this.#channel(place)
+    channel.wakeReader = wake
+    return channel
   }
 
   #channel(place: ChannelPlace): LocalChannel {

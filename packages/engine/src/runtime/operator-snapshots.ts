@@ -13,14 +13,17 @@ import type { KeyGroupRange } from '../keys/key-group.ts'
 /** Bytes handed to the storage and not yet written, at most: then the snapshot waits for the disk. */
 const UNWRITTEN_BYTES_MAX = 8 * 1024 * 1024
 /** Rows written between two looks at the clock. */
-const ROWS_A_STEP = 128
+export const ROWS_A_STEP = 128
 
 export class OperatorSnapshots {
   readonly keyed: KeyedStateBackend
   readonly #chains: Map<number, readonly KeyedStateFile[]> = new Map()
 
-  constructor(keyed: KeyedStateBackend) {
+  readonly #rowsAStep: number
+
+  constructor(keyed: KeyedStateBackend, rowsAStep: number = ROWS_A_STEP) {
     this.keyed = keyed
+    this.#rowsAStep = rowsAStep
   }
 
   /** Loads what falls into `range` of the former subtasks' files. */
@@ -45,7 +48,7 @@ export class OperatorSnapshots {
   }
 
   begin(checkpointId: number, create: () => Promise<StateFileWriter>): KeyedSnapshot {
-    return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full: 'share' }), create, (base, file) => {
+    return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full: 'share' }), this.#rowsAStep, create, (base, file) => {
       const before = base === undefined ? [] : (this.#chains.get(base) ?? [])
       const chain = neededFiles(file === undefined ? before : [...before, file])
       this.#chains.set(checkpointId, chain)
@@ -70,6 +73,7 @@ type Complete = (base: number | undefined, file: KeyedStateFile | undefined) => 
 /** One snapshot being written. Its file is created with the first bytes. */
 export class KeyedSnapshot {
   readonly #writer: StateSnapshotWriter
+  readonly #rowsAStep: number
   readonly #create: () => Promise<StateFileWriter>
   readonly #complete: Complete
   #file: StateFileWriter | undefined
@@ -78,8 +82,9 @@ export class KeyedSnapshot {
   #failure: unknown
   #given = false
 
-  constructor(writer: StateSnapshotWriter, create: () => Promise<StateFileWriter>, complete: Complete) {
+  constructor(writer: StateSnapshotWriter, rowsAStep: number, create: () => Promise<StateFileWriter>, complete: Complete) {
     this.#writer = writer
+    this.#rowsAStep = rowsAStep
     this.#create = create
     this.#complete = complete
   }
@@ -95,7 +100,10 @@ export class KeyedSnapshot {
 
   /** Writes rows until the time is used up; answers whether all are written. `wrote` is called when the disk has caught up. */
   step(out: () => boolean, wrote: () => void): boolean {
-    while (!this.#writer.done && !this.waiting && !out()) this.#writer.step(ROWS_A_STEP)
+    do {
+      if (this.#writer.done || this.waiting) break
+      this.#writer.step(this.#rowsAStep)
+    } while (!out())
     this.#pass(wrote)
     return this.#writer.done
   }

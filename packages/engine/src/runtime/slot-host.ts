@@ -10,7 +10,7 @@ import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import { subtasksOf, type Deployment } from './deployment.ts'
 import { reportFailure } from './failure-report.ts'
 import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage } from './messages.ts'
-import { Slot } from './slot.ts'
+import { Slot, TURN_MS } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import { SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
 
@@ -31,7 +31,7 @@ export class SlotHost {
     this.#deployment = deployment
     this.#ports = ports
     this.#send = send
-    this.#slot = new Slot({ clock: ports.clock, bufferTimeoutMs: deployment.settings.bufferTimeoutMs, signal: ports.signal })
+    this.#slot = new Slot({ clock: ports.clock, bufferTimeoutMs: deployment.settings.bufferTimeoutMs, signal: ports.signal, turnMs: ports.pace?.turnMs ?? TURN_MS })
   }
 
   /** Builds, restores and opens all tasks, then runs them. Never rejects: a failure is reported. */

@@ -16,6 +16,8 @@ export interface SlotPorts {
   readonly functions: JobFunctions
   readonly storage: StateFileStorage
   readonly channels: ChannelFactory
+  /** How long a slot works before it gives the thread back, and how many rows of a snapshot it writes at once; default 2 ms, 128. */
+  readonly pace?: { readonly turnMs: number; readonly snapshotRows: number }
   /** Writes a crash capsule about a failure; answers where it is. */
   readonly capsule?: (
     error: unknown,

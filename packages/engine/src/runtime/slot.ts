@@ -8,7 +8,8 @@
 import type { Cancel, Clock } from '@millrace/core'
 import type { Task } from './task.ts'
 
-const TURN_MS = 2
+/** How long a slot works before it gives the thread back. */
+export const TURN_MS = 2
 
 /** Work besides the tasks that goes on in slices: snapshots being written. */
 export interface Background {
@@ -31,12 +32,15 @@ export interface SlotOptions {
   readonly clock: Clock
   readonly bufferTimeoutMs: number
   readonly signal: ThreadSignal
+  /** Default `TURN_MS`; 0: each task has one step a turn. */
+  readonly turnMs: number
 }
 
 export class Slot {
   readonly #clock: Clock
   readonly #bufferTimeoutMs: number
   readonly #signal: ThreadSignal
+  readonly #turnMs: number
   /** Downstream first: what drains comes before what fills. */
   #tasks: readonly Task[] = []
   readonly #background: Set<Background> = new Set()
@@ -51,6 +55,7 @@ export class Slot {
     this.#clock = options.clock
     this.#bufferTimeoutMs = options.bufferTimeoutMs
     this.#signal = options.signal
+    this.#turnMs = options.turnMs
   }
 
   /** `tasks` in topological order. */
@@ -90,7 +95,7 @@ export class Slot {
     do {
       worked = this.#stepAll()
       nowMs = this.#clock.monotonic()
-    } while (worked && nowMs - startMs < TURN_MS && !this.#closed)
+    } while (worked && nowMs - startMs < this.#turnMs && !this.#closed)
     const more = this.#stepBackground()
     this.#running = false
     if (this.#closed) return
@@ -119,7 +124,7 @@ export class Slot {
   #stepBackground(): boolean {
     let more = false
     for (const work of this.#background) {
-      if (work.step(TURN_MS / 2)) more = true
+      if (work.step(this.#turnMs / 2)) more = true
       else this.#background.delete(work)
     }
     return more

@@ -4,7 +4,7 @@ import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
 import type { JobEvent, RunningJob } from './job-types.ts'
-import { LocalSlots } from './local-slots.ts'
+import { LocalSlots, type LocalPorts } from './local-slots.ts'
 import { jobFolder } from './state-folder.ts'
 
 export interface LocalJobOptions {
@@ -13,7 +13,7 @@ export interface LocalJobOptions {
   build(): BuiltJob
   readonly settings: ResolvedEngineOptions
   readonly restore: 'latest' | 'none' | (string & {})
-  readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random }
+  readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<LocalPorts, 'createChannels' | 'pace'>
   onEvent(event: JobEvent): void
 }
 

@@ -1,22 +1,48 @@
+import { isAbsolute, join, resolve } from 'node:path'
 import type { Clock, Disk, Random } from '@millrace/core'
-import { openJobLock } from '../checkpoint/job-lock.ts'
-import { FilesystemCheckpoints } from '../checkpoint/filesystem.ts'
-import { MemoryCheckpoints } from '../checkpoint/memory.ts'
-import type { CheckpointStorage } from '../checkpoint/storage.ts'
+import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
+import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
+import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
+import type { CheckpointStorage, StateFileStorage } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { JobLock } from './job-master.ts'
 
-/** Where the job keeps its checkpoints, and the lock on that place. */
+interface FolderPorts {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly random: Random
+}
+
+/** Where a job keeps its checkpoints, and the lock on that place. */
 export function jobFolder(
   jobName: string,
   settings: ResolvedEngineOptions,
-  ports: { readonly clock: Clock; readonly disk: Disk; readonly random: Random },
+  ports: FolderPorts,
 ): { readonly storage: CheckpointStorage; readonly lock: JobLock } {
-  const { checkpointing, stateDir } = settings.values
-  if (checkpointing.storage === 'memory') return { storage: new MemoryCheckpoints(), lock: noLock() }
-  const folder = `${stateDir}/${jobName}`
-  const storage = new FilesystemCheckpoints({ ...ports, dir: checkpointing.dir ?? `${folder}/checkpoints` })
-  return { storage, lock: openJobLock({ ...ports, folder, jobName }) }
+  if (settings.values.checkpointing.storage === 'memory') return { storage: new MemoryCheckpoints(), lock: noLock() }
+  const lock = noLock()
+  const storage = new FilesystemCheckpoints({ disk: ports.disk, dir: checkpointFolder(jobName, settings), fence: () => lock.check() })
+  return { storage, lock }
+}
+
+/** The same place, as a slot sees it: it writes state files, and completes nothing. */
+export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
+  if (settings.values.checkpointing.storage === 'memory') return new MemoryStateFiles()
+  return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
+}
+
+function checkpointFolder(jobName: string, settings: ResolvedEngineOptions): string {
+  const { checkpointing } = settings.values
+  return checkpointing.dir === undefined ? join(jobStateFolder(jobName, settings), 'checkpoints') : absolute(checkpointing.dir)
+}
+
+/** Folder of everything of the job that outlives a run. */
+export function jobStateFolder(jobName: string, settings: ResolvedEngineOptions): string {
+  return join(absolute(settings.values.stateDir), jobFolderName(jobName))
+}
+
+function absolute(path: string): string {
+  return isAbsolute(path) ? path : resolve(path)
 }
 
 /** For jobs that leave nothing behind: nobody else can get at them. */

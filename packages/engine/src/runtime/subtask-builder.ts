@@ -10,8 +10,8 @@ import { keyGroupRange } from '../keys/key-group.ts'
 import { buildChain, type Chain, type ChainHost } from '../operators/chain.ts'
 import { operatorFailed, type OperatorHost, type OperatorOutputs } from '../operators/operator.ts'
 import { ChainCursor, type Receiver } from '../operators/receiver.ts'
-import { createBroadcastState, type BroadcastState } from '../state/broadcast-state.ts'
-import { createKeyedState } from '../state/keyed-state.ts'
+import { BroadcastState } from '../state/broadcast-state.ts'
+import { KeyedState } from '../state/keyed-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import { decodeAsyncInputs } from './async-inputs.ts'
 import { channelsOf, receiversOf, type ChannelPlace, type Deployment } from './deployment.ts'
@@ -182,21 +182,21 @@ class OneSubtask implements ChainHost {
 
   keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend {
     const { maxParallelism, parallelism } = this.#planned
-    const keyed = createKeyedState({
+    const keyed = new KeyedState({
       operator: node.name,
       states: fn.state ?? {},
       maxParallelism,
       keyGroups: keyGroupRange(this.#subtask, parallelism, maxParallelism),
       freeze: this.#options.deployment.settings.development,
     })
-    this.#keyed.set(node.id, new OperatorSnapshots(keyed))
+    this.#keyed.set(node.id, new OperatorSnapshots(keyed, this.#options.ports.pace?.snapshotRows))
     return keyed
   }
 
   broadcastState(node: OperatorNode): BroadcastState {
     const functions = this.#options.ports.functions.operators.get(node.id)
     const states = functions !== undefined && 'broadcast' in functions ? functions.broadcast : {}
-    const state = createBroadcastState({ operator: node.name, states })
+    const state = new BroadcastState({ operator: node.name, states, freeze: this.#options.deployment.settings.development })
     this.#broadcast.set(node.id, state)
     return state
   }
