@@ -469,7 +469,7 @@ test('state, and every checkpoint of it, is what the model says', () => {
       checkStored(subjects)
       if (subjects.longestChain > 1) deltas++
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   )
   assert.ok(deltas > 0)
 })

@@ -76,8 +76,8 @@ export class SegmentReader extends ValueReader {
     } else {
       this.#use()
       for (const column of this.#columns) this.#cell(column)
-      this.#target.settle()
     }
+    this.#target.settle()
   }
 
   #tag(): number {
