@@ -1,4 +1,4 @@
-import { defineErrors, type ErrorDetails, type ErrorTable, type MillraceError } from '@millrace/core'
+import { defineErrors, type ErrorDetails, type MillraceError } from '@millrace/core'
 
 /** Every error of the engine: who must act, and whether the same attempt may succeed later. */
 const table = {
@@ -336,7 +336,7 @@ const table = {
     retry: true,
     message: 'Slot {slot} has not answered for {seconds} s: a user function of {tasks} loops without end or blocks',
   },
-} as const satisfies ErrorTable
+} as const
 
 export type EngineErrorCode = keyof typeof table
 

@@ -1,4 +1,4 @@
-import { defineErrors, MillraceError, type ErrorTable } from '@millrace/core'
+import { defineErrors, MillraceError } from '@millrace/core'
 
 /** Every error of the log package: who must act, and whether the same call may succeed later. */
 const table = {
@@ -46,7 +46,7 @@ const table = {
     retry: false,
     message: 'A marker for producer {producerId} comes from coordinator epoch {epoch}; {current} was seen',
   },
-} as const satisfies ErrorTable
+} as const
 
 export type LogErrorCode = keyof typeof table
 

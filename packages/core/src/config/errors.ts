@@ -1,4 +1,4 @@
-import { defineErrors, type ErrorDetails, type ErrorTable, type MillraceError } from '../errors.ts'
+import { defineErrors, type ErrorDetails, type MillraceError } from '../errors.ts'
 
 /** What can be wrong with an option or with the file that sets it. */
 const configErrors = {
@@ -7,7 +7,7 @@ const configErrors = {
   OPTION_TWICE: { who: 'user', retry: false, message: '{where}: {key} is set twice, once nested and once with dots' },
   CONFIG_FILE_UNREADABLE: { who: 'user', retry: false, message: 'The configuration file {path} cannot be read: {problem}' },
   CONFIG_FILE_MALFORMED: { who: 'user', retry: false, message: 'The configuration file {path} is malformed: {problem}' },
-} as const satisfies ErrorTable
+} as const
 
 export const configError: (code: keyof typeof configErrors, details?: ErrorDetails, cause?: unknown) => MillraceError =
   defineErrors(configErrors)

@@ -1,4 +1,4 @@
-import { defineErrors, type ErrorDetails, type ErrorTable, type MillraceError } from '../errors.ts'
+import { defineErrors, type ErrorDetails, type MillraceError } from '../errors.ts'
 
 /** What can be wrong with a metric that user code declares. */
 const metricErrors = {
@@ -13,7 +13,7 @@ const metricErrors = {
     retry: false,
     message: 'More than {limit} metrics: is something that varies without end part of a name or label?',
   },
-} as const satisfies ErrorTable
+} as const
 
 export const metricError: (code: keyof typeof metricErrors, details?: ErrorDetails, cause?: unknown) => MillraceError =
   defineErrors(metricErrors)

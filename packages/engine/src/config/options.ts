@@ -1,4 +1,4 @@
-import type { OptionInput, OptionTable, OptionValues, ResolvedOptions } from '@millrace/core'
+import type { OptionInput, OptionValues, ResolvedOptions } from '@millrace/core'
 
 /** Every option of the engine. Defaults are Apache Flink's where it has the option and nothing else is said. */
 export const engineOptionTable = {
@@ -263,7 +263,7 @@ export const engineOptionTable = {
     default: 'info',
     documentation: 'The least urgent log lines that are written.',
   },
-} as const satisfies OptionTable
+} as const
 
 type Table = typeof engineOptionTable
 

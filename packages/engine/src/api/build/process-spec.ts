@@ -1,5 +1,4 @@
 import { engineError } from '../../errors.ts'
-import type { OperatorKind } from '../../graph/graph.ts'
 import type { ErasedProcessFunction, OperatorFunctions } from '../functions.ts'
 import type { StateDeclarations } from '../state.ts'
 import { validated } from './schemas.ts'
@@ -14,7 +13,7 @@ const required = {
   'keyed-co-process': ['onLeft', 'onRight'],
   'broadcast-process': ['onElement', 'onBroadcast'],
   'keyed-broadcast-process': ['onElement', 'onBroadcast'],
-} as const satisfies { readonly [kind in OperatorKind]?: readonly string[] }
+} as const
 
 export type ProcessKind = keyof typeof required
 

@@ -1,0 +1,97 @@
+// Imports job modules, which stay in the process for good: hence a process of its own.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { main } from './main.ts'
+import { RecordingOutput } from './testing/recording-output.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const engine = JSON.stringify(import.meta.resolve('@millrace/engine'))
+writeFileSync(
+  join(folder, 'job.ts'),
+  `import { defineJob, print } from ${engine}
+export default defineJob('sums', { params: { limit: 3 } }, (env, { limit }) => {
+  env.checkpointing.interval = '5s'
+  env.fromCollection(Array.from({ length: limit }, (_, n: number) => n)).keyBy(() => 'all').reduce((a, b) => a + b).uid('total').sinkTo(print())
+})
+`,
+)
+writeFileSync(join(folder, 'broken.ts'), `function fails() { throw new TypeError('in the job') }\nfails()\n`)
+
+async function command(...flags: string[]): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const [stdout, stderr] = [new RecordingOutput(), new RecordingOutput()]
+  const exitCode = await main(flags, '1.2.3', { stdout, stderr, environment: {}, cwd: folder })
+  return { exitCode, stdout: stdout.text, stderr: stderr.text }
+}
+
+void test('version and help are no mistakes', async () => {
+  assert.deepEqual(await command('--version'), { exitCode: 0, stdout: '1.2.3\n', stderr: '' })
+  const help = await command('run', '--help')
+  assert.equal(help.exitCode, 0)
+  for (const part of [
+    '-p, --parallelism <integer>',
+    '--checkpoint-interval <duration>',
+    '--restore',
+    '--log <text|json>',
+    'Options: checkpointing',
+  ]) {
+    assert.ok(help.stdout.includes(part), part)
+  }
+})
+
+void test('a wrong command line is 2, with a hint', async () => {
+  for (const [flags, hint] of [
+    [['rnu', 'job.ts'], /unknown command 'rnu'[^]*run/],
+    [['run'], /missing required argument 'job'/],
+    [['run', 'job.ts', '--paralelism', '2'], /unknown option '--paralelism'[^]*--parallelism/],
+    [['run', 'job.ts', '--output', 'html'], /Allowed choices are live, lines, json/],
+    [['info', 'job.ts', '-p', 'two'], /--parallelism: parallelism must be a whole number/],
+    [['info', 'none.ts'], /There is no file .*none\.ts/],
+    [['info', 'job.ts', '--param', 'limitt=2'], /no parameter "limitt"; did you mean "limit"/],
+  ] as const) {
+    const { exitCode, stderr, stdout } = await command(...flags)
+    assert.deepEqual([exitCode, stdout], [2, ''], flags.join(' '))
+    assert.match(stderr, hint)
+  }
+})
+
+void test('without a command it shows what there is', async () => {
+  const { exitCode, stderr } = await command()
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /Usage: millrace/)
+})
+
+void test('info prints a job as text, Mermaid and JSON', async () => {
+  const text = await command('info', 'job.ts', '-p', '2')
+  assert.equal(text.exitCode, 0, text.stderr)
+  assert.match(text.stdout, /^Job sums[^]*reduce[^]*uid total[^]*checkpointing\.interval = 5000, by the job[^]*$/)
+  assert.match(text.stdout, /parallelism = 2, by --parallelism/)
+  assert.match((await command('info', 'job.ts', '--format', 'mermaid')).stdout, /^flowchart LR\n/)
+  const json = JSON.parse((await command('info', 'job.ts', '--format', 'json', '--param', 'limit=7')).stdout) as {
+    readonly job: string
+    readonly params: unknown
+    readonly settings: { readonly checkpointing: { readonly interval: number } }
+  }
+  assert.deepEqual([json.job, json.params, json.settings.checkpointing.interval], ['sums', { limit: 7 }, 5_000])
+})
+
+void test("a module that throws shows the user's stack and not ours", async () => {
+  const { exitCode, stderr } = await command('info', 'broken.ts')
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /in the job[^]*at fails \(.*broken\.ts:1:\d+\)/)
+  assert.ok(!/node:internal|job-module/.test(stderr), stderr)
+})
+
+void test('options come from millrace.yaml, and its mistakes are named', async () => {
+  writeFileSync(join(folder, 'millrace.yaml'), 'parallelism: 3\n')
+  assert.match((await command('info', 'job.ts')).stdout, /parallelism = 3, by millrace\.yaml/)
+  writeFileSync(join(folder, 'millrace.yaml'), 'paralelism: 3\n')
+  const { exitCode, stderr } = await command('info', 'job.ts')
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /millrace\.yaml: there is no option "paralelism"; did you mean "parallelism"\?/)
+  rmSync(join(folder, 'millrace.yaml'))
+})

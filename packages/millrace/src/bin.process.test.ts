@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import manifest from '../package.json' with { type: 'json' }
+
+const bin = `${import.meta.dirname}/bin.ts`
+
+function millrace(
+  flags: readonly string[],
+  nodeFlags: readonly string[] = [],
+): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+  return spawnSync(process.execPath, [...process.execArgv.filter((flag) => flag.startsWith('--conditions')), ...nodeFlags, bin, ...flags], {
+    encoding: 'utf8',
+  })
+}
+
+void test('it answers its version', () => {
+  const { status, stdout, stderr } = millrace(['--version'])
+  assert.deepEqual([status, stdout, stderr], [0, `${manifest.version}\n`, ''])
+})
+
+void test('its exit code is that of the command', () => {
+  assert.equal(millrace(['--help']).status, 0)
+  assert.equal(millrace(['rnu']).status, 2)
+})
+
+void test('a Node that is too old is told', () => {
+  const older = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.11.1' } })`
+  const { status, stderr } = millrace(['--version'], ['--import', `data:text/javascript,${encodeURIComponent(older)}`])
+  assert.deepEqual([status, stderr], [2, 'millrace: needs Node 24.12 or newer, and this is 24.11.1\n'])
+})
