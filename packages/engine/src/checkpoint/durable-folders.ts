@@ -12,7 +12,6 @@ export function parentOf(path: string): string {
  */
 export async function makeDurableFolder(disk: Disk, path: string): Promise<void> {
   await disk.makeDirectory(path)
-  await disk.syncDirectory(path)
   for (let below = path, above = parentOf(path); above !== below; [below, above] = [above, parentOf(above)]) {
     try {
       await disk.syncDirectory(above)

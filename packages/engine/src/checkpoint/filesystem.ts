@@ -46,7 +46,8 @@ export function jobFolderName(jobName: string): string {
  *    a newer one is complete.
  * 3. A state file is removed only if no metadata in the folder refers to it; while there are metadata that cannot be read, none is removed at start.
  * 4. Metadata go before the files they refer to, durably.
- * 5. What `resolveRestore` answers is durable, whatever the process that wrote it came to.
+ * 5. What `resolveRestore` answers is durable: its writer may have died between rename and sync, and what is built upon from now on must not
+ *    vanish with the next crash. (`open` has synced the folders above.)
  * 6. One operation at a time: restores never see half of a `persist` or `retire`.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
@@ -250,7 +251,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       if (read.kind === 'incomplete') continue
       const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, this.#files, verify)
       if (problem === undefined && read.kind === 'complete') {
-        await this.#makeDurable(checkpointId)
+        await this.#disk.syncDirectory(this.#folder(checkpointId))
         return { checkpoint: { metadata: read.metadata, path: this.#folder(checkpointId), own: true }, damaged }
       }
       damaged.push({ checkpointId, path: this.#folder(checkpointId), problem: problem ?? '' })
@@ -275,7 +276,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     const problem = await this.#findDamage(metadata, new FilesystemStateFiles(this.#disk, dir), verify)
     if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
     const own = dir === this.#dir
-    if (own) await this.#makeDurable(metadata.checkpointId)
+    if (own) await this.#disk.syncDirectory(folder)
     return { metadata: own ? metadata : withFiles(metadata, (file) => ({ ...file, path: `${dir}/${file.path}` })), path: folder, own }
   }
 
@@ -306,11 +307,6 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       if (isDamage(error)) return { kind: 'damaged', damaged: { checkpointId, path, problem: `${METADATA}: ${messageOf(error)}` } }
       throw error
     }
-  }
-
-  /** A crash may have come between the rename and the sync: what is built upon from now on must not vanish with the next one. */
-  async #makeDurable(checkpointId: number): Promise<void> {
-    for (const folder of [this.#folder(checkpointId), `${this.#dir}/${SHARED_FOLDER}`, this.#dir]) await this.#disk.syncDirectory(folder)
   }
 
   /** Notices a folder that was removed or unmounted and would be made anew, in another place. */
