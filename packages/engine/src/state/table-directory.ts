@@ -34,7 +34,7 @@ export class TableDirectory {
 
   /** @throws KEY_GROUP_FOREIGN */
   locate(hash: number): Table {
-    const table = this.#slots[Math.floor((hash >>> 0) * this.#scale) - this.#first]
+    const table = this.#slots[(((hash >>> 0) * this.#scale) | 0) - this.#first]
     if (table === undefined) this.#foreign(hash)
     return table
   }

@@ -29,7 +29,7 @@ export function touchedEpoch(mark: number): number {
 
 export class Table {
   readonly keyGroup: number
-  /** Pairs: the hash, and the row + 1 or 0. */
+  /** Pairs: the hash, and twice the row + 1, plus 1 for an int32 key; or 0. */
   index: Int32Array
   keys: Key[] = []
   epochs: Int32Array
@@ -72,17 +72,40 @@ export class Table {
 
   /** The key's row, or -1. A table of capacity 0 has none and is only there to be asked. */
   find(key: unknown, hash: number): number {
+    if (typeof key === 'number' && (key | 0) === key) return this.#findInt32(hash)
+    return typeof key === 'string' ? this.#findString(key, hash) : this.#findOther(key, hash)
+  }
+
+  /** No two int32 keys have the same hash, so that there is no need to look at the key. */
+  #findInt32(hash: number): number {
     const index = this.index
     const mask = this.#mask
-    let at = hash & mask
-    for (;;) {
-      const row = index[2 * at + 1]! - 1
-      if (row < 0) return -1
-      if (index[2 * at] === hash) {
-        const other = this.keys[row]
-        if (other === key || sameKey(other, key)) return row
-      }
-      at = (at + 1) & mask
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = index[2 * at + 1]!
+      if (entry === 0) return -1
+      if (index[2 * at] === hash && (entry & 1) === 1) return (entry >> 1) - 1
+    }
+  }
+
+  #findString(key: string, hash: number): number {
+    const index = this.index
+    const mask = this.#mask
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = index[2 * at + 1]!
+      if (entry === 0) return -1
+      if (index[2 * at] !== hash || (entry & 1) === 1) continue
+      const other = this.keys[(entry >> 1) - 1]
+      if (typeof other === 'string' && other === key) return (entry >> 1) - 1
+    }
+  }
+
+  #findOther(key: unknown, hash: number): number {
+    const index = this.index
+    const mask = this.#mask
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = index[2 * at + 1]!
+      if (entry === 0) return -1
+      if (index[2 * at] === hash && sameKey(this.keys[(entry >> 1) - 1], key)) return (entry >> 1) - 1
     }
   }
 
@@ -91,14 +114,14 @@ export class Table {
     const row = this.#free.pop() ?? this.used++
     this.keys[row] = key
     this.epochs[row] = mark
-    this.#enter(hash, row)
+    this.#enter(hash, entryOf(key, row))
     if (mark >= 0) this.alive++
     return row
   }
 
   /** Forgets a row, whose cells are all clear. */
   free(row: number, hash: number = hashKey(this.keys[row])): void {
-    this.#leave(hash, row)
+    this.#leave(hash, entryOf(this.keys[row]!, row))
     if (this.epochs[row]! >= 0) this.alive--
     this.keys[row] = null
     this.epochs[row] = FREE
@@ -125,14 +148,14 @@ export class Table {
     const before = this.index
     this.index = new Int32Array(4 * capacity)
     this.#mask = 2 * capacity - 1
-    for (let at = 0; at < before.length; at += 2) if (before[at + 1] !== 0) this.#enter(before[at]!, before[at + 1]! - 1)
+    for (let at = 0; at < before.length; at += 2) if (before[at + 1] !== 0) this.#enter(before[at]!, before[at + 1]!)
   }
 
   /** Copies every row, dead ones too, into the table that `choose` names for its hash. */
   moveTo(choose: (hash: number) => Table): void {
     for (let at = 0; at < this.index.length; at += 2) {
-      const row = this.index[at + 1]! - 1
-      if (row < 0) continue
+      if (this.index[at + 1] === 0) continue
+      const row = (this.index[at + 1]! >> 1) - 1
       const target = choose(this.index[at]!)
       const moved = target.add(this.keys[row]!, this.index[at]!, this.epochs[row]!)
       target.stored[moved] = this.stored[row]!
@@ -150,19 +173,19 @@ export class Table {
     return bytes
   }
 
-  #enter(hash: number, row: number): void {
+  #enter(hash: number, entry: number): void {
     let at = hash & this.#mask
     while (this.index[2 * at + 1] !== 0) at = (at + 1) & this.#mask
     this.index[2 * at] = hash
-    this.index[2 * at + 1] = row + 1
+    this.index[2 * at + 1] = entry
   }
 
-  /** Takes a row out of the index and moves back what had to step aside for it. */
-  #leave(hash: number, row: number): void {
+  /** Takes an entry out of the index and moves back what had to step aside for it. */
+  #leave(hash: number, entry: number): void {
     const index = this.index
     const mask = this.#mask
     let hole = hash & mask
-    while (index[2 * hole + 1] !== row + 1) hole = (hole + 1) & mask
+    while (index[2 * hole + 1] !== entry) hole = (hole + 1) & mask
     let at = hole
     for (;;) {
       at = (at + 1) & mask
@@ -175,6 +198,10 @@ export class Table {
     }
     index[2 * hole + 1] = 0
   }
+}
+
+function entryOf(key: Key, row: number): number {
+  return 2 * (row + 1) + (typeof key === 'number' && (key | 0) === key ? 1 : 0)
 }
 
 function enlarge<T extends Int32Array | Uint8Array>(from: T, to: T): T {
