@@ -118,13 +118,14 @@ class SourceRun<T> {
       if (host.hasEnded) return true
       if (random.chance(0.1)) await this.#disturb()
       if (random.chance(0.05)) this.#takeSnapshot(host)
+      const before = host.emitted.length
       const hasPolled = host.step(random.between(0, this.#parallelism - 1))
       if (hasPolled) steps++
-      idleTurns = hasPolled ? 0 : idleTurns + 1
+      idleTurns = host.emitted.length > before ? 0 : idleTurns + 1
       if (!hasPolled || random.chance(patience)) await this.#machine.turn()
       host.check()
       if (this.#isQuiet(host, idleTurns)) return true
-      ok(idleTurns < idleTurnsMax, 'the source is stuck: no reader wakes its task')
+      ok(idleTurns < idleTurnsMax, `the source is stuck after ${this.#kept.length + host.emitted.length} records`)
     }
     return false
   }

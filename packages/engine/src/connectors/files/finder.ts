@@ -1,0 +1,85 @@
+import { posix } from 'node:path'
+import { DiskError, type Disk, type FileStat } from '@millrace/core'
+
+export interface FoundFile {
+  readonly path: string
+  readonly stat: FileStat
+}
+
+const depthMax = 32
+
+/**
+ * The files that a path means, in order of their paths: a file, those of a folder (not of its subfolders), or those that match a pattern
+ * with `*`, `?`, `[…]`, `{…,…}` and `**`. Names that begin with a dot are left out unless they are named so. Undefined: there is no such
+ * file or folder, and it is no pattern.
+ */
+export async function findFiles(disk: Disk, path: string): Promise<readonly FoundFile[] | undefined> {
+  const stat = await statIfThere(disk, path)
+  if (stat?.kind === 'file' || stat?.kind === 'other') return [{ path, stat }]
+  if (stat?.kind === 'directory') return await filesOf(disk, path, await listIfThere(disk, path))
+  if (!isPattern(path)) return undefined
+  const segments = posix.normalize(path).split('/')
+  const firstPattern = segments.findIndex(isPattern)
+  const root = segments.slice(0, firstPattern).join('/')
+  const found: FoundFile[] = []
+  await walk(disk, firstPattern === 0 ? '' : root === '' ? '/' : root, segments.slice(firstPattern), 0, found)
+  const unique = new Map(found.map((file) => [file.path, file]))
+  return [...unique.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Whether `name` is what a log of this name is renamed or copied to when it is rotated: `access.log.1`, `access.log-20240131.gz`. */
+export function isRotatedName(name: string, original: string): boolean {
+  return name.length > original.length + 1 && name.startsWith(original) && /[.\-_]/.test(name[original.length]!)
+}
+
+/** Files of a folder whose names satisfy the test; empty if the folder is not there. */
+export async function siblings(disk: Disk, path: string, test: (name: string) => boolean): Promise<readonly FoundFile[]> {
+  const folder = posix.dirname(path)
+  return await filesOf(disk, folder, (await listIfThere(disk, folder)).filter(test), true)
+}
+
+export async function statIfThere(disk: Disk, path: string): Promise<FileStat | undefined> {
+  return await ifThere(() => disk.stat(path))
+}
+
+async function listIfThere(disk: Disk, path: string): Promise<readonly string[]> {
+  return (await ifThere(() => disk.list(path))) ?? []
+}
+
+async function filesOf(disk: Disk, folder: string, names: readonly string[], withHidden = false): Promise<readonly FoundFile[]> {
+  const found: FoundFile[] = []
+  for (const name of names) {
+    if (name.startsWith('.') && !withHidden) continue
+    const path = posix.join(folder, name)
+    const stat = await statIfThere(disk, path)
+    if (stat?.kind === 'file') found.push({ path, stat })
+  }
+  return found
+}
+
+async function walk(disk: Disk, folder: string, segments: readonly string[], depth: number, found: FoundFile[]): Promise<void> {
+  const [segment, ...rest] = segments
+  if (segment === undefined || depth > depthMax) return
+  if (segment === '**') await walk(disk, folder, rest.length === 0 ? ['*'] : rest, depth, found)
+  for (const name of await listIfThere(disk, folder === '' ? '.' : folder)) {
+    const isHidden = name.startsWith('.') && !segment.startsWith('.')
+    if (isHidden || !(segment === '**' || posix.matchesGlob(name, segment))) continue
+    const path = posix.join(folder, name)
+    const stat = await statIfThere(disk, path)
+    if (stat?.kind === 'directory') await walk(disk, path, segment === '**' ? segments : rest, depth + 1, found)
+    else if (stat?.kind === 'file' && rest.length === 0 && segment !== '**') found.push({ path, stat })
+  }
+}
+
+function isPattern(path: string): boolean {
+  return /[*?[\]{}]/.test(path)
+}
+
+async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof DiskError && (error.reason === 'not-found' || error.reason === 'not-a-directory')) return undefined
+    throw error
+  }
+}

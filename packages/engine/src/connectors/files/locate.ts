@@ -1,0 +1,98 @@
+import { posix } from 'node:path'
+import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { openContent, type Content } from './content.ts'
+import { fingerprintBytesMax, fits, isCopy } from './fingerprint.ts'
+import { isRotatedName, siblings, statIfThere } from './finder.ts'
+import type { FileSplit } from './split.ts'
+
+/**
+ * Where the content of a split is now.
+ *
+ * - `here`: where it was, or under another name; or in a copy, to which nothing is appended any more.
+ * - `truncated`: the file is the same one, but what was read of it is gone: it has been written anew.
+ * - `lost`: nowhere.
+ */
+export type Location =
+  | { readonly kind: 'here'; readonly content: Content; readonly isCopy: boolean }
+  | { readonly kind: 'truncated' }
+  | { readonly kind: 'lost' }
+
+/**
+ * Finds a split's file again: under its path, renamed in the same folder, or as a copy (perhaps compressed) with a rotated name.
+ * Where files are read only once (not `follow`), another file of the same content under the path will do: the input may have been moved.
+ */
+export async function locate(disk: Disk, split: FileSplit, follow: boolean): Promise<Location> {
+  const atPath = await statIfThere(disk, split.path)
+  if (atPath?.inode === split.inode) {
+    const content = await openIfSame(disk, split.path, split)
+    if (content !== undefined) return { kind: 'here', content, isCopy: false }
+  }
+  const renamed = await findRenamed(disk, split, atPath)
+  if (renamed !== undefined) return { kind: 'here', content: renamed, isCopy: false }
+  const copy = (follow ? undefined : await openIfCopy(disk, split.path, split)) ?? (await findCopy(disk, split))
+  if (copy !== undefined) return { kind: 'here', content: copy, isCopy: true }
+  return { kind: atPath?.inode === split.inode && !split.detached ? 'truncated' : 'lost' }
+}
+
+/**
+ * A copy of the file's former content, made by whoever truncated or removed it. Where several begin like it and none is surely a copy
+ * (little had been read, and logs often begin alike), the newest.
+ */
+export async function findCopy(disk: Disk, split: FileSplit): Promise<Content | undefined> {
+  if (split.fingerprint.bytes === 0) return undefined
+  const name = posix.basename(split.path)
+  const candidates = await siblings(disk, split.path, (candidate) => isRotatedName(candidate, name))
+  const byAge = candidates.filter(({ stat }) => stat.inode !== split.inode).toSorted((a, b) => b.stat.modifiedMs - a.stat.modifiedMs)
+  for (const { path } of byAge) {
+    const copy = await openIfCopy(disk, path, split)
+    if (copy !== undefined) return copy
+  }
+  for (const { path } of byAge) {
+    const similar = await openIf(disk, path, (content) => isSameContent(content, split))
+    if (similar !== undefined) return similar
+  }
+  return undefined
+}
+
+/** Whether the content still begins as it did, and is no shorter than what was read of it. */
+export async function isSameContent(content: Content, split: FileSplit): Promise<boolean> {
+  return (await reaches(content, split)) && fits(split.fingerprint, await content.head(fingerprintBytesMax))
+}
+
+async function findRenamed(disk: Disk, split: FileSplit, atPath: FileStat | undefined): Promise<Content | undefined> {
+  if (atPath?.inode === split.inode) return undefined
+  const name = posix.basename(split.path)
+  for (const file of await siblings(disk, split.path, (candidate) => candidate !== name)) {
+    const content = file.stat.inode === split.inode ? await openIfSame(disk, file.path, split) : undefined
+    if (content !== undefined) return content
+  }
+  return undefined
+}
+
+async function openIfSame(disk: Disk, path: string, split: FileSplit): Promise<Content | undefined> {
+  return await openIf(disk, path, async (content) => (await content.stat()).inode === split.inode && (await isSameContent(content, split)))
+}
+
+async function openIfCopy(disk: Disk, path: string, split: FileSplit): Promise<Content | undefined> {
+  const isRest = async (content: Content): Promise<boolean> =>
+    isCopy(split.fingerprint, await content.head(fingerprintBytesMax)) && (await reaches(content, split))
+  return await openIf(disk, path, isRest)
+}
+
+async function openIf(disk: Disk, path: string, test: (content: Content) => Promise<boolean>): Promise<Content | undefined> {
+  let content: Content
+  try {
+    content = await openContent(disk, path)
+  } catch (error) {
+    if (error instanceof DiskError && error.reason === 'not-found') return undefined
+    throw error
+  }
+  if (await test(content)) return content
+  await content.close()
+  return undefined
+}
+
+/** Of compressed content the length is not known before it is read. */
+async function reaches(content: Content, split: FileSplit): Promise<boolean> {
+  return content.isCompressed || (await content.stat()).size >= split.offset
+}

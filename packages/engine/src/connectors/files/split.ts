@@ -1,0 +1,50 @@
+import type { Split } from '../source.ts'
+import type { Fingerprint } from './fingerprint.ts'
+
+/**
+ * What is still to be read of one file.
+ *
+ * A file is known by its inode and the first bytes of its content, as names move (rotation) and inodes are used again. Files that stood
+ * under one path one after the other are a lineage: one subtask reads them, in order.
+ */
+export interface FileSplit extends Split {
+  /** Where the file was found; it may have been renamed since. */
+  readonly path: string
+  /** Order within the lineage (the path), and over all files of a source. */
+  readonly sequence: number
+  readonly inode: string
+  readonly fingerprint: Fingerprint
+  /** Bytes of the content (decompressed) that have been read: always the beginning of a line. */
+  readonly offset: number
+  /** Bytes of the file when it was found; only to share the work out. */
+  readonly sizeBytes: number
+  /** How often the file was truncated and read from its start again. */
+  readonly generation: number
+  /** The file is no longer written under its path: when it is read to its end, that is all. */
+  readonly detached: boolean
+}
+
+export function splitId({ path, sequence, generation, detached }: Omit<FileSplit, 'id'>): string {
+  return `${path}#${sequence}.${generation}${detached ? 'd' : ''}`
+}
+
+/** What the enumerator keeps in a checkpoint. */
+export interface FileEnumeratorState {
+  readonly nextSequence: number
+  readonly known: readonly KnownFile[]
+  readonly heads: readonly KnownHead[]
+  readonly unassigned: readonly FileSplit[]
+}
+
+/** A file that has been given to a reader and is still there. */
+export interface KnownFile {
+  readonly inode: string
+  readonly path: string
+  readonly modifiedMs: number
+}
+
+/** How a file once began that stood under a path: a copy of it under a rotated name is no new input. */
+export interface KnownHead {
+  readonly path: string
+  readonly fingerprint: Fingerprint
+}
