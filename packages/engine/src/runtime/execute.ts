@@ -3,7 +3,7 @@ import { buildJob } from '../api/build-job.ts'
 import type { Environment } from '../api/environment.ts'
 import { defineJob, type Job } from '../api/job.ts'
 import type { Params } from '../api/params.ts'
-import type { Stream } from '../api/stream.ts'
+import type { StreamView } from '../api/stream.ts'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import { collectSink } from '../connectors/collect/collect-sink.ts'
 import { ResultBuffer } from '../connectors/collect/result-buffer.ts'
@@ -64,7 +64,7 @@ function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P
  * Runs a pipeline and iterates over its results: `for await (const n of collect((env) => env.fromCollection([1, 2]).map((x) => x * 2)))`.
  * Leaving the loop cancels the job; its failure is thrown into the loop.
  */
-export function collect<T>(build: (env: Environment) => Stream<T>, options: Omit<ExecuteOptions, 'params'> = {}): AsyncIterable<T> {
+export function collect<T>(build: (env: Environment) => StreamView<T>, options: Omit<ExecuteOptions, 'params'> = {}): AsyncIterable<T> {
   const controller = new AbortController()
   const buffer = new ResultBuffer<T>(() => controller.abort())
   const job = defineJob('collect', (env) => {
