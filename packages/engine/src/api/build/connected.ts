@@ -86,7 +86,7 @@ export class Broadcast<T, B extends StateDeclarations> extends StreamBase implem
   readonly #states: B
 
   constructor(shapes: Shapes, builder: GraphBuilder, ports: readonly Port[], states: B) {
-    super(shapes, builder, ports, 'broadcast')
+    super(shapes, builder, ports, 'broadcast', 'a broadcast stream')
     this.#states = states
   }
 

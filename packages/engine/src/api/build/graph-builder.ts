@@ -62,6 +62,11 @@ export class GraphBuilder {
 
   add(spec: OperatorSpec): OperatorDraft {
     this.open(spec.name)
+    const ended = spec.inputs.flat().find(({ operator }) => operator.spec.kind === 'sink')
+    if (ended !== undefined) {
+      const value = `the sink ${describeDraft(ended.operator)}`
+      throw engineError('ARGUMENT_INVALID', { call: spec.name, argument: 'its input', expected: 'a stream', value })
+    }
     const draft: OperatorDraft = {
       id: this.#drafts.length,
       spec,

@@ -16,7 +16,7 @@ import { StreamBase, type Shapes } from './shapes.ts'
 /** A stream with a key selector: every operator on it is a keyed process function. */
 export class Keyed<T, K> extends StreamBase implements KeyedStream<T, K> {
   constructor(shapes: Shapes, builder: GraphBuilder, ports: readonly Port[]) {
-    super(shapes, builder, ports, 'keyed')
+    super(shapes, builder, ports, 'keyed', 'a keyed stream')
   }
 
   process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(

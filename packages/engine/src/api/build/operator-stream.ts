@@ -23,35 +23,35 @@ export class OperatorStream<T> extends View<T> implements OperatorSettings {
     return this.shapes.view(this.builder, [portOf(this.#draft, { kind: 'failures' })], 'failures') as View<unknown>
   }
 
-  uid(uid: string): this {
+  override uid(uid: string): this {
     this.builder.open('uid')
     checkName('uid', uid)
     this.builder.setUid(this.#draft, uid)
     return this
   }
 
-  name(name: string): this {
+  override name(name: string): this {
     this.builder.open('name')
     checkName('name', name)
     this.#draft.name = name
     return this
   }
 
-  parallelism(subtasks: number): this {
+  override parallelism(subtasks: number): this {
     this.builder.open('parallelism')
     checkCount('parallelism', 'its argument', subtasks)
     this.#draft.parallelism = subtasks
     return this
   }
 
-  maxParallelism(keyGroups: number): this {
+  override maxParallelism(keyGroups: number): this {
     this.builder.open('maxParallelism')
     checkCount('maxParallelism', 'its argument', keyGroups)
     this.#draft.maxParallelism = keyGroups
     return this
   }
 
-  chain(how: 'always' | 'never' | 'start'): this {
+  override chain(how: 'always' | 'never' | 'start'): this {
     this.builder.open('chain')
     checkChoice('chain', 'its argument', how, ['always', 'never', 'start'])
     this.#draft.chaining = how
@@ -74,27 +74,4 @@ function sideOutputs(shapes: Shapes, builder: GraphBuilder, draft: OperatorDraft
       throw engineError('SIDE_UNDECLARED', { operator: describeDraft(draft), side, hint })
     },
   })
-}
-
-/** Settings called on what is no operator: a clear error for those who do not compile with types. */
-export class ViewOnly<T> extends View<T> {
-  uid(): never {
-    return this.#refuse('uid')
-  }
-  name(): never {
-    return this.#refuse('name')
-  }
-  parallelism(): never {
-    return this.#refuse('parallelism')
-  }
-  maxParallelism(): never {
-    return this.#refuse('maxParallelism')
-  }
-  chain(): never {
-    return this.#refuse('chain')
-  }
-
-  #refuse(call: string): never {
-    throw engineError('NOT_AN_OPERATOR', { call, view: this.what })
-  }
 }

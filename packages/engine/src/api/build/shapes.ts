@@ -1,3 +1,4 @@
+import { engineError } from '../../errors.ts'
 import type { StateDeclarations } from '../state.ts'
 import type { GraphBuilder, OperatorDraft, Port } from './graph-builder.ts'
 
@@ -14,18 +15,41 @@ export interface Shapes {
   broadcastConnected(stream: StreamBase, broadcast: StreamBase): unknown
 }
 
-/** What all streams have: where their records come from. */
+/** What all streams have: where their records come from. Settings are refused, with a clear error for those who do not compile with types. */
 export class StreamBase {
   readonly builder: GraphBuilder
   readonly ports: readonly Port[]
   readonly shape: 'plain' | 'keyed' | 'broadcast'
   protected readonly shapes: Shapes
+  /** What it is, for messages. */
+  readonly #what: string
 
-  constructor(shapes: Shapes, builder: GraphBuilder, ports: readonly Port[], shape: StreamBase['shape']) {
+  constructor(shapes: Shapes, builder: GraphBuilder, ports: readonly Port[], shape: StreamBase['shape'], what: string) {
     this.shapes = shapes
     this.builder = builder
     this.ports = ports
     this.shape = shape
+    this.#what = what
+  }
+
+  uid(_uid: string): unknown {
+    return this.#refuse('uid')
+  }
+  name(_name: string): unknown {
+    return this.#refuse('name')
+  }
+  parallelism(_subtasks: number): unknown {
+    return this.#refuse('parallelism')
+  }
+  maxParallelism(_keyGroups: number): unknown {
+    return this.#refuse('maxParallelism')
+  }
+  chain(_how: 'always' | 'never' | 'start'): unknown {
+    return this.#refuse('chain')
+  }
+
+  #refuse(call: string): never {
+    throw engineError('NOT_AN_OPERATOR', { call, view: this.#what })
   }
 
   /** The states of a broadcast stream. */

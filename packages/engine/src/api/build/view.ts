@@ -17,13 +17,10 @@ import { StreamBase, type Shapes } from './shapes.ts'
 
 const partitionings: readonly Partitioning[] = ['forward', 'rebalance', 'rescale', 'shuffle', 'global', 'broadcast']
 
-/** A stream that is no operator of its own; what it is, for messages, is in `what`. */
+/** A stream that is no operator of its own. */
 export class View<T> extends StreamBase implements StreamView<T> {
-  protected readonly what: string
-
   constructor(shapes: Shapes, builder: GraphBuilder, ports: readonly Port[], what: string) {
-    super(shapes, builder, ports, 'plain')
-    this.what = what
+    super(shapes, builder, ports, 'plain', what)
   }
 
   map<U>(fn: (value: T, ctx: RecordContext) => U): Stream<Readonly<Awaited<U>>> {
