@@ -1,5 +1,3 @@
-import type { Duration } from '@millrace/core'
-
 /** An atom of a key. `-0` counts as `0`; `NaN` equals itself; `1`, `1n` and `'1'` are three different keys. */
 export type KeyAtom = string | number | bigint | boolean | null
 /** A key: an atom, or a tuple of atoms. */
@@ -85,8 +83,6 @@ export interface StateDeclaration<Handle> {
 
 /** Declared states with their types erased. */
 export type StateDeclarations = { readonly [name: string]: StateDeclaration<unknown> }
-
-export type { Duration }
 
 /** One value per key: `current: value<OrderState>()`. */
 export function value<T>(options?: StateOptions<T>): StateDeclaration<ValueState<T>> {
