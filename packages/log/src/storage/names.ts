@@ -3,8 +3,8 @@
 /** The files of one segment, and the producer snapshot taken at its base offset. */
 export type SegmentFileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot'
 
-/** What a file is on its way to: `.cleaned` being written, `.swap` ready to replace, `.deleted` to be removed. */
-export type FileSuffix = '' | '.cleaned' | '.swap' | '.deleted'
+/** What a file is on its way to: `.cleaned` being written, `.swap` ready to replace, `.deleted` to be removed (numbered by us, as one offset may have several). */
+export type FileSuffix = '' | '.cleaned' | '.swap' | '.deleted' | `.${number}.deleted`
 
 export interface SegmentFileName {
   readonly baseOffset: number

@@ -177,28 +177,27 @@ class Life {
       const bytes = this.batch()
       const expected = bytes.slice()
       this.model.inFlight.push(expected)
-      const isMarker = (bytes[22]! & 0x20) !== 0
-      all.push(
-        this.log.append(bytes, { origin: isMarker ? 'coordinator' : 'client' }).then(
-          (result) => {
-            this.#forget(expected)
-            assert.equal(result.isDuplicate, false)
-            this.model.acknowledge(bytes)
-            if (this.config.durable || this.config.flushMessages === 1) {
-              this.model.syncedOffset = Math.max(this.model.syncedOffset, result.lastOffset + 1)
-              this.note('durable')
-            }
-          },
-          (error: unknown) => {
-            this.#forget(expected)
-            assert.ok(error instanceof MillraceError, String(error))
-            if (error.code === 'STORAGE_FULL') this.note('full-disk')
-            else assert.ok(error.code.startsWith('PRODUCER_'), error.message)
-          },
-        ),
-      )
+      all.push(this.#append(bytes, expected))
     }
     return Promise.all(all)
+  }
+
+  async #append(bytes: Uint8Array, expected: Uint8Array): Promise<void> {
+    const isMarker = (bytes[22]! & 0x20) !== 0
+    try {
+      const result = await this.log.append(bytes, { origin: isMarker ? 'coordinator' : 'client' })
+      assert.equal(result.isDuplicate, false)
+      this.model.acknowledge(bytes)
+      if (!this.config.durable && this.config.flushMessages !== 1) return
+      this.model.syncedOffset = Math.max(this.model.syncedOffset, result.lastOffset + 1)
+      this.note('durable')
+    } catch (error) {
+      assert.ok(error instanceof MillraceError, String(error))
+      if (error.code === 'STORAGE_FULL') this.note('full-disk')
+      else assert.ok(error.code.startsWith('PRODUCER_'), error.message)
+    } finally {
+      this.#forget(expected)
+    }
   }
 
   #forget(bytes: Uint8Array): void {

@@ -7,7 +7,7 @@
  *    everything below `recoveryPoint` does so with its indexes, snapshots and epochs.
  */
 import { posix } from 'node:path'
-import { type MillraceError, randomBelow } from '@millrace/core'
+import { type Cancel, type MillraceError, randomBelow } from '@millrace/core'
 import { logError } from '../../errors.ts'
 import type { LogConfig } from '../config.ts'
 import { partitionDirectoryName, segmentFileName, type TopicPartition } from '../names.ts'
@@ -44,7 +44,8 @@ export class LogState {
   readonly syncing: Mutex = new Mutex()
   isClosed = false
   segmentJitterMs = 0
-  readonly #removals = new Set<{ cancel: () => void }>()
+  #discardCount = 0
+  readonly #removals = new Map<Segment, Cancel>()
 
   constructor(host: LogHost, partition: TopicPartition, config: LogConfig) {
     this.host = host
@@ -114,11 +115,11 @@ export class LogState {
   }
 
   /** Takes a segment that is no longer in `segments` away: renamed now, durably, removed after the delay and the last reader. */
-  async discard(segment: Segment): Promise<void> {
+  async discard(segment: Segment, keepsSnapshot = false): Promise<void> {
     try {
-      await segment.rename('.deleted')
+      await segment.rename(`.${this.#discardCount++}.deleted`)
       await this.host.disk.syncDirectory(this.directory)
-      await this.removeSnapshot(segment.baseOffset)
+      if (!keepsSnapshot) await this.removeSnapshot(segment.baseOffset)
     } catch (error) {
       throw this.host.failed(error, this.directory, true)
     }
@@ -143,19 +144,21 @@ export class LogState {
   }
 
   /** Gives up waiting for the delays; the files go when the log is opened next. */
-  cancelRemovals(): void {
-    for (const removal of this.#removals) removal.cancel()
+  async cancelRemovals(): Promise<void> {
+    for (const [segment, cancel] of this.#removals) {
+      cancel()
+      await segment.close()
+    }
     this.#removals.clear()
   }
 
   #removeLater(segment: Segment): void {
-    const removal = { cancel: (): void => undefined }
-    this.#removals.add(removal)
-    removal.cancel = this.host.clock.after(this.config.fileDeleteDelayMs, () => {
-      this.#removals.delete(removal)
+    const cancel = this.host.clock.after(this.config.fileDeleteDelayMs, () => {
+      this.#removals.delete(segment)
       segment
         .remove()
         .catch((error: unknown) => this.host.notice({ kind: 'background-failure', path: this.directory, problem: String(error) }))
     })
+    this.#removals.set(segment, cancel)
   }
 }

@@ -282,7 +282,7 @@ export class PartitionLog {
 
   async #releaseFiles(): Promise<void> {
     this.#flusher.cancelTimer()
-    this.#state.cancelRemovals()
+    await this.#state.cancelRemovals()
     for (const segment of this.#state.segments) await segment.close()
   }
 

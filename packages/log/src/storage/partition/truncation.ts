@@ -21,7 +21,8 @@ export async function truncateTo(state: LogState, offset: number): Promise<void>
   const segment = state.segments[state.segmentIndexFor(offset)]
   if (segment === undefined) return await truncateFullyAndStartAt(state, offset)
   const cut = await findCut(segment, offset)
-  await lowerRecoveryPoint(state, cut.endOffset)
+  // Inside of the segment that is cut, unless nothing of it is left: its index files tell of what is no more until it is flushed.
+  await lowerRecoveryPoint(state, cut.position > 0 ? cut.endOffset - 1 : cut.endOffset)
   await orOffline(state, () => cutAt(state, segment, cut))
 }
 

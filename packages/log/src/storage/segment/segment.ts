@@ -150,6 +150,12 @@ export class Segment {
     return { timestamp: maxTimestamp, offset: offsetOfMaxTimestamp }
   }
 
+  /** The largest timestamp of its first batch, -1 if there is none. */
+  async firstTimestamp(): Promise<number> {
+    this.firstBatchTimestamp ??= (await this.scan(0).next())?.maxTimestamp
+    return this.firstBatchTimestamp ?? -1
+  }
+
   /** Reads the indexes of a sealed segment, or builds them anew where the files are lost or damaged. */
   async loadIndexes(): Promise<SegmentIndexes> {
     const { disk } = this.#host.files
