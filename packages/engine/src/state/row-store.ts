@@ -94,6 +94,7 @@ export class RowStore {
     }
     this.table = table
     this.row = table.add(ownKey(this.key), hash, this.epoch)
+    table.lastTouched = this.epoch
     this.rows++
   }
 
@@ -105,6 +106,7 @@ export class RowStore {
       this.rows++
     }
     table.epochs[row] = this.epoch
+    table.lastTouched = this.epoch
   }
 }
 

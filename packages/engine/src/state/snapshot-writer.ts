@@ -17,8 +17,9 @@ import type { SegmentKind } from './segment-format.ts'
 import type { SegmentEntry, SnapshotIndex, StateSnapshotWriter } from './state-types.ts'
 import { touchedEpoch, type Table } from './table.ts'
 
-const SEGMENT_BYTES_MAX = 1024 * 1024
-const CHUNK_BYTES_MIN = 1024 * 1024
+/** Small enough that taking its checksum is no pause. */
+const SEGMENT_BYTES_MAX = 256 * 1024
+const CHUNK_BYTES_MIN = 256 * 1024
 /** Rows looked at and left out that count as one written. */
 const SKIPPED_A_ROW = 32
 
@@ -134,19 +135,20 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
 
   /** Writes rows of a table, in the order of their numbers. */
   #scan(table: Table, budget: number): number {
+    const { since, boundary, isFull } = this.#plan
+    const whole = isFull(table.keyGroup)
+    if (!whole && table.isCleanSince(since)) table.position = table.used
     const from = table.position
     const until = Math.min(table.used, from + budget * SKIPPED_A_ROW)
-    const { since } = this.#plan
     let written = 0
     this.#attempt(() => {
       const start = this.#out.position
-      for (; table.pending && table.position < until && written < budget; table.position++) {
-        const row = table.position
-        if (this.#covers(table, row)) written += this.#write(table, row)
-        // A dead row that no delta needs any more.
-        else if (table.epochs[row]! < -1 && touchedEpoch(table.epochs[row]!) <= since) table.free(row)
+      while (table.pending && table.position < until && written < budget) {
+        const row = whole ? table.position : table.nextTouched(table.position, until, since, boundary)
+        if (row < until) written += this.#visit(table, row)
+        table.position = Math.min(row + 1, until)
       }
-      if (written > 0) table.rowBytes = (this.#out.position - start) / written
+      if (whole && written > 0) table.rowBytes = (this.#out.position - start) / written
     })
     if (!table.pending || table.position >= table.used) {
       table.pending = false
@@ -156,10 +158,19 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     return written + Math.ceil((table.position - from - written) / SKIPPED_A_ROW) + 1
   }
 
+  /** Writes the row if it belongs into the snapshot, frees it if it is dead and no delta needs it any more. Answers the records written. */
+  #visit(table: Table, row: number): number {
+    if (this.#covers(table, row)) return this.#write(table, row)
+    const mark = table.epochs[row]!
+    if (mark < -1 && touchedEpoch(mark) <= this.#plan.since) table.free(row)
+    return 0
+  }
+
   #write(table: Table, row: number): number {
     if (this.#segmentStart < 0) this.#openSegment()
-    this.#rows += this.#out.row(table, row)
-    return 1
+    const records = this.#out.row(table, row)
+    this.#rows += records
+    return records
   }
 
   /** Whether the row belongs into the snapshot: touched no later than the barrier, and alive, or in a delta touched after its base. */

@@ -79,6 +79,7 @@ export class TableDirectory {
     const low = this.#place(new Table(table.keyGroup, this.#columns, TABLE_ROWS_MAX), table.slot, half)
     const high = this.#place(new Table(table.keyGroup, this.#columns, TABLE_ROWS_MAX), table.slot + half, half)
     low.rowBytes = high.rowBytes = table.rowBytes
+    low.lastTouched = high.lastTouched = table.lastTouched
     table.moveTo((hash) => (this.locate(hash) === low ? low : high))
   }
 

@@ -40,6 +40,8 @@ export class Table {
   used = 0
   /** Rows that are neither free nor dead. */
   alive = 0
+  /** The last epoch in which a row was touched. */
+  lastTouched = 0
   /** Whether a snapshot that is being written still has rows here to visit, from `position` on. */
   pending = false
   position = 0
@@ -107,6 +109,21 @@ export class Table {
       if (entry === 0) return -1
       if (index[2 * at] === hash && sameKey(this.keys[(entry >> 1) - 1], key)) return (entry >> 1) - 1
     }
+  }
+
+  /** Whether a delta over `since` has nothing to look at here: no row touched since, and no dead one to be freed. */
+  isCleanSince(since: number): boolean {
+    return this.lastTouched <= since && this.used - this.#free.length === this.alive
+  }
+
+  /** The first row in [from, until) that is dead or was touched in one of the epochs (since, boundary]; `until` if there is none. */
+  nextTouched(from: number, until: number, since: number, boundary: number): number {
+    const epochs = this.epochs
+    for (let row = from; row < until; row++) {
+      const mark = epochs[row]!
+      if (mark > since ? mark <= boundary : mark < FREE) return row
+    }
+    return until
   }
 
   /** Adds a row for a key that has none. The table is not full. */
