@@ -24,7 +24,12 @@ export function describeFailure(jobName: string, failure: JobFailure): string {
     failure.capsule === undefined
       ? ''
       : `\nthe record and its state are kept in ${failure.capsule.path}\nto step through it: ${failure.capsule.command}`
-  return `job ${jobName} failed${clean(where)}\n${describeError(failure.error)}${capsule}`
+  return `job ${jobName} failed${clean(where)}\n${describeError(thrownByUser(failure.error))}${capsule}`
+}
+
+/** The engine wraps what a function throws, to say where it was; that has been said. */
+function thrownByUser(error: Error): Error {
+  return error.name === 'OperatorFailure' && error.cause instanceof Error ? error.cause : error
 }
 
 const textLimit = 16_384

@@ -1,0 +1,100 @@
+// The command as users run it: a process of its own, real signals, a real job.
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-run-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const engine = JSON.stringify(import.meta.resolve('@millrace/engine'))
+const starter = join(folder, 'start.mjs')
+writeFileSync(
+  starter,
+  `import { main, processOutput } from ${JSON.stringify(import.meta.resolve('@millrace/cli'))}
+const io = { stdout: processOutput(process.stdout), stderr: processOutput(process.stderr), environment: {}, cwd: process.cwd() }
+process.exitCode = await main(process.argv.slice(2), '0', io)
+`,
+)
+writeFileSync(
+  join(folder, 'endless.ts'),
+  `import { defineJob, generator, print } from ${engine}
+export default defineJob('endless', (env) => {
+  env.fromSource(generator({ generate: (n) => n, ratePerSecond: 10_000 })).uid('numbers').sinkTo(print())
+})
+`,
+)
+writeFileSync(
+  join(folder, 'failing.ts'),
+  `import { defineJob, print } from ${engine}
+function parse(word: string): string {
+  if (word === 'bug') throw new RangeError('a bug')
+  return word
+}
+export default defineJob('failing', (env) => {
+  env.fromCollection(['a', 'bug']).map(parse).name('parse').sinkTo(print())
+})
+`,
+)
+
+interface Command {
+  readonly child: ChildProcess
+  readonly output: { stdout: string; stderr: string }
+  readonly exitCode: Promise<number | null>
+}
+
+function run(...flags: string[]): Command {
+  const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+  const child = spawn(process.execPath, [...conditions, starter, 'run', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
+  return { child, output, exitCode: new Promise((resolve) => child.on('close', resolve)) }
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !condition(); waited += 10) {
+    assert.ok(waited < 20_000, what)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+const numbersOf = (text: string): number[] => text.split('\n').slice(0, -1).map(Number)
+
+void test('SIGTERM takes a final checkpoint, and the next run goes on from there', async () => {
+  const first = run('endless.ts')
+  await until(() => numbersOf(first.output.stdout).length > 20, `no output: ${first.output.stderr}`)
+  first.child.kill('SIGTERM')
+  assert.equal(await first.exitCode, 0, first.output.stderr)
+  assert.match(first.output.stderr, /final checkpoint 1 completed[^]*job endless stopped/)
+  const second = run('endless.ts', '--output', 'json')
+  await until(() => /^\d+$/m.test(second.output.stdout), `no output: ${second.output.stderr}`)
+  second.child.kill('SIGINT')
+  assert.equal(await second.exitCode, 0, second.output.stderr)
+  const lines = second.output.stdout.trimEnd().split('\n')
+  const events = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as { readonly kind: string })
+  assert.deepEqual([events[0]!.kind, events.at(-1)!.kind], ['started', 'ended'])
+  const all = [...numbersOf(first.output.stdout), ...lines.filter((line) => /^\d+$/.test(line)).map(Number)]
+  assert.deepEqual(
+    all,
+    all.map((_, index) => index),
+    'nothing is lost, nothing comes twice',
+  )
+})
+
+void test('a failing job is 1 and names the line of its user', async () => {
+  const { output, exitCode } = run('failing.ts')
+  assert.equal(await exitCode, 1)
+  assert.match(output.stderr, /job failing failed in operator "parse"/)
+  assert.match(output.stderr, /RangeError: a bug\n[^]*at \S*parse \(.*failing\.ts:3:\d+\)/)
+})
+
+void test('a second Ctrl-C ends at once', async () => {
+  const { child, output, exitCode } = run('endless.ts', '--restore', 'none')
+  await until(() => output.stdout !== '', `no output: ${output.stderr}`)
+  child.kill('SIGINT')
+  child.kill('SIGTERM')
+  const code = await exitCode
+  assert.ok(code === 130 || code === 143, `exit code ${code}: ${output.stderr}`)
+})
