@@ -100,6 +100,14 @@ export async function run(disk: Disk, attempt: number, count: number, history: H
   return storage
 }
 
+/** What a start does. Answers the id of the checkpoint that it goes on from. */
+export async function restoreLatest(disk: Disk): Promise<number | undefined> {
+  const storage = new FilesystemCheckpoints({ disk, dir: DIR })
+  await storage.open()
+  const { checkpoint } = await storage.resolveRestore('latest')
+  return checkpoint?.metadata.checkpointId
+}
+
 /** What must hold on a disk after a crash, whenever it came. Answers the id that a restore takes. */
 export async function checkAfterCrash(disk: Disk, history: History): Promise<number | undefined> {
   const storage = new FilesystemCheckpoints({ disk, dir: DIR })

@@ -1,4 +1,4 @@
-import type { Disk } from '@millrace/core'
+import { MillraceError, type Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder, parentOf } from './durable-folders.ts'
 import type { StateFileHandle } from './handles.ts'
@@ -28,6 +28,13 @@ export interface FilesystemCheckpointsOptions {
 }
 
 const METADATA = '_metadata'
+
+type ReadMetadata =
+  | { readonly kind: 'complete'; readonly metadata: CheckpointMetadata }
+  | { readonly kind: 'incomplete' }
+  | { readonly kind: 'damaged'; readonly damaged: DamagedCheckpoint }
+  /** Of a newer release: good, but not for this one. */
+  | { readonly kind: 'unknown-format'; readonly damaged: DamagedCheckpoint; readonly error: MillraceError }
 
 /** A name for the folder of a job in a folder that jobs share: letters, digits, `.`, `-` and `_` stay, all else becomes `%XX`. Of two jobs never the same. */
 export function jobFolderName(jobName: string): string {
@@ -249,6 +256,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       }
       const read = await this.#read(checkpointId)
       if (read.kind === 'incomplete') continue
+      if (read.kind === 'unknown-format') throw read.error
       const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, this.#files, verify)
       if (problem === undefined && read.kind === 'complete') {
         await this.#disk.syncDirectory(this.#folder(checkpointId))
@@ -290,13 +298,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     }
   }
 
-  async #read(
-    checkpointId: number,
-  ): Promise<
-    | { readonly kind: 'complete'; readonly metadata: CheckpointMetadata }
-    | { readonly kind: 'incomplete' }
-    | { readonly kind: 'damaged'; readonly damaged: DamagedCheckpoint }
-  > {
+  async #read(checkpointId: number): Promise<ReadMetadata> {
     const path = this.#folder(checkpointId)
     try {
       const metadata = decodeMetadata(await this.#disk.readFile(`${path}/${METADATA}`))
@@ -304,7 +306,9 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       return { kind: 'complete', metadata }
     } catch (error) {
       if (isNotFound(error)) return { kind: 'incomplete' }
-      if (isDamage(error)) return { kind: 'damaged', damaged: { checkpointId, path, problem: `${METADATA}: ${messageOf(error)}` } }
+      const damaged = { checkpointId, path, problem: `${METADATA}: ${messageOf(error)}` }
+      if (isDamage(error)) return { kind: 'damaged', damaged }
+      if (error instanceof MillraceError) return { kind: 'unknown-format', damaged, error }
       throw error
     }
   }
