@@ -97,7 +97,6 @@ class FileJobLock implements JobLock {
   }
 
   async #advance(): Promise<number> {
-    await this.check()
     const attempt = this.#held! + 1
     if (!(await this.#claim(attempt))) throw this.#fenced(this.#held!, attempt)
     await this.#confirm(attempt)
@@ -141,7 +140,7 @@ class FileJobLock implements JobLock {
   async #yieldTo(passedOver: number, attempt: number): Promise<void> {
     const claim = await this.#read(passedOver)
     if (claim === undefined || judgeProcess(claim.owner, this.#processes) === 'dead') return
-    await this.#withdraw(attempt)
+    await this.#remove(attempt)
     throw this.#refusal('JOB_LOCKED', claim)
   }
 
@@ -151,19 +150,13 @@ class FileJobLock implements JobLock {
     if (newest !== attempt) {
       if (this.#held !== undefined) throw this.#fenced(attempt, newest)
       const claim = await this.#read(newest)
-      await this.#withdraw(attempt)
       throw claim === undefined ? this.#fenced(attempt, newest) : this.#refusal('JOB_LOCKED', claim)
     }
     this.#held = attempt
     for (const older of attempts) if (older < attempt) await this.#remove(older)
   }
 
-  /** Takes back a claim that never held anything. */
-  async #withdraw(attempt: number): Promise<void> {
-    await this.#remove(attempt)
-    await this.#options.disk.syncDirectory(this.#dir)
-  }
-
+  /** A claim that a higher one has replaced, or that never held anything. */
   async #remove(attempt: number): Promise<void> {
     for (const path of [this.#path(attempt), this.#releasePath(attempt)]) {
       await this.#options.disk.remove(path).catch((error: unknown) => {
