@@ -31,7 +31,7 @@ function report(what: string, figure: number, unit: string): void {
   console.log(JSON.stringify({ bench: 'state', keys: keyCount, what, figure: Number(figure.toPrecision(3)), unit }))
 }
 
-function timed(run: () => void): number {
+function timed(run: () => unknown): number {
   const start = performance.now()
   run()
   return performance.now() - start
@@ -62,17 +62,15 @@ function snapshot(
 ): { bytes: number; fullBytes: number; ms: number; longestMs: number; groups: Map<number, SegmentBytes[]> } {
   let longestMs = 0
   const chunks: Uint8Array[] = []
-  let groups = new Map<number, SegmentBytes[]>()
+  const groups = new Map<number, SegmentBytes[]>()
   let bytes = 0
   let fullBytes = 0
   const ms = timed(() => {
-    let writer = state.beginSnapshot(id, { full })
-    for (let done = false; !done;) {
+    const writer = state.beginSnapshot(id, { full })
+    while (!writer.done) {
       longestMs = Math.max(
         longestMs,
-        timed(() => {
-          done = writer.step(ROWS_A_STEP)
-        }),
+        timed(() => writer.step(ROWS_A_STEP)),
       )
       chunks.push(...writer.take())
     }

@@ -9,12 +9,23 @@ const SHARED_SLOTS = 256
 /** Deeper than this nothing is looked at: the codec refuses what is deeper or cyclic, when it is written. */
 const DEPTH_MAX = 64
 
+/** Objects of one value from which on those seen are remembered: small values repeat none, large ones must not be walked for ever. */
+const UNREMEMBERED_OBJECTS_MAX = 64
+
 const shared: string[] = Array.from({ length: SHARED_SLOTS }, () => '')
+let objects = 0
+let seen: Set<object> | undefined
 
 /** The value with every string in memory of its own. Objects are changed in place, where that can be seen by nobody; frozen ones are copied. */
 export function detach(value: unknown): unknown {
   if (typeof value === 'string') return detachString(value)
-  return typeof value === 'object' && value !== null ? detachObject(value, 0) : value
+  if (typeof value !== 'object' || value === null) return value
+  try {
+    return detachObject(value, 0)
+  } finally {
+    objects = 0
+    seen = undefined
+  }
 }
 
 export function detachString(text: string): string {
@@ -27,12 +38,20 @@ export function detachString(text: string): string {
 }
 
 function detachObject(value: object, depth: number): unknown {
-  if (depth === DEPTH_MAX) return value
+  if (depth === DEPTH_MAX || wasSeen(value)) return value
   if (Array.isArray(value)) return detachArray(value, depth)
   if (value instanceof Map) return detachMap(value, depth)
   if (value instanceof Set) return detachSet(value, depth)
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null ? detachRecord(value as Record<string, unknown>, depth) : value
+}
+
+function wasSeen(value: object): boolean {
+  if (++objects <= UNREMEMBERED_OBJECTS_MAX) return false
+  seen ??= new Set()
+  if (seen.has(value)) return true
+  seen.add(value)
+  return false
 }
 
 function detachChild(value: unknown, depth: number): unknown {

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { cloneValue } from './clone.ts'
+import { detach } from './detach.ts'
+import { freezeDeep } from './freeze.ts'
+
+const values = fc.anything({
+  withMap: true,
+  withSet: true,
+  withDate: true,
+  withBigInt: true,
+  withTypedArray: true,
+  withNullPrototype: true,
+  withSparseArray: true,
+})
+
+test('detaching changes nothing that can be seen, frozen or not', () => {
+  fc.assert(
+    fc.property(values, fc.boolean(), (value, frozen) => {
+      const expected = cloneValue(value)
+      if (frozen) freezeDeep(value)
+      assert.deepEqual(detach(value), expected)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('an object keeps its identity; a frozen one with strings to copy does not', () => {
+  const plain = { text: 'a text of more than twelve', inner: { list: ['another text that is long'] } }
+  assert.equal(detach(plain), plain)
+  const { inner } = plain
+  freezeDeep(plain)
+  const copy = detach(plain) as typeof plain
+  assert.deepEqual(copy, plain)
+  assert.notEqual(copy.inner, inner)
+  assert.ok(Object.isFrozen(plain))
+})
+
+test('hostile field names survive', () => {
+  const hostile = JSON.parse(
+    '{"__proto__": "a text of more than twelve", "constructor": {"__proto__": ["a text of more than twelve"]}}',
+  ) as object
+  const expected = JSON.stringify(hostile)
+  assert.equal(JSON.stringify(detach(hostile)), expected)
+  assert.equal(JSON.stringify(detach(freezeDeep(hostile))), expected)
+  assert.equal(JSON.stringify(cloneValue(hostile)), expected)
+})
+
+test('maps and sets keep their order and identity', () => {
+  const long = (n: number): string => `a key of more than twelve ${n}`
+  const map = new Map<unknown, unknown>([
+    [long(1), 1],
+    ['short', long(2)],
+    [long(3), { text: long(4) }],
+  ])
+  const expected = [...map.keys()]
+  assert.equal(detach(map), map)
+  assert.deepEqual([...map.keys()], expected)
+  const set = new Set([long(1), 'short', long(2)])
+  assert.equal(detach(set), set)
+  assert.deepEqual([...set], [long(1), 'short', long(2)])
+})
+
+test('what is too deep or cyclic ends', () => {
+  const cyclic: { text: string; self?: unknown } = { text: 'a text of more than twelve' }
+  cyclic.self = cyclic
+  assert.equal(detach(cyclic), cyclic)
+  let shared: object = {}
+  for (let depth = 0; depth < 60; depth++) shared = { a: shared, b: shared, text: 'a text of more than twelve' }
+  assert.equal(detach(shared), shared)
+  assert.equal(cloneValue(cyclic).text, cyclic.text)
+  const copy = cloneValue(shared) as { a: object; b: object }
+  assert.equal(copy.a, copy.b)
+  assert.notEqual(copy, shared)
+})
