@@ -140,7 +140,9 @@ function line(
     checkpointBytesMax: Math.max(0, ...periodic.map((checkpoint) => checkpoint.sizeBytes)),
     cpuSeconds: Math.round((cpu.user + cpu.system) / 1000) / 1000,
     peakRssMb: peakRssMb(),
-    ...(repeat === 0 ? { processStartToFirstOutputMs: Math.round(Math.min(...sinks.map((report) => report.firstMs)) - performance.timeOrigin) } : {}),
+    ...(repeat === 0
+      ? { processStartToFirstOutputMs: Math.round(Math.min(...sinks.map((report) => report.firstMs)) - performance.timeOrigin) }
+      : {}),
   }
 }
 
@@ -154,7 +156,9 @@ function print(result: ResultLine): void {
 
 const [query] = positionals
 if (query === undefined || !(query in queries)) {
-  console.error(`usage: npm run bench -- QUERY [--events N] [--parallelism P] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`)
+  console.error(
+    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
+  )
   process.exit(2)
 }
 if (flags.backend !== 'heap') {

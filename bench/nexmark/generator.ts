@@ -95,7 +95,9 @@ for (let k = 0; k < 10_004; k++) {
   const base = mix((Math.imul(k, G1) + 0x55524c) | 0)
   CHANNELS.push(k < 4 ? HOT[k]! : `channel-${k - 4}`)
   const id = range(word(base, 4), 10) > 0 ? `&channel_id=${word(base, 5) >>> 1}` : ''
-  URLS.push(`https://www.nexmark.com/${slice(word(base, 1), 5)}/${slice(word(base, 2), 5)}/${slice(word(base, 3), 5)}/item.htm?query=1${id}`)
+  URLS.push(
+    `https://www.nexmark.com/${slice(word(base, 1), 5)}/${slice(word(base, 2), 5)}/${slice(word(base, 3), 5)}/item.htm?query=1${id}`,
+  )
 }
 const FIRST = ['Peter', 'Paul', 'Luke', 'John', 'Saul', 'Vicky', 'Kate', 'Julie', 'Sarah', 'Deiter', 'Walter']
 const LAST = ['Shultz', 'Abrams', 'Spencer', 'White', 'Bartels', 'Walton', 'Smith', 'Jones', 'Noris']

@@ -34,7 +34,13 @@ function sink<T>(params: QueryParams, rows: Stream<T>, add: AddRow<T>): void {
 
 // ---------- rows
 
-const bidSlim: AddRow<{ readonly auction: number; readonly bidder: number; readonly price: number; readonly dateTime: number; readonly extra: string }> = (row, checksum) => {
+const bidSlim: AddRow<{
+  readonly auction: number
+  readonly bidder: number
+  readonly price: number
+  readonly dateTime: number
+  readonly extra: string
+}> = (row, checksum) => {
   let h = hashNumber(hashNumber(ROW_START, row.auction), row.bidder)
   h = hashNumber(hashNumber(h, row.price), row.dateTime)
   checksum.string(row.extra)

@@ -34,7 +34,10 @@ class EventEnumerator implements SplitEnumerator {
     this.#restored = restored !== undefined
     const modulus = this.#context.parallelism
     if (!this.#restored) {
-      this.#waiting = Array.from({ length: modulus }, (_, residue) => ({ id: `${residue}`, modulus, residue, next: residue }) satisfies EventSplit)
+      this.#waiting = Array.from(
+        { length: modulus },
+        (_, residue) => ({ id: `${residue}`, modulus, residue, next: residue }) satisfies EventSplit,
+      )
     }
   }
 

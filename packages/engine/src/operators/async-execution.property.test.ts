@@ -67,7 +67,10 @@ const script = fc.array(
   { maxLength: 60 },
 )
 
-async function play(bench: Bench, steps: readonly { kind: string; hash?: number; which?: number }[]): Promise<{ submitted: { value: number; hash: number }[]; arrived: (number | string)[] }> {
+async function play(
+  bench: Bench,
+  steps: readonly { kind: string; hash?: number; which?: number }[],
+): Promise<{ submitted: { value: number; hash: number }[]; arrived: (number | string)[] }> {
   const submitted: { value: number; hash: number }[] = []
   const arrived: (number | string)[] = []
   let time = 0
@@ -112,7 +115,10 @@ describe('asynchronous invocations', () => {
         const bench = new Bench(false, 4)
         const { submitted } = await play(bench, steps)
         while (bench.execution.pending > 0) await bench.finish(1)
-        assert.deepEqual(bench.applied.map(({ value }) => value), submitted.map(({ value }) => value))
+        assert.deepEqual(
+          bench.applied.map(({ value }) => value),
+          submitted.map(({ value }) => value),
+        )
       }),
       { numRuns: 100 },
     )

@@ -138,7 +138,14 @@ export class KeyedInvocationContext extends InvocationContext {
   readonly processingTimers: ProcessingTimers
   readonly #invocation: StateInvocation
 
-  constructor(host: OperatorHost, timestamp: number, broadcast: unknown, key: unknown, invocation: StateInvocation, watermark: () => number) {
+  constructor(
+    host: OperatorHost,
+    timestamp: number,
+    broadcast: unknown,
+    key: unknown,
+    invocation: StateInvocation,
+    watermark: () => number,
+  ) {
     super(host, timestamp, broadcast)
     this.key = key
     this.#invocation = invocation

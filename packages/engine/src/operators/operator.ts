@@ -65,6 +65,8 @@ export interface Operator {
   processingTime(nowMs: number): boolean
   /** When the next processing-time timer is due, or undefined. */
   readonly nextProcessingTimerMs: number | undefined
+  /** The input has gone idle: what is buffered for the outside world goes out. */
+  flush(): void
   /** Applies the effects of invocations that have finished; called in the task's turn after `wake`. */
   settle(): void
   /** Inputs whose invocations have not finished, in order of arrival. */
@@ -77,10 +79,13 @@ export interface Operator {
 export function operatorFailed(host: OperatorHost, during: string, error: unknown, record: unknown, key?: unknown): OperatorFailure {
   const { cursor } = host
   if (cursor.failure !== undefined) return cursor.failure
-  const failure = error instanceof OperatorFailure ? error : new OperatorFailure(
-    { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position: host.position(), key, record },
-    error,
-  )
+  const failure =
+    error instanceof OperatorFailure
+      ? error
+      : new OperatorFailure(
+          { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position: host.position(), key, record },
+          error,
+        )
   cursor.failure = failure
   cursor.interrupted = true
   return failure
@@ -129,6 +134,7 @@ export abstract class PlainOperator implements Operator, Receiver {
   get nextProcessingTimerMs(): number | undefined {
     return undefined
   }
+  flush(): void {}
   settle(): void {}
   unfinished(): readonly UnfinishedInput[] {
     return []

@@ -66,7 +66,8 @@ export class ProcessOperator extends PlainOperator {
       this.#broadcasting.broadcast = parts.broadcast.writing
     }
     this.#failuresAside = fn.onError === 'side'
-    if (['onElement', 'onLeft', 'onRight', 'onEventTimer', 'onProcessingTimer'].some((name) => isAsyncFunction(fn[name as Method]))) this.#becomeAsync()
+    if (['onElement', 'onLeft', 'onRight', 'onEventTimer', 'onProcessingTimer'].some((name) => isAsyncFunction(fn[name as Method])))
+      this.#becomeAsync()
     this.#inputs = [this.#inputFor(0), this.#inputFor(1)]
   }
 
@@ -133,7 +134,12 @@ export class ProcessOperator extends PlainOperator {
     if (!isThenable(result)) return context.flush()
     // Not declared async, but is: nothing has been applied yet, so it simply joins the queue.
     this.#becomeAsync()
-    const input: UnfinishedInput = { what, value: isTimer(what) ? key : value, timestamp: isTimer(what) ? (value as number) : this.cursor.timestamp, hash }
+    const input: UnfinishedInput = {
+      what,
+      value: isTimer(what) ? key : value,
+      timestamp: isTimer(what) ? (value as number) : this.cursor.timestamp,
+      hash,
+    }
     this.#execution!.adopt(input, this.#started(input, context, result))
   }
 
@@ -232,7 +238,8 @@ export class ProcessOperator extends PlainOperator {
   #fireTimer(what: 'event-timer' | 'processing-timer', key: unknown, hash: number, due: number): void {
     if (this.#parts.fn[methods[what]] === undefined) return
     this.cursor.timestamp = what === 'event-timer' ? due : this.cursor.timestamp
-    if (this.#execution === undefined) return this.#failuresAside ? this.invokeAside(what, due, key, hash) : this.invokeDirect(what, due, key, hash)
+    if (this.#execution === undefined)
+      return this.#failuresAside ? this.invokeAside(what, due, key, hash) : this.invokeDirect(what, due, key, hash)
     const input: UnfinishedInput = { what, value: key, timestamp: due, hash }
     if (what === 'event-timer') this.#execution.submitTimer(input)
     else this.#execution.submit(input)

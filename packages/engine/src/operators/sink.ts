@@ -38,6 +38,10 @@ export class SinkOperator extends PlainOperator {
     return this.#limits && !this.writer.ready!()
   }
 
+  override flush(): void {
+    this.writer.flush?.()
+  }
+
   override async close(): Promise<void> {
     await this.writer.close()
   }

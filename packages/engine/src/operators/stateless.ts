@@ -88,7 +88,10 @@ abstract class StatelessOperator extends PlainOperator {
       {
         start: (input) => {
           this.cursor.timestamp = input.timestamp
-          return this.#started(input, callAsync(() => this.#fn(input.value, this.#context)))
+          return this.#started(
+            input,
+            callAsync(() => this.#fn(input.value, this.#context)),
+          )
         },
         fireEventTimers: () => {},
         forwardWatermark: (time) => super.watermark(time),

@@ -21,7 +21,9 @@ export function assembleMetadata(
     kind: command.checkpoint === 'final' ? 'final' : 'checkpoint',
     attempt,
     triggeredMs,
-    operators: plan.tasks.flatMap((task) => task.operators.map((id) => operatorState(plan.graph.operators[id]!, task, command, enumerators))),
+    operators: plan.tasks.flatMap((task) =>
+      task.operators.map((id) => operatorState(plan.graph.operators[id]!, task, command, enumerators)),
+    ),
   }
 }
 

@@ -20,6 +20,11 @@ export function encodeAsyncInputs(inputs: readonly UnfinishedInput[], maxParalle
 
 export function decodeAsyncInputs(stored: readonly AsyncInputs[]): readonly UnfinishedInput[] {
   return stored.flatMap(({ bytes }) =>
-    (decodeValue(bytes) as [UnfinishedInput['what'], unknown, number, number][]).map(([what, value, timestamp, hash]) => ({ what, value, timestamp, hash })),
+    (decodeValue(bytes) as [UnfinishedInput['what'], unknown, number, number][]).map(([what, value, timestamp, hash]) => ({
+      what,
+      value,
+      timestamp,
+      hash,
+    })),
   )
 }

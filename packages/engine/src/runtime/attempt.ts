@@ -79,6 +79,7 @@ export class Attempt {
       assign: (reader, splits) => this.#sendTo(reader.subtask, { kind: 'splits', reader, splits }),
       noMoreSplits: (reader) => this.#sendTo(reader.subtask, { kind: 'no-more-splits', reader }),
       fail: (error) => this.#end({ kind: 'failed', failure: reportFailure(error) }),
+      log: (record) => handler.log(record),
     })
   }
 
@@ -140,7 +141,8 @@ export class Attempt {
         else this.#earlyReaders.push(message.reader)
         return
       case 'coordinator':
-        if (message.message.kind === 'declined' && message.message.error !== undefined) this.#declined.set(message.message.checkpointId, message.message.error)
+        if (message.message.kind === 'declined' && message.message.error !== undefined)
+          this.#declined.set(message.message.checkpointId, message.message.error)
         this.#tell({ ...message.message, atMs: this.#parts.clock.monotonic() })
         return
       case 'failed':
@@ -173,7 +175,12 @@ export class Attempt {
       case 'trigger':
         this.#handler.triggered(command.checkpointId, command.triggeredMs)
         this.#enumeratorSnapshots.set(command.checkpointId, this.#enumerators.snapshot())
-        this.#sendAll({ kind: 'trigger', checkpointId: command.checkpointId, triggeredMs: command.triggeredMs, stopSources: command.stopSources })
+        this.#sendAll({
+          kind: 'trigger',
+          checkpointId: command.checkpointId,
+          triggeredMs: command.triggeredMs,
+          stopSources: command.stopSources,
+        })
         return
       case 'persist':
         this.#persist(command)
@@ -198,7 +205,14 @@ export class Attempt {
         this.#setWake(command.atMs)
         return
       case 'fail-job':
-        this.#end({ kind: 'failed', failure: reportFailure(new Error(`checkpoint ${command.checkpointId} failed: ${command.reason}${command.error === undefined ? '' : `: ${command.error}`}`)) })
+        this.#end({
+          kind: 'failed',
+          failure: reportFailure(
+            new Error(
+              `checkpoint ${command.checkpointId} failed: ${command.reason}${command.error === undefined ? '' : `: ${command.error}`}`,
+            ),
+          ),
+        })
         return
       case 'finish':
         this.#finish(command.stopped)
@@ -215,7 +229,8 @@ export class Attempt {
     const atMs = (): number => this.#parts.clock.monotonic()
     this.#handler.persist(command, this.#enumeratorSnapshots.get(checkpointId) ?? new Map()).then(
       ({ metadataBytes }) => this.#tell({ kind: 'persisted', checkpointId, metadataBytes, atMs: atMs() }),
-      (error: unknown) => this.#tell({ kind: 'persist-failed', checkpointId, error: error instanceof Error ? error.message : String(error), atMs: atMs() }),
+      (error: unknown) =>
+        this.#tell({ kind: 'persist-failed', checkpointId, error: error instanceof Error ? error.message : String(error), atMs: atMs() }),
     )
   }
 
@@ -223,7 +238,12 @@ export class Attempt {
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error)
-      this.#handler.log({ timeMs: this.#parts.clock.now(), level: 'warn', message: `old checkpoint files could not be removed: ${message}`, fields: {} } as LogRecord)
+      this.#handler.log({
+        timeMs: this.#parts.clock.now(),
+        level: 'warn',
+        message: `old checkpoint files could not be removed: ${message}`,
+        fields: {},
+      } as LogRecord)
     })
   }
 

@@ -20,6 +20,8 @@ export interface Deployment {
   readonly restored: readonly RestoredOperator[]
   /** (task, subtask) pairs whose operators had finished at the restored checkpoint. */
   readonly finished: readonly SubtaskPlace[]
+  /** Whether stored states that an operator no longer declares are left out instead of refused. */
+  readonly allowNonRestoredState: boolean
 }
 
 export interface SlotSettings {
@@ -54,9 +56,15 @@ export function slotOfSubtask(subtask: number, slots: number): number {
 }
 
 /** The subtasks of a slot, in topological order of their tasks. */
-export function subtasksOf(plan: ExecutionPlan, slot: number, slots: number): readonly { readonly task: PlannedTask; readonly subtask: number }[] {
+export function subtasksOf(
+  plan: ExecutionPlan,
+  slot: number,
+  slots: number,
+): readonly { readonly task: PlannedTask; readonly subtask: number }[] {
   return plan.tasks.flatMap((task) =>
-    Array.from({ length: task.parallelism }, (_, subtask) => ({ task, subtask })).filter(({ subtask }) => slotOfSubtask(subtask, slots) === slot),
+    Array.from({ length: task.parallelism }, (_, subtask) => ({ task, subtask })).filter(
+      ({ subtask }) => slotOfSubtask(subtask, slots) === slot,
+    ),
   )
 }
 

@@ -4,7 +4,7 @@
  * 1. All calls of one enumerator are one after the other.
  * 2. What it assigns is sent in order on the channel on which checkpoints are triggered: a split is in the enumerator's snapshot or in its reader's, never in both.
  */
-import type { Clock, Disk } from '@millrace/core'
+import type { Clock, Disk, LogRecord } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { Source, Split, SplitEnumerator } from '../connectors/source.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -25,6 +25,7 @@ export interface EnumeratorsOptions {
   assign(reader: OperatorInstance, splits: readonly Split[]): void
   noMoreSplits(reader: OperatorInstance): void
   fail(error: unknown): void
+  log(record: LogRecord): void
 }
 
 interface Running {
@@ -86,6 +87,7 @@ export class Enumerators {
       fail: (error) => {
         if (!this.#closed) this.#options.fail(error)
       },
+      report: ({ code, message }) => this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { code, operator } }),
     })
     const former = restored.find((candidate) => candidate.operator === operator)
     await enumerator.start(former?.enumerator)

@@ -63,7 +63,12 @@ export class PlainExchangeOutput implements ExchangeOutput {
   readonly #partitioner: Partitioner
   readonly #failed: (error: unknown, value: unknown) => Error
 
-  constructor(channels: readonly OutputChannel[], cursor: ChainCursor, partitioner: Partitioner, failed: (error: unknown, value: unknown) => Error) {
+  constructor(
+    channels: readonly OutputChannel[],
+    cursor: ChainCursor,
+    partitioner: Partitioner,
+    failed: (error: unknown, value: unknown) => Error,
+  ) {
     this.channels = channels
     this.#cursor = cursor
     this.#partitioner = partitioner
@@ -109,7 +114,13 @@ export class BroadcastExchangeOutput implements ExchangeOutput {
   }
 }
 
-function append(channel: OutputChannel, value: unknown, hash: number, cursor: ChainCursor, failed: (error: unknown, value: unknown) => Error): void {
+function append(
+  channel: OutputChannel,
+  value: unknown,
+  hash: number,
+  cursor: ChainCursor,
+  failed: (error: unknown, value: unknown) => Error,
+): void {
   try {
     channel.append(value, cursor.timestamp, hash)
   } catch (error) {

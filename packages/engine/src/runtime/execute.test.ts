@@ -13,7 +13,15 @@ async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
 
 describe('a job on one thread', () => {
   it('maps, filters and flattens in order', async () => {
-    const results = await all(collect((env) => env.fromCollection([1, 2, 3, 4]).map((n) => n * 10).filter((n) => n > 10).flatMap((n) => [n, n + 1])))
+    const results = await all(
+      collect((env) =>
+        env
+          .fromCollection([1, 2, 3, 4])
+          .map((n) => n * 10)
+          .filter((n) => n > 10)
+          .flatMap((n) => [n, n + 1]),
+      ),
+    )
     assert.deepEqual(results, [20, 21, 30, 31, 40, 41])
   })
 
@@ -21,30 +29,46 @@ describe('a job on one thread', () => {
     it(`counts by key at parallelism ${parallelism}`, async () => {
       const words = 'to be or not to be that is the question to be'.split(' ')
       const results = await all(
-        collect((env) =>
-          env.fromCollection(words).keyBy((word) => word).process({
-            emits: type<{ word: string; count: number }>(),
-            state: { count: value<number>() },
-            onElement(word, ctx) {
-              const count = (ctx.state.count.get() ?? 0) + 1
-              ctx.state.count.set(count)
-              ctx.emit({ word, count })
-            },
-          }),
+        collect(
+          (env) =>
+            env
+              .fromCollection(words)
+              .keyBy((word) => word)
+              .process({
+                emits: type<{ word: string; count: number }>(),
+                state: { count: value<number>() },
+                onElement(word, ctx) {
+                  const count = (ctx.state.count.get() ?? 0) + 1
+                  ctx.state.count.set(count)
+                  ctx.emit({ word, count })
+                },
+              }),
           { parallelism },
         ),
       )
       assert.equal(results.length, words.length)
-      assert.deepEqual(results.filter(({ word }) => word === 'to').map(({ count }) => count), [1, 2, 3])
+      assert.deepEqual(
+        results.filter(({ word }) => word === 'to').map(({ count }) => count),
+        [1, 2, 3],
+      )
     })
   }
 
-  it('fails with the operator, the record and the user\'s own error', async () => {
+  it("fails with the operator, the record and the user's own error", async () => {
     const job = defineJob('failing', (env) => {
-      env.fromCollection([1, 2, 3]).map((n) => {
-        if (n === 2) throw new TypeError('no twos')
-        return n
-      }).name('picky').filter(() => false).sinkTo({ connector: 'none', delivery: 'none', createWriter: () => ({ open() {}, write() {}, prepare: async () => [], close() {} }) })
+      env
+        .fromCollection([1, 2, 3])
+        .map((n) => {
+          if (n === 2) throw new TypeError('no twos')
+          return n
+        })
+        .name('picky')
+        .filter(() => false)
+        .sinkTo({
+          connector: 'none',
+          delivery: 'none',
+          createWriter: () => ({ open() {}, write() {}, prepare: async () => [], close() {} }),
+        })
     })
     await assert.rejects(execute(job), (error: Error) => {
       assert.match(error.message, /operator 'picky', subtask 0, failed in map.*no twos/)
@@ -55,10 +79,12 @@ describe('a job on one thread', () => {
 
   it('keeps asynchronous results in order', async () => {
     const results = await all(
-      collect((env) => env.fromCollection([5, 1, 3]).map(async (n) => {
-        await new Promise((resolve) => setTimeout(resolve, n))
-        return n
-      })),
+      collect((env) =>
+        env.fromCollection([5, 1, 3]).map(async (n) => {
+          await new Promise((resolve) => setTimeout(resolve, n))
+          return n
+        }),
+      ),
     )
     assert.deepEqual(results, [5, 1, 3])
   })

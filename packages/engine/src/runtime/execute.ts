@@ -36,7 +36,8 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
 }
 
 function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): Promise<JobResult> {
-  const build = (): ReturnType<typeof buildJob> => buildJob(job, options.params === undefined ? {} : { params: options.params as Partial<P> })
+  const build = (): ReturnType<typeof buildJob> =>
+    buildJob(job, options.params === undefined ? {} : { params: options.params as Partial<P> })
   const first = build()
   const code: EngineOptionInput = {
     ...options.options,

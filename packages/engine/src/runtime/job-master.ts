@@ -8,10 +8,12 @@
 import type { Clock, Disk, LogRecord, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
+import type { JobLock } from '../checkpoint/job-lock.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { EngineOptions, ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { graphWarnings, requireUids } from '../graph/warnings.ts'
 import { RestartPolicy, restartOptions } from '../restart/restart.ts'
 import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
 import { assembleMetadata } from './assemble-metadata.ts'
@@ -24,20 +26,14 @@ import { checkpointOptions, slotSettings } from './master-settings.ts'
 import { planRestore, type RestorePlan } from './plan-restore.ts'
 import type { SlotLauncher } from './slot-link.ts'
 
-export interface JobLock {
-  /** Number of the attempt that begins, durable before it is answered; larger than all before. */
-  nextAttempt(): Promise<number>
-  /** Throws if another instance has taken over. */
-  check(): Promise<void>
-  release(): Promise<void>
-}
-
 export interface JobMasterParts {
   readonly plan: ExecutionPlan
   readonly functions: JobFunctions
   readonly settings: ResolvedEngineOptions
   readonly options: EngineOptions
   readonly restore: 'latest' | 'none' | (string & {})
+  /** Whether state that no operator takes is left out instead of refused. */
+  readonly allowNonRestoredState: boolean
   readonly storage: CheckpointStorage
   readonly lock: JobLock
   readonly launcher: SlotLauncher
@@ -54,6 +50,8 @@ export class JobMaster implements AttemptHandler {
   readonly #startedMs: number
   #attempt: Attempt | undefined
   #attemptNumber = 0
+  /** Whether an attempt has taken place: the first one's number was taken with the lock. */
+  #begun = false
   #nextCheckpointId = 1
   #restartCount = 0
   #restored: CompletedCheckpoint | undefined
@@ -105,10 +103,14 @@ export class JobMaster implements AttemptHandler {
   }
 
   async #runAttempts(): Promise<JobResult> {
-    const { storage } = this.#parts
+    const { storage, lock } = this.#parts
+    this.#attemptNumber = await lock.nextAttempt()
     const report = await storage.open()
     this.#nextCheckpointId = report.nextCheckpointId
-    for (const damaged of report.damaged) this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
+    if (this.#parts.options.requireUids) requireUids(this.#parts.plan.graph)
+    for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
+    for (const damaged of report.damaged)
+      this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
     for (;;) {
       const outcome = await this.#runAttempt()
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
@@ -122,7 +124,13 @@ export class JobMaster implements AttemptHandler {
       if (this.#asked === 'stop' || decision.kind === 'give-up') return this.#result({ state: 'failed', failure })
       this.#restartCount = decision.restart
       this.#board.state = 'restarting'
-      this.#parts.onEvent({ kind: 'restarting', timeMs: this.#parts.clock.now(), failure, delayMs: decision.delayMs, restart: decision.restart })
+      this.#parts.onEvent({
+        kind: 'restarting',
+        timeMs: this.#parts.clock.now(),
+        failure,
+        delayMs: decision.delayMs,
+        restart: decision.restart,
+      })
       await this.#delay(decision.delayMs)
       if (this.#isAsked('cancel')) return await this.#end('canceled')
       if (this.#isAsked('stop')) return this.#result({ state: 'failed', failure })
@@ -130,9 +138,10 @@ export class JobMaster implements AttemptHandler {
   }
 
   async #runAttempt(): Promise<AttemptOutcome> {
-    const { plan, functions, storage, lock, launcher, clock, disk, options } = this.#parts
+    const { plan, functions, lock, launcher, clock, disk, options } = this.#parts
     this.#board.state = 'starting'
-    this.#attemptNumber = await lock.nextAttempt()
+    if (this.#begun) this.#attemptNumber = await lock.nextAttempt()
+    this.#begun = true
     const restore = await this.#resolveRestore()
     const coordinator = new CheckpointCoordinator({
       options: checkpointOptions(options),
@@ -143,7 +152,6 @@ export class JobMaster implements AttemptHandler {
       restoredId: restore.checkpointId,
       wallClockOffsetMs: clock.now() - clock.monotonic(),
     })
-    void storage
     const attempt = new Attempt(
       {
         plan,
@@ -165,16 +173,25 @@ export class JobMaster implements AttemptHandler {
     return outcome
   }
 
-  async #resolveRestore(): Promise<{ readonly plan: RestorePlan; readonly checkpointId: number | undefined; readonly completed: readonly number[] }> {
-    const { storage, plan, restore } = this.#parts
+  async #resolveRestore(): Promise<{
+    readonly plan: RestorePlan
+    readonly checkpointId: number | undefined
+    readonly completed: readonly number[]
+  }> {
+    const { storage, plan, restore, functions, allowNonRestoredState } = this.#parts
+    const finishes = (operator: number): boolean => {
+      const of = functions.operators.get(operator)
+      return of !== undefined && 'fn' in of && typeof of.fn === 'object' && of.fn.finish !== undefined
+    }
     const { completed } = await storage.open()
     // After the first completed checkpoint of this run, and on every restart once there is one, that is where to go on.
     const request = this.#last !== undefined ? 'latest' : restore
     const resolution = await storage.resolveRestore(request)
-    for (const damaged of resolution.damaged) this.#warn(`checkpoint ${damaged.checkpointId} is damaged and passed over: ${damaged.problem}`, { path: damaged.path })
+    for (const damaged of resolution.damaged)
+      this.#warn(`checkpoint ${damaged.checkpointId} is damaged and passed over: ${damaged.problem}`, { path: damaged.path })
     const { checkpoint } = resolution
     this.#restored = checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path }
-    const restorePlan = planRestore(plan, checkpoint?.metadata)
+    const restorePlan = planRestore(plan, checkpoint?.metadata, { allowNonRestoredState, finishes })
     for (const warning of restorePlan.warnings) this.#warn(warning, {})
     return { plan: restorePlan, checkpointId: checkpoint?.metadata.checkpointId, completed }
   }
@@ -192,6 +209,7 @@ export class JobMaster implements AttemptHandler {
       restoredCheckpointId,
       restored: restore.operators.filter((operator) => operator.subtask % slots === slot),
       finished: restore.finished,
+      allowNonRestoredState: this.#parts.allowNonRestoredState,
     }))
   }
 
@@ -212,17 +230,32 @@ export class JobMaster implements AttemptHandler {
     if (this.#asked === 'stop') this.#attempt?.stop()
   }
 
-  async persist(command: Parameters<AttemptHandler['persist']>[0], enumerators: ReadonlyMap<number, unknown>): Promise<{ readonly metadataBytes: number }> {
-    const { plan, storage, lock, clock } = this.#parts
-    await lock.check()
-    const metadata: CheckpointMetadata = assembleMetadata(plan, command, enumerators, this.#attemptNumber, this.#triggered.get(command.checkpointId) ?? clock.now())
+  async persist(
+    command: Parameters<AttemptHandler['persist']>[0],
+    enumerators: ReadonlyMap<number, unknown>,
+  ): Promise<{ readonly metadataBytes: number }> {
+    const { plan, storage, clock } = this.#parts
+    const metadata: CheckpointMetadata = assembleMetadata(
+      plan,
+      command,
+      enumerators,
+      this.#attemptNumber,
+      this.#triggered.get(command.checkpointId) ?? clock.now(),
+    )
     const { path, metadataBytes } = await storage.persist(metadata)
     const durationMs = clock.now() - metadata.triggeredMs
     const sizeBytes = metadataBytes + command.snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.writtenBytes, 0)
     this.#last = { id: command.checkpointId, path }
     this.#triggered.delete(command.checkpointId)
     this.#board.checkpointCompleted({ id: command.checkpointId, completedMs: clock.now(), durationMs, sizeBytes })
-    this.#parts.onEvent({ kind: 'checkpoint-completed', timeMs: clock.now(), checkpoint: this.#last, durationMs, sizeBytes, final: command.checkpoint === 'final' })
+    this.#parts.onEvent({
+      kind: 'checkpoint-completed',
+      timeMs: clock.now(),
+      checkpoint: this.#last,
+      durationMs,
+      sizeBytes,
+      final: command.checkpoint === 'final',
+    })
     return { metadataBytes }
   }
 
@@ -264,7 +297,9 @@ export class JobMaster implements AttemptHandler {
     return this.#result({ state })
   }
 
-  #result(outcome: { readonly state: 'finished' | 'stopped' | 'canceled' } | { readonly state: 'failed'; readonly failure: JobFailure }): JobResult {
+  #result(
+    outcome: { readonly state: 'finished' | 'stopped' | 'canceled' } | { readonly state: 'failed'; readonly failure: JobFailure },
+  ): JobResult {
     return {
       jobName: this.#parts.plan.graph.name,
       durationMs: this.#parts.clock.monotonic() - this.#startedMs,

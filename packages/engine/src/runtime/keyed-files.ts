@@ -24,7 +24,9 @@ export function filesOfRange(files: readonly KeyedStateFile[], range: KeyGroupRa
 }
 
 /** For each key group its segments in the order in which they are to be read, and the file of each. */
-export function segmentsByGroup(files: readonly KeyedStateFile[]): ReadonlyMap<number, readonly { readonly file: KeyedStateFile; readonly segment: KeyGroupSegment }[]> {
+export function segmentsByGroup(
+  files: readonly KeyedStateFile[],
+): ReadonlyMap<number, readonly { readonly file: KeyedStateFile; readonly segment: KeyGroupSegment }[]> {
   const groups = new Map<number, { readonly file: KeyedStateFile; readonly segment: KeyGroupSegment }[]>()
   for (const file of files) {
     for (const segment of file.segments) {

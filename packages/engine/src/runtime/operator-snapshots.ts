@@ -27,15 +27,25 @@ export class OperatorSnapshots {
   }
 
   /** Loads what falls into `range` of the former subtasks' files. */
-  async restore(storage: StateFileStorage, chains: readonly (readonly KeyedStateFile[])[], range: KeyGroupRange, checkpointId: number): Promise<void> {
+  async restore(
+    storage: StateFileStorage,
+    chains: readonly (readonly KeyedStateFile[])[],
+    range: KeyGroupRange,
+    checkpointId: number,
+  ): Promise<void> {
     const files = chains.flatMap((chain) => filesOfRange(chain, range))
     const readers = new Map<string, Awaited<ReturnType<StateFileStorage['openStateFile']>>>()
     const counts = new Map<number, number>()
     try {
       for (const file of files) if (!readers.has(file.path)) readers.set(file.path, await storage.openStateFile(file))
       for (const [group, segments] of segmentsByGroup(files)) {
-        const bytes = await Promise.all(segments.map(({ file, segment }) => readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32c)))
-        this.keyed.restoreGroup(group, bytes.map((each) => ({ bytes: each })))
+        const bytes = await Promise.all(
+          segments.map(({ file, segment }) => readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32c)),
+        )
+        this.keyed.restoreGroup(
+          group,
+          bytes.map((each) => ({ bytes: each })),
+        )
         counts.set(group, segments.length)
       }
     } finally {

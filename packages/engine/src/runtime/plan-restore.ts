@@ -18,17 +18,26 @@ export interface RestorePlan {
   readonly warnings: readonly string[]
 }
 
-export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | undefined): RestorePlan {
+export interface RestoreOptions {
+  /** Whether state that no operator takes is left out instead of refused. */
+  readonly allowNonRestoredState: boolean
+  /** Whether an operator's function does something at the end of its input. */
+  finishes(operator: number): boolean
+}
+
+export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | undefined, options: RestoreOptions): RestorePlan {
   if (metadata === undefined) return { operators: [], sources: [], finished: [], warnings: [] }
   const former = new Map(metadata.operators.map((state) => [state.stateId, state]))
-  checkNothingLost(plan, metadata)
+  if (!options.allowNonRestoredState) checkNothingLost(plan, metadata)
   const placed = plan.tasks.flatMap((task) => task.operators.map((id) => ({ task, node: plan.graph.operators[id]! })))
   const known = placed.filter(({ node }) => former.has(node.stateId))
   return {
     operators: known.flatMap(({ task, node }) => restoreOperator(node, task, former.get(node.stateId)!)),
     sources: known.filter(({ node }) => node.kind === 'source').map(({ node }) => restoreSource(node, former.get(node.stateId)!)),
-    finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former)),
-    warnings: placed.filter(({ node }) => !former.has(node.stateId) && isStateful(node)).map(({ node }) => `operator '${node.name}' is not in the checkpoint and starts empty`),
+    finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former, options)),
+    warnings: placed
+      .filter(({ node }) => !former.has(node.stateId) && isStateful(node))
+      .map(({ node }) => `operator '${node.name}' is not in the checkpoint and starts empty`),
   }
 }
 
@@ -39,14 +48,18 @@ function isStateful(node: OperatorNode): boolean {
 function holdsState(state: OperatorState): boolean {
   return (
     state.kind === 'source' ||
-    state.subtasks.some(({ keyed, broadcast, sinkHandles, asyncInputs }) => keyed.length > 0 || broadcast !== undefined || (sinkHandles?.length ?? 0) > 0 || (asyncInputs?.length ?? 0) > 0)
+    state.subtasks.some(
+      ({ keyed, broadcast, sinkHandles, asyncInputs }) =>
+        keyed.length > 0 || broadcast !== undefined || (sinkHandles?.length ?? 0) > 0 || (asyncInputs?.length ?? 0) > 0,
+    )
   )
 }
 
 function checkNothingLost(plan: ExecutionPlan, metadata: CheckpointMetadata): void {
   const taken = new Set(plan.graph.operators.map(({ stateId }) => stateId))
   const lost = metadata.operators.find((state) => !taken.has(state.stateId) && holdsState(state))
-  if (lost !== undefined) throw engineError('RESTORE_STATE_UNMAPPED', { operator: lost.name, stateId: lost.stateId, checkpoint: metadata.checkpointId })
+  if (lost !== undefined)
+    throw engineError('RESTORE_STATE_UNMAPPED', { operator: lost.name, stateId: lost.stateId, checkpoint: metadata.checkpointId })
 }
 
 function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorState): readonly RestoredOperator[] {
@@ -54,10 +67,10 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
   if (keyedBytes && state.maxParallelism !== task.maxParallelism) {
     throw engineError('RESTORE_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })
   }
-  const handles = state.subtasks.flatMap(({ sinkHandles }) => sinkHandles ?? [])
   return Array.from({ length: task.parallelism }, (_, subtask) => {
     const { first, end } = keyGroupRange(subtask, task.parallelism, task.maxParallelism)
-    const own = (group: number): boolean => (node.kind.startsWith('keyed') ? group >= first && group < end : group % task.parallelism === subtask)
+    const own = (group: number): boolean =>
+      node.kind.startsWith('keyed') ? group >= first && group < end : group % task.parallelism === subtask
     return {
       operator: node.id,
       subtask,
@@ -65,9 +78,12 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
         .map(({ keyed }) => keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= first && keyGroup < end)))
         .filter((chain) => chain.length > 0),
       broadcast: state.subtasks.find(({ broadcast }) => broadcast !== undefined)?.broadcast,
-      sinkHandles: handles.filter((__, index) => index % task.parallelism === subtask),
+      // Of one former subtask all to one: a sink may tidy up after those whose handles it is given.
+      sinkHandles: state.subtasks.flatMap(({ sinkHandles }, index) => (index % task.parallelism === subtask ? (sinkHandles ?? []) : [])),
       asyncInputs: state.subtasks.flatMap(({ asyncInputs }, index) =>
-        (asyncInputs ?? []).filter(({ keyGroup }) => (node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask)),
+        (asyncInputs ?? []).filter(({ keyGroup }) =>
+          node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask,
+        ),
       ),
     }
   })
@@ -77,8 +93,14 @@ function restoreSource(node: OperatorNode, state: OperatorState): RestoredSource
   return { operator: node.id, enumerator: state.enumerator, splits: state.subtasks.flatMap(({ splits }) => splits ?? []) }
 }
 
-/** Operators that had finished do not finish again. With another parallelism that can only be told if all of them had, or none. */
-function finishedSubtasks(plan: ExecutionPlan, task: PlannedTask, former: ReadonlyMap<string, OperatorState>): readonly SubtaskPlace[] {
+/** Operators that had finished do not finish again, where that makes a difference. With another parallelism that can only be told if all of them had, or none. */
+function finishedSubtasks(
+  plan: ExecutionPlan,
+  task: PlannedTask,
+  former: ReadonlyMap<string, OperatorState>,
+  options: RestoreOptions,
+): readonly SubtaskPlace[] {
+  if (!task.operators.some((id) => options.finishes(id))) return []
   const head = plan.graph.operators[task.operators[0]!]!
   const state = former.get(head.stateId)
   const finished = state?.subtasks.map((subtask) => subtask.finished === true) ?? []

@@ -48,6 +48,7 @@ async function prepare(options: RunJobOptions): Promise<JobMaster> {
     settings,
     options: values,
     restore: options.restore,
+    allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,
     lock,
     launcher: new ThreadSlots({ modulePath: options.modulePath, params: built.graph.params, settings }),

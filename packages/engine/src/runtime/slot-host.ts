@@ -31,7 +31,12 @@ export class SlotHost {
     this.#deployment = deployment
     this.#ports = ports
     this.#send = send
-    this.#slot = new Slot({ clock: ports.clock, bufferTimeoutMs: deployment.settings.bufferTimeoutMs, signal: ports.signal, turnMs: ports.pace?.turnMs ?? TURN_MS })
+    this.#slot = new Slot({
+      clock: ports.clock,
+      bufferTimeoutMs: deployment.settings.bufferTimeoutMs,
+      signal: ports.signal,
+      turnMs: ports.pace?.turnMs ?? TURN_MS,
+    })
   }
 
   /** Builds, restores and opens all tasks, then runs them. Never rejects: a failure is reported. */

@@ -103,7 +103,8 @@ export class Slot {
       if (nowMs - this.#flushedAtMs >= this.#bufferTimeoutMs) this.#flush(nowMs)
       this.#scheduled = this.#clock.soon(this.#turn)
     } else {
-      this.#flush(nowMs)
+      this.#flushedAtMs = nowMs
+      for (const task of this.#tasks) task.idleFlush()
       if (more || this.#hasWork()) this.#scheduled = this.#clock.soon(this.#turn)
       else this.#sleep()
     }

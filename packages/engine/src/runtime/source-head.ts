@@ -31,7 +31,13 @@ export class SourceHead implements SourceOutput<unknown> {
   #recordAtMs = 0
   #idle = false
 
-  constructor(reader: SourceReader<unknown>, chain: Chain, strategy: WatermarkStrategy<unknown> | undefined, clock: Clock, time: SourceTime) {
+  constructor(
+    reader: SourceReader<unknown>,
+    chain: Chain,
+    strategy: WatermarkStrategy<unknown> | undefined,
+    clock: Clock,
+    time: SourceTime,
+  ) {
     this.reader = reader
     this.#chain = chain
     this.#strategy = strategy

@@ -1,5 +1,6 @@
 import type { Clock, Disk, Network, Random } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
+import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
@@ -13,7 +14,13 @@ export interface LocalJobOptions {
   build(): BuiltJob
   readonly settings: ResolvedEngineOptions
   readonly restore: 'latest' | 'none' | (string & {})
-  readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<LocalPorts, 'createChannels' | 'pace'>
+  readonly allowNonRestoredState?: boolean
+  /** What can be seen of other processes, for the lock; a simulation has its own. */
+  readonly processes?: ProcessInspector
+  readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<
+    LocalPorts,
+    'createChannels' | 'pace'
+  >
   onEvent(event: JobEvent): void
 }
 
@@ -21,8 +28,12 @@ export interface LocalJobOptions {
 export function startLocalJob(options: LocalJobOptions): RunningJob {
   const { first, settings, ports } = options
   const { values } = settings
-  const plan = planJob(first.graph, { parallelism: values.parallelism, maxParallelism: values.maxParallelism, encodeAll: values.development })
-  const { storage, lock } = jobFolder(first.graph.name, settings, ports)
+  const plan = planJob(first.graph, {
+    parallelism: values.parallelism,
+    maxParallelism: values.maxParallelism,
+    encodeAll: values.development,
+  })
+  const { storage, lock } = jobFolder(first.graph.name, settings, ports, options.processes)
   let unused: BuiltJob | undefined = first
   const functions = (): BuiltJob['functions'] => {
     const built = unused ?? options.build()
@@ -35,6 +46,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     settings,
     options: values,
     restore: options.restore,
+    allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,
     lock,
     launcher: new LocalSlots({ ...ports, storage }, functions),

@@ -2,10 +2,11 @@ import { isAbsolute, join, resolve } from 'node:path'
 import type { Clock, Disk, Random } from '@millrace/core'
 import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
+import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
-import type { JobLock } from './job-master.ts'
+import { openJobLock, type JobLock } from '../checkpoint/job-lock.ts'
 
 interface FolderPorts {
   readonly clock: Clock
@@ -18,10 +19,18 @@ export function jobFolder(
   jobName: string,
   settings: ResolvedEngineOptions,
   ports: FolderPorts,
+  processes?: ProcessInspector,
 ): { readonly storage: CheckpointStorage; readonly lock: JobLock } {
   if (settings.values.checkpointing.storage === 'memory') return { storage: new MemoryCheckpoints(), lock: noLock() }
-  const lock = noLock()
-  const storage = new FilesystemCheckpoints({ disk: ports.disk, dir: checkpointFolder(jobName, settings), fence: () => lock.check() })
+  const dir = checkpointFolder(jobName, settings)
+  const lock = openJobLock({
+    disk: ports.disk,
+    clock: ports.clock,
+    folder: dir,
+    jobName,
+    ...(processes === undefined ? {} : { processes }),
+  })
+  const storage = new FilesystemCheckpoints({ disk: ports.disk, dir, fence: () => lock.check() })
   return { storage, lock }
 }
 

@@ -4,6 +4,7 @@
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
 import type { ErasedProcessFunction } from '../api/functions.ts'
 import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { ConnectorNotice } from '../connectors/source.ts'
 import type { EdgeNode, OperatorNode } from '../graph/graph.ts'
 import type { PlannedTask } from '../graph/plan-types.ts'
 import { keyGroupRange } from '../keys/key-group.ts'
@@ -87,7 +88,15 @@ class OneSubtask implements ChainHost {
     const chain = buildChain(plan, this.#planned, ports.functions, this)
     const place = { task: this.#planned.id, subtask: this.#subtask }
     const finishedBefore = deployment.finished.some((each) => each.task === place.task && each.subtask === place.subtask)
-    const parts = { ...place, name: this.#planned.name, chain, outputs: this.#outputs, clock: ports.clock, times: new TaskTimes(ports.clock.monotonic()), finishedBefore }
+    const parts = {
+      ...place,
+      name: this.#planned.name,
+      chain,
+      outputs: this.#outputs,
+      clock: ports.clock,
+      times: new TaskTimes(ports.clock.monotonic()),
+      finishedBefore,
+    }
     const task: Task = new Task(parts, {
       snapshot: (checkpointId, triggeredMs) => snapshots.take(checkpointId, triggeredMs, task.alignmentMs),
       declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
@@ -132,6 +141,7 @@ class OneSubtask implements ChainHost {
       random,
       wake: () => task.wake(),
       fail: (error: unknown) => task.fail(error),
+      report: (notice: ConnectorNotice) => this.#report(deployment.plan.graph.operators[head]!.name, notice),
     }
     task.readSource(
       new SourceHead(functions.source.createReader(context), chain, functions.watermarks, clock, {
@@ -188,6 +198,7 @@ class OneSubtask implements ChainHost {
       maxParallelism,
       keyGroups: keyGroupRange(this.#subtask, parallelism, maxParallelism),
       freeze: this.#options.deployment.settings.development,
+      allowNonRestored: this.#options.deployment.allowNonRestoredState,
     })
     this.#keyed.set(node.id, new OperatorSnapshots(keyed, this.#options.ports.pace?.snapshotRows))
     return keyed
@@ -216,8 +227,10 @@ class OneSubtask implements ChainHost {
       disk,
       network,
       random,
+      restoring: deployment.restoredCheckpointId > 0,
       wake: () => this.#task?.wake(),
       fail: (error) => this.#task?.fail(error),
+      report: (notice) => this.#report(node.name, notice),
     })
     this.#commits.set(node.id, new SinkCommits(writer, clock, (error) => this.#task?.fail(error)))
     return { writer, restored: this.#restored(node.id)?.sinkHandles ?? [] }
@@ -236,7 +249,9 @@ class OneSubtask implements ChainHost {
     const receivers = plan.tasks[exchange.to]!
     const { partitioning } = exchange
     const targets = receiversOf(partitioning, this.#subtask, this.#planned.parallelism, receivers.parallelism)
-    const channels = targets.map((to) => ports.channels.output({ exchange, edge, from: this.#subtask, to } satisfies ChannelPlace, slot.wake))
+    const channels = targets.map((to) =>
+      ports.channels.output({ exchange, edge, from: this.#subtask, to } satisfies ChannelPlace, slot.wake),
+    )
     const failed = (error: unknown, value: unknown): Error => this.#edgeFailed(edge, error, value)
     if (partitioning === 'broadcast') return new BroadcastExchangeOutput(channels, this.cursor, failed)
     const partitioner = createPartitioner({
@@ -256,6 +271,16 @@ class OneSubtask implements ChainHost {
     const node = this.#options.deployment.plan.graph.operators[edge.from]!
     const host = { node, subtask: this.#subtask, cursor: this.cursor, position: () => this.#task?.position() } as OperatorHost
     return operatorFailed(host, `sending to '${this.#options.deployment.plan.graph.operators[edge.to]!.name}'`, error, value)
+  }
+
+  #report(operator: string, { code, message }: ConnectorNotice): void {
+    this.#metrics.of({ operator, subtask: this.#subtask }).counter(`notices_${code.toLowerCase()}`).add()
+    this.#options.log({
+      timeMs: this.#options.ports.clock.now(),
+      level: 'warn',
+      message,
+      fields: { code, operator, subtask: this.#subtask },
+    })
   }
 
   // ---------- state

@@ -59,9 +59,13 @@ export class SubtaskSnapshots {
   take(checkpointId: number, triggeredMs: number, alignmentMs: number): void {
     const { clock, operators, slot, storage, identity } = this.#options
     const startMs = clock.monotonic()
-    const parts = operators.map((operator, index) => this.#part(operator, checkpointId, () => storage.createStateFile(identity, checkpointId, `operator-${index}`)))
+    const parts = operators.map((operator, index) =>
+      this.#part(operator, checkpointId, () => storage.createStateFile(identity, checkpointId, `operator-${index}`)),
+    )
     const syncMs = clock.monotonic() - startMs
-    const progress = new SnapshotInProgress(parts, clock, slot, (result) => this.#written(checkpointId, result, { triggeredMs, alignmentMs, syncMs, startMs }))
+    const progress = new SnapshotInProgress(parts, clock, slot, (result) =>
+      this.#written(checkpointId, result, { triggeredMs, alignmentMs, syncMs, startMs }),
+    )
     this.#underWay.set(checkpointId, progress)
     slot.addBackground(progress)
   }
@@ -116,7 +120,11 @@ export class SubtaskSnapshots {
     }
   }
 
-  #written(checkpointId: number, result: SnapshotResult, times: { triggeredMs: number; alignmentMs: number; syncMs: number; startMs: number }): void {
+  #written(
+    checkpointId: number,
+    result: SnapshotResult,
+    times: { triggeredMs: number; alignmentMs: number; syncMs: number; startMs: number },
+  ): void {
     if (!this.#underWay.delete(checkpointId)) return
     if (result.kind === 'sink-failed') return this.#options.failed(result.error)
     if (result.kind !== 'written') {

@@ -223,6 +223,17 @@ export class Task implements GateHandler {
     for (const output of this.parts.outputs) for (const channel of output.channels) if (channel.pending) channel.flush()
   }
 
+  /** The slot has nothing to do: nothing waits for company any longer. */
+  idleFlush(): void {
+    this.flush()
+    if (this.#state !== 'running') return
+    try {
+      for (const operator of this.chain.operators) operator.flush()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   /** Whether input has arrived that a step would take. */
   get ready(): boolean {
     return this.#state === 'running' && this.#held === undefined && this.#gate !== undefined && this.#gate.available
@@ -291,7 +302,11 @@ export class Task implements GateHandler {
     this.#forward({ kind: 'barrier', checkpointId, triggeredMs })
   }
 
-  #forward(event: { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number } | { readonly kind: 'cancel-barrier'; readonly checkpointId: number }): void {
+  #forward(
+    event:
+      | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number }
+      | { readonly kind: 'cancel-barrier'; readonly checkpointId: number },
+  ): void {
     if (this.#state === 'finished') return
     for (const output of this.parts.outputs) broadcastEvent(output, event)
   }

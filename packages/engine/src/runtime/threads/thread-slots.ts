@@ -33,7 +33,9 @@ export class ThreadSlots implements SlotLauncher {
     const rings = createRings(plan, slots)
     const wakeWords = createWakeWords(slots)
     return deployments.map((deployment, index) => {
-      const own = new Map(rings.filter(({ from, to }) => from === deployment.slot || to === deployment.slot).map(({ key, memory }) => [key, memory]))
+      const own = new Map(
+        rings.filter(({ from, to }) => from === deployment.slot || to === deployment.slot).map(({ key, memory }) => [key, memory]),
+      )
       return startThread({ ...this.#options, deployment, rings: own, wakeWords }, handlers[index]!)
     })
   }
