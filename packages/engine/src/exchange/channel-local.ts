@@ -4,6 +4,8 @@
  * 1. Elements arrive in the order in which they were sent, records before the event that was sent after them.
  * 2. `queuedBytes` is above 0 exactly while more than `QUEUED_BATCHES_MAX` elements wait: the sender then takes nothing more in.
  */
+import { ColumnDecoder } from '../codec/columns/decoder.ts'
+import { ColumnEncoder } from '../codec/columns/encoder.ts'
 import type { ChannelEvent, Element, InputChannel, OutputChannel, RecordBatch } from './elements.ts'
 import { NO_TIMESTAMP } from './elements.ts'
 
@@ -15,15 +17,21 @@ const QUEUED_BATCHES_MAX = 4
 export interface LocalChannelOptions {
   /** Whether hashes travel with the records. */
   readonly keyed: boolean
+  /**
+   * Pass every batch through the codec, as if it went to another thread, and refuse what would not arrive as it was sent: for development, and for
+   * measuring. Receivers then get copies.
+   */
+  readonly encode?: boolean
 }
 
 export class LocalChannel implements OutputChannel, InputChannel {
   readonly #keyed: boolean
+  readonly #codec: { readonly encoder: ColumnEncoder; readonly decoder: ColumnDecoder } | undefined
   readonly #queue: Element[] = []
   #values: unknown[] = []
-  #timestamps: number[] = []
+  /** Undefined as long as no record of the batch has a time stamp. */
+  #timestamps: number[] | undefined
   #hashes: number[] = []
-  #stamped = false
   /** Told when something to read has arrived. */
   wakeReader: () => void = () => {}
   /** Told when there is room again. */
@@ -31,14 +39,20 @@ export class LocalChannel implements OutputChannel, InputChannel {
 
   constructor(options: LocalChannelOptions) {
     this.#keyed = options.keyed
+    if (options.encode === true)
+      this.#codec = { encoder: new ColumnEncoder({ keyed: options.keyed, strict: true }), decoder: new ColumnDecoder() }
   }
 
   append(value: unknown, timestamp: number, hash: number): void {
-    this.#values.push(value)
-    this.#timestamps.push(timestamp)
-    if (timestamp !== NO_TIMESTAMP) this.#stamped = true
+    if (this.#codec !== undefined) this.#codec.encoder.append(value, timestamp, hash)
+    const values = this.#values
+    if (timestamp !== NO_TIMESTAMP || this.#timestamps !== undefined) {
+      this.#timestamps ??= values.map(() => NO_TIMESTAMP)
+      this.#timestamps.push(timestamp)
+    }
+    values.push(value)
     if (this.#keyed) this.#hashes.push(hash)
-    if (this.#values.length >= LOCAL_BATCH_RECORDS_MAX) this.flush()
+    if (values.length >= LOCAL_BATCH_RECORDS_MAX) this.flush()
   }
 
   event(event: ChannelEvent): void {
@@ -53,16 +67,15 @@ export class LocalChannel implements OutputChannel, InputChannel {
     const batch: RecordBatch = {
       kind: 'records',
       count,
-      values: this.#values,
-      timestamps: this.#stamped ? this.#timestamps : undefined,
+      values: this.#codec === undefined ? this.#values : this.#codec.decoder.decode(this.#codec.encoder.finish()).values,
+      timestamps: this.#timestamps,
       hashes: this.#keyed ? this.#hashes : undefined,
     }
     this.#queue.push(batch)
-    this.wakeReader()
     this.#values = []
-    this.#timestamps = []
-    this.#hashes = []
-    this.#stamped = false
+    this.#timestamps = undefined
+    if (this.#keyed) this.#hashes = []
+    this.wakeReader()
   }
 
   drain(): boolean {
@@ -79,7 +92,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
 
   poll(): Element | undefined {
     const element = this.#queue.shift()
-    if (this.#queue.length === QUEUED_BATCHES_MAX) this.wakeWriter()
+    if (element !== undefined && this.#queue.length === QUEUED_BATCHES_MAX) this.wakeWriter()
     return element
   }
 

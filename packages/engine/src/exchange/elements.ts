@@ -24,7 +24,7 @@ export type ChannelEvent =
   | { readonly kind: 'latency'; readonly markedMs: number; readonly operator: number; readonly subtask: number }
 
 /** The time stamp of a record that has none. */
-export const NO_TIMESTAMP: number = -(2 ** 53)
+export { NO_TIMESTAMP } from '../codec/columns/frame.ts'
 
 /** The writing end of one channel: subtask to subtask. Nothing here ever blocks. */
 export interface OutputChannel {

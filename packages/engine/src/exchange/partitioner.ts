@@ -102,6 +102,6 @@ class CustomPartitioner implements Partitioner {
   select(value: unknown): number {
     const channel = this.#choose(value, this.#channels)
     if (Number.isInteger(channel) && channel >= 0 && channel < this.#channels) return channel
-    throw engineError('PARTITION_OUT_OF_RANGE', { answer: String(channel), partitions: this.#channels })
+    throw engineError('PARTITION_OUT_OF_RANGE', { answer: String(channel), last: this.#channels - 1 })
   }
 }

@@ -38,7 +38,10 @@ describe('a ring between two threads', () => {
         }
         assert.equal(frame.length, sizeOf(index), `size of frame ${index}`)
         const expected = index & 0xff
-        assert.ok(frame.every((byte) => byte === expected), `bytes of frame ${index}`)
+        assert.ok(
+          frame.every((byte) => byte === expected),
+          `bytes of frame ${index}`,
+        )
         reader.release()
         index++
         // A slow reader now and then: the writer finds the ring full and sleeps too.

@@ -1,20 +1,27 @@
 /**
  * A ring of bytes between two threads: one writes frames, the other reads them, neither ever blocks.
  *
- * Layout: two counters, each on a cache line of its own, then the bytes. Counters run modulo 2^32 and are never reset; the distance between them is what is filled.
- * A fragment is a word (its length, and whether more of its frame follows), then its bytes, padded to a whole word. It never wraps: a word of `SKIP` says that the
- * next one is at the start.
+ * Layout: three words, each on a cache line of its own, then the bytes. Counters run modulo 2^32 and are never reset; the distance between them is
+ * what is filled. A fragment is a header of 8 bytes (a word with its length, and whether more of its frame follows), then its bytes, padded to a
+ * multiple of 8: what is inside can be read in place as numbers of any size. It never wraps: a word of `SKIP` says that the next one is at the start.
  *
- * 1. Only the writer stores `written`, only the reader stores `read`; each after it is done with the bytes it stands for.
- * 2. written - read never exceeds the capacity.
+ * 1. Only the writer stores `written`, only the reader stores `read`; each after it is done with the bytes it stands for (the stores and loads are
+ *    atomic, and so in order with the plain accesses around them).
+ * 2. written - read never exceeds the capacity. Each side looks at the other's counter only when, by what it last saw, it cannot go on.
  * 3. A frame too large to go in one piece goes in several; the reader sees whole frames only.
+ * 4. A writer that found no room says so (`WANTS`) and looks once more. The reader, when half of the ring is free, takes that back and calls `freed`:
+ *    a writer that waits is woken once, one that does not want room never.
  */
+import { engineError } from '../errors.ts'
 
-const COUNTERS_BYTES = 128
 const WRITTEN = 0
 const READ = 16
+const WANTS = 32
+const COUNTERS_BYTES = 192
+const HEADER_BYTES = 8
 const SKIP = -1
 const MORE = 0x4000_0000
+const TAG = 0x2000_0000
 
 /** Shared memory for a ring. `capacityBytes` is rounded up to a power of two, at least 4 KiB. */
 export function createRing(capacityBytes: number): SharedArrayBuffer {
@@ -26,7 +33,7 @@ export function createRing(capacityBytes: number): SharedArrayBuffer {
 class RingMemory {
   readonly counters: Int32Array
   readonly words: Int32Array
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<SharedArrayBuffer>
   readonly capacity: number
   readonly mask: number
 
@@ -39,73 +46,111 @@ class RingMemory {
   }
 }
 
-function padded(length: number): number {
-  return (length + 3) & ~3
+/** Bytes of the ring that a fragment of this length takes. */
+function placeOf(length: number): number {
+  return HEADER_BYTES + ((length + 7) & ~7)
 }
 
 export class RingWriter {
+  /** The largest frame that goes in one piece. */
+  readonly fragmentBytesMax: number
+  readonly memory: SharedArrayBuffer
   readonly #ring: RingMemory
-  readonly #fragmentMax: number
   #written: number
-  /** The reader's counter as last seen: looked at again only when the ring seems full. */
+  /** The reader's counter as last seen. */
   #read: number
+  /** Where the reserved fragment begins, and what is skipped before it. */
+  #start = 0
+  #skipped = 0
 
   constructor(memory: SharedArrayBuffer) {
     this.#ring = new RingMemory(memory)
-    this.#fragmentMax = this.#ring.capacity / 4 - 4
+    this.memory = memory
+    this.fragmentBytesMax = this.#ring.capacity / 4 - HEADER_BYTES
     this.#written = Atomics.load(this.#ring.counters, WRITTEN)
     this.#read = Atomics.load(this.#ring.counters, READ)
   }
 
-  /** Writes a frame of at least one byte, or the part of it from byte `from` on, as far as there is room. Answers how many of its bytes are written in all: `frame.length` when it is whole. */
+  /**
+   * Writes a frame of at least one byte, or the part of it from byte `from` on, as far as there is room. Answers how many of its bytes are
+   * written in all: `frame.length` when it is whole.
+   */
   write(frame: Uint8Array, from: number): number {
     let at = from
     while (at < frame.length) {
-      const length = Math.min(frame.length - at, this.#fragmentMax)
-      if (!this.#fragment(frame, at, length)) break
+      const length = Math.min(frame.length - at, this.fragmentBytesMax)
+      const place = this.reserve(length)
+      if (place < 0) break
+      this.#ring.bytes.set(length === frame.length ? frame : frame.subarray(at, at + length), place - COUNTERS_BYTES)
       at += length
+      this.#commit(at < frame.length ? length | MORE : length)
     }
     return at
+  }
+
+  /**
+   * Room for a frame of up to `fragmentBytesMax` bytes that the caller writes in place: where it begins in `memory`, a multiple of 8. -1: there is
+   * no room. `commit` must follow.
+   */
+  reserve(length: number): number {
+    const { mask, capacity } = this.#ring
+    const needed = placeOf(length)
+    const place = this.#written & mask
+    const skipped = place + needed > capacity ? capacity - place : 0
+    if (!this.#makeRoom(skipped + needed)) return -1
+    this.#skipped = skipped
+    this.#start = (place + skipped) & mask
+    return COUNTERS_BYTES + this.#start + HEADER_BYTES
+  }
+
+  /** Hands the frame that was written in place, of as many bytes as were reserved, to the reader. */
+  commit(length: number): void {
+    this.#commit(length)
   }
 
   /** Whether a frame that did not fit has a chance now. */
   get hasRoom(): boolean {
     this.#read = Atomics.load(this.#ring.counters, READ)
-    return this.#ring.capacity - ((this.#written - this.#read) | 0) >= this.#ring.capacity / 2
+    return this.#free >= this.#ring.capacity / 2
   }
 
-  #fragment(frame: Uint8Array, at: number, length: number): boolean {
-    const { words, bytes, mask, capacity, counters } = this.#ring
-    const needed = 4 + padded(length)
-    const place = this.#written & mask
-    const skipped = place + needed > capacity ? capacity - place : 0
-    if (!this.#makeRoom(skipped + needed)) return false
-    if (skipped > 0) words[place >> 2] = SKIP
-    const start = (place + skipped) & mask
-    words[start >> 2] = at + length < frame.length ? length | MORE : length
-    bytes.set(length === frame.length ? frame : frame.subarray(at, at + length), start + 4)
-    this.#written = (this.#written + skipped + needed) | 0
+  get #free(): number {
+    return this.#ring.capacity - ((this.#written - this.#read) | 0)
+  }
+
+  #commit(word: number): void {
+    const { words, mask, counters } = this.#ring
+    if (this.#skipped > 0) words[(this.#written & mask) >> 2] = SKIP
+    words[this.#start >> 2] = word
+    this.#written = (this.#written + this.#skipped + placeOf(word & ~MORE)) | 0
     Atomics.store(counters, WRITTEN, this.#written)
-    return true
   }
 
   #makeRoom(needed: number): boolean {
-    if (this.#ring.capacity - ((this.#written - this.#read) | 0) >= needed) return true
-    this.#read = Atomics.load(this.#ring.counters, READ)
-    return this.#ring.capacity - ((this.#written - this.#read) | 0) >= needed
+    if (this.#free >= needed) return true
+    const { counters } = this.#ring
+    this.#read = Atomics.load(counters, READ)
+    if (this.#free >= needed) return true
+    Atomics.store(counters, WANTS, 1)
+    this.#read = Atomics.load(counters, READ)
+    return this.#free >= needed
   }
 }
 
 export class RingReader {
   readonly #ring: RingMemory
   #read: number
+  /** The writer's counter as last seen. */
   #written: number
   /** Fragments of a frame whose end has not arrived. */
   #parts: Uint8Array[] = []
+  #partBytes = 0
   #release = 0
+  /** Of the frame last read. */
+  tagged = false
   readonly #freed: () => void
 
-  /** `freed` is called whenever bytes have gone back to the writer, also in the middle of a frame: it may be waiting for them. */
+  /** `freed` is called when a writer that found no room has half of the ring again, also in the middle of a frame. */
   constructor(memory: SharedArrayBuffer, freed: () => void) {
     this.#ring = new RingMemory(memory)
     this.#freed = freed
@@ -120,7 +165,10 @@ export class RingReader {
     return this.#written !== this.#read
   }
 
-  /** The next whole frame, or undefined. Its bytes are the ring's own: valid until `release`, which must follow. */
+  /**
+   * The next whole frame, or undefined. Its bytes, which begin at a multiple of 8, are the ring's own: valid until `release`, which must follow.
+   * @throws FRAME_CORRUPT
+   */
   read(): Uint8Array | undefined {
     while (this.available) {
       const { words, bytes, mask, capacity } = this.#ring
@@ -130,20 +178,20 @@ export class RingReader {
         this.#advance(capacity - place)
         continue
       }
-      const length = word & ~MORE
-      const fragment = bytes.subarray(place + 4, place + 4 + length)
-      const size = 4 + padded(length)
-      if ((word & MORE) === 0 && this.#parts.length === 0) {
-        this.#release = size
+      const length = word & ~(MORE | TAG)
+      this.tagged = (word & TAG) !== 0
+      if (length <= 0 || place + placeOf(length) > capacity)
+        throw engineError('FRAME_CORRUPT', { problem: `a fragment of ${length} bytes` })
+      const fragment = bytes.subarray(place + HEADER_BYTES, place + HEADER_BYTES + length)
+      const whole = (word & MORE) === 0
+      if (whole && this.#parts.length === 0) {
+        this.#release = placeOf(length)
         return fragment
       }
       this.#parts.push(fragment.slice())
-      this.#advance(size)
-      if ((word & MORE) === 0) {
-        const frame = Buffer.concat(this.#parts)
-        this.#parts = []
-        return frame
-      }
+      this.#partBytes += length
+      this.#advance(placeOf(length))
+      if (whole) return this.#join()
     }
     return undefined
   }
@@ -155,9 +203,27 @@ export class RingReader {
     this.#release = 0
   }
 
+  #join(): Uint8Array {
+    const frame = new Uint8Array(this.#partBytes)
+    let at = 0
+    for (const part of this.#parts) {
+      frame.set(part, at)
+      at += part.length
+    }
+    this.#parts = []
+    this.#partBytes = 0
+    return frame
+  }
+
   #advance(size: number): void {
+    const { counters, capacity } = this.#ring
     this.#read = (this.#read + size) | 0
-    Atomics.store(this.#ring.counters, READ, this.#read)
-    this.#freed()
+    Atomics.store(counters, READ, this.#read)
+    if (Atomics.load(counters, WANTS) === 0) return
+    // First taken back, then judged: a wish that comes in between finds the ring full, so that the judgement restores it.
+    Atomics.store(counters, WANTS, 0)
+    const filled = (Atomics.load(counters, WRITTEN) - this.#read) | 0
+    if (filled > capacity / 2) Atomics.store(counters, WANTS, 1)
+    else this.#freed()
   }
 }

@@ -25,6 +25,9 @@ export interface ColumnEncoderOptions {
 }
 
 const FIRST_ROWS = 64
+/** Of a time stamp and a hash. */
+const RECORD_BYTES = 8
+const NONE = new Uint8Array(0)
 
 export class ColumnEncoder {
   readonly #keyed: boolean
@@ -46,6 +49,11 @@ export class ColumnEncoder {
   #defined = 0
   #columnBytes = 0
   #memory = new ArrayBuffer(0)
+  /** Of the sealed frame. */
+  #definitionBytes: Uint8Array = NONE
+  #wide = false
+  #base: number | undefined
+  #size = 0
 
   constructor(options: ColumnEncoderOptions) {
     this.#keyed = options.keyed
@@ -76,7 +84,7 @@ export class ColumnEncoder {
     if (shape.rows === 0) this.#used.push(shape)
     shape.rows++
     this.#runLength++
-    this.#columnBytes += shape.rowBytes
+    this.#columnBytes += shape.rowBytes + RECORD_BYTES
     const row = this.#count
     if (row === this.#timestamps.length) this.#growRows()
     this.#timestamps[row] = timestamp
@@ -153,29 +161,40 @@ export class ColumnEncoder {
 
   /** The frame of all records since the last, in memory that the next `finish` uses again. */
   finish(): Uint8Array {
-    this.#endRun()
-    const definitions = this.#definitions()
-    const text = this.#sink.text
-    const wide = !isLatin1(text)
-    const base = this.#stamped ? this.#timestampBase() : undefined
-    const size = this.#frameBytes(definitions.length, wide, base)
+    const size = this.seal()
     if (this.#memory.byteLength < size) this.#memory = new ArrayBuffer(Math.max(size, this.#memory.byteLength * 2))
-    const words = new Int32Array(this.#memory, 0, frame.HEADER_BYTES / 4)
+    this.writeTo(this.#memory, 0)
+    return new Uint8Array(this.#memory, 0, size)
+  }
+
+  /** The bytes of the frame of all records since the last. No record may be added before `writeTo`. */
+  seal(): number {
+    this.#endRun()
+    this.#definitionBytes = this.#definitions()
+    this.#wide = !isLatin1(this.#sink.text)
+    this.#base = this.#stamped ? this.#timestampBase() : undefined
+    this.#size = this.#frameBytes()
+    return this.#size
+  }
+
+  /** Writes the sealed frame at `at`, a multiple of 8. */
+  writeTo(memory: ArrayBufferLike, at: number): void {
+    const text = this.#sink.text
+    const words = new Int32Array(memory, at, frame.HEADER_BYTES / 4)
     words[frame.KIND] = frame.FRAME_RECORDS
-    words[frame.TOTAL_BYTES] = size
+    words[frame.TOTAL_BYTES] = this.#size
     words[frame.COUNT] = this.#count
     words[frame.FLAGS] =
-      (this.#stamped ? (base === undefined ? frame.FLAG_TIMESTAMPS_FLOAT64 : frame.FLAG_TIMESTAMPS_INT32) : 0) |
+      (this.#stamped ? (this.#base === undefined ? frame.FLAG_TIMESTAMPS_FLOAT64 : frame.FLAG_TIMESTAMPS_INT32) : 0) |
       (this.#keyed ? frame.FLAG_HASHES : 0) |
-      (wide ? frame.FLAG_WIDE_TEXT : 0)
-    words[frame.DEFINITION_BYTES] = definitions.length
+      (this.#wide ? frame.FLAG_WIDE_TEXT : 0)
+    words[frame.DEFINITION_BYTES] = this.#definitionBytes.length
     words[frame.RUNS] = this.#runCount
     words[frame.VALUE_BYTES] = this.#sink.values.position
     words[frame.TEXT_UNITS] = text.length
-    new Float64Array(this.#memory, frame.TIMESTAMP_BASE * 8, 1)[0] = base ?? 0
-    this.#writeSections(definitions, text, wide, base)
+    new Float64Array(memory, at + frame.TIMESTAMP_BASE * 8, 1)[0] = this.#base ?? 0
+    this.#writeSections(memory, at + frame.HEADER_BYTES)
     this.#startOver()
-    return new Uint8Array(this.#memory, 0, size)
   }
 
   #definitions(): Uint8Array {
@@ -200,38 +219,38 @@ export class ColumnEncoder {
     return Number.isSafeInteger(base) ? base : undefined
   }
 
-  #frameBytes(definitionBytes: number, wide: boolean, base: number | undefined): number {
-    let size = frame.HEADER_BYTES + frame.aligned(definitionBytes) + this.#runCount * 8
-    if (this.#stamped) size += frame.aligned(this.#count * (base === undefined ? 8 : 4))
+  #frameBytes(): number {
+    let size = frame.HEADER_BYTES + frame.aligned(this.#definitionBytes.length) + this.#runCount * 8
+    if (this.#stamped) size += frame.aligned(this.#count * (this.#base === undefined ? 8 : 4))
     if (this.#keyed) size += frame.aligned(this.#count * 4)
     for (const shape of this.#used) for (const column of shape.columns) size += frame.aligned(column.BYTES_PER_ELEMENT * shape.rows)
-    return size + frame.aligned(this.#sink.values.position) + frame.aligned(this.#sink.text.length * (wide ? 2 : 1))
+    return size + frame.aligned(this.#sink.values.position) + frame.aligned(this.#sink.text.length * (this.#wide ? 2 : 1))
   }
 
-  #writeSections(definitions: Uint8Array, text: string, wide: boolean, base: number | undefined): void {
-    const bytes = new Uint8Array(this.#memory)
-    let at = frame.HEADER_BYTES
-    const put = (section: ArrayBufferView, length: number): void => {
-      bytes.set(new Uint8Array(section.buffer, section.byteOffset, length), at)
-      at = frame.aligned(at + length)
+  #writeSections(memory: ArrayBufferLike, start: number): void {
+    const bytes = new Uint8Array(memory)
+    let at = put(bytes, start, this.#definitionBytes, this.#definitionBytes.length)
+    at = put(bytes, at, this.#runs, this.#runCount * 8)
+    if (this.#stamped) at = this.#writeTimestamps(memory, bytes, at)
+    if (this.#keyed) at = put(bytes, at, this.#hashes, this.#count * 4)
+    for (const shape of this.#used) {
+      for (const column of shape.columns) at = put(bytes, at, column, column.BYTES_PER_ELEMENT * shape.rows)
     }
-    put(definitions, definitions.length)
-    put(this.#runs, this.#runCount * 8)
-    if (this.#stamped) {
-      if (base === undefined) put(this.#timestamps, this.#count * 8)
-      else {
-        const offsets = new Int32Array(this.#memory, at, this.#count)
-        for (let i = 0; i < this.#count; i++) offsets[i] = this.#timestamps[i]! - base
-        at = frame.aligned(at + this.#count * 4)
-      }
-    }
-    if (this.#keyed) put(this.#hashes, this.#count * 4)
-    for (const shape of this.#used) for (const column of shape.columns) put(column, column.BYTES_PER_ELEMENT * shape.rows)
-    put(this.#sink.values.view(), this.#sink.values.position)
+    at = put(bytes, at, this.#sink.values.view(), this.#sink.values.position)
+    const text = this.#sink.text
     if (text.length === 0) return
-    const buffer = viewAsTextBuffer(this.#memory, at, text.length * (wide ? 2 : 1))
-    if (wide) buffer.ucs2Write(text, 0)
+    const buffer = viewAsTextBuffer(memory, at, text.length * (this.#wide ? 2 : 1))
+    if (this.#wide) buffer.ucs2Write(text, 0)
     else buffer.latin1Write(text, 0)
+  }
+
+  #writeTimestamps(memory: ArrayBufferLike, bytes: Uint8Array, at: number): number {
+    const base = this.#base
+    if (base === undefined) return put(bytes, at, this.#timestamps, this.#count * 8)
+    const offsets = new Int32Array(memory, at, this.#count)
+    const timestamps = this.#timestamps
+    for (let i = 0; i < offsets.length; i++) offsets[i] = timestamps[i]! - base
+    return frame.aligned(at + this.#count * 4)
   }
 
   #startOver(): void {
@@ -247,4 +266,8 @@ export class ColumnEncoder {
   }
 }
 
-const NONE = new Uint8Array(0)
+/** Writes a section; answers where the next one begins. */
+function put(bytes: Uint8Array, at: number, section: ArrayBufferView, length: number): number {
+  if (length > 0) bytes.set(new Uint8Array(section.buffer, section.byteOffset, length), at)
+  return frame.aligned(at + length)
+}
