@@ -1,0 +1,77 @@
+// The code in the documentation: all of it type-checks under strict options, and what is marked `run` runs and prints what the page says.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+import { snippetsOf } from './snippets.ts'
+
+const root = join(import.meta.dirname, '..')
+const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: root }).toSorted()
+const snippets = pages.flatMap((path) => snippetsOf(path, readFileSync(join(root, path), 'utf8')))
+const folder = mkdtempSync(join(tmpdir(), 'millrace-docs-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const names = snippets.map((_, index) => `snippet-${index}.ts`)
+for (const [index, { source }] of snippets.entries()) writeFileSync(join(folder, names[index]!), source)
+// A mistake that must be found: else nothing was checked at all.
+writeFileSync(
+  join(folder, 'snippet-canary.ts'),
+  `import { defineJob } from 'millrace'\nexport const name: number = defineJob('x', () => {}).name\n`,
+)
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+const typescript = {
+  extends: join(root, 'tsconfig.json'),
+  compilerOptions: { rootDir: '/', types: ['node'], typeRoots: [join(root, 'node_modules/@types')] },
+  include: ['*.ts'],
+}
+writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(typescript))
+
+interface Outcome {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function run(cwd: string, program: string, ...flags: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(program, flags, { cwd, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
+    })
+  })
+}
+
+void test('the pages have code to check', () => assert.ok(snippets.length > 3 && snippets.some(({ runs }) => runs)))
+
+void test('all code type-checks', async () => {
+  const { stdout } = await run(folder, process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', '.', '--pretty', 'false')
+  // The workspace's own sources are checked elsewhere.
+  const problems = stdout.split('\n').filter((line) => line.startsWith('snippet-') || line.startsWith('error '))
+  const named = problems.map((line) => line.replace(/^snippet-(\d+)\.ts/, (_, index: string) => snippets[Number(index)]!.place))
+  assert.deepEqual(named, ["snippet-canary.ts(2,14): error TS2322: Type 'string' is not assignable to type 'number'."])
+})
+
+for (const [index, { place, output, runs }] of snippets.entries()) {
+  if (!runs) continue
+  void test(`${place} runs`, async () => {
+    const cwd = join(folder, `run-${index}`)
+    mkdirSync(cwd)
+    const flags = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning']
+    const { exitCode, stdout, stderr } = await run(cwd, process.execPath, ...flags, join(folder, names[index]!))
+    assert.equal(exitCode, 0, stderr)
+    if (output !== undefined) assert.equal(stdout, output)
+  })
+}
+
+void test('links between pages lead somewhere', () => {
+  const broken = pages.flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8').replace(/^(`{3,})[^]*?^\1$|`[^`\n]*`/gm, '')
+    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!.replace(/#.*/, ''))
+    return targets
+      .filter((target) => target !== '' && !/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(page), target)))
+      .map((target) => `${page}: ${target}`)
+  })
+  assert.deepEqual(broken, [])
+})
