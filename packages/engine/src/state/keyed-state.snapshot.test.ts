@@ -131,7 +131,7 @@ test('a group written in full that has become empty says so', () => {
 
 test('entries of a large map that are touched before their turn are written as they were; removed, added again, cleared', () => {
   const size = 1000
-  const write = (change: (entries: MapState<number, number>) => void, first: 'all' | 'share'): Map<number, number> => {
+  const write = (change: (entries: MapState<number, number>) => void, first: 'all' | 'share', step: number): Map<number, number> => {
     const state = createState(states, { maxParallelism: 1 })
     for (let n = 0; n < size; n++) at<Handles>(state, 'k').entries.set(n, n)
     const written = []
@@ -144,9 +144,11 @@ test('entries of a large map that are touched before their turn are written as t
       at<Handles>(state, 'k').entries.set(7, 7)
     }
     const writer = state.beginSnapshot(2, { full: 'share' })
-    writer.step(30)
+    writer.step(step)
+    assert.ok(!writer.done)
     change(at<Handles>(state, 'k').entries)
     writer.step(100)
+    assert.ok(!writer.done)
     change(at<Handles>(state, 'k').entries)
     written.push(finish(writer))
     return new Map(at<Handles>(restore(createState(states, { maxParallelism: 1 }), ...written), 'k').entries.entries())
@@ -170,7 +172,8 @@ test('entries of a large map that are touched before their turn are written as t
       for (let n = 5; n < 900; n++) entries.set(n, 0)
     },
   ]
-  for (const change of changes) for (const first of ['all', 'share'] as const) assert.deepEqual(write(change, first), expected)
+  for (const change of changes)
+    for (const first of ['all', 'share'] as const) for (const step of [0, 3, 300]) assert.deepEqual(write(change, first, step), expected)
 })
 
 test('a few changes of a large map are a small delta', () => {
@@ -194,16 +197,18 @@ test('a few changes of a large map are a small delta', () => {
 
 test('tables are split while a snapshot is under way', () => {
   const state = createState(states, { maxParallelism: 2, keyGroups: { first: 0, end: 2 } })
-  for (let key = 0; key < 30_000; key++) at<Handles>(state, key).count.set(key)
+  for (let key = 0; key < 30_000; key++) at<Handles>(state, key).object.set({ n: key })
   const writer = state.beginSnapshot(1, { full: 'all' })
   writer.step(1000)
-  for (let key = 0; key < 30_000; key += 7) at<Handles>(state, key).count.set(-1)
-  for (let key = 30_000; key < 80_000; key++) at<Handles>(state, key).count.set(-1)
+  for (let key = 30_000; key < 80_000; key++) at<Handles>(state, key).object.set({ n: -1 })
+  for (let key = 0; key < 30_000; key += 7) at<Handles>(state, key).object.get()!.n = -1
   const restored = restore(createState(states, { maxParallelism: 2, keyGroups: { first: 0, end: 2 } }), finish(writer))
   assert.equal(restored.statistics().rows, 30_000)
-  for (let key = 0; key < 30_000; key += 11) assert.equal(at<Handles>(restored, key).count.get(), key)
+  for (let key = 0; key < 30_000; key += 7) assert.deepEqual(at<Handles>(restored, key).object.get(), { n: key })
   assert.equal(state.statistics().rows, 80_000)
-  for (let key = 0; key < 80_000; key += 13) assert.equal(at<Handles>(state, key).count.get(), key >= 30_000 || key % 7 === 0 ? -1 : key)
+  for (let key = 0; key < 80_000; key++) {
+    assert.equal(at<Handles>(state, key).object.get()!.n, key >= 30_000 || key % 7 === 0 ? -1 : key)
+  }
 })
 
 test('the current key may be written to after a snapshot has freed its dead row', () => {

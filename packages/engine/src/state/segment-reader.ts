@@ -14,6 +14,8 @@ export class SegmentReader extends ValueReader {
   readonly #target: RestoreTarget
   readonly #keyGroup: number
   #columns: readonly (StoredColumn | undefined)[] = []
+  /** Whether a segment came before. */
+  #loaded = false
 
   constructor(target: RestoreTarget, keyGroup: number) {
     super()
@@ -43,7 +45,8 @@ export class SegmentReader extends ValueReader {
     const keyGroup = this.varint()
     if (kind === undefined || keyGroup !== this.#keyGroup) throw this.corrupt(`it is a segment of key group ${keyGroup}`)
     this.#columns = Array.from({ length: this.#count() }, () => this.#column())
-    if (kind === 'full') this.#target.clear(keyGroup)
+    if (kind === 'full' && this.#loaded) this.#target.clear(keyGroup)
+    this.#loaded = true
   }
 
   #column(): StoredColumn | undefined {

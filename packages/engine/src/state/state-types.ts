@@ -62,7 +62,7 @@ export interface KeyedStateBackend {
   checkpointAborted(checkpointId: number): void
 
   /**
-   * Loads one key group, before first use: its segments in the order of the chain, the full one first.
+   * Loads one key group, once and before first use: its segments in the order of the chain, the full one first.
    * @throws STATE_CORRUPT, STATE_UNMAPPED, STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED
    */
   restoreGroup(group: number, segments: readonly SegmentBytes[]): void
