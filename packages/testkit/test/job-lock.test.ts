@@ -231,6 +231,14 @@ describe('job lock', () => {
     }
   })
 
+  it('leaves nothing behind where the disk is full', async () => {
+    const machine = new Machine(7)
+    machine.disk.setCapacity(20)
+    await assert.rejects(machine.clock.run(machine.start().lock.nextAttempt()), hasCode('CHECKPOINT_STORAGE_FULL'))
+    assert.deepEqual(await machine.clock.run(machine.disk.list(`${FOLDER}/lock`)), [])
+    assert.equal(machine.disk.openHandles, 0)
+  })
+
   it('says so when its folder is gone', async () => {
     const machine = new Machine(5)
     const { lock } = machine.start()

@@ -70,7 +70,7 @@ export type CoordinatorCommand =
    * Given up: tell every subtask; forget the enumerators' snapshot. What sinks prepared for it must go into the next checkpoint's handles
    * (as long as a checkpoint is undecided, every later one repeats its handles), for nothing else holds those records.
    */
-  | { readonly kind: 'notify-aborted'; readonly checkpointId: number; readonly reason: AbortReason }
+  | { readonly kind: 'notify-aborted'; readonly checkpointId: number; readonly reason: AbortReason; readonly error?: string }
   /** Remove these files, which belong to no completed checkpoint. */
   | { readonly kind: 'discard'; readonly checkpointId: number; readonly paths: readonly string[] }
   /** Remove this completed checkpoint and the files that no kept one refers to. */

@@ -136,7 +136,9 @@ describe('checkpoint coordinator', () => {
     const script = new Script({ tolerableFailures: 1 })
     script.on({ kind: 'started' })
     script.tickAt(100)
-    assert.deepEqual(kinds(script.decline(1, 'snapshot-failed')), ['notify-aborted 1'])
+    assert.deepEqual(script.decline(1, 'snapshot-failed'), [
+      { kind: 'notify-aborted', checkpointId: 1, reason: 'snapshot-failed', error: 'why' },
+    ])
     script.tickAt(200)
     script.complete(2)
     script.tickAt(300)

@@ -236,7 +236,7 @@ export class CheckpointCoordinator {
     const { checkpointId } = checkpoint
     this.#remove(checkpoint, atMs)
     this.#account.fail(checkpoint, atMs, reason, error)
-    this.#commands.push({ kind: 'notify-aborted', checkpointId, reason })
+    this.#commands.push({ kind: 'notify-aborted', checkpointId, reason, ...(error === undefined ? {} : { error }) })
     const paths = checkpoint.newPaths()
     if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
     for (const requestId of checkpoint.requestIds) {

@@ -2,8 +2,10 @@ import { DiskError, type Disk } from '@millrace/core'
 
 /** The folder that holds this path; `/` and `.` hold themselves. */
 export function parentOf(path: string): string {
-  const at = path.replace(/\/+$/, '').lastIndexOf('/')
-  return at > 0 ? path.slice(0, at) : at === 0 ? '/' : '.'
+  const trimmed = path.replace(/\/+$/, '')
+  const at = trimmed.lastIndexOf('/')
+  if (at > 0) return trimmed.slice(0, at)
+  return path.startsWith('/') ? '/' : '.'
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DiskError, type Clock, type Disk, type MillraceError } from '@millrace/core'
+import { DiskError, type Clock, type Disk, type FileHandle, type MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder } from './durable-folders.ts'
 import { decodeClaim, encodeClaim, type LockClaim } from './lock-claim.ts'
@@ -127,13 +127,23 @@ class FileJobLock implements JobLock {
     })
     if (file === undefined) return false
     try {
-      await file.write(encodeClaim({ jobName, attempt, sinceMs: clock.now(), owner: this.#processes.self() }), 0)
+      await this.#write(file, { jobName, attempt, sinceMs: clock.now(), owner: this.#processes.self() })
+      await disk.syncDirectory(this.#dir)
+      return true
+    } catch (error) {
+      // An empty claim would make the next start wait for its contents.
+      await this.#remove(attempt).catch(() => {})
+      throw error
+    }
+  }
+
+  async #write(file: FileHandle, claim: LockClaim): Promise<void> {
+    try {
+      await file.write(encodeClaim(claim), 0)
       await file.sync()
     } finally {
       await file.close()
     }
-    await disk.syncDirectory(this.#dir)
-    return true
   }
 
   /** The claim passed over had no contents then; if it has by now, its process is alive and may hold the lock. */

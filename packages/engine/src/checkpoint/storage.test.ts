@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { crc32c, MillraceError, nodeDisk } from '@millrace/core'
+import { FilesystemCheckpoints } from './filesystem.ts'
+import type { KeyedStateFile } from './handles.ts'
+import { MemoryCheckpoints, MemoryStateFiles } from './memory.ts'
+import type { CheckpointMetadata } from './metadata.ts'
+import { FilesystemStateFiles } from './state-files.ts'
+import type { CheckpointStorage, StateFileStorage } from './storage.ts'
+
+const hasCode =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof MillraceError && error.code === code
+
+const writer = { attempt: 1, task: 2, subtask: 3 }
+
+/** Storage as the coordinator has it, and as a subtask on another thread does. */
+interface Place {
+  readonly coordinator: CheckpointStorage
+  readonly subtask: StateFileStorage
+  /** The same place, after the process was started anew. */
+  readonly reopen: () => CheckpointStorage
+}
+
+async function inFolder(test: (place: Place) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-checkpoints-'))
+  const open = (): CheckpointStorage => new FilesystemCheckpoints({ disk: nodeDisk, dir: join(dir, 'a', 'b') })
+  try {
+    await test({ coordinator: open(), subtask: new FilesystemStateFiles(nodeDisk, join(dir, 'a', 'b')), reopen: open })
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+async function inMemory(test: (place: Place) => Promise<void>): Promise<void> {
+  const coordinator = new MemoryCheckpoints()
+  await test({ coordinator, subtask: new MemoryStateFiles(), reopen: () => coordinator })
+}
+
+async function writeState(storage: StateFileStorage, checkpointId: number, text: string): Promise<KeyedStateFile> {
+  const file = await storage.createStateFile(writer, checkpointId, 'operator-0')
+  const bytes = Buffer.from(text)
+  await file.write(bytes.subarray(0, 2))
+  assert.equal(file.length, 2)
+  await file.write(bytes.subarray(2))
+  const handle = await file.finish()
+  const segment = { keyGroup: 0, kind: 'full' as const, offset: 1, length: bytes.length - 1, crc32c: crc32c(bytes.subarray(1)), rows: 1 }
+  return { ...handle, segments: [segment] }
+}
+
+function metadataOf(checkpointId: number, keyed: readonly KeyedStateFile[]): CheckpointMetadata {
+  const operator = {
+    stateId: 'a',
+    kind: 'keyed-process' as const,
+    name: 'a',
+    maxParallelism: 1,
+    parallelism: 1,
+    states: [],
+    subtasks: [{ keyed }],
+  }
+  return { jobName: 'j', fingerprint: 'f', params: {}, checkpointId, kind: 'checkpoint', attempt: 1, triggeredMs: 0, operators: [operator] }
+}
+
+for (const [name, inPlace] of [
+  ['file system', inFolder],
+  ['memory', inMemory],
+] as const) {
+  describe(`checkpoint storage, ${name}`, () => {
+    it('gives back state that a subtask wrote, over several checkpoints', () =>
+      inPlace(async ({ coordinator, subtask, reopen }) => {
+        assert.deepEqual(await coordinator.open(), { completed: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
+        assert.deepEqual(await coordinator.resolveRestore('latest'), { checkpoint: undefined, damaged: [] })
+        const first = await writeState(subtask, 1, 'first')
+        const { metadataBytes, path } = await coordinator.persist(metadataOf(1, [first]))
+        assert.ok(metadataBytes > 100)
+        const second = await writeState(subtask, 2, 'second')
+        await coordinator.persist(metadataOf(2, [first, second]))
+        await coordinator.retire(1)
+        const again = reopen()
+        const report = await again.open()
+        assert.deepEqual([report.completed, report.nextCheckpointId], [[2], 3])
+        const { checkpoint } = await again.resolveRestore('latest')
+        assert.equal(checkpoint?.path === undefined, path === undefined)
+        const files = checkpoint!.metadata.operators[0]!.subtasks[0]!.keyed
+        // Handles travel to subtasks by structured clone.
+        const texts = await Promise.all(structuredClone(files).map((file) => readSegment(subtask, file)))
+        assert.deepEqual(texts, ['irst', 'econd'])
+      }))
+
+    it('checks what it reads', () =>
+      inPlace(async ({ coordinator, subtask }) => {
+        await coordinator.open()
+        const file = await writeState(subtask, 1, 'state')
+        const reader = await subtask.openStateFile(file)
+        await assert.rejects(reader.read(0, 5, 1), hasCode('CHECKPOINT_DAMAGED'))
+        await assert.rejects(reader.read(1, 5, 1), hasCode('CHECKPOINT_DAMAGED'))
+        await reader.close()
+        await assert.rejects(subtask.openStateFile({ ...file, length: 6 }), hasCode('CHECKPOINT_DAMAGED'))
+      }))
+
+    it('restores what it is asked for', () =>
+      inPlace(async ({ coordinator, subtask }) => {
+        await coordinator.open()
+        for (const id of [1, 2]) await coordinator.persist(metadataOf(id, [await writeState(subtask, id, 'state')]))
+        assert.deepEqual(await coordinator.resolveRestore('none'), { checkpoint: undefined, damaged: [] })
+        const { checkpoint } = await coordinator.resolveRestore('latest', { exclude: new Set([2]) })
+        assert.equal(checkpoint?.metadata.checkpointId, 1)
+        await assert.rejects(coordinator.resolveRestore('/nowhere/chk-1'), hasCode('CHECKPOINT_NOT_FOUND'))
+        await coordinator.removeAll()
+        assert.deepEqual(await coordinator.resolveRestore('latest'), { checkpoint: undefined, damaged: [] })
+      }))
+  })
+}
+
+async function readSegment(storage: StateFileStorage, file: KeyedStateFile): Promise<string> {
+  const reader = await storage.openStateFile(file)
+  const { offset, length, crc32c } = file.segments[0]!
+  const bytes = await reader.read(offset, length, crc32c)
+  await reader.close()
+  return Buffer.from(bytes).toString()
+}
+
+describe('checkpoint storage in memory', () => {
+  it('refuses states and metadata above its limits', async () => {
+    const storage = new MemoryCheckpoints({ stateBytesMax: 10, messageBytesMax: 400 })
+    const file = await storage.createStateFile(writer, 1, 'operator-0')
+    await file.write(new Uint8Array(6))
+    await assert.rejects(file.write(new Uint8Array(5)), hasCode('CHECKPOINT_STATE_TOO_LARGE'))
+    await file.abort()
+    await storage.persist(metadataOf(1, []))
+    const many = metadataOf(2, [])
+    await assert.rejects(storage.persist({ ...many, params: { text: 'x'.repeat(400) } }), hasCode('CHECKPOINT_MESSAGE_TOO_LARGE'))
+    assert.equal((await storage.resolveRestore('latest')).checkpoint?.metadata.checkpointId, 1)
+  })
+})
