@@ -7,8 +7,9 @@ export function formatCheckpoint(lines: readonly string[]): Uint8Array {
   return Buffer.from(`${version}\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`)
 }
 
-/** The entries' lines, split at spaces. @throws `STORAGE_CORRUPT` where the file is not what `formatCheckpoint` writes. */
+/** The entries' lines, split at spaces; none in an empty file, which Kafka makes before it has anything to write. @throws `STORAGE_CORRUPT` where the file is not what `formatCheckpoint` writes. */
 export function parseCheckpoint(bytes: Uint8Array, path: string, fieldCount: number): string[][] {
+  if (bytes.length === 0) return []
   const corrupt = (problem: string): Error => logError('STORAGE_CORRUPT', { path, problem })
   const [first, second, ...rest] = Buffer.from(bytes).toString('utf8').split('\n')
   if (first !== String(version)) throw corrupt(`version ${first}`)

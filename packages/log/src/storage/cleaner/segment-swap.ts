@@ -21,6 +21,8 @@ export async function swapSegments(state: LogState, old: readonly Segment[], com
     await state.host.disk.syncDirectory(state.directory)
     state.segments = [...state.segments.slice(0, first), compacted, ...state.segments.slice(first + old.length)]
     for (const segment of old) await state.discard(segment, segment.baseOffset === compacted.baseOffset)
+    // An old index under the new log's name would be worse than none.
+    await state.host.disk.syncDirectory(state.directory)
     await compacted.rename('')
     await state.host.disk.syncDirectory(state.directory)
     return true

@@ -14,6 +14,8 @@ export class Flusher {
   #nextData: Promise<void> | undefined
   #nextFlush: Promise<void> | undefined
   #timer: Cancel | undefined
+  /** The folder has names that may not be durable; true until a sync of it has succeeded. */
+  #hasNewNames = false
 
   constructor(state: LogState) {
     this.#state = state
@@ -65,7 +67,7 @@ export class Flusher {
     await this.#syncData()
     const target = state.syncedOffset
     try {
-      if (await this.#saveCompanions(target)) await state.host.disk.syncDirectory(state.directory)
+      await this.#saveCompanions(target)
     } catch (error) {
       throw state.host.failed(error, state.directory)
     }
@@ -95,14 +97,13 @@ export class Flusher {
     state.syncedOffset = Math.max(state.syncedOffset, target)
   }
 
-  /** What belongs to the records below `target`. Whether the folder has got new names. */
-  async #saveCompanions(target: number): Promise<boolean> {
+  /** What belongs to the records below `target`. */
+  async #saveCompanions(target: number): Promise<void> {
     const state = this.#state
-    let hasNewNames = false
     for (const segment of state.segments.slice(0, -1)) {
       if (segment.indexes === undefined) continue
+      this.#hasNewNames = true
       await segment.saveSealedIndexes()
-      hasNewNames = true
     }
     for (const [offset, bytes] of state.pendingSnapshots) {
       if (offset > target) continue
@@ -111,6 +112,8 @@ export class Flusher {
       state.snapshotOffsets.add(offset)
     }
     await state.saveEpochs()
-    return hasNewNames
+    if (!this.#hasNewNames) return
+    await state.host.disk.syncDirectory(state.directory)
+    this.#hasNewNames = false
   }
 }

@@ -117,8 +117,7 @@ export class LogState {
   /** Takes a segment that is no longer in `segments` away: renamed now, durably, removed after the delay and the last reader. */
   async discard(segment: Segment, keepsSnapshot = false): Promise<void> {
     try {
-      await segment.rename(`.${this.#discardCount++}.deleted`)
-      await this.host.disk.syncDirectory(this.directory)
+      await segment.retire(`.${this.#discardCount++}.deleted`)
       if (!keepsSnapshot) await this.removeSnapshot(segment.baseOffset)
     } catch (error) {
       throw this.host.failed(error, this.directory, true)

@@ -244,20 +244,28 @@ export class Segment {
     return this.#pins
   }
 
-  /** Renames all its files; the names are durable after the folder's own sync. The log file goes last, so that it never lacks its indexes. */
+  /** Gives all its files the suffix, the log file last; the names are durable after the folder's own sync. */
   async rename(suffix: FileSuffix): Promise<void> {
-    const { disk } = this.#host.files
-    for (const kind of ['index', 'timeindex', 'txnindex', 'log'] as const) {
-      const from = this.path(kind)
-      const to = posix.join(this.#directory, segmentFileName(this.baseOffset, kind, suffix))
-      try {
-        await disk.rename(from, to)
-      } catch (error) {
-        if (kind === 'log' || !(error instanceof DiskError && error.reason === 'not-found')) throw error
-      }
-    }
+    for (const kind of ['index', 'timeindex', 'txnindex', 'log'] as const) await this.#renameFile(kind, suffix)
     this.#suffix = suffix
     this.file.path = this.path('log')
+  }
+
+  /** Takes its names away, durably. The log file goes first: without it the others mean nothing, while it must not be left without them. */
+  async retire(suffix: FileSuffix): Promise<void> {
+    await this.#renameFile('log', suffix)
+    await this.#host.files.disk.syncDirectory(this.#directory)
+    for (const kind of ['index', 'timeindex', 'txnindex'] as const) await this.#renameFile(kind, suffix)
+    this.#suffix = suffix
+    this.file.path = this.path('log')
+  }
+
+  async #renameFile(kind: SegmentFileKind, suffix: FileSuffix): Promise<void> {
+    try {
+      await this.#host.files.disk.rename(this.path(kind), posix.join(this.#directory, segmentFileName(this.baseOffset, kind, suffix)))
+    } catch (error) {
+      if (kind === 'log' || !(error instanceof DiskError && error.reason === 'not-found')) throw error
+    }
   }
 
   /** Removes its files once nobody holds a pin. */
