@@ -58,10 +58,10 @@ interface SinkReport {
   readonly endedMs: number
 }
 
-function reports<T>(folder: string, what: string): readonly T[] {
+function reports(folder: string, what: string): readonly unknown[] {
   return readdirSync(folder)
     .filter((name) => name.startsWith(`${what}-`))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as T)
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as unknown)
 }
 
 function median(list: readonly number[]): number {
@@ -113,8 +113,8 @@ function line(
   executeSeconds: number,
 ): ResultLine {
   const cpu = process.cpuUsage(cpuBefore)
-  const sinks = reports<SinkReport>(folder, 'sink')
-  const startedMs = Math.min(...reports<{ startedMs: number }>(folder, 'source').map((report) => report.startedMs))
+  const sinks = reports(folder, 'sink') as readonly SinkReport[]
+  const startedMs = Math.min(...(reports(folder, 'source') as readonly { startedMs: number }[]).map((report) => report.startedMs))
   const endedMs = Math.max(...sinks.map((report) => report.endedMs))
   const seconds = (endedMs - startedMs) / 1000
   const events = Number(flags.events)

@@ -17,6 +17,7 @@ for (let seed = first; seed < first + count; seed++) {
     console.error(`replay it with: npm run sim -- --seeds 1 --first-seed ${seed}`)
   }
 }
-for (const [situation, times] of Object.entries(total).toSorted()) console.log(`${String(times).padStart(8)}  ${situation}`)
+for (const [situation, times] of Object.entries(total).toSorted(([a], [b]) => a.localeCompare(b)))
+  console.log(`${String(times).padStart(8)}  ${situation}`)
 console.log(`${count - failed} passed, ${failed} failed, in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
 process.exitCode = failed > 0 ? 1 : 0

@@ -285,7 +285,7 @@ const q22: Query = (env, params) => {
 
 const gen: Query = (env, params) => {
   const nothing = events(env, params).filter((event) => event.kind === ('none' as string))
-  sink(params, nothing as Stream<Event>, () => 0)
+  sink(params, nothing, () => 0)
 }
 
 const count: Query = (env, params) => {

@@ -163,7 +163,12 @@ class ChainBuilder {
       }
       case 'source':
         throw new Error('a source is not an operator of a chain')
-      default:
+      case 'process':
+      case 'keyed-process':
+      case 'co-process':
+      case 'keyed-co-process':
+      case 'broadcast-process':
+      case 'keyed-broadcast-process':
         return this.#process(node, functions.fn, host)
     }
   }

@@ -21,7 +21,7 @@ export interface OperatorHost {
   /** Where the record that is passing came from. */
   position(): string | undefined
   /** Asks the task for a turn: an operator has room again, or a promise has settled. */
-  wake(): void
+  readonly wake: () => void
   /** Fails the task from outside a call of the chain (a rejected promise). */
   fail(failure: OperatorFailure): void
 }

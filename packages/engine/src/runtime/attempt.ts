@@ -243,7 +243,7 @@ export class Attempt {
         level: 'warn',
         message: `old checkpoint files could not be removed: ${message}`,
         fields: {},
-      } as LogRecord)
+      })
     })
   }
 

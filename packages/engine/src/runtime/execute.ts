@@ -36,15 +36,14 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
 }
 
 function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): Promise<JobResult> {
-  const build = (): ReturnType<typeof buildJob> =>
-    buildJob(job, options.params === undefined ? {} : { params: options.params as Partial<P> })
+  const build = (): ReturnType<typeof buildJob> => buildJob(job, options.params === undefined ? {} : { params: options.params })
   const first = build()
   const code: EngineOptionInput = {
     ...options.options,
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     checkpointing: { storage: 'memory', ...options.options?.checkpointing, ...first.graph.settings.checkpointing },
     restart: { ...options.options?.restart, ...first.graph.settings.restart },
-  } as EngineOptionInput
+  }
   const settings = resolveOptions(engineOptionTable, { code })
   const running = startLocalJob({
     first,

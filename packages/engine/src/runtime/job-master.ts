@@ -40,7 +40,7 @@ export interface JobMasterParts {
   readonly clock: Clock
   readonly disk: Disk
   readonly random: Random
-  onEvent(event: JobEvent): void
+  readonly onEvent: (event: JobEvent) => void
 }
 
 export class JobMaster implements AttemptHandler {

@@ -53,7 +53,7 @@ async function prepare(options: RunJobOptions): Promise<JobMaster> {
     lock,
     launcher: new ThreadSlots({ modulePath: options.modulePath, params: built.graph.params, settings }),
     ...ports,
-    onEvent: options.onEvent,
+    onEvent: (event) => options.onEvent(event),
   })
 }
 

@@ -141,7 +141,7 @@ export class SlotHost {
         ...task.parts.times.take(nowMs),
       },
     }))
-    this.#send({ kind: 'metrics', tasks, user: this.#subtasks.flatMap(({ metrics }) => metrics()) })
+    this.#send({ kind: 'metrics', tasks, user: this.#subtasks.flatMap((subtask) => subtask.metrics()) })
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -21,7 +21,7 @@ export interface LocalJobOptions {
     LocalPorts,
     'createChannels' | 'pace'
   >
-  onEvent(event: JobEvent): void
+  readonly onEvent: (event: JobEvent) => void
 }
 
 /** Starts a job whose slots all run on this thread. */

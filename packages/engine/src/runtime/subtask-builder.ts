@@ -44,9 +44,9 @@ export interface SubtaskBuilderOptions {
   readonly ports: SlotPorts
   readonly slot: Slot
   readonly signal: AbortSignal
-  acknowledge(message: CoordinatorMessage): void
-  log(record: LogRecord): void
-  failed(error: unknown): void
+  readonly acknowledge: (message: CoordinatorMessage) => void
+  readonly log: (record: LogRecord) => void
+  readonly failed: (error: unknown) => void
 }
 
 export class SubtaskBuilder {

@@ -5,6 +5,7 @@
  * 2. An acknowledgement is sent when every byte it refers to is durable.
  * 3. A snapshot that fails declines the checkpoint; a sink that cannot make its output durable fails the task, as that output is in no other checkpoint.
  */
+import { inspect } from 'node:util'
 import type { Clock } from '@millrace/core'
 import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import type { AsyncInputs, StateFileHandle, SubtaskOperatorState, SubtaskSnapshot } from '../checkpoint/handles.ts'
@@ -72,7 +73,7 @@ export class SubtaskSnapshots {
 
   decline(checkpointId: number, reason: Extract<CoordinatorMessage, { kind: 'declined' }>['reason'], error?: unknown): void {
     const { attempt, task, subtask } = this.#options.identity
-    const message = error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }
+    const message = error === undefined ? {} : { error: error instanceof Error ? error.message : inspect(error) }
     this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message })
   }
 
@@ -85,7 +86,7 @@ export class SubtaskSnapshots {
   }
 
   aborted(checkpointId: number): void {
-    this.#underWay.get(checkpointId)?.abort()
+    void this.#underWay.get(checkpointId)?.abort()
     this.#underWay.delete(checkpointId)
     for (const { keyed } of this.#options.operators) keyed?.aborted(checkpointId)
   }
