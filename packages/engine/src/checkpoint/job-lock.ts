@@ -160,6 +160,8 @@ class FileJobLock implements JobLock {
     if (newest !== attempt) {
       if (this.#held !== undefined) throw this.#fenced(attempt, newest)
       const claim = await this.#read(newest)
+      // The higher one may yield as well: what stays would keep everybody out for as long as this process lives.
+      await this.#remove(attempt)
       throw claim === undefined ? this.#fenced(attempt, newest) : this.#refusal('JOB_LOCKED', claim)
     }
     this.#held = attempt
