@@ -72,13 +72,13 @@ export class SimulatedMachine implements TestMachine {
 
   /** Moves the clock on; where nothing is left for it to do, real work outside the simulation (decompression) may still be under way. */
   async run<T>(work: Promise<T>): Promise<T> {
-    let isSettled = false
-    const settled = (): void => void (isSettled = true)
-    work.then(settled, settled)
-    for (let patience = realTurnsMax; !isSettled;) {
+    const state = { isSettled: false }
+    const settle = (): void => void (state.isSettled = true)
+    work.then(settle, settle)
+    for (let patience = realTurnsMax; !state.isSettled;) {
       if (await this.clock.step()) continue
       if (patience-- === 0) throw new Error('the promise waits for something that never happens')
-      if (!isSettled) await realTurn()
+      if (!state.isSettled) await realTurn()
     }
     return await work
   }

@@ -81,7 +81,16 @@ export function files(options: FilesOptions & { readonly positions?: boolean } &
           : options.parse === undefined
             ? emitLine
             : parsing(options.parse, options.onParseError, report)
-      return new FileReader<unknown>(context, { follow, encoding, lineBytesMax, overlong: onOverlongLine, onLostFile, rotatedForMs, emit })
+      return new FileReader<unknown>(context, {
+        paths,
+        follow,
+        encoding,
+        lineBytesMax,
+        overlong: onOverlongLine,
+        onLostFile,
+        rotatedForMs,
+        emit,
+      })
     },
   }
 }

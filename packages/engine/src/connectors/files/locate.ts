@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { DiskError, type Disk, type FileStat } from '@millrace/core'
 import { openContent, type Content } from './content.ts'
 import { fingerprintBytesMax, fits, isCopy } from './fingerprint.ts'
-import { isRotatedName, siblings, statIfThere } from './finder.ts'
+import { isRotatedName, siblings, statIfThere, type FoundFile } from './finder.ts'
 import type { FileSplit } from './split.ts'
 
 /**
@@ -13,7 +13,7 @@ import type { FileSplit } from './split.ts'
  * - `lost`: nowhere.
  */
 export type Location =
-  | { readonly kind: 'here'; readonly content: Content; readonly isCopy: boolean }
+  | { readonly kind: 'here'; readonly content: Content; readonly as: 'itself' | 'renamed' | 'copy' }
   | { readonly kind: 'truncated' }
   | { readonly kind: 'lost' }
 
@@ -25,33 +25,48 @@ export async function locate(disk: Disk, split: FileSplit, follow: boolean): Pro
   const atPath = await statIfThere(disk, split.path)
   if (atPath?.inode === split.inode) {
     const content = await openIfSame(disk, split.path, split)
-    if (content !== undefined) return { kind: 'here', content, isCopy: false }
+    if (content !== undefined) return { kind: 'here', content, as: 'itself' }
   }
   const renamed = await findRenamed(disk, split, atPath)
-  if (renamed !== undefined) return { kind: 'here', content: renamed, isCopy: false }
-  const copy = (follow ? undefined : await openIfCopy(disk, split.path, split)) ?? (await findCopy(disk, split))
-  if (copy !== undefined) return { kind: 'here', content: copy, isCopy: true }
+  if (renamed !== undefined) return { kind: 'here', content: renamed, as: 'renamed' }
+  const copy = (follow ? undefined : await openIfCopy(disk, split.path, split)) ?? (await findCopy(disk, split))?.content
+  if (copy !== undefined) return { kind: 'here', content: copy, as: 'copy' }
   return { kind: atPath?.inode === split.inode && !split.detached ? 'truncated' : 'lost' }
 }
 
 /**
  * A copy of the file's former content, made by whoever truncated or removed it. Where several begin like it and none is surely a copy
- * (little had been read, and logs often begin alike), the newest.
+ * (little had been read, and logs often begin alike), the newest; where nothing had been, the first that was made since.
  */
-export async function findCopy(disk: Disk, split: FileSplit): Promise<Content | undefined> {
-  if (split.fingerprint.bytes === 0) return undefined
-  const name = posix.basename(split.path)
-  const candidates = await siblings(disk, split.path, (candidate) => isRotatedName(candidate, name))
-  const byAge = candidates.filter(({ stat }) => stat.inode !== split.inode).toSorted((a, b) => b.stat.modifiedMs - a.stat.modifiedMs)
-  for (const { path } of byAge) {
-    const copy = await openIfCopy(disk, path, split)
-    if (copy !== undefined) return copy
-  }
-  for (const { path } of byAge) {
-    const similar = await openIf(disk, path, (content) => isSameContent(content, split))
-    if (similar !== undefined) return similar
+export async function findCopy(disk: Disk, split: FileSplit): Promise<Copy | undefined> {
+  if (split.fingerprint.bytes === 0) return await openFirst(disk, await findLaterCopies(disk, split, split.modifiedMs), async () => true)
+  const byAge = (await findLaterCopies(disk, split, -1)).toReversed()
+  return (
+    (await openFirst(disk, byAge, (content) => isRest(content, split))) ??
+    (await openFirst(disk, byAge, (content) => isSameContent(content, split)))
+  )
+}
+
+async function openFirst(disk: Disk, files: readonly FoundFile[], test: (content: Content) => Promise<boolean>): Promise<Copy | undefined> {
+  for (const { path, stat } of files) {
+    const content = await openIf(disk, path, test)
+    if (content !== undefined) return { content, modifiedMs: stat.modifiedMs }
   }
   return undefined
+}
+
+export interface Copy {
+  readonly content: Content
+  readonly modifiedMs: number
+}
+
+/** Files with rotated names that are newer than that, the oldest first: what the file contained later on, each time it was truncated unseen. */
+export async function findLaterCopies(disk: Disk, split: FileSplit, modifiedMs: number): Promise<readonly FoundFile[]> {
+  const name = posix.basename(split.path)
+  const candidates = await siblings(disk, split.path, (candidate) => isRotatedName(candidate, name))
+  return candidates
+    .filter(({ stat }) => stat.inode !== split.inode && stat.modifiedMs > modifiedMs)
+    .toSorted((a, b) => a.stat.modifiedMs - b.stat.modifiedMs)
 }
 
 /** Whether the content still begins as it did, and is no shorter than what was read of it. */
@@ -74,9 +89,11 @@ async function openIfSame(disk: Disk, path: string, split: FileSplit): Promise<C
 }
 
 async function openIfCopy(disk: Disk, path: string, split: FileSplit): Promise<Content | undefined> {
-  const isRest = async (content: Content): Promise<boolean> =>
-    isCopy(split.fingerprint, await content.head(fingerprintBytesMax)) && (await reaches(content, split))
-  return await openIf(disk, path, isRest)
+  return await openIf(disk, path, (content) => isRest(content, split))
+}
+
+async function isRest(content: Content, split: FileSplit): Promise<boolean> {
+  return isCopy(split.fingerprint, await content.head(fingerprintBytesMax)) && (await reaches(content, split))
 }
 
 async function openIf(disk: Disk, path: string, test: (content: Content) => Promise<boolean>): Promise<Content | undefined> {

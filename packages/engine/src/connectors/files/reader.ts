@@ -4,8 +4,8 @@ import { LineCutter } from '../lines/line-cutter.ts'
 import type { ReaderContext, SourceOutput, SourceReader, Split } from '../source.ts'
 import type { Chunk, Content, ContentStream } from './content.ts'
 import { emptyFingerprint, fingerprintBytesMax, fingerprintOf } from './fingerprint.ts'
-import { statIfThere } from './finder.ts'
-import { findCopy, isSameContent, locate } from './locate.ts'
+import { statIfThere, type FoundFile } from './finder.ts'
+import { findCopy, findLaterCopies, isSameContent, locate } from './locate.ts'
 import type { FileSplit } from './split.ts'
 import { Tail } from './tail.ts'
 
@@ -20,6 +20,7 @@ export interface LinePlace {
 }
 
 export interface FileReaderOptions<T> {
+  readonly paths: readonly string[]
   readonly follow: boolean
   readonly encoding: 'utf8' | 'latin1'
   readonly lineBytesMax: number
@@ -136,6 +137,12 @@ export class FileReader<T> implements SourceReader<T> {
   /** Begins with the next tail that may be read, in the background. */
   #next(): 'wait' | 'end' {
     if (this.#active !== undefined || this.#background !== undefined) return 'wait'
+    // What is open can be read to its end, whatever becomes of its names meanwhile.
+    const closed = this.#options.follow ? this.#tails.find(({ content }) => content === undefined) : undefined
+    if (closed !== undefined) {
+      this.#run(async () => void (await this.#open(closed)))
+      return 'wait'
+    }
     const tail = this.#tails.find((candidate) => candidate.phase === 'ready' && !this.#isBehind(candidate))
     if (tail === undefined) {
       this.#scheduleChecks()
@@ -182,36 +189,60 @@ export class FileReader<T> implements SourceReader<T> {
 
   /** The tail's content, found again where necessary; undefined if it turned out not to be read now. */
   async #open(tail: Tail): Promise<Content | undefined> {
-    if (tail.content !== undefined) {
-      if (tail.content.isCompressed || (await isSameContent(tail.content, tail.split()))) return tail.content
+    if (tail.content === undefined) {
+      const location = await locate(this.#context.disk, tail.split(), this.#options.follow)
+      if (location.kind === 'lost') this.#lose(tail)
+      if (location.kind === 'truncated') await this.#restart(tail)
+      if (location.kind !== 'here') return undefined
+      tail.content = location.content
+      tail.detached ||= location.as === 'copy'
+    } else if (!tail.content.isCompressed && !(await isSameContent(tail.content, tail.split()))) {
       await this.#restart(tail)
       return undefined
     }
-    const location = await locate(this.#context.disk, tail.split(), this.#options.follow)
-    if (location.kind === 'here') {
-      tail.content = location.content
-      tail.detached ||= location.isCopy
-      return location.content
-    }
-    if (location.kind === 'truncated') await this.#restart(tail)
-    else this.#lose(tail)
+    if (!(await this.#wasTruncatedUnread(tail))) return tail.content
+    await this.#restart(tail)
     return undefined
   }
 
-  /** The file was truncated: what a copy still has of its former content is read first, then the file from its start. */
+  /** Of a file of which nothing was read the content cannot tell whether it was truncated meanwhile; copies can. */
+  async #wasTruncatedUnread(tail: Tail): Promise<boolean> {
+    if (tail.fingerprint.bytes > 0 || (await this.#laterCopies(tail, tail.modifiedMs)).length === 0) return false
+    return (await statIfThere(this.#context.disk, tail.path))?.inode === tail.inode
+  }
+
+  /** The file was truncated: what copies still have of its former content is read first, then the file from its start. */
   async #restart(tail: Tail): Promise<void> {
-    const copy = await findCopy(this.#context.disk, tail.split())
+    const { disk } = this.#context
+    const former = tail.split()
+    const copy = former.fingerprint.bytes === 0 ? undefined : await findCopy(disk, former)
+    const later = await this.#laterCopies(tail, copy?.modifiedMs ?? tail.modifiedMs)
+    const copies: Tail[] = []
     if (copy !== undefined) {
-      const rest = new Tail({ ...tail.split(), detached: true })
-      rest.content = copy
-      this.#tails.splice(this.#tails.indexOf(tail), 0, rest)
+      const rest = new Tail({ ...former, detached: true })
+      rest.content = copy.content
+      copies.push(rest)
     }
-    const message = `${tail.path} was truncated; it is read from its start again${copy === undefined ? ', what was not read before is lost' : ''}`
+    for (const { stat } of later) {
+      const { inode, size: sizeBytes, modifiedMs } = stat
+      const start = { offset: 0, fingerprint: emptyFingerprint, detached: true, inode, sizeBytes, modifiedMs }
+      copies.push(new Tail({ ...former, ...start, generation: ++tail.generation }))
+    }
+    this.#tails.splice(this.#tails.indexOf(tail), 0, ...copies)
+    const message = `${tail.path} was truncated; it is read from its start again${copies.length === 0 ? ', what was not read before is lost' : ''}`
     this.#context.report?.({ code: 'FILE_TRUNCATED', message })
+    tail.modifiedMs = later.at(-1)?.stat.modifiedMs ?? copy?.modifiedMs ?? tail.modifiedMs
     tail.generation++
     tail.offset = 0
     tail.fingerprint = emptyFingerprint
     tail.phase = 'ready'
+  }
+
+  /** In a folder that is followed as a whole, copies are files like others: those of a file that is followed by name are its reader's. */
+  async #laterCopies(tail: Tail, modifiedMs: number): Promise<readonly FoundFile[]> {
+    if (!this.#options.follow || tail.detached || !this.#options.paths.includes(tail.path)) return []
+    const copies = await findLaterCopies(this.#context.disk, tail.split(), modifiedMs)
+    return copies.filter(({ stat }) => !this.#tails.some(({ inode }) => inode === stat.inode))
   }
 
   #lose(tail: Tail): void {
@@ -293,6 +324,13 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   async #check(): Promise<void> {
+    await this.#checkDue()
+    this.#checking = undefined
+    if (this.#tails.some(({ phase }) => phase === 'ready')) this.#context.wake()
+    else this.#scheduleChecks()
+  }
+
+  async #checkDue(): Promise<void> {
     try {
       const nowMs = this.#context.clock.monotonic()
       for (const tail of this.#tails) {
@@ -302,9 +340,6 @@ export class FileReader<T> implements SourceReader<T> {
     } catch (error) {
       if (!this.#isClosed) this.#context.fail(error)
     }
-    this.#checking = undefined
-    if (this.#tails.some(({ phase }) => phase === 'ready')) this.#context.wake()
-    else this.#scheduleChecks()
   }
 
   /** Makes a tail ready that has grown or shrunk, or whose time after its rotation is over. */

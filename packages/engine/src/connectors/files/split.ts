@@ -18,9 +18,11 @@ export interface FileSplit extends Split {
   readonly offset: number
   /** Bytes of the file when it was found; only to share the work out. */
   readonly sizeBytes: number
-  /** How often the file was truncated and read from its start again. */
+  /** When the file (or this content of it) was last changed before it was found: copies of it that were made since are newer. */
+  readonly modifiedMs: number
+  /** Order among the contents that the same file had: it grows when the file is truncated and read from its start again. */
   readonly generation: number
-  /** The file is no longer written under its path: when it is read to its end, that is all. */
+  /** It is a copy that nobody writes to: when it is read to its end, that is all. */
   readonly detached: boolean
 }
 
@@ -30,17 +32,24 @@ export function splitId({ path, sequence, generation, detached }: Omit<FileSplit
 
 /** What the enumerator keeps in a checkpoint. */
 export interface FileEnumeratorState {
-  readonly nextSequence: number
-  readonly known: readonly KnownFile[]
-  readonly heads: readonly KnownHead[]
+  readonly registry: FileRegistryState
   readonly unassigned: readonly FileSplit[]
 }
 
-/** A file that has been given to a reader and is still there. */
+export interface FileRegistryState {
+  readonly nextSequence: number
+  readonly known: readonly KnownFile[]
+  readonly heads: readonly KnownHead[]
+}
+
+/** A file that has been given to a reader. */
 export interface KnownFile {
+  /** Empty if it is gone. */
   readonly inode: string
   readonly path: string
   readonly modifiedMs: number
+  readonly sizeBytes: number
+  readonly fingerprint: Fingerprint
 }
 
 /** How a file once began that stood under a path: a copy of it under a rotated name is no new input. */

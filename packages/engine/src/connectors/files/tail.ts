@@ -16,6 +16,7 @@ export class Tail {
   readonly sequence: number
   readonly inode: string
   readonly sizeBytes: number
+  modifiedMs: number
   generation: number
   detached: boolean
   fingerprint: Fingerprint
@@ -39,6 +40,7 @@ export class Tail {
     this.sequence = split.sequence
     this.inode = split.inode
     this.sizeBytes = split.sizeBytes
+    this.modifiedMs = split.modifiedMs
     this.generation = split.generation
     this.detached = split.detached
     this.fingerprint = split.fingerprint
@@ -46,8 +48,8 @@ export class Tail {
   }
 
   split(offset: number = this.offset): FileSplit {
-    const { path, sequence, inode, sizeBytes, generation, detached, fingerprint } = this
-    const split = { path, sequence, inode, sizeBytes, generation, detached, fingerprint, offset }
+    const { path, sequence, inode, sizeBytes, modifiedMs, generation, detached, fingerprint } = this
+    const split = { path, sequence, inode, sizeBytes, modifiedMs, generation, detached, fingerprint, offset }
     return { id: splitId(split), ...split }
   }
 

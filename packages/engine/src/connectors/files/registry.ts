@@ -1,0 +1,207 @@
+import { posix } from 'node:path'
+import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { openContent } from './content.ts'
+import { emptyFingerprint, fingerprintBytesMax, fingerprintOf, fits, isCopy, type Fingerprint } from './fingerprint.ts'
+import { isRotatedName, siblings, type FoundFile } from './finder.ts'
+import { splitId, type FileRegistryState, type FileSplit, type KnownFile, type KnownHead } from './split.ts'
+
+/** Beginnings of files kept to recognise their copies by. */
+const headsMax = 1_024
+
+interface FileWithHead extends FoundFile {
+  readonly head: Uint8Array
+}
+
+/**
+ * The files that have been given out, and how files began that stood under the same paths before.
+ *
+ * 1. A file (an inode) is given out once for as long as it has a name that is looked at.
+ * 2. Of files that stood under one path, later ones have larger sequence numbers.
+ * 3. What is remembered is bounded by what is there, and by `headsMax`.
+ *
+ * Looking takes many steps; a checkpoint between two of them must not see half of it. So it is done on a copy that then takes the place.
+ */
+export class FileRegistry {
+  readonly #disk: Disk
+  readonly #named: ReadonlySet<string>
+  #known: Map<string, KnownFile>
+  #heads: KnownHead[]
+  #nextSequence: number
+
+  /** `named`: paths that are looked at by name, whatever else is in their folders. */
+  constructor(disk: Disk, named: readonly string[], state: FileRegistryState) {
+    this.#disk = disk
+    this.#named = new Set(named)
+    this.#known = new Map(state.known.map((file) => [file.inode === '' ? `gone ${file.path}` : file.inode, file]))
+    this.#heads = [...state.heads]
+    this.#nextSequence = state.nextSequence
+  }
+
+  state(): FileRegistryState {
+    return { nextSequence: this.#nextSequence, known: [...this.#known.values()], heads: [...this.#heads] }
+  }
+
+  paths(): Set<string> {
+    return new Set([...this.#known.values()].map(({ path }) => path))
+  }
+
+  /** The splits of files that are not known yet. */
+  async add(found: readonly FoundFile[], startsAtEnd: boolean): Promise<readonly FileSplit[]> {
+    const added: FileSplit[] = []
+    for (const file of found) {
+      if (this.#known.has(file.stat.inode)) continue
+      const head = await readHead(this.#disk, file)
+      if (head === undefined || this.#isCopyOfKnown(file.path, head)) continue
+      if (startsAtEnd && file.path.endsWith('.gz')) continue
+      for (const between of await this.#rotatedBetween(file, found)) added.push(this.#split(between, 0, file.path))
+      added.push(this.#split({ ...file, head }, startsAtEnd ? await endOfLastLine(this.#disk, file) : 0, file.path))
+    }
+    return added
+  }
+
+  #split({ stat, head }: FileWithHead, offset: number, lineage: string): FileSplit {
+    this.#know(lineage, stat, fingerprintOf(head))
+    this.#noteHead(lineage, head)
+    const split: Omit<FileSplit, 'id'> = {
+      path: lineage,
+      sequence: this.#nextSequence++,
+      inode: stat.inode,
+      fingerprint: fingerprintOf(head),
+      offset,
+      sizeBytes: stat.size,
+      modifiedMs: stat.modifiedMs,
+      generation: 0,
+      detached: false,
+    }
+    return { id: splitId(split), ...split }
+  }
+
+  /** A file that was rotated away before anybody saw it: newer than the one that stood under the path when it was last looked at. */
+  async #rotatedBetween(file: FoundFile, found: readonly FoundFile[]): Promise<readonly FileWithHead[]> {
+    const before = [...this.#known.values()].filter(({ path }) => path === file.path).toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0]
+    if (before === undefined) return []
+    const name = posix.basename(file.path)
+    const rotated = await siblings(this.#disk, file.path, (other) => isRotatedName(other, name))
+    let isBeforeFound = rotated.some(({ stat }) => stat.inode === before.inode)
+    const between: FileWithHead[] = []
+    for (const candidate of rotated.toSorted((a, b) => a.stat.modifiedMs - b.stat.modifiedMs)) {
+      const isOld = candidate.stat.modifiedMs <= before.modifiedMs
+      const isUnfinished = rotated.some(({ path }) => `${path}.gz` === candidate.path)
+      if (isOld || isUnfinished || this.#known.has(candidate.stat.inode) || found.some(({ stat }) => stat.inode === candidate.stat.inode))
+        continue
+      const head = await readHead(this.#disk, candidate)
+      if (head === undefined) continue
+      // The one that stood there before may be left as a copy alone: its reader reads that to its end.
+      const isBefore = !isBeforeFound && fits(before.fingerprint, head)
+      const isKnown = isBefore || this.#isCopyOfKnown(candidate.path, head)
+      isBeforeFound ||= isKnown
+      if (isKnown) continue
+      between.push({ ...candidate, head })
+    }
+    return between
+  }
+
+  #isCopyOfKnown(path: string, head: Uint8Array): boolean {
+    const name = posix.basename(path)
+    return this.#heads.some((known) => {
+      const isRotated = posix.dirname(known.path) === posix.dirname(path) && isRotatedName(name, posix.basename(known.path))
+      // What is compressed was there before, so a likeness says more.
+      return isRotated && (isCopy(known.fingerprint, head) || (name.endsWith('.gz') && fits(known.fingerprint, head)))
+    })
+  }
+
+  /** Takes note of what is there now, and forgets what is not. */
+  async remember(found: readonly FoundFile[]): Promise<void> {
+    const former = this.#known
+    this.#known = new Map()
+    for (const file of found) {
+      const before = former.get(file.stat.inode)
+      const lineage = before?.path ?? file.path
+      const isUnchanged = before?.modifiedMs === file.stat.modifiedMs && before.sizeBytes === file.stat.size
+      const head = isUnchanged ? undefined : await readHead(this.#disk, file)
+      this.#know(lineage, file.stat, head === undefined ? before?.fingerprint : fingerprintOf(head))
+      if (head !== undefined) this.#noteHead(lineage, head)
+    }
+    await this.#keepRotated(former)
+  }
+
+  #know(path: string, { inode, modifiedMs, size }: FileStat, fingerprint: Fingerprint = emptyFingerprint): void {
+    this.#known.set(inode, { inode, path, modifiedMs, sizeBytes: size, fingerprint })
+  }
+
+  /** Files that were renamed to where nobody looks are known for as long as they are there. */
+  async #keepRotated(former: ReadonlyMap<string, KnownFile>): Promise<void> {
+    const gone = [...former.values()].filter(({ inode }) => !this.#known.has(inode))
+    for (const path of new Set(gone.map((file) => file.path))) {
+      const name = posix.basename(path)
+      for (const { stat } of await siblings(this.#disk, path, (other) => isRotatedName(other, name))) {
+        const before = this.#known.has(stat.inode) ? undefined : former.get(stat.inode)
+        if (before !== undefined) this.#know(path, stat, before.fingerprint)
+      }
+    }
+    this.#keepLast(gone)
+  }
+
+  /** What stood last under a path that is followed by name, after it has gone: what was rotated away unseen since then is newer. */
+  #keepLast(gone: readonly KnownFile[]): void {
+    for (const file of gone.toSorted((a, b) => b.modifiedMs - a.modifiedMs)) {
+      if (!this.#named.has(file.path) || [...this.#known.values()].some(({ path }) => path === file.path)) continue
+      // Not under its inode, which may be used again.
+      this.#known.set(`gone ${file.path}`, { ...file, inode: '' })
+    }
+  }
+
+  #noteHead(path: string, head: Uint8Array): void {
+    if (head.length === 0) return
+    const fingerprint = fingerprintOf(head)
+    if (this.#heads.some((other) => other.path === path && isEqual(other.fingerprint, fingerprint))) return
+    // A younger state of the same file says less.
+    this.#heads = this.#heads.filter((other) => !(other.path === path && isYounger(other.fingerprint, head)))
+    this.#heads.push({ path, fingerprint })
+    if (this.#heads.length > headsMax) this.#heads.shift()
+  }
+}
+
+function isEqual(a: Fingerprint, b: Fingerprint): boolean {
+  return a.bytes === b.bytes && a.hash === b.hash
+}
+
+function isYounger(fingerprint: Fingerprint, head: Uint8Array): boolean {
+  return (
+    fingerprint.bytes < Math.min(head.length, fingerprintBytesMax) &&
+    isEqual(fingerprint, fingerprintOf(head.subarray(0, fingerprint.bytes)))
+  )
+}
+
+/** The first bytes of a file's content; undefined if its name means another file by now, or none. */
+async function readHead(disk: Disk, { path, stat }: FoundFile): Promise<Uint8Array | undefined> {
+  try {
+    const content = await openContent(disk, path)
+    try {
+      return (await content.stat()).inode === stat.inode ? await content.head(fingerprintBytesMax) : undefined
+    } finally {
+      await content.close()
+    }
+  } catch (error) {
+    if (error instanceof DiskError && error.reason === 'not-found') return undefined
+    throw error
+  }
+}
+
+const tailBytes = 64 * 1_024
+
+/** Where the last line of the file that has an end ends: what follows is still being written. */
+async function endOfLastLine(disk: Disk, { path, stat }: FoundFile): Promise<number> {
+  const handle = await disk.open(path, 'read')
+  try {
+    const from = Math.max(0, stat.size - tailBytes)
+    const tail = new Uint8Array(stat.size - from)
+    let filled = 0
+    for (let count = -1; count !== 0 && filled < tail.length; filled += count)
+      count = await handle.read(tail.subarray(filled), from + filled)
+    const newline = tail.subarray(0, filled).lastIndexOf(0x0a)
+    return newline >= 0 ? from + newline + 1 : from
+  } finally {
+    await handle.close()
+  }
+}
