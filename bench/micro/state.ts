@@ -89,19 +89,12 @@ function run(name: string, keys: readonly unknown[]): void {
   const hashes = Int32Array.from(keys, hashKey)
   const order = randomOrder()
   const state = create()
-  const heapBefore = process.memoryUsage()
   count(
     state,
     keys,
     hashes,
     Int32Array.from({ length: ORDER }, (_, at) => at % keyCount),
     Math.max(keyCount, ORDER),
-  )
-  const heapAfter = process.memoryUsage()
-  report(
-    `${name}: memory a key`,
-    (heapAfter.heapUsed + heapAfter.arrayBuffers - heapBefore.heapUsed - heapBefore.arrayBuffers) / keyCount,
-    'bytes',
   )
   for (let round = 0; round < 3; round++) {
     report(`${name}: read-modify-write`, operations / 1000 / timed(() => count(state, keys, hashes, order, operations)), 'M/s')
@@ -113,6 +106,7 @@ function run(name: string, keys: readonly unknown[]): void {
     report(`${name}: full snapshot`, keyCount / 1000 / ms, 'M keys/s')
     report(`${name}: longest slice of ${ROWS_A_STEP} rows`, longestMs, 'ms')
   }
+  report(`${name}: tables, keys and values (estimated) a key`, state.statistics().estimatedBytes / keyCount, 'bytes')
   state.checkpointCompleted(3)
   count(
     state,
