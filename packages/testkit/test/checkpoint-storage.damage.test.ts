@@ -49,6 +49,7 @@ describe('checkpoint storage, damaged', () => {
       const { disk, storage } = await prepared()
       await damage(disk, await ownFile(storage, 5))
       assert.deepEqual(await latest(storage), [4, [5]], `damage ${index}`)
+      assert.equal(disk.openHandles, 0)
       await assert.rejects(storage.resolveRestore(`${DIR}/chk-5`), hasCode('CHECKPOINT_DAMAGED'))
     }
   })
@@ -66,6 +67,22 @@ describe('checkpoint storage, damaged', () => {
     await reader.close()
     const { checkpoint: before } = await storage.resolveRestore('latest', { exclude: new Set([5]) })
     assert.equal(before?.metadata.checkpointId, 4)
+  })
+
+  it('passes over a checkpoint under another one’s name', async () => {
+    const { disk, storage } = await prepared()
+    await disk.rename(`${DIR}/chk-5`, `${DIR}/chk-8`)
+    assert.deepEqual(await latest(storage), [4, [8]])
+  })
+
+  it('gives ids above all that were ever begun, as far as can be seen', async () => {
+    const { disk } = await prepared()
+    const open = async (): Promise<number> => (await new FilesystemCheckpoints({ disk, dir: DIR }).open()).nextCheckpointId
+    assert.equal(await open(), 6)
+    await disk.makeDirectory(`${DIR}/chk-9`)
+    const file = await disk.open(`${DIR}/shared/1-12-0-0-state`, 'create')
+    await file.close()
+    assert.equal(await open(), 13)
   })
 
   it('never starts from nothing because all are damaged', async () => {
@@ -203,7 +220,8 @@ describe('checkpoint storage, the disk failing', () => {
     await writer.abort()
     await assert.rejects(storage.persist(metadata(9)), hasCode('CHECKPOINT_STORAGE_FULL'))
     disk.setCapacity(Infinity)
-    const heal = disk.fail({ operations: ['open', 'makeDirectory'], reason: 'not-permitted' })
+    assert.deepEqual(await disk.list(`${DIR}/chk-9`), [], 'no half of anything stays')
+    const heal = disk.fail({ operations: ['open'], reason: 'not-permitted' })
     await assert.rejects(
       storage.createStateFile({ attempt: 1, task: 0, subtask: 0 }, 9, 'other'),
       hasCode('CHECKPOINT_STORAGE_NOT_WRITABLE'),

@@ -100,6 +100,15 @@ describe('checkpoint coordinator', () => {
     assert.deepEqual(kinds(script.tickAt(200)), ['trigger 2'])
   })
 
+  it('is woken again by a timer that fired a little too early', () => {
+    const script = new Script()
+    script.on({ kind: 'started' })
+    script.wakeAtMs = undefined
+    assert.deepEqual(script.tickAt(99.7), [])
+    assert.equal(script.wakeAtMs, 100)
+    assert.deepEqual(kinds(script.tickAt(100)), ['trigger 1'])
+  })
+
   it('starts the next at once when one took longer than the interval, and only one', () => {
     const script = new Script()
     script.on({ kind: 'started' })

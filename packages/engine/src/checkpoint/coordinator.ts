@@ -94,6 +94,8 @@ export class CheckpointCoordinator {
       case 'started':
         return this.#start(event.atMs)
       case 'tick':
+        // Timers may fire a little before their time: whatever is next is asked for anew, also if it is the same.
+        this.#wakeAtMs = Number.NaN
         return this.#expire(event.atMs)
       case 'request':
         return this.#request(event.requestId)

@@ -66,6 +66,9 @@ describe('restart policy', () => {
   it('spreads the delay, within the limit', () => {
     const at = (random: number): number | string => outcome(new RestartPolicy({ ...exponential, jitter: 0.1 }).decide(failure(0, random)))
     assert.deepEqual([at(0), at(0.5), at(0.999_999)], [900, 1_000, 1_100])
+    const policy = new RestartPolicy({ ...exponential, jitter: 0.1 })
+    const lowest = Array.from({ length: 9 }, (_, index) => outcome(policy.decide(failure(index, 0))))
+    assert.equal(lowest.at(-1), 3_600, 'the spread is around the limit, not around what was never waited')
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(5_000), fc.double({ min: 0, max: 0.999, noNaN: true })), { maxLength: 50 }), (failures) => {
         const policy = new RestartPolicy({ ...exponential, jitter: 1 })
