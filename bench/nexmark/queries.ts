@@ -2,7 +2,7 @@
  * The queries of the specification that need no windows, and its micro jobs. Each takes the source's events and ends in rows, in the sink's hands.
  * Where rows cross an exchange only the fields that are needed do, as in any job written with care.
  */
-import { list, type, value, type Environment, type Stream } from '@millrace/engine'
+import { list, map, type, value, type Environment, type MapState, type Stream } from '@millrace/engine'
 import { Generator, type Auction, type Bid, type CountRecord, type Event, type Person, type Signal } from './generator.ts'
 import { hashNumber, ROW_START } from './row-checksum.ts'
 import { checksumSink, type AddRow } from './sink.ts'
@@ -177,26 +177,39 @@ const q18: Query = (env, params) => {
   sink(params, rows, change)
 }
 
+function worstPlace(top: MapState<number, Bid>): number {
+  let worst = 0
+  let lowest = top.get(0)!
+  for (let place = 1; place < 10; place++) {
+    const bid = top.get(place)!
+    if (isBetter(lowest, bid)) {
+      worst = place
+      lowest = bid
+    }
+  }
+  return worst
+}
+
 const q19: Query = (env, params) => {
   const rows = events(env, params)
     .filter(isBid)
     .keyBy((bid) => bid.auction)
     .process({
       emits: type<Change>(),
-      state: { top: value<Bid[]>() },
+      // Each of the ten is an entry of its own: what changes with a bid is one entry, and the place of the worst.
+      state: { top: map<number, Bid>(), worst: value<number>() },
       onElement(bid, ctx) {
-        const top = ctx.state.top.get() ?? []
-        if (top.length === 10) {
-          const worst = top[9]!
-          if (!isBetter(bid, worst)) return
-          top.pop()
-          ctx.emit({ row: undefined, before: worst })
+        const { top, worst } = ctx.state
+        const known = top.size
+        const place = known < 10 ? known : worst.get()!
+        if (known === 10) {
+          const out = top.get(place)!
+          if (!isBetter(bid, out)) return
+          ctx.emit({ row: undefined, before: out })
         }
-        let at = top.length
-        while (at > 0 && isBetter(bid, top[at - 1]!)) at--
-        top.splice(at, 0, bid)
-        ctx.state.top.set(top)
+        top.set(place, bid)
         ctx.emit({ row: bid, before: undefined })
+        if (known >= 9) worst.set(worstPlace(top))
       },
     })
     .uid('top')

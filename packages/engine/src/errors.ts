@@ -326,6 +326,8 @@ const table = {
       'A worker built another graph of job "{job}" than the main thread: the job must be built the same each time (params, not the environment or the clock), and its file must not change while it runs',
   },
   WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
+  UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
+  UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },
   WORKER_OUT_OF_MEMORY: {
     who: 'operator',
     retry: true,

@@ -35,6 +35,13 @@ export const engineOptionTable = {
     documentation:
       'Finds mistakes that only show at a higher parallelism: freezes emitted records and values read from state, and encodes every record on every edge. Slow.',
   },
+  stuckTimeout: {
+    type: 'duration',
+    default: '60s',
+    min: '1s',
+    documentation:
+      'A worker thread that has not been heard of for this long, because a user function loops without end or blocks, is ended, and the job fails with WORKER_STUCK.',
+  },
   requireUids: {
     type: 'boolean',
     default: false,

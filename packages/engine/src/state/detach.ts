@@ -84,14 +84,23 @@ function detachRecord(record: Record<string, unknown>, depth: number): unknown {
     if (!mayPin(value)) continue
     const own = detachChild(value, depth)
     if (typeof own === 'object' && own === value) continue
-    if (target === record && !isPlainlyWritable(record, name)) target = copyRecord(record)
-    target[name] = own
+    if (target !== record) target[name] = own
+    else if (!tryReplace(record, name, own)) {
+      target = copyRecord(record)
+      target[name] = own
+    }
   }
   return target
 }
 
-function isPlainlyWritable(record: object, name: string): boolean {
-  return !Object.isFrozen(record) && Object.getOwnPropertyDescriptor(record, name)?.writable === true
+/** Puts the copy in the original's place, which saves asking first: a field that cannot be written says so by throwing. */
+function tryReplace(record: Record<string, unknown>, name: string, own: unknown): boolean {
+  try {
+    record[name] = own
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Own properties as writable data, `__proto__` among them where it is one. */

@@ -1,6 +1,7 @@
 /**
  * The entry of a worker thread: imports the job's module, builds the same graph, and runs one slot of it.
  */
+import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
 import { buildJob } from '../../api/build-job.ts'
@@ -77,5 +78,20 @@ async function start(): Promise<void> {
   port.on('message', (message: MasterMessage) => host.receive(message))
   await host.start()
 }
+
+process.on('unhandledRejection', (reason) => {
+  send({
+    kind: 'failed',
+    failure: reportFailure(
+      engineError('UNHANDLED_REJECTION', { reason: reason instanceof Error ? reason.message : inspect(reason) }, reason),
+    ),
+  })
+})
+process.on('uncaughtException', (error) => {
+  send({
+    kind: 'failed',
+    failure: reportFailure(engineError('UNCAUGHT_EXCEPTION', { reason: error instanceof Error ? error.message : inspect(error) }, error)),
+  })
+})
 
 start().catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))

@@ -4,7 +4,7 @@ import { engineError } from '../../errors.ts'
 import { createRing } from '../../exchange/ring.ts'
 import { createWakeWords } from '../../exchange/wake.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
-import { channelKey, channelsOf, slotOfSubtask, type Deployment } from '../deployment.ts'
+import { channelKey, channelsOf, slotOfSubtask, subtasksOf, type Deployment } from '../deployment.ts'
 import type { SlotMessage } from '../messages.ts'
 import type { SlotHandler, SlotLauncher, SlotLink } from '../slot-link.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
@@ -57,19 +57,35 @@ function createRings(plan: ExecutionPlan, slots: number): readonly Ring[] {
   return crossing.map((place) => ({ ...place, memory: createRing(sizeBytes) }))
 }
 
+function stuck({ deployment }: SlotThreadData, stuckMs: number): Error {
+  const { plan, slot, slots } = deployment
+  const tasks = subtasksOf(plan, slot, slots).map(({ task, subtask }) => `"${task.name}" (subtask ${subtask})`)
+  return engineError('WORKER_STUCK', { slot, seconds: Math.round(stuckMs / 1000), tasks: tasks.join(' or ') })
+}
+
 function startThread(data: SlotThreadData, handler: SlotHandler): SlotLink {
   const file = import.meta.url.endsWith('.ts') ? './slot-worker.ts' : './slot-worker.js'
   const worker = new Worker(new URL(file, import.meta.url), { workerData: data, name: `slot ${data.deployment.slot}` })
   let over = false
   let closed = false
+  let heardMs = performance.now()
+  const stuckMs = data.settings.values.stuckTimeout
+  const watchdog = setInterval(
+    () => {
+      if (performance.now() - heardMs > stuckMs) exited(stuck(data, stuckMs))
+    },
+    Math.min(1000, stuckMs / 2),
+  )
   worker.on('message', (message: SlotMessage) => {
     if (over) return
+    heardMs = performance.now()
     if (message.kind === 'closed') closed = true
     handler.message(message)
   })
   const exited = (error: unknown): void => {
     if (over || closed) return
     over = true
+    clearInterval(watchdog)
     handler.exited(error)
   }
   worker.on('error', (error: NodeJS.ErrnoException) =>
@@ -80,6 +96,7 @@ function startThread(data: SlotThreadData, handler: SlotHandler): SlotLink {
     send: (message) => worker.postMessage(message),
     terminate: async () => {
       over = true
+      clearInterval(watchdog)
       await worker.terminate()
     },
   }

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { resolveOptions } from '@millrace/core'
+import { engineOptionTable } from '../config/options.ts'
+import type { JobResult } from './job-types.ts'
+import { runJob } from './run-job.ts'
+
+const modulePath = join(import.meta.dirname, 'fixtures/misbehaving-job.ts')
+
+async function run(how: string): Promise<JobResult> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
+  try {
+    const settings = resolveOptions(engineOptionTable, { code: { stateDir, stuckTimeout: '1s' } })
+    return await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent: () => {} }).done
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true })
+  }
+}
+
+function code(result: JobResult): string | undefined {
+  return result.state === 'failed' ? (result.failure.error as { code?: string }).code : undefined
+}
+
+describe('user code that misbehaves on a worker', () => {
+  it('that throws is named with its operator and its own stack', async () => {
+    const result = await run('throw')
+    assert.equal(result.state, 'failed')
+    assert.equal(result.failure.operator, 'culprit')
+    assert.match(String(result.failure.error.stack), /misbehaving-job\.ts/)
+  })
+  it('that calls process.exit', async () => assert.equal(code(await run('exit')), 'WORKER_EXITED'))
+  it('that leaves a rejection unhandled', async () => assert.equal(code(await run('reject')), 'UNHANDLED_REJECTION'))
+  it('that throws in a callback', async () => assert.equal(code(await run('callback')), 'UNCAUGHT_EXCEPTION'))
+  it('that never returns', async () => assert.equal(code(await run('loop')), 'WORKER_STUCK'))
+})
