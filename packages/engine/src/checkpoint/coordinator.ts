@@ -40,6 +40,7 @@ const FINAL_RETRY_MS = 1_000
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
   readonly #options: CheckpointOptions
+  readonly #maxConcurrent: number
   readonly #account = new CheckpointAccount()
   readonly #inputFinished = new Set<string>()
   /** Ascending by id. */
@@ -62,6 +63,7 @@ export class CheckpointCoordinator {
   constructor(config: CoordinatorConfig) {
     this.#config = config
     this.#options = config.options
+    this.#maxConcurrent = config.options.minPauseMs > 0 ? 1 : config.options.maxConcurrent
     this.#nextCheckpointId = config.nextCheckpointId
     this.#latestOwnId = config.restoredId ?? 0
     const others = config.completed.filter((id) => id !== config.restoredId).toSorted((a, b) => a - b)
@@ -162,7 +164,7 @@ export class CheckpointCoordinator {
       if (this.#hasFinalPending() || atMs < this.#finalDueMs) return
       return this.#trigger('final', atMs)
     }
-    if (this.#pending.length >= this.#options.maxConcurrent) return
+    if (this.#pending.length >= this.#maxConcurrent) return
     if (this.#requests.length > 0) return this.#trigger('manual', atMs)
     if (atMs < this.#periodicAtMs()) return
     this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
@@ -303,7 +305,7 @@ export class CheckpointCoordinator {
     )
     if (this.#final !== undefined) {
       if (!this.#hasFinalPending()) times.push(this.#finalDueMs)
-    } else if (this.#pending.length < this.#options.maxConcurrent) times.push(this.#periodicAtMs())
+    } else if (this.#pending.length < this.#maxConcurrent) times.push(this.#periodicAtMs())
     const next = this.#phase === 'running' ? Math.min(...times) : Infinity
     const atMs = next === Infinity ? undefined : next
     if (atMs === this.#wakeAtMs) return

@@ -1,5 +1,3 @@
-import type { EngineOptions } from '../config/options.ts'
-
 /** Whether records between barriers may be counted twice after a failure. */
 export type CheckpointMode = 'exactly-once' | 'at-least-once'
 
@@ -12,7 +10,7 @@ export interface CheckpointOptions {
   readonly minPauseMs: number
   /** A checkpoint that has not all its snapshots by then is given up. */
   readonly timeoutMs: number
-  /** Checkpoints under way at a time. */
+  /** Checkpoints under way at a time; the final one comes on top. */
   readonly maxConcurrent: number
   /** So many failed checkpoints in a row the job bears; one more fails it. */
   readonly tolerableFailures: number
@@ -20,17 +18,4 @@ export interface CheckpointOptions {
   readonly numRetained: number
   /** Whether they are kept when the user cancels the job. */
   readonly retainOnCancel: boolean
-}
-
-export function checkpointOptions(options: EngineOptions['checkpointing']): CheckpointOptions {
-  return {
-    intervalMs: options.interval,
-    mode: options.mode,
-    minPauseMs: options.minPause,
-    timeoutMs: options.timeout,
-    maxConcurrent: options.minPause > 0 ? 1 : options.maxConcurrent,
-    tolerableFailures: options.tolerableFailures,
-    numRetained: options.numRetained,
-    retainOnCancel: options.retainOnCancel,
-  }
 }
