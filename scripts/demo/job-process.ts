@@ -40,11 +40,22 @@ export class JobProcess {
 
   constructor(folders: JobFolders, parallelism: number, checkpointInterval: string) {
     const flags = [
-      ...['run', join(root, 'examples/01-access-count.ts'), '-p', String(parallelism), '--restore', 'latest'],
-      ...['--checkpoint-interval', checkpointInterval, '--state-dir', folders.state, '--output', 'json'],
-      ...['--param', `input=${folders.input}`, '--param', `output=${folders.output}`, '--param', 'follow=true'],
+      `--parallelism=${parallelism}`,
+      '--restore=latest',
+      `--checkpoint-interval=${checkpointInterval}`,
+      `--state-dir=${folders.state}`,
+      '--output=json',
+      `--param=input=${folders.input}`,
+      `--param=output=${folders.output}`,
+      '--param=follow=true',
     ]
-    const command = ['--conditions=@millrace/source', join(root, 'packages/millrace/src/bin.ts'), ...flags]
+    const command = [
+      '--conditions=@millrace/source',
+      join(root, 'packages/millrace/src/bin.ts'),
+      'run',
+      join(root, 'examples/01-access-count.ts'),
+      ...flags,
+    ]
     const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folders.state })
     this.#child = child
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-10_000)))
