@@ -167,6 +167,12 @@ export class ColumnEncoder {
     return new Uint8Array(this.#memory, 0, size)
   }
 
+  /** Drops the records since the last frame. */
+  discard(): void {
+    this.#runLength = 0
+    this.#startOver()
+  }
+
   /** The bytes of the frame of all records since the last. No record may be added before `writeTo`. */
   seal(): number {
     this.#endRun()
