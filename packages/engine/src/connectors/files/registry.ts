@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { DiskError, type Disk, type FileStat } from '@millrace/core'
 import { openContent } from './content.ts'
-import { emptyFingerprint, fingerprintBytesMax, fingerprintOf, fits, isCopy, type Fingerprint } from './fingerprint.ts'
+import { fingerprintBytesMax, fingerprintOf, fits, isCopy, type Fingerprint } from './fingerprint.ts'
 import { isRotatedName, siblings, type FoundFile } from './finder.ts'
 import { splitId, type FileRegistryState, type FileSplit, type KnownFile, type KnownHead } from './split.ts'
 
@@ -51,8 +51,11 @@ export class FileRegistry {
     for (const file of found) {
       if (this.#known.has(file.stat.inode)) continue
       const head = await readHead(this.#disk, file)
-      if (head === undefined || this.#isCopyOfKnown(file.path, head)) continue
-      if (startsAtEnd && file.path.endsWith('.gz')) continue
+      if (head === undefined) continue
+      if (this.#isCopyOfKnown(file.path, head) || (startsAtEnd && file.path.endsWith('.gz'))) {
+        this.#know(file.path, file.stat, fingerprintOf(head))
+        continue
+      }
       for (const between of await this.#rotatedBetween(file, found)) added.push(this.#split(between, 0, file.path))
       added.push(this.#split({ ...file, head }, startsAtEnd ? await endOfLastLine(this.#disk, file) : 0, file.path))
     }
@@ -116,16 +119,17 @@ export class FileRegistry {
     this.#known = new Map()
     for (const file of found) {
       const before = former.get(file.stat.inode)
-      const lineage = before?.path ?? file.path
-      const isUnchanged = before?.modifiedMs === file.stat.modifiedMs && before.sizeBytes === file.stat.size
+      // Renamed before it could be looked at: it will be found under its next name.
+      if (before === undefined) continue
+      const isUnchanged = before.modifiedMs === file.stat.modifiedMs && before.sizeBytes === file.stat.size
       const head = isUnchanged ? undefined : await readHead(this.#disk, file)
-      this.#know(lineage, file.stat, head === undefined ? before?.fingerprint : fingerprintOf(head))
-      if (head !== undefined) this.#noteHead(lineage, head)
+      this.#know(before.path, file.stat, head === undefined ? before.fingerprint : fingerprintOf(head))
+      if (head !== undefined) this.#noteHead(before.path, head)
     }
     await this.#keepRotated(former)
   }
 
-  #know(path: string, { inode, modifiedMs, size }: FileStat, fingerprint: Fingerprint = emptyFingerprint): void {
+  #know(path: string, { inode, modifiedMs, size }: FileStat, fingerprint: Fingerprint): void {
     this.#known.set(inode, { inode, path, modifiedMs, sizeBytes: size, fingerprint })
   }
 
