@@ -108,11 +108,12 @@ export class BatchBuilder {
     const timestamp = record.timestamp ?? NO_TIMESTAMP
     const offsetDelta = offset - this.#baseOffset
     if (!(offset > this.#lastOffset) || offsetDelta > 0x7fff_ffff) throw unencodable(`offset ${offset} after ${this.#lastOffset}`)
-    if (!Number.isSafeInteger(timestamp)) throw unencodable(`time stamp ${timestamp}`)
+    const timestampDelta = timestamp - (this.#baseTimestamp ?? timestamp)
+    if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(timestampDelta)) throw unencodable(`time stamp ${timestamp}`)
     this.#baseTimestamp ??= timestamp
     const body = this.#bodyBytes(record)
     this.#reserve(body + 5)
-    this.#write(record, body, timestamp - this.#baseTimestamp, offsetDelta)
+    this.#write(record, body, timestampDelta, offsetDelta)
     this.#lastOffset = offset
     this.#count++
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp

@@ -28,5 +28,6 @@ export {
   type EndTransactionMarker,
   type MarkerOptions,
 } from './controlRecord.ts'
-export { crc32c, crc32cPortable } from './crc32c.ts'
+export { crc32c } from './crc32c.ts'
 export { DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes, records, type LogRecord, type RecordHeader } from './record.ts'
+export { validateProduced, type ProducedBatch, type ProduceRules, type RecordError, type RefusedBatch } from './validation.ts'
