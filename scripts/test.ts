@@ -1,5 +1,5 @@
 // npm test: every *.test.ts in the workspace on node:test, small files together in one process, those that need one to themselves apart.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 
 const asked = process.argv.slice(2)
@@ -24,7 +24,29 @@ if (files.length === 0) {
 const apart = files.filter((file) => file.endsWith('.process.test.ts'))
 const together = files.filter((file) => !apart.includes(file))
 const node = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning', '--test', '--test-timeout=120000']
-const run = (flags: string[], list: string[]): boolean =>
-  list.length === 0 || spawnSync(process.execPath, [...node, ...flags, ...list], { stdio: 'inherit' }).status === 0
-const ok = [run(['--test-isolation=none'], together), run(['--test-concurrency=2'], apart)].every(Boolean)
+const totals = new Map<string, number>()
+
+/** Runs some test files, shows what they say, and adds up the runner's closing lines. */
+function run(flags: readonly string[], list: readonly string[]): Promise<boolean> {
+  if (list.length === 0) return Promise.resolve(true)
+  const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
+  const child = spawn(process.execPath, [...node, ...flags, ...list], {
+    stdio: ['inherit', 'pipe', 'inherit'],
+    env: { ...process.env, ...color },
+  })
+  let last = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    process.stdout.write(text)
+    const lines = (last + text).split('\n')
+    last = lines.pop()!
+    for (const line of lines) {
+      const [, what, count] = /ℹ (tests|pass|fail|cancelled|skipped|todo) (\d+)/.exec(line) ?? []
+      if (what !== undefined) totals.set(what, (totals.get(what) ?? 0) + Number(count))
+    }
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve(code === 0)))
+}
+
+const ok = [await run(['--test-isolation=none'], together), await run(['--test-concurrency=2'], apart)].every(Boolean)
+console.log(`\n${files.length} files: ${[...totals].map(([what, count]) => `${what} ${count}`).join(', ')}`)
 process.exit(ok ? 0 : 1)
