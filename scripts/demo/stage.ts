@@ -22,6 +22,7 @@ export class Stage {
   readonly published: PublishedCounts
   readonly #options: StageOptions
   #job: JobProcess | undefined
+  #isKept: boolean
 
   static async set(options: StageOptions): Promise<Stage> {
     if (!existsSync(options.log)) throw new Error(`there is no log ${options.log}`)
@@ -30,6 +31,7 @@ export class Stage {
 
   private constructor(options: StageOptions, lines: readonly string[]) {
     this.#options = options
+    this.#isKept = options.keep
     this.folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
     this.folders = { input: join(this.folder, 'access.log'), output: join(this.folder, 'counts'), state: join(this.folder, 'state') }
     mkdirSync(this.folders.state)
@@ -44,6 +46,11 @@ export class Stage {
     return this.#job
   }
 
+  /** The folder stays. */
+  keep(): void {
+    this.#isKept = true
+  }
+
   /** What is wrong with what has been published so far; for a job that is not running. */
   async problemsSoFar(): Promise<readonly string[]> {
     this.published.refresh()
@@ -53,7 +60,7 @@ export class Stage {
 
   #clear(): void {
     if (this.#job !== undefined && !this.#job.hasEnded) process.kill(this.#job.pid, 'SIGKILL')
-    if (!this.#options.keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 })
+    if (!this.#isKept) rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 
