@@ -308,6 +308,11 @@ const table = {
     message:
       'Checkpoint {checkpoint} holds state of operator "{operator}" ({stateId}), which the job no longer has: give an operator this uid, or start without the checkpoint (--restore none)',
   },
+  RESTORE_KIND_CHANGED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator "{operator}" ({stateId}) is stored as {stored} and is now {now}, which cannot take its state: give it another uid',
+  },
   RESTORE_MAX_PARALLELISM: {
     who: 'user',
     retry: false,
@@ -328,6 +333,7 @@ const table = {
   WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
   UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
   UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },
+  CAPSULE_OPERATOR_MISSING: { who: 'user', retry: false, message: 'Job "{job}" has no operator {stateId} any more that could be run again: the capsule is of another version of the job' },
   WORKER_OUT_OF_MEMORY: {
     who: 'operator',
     retry: true,

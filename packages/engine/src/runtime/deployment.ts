@@ -14,8 +14,10 @@ export interface Deployment {
   readonly slots: number
   readonly plan: ExecutionPlan
   readonly settings: SlotSettings
-  /** The id of the restored checkpoint, 0 if none. */
+  /** The id of the restored checkpoint of this very job: later ones may build on it. 0 if there is none, or if it is another job's. */
   readonly restoredCheckpointId: number
+  /** Whether the attempt starts from a checkpoint, of whatever job. */
+  readonly restoring: boolean
   /** State of the operators' instances of this slot. */
   readonly restored: readonly RestoredOperator[]
   /** (task, subtask) pairs whose operators had finished at the restored checkpoint. */

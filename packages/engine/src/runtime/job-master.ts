@@ -156,7 +156,7 @@ export class JobMaster implements AttemptHandler {
       {
         plan,
         functions,
-        deployments: this.#deployments(restore.plan, restore.checkpointId ?? 0),
+        deployments: this.#deployments(restore),
         restoredSources: restore.plan.sources,
         launcher,
         coordinator,
@@ -173,11 +173,7 @@ export class JobMaster implements AttemptHandler {
     return outcome
   }
 
-  async #resolveRestore(): Promise<{
-    readonly plan: RestorePlan
-    readonly checkpointId: number | undefined
-    readonly completed: readonly number[]
-  }> {
+  async #resolveRestore(): Promise<Restoration> {
     const { storage, plan, restore, functions, allowNonRestoredState } = this.#parts
     const finishes = (operator: number): boolean => {
       const of = functions.operators.get(operator)
@@ -193,10 +189,16 @@ export class JobMaster implements AttemptHandler {
     this.#restored = checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path }
     const restorePlan = planRestore(plan, checkpoint?.metadata, { allowNonRestoredState, finishes })
     for (const warning of restorePlan.warnings) this.#warn(warning, {})
-    return { plan: restorePlan, checkpointId: checkpoint?.metadata.checkpointId, completed }
+    return {
+      plan: restorePlan,
+      checkpointId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
+      restoring: checkpoint !== undefined,
+      completed,
+    }
   }
 
-  #deployments(restore: RestorePlan, restoredCheckpointId: number): readonly Deployment[] {
+  #deployments(restoration: Restoration): readonly Deployment[] {
+    const { plan: restore, checkpointId, restoring } = restoration
     const { plan, options } = this.#parts
     const slots = slotsOf(plan)
     return Array.from({ length: slots }, (_, slot) => ({
@@ -206,7 +208,8 @@ export class JobMaster implements AttemptHandler {
       slots,
       plan,
       settings: slotSettings(options),
-      restoredCheckpointId,
+      restoredCheckpointId: checkpointId ?? 0,
+      restoring,
       restored: restore.operators.filter((operator) => operator.subtask % slots === slot),
       finished: restore.finished,
       allowNonRestoredState: this.#parts.allowNonRestoredState,
@@ -326,6 +329,16 @@ export class JobMaster implements AttemptHandler {
       }
     })
   }
+}
+
+/** What an attempt starts from. */
+interface Restoration {
+  readonly plan: RestorePlan
+  /** Of the restored checkpoint, if it is this job's own: only then may later ones build on it. */
+  readonly checkpointId: number | undefined
+  readonly restoring: boolean
+  /** Ids of the completed checkpoints there are. */
+  readonly completed: readonly number[]
 }
 
 function jobFailure(report: FailureReport): JobFailure {

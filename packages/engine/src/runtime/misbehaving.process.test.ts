@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -10,11 +11,13 @@ import { runJob } from './run-job.ts'
 
 const modulePath = join(import.meta.dirname, 'fixtures/misbehaving-job.ts')
 
-async function run(how: string): Promise<JobResult> {
+async function run(how: string, inspectFolder?: (stateDir: string) => void): Promise<JobResult> {
   const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
   try {
     const settings = resolveOptions(engineOptionTable, { code: { stateDir, stuckTimeout: '1s' } })
-    return await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent: () => {} }).done
+    const result = await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent: () => {} }).done
+    inspectFolder?.(stateDir)
+    return result
   } finally {
     rmSync(stateDir, { recursive: true, force: true })
   }
@@ -23,6 +26,23 @@ async function run(how: string): Promise<JobResult> {
 function code(result: JobResult): string | undefined {
   return result.state === 'failed' ? (result.failure.error as { code?: string }).code : undefined
 }
+
+describe('a crash capsule', () => {
+  it('is written for its owner alone and fails again in the same place', async () => {
+    let replayed: ReturnType<typeof spawnSync> | undefined
+    let mode = 0
+    const result = await run('throw', (stateDir) => {
+      const dir = join(stateDir, 'misbehaving/crashes')
+      const file = join(dir, readdirSync(dir)[0]!)
+      mode = statSync(file).mode & 0o777
+      replayed = spawnSync(process.execPath, ['--conditions=@millrace/source', file], { encoding: 'utf8' })
+    })
+    assert.ok(result.state === 'failed' && result.failure.capsule?.command.startsWith('node --inspect-brk'))
+    assert.equal(mode, 0o600)
+    assert.notEqual(replayed?.status, 0)
+    assert.match(String(replayed?.stderr), /ten is too much/)
+  })
+})
 
 describe('user code that misbehaves on a worker', () => {
   it('that throws is named with its operator and its own stack', async () => {

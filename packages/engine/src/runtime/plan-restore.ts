@@ -62,7 +62,15 @@ function checkNothingLost(plan: ExecutionPlan, metadata: CheckpointMetadata): vo
     throw engineError('RESTORE_STATE_UNMAPPED', { operator: lost.name, stateId: lost.stateId, checkpoint: metadata.checkpointId })
 }
 
+/** What of an operator's kind its stored state depends on. */
+function kindOfState(kind: OperatorNode['kind']): string {
+  return kind === 'source' || kind === 'sink' ? kind : kind.startsWith('keyed') ? 'keyed' : 'other'
+}
+
 function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorState): readonly RestoredOperator[] {
+  if (holdsState(state) && kindOfState(state.kind) !== kindOfState(node.kind)) {
+    throw engineError('RESTORE_KIND_CHANGED', { operator: node.name, stateId: node.stateId, stored: state.kind, now: node.kind })
+  }
   const keyedBytes = state.subtasks.some(({ keyed }) => keyed.length > 0)
   if (keyedBytes && state.maxParallelism !== task.maxParallelism) {
     throw engineError('RESTORE_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })

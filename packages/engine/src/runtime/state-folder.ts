@@ -42,7 +42,9 @@ export function stateFileStorage(jobName: string, settings: ResolvedEngineOption
 
 function checkpointFolder(jobName: string, settings: ResolvedEngineOptions): string {
   const { checkpointing } = settings.values
-  return checkpointing.dir === undefined ? join(jobStateFolder(jobName, settings), 'checkpoints') : absolute(checkpointing.dir)
+  return checkpointing.dir === undefined
+    ? join(jobStateFolder(jobName, settings), 'checkpoints')
+    : join(absolute(checkpointing.dir), jobFolderName(jobName))
 }
 
 /** Folder of everything of the job that outlives a run. */

@@ -37,6 +37,8 @@ export interface BuiltSubtask {
   /** Where the task reads a source. */
   readonly reader: OperatorInstance | undefined
   metrics(): readonly MetricSnapshot[]
+  /** Keyed state of an operator of the chain. */
+  keyed(stateId: string): KeyedState | undefined
 }
 
 export interface SubtaskBuilderOptions {
@@ -71,6 +73,7 @@ class OneSubtask implements ChainHost {
   readonly #subtask: number
   readonly #outputs: ExchangeOutput[] = []
   readonly #keyed: Map<number, OperatorSnapshots> = new Map()
+  readonly #keyedStates: Map<string, KeyedState> = new Map()
   readonly #broadcast: Map<number, BroadcastState> = new Map()
   readonly #commits: Map<number, SinkCommits> = new Map()
   readonly #metrics: TaskMetricsRegistry = new TaskMetricsRegistry()
@@ -118,7 +121,7 @@ class OneSubtask implements ChainHost {
       failed: (error) => task.fail(error),
     })
     await this.#restore(chain)
-    return { task, snapshots, reader, metrics: () => this.#metrics.snapshot() }
+    return { task, snapshots, reader, metrics: () => this.#metrics.snapshot(), keyed: (stateId) => this.#keyedStates.get(stateId) }
   }
 
   // ---------- inputs
@@ -200,6 +203,7 @@ class OneSubtask implements ChainHost {
       freeze: this.#options.deployment.settings.development,
       allowNonRestored: this.#options.deployment.allowNonRestoredState,
     })
+    this.#keyedStates.set(node.stateId, keyed)
     this.#keyed.set(node.id, new OperatorSnapshots(keyed, this.#options.ports.pace?.snapshotRows))
     return keyed
   }
@@ -227,7 +231,7 @@ class OneSubtask implements ChainHost {
       disk,
       network,
       random,
-      restoring: deployment.restoredCheckpointId > 0,
+      restoring: deployment.restoring,
       wake: () => this.#task?.wake(),
       fail: (error) => this.#task?.fail(error),
       report: (notice) => this.#report(node.name, notice),

@@ -59,7 +59,8 @@ export class Task implements GateHandler {
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
   #stopped = false
   readonly #resumes: (() => void)[] = []
-  #trigger: { readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean } | undefined
+  /** From the coordinator, not yet acted on, in order. */
+  #triggers: { readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean }[] = []
   recordsIn = 0
 
   constructor(parts: TaskParts, handler: TaskHandler) {
@@ -270,19 +271,21 @@ export class Task implements GateHandler {
 
   /** From the coordinator; acted on between two records. */
   trigger(checkpointId: number, triggeredMs: number, stopSources: boolean): void {
-    this.#trigger = { checkpointId, triggeredMs, stopSources }
+    this.#triggers.push({ checkpointId, triggeredMs, stopSources })
     this.#handler.wake()
   }
 
   abort(checkpointId: number): void {
-    if (this.#trigger?.checkpointId === checkpointId) this.#trigger = undefined
+    this.#triggers = this.#triggers.filter((trigger) => trigger.checkpointId !== checkpointId)
     if (this.#state !== 'over') this.#gate?.control({ kind: 'abort', checkpointId })
   }
 
   #actOnTrigger(): void {
-    const trigger = this.#trigger
-    if (trigger === undefined || this.chain.exclusive || this.#state === 'finishing') return
-    this.#trigger = undefined
+    if (this.#triggers.length === 0 || this.chain.exclusive || this.#state === 'finishing') return
+    for (const trigger of this.#triggers.splice(0)) this.#actOn(trigger)
+  }
+
+  #actOn(trigger: { readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean }): void {
     if (this.#gate !== undefined) {
       this.#gate.control({ kind: 'trigger', checkpointId: trigger.checkpointId, triggeredMs: trigger.triggeredMs })
       return

@@ -1,4 +1,5 @@
 import { crc32c } from '@millrace/core'
+import type { KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
 import { checkParallelism } from '../keys/key-group.ts'
 import { RowCell } from './cell.ts'
@@ -81,6 +82,25 @@ export class KeyedState implements KeyedStateBackend {
     store.visitor = writer
     this.#writer = writer
     return writer
+  }
+
+  /** All cells of a key as they are, by name; of a map state its entries. For looking at one key, never for a checkpoint. */
+  exportKey(key: unknown, hash: number): { readonly [name: string]: unknown } {
+    this.use(key, hash)
+    return Object.fromEntries(
+      Array.from(this.#bare, ([name, cell]) => [name, cell instanceof RowMapHandle ? [...cell.entries()] : cell.get()]),
+    )
+  }
+
+  /** Puts back what `exportKey` answered. */
+  importKey(key: unknown, hash: number, cells: { readonly [name: string]: unknown }): void {
+    this.use(key, hash)
+    for (const [name, cell] of this.#bare) {
+      const stored = cells[name]
+      if (stored === undefined) continue
+      if (cell instanceof RowMapHandle) for (const [entry, value] of stored as [KeyAtom, unknown][]) cell.set(entry, value)
+      else cell.set(stored)
+    }
   }
 
   checkpointCompleted(checkpointId: number): void {

@@ -1,6 +1,7 @@
 /**
  * The entry of a worker thread: imports the job's module, builds the same graph, and runs one slot of it.
  */
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
@@ -10,6 +11,7 @@ import { RingInputChannel, RingOutputChannel } from '../../exchange/channel-ring
 import { LocalChannel } from '../../exchange/channel-local.ts'
 import { Sleeper, Waker } from '../../exchange/wake.ts'
 import { fingerprint } from '../../graph/fingerprint.ts'
+import { writeCapsule, type CapsuleOptions } from '../capsules/capsule.ts'
 import { channelKey, slotOfSubtask, type ChannelPlace } from '../deployment.ts'
 import { reportFailure } from '../failure-report.ts'
 import { loadJobModule } from '../job-module.ts'
@@ -17,7 +19,8 @@ import type { MasterMessage, SlotMessage } from '../messages.ts'
 import type { ThreadSignal } from '../slot.ts'
 import { SlotHost } from '../slot-host.ts'
 import type { ChannelFactory } from '../slot-ports.ts'
-import { stateFileStorage } from '../state-folder.ts'
+import { jobStateFolder, stateFileStorage } from '../state-folder.ts'
+import type { BuiltSubtask } from '../subtask-builder.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
 
 const data = workerData as SlotThreadData
@@ -61,6 +64,13 @@ function isKeyed(place: ChannelPlace): boolean {
   return place.exchange.partitioning === 'hash'
 }
 
+function capsuleOptions(): CapsuleOptions | undefined {
+  const { deployment, settings, modulePath, params } = data
+  const { enabled, limit, dir } = settings.values.crashCapsules
+  if (!enabled) return undefined
+  return { dir: dir ?? join(jobStateFolder(deployment.jobName, settings), 'crashes'), limit, modulePath, params, now: Date.now }
+}
+
 async function start(): Promise<void> {
   const { deployment, modulePath, params } = data
   const job = await loadJobModule(modulePath)
@@ -74,7 +84,12 @@ async function start(): Promise<void> {
   }
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
   const storage = stateFileStorage(deployment.jobName, data.settings, ports)
-  const host = new SlotHost(deployment, { ...ports, signal, functions: built.functions, storage, channels }, send)
+  const capsules = capsuleOptions()
+  const capsule =
+    capsules === undefined
+      ? {}
+      : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
+  const host = new SlotHost(deployment, { ...ports, ...capsule, signal, functions: built.functions, storage, channels }, send)
   port.on('message', (message: MasterMessage) => host.receive(message))
   await host.start()
 }

@@ -1,0 +1,97 @@
+/**
+ * A crash capsule: the record an operator failed on, its key and its state, as a small program that runs the operator on it again.
+ *
+ * It holds users' data: written for its owner alone, kept in a limited number, and can be switched off.
+ */
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { inspect, isDeepStrictEqual } from 'node:util'
+import { encodeValue } from '../../codec/value.ts'
+import { hashKey } from '../../keys/hash.ts'
+import { OperatorFailure } from '../../operators/failure.ts'
+import type { BuiltSubtask } from '../subtask-builder.ts'
+
+export interface CapsuleOptions {
+  readonly dir: string
+  /** Capsules kept; older ones are removed. */
+  readonly limit: number
+  readonly modulePath: string
+  readonly params: { readonly [name: string]: string | number | boolean }
+  /** Wall clock, for the file's name. */
+  now(): number
+}
+
+/** What `replayCrash` is given. */
+export interface CrashFacts {
+  readonly stateId: string
+  readonly during: string
+  readonly subtask: number
+  readonly params: { readonly [name: string]: string | number | boolean }
+  readonly timestamp: number
+  /** Of a timer: the time it was due. */
+  readonly record: unknown
+  readonly key: unknown
+  /** By name; of a map state its entries. With whatever the invocation had already changed. */
+  readonly state: { readonly [name: string]: unknown } | undefined
+}
+
+/** Writes the capsule of a failure; undefined where there is nothing to replay (no user function failed, or a value cannot be written down). */
+export async function writeCapsule(
+  error: unknown,
+  subtasks: readonly BuiltSubtask[],
+  options: CapsuleOptions,
+): Promise<{ readonly path: string; readonly command: string } | undefined> {
+  if (!(error instanceof OperatorFailure)) return undefined
+  const facts = factsOf(error, subtasks, options)
+  if (facts === undefined) return undefined
+  await mkdir(options.dir, { recursive: true, mode: 0o700 })
+  const name = `${new Date(options.now()).toISOString().replace(/[:.]/g, '-')}-${facts.stateId.replace(/[^\w-]/g, '_').slice(0, 40)}-${facts.subtask}.mjs`
+  const path = join(options.dir, name)
+  await writeFile(path, program(error, facts, options, path), { mode: 0o600 })
+  await removeOldest(options)
+  return { path, command: `node --inspect-brk ${path}` }
+}
+
+function factsOf({ site }: OperatorFailure, subtasks: readonly BuiltSubtask[], { params }: CapsuleOptions): CrashFacts | undefined {
+  const { stateId, during, subtask, record, key } = site
+  for (const { task, keyed } of subtasks) {
+    if (task.parts.subtask !== subtask || !task.chain.operators.some(({ host }) => host.node.stateId === stateId)) continue
+    const backend = keyed(stateId)
+    const state = backend === undefined || key === undefined ? undefined : backend.exportKey(key, hashKey(key))
+    return { stateId, during, subtask, params, timestamp: task.chain.cursor.timestamp, record, key, state }
+  }
+  return undefined
+}
+
+function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: CapsuleOptions, path: string): string {
+  const replay = new URL(import.meta.url.endsWith('.ts') ? './replay.ts' : './replay.js', import.meta.url).href
+  const comment = (text: string): string => text.replace(/[\r\n]+/g, ' ')
+  const fields = Object.entries(facts).map(([name, value]) => `  ${name}: ${literal(value)},`)
+  return `// ${comment(error.message)}
+//
+// The record, its key and its state as the operator left them when it failed. This file holds the data of your users.
+// Run it:   node ${path}
+// Debug it: node --inspect-brk ${path}   and open chrome://inspect, or attach your editor
+import { replayCrash, stored } from ${JSON.stringify(replay)}
+import job from ${JSON.stringify(pathToFileURL(modulePath).href)}
+
+await replayCrash(job, {
+${fields.join('\n')}
+})
+`
+}
+
+/** As JSON where that says it exactly, else in the value format, with a comment for people. */
+function literal(value: unknown): string {
+  if (value === undefined) return 'undefined'
+  const json = JSON.stringify(value)
+  if (json !== undefined && isDeepStrictEqual(JSON.parse(json), value)) return json
+  const shown = inspect(value, { depth: 4, breakLength: Infinity }).replaceAll('*/', '* /')
+  return `stored(${JSON.stringify(Buffer.from(encodeValue(value)).toString('base64'))}) /* ${shown} */`
+}
+
+async function removeOldest({ dir, limit }: CapsuleOptions): Promise<void> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.mjs')).toSorted()
+  for (const name of names.slice(0, Math.max(0, names.length - limit))) await rm(join(dir, name), { force: true })
+}

@@ -1,0 +1,117 @@
+/**
+ * Runs one operator of a job on one record again, with the key and the state it had: what a crash capsule calls.
+ */
+import { nodeClock } from '@millrace/core'
+import { buildJob } from '../../api/build-job.ts'
+import type { ErasedProcessFunction } from '../../api/functions.ts'
+import type { Job } from '../../api/job.ts'
+import type { Params } from '../../api/params.ts'
+import { decodeValue } from '../../codec/value.ts'
+import { engineError } from '../../errors.ts'
+import type { OperatorNode } from '../../graph/graph.ts'
+import { planJob } from '../../graph/plan.ts'
+import { hashKey } from '../../keys/hash.ts'
+import { buildChain, type ChainHost } from '../../operators/chain.ts'
+import type { Operator, OperatorHost, OperatorOutputs } from '../../operators/operator.ts'
+import { ChainCursor, type Receiver } from '../../operators/receiver.ts'
+import { BroadcastState } from '../../state/broadcast-state.ts'
+import { KeyedState } from '../../state/keyed-state.ts'
+import { taskLog, TaskMetricsRegistry } from '../user-instruments.ts'
+import type { CrashFacts } from './capsule.ts'
+
+/** A value that JSON cannot write down. */
+export function stored(base64: string): unknown {
+  return decodeValue(Buffer.from(base64, 'base64'))
+}
+
+/**
+ * Calls the operator's function on the record again and prints what it emits. Throws what the function throws: its failure, one hopes, in the debugger.
+ *
+ * @throws CAPSULE_OPERATOR_MISSING if the job has no such operator any more
+ */
+export async function replayCrash(job: Job<Params>, facts: CrashFacts): Promise<void> {
+  const { graph, functions } = buildJob(job, { params: facts.params })
+  const node = graph.operators.find(({ stateId }) => stateId === facts.stateId)
+  if (node === undefined) throw engineError('CAPSULE_OPERATOR_MISSING', { job: job.name, stateId: facts.stateId })
+  const plan = planJob(graph, { parallelism: 1, chaining: false })
+  const task = plan.tasks.find(({ operators }) => operators.includes(node.id))!
+  const bench = new ReplayBench(facts)
+  const chain = buildChain(plan, task, functions, bench)
+  await chain.open()
+  bench.cursor.timestamp = facts.timestamp
+  const operator = chain.operators[0]!
+  if (facts.during.endsWith('Timer')) fireTimer(operator, facts)
+  else if (facts.during === 'finish') await operator.finish()
+  else {
+    bench.cursor.hash = facts.key === undefined ? 0 : hashKey(facts.key)
+    operator.input(facts.during === 'onRight' || facts.during === 'onBroadcast' ? 1 : 0).receive(facts.record)
+  }
+  await settle(operator)
+  await chain.close()
+  process.stdout.write(`${node.name} took the record without failing\n`)
+}
+
+/** The timer's handler is called as an unfinished one is after a restore. */
+function fireTimer(operator: Operator, { during, key, record }: CrashFacts): void {
+  const what = during === 'onEventTimer' ? 'event-timer' : 'processing-timer'
+  operator.resume([{ what, value: key, timestamp: record as number, hash: hashKey(key) }])
+}
+
+async function settle(operator: Operator): Promise<void> {
+  while (operator.pending > 0) {
+    await new Promise<void>((resolve) => nodeClock.after(1, resolve))
+    operator.settle()
+  }
+}
+
+class ReplayBench implements ChainHost {
+  readonly cursor: ChainCursor = new ChainCursor()
+  readonly #facts: CrashFacts
+
+  constructor(facts: CrashFacts) {
+    this.#facts = facts
+  }
+
+  operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost {
+    const labels = { operator: node.name, subtask: this.#facts.subtask }
+    return {
+      node,
+      subtask: this.#facts.subtask,
+      parallelism: 1,
+      cursor: this.cursor,
+      outputs,
+      clock: nodeClock,
+      log: taskLog(nodeClock, labels, ({ level, message }) => process.stdout.write(`${level}: ${message}\n`)),
+      metrics: new TaskMetricsRegistry().of(labels),
+      signal: new AbortController().signal,
+      asyncCapacity: 1,
+      position: () => undefined,
+      wake: () => {},
+      fail: (failure) => {
+        throw failure
+      },
+    }
+  }
+
+  keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedState {
+    const keyed = new KeyedState({ operator: node.name, states: fn.state ?? {}, maxParallelism: 1, keyGroups: { first: 0, end: 1 } })
+    const { key, state } = this.#facts
+    if (state !== undefined) keyed.importKey(key, hashKey(key), state)
+    return keyed
+  }
+
+  broadcastState(node: OperatorNode): BroadcastState {
+    return new BroadcastState({ operator: node.name, states: {} })
+  }
+
+  sinkWriter(node: OperatorNode): never {
+    throw engineError('CAPSULE_OPERATOR_MISSING', { job: node.name, stateId: node.stateId })
+  }
+
+  exchange(): Receiver {
+    return {
+      receive: (value) => void process.stdout.write(`emitted ${JSON.stringify(value)}\n`),
+      watermark: () => {},
+    }
+  }
+}
