@@ -65,13 +65,23 @@ for (const [index, { place, output, runs }] of snippets.entries()) {
   })
 }
 
+/** The files a page links to, by path from the root. */
+function linksOf(page: string): readonly string[] {
+  const text = readFileSync(join(root, page), 'utf8').replace(/^(`{3,})[^]*?^\1$|`[^`\n]*`/gm, '')
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!.replace(/#.*/, ''))
+  return targets.filter((target) => target !== '' && !/^[a-z]+:/.test(target)).map((target) => join(dirname(page), target))
+}
+
 void test('links between pages lead somewhere', () => {
-  const broken = pages.flatMap((page) => {
-    const text = readFileSync(join(root, page), 'utf8').replace(/^(`{3,})[^]*?^\1$|`[^`\n]*`/gm, '')
-    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!.replace(/#.*/, ''))
-    return targets
-      .filter((target) => target !== '' && !/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(page), target)))
-      .map((target) => `${page}: ${target}`)
-  })
+  const broken = pages.flatMap((page) => linksOf(page).flatMap((target) => (existsSync(join(root, target)) ? [] : [`${page}: ${target}`])))
   assert.deepEqual(broken, [])
+})
+
+void test('every page can be reached from the README', () => {
+  const reached = new Set(['README.md'])
+  for (const page of reached) if (page.endsWith('.md')) for (const target of linksOf(page)) reached.add(target)
+  assert.deepEqual(
+    pages.filter((page) => !reached.has(page)),
+    [],
+  )
 })
