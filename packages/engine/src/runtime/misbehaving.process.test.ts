@@ -54,5 +54,19 @@ describe('user code that misbehaves on a worker', () => {
   it('that calls process.exit', async () => assert.equal(code(await run('exit')), 'WORKER_EXITED'))
   it('that leaves a rejection unhandled', async () => assert.equal(code(await run('reject')), 'UNHANDLED_REJECTION'))
   it('that throws in a callback', async () => assert.equal(code(await run('callback')), 'UNCAUGHT_EXCEPTION'))
+  it('that uses up all memory', () => {
+    // In a process with a small heap, so that it does not take long.
+    const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
+    const program = join(import.meta.dirname, 'fixtures/run-misbehaving.ts')
+    const { stdout } = spawnSync(
+      process.execPath,
+      ['--conditions=@millrace/source', '--max-old-space-size=120', program, 'memory', stateDir],
+      {
+        encoding: 'utf8',
+      },
+    )
+    rmSync(stateDir, { recursive: true, force: true })
+    assert.match(stdout, /WORKER_OUT_OF_MEMORY/)
+  })
   it('that never returns', async () => assert.equal(code(await run('loop')), 'WORKER_STUCK'))
 })

@@ -38,7 +38,7 @@ export interface BuiltSubtask {
   readonly reader: OperatorInstance | undefined
   metrics(): readonly MetricSnapshot[]
   /** Keyed state of an operator of the chain. */
-  keyed(stateId: string): KeyedState | undefined
+  readonly keyed: (stateId: string) => KeyedState | undefined
 }
 
 export interface SubtaskBuilderOptions {

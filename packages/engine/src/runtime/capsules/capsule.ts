@@ -19,7 +19,7 @@ export interface CapsuleOptions {
   readonly modulePath: string
   readonly params: { readonly [name: string]: string | number | boolean }
   /** Wall clock, for the file's name. */
-  now(): number
+  readonly now: () => number
 }
 
 /** What `replayCrash` is given. */
