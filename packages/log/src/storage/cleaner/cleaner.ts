@@ -28,7 +28,7 @@ export async function cleanableOf(directory: LogDirectory, log: PartitionLog): P
 }
 
 /**
- * Compacts the log of the directory that needs it most, if one does.
+ * Compacts the log of the directory that needs it most; undefined if none does, or it got nowhere.
  *
  * `mapBytesMax` bounds the memory for its keys (24 bytes a slot, three quarters of which are used): a log with more keys is
  * compacted a part at a time. @throws as the log's operations; a failure leaves the log as it was, or half compacted, which is the same to readers
@@ -47,5 +47,6 @@ export async function compactDirtiest(
   const { log, range } = dirtiest
   const result = await compactLog(log, range, mapBytesMax)
   await directory.checkpointCleaned(log, result.cleanedUpTo)
-  return { log, result }
+  // Without headway the next look would only bring the same.
+  return result.cleanedUpTo > range.firstDirtyOffset ? { log, result } : undefined
 }

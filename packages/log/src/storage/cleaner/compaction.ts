@@ -49,13 +49,17 @@ export async function compactLog(log: PartitionLog, range: Cleanable, mapBytesMa
       deleteRetentionMs: log.config.deleteRetentionMs,
     }
     let bytesAfter = 0
+    let cleanedUpTo = offsets.latestOffset + 1
     for (const group of groupSegments(toClean, log.config.segmentBytes)) {
       const compacted = await writeCompacted(state, group, facts)
       bytesAfter += compacted.sizeBytes
-      if (!(await log.structural(() => swapSegments(state, group, compacted)))) break
+      if (await log.structural(() => swapSegments(state, group, compacted))) continue
+      // Retention or a truncation came in between: what is there now has to be looked at again.
+      cleanedUpTo = range.firstDirtyOffset
+      break
     }
     const bytesBefore = toClean.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    return { cleanedUpTo: offsets.latestOffset + 1, bytesBefore, bytesAfter, keys: offsets.size }
+    return { cleanedUpTo, bytesBefore, bytesAfter, keys: offsets.size }
   } finally {
     releases.forEach((unpin) => unpin())
   }

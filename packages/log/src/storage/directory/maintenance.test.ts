@@ -1,0 +1,59 @@
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
+import { buildBatch } from '../../records/batchBuilder.ts'
+import { defaultLogConfig, type LogConfig } from '../config.ts'
+import type { PartitionLog } from '../partition/partition-log.ts'
+import { LogDirectory } from './log-directory.ts'
+import { maintain } from './maintenance.ts'
+
+async function setting(
+  config: Partial<LogConfig>,
+): Promise<{ clock: VirtualClock; disk: SimulatedDisk; directory: LogDirectory; log: PartitionLog }> {
+  const clock = new VirtualClock()
+  const disk = new SimulatedDisk({ random: new SeededRandom(1), clock })
+  const directory = await clock.run(
+    LogDirectory.open({ path: '/d', disk, clock, random: new SeededRandom(2), clusterId: 'c', brokerId: 0 }),
+  )
+  const log = await clock.run(directory.createLog({ topic: 't', partition: 0 }, { ...defaultLogConfig, ...config }))
+  return { clock, disk, directory, log }
+}
+
+async function fill({ clock, log }: { clock: VirtualClock; log: PartitionLog }, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const record = { key: Buffer.from(`k${index % 3}`), value: new Uint8Array(50), timestamp: clock.now() }
+    await clock.run(log.append(buildBatch([record]).whole))
+  }
+  log.raiseHighWatermark(log.logEndOffset)
+}
+
+test('old segments go, keys are compacted, checkpoints are written, in their time', async () => {
+  const retained = await setting({ segmentBytes: 200, retentionMs: 3_600_000 })
+  const compacted = await setting({ segmentBytes: 1000, cleanupDelete: false, cleanupCompact: true })
+  for (const one of [retained, compacted]) {
+    await fill(one, 20)
+    const stop = maintain(one.directory)
+    await one.clock.advance(2 * 3_600_000)
+    await one.clock.run(stop())
+    await one.clock.advance(120_000)
+    assert.equal(one.clock.pending, 0, 'nothing is left to do')
+  }
+  assert.deepEqual([retained.log.logStartOffset, retained.log.segmentCount], [20, 1])
+  assert.deepEqual([compacted.log.logStartOffset, compacted.log.logEndOffset], [0, 20])
+  assert.ok(compacted.log.sizeBytes < 1500, `${compacted.log.sizeBytes} bytes`)
+  const names = await compacted.clock.run(compacted.disk.list('/d'))
+  for (const name of ['recovery-point', 'replication', 'cleaner']) assert.ok(names.includes(`${name}-offset-checkpoint`), name)
+})
+
+test('a duty that fails is tried again, and an offline directory is left in peace', async () => {
+  const { clock, disk, directory, log } = await setting({})
+  await fill({ clock, log }, 3)
+  const stop = maintain(directory, { highWatermarkCheckpointIntervalMs: 100 })
+  disk.fail({ path: /replication/, reason: 'no-space', times: 2 })
+  await clock.advance(1000)
+  assert.ok((await clock.run(disk.list('/d'))).includes('replication-offset-checkpoint'))
+  directory.failed(new Error('gone'), '/d', true)
+  await clock.advance(1_000_000)
+  assert.equal(clock.pending, 0)
+  await stop()
+})
