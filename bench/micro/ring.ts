@@ -34,14 +34,12 @@ async function until(sleeper: Sleeper, done: () => boolean, hasWork: () => boole
 async function sendRecords({ there, words }: Shared): Promise<void> {
   const output = new RingOutputChannel(there, new Waker(words, 0), { keyed: true })
   const sleeper = new Sleeper(words, 1)
-  const users = Array.from({ length: KEYS }, (_, n) => `user-${n}`)
+  const names = Array.from({ length: 1_000 }, (_, n) => `name-${n}`)
+  let user = 0
   for (let n = 0; n < RECORDS; n++) {
-    const key = Math.imul(n, 0x9e37_79b1) >>> 0
-    output.append(
-      { id: n, user: users[key % KEYS], item: 'item', amount: n / 7, at: 1.7e12 + n, count: n % 10, ok: n % 2 === 0 },
-      1.7e12 + n,
-      key,
-    )
+    user = (user + 7_919) % KEYS
+    const record = { id: n, user, name: names[n % 1_000], item: 'item', amount: n / 7, at: 1.7e12 + n, ok: n % 2 === 0 }
+    output.append(record, record.at, user)
     if (output.queuedBytes > 0)
       await until(
         sleeper,
@@ -60,7 +58,7 @@ async function sendRecords({ there, words }: Shared): Promise<void> {
 const receiveRecords: Work = async ({ there, words }) => {
   const input = new RingInputChannel(there, new Waker(words, 1), { keyed: true, label: 'bench' })
   const sleeper = new Sleeper(words, 0)
-  const counts = new Map<string, number>()
+  const counts = new Map<number, number>()
   let ended = false
   await until(
     sleeper,
@@ -73,7 +71,7 @@ const receiveRecords: Work = async ({ there, words }) => {
       if (element.kind === 'end') ended = true
       if (element.kind !== 'records') continue
       for (let i = 0; i < element.count; i++) {
-        const { user, amount } = element.values[i] as { user: string; amount: number }
+        const { user, amount } = element.values[i] as { user: number; amount: number }
         counts.set(user, (counts.get(user) ?? 0) + amount)
       }
     }

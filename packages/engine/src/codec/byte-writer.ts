@@ -11,6 +11,8 @@ import { VALUE_BYTES_MAX } from './value-format.ts'
 /** Texts up to this length are checked and copied unit by unit: a call into Node costs more. */
 export const LOOPED_TEXT_LENGTH_MAX = 20
 
+/** The same, for bytes. */
+const LOOPED_BYTES_MAX = 64
 const FIRST_SIZE_MIN = 16
 
 export class ByteWriter {
@@ -84,9 +86,17 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.reserve(bytes.length)
-    this.memory.set(bytes, this.at)
-    this.at += bytes.length
+    const length = bytes.length
+    this.reserve(length)
+    const { memory, at } = this
+    if (length > LOOPED_BYTES_MAX) memory.set(bytes, at)
+    else for (let i = 0; i < length; i++) memory[at + i] = bytes[i]!
+    this.at = at + length
+  }
+
+  /** Overwrites a byte written before. */
+  patchByte(at: number, value: number): void {
+    this.memory[at] = value
   }
 
   /** Overwrites four bytes written before, such as a length that was not known yet. */

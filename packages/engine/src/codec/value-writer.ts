@@ -7,17 +7,9 @@
  */
 import { types } from 'node:util'
 import { ByteWriter, LOOPED_TEXT_LENGTH_MAX } from './byte-writer.ts'
-import { errorPrototypes, viewPrototypes } from './natives.ts'
-import {
-  errorKinds,
-  regexFlags,
-  SHORT_TEXT,
-  SHORT_TEXT_LENGTH_MAX,
-  SMALL_INTEGER_MAX,
-  tag,
-  VALUE_DEPTH_MAX,
-  viewKinds,
-} from './value-format.ts'
+import { KeyBlocks } from './key-blocks.ts'
+import { errorPrototypes } from './natives.ts'
+import { errorKinds, SHORT_TEXT, SHORT_TEXT_LENGTH_MAX, SMALL_INTEGER_MAX, tag, VALUE_DEPTH_MAX } from './value-format.ts'
 import {
   describeObject,
   entrySegment,
@@ -30,22 +22,12 @@ import {
   refuseOwnProperties,
   refuseSymbols,
 } from './value-refusal.ts'
+import { writeArrayBuffer, writeBigint, writeRegex, writeView } from './write-natives.ts'
 
 const FIRST_SIZE = 256
 /** Objects of one value that are searched one by one for a repetition before a map is made of them. */
 const SEARCHED_OBJECTS_MAX = 12
-/** Key lists whose bytes are remembered; each slot holds the last that fell on it. A power of two. */
-const KEY_SLOTS = 256
-const REMEMBERED_KEYS_MAX = 64
-const VIEW_UINT8 = 0
-const VIEW_BUFFER: number = viewKinds.indexOf('Buffer')
 const ERROR_AGGREGATE: number = errorKinds.indexOf('AggregateError')
-
-interface RememberedKeys {
-  readonly keys: readonly string[]
-  /** The keys as bytes, made when the list is met again. */
-  block: Uint8Array | undefined
-}
 
 export interface ValueWriterOptions {
   /** First size of the buffer in bytes, 256 by default. */
@@ -60,7 +42,7 @@ export class ValueWriter extends ByteWriter {
   #objectCount = 0
   readonly #objects: (object | undefined)[] = []
   #objectNumbers: Map<object, number> | undefined
-  readonly #remembered: (RememberedKeys | undefined)[] = Array.from({ length: KEY_SLOTS }, () => undefined)
+  readonly #keyBlocks = new KeyBlocks()
   #outer: readonly unknown[] = []
   #outerCount = 0
 
@@ -121,7 +103,7 @@ export class ValueWriter extends ByteWriter {
       case 'undefined':
         return this.byte(tag.undefined)
       case 'bigint':
-        return this.#bigint(value)
+        return writeBigint(value, this)
       case 'function':
         throw new Refusal('VALUE_UNSUPPORTED', 'a function')
       case 'symbol':
@@ -180,15 +162,6 @@ export class ValueWriter extends ByteWriter {
     this.wideText(value)
   }
 
-  #bigint(value: bigint): void {
-    this.byte(value < 0n ? tag.bigintNegative : tag.bigintPositive)
-    if (value === 0n) return this.byte(0)
-    const digits = (value < 0n ? -value : value).toString(16)
-    const magnitude = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex')
-    this.varint(magnitude.length)
-    this.raw(magnitude.toReversed())
-  }
-
   #object(value: object): void {
     if (this.#isRepeated(value)) return
     if (types.isProxy(value)) throw new Refusal('VALUE_UNSUPPORTED', 'a proxy')
@@ -230,7 +203,7 @@ export class ValueWriter extends ByteWriter {
     if (this.#strict) refuseAccessors(value)
     const keys = Object.keys(value)
     this.byte(objectTag)
-    this.#keys(keys)
+    this.#keyBlocks.write(keys, this)
     const fields = value as { readonly [key: string]: unknown }
     let i = 0
     try {
@@ -238,49 +211,6 @@ export class ValueWriter extends ByteWriter {
     } catch (error) {
       passOn(error, fieldSegment(keys[i]!))
     }
-  }
-
-  #keys(keys: readonly string[]): void {
-    const count = keys.length
-    if (count === 0) return this.byte(0)
-    const first = keys[0]!
-    const last = keys[count - 1]!
-    const slot = (count * 31 + first.charCodeAt(0) * 7 + first.length * 3 + last.length * 5 + last.charCodeAt(0)) & (KEY_SLOTS - 1)
-    const remembered = this.#remembered[slot]
-    if (remembered === undefined || !sameKeys(remembered.keys, keys)) {
-      if (count <= REMEMBERED_KEYS_MAX) this.#remembered[slot] = { keys, block: undefined }
-      this.#keyBlock(keys)
-      return
-    }
-    const block = remembered.block
-    if (block === undefined) {
-      const start = this.at
-      this.#keyBlock(keys)
-      remembered.block = Uint8Array.from(this.memory.subarray(start, this.at))
-      return
-    }
-    this.reserve(block.length)
-    const bytes = this.memory
-    const at = this.at
-    if (block.length > 64) bytes.set(block, at)
-    else for (let i = 0; i < block.length; i++) bytes[at + i] = block[i]!
-    this.at = at + block.length
-  }
-
-  /** The block's length stands before it: one byte is guessed, and the block moved if it needs more. */
-  #keyBlock(keys: readonly string[]): void {
-    const start = this.at
-    this.byte(0)
-    for (const key of keys) this.text(key)
-    const length = this.at - start - 1
-    if (length <= 0x7f) {
-      this.memory[start] = length
-      return
-    }
-    const block = Uint8Array.from(this.memory.subarray(start + 1, this.at))
-    this.at = start
-    this.varint(length)
-    this.raw(block)
   }
 
   #array(value: readonly unknown[]): void {
@@ -320,7 +250,7 @@ export class ValueWriter extends ByteWriter {
   }
 
   #native(value: object, prototype: unknown): void {
-    if (ArrayBuffer.isView(value)) return this.#view(value, prototype)
+    if (ArrayBuffer.isView(value)) return writeView(value, prototype, this)
     if (prototype === Map.prototype && types.isMap(value)) return this.#map(value)
     if (prototype === Set.prototype && types.isSet(value)) return this.#set(value)
     if (prototype === Date.prototype && types.isDate(value)) {
@@ -328,8 +258,8 @@ export class ValueWriter extends ByteWriter {
       this.byte(tag.date)
       return this.float64(value.getTime())
     }
-    if (prototype === ArrayBuffer.prototype && types.isArrayBuffer(value)) return this.#arrayBuffer(value)
-    if (prototype === RegExp.prototype && types.isRegExp(value)) return this.#regex(value)
+    if (prototype === ArrayBuffer.prototype && types.isArrayBuffer(value)) return writeArrayBuffer(value, this)
+    if (prototype === RegExp.prototype && types.isRegExp(value)) return writeRegex(value, this)
     if (types.isNativeError(value)) return this.#error(value, prototype)
     throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
   }
@@ -369,39 +299,6 @@ export class ValueWriter extends ByteWriter {
     }
   }
 
-  #arrayBuffer(value: ArrayBuffer): void {
-    if (value.resizable) throw new Refusal('VALUE_UNSUPPORTED', 'a resizable ArrayBuffer')
-    refuseOwnProperties(value)
-    this.byte(tag.arrayBuffer)
-    this.varint(value.byteLength)
-    this.raw(new Uint8Array(value))
-  }
-
-  #view(value: ArrayBufferView, prototype: unknown): void {
-    const kind =
-      prototype === Uint8Array.prototype
-        ? VIEW_UINT8
-        : prototype === Buffer.prototype
-          ? VIEW_BUFFER
-          : viewPrototypes.indexOf(prototype as object)
-    if (kind < 0) throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
-    this.byte(tag.view)
-    this.byte(kind)
-    this.varint(value.byteLength)
-    this.raw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-  }
-
-  #regex(value: RegExp): void {
-    // `lastIndex` is an own property of every regular expression, and not enumerable.
-    refuseOwnProperties(value)
-    this.byte(tag.regex)
-    this.byte(regexFlags.reduce((bits, flag, index) => (value.flags.includes(flag) ? bits | (1 << index) : bits), 0))
-    this.text(value.source)
-    if (!Number.isSafeInteger(value.lastIndex) || value.lastIndex < 0)
-      throw new Refusal('VALUE_UNSUPPORTED', 'a regular expression with a strange lastIndex')
-    this.varint(value.lastIndex)
-  }
-
   #error(value: Error, prototype: unknown): void {
     const kind = errorPrototypes.indexOf(prototype as object)
     if (kind < 0)
@@ -424,12 +321,6 @@ export class ValueWriter extends ByteWriter {
       }
     }
   }
-}
-
-function sameKeys(left: readonly string[], right: readonly string[]): boolean {
-  if (left.length !== right.length) return false
-  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false
-  return true
 }
 
 function isIndex(key: string, length: number): boolean {

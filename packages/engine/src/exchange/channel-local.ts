@@ -17,11 +17,10 @@ const QUEUED_BATCHES_MAX = 4
 export interface LocalChannelOptions {
   /** Whether hashes travel with the records. */
   readonly keyed: boolean
-  /**
-   * Pass every batch through the codec, as if it went to another thread, and refuse what would not arrive as it was sent: for development, and for
-   * measuring. Receivers then get copies.
-   */
+  /** Pass every batch through the codec, as if it went to another thread: receivers get copies. For development, and for measuring. */
   readonly encode?: boolean
+  /** With `encode`: refuse also what would arrive changed without an error (accessors, hidden properties). Slow; for development. */
+  readonly strict?: boolean
 }
 
 export class LocalChannel implements OutputChannel, InputChannel {
@@ -40,7 +39,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
   constructor(options: LocalChannelOptions) {
     this.#keyed = options.keyed
     if (options.encode === true)
-      this.#codec = { encoder: new ColumnEncoder({ keyed: options.keyed, strict: true }), decoder: new ColumnDecoder() }
+      this.#codec = { encoder: new ColumnEncoder({ keyed: options.keyed, strict: options.strict ?? false }), decoder: new ColumnDecoder() }
   }
 
   append(value: unknown, timestamp: number, hash: number): void {

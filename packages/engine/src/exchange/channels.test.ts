@@ -163,10 +163,14 @@ describe('a channel within a thread', () => {
   })
 
   test('that encodes passes copies, and refuses what would not arrive as it was sent', () => {
-    const channel = new LocalChannel({ keyed: false, encode: true })
+    const channel = new LocalChannel({ keyed: false, encode: true, strict: true })
     const value = { n: 1 }
     channel.append(value, NO_TIMESTAMP, 0)
     assert.throws(() => channel.append({ n: () => {} }, NO_TIMESTAMP, 0), { code: 'VALUE_UNSUPPORTED' })
+    assert.throws(
+      () => channel.append(Object.defineProperty({}, 'n', { get: () => 1, enumerable: true }), NO_TIMESTAMP, 0),
+      /record\.n is an accessor/,
+    )
     channel.flush()
     const batch = channel.poll()
     assert.ok(batch?.kind === 'records' && batch.values[0] !== value)

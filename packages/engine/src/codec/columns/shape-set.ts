@@ -55,17 +55,17 @@ export class ShapeSet {
   readonly fallback: LiveShape = new LiveShape(FALLBACK_ID, FALLBACK_SHAPE)
   /** All that were ever defined, in the order of their ids, from 1. */
   readonly all: LiveShape[] = []
-  /** Those to try, the likeliest first; without the fallback. */
+  /** Those to try, the likelier ones first; without the fallback. */
   readonly live: LiveShape[] = []
   readonly #candidates = new Set<string>()
   #missed = 0
 
-  /** The shape at this place was the right one. */
+  /** The shape at this place was the right one: it moves up by one, so that the frequent ones come to stand first. */
   prefer(place: number): void {
     if (place === 0) return
     const shape = this.live[place]!
-    this.live.copyWithin(1, 0, place)
-    this.live[0] = shape
+    this.live[place] = this.live[place - 1]!
+    this.live[place - 1] = shape
   }
 
   /** A new shape for a record that is of none; undefined if it is to travel in the value format. */
