@@ -21,13 +21,13 @@ export function total(counts: CountPerPath): number {
 
 /** The lines that the job has published in a folder: `/docs 17`. Files that were read once are not read again, as a finished file never changes. */
 export class PublishedCounts {
-  readonly #folder: string
+  readonly folder: string
   readonly #files = new Set<string>()
   readonly #counts = new Map<string, number[]>()
   #numLines = 0
 
   constructor(folder: string) {
-    this.#folder = folder
+    this.folder = folder
   }
 
   get numLines(): number {
@@ -40,10 +40,10 @@ export class PublishedCounts {
 
   /** Reads what is new. */
   refresh(): void {
-    for (const name of visibleFiles(this.#folder)) {
+    for (const name of visibleFiles(this.folder)) {
       if (this.#files.has(name)) continue
       this.#files.add(name)
-      for (const line of readFileSync(join(this.#folder, name), 'utf8').split('\n').slice(0, -1)) this.#add(line)
+      for (const line of readFileSync(join(this.folder, name), 'utf8').split('\n').slice(0, -1)) this.#add(line)
     }
   }
 

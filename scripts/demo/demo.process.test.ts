@@ -1,0 +1,21 @@
+// The demo as users start it, shortened.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+void test('the demo is right after a kill, and leaves nothing behind', () => {
+  const flags = ['--seconds', '4', '--kills', '1', '--rate', '2000']
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'demo.ts'), ...flags], { encoding: 'utf8' })
+  assert.equal(status, 0, stdout + stderr)
+  assert.match(stdout, /kill -9 \d+[^]*started in [\d,]+ ms[^]*SIGTERM: final checkpoint \d+, exit code 0[^]*Right: each of/)
+  const folder = /\S+millrace-demo-\w+/.exec(stdout)![0]
+  assert.ok(!existsSync(folder), folder)
+})
+
+void test('mistakes on the command line are told', () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'demo.ts'), '--kills', 'many'], { encoding: 'utf8' })
+  assert.equal(status, 1)
+  assert.match(stderr, /--kills must be a whole number/)
+})
