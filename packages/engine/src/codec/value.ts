@@ -5,9 +5,8 @@ import { ValueReader } from './value-reader.ts'
 import { ValueWriter } from './value-writer.ts'
 
 export { ValueReader } from './value-reader.ts'
-export { ValueWriter, type ValueWriterOptions } from './value-writer.ts'
+export { ValueWriter } from './value-writer.ts'
 export { VALUE_FORMAT_VERSION } from './value-format.ts'
-export { copyString } from './copy-string.ts'
 
 const writer = new ValueWriter()
 const reader = new ValueReader()

@@ -45,7 +45,10 @@ export interface OutputChannel {
 
 /** The reading end of one channel. */
 export interface InputChannel {
-  /** The next element, or undefined if none has arrived. A batch's contents are valid until the next `poll` of this channel and may be kept by reference. */
+  /**
+   * The next element, or undefined if none has arrived. A batch, with its arrays of time stamps and hashes, is valid until the next `poll` of this
+   * channel; its records may be kept by reference, but keep their batch's text alive (`copyString`).
+   */
   poll(): Element | undefined
   /** Whether `poll` would answer an element. */
   readonly available: boolean
