@@ -88,6 +88,13 @@ describe('compression', () => {
     assert.throws(() => read(repeated, 29), { code: 'COMPRESSION_TOO_LARGE' })
   })
 
+  it('checks the header of an lz4 frame', () => {
+    const frame = Buffer.from('04224d186040820300008061626300000000', 'hex')
+    assert.equal(Buffer.from(decompress('lz4', frame, 3)).toString(), 'abc')
+    frame[6]! ^= 1
+    assert.throws(() => decompress('lz4', frame, 3), { code: 'COMPRESSION_CORRUPT' })
+  })
+
   it('reads concatenated gzip members', () => {
     const two = Buffer.concat([gzipSync('ab'), gzipSync('cd')])
     assert.equal(Buffer.from(decompress('gzip', two, 10)).toString(), 'abcd')

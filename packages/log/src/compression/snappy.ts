@@ -6,9 +6,14 @@ import { logError } from '../errors.ts'
 import { readInt32, writeInt32 } from '../protocol/primitives.ts'
 import { lazyLibrary } from './library.ts'
 
+/** Results copied into memory of the engine: several times faster than handing over the library's own. */
+interface Copied {
+  readonly copyOutputData: true
+}
+
 interface Snappy {
-  compressSync(bytes: Uint8Array): Buffer
-  uncompressSync(bytes: Uint8Array, options: { asBuffer: true }): Buffer
+  compressSync(bytes: Uint8Array, options: Copied): Buffer
+  uncompressSync(bytes: Uint8Array, options: Copied & { asBuffer: true }): Buffer
 }
 
 const library = lazyLibrary('snappy', 'snappy') as () => Snappy
@@ -27,7 +32,7 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
   writeInt32(header, 12, FRAME_VERSION)
   const parts: Uint8Array[] = [header]
   for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-    const block = library().compressSync(bytes.subarray(at, at + BLOCK_BYTES))
+    const block = library().compressSync(bytes.subarray(at, at + BLOCK_BYTES), { copyOutputData: true })
     const size = new Uint8Array(4)
     writeInt32(size, 0, block.length)
     parts.push(size, block)
@@ -63,7 +68,7 @@ function decompressBlock(block: Uint8Array, leftBytes: number, limitBytes: numbe
   if (claimed > leftBytes) throw logError('COMPRESSION_TOO_LARGE', { name: 'snappy', limit: limitBytes })
   if (claimed > block.length * EXPANSION_MAX) throw corrupt(`${block.length} bytes claim to hold ${claimed}`)
   try {
-    return library().uncompressSync(block, { asBuffer: true })
+    return library().uncompressSync(block, { asBuffer: true, copyOutputData: true })
   } catch (cause) {
     throw corrupt((cause as Error).message, cause)
   }
