@@ -42,7 +42,7 @@ const methods: Record<What, Method> = {
  *
  * 1. No effect of a buffered invocation is seen before it succeeds, none if it fails.
  * 2. A function that turns out to be asynchronous during a direct call (it answered a promise without being declared `async`) runs alone until that is settled:
- *    no record, no timer, no snapshot meanwhile. All later ones are buffered.
+ *    no other invocation, no timer, no snapshot meanwhile. All later ones are buffered.
  */
 export class ProcessOperator extends PlainOperator {
   readonly #parts: ProcessParts
@@ -52,6 +52,8 @@ export class ProcessOperator extends PlainOperator {
   readonly #failuresAside: boolean
   #execution: AsyncExecution | undefined
   #alone = false
+  /** Records, timers and watermarks (as numbers) that came meanwhile: a source cannot stop in the middle of a poll. */
+  readonly #held: (UnfinishedInput | number)[] = []
   #watermark = -Infinity
 
   constructor(host: OperatorHost, parts: ProcessParts) {
@@ -112,10 +114,14 @@ export class ProcessOperator extends PlainOperator {
 
   /** Whether invocations must be buffered, and may have to wait. */
   get asynchronous(): boolean {
-    return this.#execution !== undefined
+    return this.#execution !== undefined || this.#alone
   }
 
   submit(input: UnfinishedInput): void {
+    if (this.#alone) {
+      this.#held.push(input)
+      return
+    }
     this.#execution!.submit(input)
     if (this.#execution!.full) this.cursor.interrupted = true
   }
@@ -188,6 +194,10 @@ export class ProcessOperator extends PlainOperator {
       () => {
         this.#alone = false
         this.#becomeAsync()
+        for (const held of this.#held.splice(0)) {
+          if (typeof held === 'number') this.#execution!.watermark(held)
+          else this.submit(held)
+        }
         this.host.wake()
       },
       (error) => this.host.fail(operatorFailed(this.host, methods[what], error, value, key)),
@@ -210,12 +220,14 @@ export class ProcessOperator extends PlainOperator {
 
   override watermark(time: number): void {
     if (time <= this.#watermark) return
-    if (this.#execution !== undefined) {
-      this.#execution.watermark(time)
-      return
+    if (this.#alone) this.#held.push(time)
+    else if (this.#execution !== undefined) this.#execution.watermark(time)
+    else {
+      this.#fireEventTimers(time)
+      // A timer's handler may just have turned out to be asynchronous: what it emits comes before the watermark.
+      if (this.#isAlone()) this.#held.push(time)
+      else super.watermark(time)
     }
-    this.#fireEventTimers(time)
-    super.watermark(time)
   }
 
   #fireEventTimers(time: number): void {
@@ -238,6 +250,10 @@ export class ProcessOperator extends PlainOperator {
   #fireTimer(what: 'event-timer' | 'processing-timer', key: unknown, hash: number, due: number): void {
     if (this.#parts.fn[methods[what]] === undefined) return
     this.cursor.timestamp = what === 'event-timer' ? due : this.cursor.timestamp
+    if (this.#alone) {
+      this.#held.push({ what, value: key, timestamp: due, hash })
+      return
+    }
     if (this.#execution === undefined)
       return this.#failuresAside ? this.invokeAside(what, due, key, hash) : this.invokeDirect(what, due, key, hash)
     const input: UnfinishedInput = { what, value: key, timestamp: due, hash }
@@ -248,7 +264,11 @@ export class ProcessOperator extends PlainOperator {
   // ---------- between the records
 
   override get pending(): number {
-    return (this.#execution?.pending ?? 0) + (this.#alone ? 1 : 0)
+    return (this.#execution?.pending ?? 0) + this.#held.length + (this.#alone ? 1 : 0)
+  }
+  /** Asked anew: calls in between may have changed it. */
+  #isAlone(): boolean {
+    return this.#alone
   }
   override get full(): boolean {
     return this.#execution?.full ?? false
