@@ -1,7 +1,12 @@
 /** For hosts of the engine other than its own: the whole of it on one thread, over the ports and channels they give. */
+export { FilesystemCheckpoints } from './checkpoint/filesystem.ts'
+export type { SubtaskSnapshot } from './checkpoint/handles.ts'
 export type { ProcessInspector } from './checkpoint/process-identity.ts'
 export { LocalChannel } from './exchange/channel-local.ts'
 export type { ChannelEvent, Element, InputChannel, OutputChannel, RecordBatch } from './exchange/elements.ts'
-export type { ChannelPlace } from './runtime/deployment.ts'
+export type { ChannelPlace, Deployment } from './runtime/deployment.ts'
+export type { MasterMessage, SlotMessage } from './runtime/messages.ts'
+export type { SlotHandler, SlotLauncher, SlotLink } from './runtime/slot-link.ts'
 export type { ChannelFactory } from './runtime/slot-ports.ts'
 export { startLocalJob, type LocalJobOptions } from './runtime/start-job.ts'
+export type { KeyedStateBackend } from './state/state-types.ts'

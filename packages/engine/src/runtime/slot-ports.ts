@@ -2,6 +2,7 @@ import type { Clock, Disk, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import type { InputChannel, OutputChannel } from '../exchange/elements.ts'
+import type { KeyedStateBackend } from '../state/state-types.ts'
 import type { ChannelPlace } from './deployment.ts'
 import type { ThreadSignal } from './slot.ts'
 import type { BuiltSubtask } from './subtask-builder.ts'
@@ -18,6 +19,8 @@ export interface SlotPorts {
   readonly channels: ChannelFactory
   /** How long a slot works before it gives the thread back, and how many rows of a snapshot it writes at once; default 2 ms, 128. */
   readonly pace?: { readonly turnMs: number; readonly snapshotRows: number }
+  /** Puts something around the keyed state of every operator: a simulation looks on, or errs on purpose. */
+  readonly keyedState?: (backend: KeyedStateBackend) => KeyedStateBackend
   /** Writes a crash capsule about a failure; answers where it is. */
   readonly capsule?: (
     error: unknown,

@@ -6,6 +6,7 @@ import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
 import type { JobEvent, RunningJob } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './local-slots.ts'
+import type { SlotLauncher } from './slot-link.ts'
 import { jobFolder } from './state-folder.ts'
 
 export interface LocalJobOptions {
@@ -19,8 +20,10 @@ export interface LocalJobOptions {
   readonly processes?: ProcessInspector
   readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<
     LocalPorts,
-    'createChannels' | 'pace'
+    'createChannels' | 'pace' | 'keyedState'
   >
+  /** Puts something between master and slots. */
+  readonly launcher?: (launcher: SlotLauncher) => SlotLauncher
   readonly onEvent: (event: JobEvent) => void
 }
 
@@ -40,6 +43,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     unused = undefined
     return built.functions
   }
+  const slots = new LocalSlots({ ...ports, storage }, functions)
   const master = new JobMaster({
     plan,
     functions: first.functions,
@@ -49,7 +53,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,
     lock,
-    launcher: new LocalSlots({ ...ports, storage }, functions),
+    launcher: options.launcher?.(slots) ?? slots,
     ...ports,
     onEvent: options.onEvent,
   })

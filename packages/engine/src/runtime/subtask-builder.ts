@@ -204,8 +204,9 @@ class OneSubtask implements ChainHost {
       allowNonRestored: this.#options.deployment.allowNonRestoredState,
     })
     this.#keyedStates.set(node.stateId, keyed)
-    this.#keyed.set(node.id, new OperatorSnapshots(keyed, this.#options.ports.pace?.snapshotRows))
-    return keyed
+    const backend = this.#options.ports.keyedState?.(keyed) ?? keyed
+    this.#keyed.set(node.id, new OperatorSnapshots(backend, this.#options.ports.pace?.snapshotRows))
+    return backend
   }
 
   broadcastState(node: OperatorNode): BroadcastState {
