@@ -6,13 +6,15 @@ import type { BroadcastState } from '../state/broadcast-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import type { Operator, OperatorHost, OperatorOutputs } from './operator.ts'
 import { ProcessOperator } from './process.ts'
-import { fanOut, nowhere, WatermarkMerge, type ChainCursor, type Receiver } from './receiver.ts'
+import { fanOut, Freezing, nowhere, WatermarkMerge, type ChainCursor, type Receiver } from './receiver.ts'
 import { SinkOperator } from './sink.ts'
 import { FilterOperator, FlatMapOperator, MapOperator } from './stateless.ts'
 
 /** What an operator of the chain is given besides its functions, by whoever hosts the chain. */
 export interface ChainHost {
   readonly cursor: ChainCursor
+  /** Development mode: records are frozen when they are emitted. */
+  readonly freezes: boolean
   operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost
   /** State by key of an operator that has any, already restored. */
   keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend
@@ -205,6 +207,11 @@ class ChainBuilder {
   }
 
   #receiver(edge: EdgeNode): Receiver {
+    const receiver = this.#next(edge)
+    return this.#host.freezes ? new Freezing(receiver) : receiver
+  }
+
+  #next(edge: EdgeNode): Receiver {
     if (!this.#task.chainedEdges.includes(edge.id)) return this.#host.exchange(edge)
     const next = this.#built.get(edge.to)
     if (next === undefined) throw new Error(`edge ${edge.id} is chained, but operator ${edge.to} is not built`)

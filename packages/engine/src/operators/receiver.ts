@@ -1,4 +1,5 @@
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import { freezeDeep } from '../state/freeze.ts'
 import type { OperatorFailure } from './failure.ts'
 
 /**
@@ -28,6 +29,23 @@ export class ChainCursor {
 
 /** An output that nothing reads. */
 export const nowhere: Receiver = { receive: () => {}, watermark: () => {} }
+
+/** Development mode: what is emitted is frozen on its way, so that whoever changes it afterwards finds out. */
+export class Freezing implements Receiver {
+  readonly #next: Receiver
+
+  constructor(next: Receiver) {
+    this.#next = next
+  }
+
+  receive(value: unknown): void {
+    this.#next.receive(freezeDeep(value))
+  }
+
+  watermark(time: number): void {
+    this.#next.watermark(time)
+  }
+}
 
 /** Hands each record to several receivers, in order. */
 export class FanOut implements Receiver {

@@ -9,6 +9,7 @@ import { list, map, value } from '../api/state.ts'
 import type { StreamView } from '../api/stream.ts'
 import { type } from '../api/types.ts'
 import { watermarks } from '../api/watermarks.ts'
+import { discard } from '../connectors/discard.ts'
 import { fileSink } from '../connectors/file-sink/file-sink.ts'
 import { generator } from '../connectors/generator/generator.ts'
 import { collect, execute } from './execute.ts'
@@ -235,6 +236,40 @@ for (const parallelism of [1, 2]) {
     })
   })
 }
+
+describe('development mode', () => {
+  const development = { options: { development: true } } as const
+
+  it('catches a record that is changed after it was emitted', async () => {
+    const job = defineJob('changing', (env) => {
+      env
+        .fromCollection([{ n: 1 }])
+        .process({
+          emits: type<{ n: number }>(),
+          onElement(record, ctx) {
+            const copy = { n: record.n }
+            ctx.emit(copy)
+            copy.n++
+          },
+        })
+        .sinkTo(discard())
+    })
+    await assert.rejects(execute(job, development), /read only property 'n'/)
+    assert.equal((await execute(job)).state, 'finished')
+  })
+
+  it('catches what could not go to another thread, with the path of the field', async () => {
+    const job = defineJob('unsendable', (env) => {
+      env
+        .fromCollection([1])
+        .map((n) => ({ n, callback: () => n }))
+        .keyBy(({ n }) => n)
+        .process({ onElement() {} })
+      env.fromCollection([1]).sinkTo(discard())
+    })
+    await assert.rejects(execute(job, development), /callback/)
+  })
+})
 
 describe('a job with checkpoints on disk', () => {
   const job = (dir: string, count: number): ReturnType<typeof defineJob> =>

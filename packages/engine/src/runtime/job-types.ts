@@ -17,6 +17,8 @@ export interface RunJobOptions {
   readonly params: { readonly [name: string]: string }
   /** Everything below the job's own settings in precedence; merge those over it with `overrideOptions`. Holds the parallelism. */
   readonly settings: ResolvedEngineOptions
+  /** For measuring: `encodeAll` puts every keyed edge through the codec, also where both ends are on one thread. Default: only what crosses threads. */
+  readonly plan?: { readonly encodeAll: boolean }
   /** Called on the caller's thread, in order, never before `runJob` has returned; must not throw. */
   onEvent(event: JobEvent): void
 }

@@ -29,7 +29,7 @@ export class LocalSlots implements SlotLauncher {
 
   async launch(deployments: readonly Deployment[], handlers: readonly SlotHandler[]): Promise<readonly SlotLink[]> {
     const functions = this.#functions()
-    const channels = this.#ports.createChannels?.() ?? new LocalChannels()
+    const channels = this.#ports.createChannels?.() ?? new LocalChannels(deployments[0]?.settings.development ?? false)
     return deployments.map((deployment, index) => this.#launchOne(deployment, handlers[index]!, functions, channels))
   }
 
@@ -62,6 +62,12 @@ export class LocalSlots implements SlotLauncher {
 /** Both ends of each channel, by reference. */
 export class LocalChannels implements ChannelFactory {
   readonly #channels: Map<string, LocalChannel> = new Map()
+  readonly #development: boolean
+
+  /** Development mode encodes every batch, strictly, as if it went to another thread. */
+  constructor(development: boolean) {
+    this.#development = development
+  }
 
   output(place: ChannelPlace, wake: () => void): LocalChannel {
     const channel = this.#channel(place)
@@ -79,7 +85,7 @@ export class LocalChannels implements ChannelFactory {
     const key = channelKey(place)
     let channel = this.#channels.get(key)
     if (channel === undefined) {
-      channel = new LocalChannel({ keyed: place.exchange.partitioning === 'hash' })
+      channel = new LocalChannel({ keyed: place.exchange.partitioning === 'hash', encode: this.#development, strict: this.#development })
       this.#channels.set(key, channel)
     }
     return channel

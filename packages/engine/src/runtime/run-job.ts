@@ -42,8 +42,13 @@ async function prepare(options: RunJobOptions): Promise<JobMaster> {
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
   const { storage, lock } = jobFolder(job.name, settings, ports)
+  const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({
-    plan: planJob(built.graph, { parallelism: values.parallelism, maxParallelism: values.maxParallelism, encodeAll: values.development }),
+    plan: planJob(built.graph, {
+      parallelism: values.parallelism,
+      maxParallelism: values.maxParallelism,
+      encodeAll: values.development || encodeLocal,
+    }),
     functions: built.functions,
     settings,
     options: values,
@@ -51,7 +56,7 @@ async function prepare(options: RunJobOptions): Promise<JobMaster> {
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,
     lock,
-    launcher: new ThreadSlots({ modulePath: options.modulePath, params: built.graph.params, settings }),
+    launcher: new ThreadSlots({ modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
     ...ports,
     onEvent: (event) => options.onEvent(event),
   })

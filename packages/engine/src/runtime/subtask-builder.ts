@@ -68,6 +68,7 @@ export class SubtaskBuilder {
 /** The construction of one subtask. */
 class OneSubtask implements ChainHost {
   readonly cursor: ChainCursor = new ChainCursor()
+  readonly freezes: boolean
   readonly #options: SubtaskBuilderOptions
   readonly #planned: PlannedTask
   readonly #subtask: number
@@ -81,6 +82,7 @@ class OneSubtask implements ChainHost {
 
   constructor(options: SubtaskBuilderOptions, planned: PlannedTask, subtask: number) {
     this.#options = options
+    this.freezes = options.deployment.settings.development
     this.#planned = planned
     this.#subtask = subtask
   }

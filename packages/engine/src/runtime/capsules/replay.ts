@@ -66,6 +66,7 @@ async function settle(operator: Operator): Promise<void> {
 
 class ReplayBench implements ChainHost {
   readonly cursor: ChainCursor = new ChainCursor()
+  readonly freezes = false
   readonly #facts: CrashFacts
 
   constructor(facts: CrashFacts) {

@@ -55,7 +55,15 @@ class ThreadChannels implements ChannelFactory {
   #sameThread(place: ChannelPlace): LocalChannel {
     const key = channelKey(place)
     let channel = this.#local.get(key)
-    if (channel === undefined) this.#local.set(key, (channel = new LocalChannel({ keyed: isKeyed(place) })))
+    if (channel === undefined)
+      this.#local.set(
+        key,
+        (channel = new LocalChannel({
+          keyed: isKeyed(place),
+          encode: data.deployment.settings.development,
+          strict: data.deployment.settings.development,
+        })),
+      )
     return channel
   }
 }

@@ -18,6 +18,8 @@ export interface ThreadSlotsOptions {
   readonly modulePath: string
   readonly params: { readonly [name: string]: string | number | boolean }
   readonly settings: ResolvedEngineOptions
+  /** Whether channels within a thread go through the codec too. */
+  readonly encodeLocal: boolean
 }
 
 /** Runs each slot on a worker thread of its own. Every launch starts new threads: nothing of a failed attempt lives on. */
