@@ -23,7 +23,7 @@ export {
   type ToEncode,
   type VersionRange,
 } from './declaration.ts'
-export { ERROR_CODE, ERROR_CODES, errorCode, type ErrorCodeEntry, type ErrorCodeName } from './errorCodes.ts'
+export { ERROR_CODE, ERROR_CODES, errorCode, type ErrorCodeEntry, type ErrorCodeName } from './error-codes.ts'
 export { frame, FRAME_PREFIX_BYTES, FrameSplitter } from './frames.ts'
 export {
   decodeRequest,

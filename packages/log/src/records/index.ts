@@ -17,8 +17,8 @@ export {
   viewBatch,
   type TimestampType,
 } from './batch.ts'
-export { BatchBuilder, buildBatch, recompress, type BatchOptions, type RecordToAppend } from './batchBuilder.ts'
-export { BatchCursor, batches, type BatchCursorOptions, type BatchStop } from './batchCursor.ts'
+export { BatchBuilder, buildBatch, recompress, type BatchOptions, type RecordToAppend } from './batch-builder.ts'
+export { BatchCursor, batches, type BatchCursorOptions, type BatchStop } from './batch-cursor.ts'
 export {
   batchEndTransactionMarker,
   buildEndTransactionMarker,
@@ -27,7 +27,7 @@ export {
   endTransactionMarker,
   type EndTransactionMarker,
   type MarkerOptions,
-} from './controlRecord.ts'
+} from './control-record.ts'
 export { crc32c } from './crc32c.ts'
 export { DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes, records, type LogRecord, type RecordHeader } from './record.ts'
 export { validateProduced, type ProducedBatch, type ProduceRules, type RecordError, type RefusedBatch } from './validation.ts'

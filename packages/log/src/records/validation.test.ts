@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ERROR_CODE } from '../protocol/errorCodes.ts'
+import { ERROR_CODE } from '../protocol/error-codes.ts'
 import { buildBatch, validateProduced, type BatchOptions, type BatchView, type ProduceRules, type RecordToAppend } from './index.ts'
 
 const NOW = 1_700_000_000_000

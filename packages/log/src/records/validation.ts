@@ -9,9 +9,9 @@
  */
 import { MillraceError } from '@millrace/core'
 import { compressionType, type CompressionType } from '../compression/index.ts'
-import { ERROR_CODE } from '../protocol/errorCodes.ts'
+import { ERROR_CODE } from '../protocol/error-codes.ts'
 import { NO_TIMESTAMP, type BatchView, type TimestampType } from './batch.ts'
-import { BatchCursor } from './batchCursor.ts'
+import { BatchCursor } from './batch-cursor.ts'
 import { DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes } from './record.ts'
 
 export interface ProduceRules {

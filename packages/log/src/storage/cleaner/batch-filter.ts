@@ -1,6 +1,6 @@
 import { compressionType } from '../../compression/index.ts'
 import type { BatchView } from '../../records/batch.ts'
-import { buildBatch, type BatchOptions } from '../../records/batchBuilder.ts'
+import { buildBatch, type BatchOptions } from '../../records/batch-builder.ts'
 import { records, type LogRecord } from '../../records/record.ts'
 import type { ProducerEntry } from '../producers/producer-entry.ts'
 import type { OffsetMap } from './offset-map.ts'

@@ -7,7 +7,7 @@
  *    segments have no gaps between them, and one that a crash leaves behind can be told from them.
  */
 import type { BatchView } from '../../records/batch.ts'
-import { buildBatch } from '../../records/batchBuilder.ts'
+import { buildBatch } from '../../records/batch-builder.ts'
 import { records } from '../../records/record.ts'
 import { logError } from '../../errors.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'

@@ -1,5 +1,5 @@
 import type { BatchView } from '../../records/batch.ts'
-import { batchEndTransactionMarker } from '../../records/controlRecord.ts'
+import { batchEndTransactionMarker } from '../../records/control-record.ts'
 import type { AbortedTransaction } from '../index/transaction-index.ts'
 
 /**

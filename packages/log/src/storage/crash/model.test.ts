@@ -1,8 +1,8 @@
 // What a log must contain, told by what its user was told: the reference of the crash simulation.
 import assert from 'node:assert/strict'
 import { BatchView } from '../../records/batch.ts'
-import { batches } from '../../records/batchCursor.ts'
-import { batchEndTransactionMarker } from '../../records/controlRecord.ts'
+import { batches } from '../../records/batch-cursor.ts'
+import { batchEndTransactionMarker } from '../../records/control-record.ts'
 import { records } from '../../records/record.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'
 import { readRanges } from '../partition/read-plan.ts'

@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
-import { buildBatch } from '../../records/batchBuilder.ts'
+import { buildBatch } from '../../records/batch-builder.ts'
 import { defaultLogConfig, type LogConfig } from '../config.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'
 import { LogDirectory } from './log-directory.ts'

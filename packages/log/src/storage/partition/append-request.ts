@@ -1,5 +1,5 @@
 import type { BatchView } from '../../records/batch.ts'
-import { BatchCursor } from '../../records/batchCursor.ts'
+import { BatchCursor } from '../../records/batch-cursor.ts'
 import { logError } from '../../errors.ts'
 import type { AppendOrigin } from '../producers/producer-decisions.ts'
 

@@ -8,7 +8,7 @@
  * 4. From `mark` to `commit` every change can be taken back by `rollback`, innermost mark first.
  */
 import type { BatchView } from '../../records/batch.ts'
-import { batchEndTransactionMarker } from '../../records/controlRecord.ts'
+import { batchEndTransactionMarker } from '../../records/control-record.ts'
 import type { AbortedTransaction } from '../index/transaction-index.ts'
 import { afterData, afterMarker, type AppendOrigin, type CompletedTransaction, type MarkerFacts } from './producer-decisions.ts'
 import { findDuplicate, type ProducerBatch, type ProducerEntry } from './producer-entry.ts'

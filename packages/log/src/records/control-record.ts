@@ -5,7 +5,7 @@
  */
 import { readInt16, readInt32, writeInt16, writeInt32 } from '../protocol/primitives.ts'
 import type { BatchView } from './batch.ts'
-import { buildBatch } from './batchBuilder.ts'
+import { buildBatch } from './batch-builder.ts'
 import { records, type LogRecord } from './record.ts'
 
 /** By the type in a control record's key. */
