@@ -1,7 +1,9 @@
 /**
- * npm run bench -- QUERY --events N --parallelism P --backend heap --checkpoint-ms 1000|off --seed 42 --repeat R [--checksum off] [--json]
+ * npm run bench -- QUERY --events N --parallelism P --backend heap --checkpoint-ms 1000|off --seed 42 --repeat R [--warm-seconds S] [--encode] [--checksum off] [--json]
  *
  * Runs a query a number of times in one process; the first time is cold and marked so. One JSON line a run with `--json`, else a line to read.
+ * `--warm-seconds S` goes on after R times until the warm runs have taken S seconds together (at most 200 times).
+ * `--encode` puts every keyed edge through the codec, also at parallelism 1, where records otherwise pass by reference.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,10 +23,14 @@ const { values: flags, positionals } = parseArgs({
     'checkpoint-ms': { type: 'string', default: '1000' },
     seed: { type: 'string', default: '42' },
     repeat: { type: 'string', default: '2' },
+    'warm-seconds': { type: 'string', default: '0' },
     checksum: { type: 'string', default: 'on' },
+    encode: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
+
+const REPEATS_MAX = 200
 
 export interface ResultLine {
   readonly engine: 'millrace'
@@ -82,6 +88,7 @@ async function run(query: string, repeat: number): Promise<ResultLine> {
     const running = runJob({
       modulePath: resolve(import.meta.dirname, 'nexmark/job.ts'),
       restore: 'none',
+      plan: { encodeAll: flags.encode },
       params: { query, events: flags.events, seed: flags.seed, checksum: String(flags.checksum !== 'off'), reports: folder },
       settings: resolveOptions(engineOptionTable, {
         code: {
@@ -157,7 +164,7 @@ function print(result: ResultLine): void {
 const [query] = positionals
 if (query === undefined || !(query in queries)) {
   console.error(
-    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
+    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
   )
   process.exit(2)
 }
@@ -165,4 +172,9 @@ if (flags.backend !== 'heap') {
   console.error(`the state backend is heap; there is no ${flags.backend}`)
   process.exit(2)
 }
-for (let repeat = 0; repeat < Number(flags.repeat); repeat++) print(await run(query, repeat))
+let warmSeconds = 0
+for (let repeat = 0; repeat < Number(flags.repeat) || (warmSeconds < Number(flags['warm-seconds']) && repeat < REPEATS_MAX); repeat++) {
+  const result = await run(query, repeat)
+  if (result.warm) warmSeconds += result.seconds
+  print(result)
+}

@@ -30,7 +30,7 @@ function send(message: SlotMessage): void {
   port.postMessage(message)
 }
 
-/** Channels within the thread pass references, those to other threads go through rings. */
+/** Channels within the thread pass references unless asked to encode, those to other threads go through rings. */
 class ThreadChannels implements ChannelFactory {
   readonly #local: Map<string, LocalChannel> = new Map()
   readonly outputs: RingOutputChannel[] = []
@@ -55,15 +55,11 @@ class ThreadChannels implements ChannelFactory {
   #sameThread(place: ChannelPlace): LocalChannel {
     const key = channelKey(place)
     let channel = this.#local.get(key)
-    if (channel === undefined)
-      this.#local.set(
-        key,
-        (channel = new LocalChannel({
-          keyed: isKeyed(place),
-          encode: data.deployment.settings.development,
-          strict: data.deployment.settings.development,
-        })),
-      )
+    if (channel === undefined) {
+      const { development } = data.deployment.settings
+      channel = new LocalChannel({ keyed: isKeyed(place), encode: development || data.encodeLocal, strict: development })
+      this.#local.set(key, channel)
+    }
     return channel
   }
 }
