@@ -5,6 +5,9 @@ import { MillraceError } from '@millrace/core'
 import * as fc from 'fast-check'
 import { COMPRESSION_TYPES, compress, compressionId, compressionType, decompress } from './index.ts'
 
+/** Times as many inputs for a long run. */
+const FUZZ_FACTOR = Number(process.env['MILLRACE_FUZZ_FACTOR'] ?? 1)
+
 const LIMIT = 1_000_000
 const COMPRESSED = COMPRESSION_TYPES.filter((type) => type !== 'none')
 
@@ -22,7 +25,7 @@ describe('compression', () => {
       fc.property(payload, fc.constantFrom(...COMPRESSION_TYPES), (bytes, type) => {
         assert.deepEqual(Buffer.from(decompress(type, compress(type, bytes), LIMIT)), Buffer.from(bytes))
       }),
-      { numRuns: 120 },
+      { numRuns: 120 * FUZZ_FACTOR },
     )
   })
 
@@ -120,7 +123,7 @@ describe('compression', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 200 * FUZZ_FACTOR },
     )
   })
 })

@@ -9,6 +9,9 @@ import { includesVersion, type ApiDeclaration, type Field, type Fields, type Pri
 import { ByteReader } from './reader.ts'
 import { ByteWriter } from './writer.ts'
 
+/** Times as many inputs for a long run. */
+const FUZZ_FACTOR = Number(process.env['MILLRACE_FUZZ_FACTOR'] ?? 1)
+
 type Message = { readonly [name: string]: unknown }
 
 interface Case {
@@ -130,7 +133,7 @@ describe('message codecs', () => {
           assert.deepEqual(plain(codec.decode(reader)), plain(message), title)
           assert.equal(reader.remaining, 0, title)
         }),
-        { numRuns: 4 },
+        { numRuns: 4 * FUZZ_FACTOR },
       )
     }
   })
@@ -158,7 +161,7 @@ describe('message codecs', () => {
           if (bytes.length > 0) bytes[flip % bytes.length]! ^= 1 << bit
           decodeOrProtocolError(codec, bytes)
         }),
-        { numRuns: 4 },
+        { numRuns: 4 * FUZZ_FACTOR },
       )
     }
   })
@@ -171,7 +174,7 @@ describe('message codecs', () => {
     for (const { codec } of cases) {
       fc.assert(
         fc.property(fc.oneof(fc.uint8Array({ maxLength: 60 }), hostile), (bytes) => decodeOrProtocolError(codec, bytes)),
-        { numRuns: 8 },
+        { numRuns: 8 * FUZZ_FACTOR },
       )
     }
   })

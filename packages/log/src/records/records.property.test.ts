@@ -5,6 +5,9 @@ import * as fc from 'fast-check'
 import { COMPRESSION_TYPES } from '../compression/index.ts'
 import { BatchCursor, buildBatch, records, type RecordToAppend } from './index.ts'
 
+/** Times as many inputs for a long run. */
+const FUZZ_FACTOR = Number(process.env['MILLRACE_FUZZ_FACTOR'] ?? 1)
+
 const bytesOrNull = fc.option(fc.uint8Array({ maxLength: 50 }))
 const record: fc.Arbitrary<RecordToAppend> = fc.record({
   key: bytesOrNull,
@@ -48,7 +51,7 @@ describe('records', () => {
           )
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 150 * FUZZ_FACTOR },
     )
   })
 
@@ -69,7 +72,7 @@ describe('records', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 400 * FUZZ_FACTOR },
     )
   })
 })
@@ -94,7 +97,7 @@ describe('batch cursor', () => {
         const needed = end - boundary < 17 ? 17 : parts[count]!.length
         assert.deepEqual(cursor.stop, { reason: 'truncated', neededBytes: needed })
       }),
-      { numRuns: 150 },
+      { numRuns: 150 * FUZZ_FACTOR },
     )
   })
 
@@ -117,7 +120,7 @@ describe('batch cursor', () => {
           assert.notEqual(cursor.stop?.reason, 'end')
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 200 * FUZZ_FACTOR },
     )
   })
 
@@ -153,7 +156,7 @@ describe('batch cursor', () => {
         while (cursor.next() !== undefined);
         assert.ok(cursor.stop !== undefined && cursor.position <= bytes.length)
       }),
-      { numRuns: 200 },
+      { numRuns: 200 * FUZZ_FACTOR },
     )
   })
 })
