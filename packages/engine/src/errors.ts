@@ -333,7 +333,11 @@ const table = {
   WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
   UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
   UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },
-  CAPSULE_OPERATOR_MISSING: { who: 'user', retry: false, message: 'Job "{job}" has no operator {stateId} any more that could be run again: the capsule is of another version of the job' },
+  CAPSULE_OPERATOR_MISSING: {
+    who: 'user',
+    retry: false,
+    message: 'Job "{job}" has no operator {stateId} any more that could be run again: the capsule is of another version of the job',
+  },
   WORKER_OUT_OF_MEMORY: {
     who: 'operator',
     retry: true,

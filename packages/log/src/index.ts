@@ -1,1 +1,5 @@
-export {}
+/** The parts of the log, each usable alone: the wire protocol, record batches, compression, and the log on disk. */
+export * as compression from './compression/index.ts'
+export * as protocol from './protocol/index.ts'
+export * as records from './records/index.ts'
+export * as storage from './storage/index.ts'

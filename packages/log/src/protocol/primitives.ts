@@ -10,8 +10,6 @@ const TWO_32 = 0x1_0000_0000
 const SAFE_HIGH_MAX = 0x1f_ffff
 const SAFE_HIGH_MIN = -0x20_0000
 
-/** Most bytes of a 32-bit variable-length integer. */
-export const VARINT_BYTES_MAX = 5
 /** Most bytes of a 64-bit variable-length integer. */
 export const VARLONG_BYTES_MAX = 10
 
