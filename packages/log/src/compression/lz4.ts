@@ -4,6 +4,7 @@
  * The library decodes blocks; the frame around them is read here, so that no more memory is taken than the caller allows, and because its blocks decode several
  * times faster than its frames. A frame with checksums of its content or blocks, or with blocks that refer to earlier ones, is left to the library as a whole.
  */
+import { createRequire } from 'node:module'
 import { logError } from '../errors.ts'
 import { lazyLibrary } from './library.ts'
 import { xxh32OfShort } from './xxh32.ts'
@@ -28,7 +29,8 @@ interface Block {
   readonly isStored: boolean
 }
 
-const library = lazyLibrary('lz4', 'lz4-napi') as () => Lz4
+const require = createRequire(import.meta.url)
+const library = lazyLibrary('lz4', () => require('lz4-napi')) as () => Lz4
 
 const MAGIC = 0x184d_2204
 const FLAG = { version: 0xc0, independent: 0x20, blockChecksum: 0x10, contentSize: 0x08, contentChecksum: 0x04, dictionary: 0x01 } as const

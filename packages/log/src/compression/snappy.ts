@@ -2,6 +2,7 @@
  * Snappy as Kafka's clients write it: raw (one block), or in the frame of snappy-java: a magic, two versions, then blocks, each behind its size.
  * What is written here is framed, with blocks of 32 KiB: the one form that every client reads.
  */
+import { createRequire } from 'node:module'
 import { logError } from '../errors.ts'
 import { readInt32, writeInt32 } from '../protocol/primitives.ts'
 import { lazyLibrary } from './library.ts'
@@ -16,7 +17,8 @@ interface Snappy {
   uncompressSync(bytes: Uint8Array, options: Copied & { asBuffer: true }): Buffer
 }
 
-const library = lazyLibrary('snappy', 'snappy') as () => Snappy
+const require = createRequire(import.meta.url)
+const library = lazyLibrary('snappy', () => require('snappy')) as () => Snappy
 
 const FRAME_MAGIC = Uint8Array.of(0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00)
 const FRAME_HEADER_BYTES = 16

@@ -15,7 +15,8 @@ export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length,
 
 function loadNative(): ((bytes: Uint8Array, previous: number) => number) | undefined {
   try {
-    return (createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: (bytes: Uint8Array, previous: number) => number }).crc32c
+    const require = createRequire(import.meta.url)
+    return (require('@node-rs/crc32') as { crc32c: (bytes: Uint8Array, previous: number) => number }).crc32c
   } catch {
     return undefined
   }
