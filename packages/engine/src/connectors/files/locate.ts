@@ -26,12 +26,13 @@ export async function locate(disk: Disk, split: FileSplit, follow: boolean): Pro
   if (atPath?.inode === split.inode) {
     const content = await openIfSame(disk, split.path, split)
     if (content !== undefined) return { kind: 'here', content, as: 'itself' }
+    if (follow && !split.detached) return { kind: 'truncated' }
   }
   const renamed = await findRenamed(disk, split, atPath)
   if (renamed !== undefined) return { kind: 'here', content: renamed, as: 'renamed' }
   const copy = (follow ? undefined : await openIfCopy(disk, split.path, split)) ?? (await findCopy(disk, split))?.content
   if (copy !== undefined) return { kind: 'here', content: copy, as: 'copy' }
-  return { kind: atPath?.inode === split.inode && !split.detached ? 'truncated' : 'lost' }
+  return { kind: 'lost' }
 }
 
 /**

@@ -148,10 +148,10 @@ export class FileRegistry {
 
   /** What stood last under a path that is followed by name, after it has gone: what was rotated away unseen since then is newer. */
   #keepLast(gone: readonly KnownFile[]): void {
-    for (const file of gone.toSorted((a, b) => b.modifiedMs - a.modifiedMs)) {
-      if (!this.#named.has(file.path) || [...this.#known.values()].some(({ path }) => path === file.path)) continue
+    for (const file of gone.filter(({ path }) => this.#named.has(path))) {
+      const isLast = [...this.#known.values()].every(({ path, modifiedMs }) => path !== file.path || modifiedMs < file.modifiedMs)
       // Not under its inode, which may be used again.
-      this.#known.set(`gone ${file.path}`, { ...file, inode: '' })
+      if (isLast) this.#known.set(`gone ${file.path}`, { ...file, inode: '' })
     }
   }
 
