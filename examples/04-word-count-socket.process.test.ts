@@ -45,14 +45,7 @@ async function run(serve: (socket: Socket, next: NextLine) => Promise<void>): Pr
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const state = mkdtempSync(join(folder, 'state-'))
-  const flags = [
-    `--param=port=${port}`,
-    '--param=delayMs=20',
-    '--checkpoint-interval=20ms',
-    `--state-dir=${state}`,
-    '-p2',
-    '--output=json',
-  ]
+  const flags = [`--param=port=${port}`, '--param=delayMs=20', '--checkpoint-interval=20ms', `--state-dir=${state}`, '-p2', '--output=json']
   const child = spawn(process.execPath, ['--conditions=@millrace/source', bin, 'run', job, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: string[] = []
   const output = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))

@@ -4,7 +4,7 @@
 //   millrace run examples/04-word-count-socket.ts --checkpoint-interval 5s
 //
 // The counts are state and go on where the last checkpoint stood. The words are gone once they have been sent: those since the last checkpoint
-// are not counted again. `millrace info` says so; with files or a log as its source the same job would count each word exactly once.
+// are not counted again. With files as its source the same job would count each word exactly once.
 import { defineJob, print } from 'millrace'
 import { socketText } from './shared/socket-text.ts'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 void test('the demo is right after a kill, and leaves nothing behind', () => {
-  const flags = ['--seconds', '4', '--kills', '1', '--rate', '2000']
+  const flags = ['--seconds', '3', '--kills', '1', '--rate', '2000']
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'demo.ts'), ...flags], { encoding: 'utf8' })
   assert.equal(status, 0, stdout + stderr)
   assert.match(stdout, /kill -9 \d+[^]*started in [\d,]+ ms[^]*SIGTERM: final checkpoint \d+, exit code 0[^]*Right: each of/)
