@@ -1,5 +1,6 @@
 // npm run demo: a web server's log grows, a job counts the requests per path, is killed with `kill -9`, comes back, and is right.
 import { parseArgs, styleText } from 'node:util'
+import { someSeed, switchOption, textOption, wholeNumber } from './command-line.ts'
 import { drawsOf } from './draws.ts'
 import type { JobProcess } from './job-process.ts'
 import { Screen } from './screen.ts'
@@ -32,35 +33,29 @@ const checkpointInterval = '500ms'
 const downMs = 400
 
 function readOptions(): DemoOptions {
-  const text = (value: string): { readonly type: 'string'; readonly default: string } => ({ type: 'string', default: value })
   const { values } = parseArgs({
     options: {
-      kills: text('3'),
-      seconds: text('20'),
-      rate: text('4000'),
-      p: { ...text('2'), short: 'p' },
-      log: text(nginxLog),
-      seed: text(String(Date.now() % 1_000_000)),
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
+      kills: textOption('3'),
+      seconds: textOption('20'),
+      rate: textOption('4000'),
+      p: { ...textOption('2'), short: 'p' },
+      log: textOption(nginxLog),
+      seed: textOption(someSeed()),
+      keep: switchOption,
+      help: switchOption,
     },
   })
   if (values.help) {
     console.log(usage)
     process.exit(0)
   }
-  const whole = (name: 'kills' | 'seconds' | 'rate' | 'p' | 'seed', least: number): number => {
-    const value = Number(values[name])
-    if (!Number.isInteger(value) || value < least) throw new Error(`--${name} must be a whole number, at least ${least}\n\n${usage}`)
-    return value
-  }
   return {
-    kills: whole('kills', 0),
-    seconds: whole('seconds', 1),
-    rate: whole('rate', 1),
-    parallelism: whole('p', 1),
+    kills: wholeNumber('--kills', values.kills, 0, usage),
+    seconds: wholeNumber('--seconds', values.seconds, 1, usage),
+    rate: wholeNumber('--rate', values.rate, 1, usage),
+    parallelism: wholeNumber('-p', values.p, 1, usage),
     log: values.log,
-    seed: whole('seed', 0),
+    seed: wholeNumber('--seed', values.seed, 0, usage),
     keep: values.keep,
   }
 }

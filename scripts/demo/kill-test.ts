@@ -1,7 +1,8 @@
 // npm run kill-test -- --kills 20: the demo's job, killed with `kill -9` at random moments of every kind, and checked after each of its lives.
-import { readdirSync, watch } from 'node:fs'
+import { existsSync, readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
+import { someSeed, switchOption, textOption, wholeNumber } from './command-line.ts'
 import { recount, total } from './counts.ts'
 import { drawsOf } from './draws.ts'
 import { readLog } from './growing-log.ts'
@@ -36,31 +37,31 @@ type Aim = (typeof aims)[number]
 const aimTimeoutMs = 10_000
 
 function readOptions(): KillTestOptions {
-  const text = (value: string): { readonly type: 'string'; readonly default: string } => ({ type: 'string', default: value })
-  const flag = { type: 'boolean', default: false } as const
   const { values } = parseArgs({
     options: {
-      kills: text('20'),
-      rate: text('4000'),
-      p: { ...text('2'), short: 'p' },
-      log: text(nginxLog),
-      seed: text(String(Date.now() % 1_000_000)),
-      rescale: flag,
-      keep: flag,
-      help: flag,
+      kills: textOption('20'),
+      rate: textOption('4000'),
+      p: { ...textOption('2'), short: 'p' },
+      log: textOption(nginxLog),
+      seed: textOption(someSeed()),
+      rescale: switchOption,
+      keep: switchOption,
+      help: switchOption,
     },
   })
   if (values.help) {
     console.log(usage)
     process.exit(0)
   }
-  const whole = (name: 'kills' | 'rate' | 'p' | 'seed', least: number): number => {
-    const value = Number(values[name])
-    if (!Number.isInteger(value) || value < least) throw new Error(`--${name} must be a whole number, at least ${least}\n\n${usage}`)
-    return value
+  return {
+    kills: wholeNumber('--kills', values.kills, 1, usage),
+    rate: wholeNumber('--rate', values.rate, 1, usage),
+    parallelism: wholeNumber('-p', values.p, 1, usage),
+    rescale: values.rescale,
+    log: values.log,
+    seed: wholeNumber('--seed', values.seed, 0, usage),
+    keep: values.keep,
   }
-  const { rescale, log, keep } = values
-  return { kills: whole('kills', 1), rate: whole('rate', 1), parallelism: whole('p', 1), seed: whole('seed', 0), rescale, log, keep }
 }
 
 /** Waits for the moment at which this life is to end. */
@@ -79,7 +80,7 @@ async function moment(aim: Aim, draw: () => number, job: JobProcess, stage: Stag
 
 /** Waits until a name that matches is made in a folder. */
 async function somethingNew(folder: string, name: RegExp): Promise<void> {
-  await until(() => exists(folder), aimTimeoutMs)
+  await until(() => existsSync(folder), aimTimeoutMs)
   const before = new Set(readdirSync(folder))
   await new Promise<void>((resolve) => {
     const watcher = watch(folder, (_, changed) => {
@@ -94,24 +95,23 @@ async function somethingNew(folder: string, name: RegExp): Promise<void> {
   })
 }
 
-function exists(folder: string): boolean {
-  try {
-    readdirSync(folder)
-    return true
-  } catch {
-    return false
-  }
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
+interface Remains {
+  readonly unpublished: number
+  readonly unfinishedCheckpoints: number
 }
 
 /** What a crash has left half done, as far as it can be seen from outside. */
-function remains(stage: Stage): string {
-  const unpublished = exists(stage.folders.output) ? readdirSync(stage.folders.output).filter((name) => name.startsWith('.')).length : 0
+function remainsOf(stage: Stage): Remains {
   const checkpoints = join(stage.folders.state, 'access-count/checkpoints')
-  const unfinished = exists(checkpoints)
-    ? readdirSync(checkpoints).filter((name) => name.startsWith('chk-') && !readdirSync(join(checkpoints, name)).includes('_metadata'))
-        .length
-    : 0
-  return `left ${unpublished} unpublished files${unfinished > 0 ? `, ${unfinished} unfinished checkpoint` : ''}`
+  const isUnfinished = (name: string): boolean => name.startsWith('chk-') && !namesIn(join(checkpoints, name)).includes('_metadata')
+  return {
+    unpublished: namesIn(stage.folders.output).filter((name) => name.startsWith('.')).length,
+    unfinishedCheckpoints: namesIn(checkpoints).filter(isUnfinished).length,
+  }
 }
 
 async function oneLife(number: number, options: KillTestOptions, draw: () => number, stage: Stage): Promise<readonly string[]> {
@@ -128,9 +128,18 @@ async function oneLife(number: number, options: KillTestOptions, draw: () => num
       ? 'not started'
       : `started in ${formatNumber(job.startedMs - job.spawnedMs)} ms ${job.restoredFrom === undefined ? 'without state' : `from ${job.restoredFrom}`}`
   const mark = problems.length === 0 ? styleText('green', '✓') : styleText('red', '✗')
-  console.log(
-    `  ${mark} life ${String(number).padStart(2)}  -p ${parallelism}  killed after ${formatNumber(livedMs).padStart(5)} ms, aim: ${aim.padEnd(10)}  ${started.padEnd(32)}  at checkpoint ${String(job.lastCheckpoint ?? '–').padEnd(4)} ${formatNumber(stage.published.numLines).padStart(8)} published, ${remains(stage)}`,
-  )
+  const { unpublished, unfinishedCheckpoints } = remainsOf(stage)
+  const columns = [
+    `${mark} ${String(number).padStart(3)}`,
+    `-p ${parallelism}`,
+    aim.padEnd(10),
+    `killed after ${formatNumber(livedMs).padStart(5)} ms`,
+    started.padEnd(29),
+    `checkpoint ${String(job.lastCheckpoint ?? '–').padEnd(4)}`,
+    `published ${formatNumber(stage.published.numLines).padStart(9)}`,
+    `left ${unpublished} hidden files${unfinishedCheckpoints > 0 ? ', half a checkpoint' : ''}`,
+  ]
+  console.log(`  ${columns.join('  ')}`)
   return problems
 }
 
@@ -149,7 +158,14 @@ async function lastLife(options: KillTestOptions, stage: Stage): Promise<readonl
   console.log(
     `  log ${formatNumber(stage.log.appended)} lines, ${formatNumber(requests)} requests; published ${formatNumber(stage.published.numLines)} counts in ${stage.published.numFiles} files`,
   )
-  return [...(exitCode === 0 ? [] : [`exit code ${exitCode}: ${job.stderr}`]), ...job.troubles, ...verdict.problems]
+  const remains = remainsOf(stage)
+  return [
+    ...(exitCode === 0 ? [] : [`exit code ${exitCode}: ${job.stderr}`]),
+    ...job.troubles,
+    ...verdict.problems,
+    ...(remains.unpublished > 0 ? [`${remains.unpublished} hidden files were never removed`] : []),
+    ...(remains.unfinishedCheckpoints > 0 ? [`${remains.unfinishedCheckpoints} unfinished checkpoints were never removed`] : []),
+  ]
 }
 
 async function killTest(options: KillTestOptions): Promise<number> {
