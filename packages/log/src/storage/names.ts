@@ -12,8 +12,6 @@ export interface SegmentFileName {
   readonly suffix: FileSuffix
 }
 
-export const segmentFileKinds: readonly SegmentFileKind[] = ['log', 'index', 'timeindex', 'txnindex', 'snapshot']
-
 export function segmentFileName(baseOffset: number, kind: SegmentFileKind, suffix: FileSuffix = ''): string {
   return `${String(baseOffset).padStart(20, '0')}.${kind}${suffix}`
 }

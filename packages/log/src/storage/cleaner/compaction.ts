@@ -39,8 +39,10 @@ export async function compactLog(log: PartitionLog, range: Cleanable, mapBytesMa
     const offsets = await mapKeys(log, sealed, range, mapBytesMax)
     const toClean = sealed.filter((segment) => segment.baseOffset <= offsets.latestOffset)
     const nowMs = state.host.clock.now()
-    const start = toClean[0]?.baseOffset ?? 0
-    const transactions = new TransactionFilter(await log.abortedTransactions(start, offsets.latestOffset + 1))
+    // All that reach into these segments, also beyond the map: their records go wholly, so that nothing hangs on the transaction
+    // index of what is written anew, which a crash in the swap may take.
+    const reach = { start: toClean[0]?.baseOffset ?? 0, end: toClean.at(-1)?.nextOffset ?? 0 }
+    const transactions = new TransactionFilter(await log.abortedTransactions(reach.start, reach.end))
     const facts: BatchFilterFacts = {
       offsets,
       transactions,

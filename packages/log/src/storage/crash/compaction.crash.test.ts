@@ -1,7 +1,8 @@
 /**
  * Compaction on a simulated disk that crashes anywhere in it.
  *
- * Whatever happens: 1. each key's last committed value is what it was, deleted keys stay deleted; 2. records never change and
+ * Whatever happens: 1. each key's last committed value is what it was, by the markers and by the transaction index, and deleted keys stay
+ * deleted; 2. records never change and
  * keep their offsets; 3. the log's end and its producers stay; 4. segments leave no gap; 5. it is the same after one more opening.
  *
  * `MILLRACE_SEED=n` replays one seed, `MILLRACE_SEEDS=n` runs so many.
@@ -13,6 +14,7 @@ import type { BatchView } from '../../records/batch.ts'
 import { buildBatch } from '../../records/batch-builder.ts'
 import { batchEndTransactionMarker, buildEndTransactionMarker } from '../../records/control-record.ts'
 import { records } from '../../records/record.ts'
+import type { AbortedTransaction } from '../index/transaction-index.ts'
 import { cleanableOf } from '../cleaner/cleaner.ts'
 import { compactLog } from '../cleaner/compaction.ts'
 import { defaultLogConfig, type LogConfig } from '../config.ts'
@@ -22,8 +24,8 @@ import { readAll } from './model.test.ts'
 
 const partition = { topic: 'accounts', partition: 3 }
 
-/** The last value of each key by the records' order, aborted ones left out; tombstones leave `null`. */
-function tableOf(batches: readonly BatchView[]): Map<string, string | null> {
+/** The last value of each key among the records below `end` by their order, aborted ones left out; tombstones leave `null`. */
+function tableOf(batches: readonly BatchView[], end = Infinity): Map<string, string | null> {
   let undecided: { producerId: number; readonly key: string; readonly value: string | null }[] = []
   for (const batch of batches) {
     const { producerId } = batch
@@ -32,12 +34,29 @@ function tableOf(batches: readonly BatchView[]): Map<string, string | null> {
       for (const entry of undecided) if (entry.producerId === producerId) entry.producerId = -1
       continue
     }
-    for (const { key, value } of records(batch)) {
+    for (const { offset, key, value } of records(batch)) {
+      if (offset >= end) continue
       const text = value === null ? null : Buffer.from(value).toString('hex')
       undecided.push({ producerId: batch.isTransactional ? producerId : -1, key: Buffer.from(key!).toString(), value: text })
     }
   }
   return new Map(undecided.map(({ key, value }) => [key, value]))
+}
+
+/** The same as a client reads it: by the transaction index, not by the markers alone. */
+function tableOfClient(batches: readonly BatchView[], aborted: readonly AbortedTransaction[]): Map<string, string | null> {
+  const pending = [...aborted].sort((left, right) => left.firstOffset - right.firstOffset)
+  const skipped = new Set<number>()
+  const table = new Map<string, string | null>()
+  for (const batch of batches) {
+    while (pending.length > 0 && pending[0]!.firstOffset <= batch.lastOffset) skipped.add(pending.shift()!.producerId)
+    if (batch.isControl) skipped.delete(batch.producerId)
+    else if (!batch.isTransactional || !skipped.has(batch.producerId)) {
+      for (const { key, value } of records(batch))
+        table.set(Buffer.from(key!).toString(), value === null ? null : Buffer.from(value).toString('hex'))
+    }
+  }
+  return table
 }
 
 /** The keys that have a value. */
@@ -185,6 +204,10 @@ async function check(scenario: Scenario, before: readonly BatchView[], end: numb
   const after = await scenario.clock.run(scenario.contents())
   assert.equal(scenario.log.logEndOffset, end)
   assert.deepEqual(values(tableOf(after)), values(tableOf(before)))
+  const { lastStableOffset } = scenario.log
+  const stable = after.filter((batch) => batch.lastOffset < lastStableOffset)
+  const aborted = await scenario.clock.run(scenario.log.abortedTransactions(0, lastStableOffset))
+  assert.deepEqual(values(tableOfClient(stable, aborted)), values(tableOf(before, lastStableOffset)))
   const earlier = recordsByOffset(before)
   for (const [offset, record] of recordsByOffset(after)) assert.equal(record, earlier.get(offset), `the record at ${offset}`)
   assert.deepEqual(producersOf(scenario.log), producers)
@@ -195,7 +218,9 @@ async function check(scenario: Scenario, before: readonly BatchView[], end: numb
 test('compaction keeps the last value of each key, crash or not', async () => {
   const only = process.env['MILLRACE_SEED']
   if (only !== undefined) return await simulate(Number(only))
-  for (let seed = 0; seed < Number(process.env['MILLRACE_SEEDS'] ?? 25); seed++) await simulate(seed)
+  // 1342: a map that ended in the middle of a segment hid the aborted transactions behind it.
+  await simulate(1342)
+  for (let seed = 0; seed < Number(process.env['MILLRACE_SEEDS'] ?? 20); seed++) await simulate(seed)
 })
 
 test('compaction leaves one record of each key, and no tombstone past its horizon', async () => {
