@@ -38,6 +38,8 @@ export class Stage {
     this.log = new GrowingLog(this.folders.input, lines, options.linesPerSecond)
     this.published = new PublishedCounts(this.folders.output)
     process.once('exit', () => this.#clear())
+    // Whoever read the output has gone: `| head`.
+    process.stdout.on('error', () => process.exit(1))
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   }
 
