@@ -1,0 +1,123 @@
+/**
+ * npm run bench:peers -- [--queries q0,count] [--parallelism 1,2] [--alternations 5] [--warm-seconds 10] [--out FILE.jsonl] [--encode]
+ *                        [--events N] [--checkpoint-ms 1000|off] [--timeout-seconds 600] [--flink-heap-search QUERY]
+ *
+ * Ours and Flink alternately, one query at a time, each in a process of its own that repeats the query until enough warm seconds have passed.
+ * Ends with a failure where the two do not give the same rows, or not the golden ones. What the out file holds is not run again.
+ *
+ * `--flink-heap-search QUERY` instead looks for the smallest heap with which Flink keeps 95 % of the throughput that it has with 4 GiB.
+ */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { median } from '../statistics.ts'
+import { runEngine, type EngineRun } from './engine-run.ts'
+import { goldenResult } from './golden.ts'
+import { FULL_HEAP_MB, heapSizes, smallestEnough } from './heap-search.ts'
+import { eventsOf, queryNames } from './queries.ts'
+import { groupLines, summarizePairs, summaryLine, type Summary } from './report.ts'
+import { appendPair, machineName, pairsOf, readPairs, type Measurement, type Pair } from './results.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    queries: { type: 'string', default: queryNames.join(',') },
+    parallelism: { type: 'string' },
+    alternations: { type: 'string', default: '5' },
+    'warm-seconds': { type: 'string', default: '10' },
+    out: { type: 'string', default: join(import.meta.dirname, '../../.cache/bench-peers.jsonl') },
+    encode: { type: 'boolean', default: false },
+    events: { type: 'string' },
+    'checkpoint-ms': { type: 'string', default: '1000' },
+    'timeout-seconds': { type: 'string', default: '600' },
+    'flink-heap-search': { type: 'string' },
+  },
+})
+
+const SEED = 42
+const KEPT_SHARE = 0.95
+const alternations = Number(flags.alternations)
+const timeoutSeconds = Number(flags['timeout-seconds'])
+
+function measurementOf(query: string, parallelism: number): Measurement {
+  const events = flags.events === undefined ? eventsOf(query) : Number(flags.events)
+  const warmSeconds = Number(flags['warm-seconds'])
+  return { query, parallelism, events, checkpointMs: flags['checkpoint-ms'], seed: SEED, warmSeconds, encode: flags.encode }
+}
+
+/** The two did not do the same work: whatever was measured means nothing. */
+class RowsDiffer extends Error {}
+
+/** Both engines give the same rows, and the golden ones at sizes that have them. */
+function checkRows({ query, events, seed }: Measurement, runs: readonly EngineRun[]): void {
+  const golden = goldenResult(query, events, seed)
+  const expected = golden ?? runs[0]!
+  for (const { engine, count, checksum } of runs) {
+    if (count === expected.count && checksum === expected.checksum) continue
+    const other = golden === undefined ? 'the other engine' : 'the golden result'
+    throw new RowsDiffer(`${query}: ${engine} gives ${count} rows ${checksum}, ${other} ${expected.count} ${expected.checksum}`)
+  }
+}
+
+/** Runs the alternations of a measurement that the out file does not hold yet; answers all of them. */
+async function alternate(measurement: Measurement, kind: Pair['kind'], heapMb: number): Promise<readonly Pair[]> {
+  for (let alternation = 1; alternation <= alternations; alternation++) {
+    const known = pairsOf(readPairs(flags.out), measurement, kind, heapMb)
+    if (known.some((pair) => pair.alternation === alternation)) continue
+    const settings = { ...measurement, timeoutSeconds }
+    const first = await runEngine(kind === 'engines' ? 'millrace' : 'flink', { ...settings, heapMb: FULL_HEAP_MB })
+    const second = await runEngine('flink', { ...settings, heapMb })
+    checkRows(measurement, [first, second])
+    const at = new Date().toISOString()
+    appendPair(flags.out, { ...measurement, kind, alternation, heapMb, first, second, machine: machineName(), at })
+    const rates = [first, second].map(({ eventsPerSecond }) => (eventsPerSecond / 1e6).toFixed(2)).join(' and ')
+    console.error(`  ${measurement.query} p=${measurement.parallelism} alternation ${alternation}: ${rates} M events/s`)
+  }
+  return pairsOf(readPairs(flags.out), measurement, kind, heapMb).filter((pair) => pair.alternation <= alternations)
+}
+
+async function compare(queries: readonly string[], parallelisms: readonly number[]): Promise<void> {
+  const summaries: Summary[] = []
+  for (const parallelism of parallelisms) {
+    for (const query of queries) {
+      const measurement = measurementOf(query, parallelism)
+      const summary = summarizePairs(measurement, await alternate(measurement, 'engines', FULL_HEAP_MB))
+      summaries.push(summary)
+      console.log(summaryLine(summary))
+    }
+  }
+  console.log(
+    `\nratio of throughput (median, least to largest); then ours : Flink's${flags.encode ? '; our edges encoded' : ''}. ${machineName()}`,
+  )
+  for (const line of groupLines(summaries)) console.log(line)
+}
+
+async function searchHeap(query: string, parallelism: number): Promise<void> {
+  const measurement = measurementOf(query, parallelism)
+  const isEnough = async (heapMb: number): Promise<boolean> => {
+    let kept = 0
+    try {
+      const pairs = await alternate(measurement, 'heaps', heapMb)
+      kept = median(pairs.map(({ first, second }) => second.eventsPerSecond / first.eventsPerSecond))
+    } catch (error) {
+      if (error instanceof RowsDiffer) throw error
+      console.error(`  ${heapMb} MB: ${(error as Error).message.split('\n')[0]}`)
+    }
+    console.error(`${heapMb} MB: ${(kept * 100).toFixed(1)} % of the throughput with ${FULL_HEAP_MB} MB`)
+    return kept >= KEPT_SHARE
+  }
+  const heapMb = await smallestEnough(heapSizes(), isEnough)
+  const pairs = await alternate(measurement, 'engines', heapMb)
+  const { ours, flink } = summarizePairs(measurement, pairs)
+  console.log(
+    `${query} p=${parallelism}: Flink keeps ${KEPT_SHARE * 100} % of its throughput with -Xmx${heapMb}m, and then takes ${flink.peakRssMb.toFixed(0)} MB at its peak`,
+  )
+  const third = ours.peakRssMb * 3 <= heapMb ? 'at most a third of that heap' : 'MORE than a third of that heap'
+  console.log(`ours takes ${ours.peakRssMb.toFixed(0)} MB at its peak, all included: ${third}`)
+}
+
+const parallelisms = (flags.parallelism ?? (flags.encode ? '1' : '1,2')).split(',').map(Number)
+console.error('building the peer, if it has changed')
+execFileSync(join(import.meta.dirname, 'flink/run.sh'), ['build'], { stdio: 'inherit' })
+const wanted = flags['flink-heap-search']
+if (wanted === undefined) await compare(flags.queries.split(','), parallelisms)
+else for (const parallelism of parallelisms) await searchHeap(wanted, parallelism)
