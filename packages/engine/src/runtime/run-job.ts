@@ -7,6 +7,7 @@ import { JobMaster } from './job-master.ts'
 import type { JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
 import { jobFolder } from './state-folder.ts'
+import { SlotThreads } from './threads/slot-threads.ts'
 import { ThreadSlots } from './threads/thread-slots.ts'
 
 /**
@@ -17,10 +18,13 @@ export function runJob(options: RunJobOptions): RunningJob {
   let master: JobMaster | undefined
   let asked: 'stop' | 'cancel' | undefined
   const startedMs = performance.now()
+  const threads = new SlotThreads(options.modulePath)
+  threads.warmUp(options.settings.values.parallelism)
   const start = async (): Promise<JobResult> => {
     try {
-      master = await prepare(options)
+      master = await prepare(options, threads)
     } catch (error) {
+      await threads.close()
       return failedToStart(options, error, performance.now() - startedMs)
     }
     if (asked !== undefined) master[asked]()
@@ -35,7 +39,7 @@ export function runJob(options: RunJobOptions): RunningJob {
   return { done, stop: () => ask('stop'), cancel: () => ask('cancel'), metrics: () => master?.metrics() ?? notYet() }
 }
 
-async function prepare(options: RunJobOptions): Promise<JobMaster> {
+async function prepare(options: RunJobOptions, threads: SlotThreads): Promise<JobMaster> {
   const job = await loadJobModule(options.modulePath)
   const built = buildJob(job, { params: parseParams(job, options.params) })
   const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
@@ -56,7 +60,7 @@ async function prepare(options: RunJobOptions): Promise<JobMaster> {
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,
     lock,
-    launcher: new ThreadSlots({ modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
+    launcher: new ThreadSlots({ threads, modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
     ...ports,
     onEvent: (event) => options.onEvent(event),
   })

@@ -5,7 +5,17 @@ export const nodeClock: Clock = {
   now: Date.now,
   monotonic: () => performance.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs)
+    const dueMs = performance.now() + delayMs
+    let timer: NodeJS.Timeout
+    // Node counts in whole milliseconds from a time it read earlier, so a timer may ring a little too soon.
+    const arm = (leftMs: number): void => {
+      timer = setTimeout(() => {
+        const stillMs = dueMs - performance.now()
+        if (stillMs > 0) arm(stillMs)
+        else callback()
+      }, Math.ceil(leftMs))
+    }
+    arm(delayMs)
     return () => clearTimeout(timer)
   },
   soon(callback) {

@@ -22,9 +22,13 @@ import type { ChannelFactory } from '../slot-ports.ts'
 import { jobStateFolder, stateFileStorage } from '../state-folder.ts'
 import type { BuiltSubtask } from '../subtask-builder.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
+import type { SlotWorkerData } from './slot-threads.ts'
 
-const data = workerData as SlotThreadData
+const { modulePath } = workerData as SlotWorkerData
 const port = parentPort!
+/** Begun before anything else: it takes longer than all that the master does meanwhile. */
+const module = loadJobModule(modulePath)
+module.catch(() => {}) // looked at when the deployment comes
 
 function send(message: SlotMessage): void {
   port.postMessage(message)
@@ -32,32 +36,39 @@ function send(message: SlotMessage): void {
 
 /** Channels within the thread pass references unless asked to encode, those to other threads go through rings. */
 class ThreadChannels implements ChannelFactory {
+  readonly #data: SlotThreadData
   readonly #local: Map<string, LocalChannel> = new Map()
   readonly outputs: RingOutputChannel[] = []
 
+  constructor(data: SlotThreadData) {
+    this.#data = data
+  }
+
   output(place: ChannelPlace): LocalChannel | RingOutputChannel {
-    const memory = data.rings.get(channelKey(place))
+    const memory = this.#data.rings.get(channelKey(place))
     if (memory === undefined) return this.#sameThread(place)
-    const { slots } = data.deployment
-    const channel = new RingOutputChannel(memory, new Waker(data.wakeWords, slotOfSubtask(place.to, slots)), { keyed: isKeyed(place) })
+    const { slots } = this.#data.deployment
+    const channel = new RingOutputChannel(memory, new Waker(this.#data.wakeWords, slotOfSubtask(place.to, slots)), {
+      keyed: isKeyed(place),
+    })
     this.outputs.push(channel)
     return channel
   }
 
   input(place: ChannelPlace): LocalChannel | RingInputChannel {
-    const memory = data.rings.get(channelKey(place))
+    const memory = this.#data.rings.get(channelKey(place))
     if (memory === undefined) return this.#sameThread(place)
-    const { slots } = data.deployment
+    const { slots } = this.#data.deployment
     const label = `exchange ${place.exchange.id}, ${place.from} to ${place.to}`
-    return new RingInputChannel(memory, new Waker(data.wakeWords, slotOfSubtask(place.from, slots)), { keyed: isKeyed(place), label })
+    return new RingInputChannel(memory, new Waker(this.#data.wakeWords, slotOfSubtask(place.from, slots)), { keyed: isKeyed(place), label })
   }
 
   #sameThread(place: ChannelPlace): LocalChannel {
     const key = channelKey(place)
     let channel = this.#local.get(key)
     if (channel === undefined) {
-      const { development } = data.deployment.settings
-      channel = new LocalChannel({ keyed: isKeyed(place), encode: development || data.encodeLocal, strict: development })
+      const { development } = this.#data.deployment.settings
+      channel = new LocalChannel({ keyed: isKeyed(place), encode: development || this.#data.encodeLocal, strict: development })
       this.#local.set(key, channel)
     }
     return channel
@@ -68,33 +79,32 @@ function isKeyed(place: ChannelPlace): boolean {
   return place.exchange.partitioning === 'hash'
 }
 
-function capsuleOptions(): CapsuleOptions | undefined {
-  const { deployment, settings, modulePath, params } = data
+function capsuleOptions({ deployment, settings, params }: SlotThreadData): CapsuleOptions | undefined {
   const { enabled, limit, dir } = settings.values.crashCapsules
   if (!enabled) return undefined
   return { dir: dir ?? join(jobStateFolder(deployment.jobName, settings), 'crashes'), limit, modulePath, params, now: Date.now }
 }
 
-async function start(): Promise<void> {
-  const { deployment, modulePath, params } = data
-  const job = await loadJobModule(modulePath)
+async function start(data: SlotThreadData, receive: (handler: (message: MasterMessage) => void) => void): Promise<void> {
+  const { deployment, params } = data
+  const job = await module
   const built = buildJob(job, { params })
   if (fingerprint(built.graph) !== deployment.plan.fingerprint) throw engineError('JOB_CHANGED', { job: job.name })
   const sleeper = new Sleeper(data.wakeWords, deployment.slot)
-  const channels = new ThreadChannels()
+  const channels = new ThreadChannels(data)
   const signal: ThreadSignal = {
     sleep: (wake, hasWork) => sleeper.sleep(wake, () => hasWork() || channels.outputs.some((output) => output.movable)),
     awake: () => sleeper.awake(),
   }
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
   const storage = stateFileStorage(deployment.jobName, data.settings, ports)
-  const capsules = capsuleOptions()
+  const capsules = capsuleOptions(data)
   const capsule =
     capsules === undefined
       ? {}
       : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
   const host = new SlotHost(deployment, { ...ports, ...capsule, signal, functions: built.functions, storage, channels }, send)
-  port.on('message', (message: MasterMessage) => host.receive(message))
+  receive((message) => host.receive(message))
   await host.start()
 }
 
@@ -113,4 +123,15 @@ process.on('uncaughtException', (error) => {
   })
 })
 
-start().catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))
+/** Messages that come before the slot is there wait for it. */
+const early: MasterMessage[] = []
+let handle = (message: MasterMessage): void => void early.push(message)
+
+port.once('message', (data: SlotThreadData) => {
+  port.on('message', (message: MasterMessage) => handle(message))
+  const receive = (handler: (message: MasterMessage) => void): void => {
+    handle = handler
+    for (const message of early.splice(0)) handler(message)
+  }
+  start(data, receive).catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))
+})

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { ResolvedEngineOptions } from '../../config/options.ts'
 import { engineError } from '../../errors.ts'
 import { createRing } from '../../exchange/ring.ts'
@@ -8,6 +8,7 @@ import { channelKey, channelsOf, slotOfSubtask, subtasksOf, type Deployment } fr
 import type { SlotMessage } from '../messages.ts'
 import type { SlotHandler, SlotLauncher, SlotLink } from '../slot-link.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
+import type { SlotThreads } from './slot-threads.ts'
 
 /** All rings of a job together: their number grows with the square of the parallelism, so each gets smaller. */
 const RING_MEMORY_BYTES = 16 * 1024 * 1024
@@ -15,6 +16,7 @@ const RING_BYTES_MAX = 1024 * 1024
 const RING_BYTES_MIN = 64 * 1024
 
 export interface ThreadSlotsOptions {
+  readonly threads: SlotThreads
   readonly modulePath: string
   readonly params: { readonly [name: string]: string | number | boolean }
   readonly settings: ResolvedEngineOptions
@@ -34,12 +36,15 @@ export class ThreadSlots implements SlotLauncher {
     const { plan, slots } = deployments[0]!
     const rings = createRings(plan, slots)
     const wakeWords = createWakeWords(slots)
-    return deployments.map((deployment, index) => {
+    const { threads, ...options } = this.#options
+    const links = deployments.map((deployment, index) => {
       const own = new Map(
         rings.filter(({ from, to }) => from === deployment.slot || to === deployment.slot).map(({ key, memory }) => [key, memory]),
       )
-      return startThread({ ...this.#options, deployment, rings: own, wakeWords }, handlers[index]!)
+      return startSlot(threads.take(), { ...options, deployment, rings: own, wakeWords }, handlers[index]!)
     })
+    await threads.close()
+    return links
   }
 }
 
@@ -65,9 +70,7 @@ function stuck({ deployment }: SlotThreadData, stuckMs: number): Error {
   return engineError('WORKER_STUCK', { slot, seconds: Math.round(stuckMs / 1000), tasks: tasks.join(' or ') })
 }
 
-function startThread(data: SlotThreadData, handler: SlotHandler): SlotLink {
-  const file = import.meta.url.endsWith('.ts') ? './slot-worker.ts' : './slot-worker.js'
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: data, name: `slot ${data.deployment.slot}` })
+function startSlot(worker: Worker, data: SlotThreadData, handler: SlotHandler): SlotLink {
   let over = false
   let closed = false
   let heardMs = performance.now()
@@ -93,7 +96,9 @@ function startThread(data: SlotThreadData, handler: SlotHandler): SlotLink {
   worker.on('error', (error: NodeJS.ErrnoException) =>
     exited(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? engineError('WORKER_OUT_OF_MEMORY', {}, error) : error),
   )
+  if (worker.threadId === -1) queueMicrotask(() => exited(engineError('WORKER_EXITED', { problem: 'it was gone before it was used' })))
   worker.on('exit', (code) => exited(engineError('WORKER_EXITED', { problem: `its code called process.exit(${code})` })))
+  worker.postMessage(data)
   return {
     send: (message) => worker.postMessage(message),
     terminate: async () => {
