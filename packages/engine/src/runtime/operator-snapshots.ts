@@ -58,8 +58,11 @@ export class OperatorSnapshots {
   }
 
   begin(checkpointId: number, create: () => Promise<StateFileWriter>): KeyedSnapshot {
+    // As of now: while it is written newer checkpoints complete, and the chain that it builds on is forgotten.
+    const chains = new Map(this.#chains)
     return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full: 'share' }), this.#rowsAStep, create, (base, file) => {
-      const before = base === undefined ? [] : (this.#chains.get(base) ?? [])
+      const before = base === undefined ? [] : chains.get(base)
+      if (before === undefined) throw new Error(`checkpoint ${checkpointId} is a delta over ${base}, whose files are not known`)
       const chain = neededFiles(file === undefined ? before : [...before, file])
       this.#chains.set(checkpointId, chain)
       return chain
