@@ -3,7 +3,7 @@
  *
  * 1. A checkpoint is complete only after `persist`; only then does anyone hear of it.
  * 2. Whatever goes wrong first is the outcome; nothing is written after it.
- * 3. When `run` resolves no slot and no enumerator of the attempt is left.
+ * 3. When `run` resolves no slot and no enumerator of the attempt is left, and nothing that it began in the storage of checkpoints.
  */
 import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
@@ -60,6 +60,8 @@ export class Attempt {
   readonly #enumeratorSnapshots: Map<number, ReadonlyMap<number, unknown>> = new Map()
   /** What subtasks said when they declined. */
   readonly #declined: Map<number, string> = new Map()
+  /** Writing metadata, removing files. */
+  readonly #storing: Set<Promise<void>> = new Set()
   #wake: Cancel | undefined
   #ending: AttemptOutcome | undefined
   #allClosed: (() => void) | undefined
@@ -227,16 +229,17 @@ export class Attempt {
   #persist(command: Persist): void {
     const { checkpointId } = command
     const atMs = (): number => this.#parts.clock.monotonic()
-    this.#handler.persist(command, this.#enumeratorSnapshots.get(checkpointId) ?? new Map()).then(
+    const persisted = this.#handler.persist(command, this.#enumeratorSnapshots.get(checkpointId) ?? new Map()).then(
       ({ metadataBytes }) => this.#tell({ kind: 'persisted', checkpointId, metadataBytes, atMs: atMs() }),
       (error: unknown) =>
         this.#tell({ kind: 'persist-failed', checkpointId, error: error instanceof Error ? error.message : String(error), atMs: atMs() }),
     )
+    this.#awaitAtEnd(persisted)
   }
 
   /** Removing what nobody needs any more: a failure costs disk space, not correctness. */
   #inBackground(work: Promise<void>): void {
-    work.catch((error: unknown) => {
+    const removed = work.catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error)
       this.#handler.log({
         timeMs: this.#parts.clock.now(),
@@ -245,6 +248,12 @@ export class Attempt {
         fields: {},
       })
     })
+    this.#awaitAtEnd(removed)
+  }
+
+  #awaitAtEnd(work: Promise<void>): void {
+    this.#storing.add(work)
+    void work.finally(() => this.#storing.delete(work))
   }
 
   #setWake(atMs: number | undefined): void {
@@ -294,6 +303,7 @@ export class Attempt {
     }
     await Promise.all(this.#links.map((link) => link.terminate()))
     await this.#enumerators.close().catch(() => {})
+    while (this.#storing.size > 0) await Promise.all(this.#storing)
   }
 
   #sendAll(message: MasterMessage): void {
