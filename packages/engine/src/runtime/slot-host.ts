@@ -12,6 +12,7 @@ import { reportFailure } from './failure-report.ts'
 import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage } from './messages.ts'
 import { Slot, TURN_MS } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
+import type { SourceHead } from './source-head.ts'
 import { SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
 
 const METRICS_INTERVAL_MS = 500
@@ -86,10 +87,10 @@ export class SlotHost {
         }
         return
       case 'splits':
-        this.#reader(message.reader, (subtask) => subtask.task.source!.reader.addSplits(message.splits))
+        this.#reader(message.reader, ({ reader }) => reader.addSplits(message.splits))
         return
       case 'no-more-splits':
-        this.#reader(message.reader, (subtask) => subtask.task.source!.reader.noMoreSplits())
+        this.#reader(message.reader, ({ reader }) => reader.noMoreSplits())
         return
       case 'finish':
         void this.#close(true)
@@ -106,15 +107,9 @@ export class SlotHost {
     return this.#state === 'running' ? this.#subtasks : []
   }
 
-  #reader(instance: OperatorInstance, act: (subtask: BuiltSubtask) => void): void {
+  #reader(instance: OperatorInstance, tell: (source: SourceHead) => void): void {
     const subtask = this.#running().find(({ reader }) => reader?.operator === instance.operator && reader.subtask === instance.subtask)
-    if (subtask === undefined) return
-    try {
-      act(subtask)
-      subtask.task.wake()
-    } catch (error) {
-      void this.#failed(error)
-    }
+    subtask?.task.tellReader(tell)
   }
 
   #coordinator(message: CoordinatorMessage): void {

@@ -42,6 +42,19 @@ export interface TaskHandler {
 /** What a step came to. */
 export type StepOutcome = 'worked' | 'idle' | 'back-pressured' | 'over'
 
+interface Trigger {
+  readonly kind: 'trigger'
+  readonly checkpointId: number
+  readonly triggeredMs: number
+  readonly stopSources: boolean
+}
+
+/** Something from the enumerator to its reader. */
+interface Telling {
+  readonly kind: 'tell'
+  readonly tell: (source: SourceHead) => void
+}
+
 interface HeldBatch {
   readonly batch: RecordBatch
   readonly channel: number
@@ -60,7 +73,8 @@ export class Task implements GateHandler {
   #stopped = false
   readonly #resumes: (() => void)[] = []
   /** From the coordinator, not yet acted on, in order. */
-  #triggers: { readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean }[] = []
+  /** What the master says, in its order. */
+  #orders: (Trigger | Telling)[] = []
   recordsIn = 0
 
   constructor(parts: TaskParts, handler: TaskHandler) {
@@ -140,7 +154,7 @@ export class Task implements GateHandler {
     const { chain } = this
     if (chain.pending > 0) chain.settle()
     if (!this.#drain()) return 'back-pressured'
-    this.#actOnTrigger()
+    this.#actOnOrders()
     const timers = this.#fireTimers()
     if (this.#interrupted()) return timers ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
     if (this.#held !== undefined) {
@@ -271,21 +285,36 @@ export class Task implements GateHandler {
 
   /** From the coordinator; acted on between two records. */
   trigger(checkpointId: number, triggeredMs: number, stopSources: boolean): void {
-    this.#triggers.push({ checkpointId, triggeredMs, stopSources })
+    this.#orders.push({ kind: 'trigger', checkpointId, triggeredMs, stopSources })
+    this.#handler.wake()
+  }
+
+  /**
+   * From the enumerator to the reader; acted on behind the triggers that came before it, for the enumerator's part of those checkpoints still has the
+   * splits that it gives away now.
+   */
+  tellReader(tell: (source: SourceHead) => void): void {
+    this.#orders.push({ kind: 'tell', tell })
     this.#handler.wake()
   }
 
   abort(checkpointId: number): void {
-    this.#triggers = this.#triggers.filter((trigger) => trigger.checkpointId !== checkpointId)
+    this.#orders = this.#orders.filter((order) => order.kind !== 'trigger' || order.checkpointId !== checkpointId)
     if (this.#state !== 'over') this.#gate?.control({ kind: 'abort', checkpointId })
   }
 
-  #actOnTrigger(): void {
-    if (this.#triggers.length === 0 || this.chain.exclusive || this.#state === 'finishing') return
-    for (const trigger of this.#triggers.splice(0)) this.#actOn(trigger)
+  #actOnOrders(): void {
+    if (this.#orders.length === 0 || this.chain.exclusive || this.#state === 'finishing') return
+    for (const order of this.#orders.splice(0)) {
+      if (order.kind === 'trigger') this.#actOn(order)
+      else {
+        order.tell(this.#source!)
+        if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
+      }
+    }
   }
 
-  #actOn(trigger: { readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean }): void {
+  #actOn(trigger: Trigger): void {
     if (this.#gate !== undefined) {
       this.#gate.control({ kind: 'trigger', checkpointId: trigger.checkpointId, triggeredMs: trigger.triggeredMs })
       return
