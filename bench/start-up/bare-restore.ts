@@ -1,0 +1,123 @@
+/**
+ * Reads and decodes the newest checkpoint of the job `recovery` into its tables, with nothing around it: what no recovery can be faster than.
+ * As in a job, on worker threads that have never run the code before: one for each subtask.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import type { CheckpointMetadata } from '../../packages/engine/src/checkpoint/metadata.ts'
+import type { Build } from './command.ts'
+
+export interface BareRestore {
+  /** Of the slowest thread. */
+  readonly ms: number
+  readonly keys: number
+  readonly fileBytes: number
+  /** By the state's own count: tables, keys and values. */
+  readonly estimatedBytesPerKey: number
+  /** What the heap and the buffers of the threads grew by. */
+  readonly measuredBytesPerKey: number
+}
+
+interface Share {
+  readonly ms: number
+  readonly keys: number
+  readonly fileBytes: number
+  readonly estimatedBytes: number
+  readonly measuredBytes: number
+}
+
+interface Task {
+  readonly folder: string
+  readonly build: Build
+  readonly subtask: number
+  readonly parallelism: number
+}
+
+/** `folder`: that of the job's checkpoints. */
+export async function bareRestore(folder: string, build: Build, parallelism: number): Promise<BareRestore> {
+  const workers = Array.from({ length: parallelism }, (_, subtask) => {
+    const execArgv = build === 'source' ? ['--conditions=@millrace/source'] : []
+    return new Worker(new URL(import.meta.url), { workerData: { folder, build, subtask, parallelism } satisfies Task, execArgv })
+  })
+  const answers = (): Promise<readonly unknown[]> =>
+    Promise.all(workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))))
+  await answers()
+  const shares = answers()
+  for (const worker of workers) worker.postMessage('go')
+  const results = (await shares) as readonly Share[]
+  await Promise.all(workers.map((worker) => worker.terminate()))
+  const sum = (of: keyof Share): number => results.reduce((total, share) => total + share[of], 0)
+  return {
+    ms: Math.max(...results.map(({ ms }) => ms)),
+    keys: sum('keys'),
+    fileBytes: sum('fileBytes'),
+    estimatedBytesPerKey: sum('estimatedBytes') / sum('keys'),
+    measuredBytesPerKey: sum('measuredBytes') / sum('keys'),
+  }
+}
+
+function newestCheckpoint(folder: string): string {
+  const ids = readdirSync(folder).flatMap((name) => /^chk-(\d+)$/.exec(name)?.[1] ?? [])
+  return join(folder, `chk-${Math.max(...ids.map(Number))}`)
+}
+
+async function load<T>(build: Build, path: string): Promise<T> {
+  const engine = join(import.meta.dirname, '../../packages/engine')
+  return (await import(build === 'source' ? `${engine}/src/${path}.ts` : `${engine}/dist/${path}.js`)) as T
+}
+
+async function modules(build: Build) {
+  return {
+    ...(await load<typeof import('../../packages/engine/src/api/state.ts')>(build, 'api/state')),
+    ...(await load<typeof import('../../packages/engine/src/checkpoint/metadata-format.ts')>(build, 'checkpoint/metadata-format')),
+    ...(await load<typeof import('../../packages/engine/src/keys/key-group.ts')>(build, 'keys/key-group')),
+    ...(await load<typeof import('../../packages/engine/src/runtime/keyed-files.ts')>(build, 'runtime/keyed-files')),
+    ...(await load<typeof import('../../packages/engine/src/state/keyed-state.ts')>(build, 'state/keyed-state')),
+  }
+}
+
+function restore(engine: Awaited<ReturnType<typeof modules>>, { folder, subtask, parallelism }: Task) {
+  const metadata: CheckpointMetadata = engine.decodeMetadata(readFileSync(join(newestCheckpoint(folder), '_metadata')))
+  const operator = metadata.operators.find(({ subtasks }) => subtasks.some(({ keyed }) => keyed.length > 0))!
+  const { maxParallelism } = operator
+  const keyGroups = engine.keyGroupRange(subtask, parallelism, maxParallelism)
+  const state = new engine.KeyedState({ operator: 'bare', states: { count: engine.value<number>() }, maxParallelism, keyGroups })
+  const files = operator.subtasks.flatMap(({ keyed }) => engine.filesOfRange(keyed, keyGroups))
+  const contents = new Map(files.map(({ path }) => [path, readFileSync(join(folder, path))]))
+  for (const [group, segments] of engine.segmentsByGroup(files)) {
+    state.restoreGroup(
+      group,
+      segments.map(({ file, segment }) => ({
+        bytes: contents.get(file.path)!.subarray(segment.offset, segment.offset + segment.length),
+      })),
+    )
+  }
+  return { state, fileBytes: files.flatMap(({ segments }) => segments).reduce((sum, { length }) => sum + length, 0) }
+}
+
+/** Heap and buffers of this thread, collected first. */
+function usedBytes(): number {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics()
+  return heap + external
+}
+
+async function work(task: Task): Promise<void> {
+  const engine = await modules(task.build)
+  const before = usedBytes()
+  parentPort!.once('message', () => {
+    const startMs = performance.now()
+    const { state, fileBytes } = restore(engine, task)
+    const ms = performance.now() - startMs
+    const measuredBytes = usedBytes() - before
+    const { rows, estimatedBytes } = state.statistics()
+    parentPort!.postMessage({ ms, keys: rows, fileBytes, estimatedBytes, measuredBytes } satisfies Share)
+  })
+  parentPort!.postMessage('ready')
+}
+
+if (!isMainThread) await work(workerData as Task)
