@@ -93,7 +93,6 @@ export class KeyedSnapshot {
   #unwritten = 0
   #tail: Promise<void> = Promise.resolve()
   #failure: unknown
-  #given = false
 
   constructor(writer: StateSnapshotWriter, rowsAStep: number, create: () => Promise<StateFileWriter>, complete: Complete) {
     this.#writer = writer
@@ -128,14 +127,15 @@ export class KeyedSnapshot {
     await this.#tail
     if (this.#failure !== undefined) throw this.#failure
     const handle = await this.#file?.finish()
-    this.#given = true
     if (handle === undefined) return { chain: this.#complete(index.baseCheckpointId, undefined), file: undefined }
     return { chain: this.#complete(index.baseCheckpointId, { ...handle, segments: index.segments }), file: handle }
   }
 
+  /** Nobody will refer to it: its file goes, even if it is whole. */
   async abort(): Promise<void> {
+    this.#failure ??= new Error('the snapshot was given up')
     await this.#tail
-    if (!this.#given) await this.#file?.abort()
+    await this.#file?.abort()
   }
 
   #pass(wrote: () => void): void {
