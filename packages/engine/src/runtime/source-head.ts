@@ -63,9 +63,9 @@ export class SourceHead implements SourceOutput<unknown> {
     return next
   }
 
-  /** The last watermark: no record follows. */
+  /** The last watermark: no record follows. Also of a source without event time: it must not hold back the end of time of those it is joined with. */
   finishTime(): void {
-    if (this.#strategy !== undefined) this.#time.watermark(Infinity)
+    this.#time.watermark(Infinity)
   }
 
   get splits(): readonly Split[] {
