@@ -15,10 +15,15 @@ export class DelayedChannels implements ChannelFactory {
   readonly #channels: Map<string, DelayedChannel> = new Map()
   readonly #clock: Clock
   readonly #random: SeededRandom
+  readonly #onBlocked: () => void
+  /** The channels of each receiving subtask. */
+  readonly #gates: Map<string, DelayedChannel[]> = new Map()
 
-  constructor(clock: Clock, random: SeededRandom) {
+  /** `onBlocked`: a channel that has delivered its barrier holds more, while another one of the same subtask has not delivered it. */
+  constructor(clock: Clock, random: SeededRandom, onBlocked: () => void) {
     this.#clock = clock
     this.#random = random
+    this.#onBlocked = onBlocked
   }
 
   output(place: ChannelPlace, wake: () => void): OutputChannel {
@@ -37,7 +42,13 @@ export class DelayedChannels implements ChannelFactory {
     const key = `${place.exchange.id}:${place.from}:${place.to}`
     let channel = this.#channels.get(key)
     if (channel === undefined) {
-      channel = new DelayedChannel(place.exchange.partitioning === 'hash', this.#clock, this.#random)
+      const gate = `${place.exchange.to}:${place.to}`
+      const siblings = this.#gates.get(gate) ?? []
+      this.#gates.set(gate, siblings)
+      channel = new DelayedChannel(place.exchange.partitioning === 'hash', this.#clock, this.#random, (barrier) => {
+        if (siblings.some((sibling) => sibling.deliveredId < barrier)) this.#onBlocked()
+      })
+      siblings.push(channel)
       this.#channels.set(key, channel)
     }
     return channel
@@ -55,8 +66,14 @@ class DelayedChannel implements OutputChannel, InputChannel {
   /** Some channels are slow for a while: barriers then arrive far apart. */
   readonly #slownessMs: number
   #moving = false
+  /** Of the last barrier that was taken out; all of them once the channel has ended. */
+  deliveredId = 0
+  #toldId = 0
+  readonly #onMore: (barrier: number) => void
 
-  constructor(keyed: boolean, clock: Clock, random: SeededRandom) {
+  /** `onMore`: something has arrived behind the barrier with this id. */
+  constructor(keyed: boolean, clock: Clock, random: SeededRandom, onMore: (barrier: number) => void) {
+    this.#onMore = onMore
     this.#batching = new LocalChannel({ keyed })
     this.#clock = clock
     this.#random = random
@@ -94,6 +111,8 @@ class DelayedChannel implements OutputChannel, InputChannel {
 
   poll(): Element | undefined {
     const element = this.#arrived.shift()
+    if (element?.kind === 'barrier') this.deliveredId = element.checkpointId
+    if (element?.kind === 'end') this.deliveredId = Infinity
     if (element !== undefined) this.wakeWriter()
     return element
   }
@@ -120,6 +139,10 @@ class DelayedChannel implements OutputChannel, InputChannel {
       const element = this.#travelling.shift()
       if (element === undefined) return
       this.#arrived.push(element)
+      if (this.#toldId < this.deliveredId) {
+        this.#toldId = this.deliveredId
+        this.#onMore(this.deliveredId)
+      }
       this.wakeReader()
       this.#move()
     })

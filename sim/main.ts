@@ -1,23 +1,51 @@
-/** npm run sim -- --seeds N --first-seed S: the whole engine under failures, N times; a failing seed prints the command that replays it. */
+/** npm run sim -- --seeds N --first-seed S --require T: the whole engine under failures, N times; a failing seed prints the command that replays it. */
 import { parseArgs } from 'node:util'
-import { runSeed, type Situations } from './seed.ts'
+import { regressions } from './regressions.ts'
+import { runSeed, scenarioOf } from './seed.ts'
+import { SituationCounts } from './situations.ts'
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '200' }, 'first-seed': { type: 'string', default: '1' } } })
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    'first-seed': { type: 'string', default: '1' },
+    /** How often each situation must have been reached. */
+    require: { type: 'string', default: '0' },
+    /** Prints the scenarios. */
+    show: { type: 'boolean', default: false },
+  },
+})
 const first = Number(values['first-seed'])
 const count = Number(values.seeds)
-const total: Situations = {}
+const total = new SituationCounts()
 let failed = 0
 const startMs = performance.now()
-for (let seed = first; seed < first + count; seed++) {
+
+for (const { seed, scenario, about } of regressions) {
   try {
-    for (const [situation, times] of Object.entries(await runSeed(seed))) total[situation] = (total[situation] ?? 0) + times
+    await runSeed(seed, { scenario })
   } catch (error) {
     failed++
-    console.error(`seed ${seed} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    console.error(`replay it with: npm run sim -- --seeds 1 --first-seed ${seed}`)
+    console.error(`once more: ${about}\n${describe(error)}`)
   }
 }
-for (const [situation, times] of Object.entries(total).toSorted(([a], [b]) => a.localeCompare(b)))
-  console.log(`${String(times).padStart(8)}  ${situation}`)
+for (let seed = first; seed < first + count; seed++) {
+  if (values.show) console.log(`${seed} ${JSON.stringify(scenarioOf(seed))}`)
+  try {
+    total.add(await runSeed(seed))
+  } catch (error) {
+    failed++
+    console.error(`seed ${seed} failed: ${describe(error)}`)
+    console.error(`replay it with: npm run sim -- --seeds 1 --first-seed ${seed} --show`)
+  }
+}
+console.log(total.toString())
 console.log(`${count - failed} passed, ${failed} failed, in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
-process.exitCode = failed > 0 ? 1 : 0
+const missing = total.missing(Number(values.require))
+if (missing.length > 0) console.error(`reached fewer than ${values.require} times: ${missing.join(', ')}`)
+process.exitCode = failed > 0 || missing.length > 0 ? 1 : 0
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\n  because: ${describe(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}

@@ -1,12 +1,14 @@
-/** Checks, from outside, what a job has published: every input's effect is there exactly once. */
+/** Checks, from outside, what a job has published: every input's effect is there exactly once, and in order. */
 import type { Disk } from '@millrace/core'
-import type { Scenario, Traced } from './scenario.ts'
+import type { Ledger } from './ledger.ts'
+import { CYCLE, keepsOrder, type Scenario } from './scenario.ts'
+import type { Traced } from './traced.ts'
 
-/** Everything that a reader of the folder sees. */
-export async function readPublished(disk: Disk, dir: string): Promise<readonly Traced[]> {
+/** Everything that a reader of the folder sees and that counts. */
+export async function readPublished(disk: Disk, dir: string, ledger: Ledger): Promise<readonly Traced[]> {
   const rows: Traced[] = []
   for (const name of await disk.list(dir)) {
-    if (name.startsWith('.')) continue
+    if (name.startsWith('.') || !ledger.counts(name)) continue
     const text = Buffer.from(await disk.readFile(`${dir}/${name}`)).toString('utf8')
     for (const line of text.split('\n')) if (line !== '') rows.push(JSON.parse(line) as Traced)
   }
@@ -14,37 +16,63 @@ export async function readPublished(disk: Disk, dir: string): Promise<readonly T
 }
 
 /** Throws where the published rows are not what an undisturbed run would have given. */
-export function checkExactlyOnce(scenario: Scenario, rows: readonly Traced[]): void {
+export function checkRows(scenario: Scenario, rows: readonly Traced[]): void {
   const seen = new Map<string, number>()
   for (const { id, branch } of rows) seen.set(`${id}/${branch}`, (seen.get(`${id}/${branch}`) ?? 0) + 1)
+  const strict = scenario.mode === 'exactly-once'
   for (let id = 0; id < scenario.inputs; id++) {
     for (let branch = 0; branch < scenario.branches; branch++) {
       const times = seen.get(`${id}/${branch}`) ?? 0
-      if (times !== 1) throw new Error(`input ${id} in branch ${branch} is in the output ${times} times`)
+      if (strict ? times !== 1 : times < 1) throw new Error(`input ${id} in branch ${branch} is in the output ${times} times`)
     }
   }
+  if (!strict) return
   if (rows.length !== scenario.inputs * scenario.branches)
     throw new Error(`${rows.length} rows where ${scenario.inputs * scenario.branches} should be`)
-  checkCounts(rows)
+  checkStates(scenario, rows)
 }
 
-/** Of each keyed stage and key, the counts are 1, 2, 3, … each once: state has seen every record exactly once. */
-function checkCounts(rows: readonly Traced[]): void {
-  const counts = new Map<string, number[]>()
+interface Counted {
+  readonly count: number
+  readonly row: Traced
+}
+
+function checkStates(scenario: Scenario, rows: readonly Traced[]): void {
+  const places = new Map<string, Counted[]>()
   for (const row of rows) {
     for (const [stage, key, count] of row.counts) {
       const place = `${stage}/${key}`
-      const list = counts.get(place)
-      if (list === undefined) counts.set(place, [count])
-      else list.push(count)
+      const list = places.get(place)
+      if (list === undefined) places.set(place, [{ count, row }])
+      else list.push({ count, row })
     }
   }
-  for (const [place, list] of counts) {
-    list.sort((a, b) => a - b)
-    const wrong = list.findIndex((count, index) => count !== index + 1)
-    if (wrong >= 0)
-      throw new Error(
-        `stage/key ${place} counted ${list.slice(Math.max(0, wrong - 2), wrong + 3).join(', ')} around its ${wrong + 1}th record`,
-      )
+  for (const [place, list] of places) {
+    const stage = Number(place.split('/')[0])
+    list.sort((a, b) => a.count - b.count)
+    const isCyclic = scenario.stages[stage]!.kind === 'keyed-clearing'
+    checkCounts(place, list, isCyclic ? CYCLE : Infinity)
+    if (!isCyclic && keepsOrder(scenario, stage)) checkOrder(place, list)
+  }
+}
+
+/** Of each keyed stage and key, the counts are 1, 2, 3, … each once (or over and over again up to the cycle): state has seen every record exactly once. */
+function checkCounts(place: string, list: readonly Counted[], cycle: number): void {
+  const expected = list.map((_, index) => (cycle === Infinity ? index : index % cycle) + 1).toSorted((a, b) => a - b)
+  const wrong = list.findIndex(({ count }, index) => count !== expected[index])
+  if (wrong < 0) return
+  const around = list.slice(Math.max(0, wrong - 2), wrong + 3).map(({ count }) => count)
+  throw new Error(`stage/key ${place} counted ${around.join(', ')} around its ${wrong + 1}th record`)
+}
+
+/** In the order in which the state has seen them, the ids of one split and branch ascend. */
+function checkOrder(place: string, list: readonly Counted[]): void {
+  const last = new Map<string, number>()
+  for (const { row } of list) {
+    if (row.split === undefined) continue
+    const channel = `${row.split}/${row.branch}`
+    const before = last.get(channel) ?? -1
+    if (row.id <= before) throw new Error(`stage/key ${place} has seen ${row.id} of ${channel} after ${before}`)
+    last.set(channel, row.id)
   }
 }

@@ -1,210 +1,119 @@
-/**
- * A random job whose output proves what happened to every input: each record carries the id of the input it comes from, and each keyed operator
- * adds how many it had seen of that key. Every way through the graph gives one output row an input.
- */
-import { defineJob, fileSink, generator, list, map, reducing, type, value, type Job, type StreamView } from '@millrace/engine'
+/** A random job and its settings, as plain data: whatever fails can be written down and run again. */
 import { randomBelow } from '@millrace/core'
 import type { SeededRandom } from '@millrace/testkit'
 
-/** A record on its way. */
-export interface Traced {
-  readonly id: number
-  /** Which branch of the graph: every input appears once in each. */
-  readonly branch: number
-  /** What keyed operators counted on the way: stage, key, count. */
-  readonly counts: readonly (readonly [stage: number, key: number, count: number])[]
-}
-
 export interface Scenario {
   readonly inputs: number
-  readonly branches: number
   readonly keys: number
-  readonly stages: readonly StageKind[]
+  /** Streams that every input goes through. */
+  readonly branches: 1 | 2
+  /** Each has an equal share of the inputs. */
+  readonly sources: readonly SourceKind[]
+  readonly stages: readonly StagePlan[]
   readonly ratePerSecond: number | undefined
-  readonly checkpointMs: number
   readonly maxParallelism: number
+  readonly mode: 'exactly-once' | 'at-least-once'
+  readonly checkpointMs: number
+  readonly minPauseMs: number
+  readonly maxConcurrent: number
   readonly numRetained: number
+  /** Rows of a snapshot written in one turn. */
+  readonly snapshotRows: number
 }
+
+export interface StagePlan {
+  readonly kind: StageKind
+  /** Subtasks: the job's, one, or some number that goes with the job's. */
+  readonly width: 'same' | 'one' | 'other'
+  readonly chain: 'always' | 'never' | 'start'
+}
+
+const sourceKinds = ['generator', 'collection', 'splits', 'files'] as const
+export type SourceKind = (typeof sourceKinds)[number]
 
 const stageKinds = [
   'map',
   'async-map',
+  'flat-map',
   'rebalance',
   'shuffle',
+  'rescale',
+  'global',
+  'side-output',
+  'broadcast',
   'keyed-value',
   'keyed-map',
   'keyed-list',
   'keyed-reducing',
+  'keyed-aggregate',
+  'keyed-clearing',
   'keyed-async',
+  'keyed-failing',
+  'keyed-async-failing',
+  'keyed-connected',
   'keyed-timer',
+  'keyed-async-timer',
+  'keyed-event-timer',
 ] as const
 export type StageKind = (typeof stageKinds)[number]
 
+/** Keyed stages are the heart of it: they come twice as often. */
+const drawnKinds: readonly StageKind[] = [...stageKinds, ...stageKinds.filter((kind) => kind.startsWith('keyed'))]
+
+/** Stages after which records of one key and split may stand in another order. An async map does it when its unfinished inputs go to other subtasks. */
+const reordering: ReadonlySet<StageKind> = new Set([
+  'async-map',
+  'rebalance',
+  'shuffle',
+  'rescale',
+  'side-output',
+  'keyed-failing',
+  'keyed-async-failing',
+  'keyed-connected',
+])
+
+/** Of `keyed-clearing`: how far it counts before it clears its state. */
+export const CYCLE = 3
+
 export function drawScenario(random: SeededRandom): Scenario {
-  const stages = Array.from({ length: 1 + randomBelow(random, 4) }, () => random.pick(stageKinds))
+  const sources = Array.from({ length: random.chance(0.3) ? 2 : 1 }, () => random.pick(sourceKinds))
   return {
-    inputs: 20 + randomBelow(random, 400),
-    branches: 1 + randomBelow(random, 2),
+    inputs: 20 + randomBelow(random, 300),
     keys: random.pick([1, 3, 20, 100]),
-    stages,
+    branches: random.pick([1, 2]),
+    sources,
+    stages: Array.from({ length: 1 + randomBelow(random, 4) }, () => ({
+      kind: random.pick(drawnKinds),
+      width: random.pick(['same', 'same', 'same', 'one', 'other']),
+      chain: random.pick(['always', 'always', 'never', 'start']),
+    })),
     ratePerSecond: random.chance(0.7) ? random.pick([200, 1000, 5000]) : undefined,
-    checkpointMs: random.pick([5, 20, 60, 200]),
     maxParallelism: random.pick([4, 7, 16]),
+    mode: random.chance(0.1) ? 'at-least-once' : 'exactly-once',
+    checkpointMs: random.pick([5, 20, 60, 200]),
+    minPauseMs: random.pick([0, 0, 5]),
+    maxConcurrent: random.pick([1, 1, 2, 3]),
     numRetained: random.pick([1, 2, 3]),
+    snapshotRows: random.pick([1, 1, 4, 64]),
   }
 }
 
-/** What can go wrong in user code in one life, and how promises behave. Chosen anew for each life. */
-export interface Weather {
-  /** Throws at the record with this id, if any. */
-  readonly throwAt: number | undefined
-  delay(): Promise<void>
-}
-
-export function buildScenario(scenario: Scenario, weather: () => Weather, outDir: string): Job {
-  return defineJob('sim', (env) => {
-    env.checkpointing.interval = scenario.checkpointMs
-    env.checkpointing.numRetained = scenario.numRetained
-    env.restart.strategy = { kind: 'fixed-delay', attempts: 1000, delay: 5 }
-    const source = generator<Traced>({
-      count: scenario.inputs,
-      ...(scenario.ratePerSecond === undefined ? {} : { ratePerSecond: scenario.ratePerSecond }),
-      generate: (id) => ({ id, branch: 0, counts: [] }),
-    })
-    let stream: StreamView<Traced> = env.fromSource(source, { uid: 'inputs' }).map((record) => {
-      if (weather().throwAt === record.id) throw new Error(`the bug at ${record.id}`)
-      return record
-    })
-    if (scenario.branches === 2) {
-      const other = stream.map((record) => ({ ...record, branch: 1 })).uid('other-branch')
-      stream = stream.union(other)
-    }
-    for (const [index, kind] of scenario.stages.entries()) stream = addStage(stream, kind, index, scenario, weather)
-    stream.sinkTo(fileSink<Traced>({ dir: outDir, format: 'json' })).uid('out')
-  })
-}
-
-function addStage(
-  stream: StreamView<Traced>,
-  kind: StageKind,
-  stage: number,
-  { keys }: Scenario,
-  weather: () => Weather,
-): StreamView<Traced> {
-  const counted = (record: Traced, key: number, count: number): Traced => ({ ...record, counts: [...record.counts, [stage, key, count]] })
-  const keyed = stream.keyBy((record) => record.id % keys)
-  const uid = `stage-${stage}`
-  switch (kind) {
-    case 'map':
-      return stream.map((record) => ({ ...record })).uid(uid)
-    case 'async-map':
-      return stream
-        .map(async (record) => {
-          await weather().delay()
-          return record
-        })
-        .uid(uid)
-    case 'rebalance':
-    case 'shuffle':
-      return stream
-        .partition(kind)
-        .map((record) => record)
-        .uid(uid)
-    case 'keyed-value':
-      return keyed
-        .process({
-          emits: type<Traced>(),
-          state: { count: value<{ n: number }>() },
-          onElement(record, ctx) {
-            const count = ctx.state.count.get() ?? { n: 0 }
-            count.n++ // in place, as users do
-            ctx.state.count.set(count)
-            ctx.emit(counted(record, ctx.key, count.n))
-          },
-        })
-        .uid(uid)
-    case 'keyed-map':
-      return keyed
-        .process({
-          emits: type<Traced>(),
-          state: { seen: map<number, number>() },
-          onElement(record, ctx) {
-            const { seen } = ctx.state
-            seen.set(record.id % 5, (seen.get(record.id % 5) ?? 0) + 1)
-            let sum = 0
-            for (const [, count] of seen.entries()) sum += count
-            // Entries come and go: what is taken out of one goes to another, so that tombstones matter.
-            if (sum % 7 === 0) {
-              seen.delete(record.id % 5)
-              seen.set(100, sum - [...seen.entries()].reduce((rest, [key, count]) => rest + (key === 100 ? 0 : count), 0))
-            }
-            ctx.emit(counted(record, ctx.key, sum))
-          },
-        })
-        .uid(uid)
-    case 'keyed-list':
-      return keyed
-        .process({
-          emits: type<Traced>(),
-          state: { recent: list<number>(), dropped: value<number>() },
-          onElement(record, ctx) {
-            const { recent, dropped } = ctx.state
-            recent.add(record.id)
-            const count = recent.get().length + (dropped.get() ?? 0)
-            if (recent.get().length > 4) {
-              dropped.set(count)
-              recent.clear()
-            }
-            ctx.emit(counted(record, ctx.key, count))
-          },
-        })
-        .uid(uid)
-    case 'keyed-reducing':
-      return keyed
-        .process({
-          emits: type<Traced>(),
-          state: { sum: reducing<number>((a, b) => a + b) },
-          onElement(record, ctx) {
-            ctx.state.sum.add(1)
-            ctx.emit(counted(record, ctx.key, ctx.state.sum.get()!))
-          },
-        })
-        .uid(uid)
-    case 'keyed-async':
-      return keyed
-        .process({
-          emits: type<Traced>(),
-          state: { count: value<number>() },
-          async onElement(record, ctx) {
-            const count = (ctx.state.count.get() ?? 0) + 1
-            ctx.state.count.set(count)
-            await weather().delay()
-            ctx.emit(counted(record, ctx.key, count))
-          },
-        })
-        .uid(uid)
-    case 'keyed-timer':
-      return keyed
-        .process({
-          emits: type<Traced>(),
-          state: { count: value<number>(), armed: value<number>(), fired: value<number>() },
-          onElement(record, ctx) {
-            const count = (ctx.state.count.get() ?? 0) + 1
-            ctx.state.count.set(count)
-            const armed = ctx.state.armed.get() ?? 0
-            const fired = ctx.state.fired.get() ?? 0
-            if (fired !== armed && fired !== armed - 1) throw new Error(`a timer armed ${armed} times fired ${fired} times`)
-            if (fired === armed) {
-              ctx.state.armed.set(armed + 1)
-              ctx.processingTimers.after(3)
-              ctx.processingTimers.deleteAt(ctx.processingTimers.after(1000 + count))
-            }
-            ctx.emit(counted(record, ctx.key, count))
-          },
-          onProcessingTimer(_time, ctx) {
-            ctx.state.fired.set((ctx.state.fired.get() ?? 0) + 1)
-          },
-        })
-        .uid(uid)
+/** Whether, where a stage counts, records of one key, split and branch must still stand in the order of their source. */
+export function keepsOrder({ stages }: Scenario, at: number): boolean {
+  let width: StagePlan['width'] = 'same'
+  for (const [index, stage] of stages.entries()) {
+    const isKeyed = stage.kind.startsWith('keyed')
+    // Between different numbers of subtasks records without keys are dealt out in turn.
+    if (!isKeyed && stage.kind !== 'global' && stage.width !== width) return false
+    if (index === at) return stage.kind !== 'keyed-connected'
+    if (reordering.has(stage.kind)) return false
+    width = stage.width
   }
+  return true
+}
+
+/** The subtasks of a stage where the job has `parallelism`. */
+export function widthOf({ width }: StagePlan, parallelism: number): number | undefined {
+  if (width === 'same') return undefined
+  return width === 'one' ? 1 : 1 + (parallelism % 3)
 }

@@ -1,108 +1,157 @@
 /** One seed: a random job, run through random failures until it has ended, then checked. */
-import { resolveOptions } from '@millrace/core'
-import { buildJob, engineOptionTable, type JobEvent, type JobResult } from '@millrace/engine'
-import { startLocalJob } from '@millrace/engine/simulation'
 import { randomBelow } from '@millrace/core'
-import { DelayedChannels } from './delayed-channels.ts'
-import { checkExactlyOnce, readPublished } from './oracle.ts'
-import { buildScenario, drawScenario, type Scenario, type Weather } from './scenario.ts'
-import { noNetwork, World, type Life } from './world.ts'
+import { SeededRandom } from '@millrace/testkit'
+import { checkLeftovers, checkpointFolders, damageNewest, retainedCheckpoints } from './checkpoint-folder.ts'
+import { inputPath, OUT, sourceRanges } from './job.ts'
+import { Ledger } from './ledger.ts'
+import { live, type LifeOutcome, type LifePlan, type MakeInterposer } from './live.ts'
+import type { Ambush } from './observer.ts'
+import { checkRows, readPublished } from './oracle.ts'
+import { drawScenario, type Scenario } from './scenario.ts'
+import { SituationCounts } from './situations.ts'
+import { fileContent } from './sources.ts'
+import { World } from './world.ts'
 
-const OUT = '/data/out'
-const LIVES_MAX = 60
+/** From this life on nothing goes wrong any more: every job gets to its end. */
+const CALM_LIFE = 10
 
-/** How often each situation was reached. */
-export type Situations = { [situation: string]: number }
+export interface SeedOptions {
+  /** In place of the one that the seed draws. */
+  readonly scenario?: Scenario
+  readonly mutation?: MakeInterposer
+}
 
-export async function runSeed(seed: number): Promise<Situations> {
-  const world = new World(seed)
-  const scenario = drawScenario(world.random)
-  const situations: Situations = {}
-  const reached = (situation: string): void => void (situations[situation] = (situations[situation] ?? 0) + 1)
-  let parallelism = 0
-  for (let lives = 0; ; lives++) {
-    if (lives === LIVES_MAX) throw new Error(`the job has not ended in ${LIVES_MAX} lives`)
-    // The later, the quieter: every job gets to its end.
-    const calm = lives > 12
-    const before = parallelism
-    parallelism = 1 + randomBelow(world.random, 3)
-    if (lives > 0) reached(before === parallelism ? 'restore' : 'restore at another parallelism')
-    const result = await live(world, scenario, parallelism, calm, reached)
-    if (result?.state === 'finished') break
-    if (result?.state === 'failed') throw result.failure.error
+/** The scenario that a seed stands for. */
+export function scenarioOf(seed: number): Scenario {
+  return drawScenario(new SeededRandom(seed).fork())
+}
+
+/** @throws where anything is not as it must be. */
+export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SituationCounts> {
+  const run = new SeedRun(seed, options)
+  await run.run()
+  return run.situations
+}
+
+class SeedRun {
+  readonly situations: SituationCounts = new SituationCounts()
+  readonly #seed: number
+  readonly #scenario: Scenario
+  readonly #mutation: MakeInterposer | undefined
+  readonly #world: World
+  readonly #ledger: Ledger = new Ledger()
+  /** Checkpoints whose files were damaged. */
+  readonly #damaged: Set<number> = new Set()
+
+  constructor(seed: number, { scenario, mutation }: SeedOptions) {
+    this.#seed = seed
+    this.#scenario = scenario ?? scenarioOf(seed)
+    this.#mutation = mutation
+    this.#world = new World(seed)
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world
+    await this.#writeInputs()
+    let before: LifePlan | undefined
+    for (let lives = 0; ; lives++) {
+      const plan = this.#drawLife(lives)
+      this.#noteStart(plan, before)
+      before = plan
+      const outcome = await live({
+        world,
+        scenario: this.#scenario,
+        ledger: this.#ledger,
+        plan,
+        mutation: this.#mutation,
+        reached: (situation) => this.situations.reached(situation),
+      })
+      checkOutcome(outcome, plan)
+      if (outcome.result?.state === 'finished') return await this.#checkEnd(outcome)
+      if (outcome.result === undefined) outcome.observer.ended()
+      else this.situations.reached(outcome.result.state === 'stopped' ? 'stop and resume' : 'failed for good, started again')
+      await this.#betweenLives()
+    }
+  }
+
+  async #writeInputs(): Promise<void> {
+    for (const [index, range] of sourceRanges(this.#scenario).entries())
+      if (this.#scenario.sources[index] === 'files')
+        await this.#world.wait(this.#world.writeFile(inputPath(index), Buffer.from(fileContent(range))))
+  }
+
+  #drawLife(lives: number): LifePlan {
+    const { random } = this.#world
+    const calm = lives >= CALM_LIFE
+    const durationMs = random.pick([20, 100, 400, 2_000])
+    return {
+      parallelism: 1 + randomBelow(random, 3),
+      restore: 'latest',
+      calm,
+      durationMs: calm ? Infinity : durationMs,
+      stopAtMs: !calm && random.chance(0.2) ? randomBelow(random, durationMs) : undefined,
+      ambush: calm ? undefined : random.pick<Ambush | undefined>(['announced', 'durable', 'triggered', undefined, undefined, undefined]),
+    }
+  }
+
+  #noteStart(plan: LifePlan, before: LifePlan | undefined): void {
+    if (before === undefined) return
+    this.situations.reached('restore')
+    if (before.parallelism !== plan.parallelism) this.situations.reached('rescale')
+  }
+
+  async #betweenLives(): Promise<void> {
+    const world = this.#world
     const how = world.random.chance(0.5) ? 'kill' : 'crash'
     world.end(how)
-    reached(how)
+    this.situations.reached(how)
+    if (this.#mutation === undefined && world.random.chance(0.1)) await this.#restoreAside()
+    if (this.#scenario.numRetained > 1 && world.random.chance(0.15)) await damageNewest(world, this.#damaged)
   }
-  checkExactlyOnce(scenario, await world.wait(readPublished(world.disk, OUT)))
-  return situations
-}
 
-/** Runs the job until it ends (the result) or its time is up (undefined). */
-async function live(
-  world: World,
-  scenario: Scenario,
-  parallelism: number,
-  calm: boolean,
-  reached: (situation: string) => void,
-): Promise<JobResult | undefined> {
-  const life = world.begin()
-  const weather = drawWeather(world, life, scenario, calm)
-  const job = buildScenario(scenario, () => weather, OUT)
-  const build = (): ReturnType<typeof buildJob> => buildJob(job)
-  const first = build()
-  const code = {
-    parallelism,
-    maxParallelism: scenario.maxParallelism,
-    stateDir: '/data/state',
-    checkpointing: { ...first.graph.settings.checkpointing, tolerableFailures: 1000, timeout: 2_000 },
-    restart: first.graph.settings.restart,
+  /** Runs the job to its end, in a copy of the world, from each checkpoint that is there. */
+  async #restoreAside(): Promise<void> {
+    if (this.#scenario.sources.includes('files')) return // a copied file is another file
+    for (const { id, path } of await this.#world.wait(checkpointFolders(this.#world.disk))) {
+      if (this.#damaged.has(id)) continue
+      const world = await this.#world.copy(this.#seed * 1_000 + id)
+      const ledger = this.#ledger.copy()
+      ledger.rewind()
+      const plan = {
+        parallelism: world.random.between(1, 3),
+        restore: path,
+        calm: true,
+        durationMs: Infinity,
+        stopAtMs: undefined,
+        ambush: undefined,
+      }
+      try {
+        const outcome = await live({ world, scenario: this.#scenario, ledger, plan, mutation: undefined, reached: () => {} })
+        checkOutcome(outcome, plan)
+        checkRows(this.#scenario, await world.wait(readPublished(world.disk, OUT, ledger)))
+      } catch (error) {
+        throw new Error(`restored from ${path} aside`, { cause: error })
+      }
+      this.situations.reached('retained checkpoint restored aside')
+    }
   }
-  const healing = calm ? undefined : disturbDisk(world)
-  let result: JobResult | undefined
-  const running = startLocalJob({
-    first,
-    build,
-    settings: resolveOptions(engineOptionTable, { code }),
-    restore: 'latest',
-    processes: life.processes,
-    ports: {
-      clock: life.clock,
-      disk: life.disk,
-      network: noNetwork,
-      random: life.random,
-      createChannels: () => new DelayedChannels(life.clock, world.random),
-      pace: { turnMs: 0, snapshotRows: 1 },
-    },
-    onEvent: (event) => note(event, reached),
-  })
-  void running.done.then((ended) => (result = ended))
-  await life.run(calm ? Infinity : world.random.pick([20, 100, 400, 2_000]), () => result !== undefined)
-  healing?.()
-  return result
-}
 
-function note(event: JobEvent, reached: (situation: string) => void): void {
-  if (event.kind === 'checkpoint-completed') reached(event.final ? 'final checkpoint' : 'checkpoint')
-  else if (event.kind === 'checkpoint-failed') reached('abandoned checkpoint')
-  else if (event.kind === 'restarting') reached('restart after a failure')
-}
-
-function drawWeather(world: World, life: Life, scenario: Scenario, calm: boolean): Weather {
-  const throwAt = !calm && world.random.chance(0.3) ? randomBelow(world.random, scenario.inputs) : undefined
-  let thrown = false
-  return {
-    get throwAt() {
-      if (thrown) return undefined
-      if (throwAt !== undefined) queueMicrotask(() => {})
-      return throwAt === undefined ? undefined : ((thrown = world.random.chance(0.5)), throwAt)
-    },
-    delay: () => new Promise((resolve) => life.clock.after(world.random.pick([0, 1, 5, 30]), resolve)),
+  async #checkEnd({ life, stormy }: LifeOutcome): Promise<void> {
+    const world = this.#world
+    const { disk } = world
+    await life.settle()
+    if (disk.openHandles > 0) throw new Error(`${disk.openHandles} files are still open after the end`)
+    checkRows(this.#scenario, await world.wait(readPublished(disk, OUT, this.#ledger)))
+    const retained = await world.wait(retainedCheckpoints(disk))
+    if (!stormy && retained > this.#scenario.numRetained)
+      throw new Error(`${retained} checkpoints are kept where ${this.#scenario.numRetained} should be`)
+    // What a failing disk would not remove is removed at the next start.
+    if (!stormy && this.#damaged.size === 0) await world.wait(checkLeftovers(disk))
   }
 }
 
-/** Writes that fail now and then, and a slow disk. */
-function disturbDisk(world: World): (() => void) | undefined {
-  if (!world.random.chance(0.3)) return undefined
-  return undefined
+function checkOutcome({ result, violations, stormy }: LifeOutcome, plan: LifePlan): void {
+  if (violations.length > 0) throw new Error(violations[0])
+  if (result?.state === 'failed' && !stormy && plan.stopAtMs === undefined) throw result.failure.error
+  if (result === undefined && plan.calm) throw new Error('a calm life did not end')
 }

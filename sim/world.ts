@@ -2,6 +2,7 @@
  * One machine under a seed: a virtual clock on which every turn takes a random little time, a disk that can fail and crash, and no network.
  * A life is what runs between two crashes: its clock stops with it, and nothing it began completes afterwards.
  */
+import { posix } from 'node:path'
 import type { Cancel, Clock, Disk, Network, Random } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import type { ProcessInspector } from '@millrace/engine/simulation'
@@ -39,11 +40,46 @@ export class World {
     return this.#clock.run(work)
   }
 
+  /** Another world with the same files and a fate of its own. */
+  async copy(seed: number): Promise<World> {
+    const other = new World(seed)
+    other.#wallMs = this.#clock.now()
+    other.#pid = this.#pid
+    for (const [path, bytes] of await this.wait(filesOf(this.disk, '/data'))) await other.wait(other.writeFile(path, bytes))
+    return other
+  }
+
+  /** Writes a file, durably. */
+  async writeFile(path: string, bytes: Uint8Array): Promise<void> {
+    const folder = posix.dirname(path)
+    await this.disk.makeDirectory(folder)
+    for (let dir = folder; dir !== '/'; dir = posix.dirname(dir)) await this.disk.syncDirectory(posix.dirname(dir))
+    const file = await this.disk.open(path, 'create')
+    await file.write(bytes, 0)
+    await file.sync()
+    await file.close()
+    await this.disk.syncDirectory(folder)
+  }
+
   /** Ends the life that runs: the process alone, or the machine with what was not synced. */
   end(how: 'kill' | 'crash'): void {
     if (how === 'kill') this.disk.kill()
     else this.disk.crash()
+    // What was to happen in that life never does.
+    this.#clock = new VirtualClock({ startMs: this.#clock.now() })
   }
+}
+
+/** All files under a folder, with their bytes. */
+async function filesOf(disk: Disk, path: string): Promise<readonly (readonly [path: string, bytes: Uint8Array])[]> {
+  const found: (readonly [string, Uint8Array])[] = []
+  for (const name of await disk.list(path)) {
+    const child = `${path}/${name}`
+    const { kind } = await disk.stat(child)
+    if (kind === 'directory') found.push(...(await filesOf(disk, child)))
+    else found.push([child, await disk.readFile(child)])
+  }
+  return found
 }
 
 export class Life {
@@ -63,6 +99,11 @@ export class Life {
       self: () => self,
       observe: (other) => (other === pid ? { running: true, startTicks: self.startTicks } : { running: false }),
     }
+  }
+
+  /** Lets everything that is still under way come to its end. */
+  async settle(): Promise<void> {
+    await this.#virtual.runUntilIdle(10_000)
   }
 
   /** Runs for so long, or until `done` says so. */

@@ -1,0 +1,131 @@
+/** One life of a job: from its start until it ends or its time is up. */
+import { inspect } from 'node:util'
+import { resolveOptions } from '@millrace/core'
+import { buildJob, engineOptionTable, type JobEvent, type JobResult } from '@millrace/engine'
+import { startLocalJob } from '@millrace/engine/simulation'
+import { DelayedChannels } from './delayed-channels.ts'
+import type { Interposer } from './interposer.ts'
+import { buildScenario } from './job.ts'
+import type { Ledger } from './ledger.ts'
+import { Observer, type Ambush } from './observer.ts'
+import type { Scenario } from './scenario.ts'
+import type { Situation } from './situations.ts'
+import { disturbDisk, drawUserCode } from './weather.ts'
+import { noNetwork, type Life, type World } from './world.ts'
+
+export const STATE = '/data/state'
+
+/** An error on purpose, made anew for each life. */
+export type MakeInterposer = () => Interposer
+
+export interface LifePlan {
+  readonly parallelism: number
+  readonly restore: 'latest' | (string & {})
+  /** Nothing goes wrong. */
+  readonly calm: boolean
+  readonly durationMs: number
+  /** When it is asked to stop, with a final checkpoint. */
+  readonly stopAtMs: number | undefined
+  readonly ambush: Ambush | undefined
+}
+
+export interface LifeOptions {
+  readonly world: World
+  readonly scenario: Scenario
+  readonly ledger: Ledger
+  readonly plan: LifePlan
+  readonly mutation: MakeInterposer | undefined
+  readonly reached: (situation: Situation) => void
+}
+
+/** How a life went. */
+export interface LifeOutcome {
+  /** Undefined: it was still running. */
+  readonly result: JobResult | undefined
+  /** Whether the disk was made to fail. */
+  readonly stormy: boolean
+  readonly violations: readonly string[]
+  readonly observer: Observer
+  readonly life: Life
+}
+
+export async function live(options: LifeOptions): Promise<LifeOutcome> {
+  const { world, scenario, ledger, plan, reached } = options
+  const { random } = world
+  const life = world.begin()
+  const observer = new Observer({ ledger, ambush: plan.ambush, patience: random.pick([0, 0, 1, 3]), reached })
+  const mutation = options.mutation?.()
+  const interposers = mutation === undefined ? [observer] : [mutation, observer]
+  const violations: string[] = []
+  const user = drawUserCode({
+    clock: life.clock,
+    random,
+    calm: plan.calm,
+    calls: scenario.inputs * scenario.branches * scenario.stages.length,
+    violation: (problem) => void violations.push(problem),
+  })
+  const heal = plan.calm ? undefined : disturbDisk(world.disk, life.clock, random, () => reached('disk failure'))
+  let result: JobResult | undefined
+  const job = buildScenario({ scenario, parallelism: plan.parallelism, user, interposers })
+  const build = (): ReturnType<typeof buildJob> => buildJob(job)
+  const running = startLocalJob({
+    first: build(),
+    build,
+    settings: resolveOptions(engineOptionTable, { code: settings(options, mutation) }),
+    restore: plan.restore,
+    processes: life.processes,
+    ports: {
+      clock: life.clock,
+      disk: interposers.reduce((disk, interposer) => interposer.disk?.(disk, life.clock) ?? disk, life.disk),
+      network: noNetwork,
+      random: life.random,
+      createChannels: () => {
+        const channels = new DelayedChannels(life.clock, random, () => reached('blocked channel with data behind the barrier'))
+        return mutation?.channels?.(channels) ?? channels
+      },
+      pace: { turnMs: 0, snapshotRows: scenario.snapshotRows },
+      keyedState: (backend) => interposers.reduce((inner, interposer) => interposer.keyedState?.(inner) ?? inner, backend),
+    },
+    launcher: (launcher) => interposers.reduce((inner, interposer) => interposer.launcher?.(inner) ?? inner, launcher),
+    onEvent: (event) => {
+      if (process.env['SIM_TRACE'] !== undefined) traceEvent(event, life)
+      observer.event(event)
+    },
+  })
+  void running.done.then((ended) => (result = ended))
+  if (plan.stopAtMs !== undefined) life.clock.after(plan.stopAtMs, () => void running.stop())
+  await life.run(plan.durationMs, () => result !== undefined || observer.ambushed || violations.length > 0)
+  heal?.()
+  return { result, stormy: heal !== undefined, violations, observer, life }
+}
+
+function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: Interposer | undefined): object {
+  const mode = mutation?.mode ?? scenario.mode
+  const { checkpointMs, minPauseMs, maxConcurrent, numRetained } = scenario
+  return {
+    parallelism: plan.parallelism,
+    maxParallelism: scenario.maxParallelism,
+    stateDir: STATE,
+    bufferTimeout: random.pick([0, 1, 10]),
+    checkpointing: {
+      interval: checkpointMs,
+      minPause: minPauseMs,
+      maxConcurrent,
+      numRetained,
+      mode,
+      timeout: plan.calm ? 10_000 : random.pick([30, 100, 2_000, 2_000]),
+      tolerableFailures: plan.calm ? 1_000 : random.pick([0, 3, 1_000]),
+    },
+    restart: { strategy: 'fixed-delay', fixedDelay: { attempts: 1_000, delay: 5 } },
+  }
+}
+
+/** Tells what happens, for whoever looks into a seed. */
+function traceEvent(event: JobEvent, life: Life): void {
+  const { timeMs: _, kind, ...rest } = event as JobEvent & { timeMs?: number }
+  const what =
+    event.kind === 'started'
+      ? `attempt ${event.attempt} from ${event.restored?.id ?? 'nothing'}`
+      : inspect(rest, { depth: 3, breakLength: Infinity }).slice(0, 300)
+  console.log(`${life.clock.monotonic().toFixed(1).padStart(8)}  ${kind} ${what}`)
+}

@@ -1,0 +1,175 @@
+/** Looks on in one life of the job: names the situations that are reached, keeps the ledger of published files, and ends the life in a chosen moment. */
+import type { Disk } from '@millrace/core'
+import type { JobEvent, Sink, SinkWriter, WriterContext } from '@millrace/engine'
+import type { Deployment, KeyedStateBackend, SlotLauncher, SlotMessage } from '@millrace/engine/simulation'
+import { overlay, type Interposer } from './interposer.ts'
+import type { Ledger } from './ledger.ts'
+import type { Situation } from './situations.ts'
+
+/** A moment in which a life is to end: right after a checkpoint was announced, became durable, or was asked for. */
+export type Ambush = 'announced' | 'durable' | 'triggered'
+
+export interface ObserverOptions {
+  readonly ledger: Ledger
+  readonly ambush: Ambush | undefined
+  /** How many such moments are let go by. */
+  readonly patience: number
+  readonly reached: (situation: Situation) => void
+}
+
+interface HandleOfFiles {
+  readonly files: readonly { readonly final: string }[]
+}
+
+export class Observer implements Interposer {
+  readonly #options: ObserverOptions
+  #patience: number
+  #completedId = 0
+  #durableId = 0
+  #underWay = false
+  /** What each sink writer has prepared, and not committed, by checkpoint: whether anything was in it. */
+  readonly #prepared: Set<Map<number, boolean>> = new Set()
+
+  constructor(options: ObserverOptions) {
+    this.#options = options
+    this.#patience = options.patience
+  }
+
+  /** The moment has come. */
+  get ambushed(): boolean {
+    return this.#patience < 0
+  }
+
+  event(event: JobEvent): void {
+    const { reached, ledger } = this.#options
+    switch (event.kind) {
+      case 'started':
+        ledger.started(event)
+        return
+      case 'checkpoint-completed':
+        this.#completedId = event.checkpoint.id
+        this.#underWay = false
+        reached(event.final ? 'final checkpoint' : 'checkpoint')
+        this.#moment('announced')
+        return
+      case 'checkpoint-failed':
+        this.#underWay = false
+        reached('abandoned checkpoint')
+        return
+      case 'restarting':
+        this.#underWay = false
+        reached(event.failure.error.message.includes('thunder') ? 'restart after a user failure' : 'restart after another failure')
+        return
+      case 'log':
+        if (event.record.message.includes('is damaged and passed over')) {
+          reached('fallback from a damaged checkpoint')
+          ledger.rewind()
+        }
+        return
+      case 'stopping':
+      case 'ended':
+    }
+  }
+
+  /** The life has been ended from outside. */
+  ended(): void {
+    const { reached } = this.#options
+    const uncommitted = [...this.#prepared].some((writer) => [...writer].some(([id, filled]) => filled && id <= this.#completedId))
+    if (uncommitted) reached('crash between prepare and commit')
+    if (this.#durableId > this.#completedId) reached('crash between _metadata and its announcement')
+    if (this.#underWay) reached('crash while a checkpoint is written')
+  }
+
+  disk(disk: Disk): Disk {
+    return overlay(disk, {
+      rename: async (from, to) => {
+        await disk.rename(from, to)
+        const checkpointId = /\/chk-(\d+)\/_metadata$/.exec(to)?.[1]
+        if (checkpointId === undefined) return
+        this.#durableId = Number(checkpointId)
+        this.#moment('durable')
+      },
+    })
+  }
+
+  sink<T>(sink: Sink<T>): Sink<T> {
+    return { ...sink, createWriter: (context: WriterContext) => this.#writer(sink.createWriter(context)) }
+  }
+
+  keyedState(backend: KeyedStateBackend): KeyedStateBackend {
+    return overlay(backend, {
+      beginSnapshot: (checkpointId, options) => {
+        const { eventTimers, processingTimers } = backend.statistics()
+        if (eventTimers + processingTimers > 0) this.#options.reached('timers in a snapshot')
+        return backend.beginSnapshot(checkpointId, options)
+      },
+    })
+  }
+
+  launcher(launcher: SlotLauncher): SlotLauncher {
+    return {
+      launch: async (deployments, handlers) => {
+        this.#deployed(deployments)
+        const links = await launcher.launch(
+          deployments,
+          handlers.map((handler) =>
+            overlay(handler, {
+              message: (message) => {
+                this.#heard(message)
+                handler.message(message)
+              },
+            }),
+          ),
+        )
+        return links.map((link) =>
+          overlay(link, {
+            send: (message) => {
+              link.send(message)
+              if (message.kind !== 'trigger') return
+              this.#underWay = true
+              this.#moment('triggered')
+            },
+          }),
+        )
+      },
+    }
+  }
+
+  #deployed(deployments: readonly Deployment[]): void {
+    const restored = deployments.flatMap((deployment) => deployment.restored)
+    if (restored.some(({ keyed }) => keyed.some((chain) => chain.length > 1))) this.#options.reached('restore from a chain of deltas')
+    if (restored.some(({ asyncInputs }) => asyncInputs.length > 0)) this.#options.reached('unfinished async inputs restored')
+  }
+
+  #heard(message: SlotMessage): void {
+    if (message.kind !== 'coordinator' || message.message.kind !== 'acknowledged') return
+    if (message.message.snapshot.operators.some(({ asyncInputs }) => asyncInputs !== undefined))
+      this.#options.reached('unfinished async inputs in a snapshot')
+  }
+
+  #writer<T>(writer: SinkWriter<T>): SinkWriter<T> {
+    const prepared = new Map<number, boolean>()
+    this.#prepared.add(prepared)
+    return overlay(writer, {
+      prepare: async (checkpointId) => {
+        const handles = await writer.prepare(checkpointId)
+        const names = (handles as readonly HandleOfFiles[]).flatMap(({ files }) => files.map(({ final }) => final))
+        prepared.set(checkpointId, names.length > 0)
+        this.#options.ledger.prepared(checkpointId, names)
+        return handles
+      },
+      commit: async (handles, checkpointId) => {
+        await writer.commit?.(handles, checkpointId)
+        for (const id of prepared.keys()) if (id <= checkpointId) prepared.delete(id)
+      },
+      close: async () => {
+        this.#prepared.delete(prepared)
+        await writer.close()
+      },
+    })
+  }
+
+  #moment(which: Ambush): void {
+    if (this.#options.ambush === which) this.#patience--
+  }
+}

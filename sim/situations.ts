@@ -1,0 +1,51 @@
+/** What a run of seeds must have met to mean anything: each situation by name, and how often it was reached. */
+export const situations = [
+  'checkpoint',
+  'final checkpoint',
+  'kill',
+  'crash',
+  'crash between prepare and commit',
+  'crash between _metadata and its announcement',
+  'crash while a checkpoint is written',
+  'blocked channel with data behind the barrier',
+  'restore',
+  'restore from a chain of deltas',
+  'rescale',
+  'abandoned checkpoint',
+  'unfinished async inputs in a snapshot',
+  'unfinished async inputs restored',
+  'timers in a snapshot',
+  'fallback from a damaged checkpoint',
+  'stop and resume',
+  'restart after a user failure',
+  'restart after another failure',
+  'failed for good, started again',
+  'disk failure',
+  'retained checkpoint restored aside',
+] as const
+export type Situation = (typeof situations)[number]
+
+export class SituationCounts {
+  readonly #counts: Map<Situation, number> = new Map()
+
+  reached(situation: Situation, times = 1): void {
+    this.#counts.set(situation, this.of(situation) + times)
+  }
+
+  of(situation: Situation): number {
+    return this.#counts.get(situation) ?? 0
+  }
+
+  add(other: SituationCounts): void {
+    for (const situation of situations) if (other.of(situation) > 0) this.reached(situation, other.of(situation))
+  }
+
+  /** Those reached less often than `times`. */
+  missing(times: number): readonly Situation[] {
+    return situations.filter((situation) => this.of(situation) < times)
+  }
+
+  toString(): string {
+    return situations.map((situation) => `${String(this.of(situation)).padStart(8)}  ${situation}`).join('\n')
+  }
+}
