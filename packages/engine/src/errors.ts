@@ -17,6 +17,9 @@ const table = {
   FILES_LINE_TOO_LONG: { who: 'user', retry: false, message: 'files: the line at {file}:{offset} is longer than maxLineBytes, {limit}' },
   FILES_PARSE_FAILED: { who: 'user', retry: false, message: 'files: the line at {file}:{offset} cannot be parsed: {problem}' },
   FILES_GZIP_DAMAGED: { who: 'operator', retry: false, message: 'files: {file} is no whole gzip file: {problem}' },
+  LINE_TOO_LONG: { who: 'user', retry: false, message: '{source}: a line is longer than maxLineBytes, {limit}' },
+  SOCKET_LOST: { who: 'operator', retry: true, message: 'socketText: the connection to {host}:{port} is lost: {problem}' },
+  STDIN_FAILED: { who: 'operator', retry: false, message: 'stdin: the standard input cannot be read: {problem}' },
   FILE_SINK_WRITE_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be written: {problem}' },
   FILE_SINK_COMMIT_FAILED: { who: 'operator', retry: true, message: 'fileSink: {file} cannot be published: {problem}' },
   FILE_SINK_LOST: {

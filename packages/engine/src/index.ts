@@ -109,3 +109,5 @@ export type {
 export { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './config/options.ts'
 export { collect, execute, type ExecuteOptions } from './runtime/execute.ts'
 export { runJob } from './runtime/run-job.ts'
+export { socketText, type SocketTextOptions } from './connectors/text/socket-text.ts'
+export { stdin, type StdinOptions } from './connectors/text/stdin.ts'

@@ -54,10 +54,8 @@ export class LineCutter {
   /** Starts anew at a beginning of a line. */
   reset(offset: number): void {
     this.#clear(offset)
-    this.#partial = []
-    this.#partialBytes = 0
+    this.dropPartial()
     this.#partialOffset = offset
-    this.#isDropping = false
     this.#first = undefined
   }
 
@@ -111,9 +109,11 @@ export class LineCutter {
     return line
   }
 
-  /** Whether a line has begun that no newline has ended yet. */
-  get hasPartial(): boolean {
-    return this.#partialBytes > 0 || this.#isDropping
+  /** Forgets the line that has begun and that no newline has ended yet. */
+  dropPartial(): void {
+    this.#partial = []
+    this.#partialBytes = 0
+    this.#isDropping = false
   }
 
   /** Where the first line not yet taken begins. */
