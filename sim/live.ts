@@ -53,7 +53,7 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
   const { world, scenario, ledger, plan, reached } = options
   const { random } = world
   const life = world.begin()
-  const observer = new Observer({ ledger, ambush: plan.ambush, patience: random.pick([0, 0, 1, 3]), reached })
+  const observer = new Observer({ ledger, ambush: plan.ambush, patience: random.pick([0, 1, 3, 6]), reached })
   const mutation = options.mutation?.()
   const interposers = mutation === undefined ? [observer] : [mutation, observer]
   const violations: string[] = []
@@ -113,7 +113,7 @@ function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: 
       maxConcurrent,
       numRetained,
       mode,
-      timeout: plan.calm ? 10_000 : random.pick([30, 100, 2_000, 2_000]),
+      timeout: plan.calm ? 10_000 : random.pick([30, 100, 2_000, 2_000, 2_000]),
       tolerableFailures: plan.calm ? 1_000 : random.pick([0, 3, 1_000]),
     },
     restart: { strategy: 'fixed-delay', fixedDelay: { attempts: 1_000, delay: 5 } },

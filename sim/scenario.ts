@@ -78,7 +78,7 @@ export const CYCLE = 3
 export function drawScenario(random: SeededRandom): Scenario {
   const sources = Array.from({ length: random.chance(0.3) ? 2 : 1 }, () => random.pick(sourceKinds))
   return {
-    inputs: 20 + randomBelow(random, 300),
+    inputs: 40 + randomBelow(random, 300),
     keys: random.pick([1, 3, 20, 100]),
     branches: random.pick([1, 2]),
     sources,
@@ -87,7 +87,7 @@ export function drawScenario(random: SeededRandom): Scenario {
       width: random.pick(['same', 'same', 'same', 'one', 'other']),
       chain: random.pick(['always', 'always', 'never', 'start']),
     })),
-    ratePerSecond: random.chance(0.7) ? random.pick([200, 1000, 5000]) : undefined,
+    ratePerSecond: random.chance(0.9) ? random.pick([200, 400, 1000]) : undefined,
     maxParallelism: random.pick([4, 7, 16]),
     mode: random.chance(0.1) ? 'at-least-once' : 'exactly-once',
     checkpointMs: random.pick([5, 20, 60, 200]),

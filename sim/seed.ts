@@ -83,7 +83,7 @@ class SeedRun {
   #drawLife(lives: number): LifePlan {
     const { random } = this.#world
     const calm = lives >= CALM_LIFE
-    const durationMs = random.pick([20, 100, 400, 2_000])
+    const durationMs = random.pick([50, 200, 300, 500, 1_000])
     return {
       parallelism: 1 + randomBelow(random, 3),
       restore: 'latest',

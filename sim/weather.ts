@@ -19,7 +19,7 @@ const reasons: readonly DiskErrorReason[] = ['input-output', 'input-output', 'no
 
 /** Lets the disk fail at random moments, until the answer is called; undefined: it does not. */
 export function disturbDisk(disk: SimulatedDisk, clock: Clock, random: SeededRandom, onFailure: () => void): (() => void) | undefined {
-  if (!random.chance(0.4)) return undefined
+  if (!random.chance(0.3)) return undefined
   let over = false
   for (let count = 1 + randomBelow(random, 3); count > 0; count--) {
     const disturb = random.pick([failOnce, failOnce, slowDown, fillUp])

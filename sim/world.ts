@@ -8,7 +8,7 @@ import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import type { ProcessInspector } from '@millrace/engine/simulation'
 
 /** A time far above what a life needs. */
-const LIFE_EVENTS_MAX = 2_000_000
+const LIFE_EVENTS_MAX = 300_000
 
 export class World {
   readonly random: SeededRandom

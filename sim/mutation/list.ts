@@ -1,0 +1,39 @@
+import type { MakeInterposer } from '../live.ts'
+import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.ts'
+import { barrierOvertakes, elementLost } from './channels.ts'
+import { enumeratorKeepsAssigned, offsetAhead, offsetBehind } from './sources.ts'
+import { commitAtPrepare, forgetHandles, forgetRestoredHandles } from './sinks.ts'
+import { baseOnAborted, lostTombstones, lostTimers } from './states.ts'
+import { commitAtAcknowledgement, dropAsyncInputs, dropNewestDelta, dropSplits } from './snapshots.ts'
+
+/** An error on purpose. `make` is called for each life. */
+export interface Mutation {
+  readonly name: string
+  readonly make: MakeInterposer
+}
+
+export const mutations: readonly Mutation[] = [
+  { name: 'state files acknowledged before they are synced', make: () => forgetSync(/\/shared\//) },
+  { name: 'metadata acknowledged before they are synced', make: () => forgetSync(/_metadata/) },
+  { name: 'part files acknowledged before they are synced', make: () => forgetSync(/\/out\//) },
+  { name: 'names of state files not synced', make: () => forgetSyncDirectory(/\/shared$/) },
+  { name: 'names of metadata not synced', make: () => forgetSyncDirectory(/\/chk-\d+$|\/checkpoints$/) },
+  { name: 'names of part files not synced', make: () => forgetSyncDirectory(/\/out$/) },
+  { name: 'a checkpoint announced before its metadata are durable', make: announceBeforeDurable },
+  { name: 'a barrier let through early', make: barrierOvertakes },
+  { name: 'a batch lost on a channel', make: elementLost },
+  { name: 'channels not blocked during alignment', make: () => ({ mode: 'at-least-once' }) },
+  { name: 'offset before emit: a source runs ahead in its snapshot', make: offsetAhead },
+  { name: 'a source lags behind in its snapshot', make: offsetBehind },
+  { name: 'splits given twice: the enumerator keeps what it has assigned', make: enumeratorKeepsAssigned },
+  { name: 'splits of a reader forgotten', make: dropSplits },
+  { name: 'commit at prepare, before the checkpoint is complete', make: commitAtPrepare },
+  { name: 'commit at the acknowledgement of one subtask', make: commitAtAcknowledgement },
+  { name: 'a sink forgets its handles', make: forgetHandles },
+  { name: 'a sink is not given its handles at a restore', make: forgetRestoredHandles },
+  { name: 'a delta taken over a failed checkpoint', make: baseOnAborted },
+  { name: 'tombstones lost', make: lostTombstones },
+  { name: 'timers lost', make: lostTimers },
+  { name: 'the newest delta left out of the chain', make: dropNewestDelta },
+  { name: 'unfinished asynchronous inputs forgotten', make: dropAsyncInputs },
+]
