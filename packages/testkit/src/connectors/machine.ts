@@ -44,6 +44,8 @@ export interface TestMachine {
   close(): Promise<void>
 }
 
+/** Real work outside the simulation (decompression) is given a millisecond after so many turns without any event. */
+const idleTurnsPerRealTurn = 50
 const realTurnsMax = 1_000
 
 function realTurn(): Promise<void> {
@@ -56,6 +58,8 @@ export class SimulatedMachine implements TestMachine {
   readonly folder: string = '/data'
   readonly disk: SimulatedDisk
   readonly clock: VirtualClock = new VirtualClock()
+  /** Turns in which nothing happened on the virtual clock. */
+  #idleTurns = 0
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
@@ -67,7 +71,8 @@ export class SimulatedMachine implements TestMachine {
   }
 
   async turn(): Promise<void> {
-    if (!(await this.clock.step())) await realTurn()
+    if (await this.clock.step()) return
+    if (++this.#idleTurns % idleTurnsPerRealTurn === 0) await realTurn()
   }
 
   /** Moves the clock on; where nothing is left for it to do, real work outside the simulation (decompression) may still be under way. */

@@ -97,12 +97,12 @@ export class FileWriter<T> implements SinkWriter<T> {
 
   async close(): Promise<void> {
     this.#cancelRoll?.()
+    await this.#preparing
     const parts = this.#part === undefined ? this.#sealing : [...this.#sealing, this.#part]
     this.#part = undefined
     this.#sealing = []
     this.#text = ''
     for (const part of parts) await part.abandon()
-    await this.#preparing
   }
 
   async #prepare(parts: readonly PartFile[], before: Promise<unknown>): Promise<readonly FileSinkHandle[]> {
@@ -114,6 +114,7 @@ export class FileWriter<T> implements SinkWriter<T> {
       if (files.length > 0) await disk.syncDirectory(dir)
       this.#unpublished.push(...files)
     } catch (error) {
+      this.#sealing.push(...parts) // no handle will ever list them
       this.#fail(error)
     }
     if (this.#failure !== undefined) throw this.#failure
