@@ -105,7 +105,7 @@ class SeedRun {
     const how = world.random.chance(0.5) ? 'kill' : 'crash'
     world.end(how)
     this.situations.reached(how)
-    if (this.#mutation === undefined && world.random.chance(0.1)) await this.#restoreAside()
+    if (world.random.chance(0.1) && this.#mutation === undefined) await this.#restoreAside()
     if (this.#scenario.numRetained > 1 && world.random.chance(0.15)) await damageNewest(world, this.#damaged)
   }
 
