@@ -3,6 +3,8 @@
  * processor time and memory are read from outside at each line.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { median } from '../statistics.ts'
@@ -57,7 +59,8 @@ const root = join(import.meta.dirname, '../..')
 const STDERR_KEPT = 4_000
 const SAMPLE_MS = 500
 
-function start(engine: Engine, settings: RunSettings): ChildProcess {
+/** All that the process writes goes into `folder`, and so is removed also when it had to be killed. */
+function start(engine: Engine, settings: RunSettings, folder: string): ChildProcess {
   const { query, parallelism, events, checkpointMs, seed, warmSeconds, heapMb } = settings
   const flags = [
     query,
@@ -70,7 +73,7 @@ function start(engine: Engine, settings: RunSettings): ChildProcess {
     `--warm-seconds=${warmSeconds}`,
   ]
   if (engine === 'flink') {
-    const JAVA_OPTS = `-XX:+UseParallelGC -Xms${heapMb}m -Xmx${heapMb}m`
+    const JAVA_OPTS = `-XX:+UseParallelGC -Xms${heapMb}m -Xmx${heapMb}m -Djava.io.tmpdir=${folder}`
     const words = flags.flatMap((flag) => flag.split('='))
     return spawn(join(import.meta.dirname, 'flink/run.sh'), words, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -78,12 +81,13 @@ function start(engine: Engine, settings: RunSettings): ChildProcess {
     })
   }
   const node = ['--conditions=@millrace/source', join(root, 'bench/run.ts'), ...flags, '--json', ...(settings.encode ? ['--encode'] : [])]
-  return spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root })
+  return spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root, env: { ...process.env, TMPDIR: folder } })
 }
 
 /** Rejects if the process fails, is still at it after the time limit, or its runs differ in their rows. */
 export async function runEngine(engine: Engine, settings: RunSettings): Promise<EngineRun> {
-  const child = start(engine, settings)
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
+  const child = start(engine, settings, folder)
   const pid = child.pid!
   const lines: Line[] = []
   const usages: Usage[] = []
@@ -105,6 +109,7 @@ export async function runEngine(engine: Engine, settings: RunSettings): Promise<
   const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
   clearInterval(sampling)
   clearTimeout(limit)
+  rmSync(folder, { recursive: true, force: true })
   const name = `${engine}, ${settings.query} at parallelism ${settings.parallelism}`
   if (late) throw new Error(`${name}: not done after ${settings.timeoutSeconds} s`)
   if (code !== 0) throw new Error(`${name}: ended with ${code}\n${stderr}`)
