@@ -5,8 +5,7 @@
 //
 // The counts are state and go on where the last checkpoint stood. The words are gone once they have been sent: those since the last checkpoint
 // are not counted again. With files as its source the same job would count each word exactly once.
-import { defineJob, print } from 'millrace'
-import { socketText } from './shared/socket-text.ts'
+import { defineJob, print, socketText } from 'millrace'
 
 const params = { host: '127.0.0.1', port: 9_999, attempts: 3, delayMs: 10_000 }
 
