@@ -55,7 +55,7 @@ const events: readonly ChannelEvent[] = [
   { kind: 'watermark', time: -Infinity },
   { kind: 'idle' },
   { kind: 'active' },
-  { kind: 'barrier', checkpointId: 7, triggeredMs: 12.5 },
+  { kind: 'barrier', checkpointId: 7, triggeredMs: 12.5, completedId: 6 },
   { kind: 'cancel-barrier', checkpointId: 7 },
   { kind: 'latency', markedMs: 1, operator: 2, subtask: 3 },
   { kind: 'end' },

@@ -18,7 +18,8 @@ export type ChannelEvent =
   | { readonly kind: 'watermark'; readonly time: number }
   | { readonly kind: 'idle' }
   | { readonly kind: 'active' }
-  | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number }
+  /** `completedId`: the newest checkpoint that was complete when this one was triggered, 0 if there was none. What the snapshot builds on is at least that. */
+  | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number; readonly completedId: number }
   | { readonly kind: 'cancel-barrier'; readonly checkpointId: number }
   | { readonly kind: 'end' }
   | { readonly kind: 'latency'; readonly markedMs: number; readonly operator: number; readonly subtask: number }

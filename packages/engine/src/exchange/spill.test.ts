@@ -54,8 +54,8 @@ test('elements come back in order, wherever memory ends and whenever they are ro
       for (const step of steps) {
         if (step === 'roll') await roll()
         else if (step === 'event') {
-          void spill.add(1, { kind: 'barrier', checkpointId: sent.length, triggeredMs: 1 })
-          sent.push([1, { kind: 'barrier', checkpointId: sent.length, triggeredMs: 1 }])
+          void spill.add(1, { kind: 'barrier', checkpointId: sent.length, triggeredMs: 1, completedId: 0 })
+          sent.push([1, { kind: 'barrier', checkpointId: sent.length, triggeredMs: 1, completedId: 0 }])
         } else {
           const [channel, values] = step
           void spill.add(channel, batch(values, channel === 2))

@@ -181,6 +181,7 @@ export class Attempt {
           kind: 'trigger',
           checkpointId: command.checkpointId,
           triggeredMs: command.triggeredMs,
+          completedId: this.#parts.coordinator.latestCompletedId ?? 0,
           stopSources: command.stopSources,
         })
         return

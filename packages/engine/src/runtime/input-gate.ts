@@ -52,6 +52,8 @@ export class InputGate {
   #aligning: { readonly checkpointId: number; readonly sinceMs: number } | undefined
   readonly #clock: Clock
   alignmentMs = 0
+  /** The newest checkpoint that a barrier has told to be complete. */
+  completedId = 0
 
   constructor(channels: readonly GateChannel[], options: GateOptions, handler: GateHandler) {
     this.channels = channels
@@ -107,6 +109,7 @@ export class InputGate {
         this.#combine()
         return
       case 'barrier':
+        this.completedId = Math.max(this.completedId, event.completedId)
         this.#align({ kind: 'barrier', channel: index, checkpointId: event.checkpointId, triggeredMs: event.triggeredMs })
         return
       case 'cancel-barrier':

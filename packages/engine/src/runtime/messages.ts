@@ -13,7 +13,14 @@ export interface OperatorInstance {
 }
 
 export type MasterMessage =
-  | { readonly kind: 'trigger'; readonly checkpointId: number; readonly triggeredMs: number; readonly stopSources: boolean }
+  | {
+      readonly kind: 'trigger'
+      readonly checkpointId: number
+      readonly triggeredMs: number
+      /** The newest complete checkpoint, 0 if there is none. */
+      readonly completedId: number
+      readonly stopSources: boolean
+    }
   | { readonly kind: 'complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }
   | { readonly kind: 'aborted'; readonly checkpointId: number }
   | { readonly kind: 'splits'; readonly reader: OperatorInstance; readonly splits: readonly Split[] }

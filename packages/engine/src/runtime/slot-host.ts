@@ -75,7 +75,7 @@ export class SlotHost {
   #perform(message: MasterMessage): void {
     switch (message.kind) {
       case 'trigger':
-        for (const subtask of this.#running()) subtask.task.trigger(message.checkpointId, message.triggeredMs, message.stopSources)
+        for (const subtask of this.#running()) subtask.task.trigger(message)
         return
       case 'complete':
         for (const subtask of this.#running()) subtask.snapshots.completed(message.checkpointId)

@@ -103,7 +103,11 @@ class OneSubtask implements ChainHost {
       finishedBefore,
     }
     const task: Task = new Task(parts, {
-      snapshot: (checkpointId, triggeredMs) => snapshots.take(checkpointId, triggeredMs, task.alignmentMs),
+      snapshot: (checkpointId, triggeredMs, completedId) => {
+        // A barrier from another thread may overtake the master's message about the checkpoint before it: what is built on must be what the master thinks it is.
+        snapshots.knownComplete(completedId)
+        snapshots.take(checkpointId, triggeredMs, task.alignmentMs)
+      },
       declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
       inputFinished: () => this.#options.acknowledge({ kind: 'input-finished', attempt, subtask: place }),
       failed: this.#options.failed,

@@ -77,6 +77,11 @@ export class SubtaskSnapshots {
     this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message })
   }
 
+  /** A checkpoint is complete, as far as later snapshots may build on it. What else follows from that waits for `completed`. */
+  knownComplete(checkpointId: number): void {
+    for (const { keyed } of this.#options.operators) keyed?.completed(checkpointId)
+  }
+
   completed(checkpointId: number): void {
     for (const { keyed, commits } of this.#options.operators) {
       keyed?.completed(checkpointId)

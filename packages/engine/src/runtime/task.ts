@@ -31,7 +31,7 @@ export interface TaskParts {
 
 export interface TaskHandler {
   /** Take the snapshot; the task forwards the barrier right after. */
-  snapshot(checkpointId: number, triggeredMs: number): void
+  snapshot(checkpointId: number, triggeredMs: number, completedId: number): void
   declined(action: Extract<AlignerAction, { kind: 'decline' }>): void
   /** All input is processed, the operators have finished, and the end is sent on. */
   inputFinished(): void
@@ -46,6 +46,7 @@ interface Trigger {
   readonly kind: 'trigger'
   readonly checkpointId: number
   readonly triggeredMs: number
+  readonly completedId: number
   readonly stopSources: boolean
 }
 
@@ -284,8 +285,8 @@ export class Task implements GateHandler {
   // ---------- checkpoints
 
   /** From the coordinator; acted on between two records. */
-  trigger(checkpointId: number, triggeredMs: number, stopSources: boolean): void {
-    this.#orders.push({ kind: 'trigger', checkpointId, triggeredMs, stopSources })
+  trigger({ checkpointId, triggeredMs, completedId, stopSources }: Omit<Trigger, 'kind'>): void {
+    this.#orders.push({ kind: 'trigger', checkpointId, triggeredMs, completedId, stopSources })
     this.#handler.wake()
   }
 
@@ -316,27 +317,28 @@ export class Task implements GateHandler {
 
   #actOn(trigger: Trigger): void {
     if (this.#gate !== undefined) {
+      this.#gate.completedId = Math.max(this.#gate.completedId, trigger.completedId)
       this.#gate.control({ kind: 'trigger', checkpointId: trigger.checkpointId, triggeredMs: trigger.triggeredMs })
       return
     }
     if (trigger.stopSources) this.#stopped = true
-    this.#snapshot(trigger.checkpointId, trigger.triggeredMs)
+    this.#snapshot(trigger.checkpointId, trigger.triggeredMs, trigger.completedId)
   }
 
   aligned(action: AlignerAction): void {
-    if (action.kind === 'snapshot') this.#snapshot(action.checkpointId, action.triggeredMs)
+    if (action.kind === 'snapshot') this.#snapshot(action.checkpointId, action.triggeredMs, this.#gate!.completedId)
     else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
     else if (action.kind === 'decline') this.#handler.declined(action)
   }
 
-  #snapshot(checkpointId: number, triggeredMs: number): void {
-    this.#handler.snapshot(checkpointId, triggeredMs)
-    this.#forward({ kind: 'barrier', checkpointId, triggeredMs })
+  #snapshot(checkpointId: number, triggeredMs: number, completedId: number): void {
+    this.#handler.snapshot(checkpointId, triggeredMs, completedId)
+    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId })
   }
 
   #forward(
     event:
-      | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number }
+      | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number; readonly completedId: number }
       | { readonly kind: 'cancel-barrier'; readonly checkpointId: number },
   ): void {
     if (this.#state === 'finished') return
