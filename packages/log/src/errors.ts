@@ -46,6 +46,14 @@ const table = {
     retry: false,
     message: 'A marker for producer {producerId} comes from coordinator epoch {epoch}; {current} was seen',
   },
+
+  // broker
+  BROKER_METADATA_CORRUPT: { who: 'operator', retry: false, message: 'The metadata of the broker in {path} is corrupt: {problem}' },
+  BROKER_STRAY_LOGS: {
+    who: 'operator',
+    retry: false,
+    message: 'The log directory {path} holds the log {name}, which belongs to no topic of the broker',
+  },
 } as const
 
 export type LogErrorCode = keyof typeof table

@@ -1,4 +1,5 @@
-/** The parts of the log, each usable alone: the wire protocol, record batches, compression, and the log on disk. */
+/** A log that speaks the Apache Kafka protocol, and its parts, each usable alone: the wire protocol, record batches, compression, and the log on disk. */
+export { Log, type LogOptions } from './broker/log.ts'
 export * as compression from './compression/index.ts'
 export * as protocol from './protocol/index.ts'
 export * as records from './records/index.ts'

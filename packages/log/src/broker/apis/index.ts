@@ -1,0 +1,21 @@
+/** Every API that is served, each in its file. ApiVersions tells of these and no other. */
+import { serve, type ServedHandler } from '../dispatcher.ts'
+import { apiVersions } from './api-versions.ts'
+import { createTopics } from './create-topics.ts'
+import { deleteTopics } from './delete-topics.ts'
+import { fetch } from './fetch.ts'
+import { initProducerId } from './init-producer-id.ts'
+import { listOffsets } from './list-offsets.ts'
+import { metadata } from './metadata.ts'
+import { produce } from './produce.ts'
+
+export const HANDLERS: readonly ServedHandler[] = [
+  serve(produce),
+  serve(fetch),
+  serve(listOffsets),
+  serve(metadata),
+  serve(apiVersions),
+  serve(createTopics),
+  serve(deleteTopics),
+  serve(initProducerId),
+]

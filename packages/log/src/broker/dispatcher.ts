@@ -1,0 +1,76 @@
+/** Finds the handler of a request, and turns what it answers into bytes. */
+import { ProtocolError } from '../errors.ts'
+import { apiByName, decodeRequest, encodeResponse, ERROR_CODE, type ApiName, type RequestFrame } from '../protocol/index.ts'
+import type { ApiHandler, BrokerFacts, RequestContext, ServedApi } from './handler.ts'
+
+/** A response in its frame; or that there is none, or that the connection ends in its place. */
+type Answer = readonly Uint8Array[] | 'none' | 'close'
+
+/** A handler whose API is no longer known to the type checker. */
+export interface ServedHandler extends ServedApi {
+  readonly name: ApiName
+  readonly isPipelined: boolean
+  answer(request: RequestFrame, context: RequestContext): Promise<Answer>
+}
+
+export function serve<N extends ApiName>(handler: ApiHandler<N>): ServedHandler {
+  const { name } = handler
+  const { key, minVersion, maxVersion } = apiByName(name)
+  return {
+    key,
+    name,
+    minVersion: handler.advertisedMinVersion ?? minVersion,
+    maxVersion,
+    isPipelined: handler.isPipelined ?? false,
+    async answer({ version, correlationId, body }, context) {
+      const reply = await handler.handle(decodeRequest(name, version, body), context)
+      return reply === 'none' || reply === 'close' ? reply : encodeResponse(name, version, correlationId, reply)
+    },
+  }
+}
+
+export class Dispatcher {
+  readonly #broker: BrokerFacts
+  readonly #handlers: ReadonlyMap<number, ServedHandler>
+  readonly #underWay = new Set<Promise<Answer>>()
+
+  constructor(broker: BrokerFacts, handlers: readonly ServedHandler[]) {
+    this.#broker = broker
+    this.#handlers = new Map(handlers.map((handler) => [handler.key, handler]))
+  }
+
+  /** Resolves when no request that has begun is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+  }
+
+  isPipelined({ api }: RequestFrame): boolean {
+    return this.#handlers.get(api.key)?.isPipelined ?? false
+  }
+
+  /**
+   * Begins the request before it returns: requests that are pipelined keep the order of the calls.
+   * Rejects with a ProtocolError for what is malformed or not served: the connection is to be closed
+   */
+  answer(request: RequestFrame, signal: AbortSignal): Promise<Answer> {
+    const answer = this.#answer(request, signal)
+    this.#underWay.add(answer)
+    const forget = (): void => void this.#underWay.delete(answer)
+    answer.then(forget, forget)
+    return answer
+  }
+
+  async #answer(request: RequestFrame, signal: AbortSignal): Promise<Answer> {
+    const { api, version, isSupported, correlationId } = request
+    const handler = this.#handlers.get(api.key)
+    if (handler === undefined) throw new ProtocolError('PROTOCOL_UNKNOWN_API', { key: api.key })
+    if (isSupported) return await handler.answer(request, { broker: this.#broker, version, signal })
+    const { key, minVersion, maxVersion } = handler
+    if (api.name !== 'ApiVersions') {
+      throw new ProtocolError('PROTOCOL_UNSUPPORTED_VERSION', { message: api.name, version, from: minVersion, to: maxVersion })
+    }
+    // A client that is newer than the broker learns from this which version to ask in (KIP-511).
+    const apiKeys = [{ apiKey: key, minVersion, maxVersion }]
+    return encodeResponse('ApiVersions', 0, correlationId, { errorCode: ERROR_CODE.UNSUPPORTED_VERSION, apiKeys })
+  }
+}

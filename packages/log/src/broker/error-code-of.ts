@@ -1,0 +1,24 @@
+import { DiskError, MillraceError } from '@millrace/core'
+import type { LogErrorCode } from '../errors.ts'
+import { ERROR_CODE } from '../protocol/index.ts'
+
+const codes: { readonly [C in LogErrorCode]?: number } = {
+  // A log is closed when its topic has gone or the broker goes: clients look for the leader again.
+  STORAGE_CLOSED: ERROR_CODE.NOT_LEADER_OR_FOLLOWER,
+  STORAGE_OFFSET_OUT_OF_RANGE: ERROR_CODE.OFFSET_OUT_OF_RANGE,
+  STORAGE_APPEND_TOO_LARGE: ERROR_CODE.RECORD_LIST_TOO_LARGE,
+  STORAGE_CORRUPT: ERROR_CODE.CORRUPT_MESSAGE,
+  STORAGE_FULL: ERROR_CODE.KAFKA_STORAGE_ERROR,
+  STORAGE_UNAVAILABLE: ERROR_CODE.KAFKA_STORAGE_ERROR,
+  STORAGE_OFFLINE: ERROR_CODE.KAFKA_STORAGE_ERROR,
+  PRODUCER_FENCED: ERROR_CODE.INVALID_PRODUCER_EPOCH,
+  PRODUCER_OUT_OF_ORDER: ERROR_CODE.OUT_OF_ORDER_SEQUENCE_NUMBER,
+  PRODUCER_TRANSACTION_STATE: ERROR_CODE.INVALID_TXN_STATE,
+}
+
+/** What a failure of this broker is in the protocol. */
+export function errorCodeOf(error: unknown): number {
+  if (error instanceof DiskError) return ERROR_CODE.KAFKA_STORAGE_ERROR
+  const code = error instanceof MillraceError ? codes[error.code as LogErrorCode] : undefined
+  return code ?? ERROR_CODE.UNKNOWN_SERVER_ERROR
+}

@@ -1,0 +1,48 @@
+/** What the handler of an API is, and what it is given. */
+import type { Clock, Logger } from '@millrace/core'
+import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.ts'
+import type { ProducerIds } from './metadata/producer-ids.ts'
+import type { Topics } from './topics/topics.ts'
+
+/** An API as ApiVersions tells of it. */
+export interface ServedApi {
+  readonly key: number
+  readonly minVersion: number
+  readonly maxVersion: number
+}
+
+/** What handlers know of their broker. */
+export interface BrokerFacts {
+  readonly nodeId: number
+  readonly clusterId: string
+  /** Where clients reach it. */
+  readonly advertised: { readonly host: string; readonly port: number }
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly topics: Topics
+  readonly producerIds: ProducerIds
+  readonly servedApis: readonly ServedApi[]
+  readonly autoCreateTopics: boolean
+  /** Of topics that are made without a number. */
+  readonly defaultPartitions: number
+}
+
+export interface RequestContext {
+  readonly broker: BrokerFacts
+  readonly version: number
+  /** Aborted when the client has gone or the broker stops: nothing should wait any longer. */
+  readonly signal: AbortSignal
+}
+
+/** `none`: the client expects no response. `close`: it is told by the end of the connection. */
+export type Reply<N extends ApiName> = ApiResponseToSend<N> | 'none' | 'close'
+
+export interface ApiHandler<N extends ApiName> {
+  readonly name: N
+  /** The lowest version that is advertised, where it is not the lowest that is served. */
+  readonly advertisedMinVersion?: number
+  /** Begins while earlier requests of the same kind are under way on the connection: what must keep their order happens before the first await. */
+  readonly isPipelined?: true
+  /** Byte arrays of the request may be kept and changed. What it throws closes the connection. */
+  handle(request: ApiRequest<N>, context: RequestContext): Reply<N> | Promise<Reply<N>>
+}

@@ -1,0 +1,82 @@
+import { createLogger, nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
+import type { Clock, Disk, Logger, Network, Random } from '@millrace/core'
+import { Broker } from './broker.ts'
+
+export interface LogOptions {
+  /** The log directory; made if it is missing. One broker at a time may have it. */
+  readonly dir: string
+  /** Where it listens: '127.0.0.1' by default, so that nobody else reaches it. */
+  readonly host?: string
+  /** 0, the default, takes any free port. */
+  readonly port?: number
+  /** The host that clients are told to connect to; by default `host`, and 'localhost' where that stands for every interface. */
+  readonly advertisedHost?: string
+  /** `broker.id`; 1 by default. It is the directory's for ever. */
+  readonly nodeId?: number
+  /** Whether records are synced to the disk before they are acknowledged; false by default, as in Kafka. */
+  readonly durable?: boolean
+  /** `auto.create.topics.enable`: whether a topic is made when a client first asks for it; true by default. */
+  readonly autoCreateTopics?: boolean
+  /** `num.partitions` of topics made without a number; 1 by default. */
+  readonly defaultPartitions?: number
+  /** `socket.request.max.bytes`: 104,857,600 by default. */
+  readonly requestBytesMax?: number
+  /** Hears of closed connections and of trouble with the disk; nobody by default. */
+  readonly logger?: Logger
+  /** Other machines than this one; for simulation. */
+  readonly ports?: { readonly disk?: Disk; readonly network?: Network; readonly clock?: Clock; readonly random?: Random }
+}
+
+/**
+ * A log in this process: one broker that speaks the Apache Kafka protocol.
+ *
+ * `const log = await Log.start({ dir })` is ready for Kafka's clients at `log.bootstrap` when it resolves.
+ */
+export class Log {
+  readonly #broker: Broker
+  /** Where it listens. */
+  readonly host: string
+  readonly port: number
+  /** 'host:port', as clients take it. */
+  readonly bootstrap: string
+
+  private constructor(broker: Broker, advertisedHost: string) {
+    const { host, port } = broker.listener
+    this.#broker = broker
+    this.host = host
+    this.port = port
+    this.bootstrap = `${advertisedHost.includes(':') ? `[${advertisedHost}]` : advertisedHost}:${port}`
+  }
+
+  /**
+   * @throws `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`, `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS` for what is in the directory;
+   * NetworkError where it cannot listen; DiskError
+   */
+  static async start(options: LogOptions): Promise<Log> {
+    const host = options.host ?? '127.0.0.1'
+    const clock = options.ports?.clock ?? nodeClock
+    const advertisedHost = options.advertisedHost ?? (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
+    const broker = await Broker.start({
+      dir: options.dir,
+      host,
+      port: options.port ?? 0,
+      advertisedHost,
+      nodeId: options.nodeId ?? 1,
+      durable: options.durable ?? false,
+      autoCreateTopics: options.autoCreateTopics ?? true,
+      defaultPartitions: options.defaultPartitions ?? 1,
+      requestBytesMax: options.requestBytesMax ?? 104_857_600,
+      logger: options.logger ?? createLogger({ clock, level: 'error', write: () => undefined }),
+      disk: options.ports?.disk ?? nodeDisk,
+      network: options.ports?.network ?? nodeNetwork,
+      clock,
+      random: options.ports?.random ?? nodeRandom,
+    })
+    return new Log(broker, advertisedHost)
+  }
+
+  /** Answers what is under way, closes all connections, and makes everything durable. Calling it again gives the same promise. */
+  close(): Promise<void> {
+    return this.#broker.close()
+  }
+}
