@@ -60,7 +60,7 @@ describe('user code that misbehaves on a worker', () => {
     const program = join(import.meta.dirname, 'fixtures/run-misbehaving.ts')
     const { stdout } = spawnSync(
       process.execPath,
-      ['--conditions=@millrace/source', '--max-old-space-size=120', program, 'memory', stateDir],
+      ['--conditions=@millrace/source', '--max-old-space-size=160', program, 'memory', stateDir],
       {
         encoding: 'utf8',
       },
