@@ -153,6 +153,11 @@ test('arbitrary values arrive as they were sent', () => {
   )
 })
 
+test('a time stamp of -0 is the base of none', () => {
+  check([{}, {}], [-0, 0], [0], [], false)
+  check([{}, {}], [0, -0], [0], [], false)
+})
+
 test('self-contained frames can each be read alone', () => {
   fc.assert(
     fc.property(stream, cuts, (values, places) => {

@@ -222,7 +222,8 @@ export class ColumnEncoder {
   #timestampBase(): number | undefined {
     const base = this.#timestamps[0]!
     for (let i = 0; i < this.#count; i++) if (!isInt32(this.#timestamps[i]! - base)) return undefined
-    return Number.isSafeInteger(base) ? base : undefined
+    // A sum never gives -0 back.
+    return Number.isSafeInteger(base) && !Object.is(base, -0) ? base : undefined
   }
 
   #frameBytes(): number {
