@@ -23,7 +23,13 @@ if (files.length === 0) {
 // `*.process.test.ts` start child processes, threads or servers: each has a process of its own, so that none inherits another's handles.
 const apart = files.filter((file) => file.endsWith('.process.test.ts'))
 const together = files.filter((file) => !apart.includes(file))
-const node = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning', '--test', '--test-timeout=120000']
+const node = [
+  '--conditions=@millrace/source',
+  '--import=' + new URL('./property-seed.ts', import.meta.url).href,
+  '--disable-warning=ExperimentalWarning',
+  '--test',
+  '--test-timeout=120000',
+]
 const totals = new Map<string, number>()
 
 /** Runs some test files, shows what they say, and adds up the runner's closing lines. */
