@@ -103,14 +103,10 @@ export class JobMaster implements AttemptHandler {
   }
 
   async #runAttempts(): Promise<JobResult> {
-    const { storage, lock } = this.#parts
+    const { lock } = this.#parts
     this.#attemptNumber = await lock.nextAttempt()
-    const report = await storage.open()
-    this.#nextCheckpointId = report.nextCheckpointId
     if (this.#parts.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
-    for (const damaged of report.damaged)
-      this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
     for (;;) {
       const outcome = await this.#runAttempt()
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
@@ -179,7 +175,10 @@ export class JobMaster implements AttemptHandler {
       const of = functions.operators.get(operator)
       return of !== undefined && 'fn' in of && typeof of.fn === 'object' && of.fn.finish !== undefined
     }
-    const { completed } = await storage.open()
+    const report = await storage.open()
+    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, report.nextCheckpointId)
+    for (const damaged of report.damaged)
+      this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
     // After the first completed checkpoint of this run, and on every restart once there is one, that is where to go on.
     const request = this.#last !== undefined ? 'latest' : restore
     const resolution = await storage.resolveRestore(request)
@@ -193,7 +192,7 @@ export class JobMaster implements AttemptHandler {
       plan: restorePlan,
       checkpointId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
       restoring: checkpoint !== undefined,
-      completed,
+      completed: report.completed,
     }
   }
 

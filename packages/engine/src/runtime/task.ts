@@ -73,8 +73,7 @@ export class Task implements GateHandler {
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
   #stopped = false
   readonly #resumes: (() => void)[] = []
-  /** From the coordinator, not yet acted on, in order. */
-  /** What the master says, in its order. */
+  /** What the master says and is not yet acted on, in its order. */
   #orders: (Trigger | Telling)[] = []
   recordsIn = 0
 
