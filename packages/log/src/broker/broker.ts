@@ -14,6 +14,7 @@ import { Dispatcher } from './dispatcher.ts'
 import type { BrokerFacts } from './handler.ts'
 import { MetadataStore } from './metadata/metadata-store.ts'
 import { ProducerIds } from './metadata/producer-ids.ts'
+import { allowAll } from './security/authorizer.ts'
 import { ScopedClock } from './scoped-clock.ts'
 import { Topics } from './topics/topics.ts'
 
@@ -113,6 +114,7 @@ export class Broker {
     const client: ClientConnection = new ClientConnection({
       connection,
       dispatcher: this.#dispatcher,
+      listener: 'PLAINTEXT',
       logger,
       requestBytesMax,
       onClose: () => {
@@ -164,6 +166,7 @@ function factsOf(options: BrokerOptions, { clusterId, clock, store, topics }: Op
     advertised: { host: advertisedHost, port },
     clock,
     logger,
+    authorizer: allowAll,
     topics,
     producerIds: new ProducerIds(store),
     servedApis: HANDLERS,

@@ -9,11 +9,14 @@
  */
 import type { Connection, Logger } from '@millrace/core'
 import { FrameSplitter, readRequest, type RequestFrame } from '../protocol/index.ts'
-import type { Dispatcher } from './dispatcher.ts'
+import type { Dispatcher, RequestOrigin } from './dispatcher.ts'
+import { ANONYMOUS } from './security/principal.ts'
 
 export interface ClientConnectionOptions {
   readonly connection: Connection
   readonly dispatcher: Dispatcher
+  /** The name of the listener that it came by. */
+  readonly listener: string
   readonly logger: Logger
   /** `socket.request.max.bytes`: the largest request. */
   readonly requestBytesMax: number
@@ -45,6 +48,7 @@ export class ClientConnection {
   readonly #options: ClientConnectionOptions
   readonly #splitter: FrameSplitter
   readonly #abort = new AbortController()
+  readonly #origin: RequestOrigin
   readonly #underWay: UnderWay[] = []
   #underWayBytes = 0
   #waiting: Waiting | undefined
@@ -54,8 +58,9 @@ export class ClientConnection {
   #isClosed = false
 
   constructor(options: ClientConnectionOptions) {
-    const { connection, requestBytesMax, onClose } = options
+    const { connection, listener, requestBytesMax, onClose } = options
     this.#options = options
+    this.#origin = { client: { ...connection.remote, listener, principal: ANONYMOUS }, signal: this.#abort.signal }
     this.#splitter = new FrameSplitter(requestBytesMax)
     connection.onData((bytes) => this.#receive(bytes))
     connection.onDrain(() => {
@@ -124,7 +129,7 @@ export class ClientConnection {
     const entry: UnderWay = { sizeBytes, isPipelined: dispatcher.isPipelined(request), answer: undefined }
     this.#underWay.push(entry)
     this.#underWayBytes += sizeBytes
-    dispatcher.answer(request, this.#abort.signal).then(
+    dispatcher.answer(request, this.#origin).then(
       (answer) => {
         if (answer === 'close') return this.destroy()
         entry.answer = answer

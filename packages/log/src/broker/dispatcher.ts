@@ -2,6 +2,13 @@
 import { ProtocolError } from '../errors.ts'
 import { apiByName, decodeRequest, encodeResponse, ERROR_CODE, type ApiName, type RequestFrame } from '../protocol/index.ts'
 import type { ApiHandler, BrokerFacts, RequestContext, ServedApi } from './handler.ts'
+import type { ClientFacts } from './security/principal.ts'
+
+/** The connection that a request came by. */
+export interface RequestOrigin {
+  readonly client: Omit<ClientFacts, 'id'>
+  readonly signal: AbortSignal
+}
 
 /** A response in its frame; or that there is none, or that the connection ends in its place. */
 type Answer = readonly Uint8Array[] | 'none' | 'close'
@@ -52,19 +59,19 @@ export class Dispatcher {
    * Begins the request before it returns: requests that are pipelined keep the order of the calls.
    * Rejects with a ProtocolError for what is malformed or not served: the connection is to be closed
    */
-  answer(request: RequestFrame, signal: AbortSignal): Promise<Answer> {
-    const answer = this.#answer(request, signal)
+  answer(request: RequestFrame, origin: RequestOrigin): Promise<Answer> {
+    const answer = this.#answer(request, origin)
     this.#underWay.add(answer)
     const forget = (): void => void this.#underWay.delete(answer)
     answer.then(forget, forget)
     return answer
   }
 
-  async #answer(request: RequestFrame, signal: AbortSignal): Promise<Answer> {
+  async #answer(request: RequestFrame, origin: RequestOrigin): Promise<Answer> {
     const { api, version, isSupported, correlationId } = request
     const handler = this.#handlers.get(api.key)
     if (handler === undefined) throw new ProtocolError('PROTOCOL_UNKNOWN_API', { key: api.key })
-    if (isSupported) return await handler.answer(request, { broker: this.#broker, version, signal })
+    if (isSupported) return await handler.answer(request, this.#contextOf(request, origin))
     const { key, minVersion, maxVersion } = handler
     if (api.name !== 'ApiVersions') {
       throw new ProtocolError('PROTOCOL_UNSUPPORTED_VERSION', { message: api.name, version, from: minVersion, to: maxVersion })
@@ -72,5 +79,16 @@ export class Dispatcher {
     // A client that is newer than the broker learns from this which version to ask in (KIP-511).
     const apiKeys = [{ apiKey: key, minVersion, maxVersion }]
     return encodeResponse('ApiVersions', 0, correlationId, { errorCode: ERROR_CODE.UNSUPPORTED_VERSION, apiKeys })
+  }
+  #contextOf({ version, clientId }: RequestFrame, { client, signal }: RequestOrigin): RequestContext {
+    const broker = this.#broker
+    const facts: ClientFacts = { ...client, id: clientId }
+    return {
+      broker,
+      version,
+      client: facts,
+      allows: (operation, resource, name) => broker.authorizer.allows(facts, operation, resource, name),
+      signal,
+    }
   }
 }

@@ -2,6 +2,8 @@
 import type { Clock, Logger } from '@millrace/core'
 import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.ts'
 import type { ProducerIds } from './metadata/producer-ids.ts'
+import type { AclOperation, Authorizer, ResourceType } from './security/authorizer.ts'
+import type { ClientFacts } from './security/principal.ts'
 import type { Topics } from './topics/topics.ts'
 
 /** An API as ApiVersions tells of it. */
@@ -19,6 +21,7 @@ export interface BrokerFacts {
   readonly advertised: { readonly host: string; readonly port: number }
   readonly clock: Clock
   readonly logger: Logger
+  readonly authorizer: Authorizer
   readonly topics: Topics
   readonly producerIds: ProducerIds
   readonly servedApis: readonly ServedApi[]
@@ -30,6 +33,10 @@ export interface BrokerFacts {
 export interface RequestContext {
   readonly broker: BrokerFacts
   readonly version: number
+  /** Whose request it is. */
+  readonly client: ClientFacts
+  /** Whether the client may do this to the resource; of type Cluster the name is `CLUSTER_NAME`. */
+  readonly allows: (operation: AclOperation, resource: ResourceType, name: string) => boolean
   /** Aborted when the client has gone or the broker stops: nothing should wait any longer. */
   readonly signal: AbortSignal
 }
