@@ -1,19 +1,20 @@
 /**
- * One broker on its own: its log directory, its topics, its listener.
+ * One broker on its own: the wiring of its parts.
  *
- * 1. It listens only once all logs are open, and closes its logs only when no request is under way any more.
- * 2. After `close` nothing of it is left: no socket, no file, no timer.
+ * 1. It serves only once all logs are open, and closes its logs only when no request is under way any more.
+ * 2. After `close` nothing of it is left: no socket, no file, no timer. So with a start that fails.
  */
 import { posix } from 'node:path'
-import type { Clock, Connection, Disk, Listener, Logger, Network, Random } from '@millrace/core'
+import type { Clock, Disk, Logger, Network, Random } from '@millrace/core'
 import { LogDirectory, maintain } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
 import { HANDLERS } from './apis/index.ts'
-import { ClientConnection } from './client-connection.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { BrokerFacts } from './handler.ts'
 import { MetadataStore } from './metadata/metadata-store.ts'
 import { ProducerIds } from './metadata/producer-ids.ts'
+import { ClientListener } from './network/client-listener.ts'
+import { Parts } from './parts.ts'
 import { allowAll } from './security/authorizer.ts'
 import { ScopedClock } from './scoped-clock.ts'
 import { Topics } from './topics/topics.ts'
@@ -35,110 +36,60 @@ export interface BrokerOptions {
   readonly random: Random
 }
 
-/** How long clients have to take their last responses when the broker closes. */
-const CLOSE_TIMEOUT_MS = 1000
-
 export class Broker {
-  readonly #options: BrokerOptions
-  readonly #clock: ScopedClock
-  readonly #directory: LogDirectory
-  readonly #store: MetadataStore
-  readonly #stopMaintenance: () => Promise<void>
-  readonly #connections = new Set<ClientConnection>()
-  readonly #dispatcher: Dispatcher
-  readonly listener: Listener
-  #onConnectionGone: () => void = () => undefined
+  readonly #parts: Parts
+  readonly listener: ClientListener
   #closed: Promise<void> | undefined
 
-  private constructor(options: BrokerOptions, opened: Opened, listener: Listener) {
-    this.#options = options
-    this.#clock = opened.clock
-    this.#directory = opened.directory
-    this.#store = opened.store
-    this.#stopMaintenance = maintain(opened.directory)
-    this.#dispatcher = new Dispatcher(factsOf(options, opened, listener.port), HANDLERS)
+  private constructor(parts: Parts, listener: ClientListener) {
+    this.#parts = parts
     this.listener = listener
   }
 
   /** Opens the log directory, made if it is missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, NetworkError */
   static async start(options: BrokerOptions): Promise<Broker> {
-    const opened = await open(options)
-    const early: Connection[] = []
-    let accept = (connection: Connection): void => void early.push(connection)
-    let listener: Listener
+    const parts = new Parts()
     try {
-      listener = await options.network.listen({ host: options.host, port: options.port }, (connection) => accept(connection))
+      return new Broker(parts, await startParts(options, parts))
     } catch (error) {
-      await opened.directory.close(opened.store.current.brokerEpoch)
-      opened.clock.cancelAll()
+      await parts.stop().catch((problem: unknown) => options.logger.warn('a part could not be stopped', { problem: String(problem) }))
       throw error
     }
-    const broker = new Broker(options, opened, listener)
-    accept = (connection) => broker.#accept(connection)
-    for (const connection of early) accept(connection)
-    return broker
   }
 
   /** Answers what is under way, closes every connection and log, and leaves the directory as one that was shut down cleanly. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#parts.stop()
     return this.#closed
   }
-
-  async #close(): Promise<void> {
-    const stopped = this.listener.close()
-    const cancelTimeout = this.#clock.after(CLOSE_TIMEOUT_MS, () => {
-      for (const connection of this.#connections) connection.destroy()
-    })
-    for (const connection of this.#connections) connection.end()
-    await Promise.all([stopped, this.#connectionsGone()])
-    cancelTimeout()
-    await this.#dispatcher.settled()
-    await this.#stopMaintenance()
-    await this.#directory.close(this.#store.current.brokerEpoch)
-    this.#clock.cancelAll()
-  }
-
-  #connectionsGone(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#onConnectionGone = () => {
-      if (this.#connections.size === 0) resolve()
-    }
-    this.#onConnectionGone()
-    return promise
-  }
-
-  #accept(connection: Connection): void {
-    if (this.#closed !== undefined) return connection.destroy()
-    const { logger, requestBytesMax } = this.#options
-    const client: ClientConnection = new ClientConnection({
-      connection,
-      dispatcher: this.#dispatcher,
-      listener: 'PLAINTEXT',
-      logger,
-      requestBytesMax,
-      onClose: () => {
-        this.#connections.delete(client)
-        this.#onConnectionGone()
-      },
-    })
-    this.#connections.add(client)
-  }
 }
 
-interface Opened {
-  readonly clusterId: string
-  readonly clock: ScopedClock
-  readonly directory: LogDirectory
-  readonly store: MetadataStore
-  readonly topics: Topics
-}
-
-async function open({ dir, disk, random, nodeId, durable, logger, ...options }: BrokerOptions): Promise<Opened> {
+/** Starts everything, in the order in which one thing needs another. */
+async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientListener> {
+  const { dir, disk, network, host, logger, random, durable, requestBytesMax } = options
   const clock = new ScopedClock(options.clock)
+  parts.add(() => clock.cancelAll())
+
   const meta = await readMetaProperties(disk, posix.join(dir, metaPropertiesName))
   const clusterId = meta?.clusterId ?? Buffer.from(random.bytes(16)).toString('base64url')
-  const directory = await LogDirectory.open({
+  const directory = await openDirectory(options, clock, clusterId)
+  let brokerEpoch = directory.lastShutdown.clean ? directory.lastShutdown.brokerEpoch : -1
+  parts.add(() => directory.close(brokerEpoch))
+  const store = await MetadataStore.open(disk, dir)
+  const topics = await Topics.open({ store, directory, random, durable })
+  brokerEpoch = store.current.brokerEpoch
+  parts.add(maintain(directory))
+
+  const listener = await ClientListener.listen({ name: 'PLAINTEXT', host, port: options.port, network })
+  const dispatcher = new Dispatcher(factsOf(options, { clusterId, clock, store, topics, listener }), HANDLERS)
+  parts.add(() => dispatcher.settled())
+  parts.add(() => listener.close())
+  listener.serve({ dispatcher, clock, logger, requestBytesMax })
+  return listener
+}
+
+function openDirectory({ dir, disk, random, nodeId, logger }: BrokerOptions, clock: Clock, clusterId: string): Promise<LogDirectory> {
+  return LogDirectory.open({
     path: dir,
     disk,
     clock,
@@ -147,23 +98,22 @@ async function open({ dir, disk, random, nodeId, durable, logger, ...options }: 
     brokerId: nodeId,
     onNotice: ({ kind, path, problem }) => logger[kind === 'offline' ? 'error' : 'warn'](`storage: ${kind}`, { path, problem }),
   })
-  try {
-    const store = await MetadataStore.open(disk, dir)
-    const topics = await Topics.open({ store, directory, random, durable })
-    return { clusterId, clock, directory, store, topics }
-  } catch (error) {
-    await directory.close(directory.lastShutdown.clean ? directory.lastShutdown.brokerEpoch : -1)
-    clock.cancelAll()
-    throw error
-  }
 }
 
-function factsOf(options: BrokerOptions, { clusterId, clock, store, topics }: Opened, port: number): BrokerFacts {
+interface Started {
+  readonly clusterId: string
+  readonly clock: Clock
+  readonly store: MetadataStore
+  readonly topics: Topics
+  readonly listener: ClientListener
+}
+
+function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, listener }: Started): BrokerFacts {
   const { nodeId, advertisedHost, logger, autoCreateTopics, defaultPartitions } = options
   return {
     nodeId,
     clusterId,
-    advertised: { host: advertisedHost, port },
+    advertised: { host: advertisedHost, port: listener.port },
     clock,
     logger,
     authorizer: allowAll,

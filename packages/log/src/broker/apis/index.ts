@@ -3,11 +3,11 @@ import { serve, type ServedHandler } from '../dispatcher.ts'
 import { apiVersions } from './api-versions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteTopics } from './delete-topics.ts'
-import { fetch } from './fetch.ts'
+import { fetch } from './data/fetch.ts'
 import { initProducerId } from './init-producer-id.ts'
-import { listOffsets } from './list-offsets.ts'
+import { listOffsets } from './data/list-offsets.ts'
 import { metadata } from './metadata.ts'
-import { produce } from './produce.ts'
+import { produce } from './data/produce.ts'
 
 export const HANDLERS: readonly ServedHandler[] = [
   serve(produce),

@@ -1,5 +1,5 @@
 import type { Clock } from '@millrace/core'
-import type { Partition } from '../topics/partition.ts'
+import type { Partition } from '../../topics/partition.ts'
 
 export interface LongPoll {
   /** Resolves a turn after one of the partitions has more, when the time is over, or when nobody waits any longer. */

@@ -3,12 +3,12 @@
  *
  * ApiVersions says 0: librdkafka takes a higher minimum for a broker without message format 1. Versions 0 to 2 are not served.
  */
-import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../protocol/index.ts'
-import { recompress, validateProduced, type ProducedBatch } from '../../records/index.ts'
-import type { AppendResult } from '../../storage/index.ts'
-import { errorCodeOf } from '../error-code-of.ts'
-import type { ApiHandler, RequestContext } from '../handler.ts'
-import type { Topic } from '../topics/topics.ts'
+import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
+import { recompress, validateProduced, type ProducedBatch } from '../../../records/index.ts'
+import type { AppendResult } from '../../../storage/index.ts'
+import { errorCodeOf } from '../../error-code-of.ts'
+import type { ApiHandler, RequestContext } from '../../handler.ts'
+import type { Topic } from '../../topics/topics.ts'
 
 type Request = ApiRequest<'Produce'>
 type Wanted = Request['topicData'][number]['partitionData'][number]

@@ -1,10 +1,10 @@
 /** ListOffsets 1 to 11: by time to the exact record, and the special times. Nothing is tiered: what is local is everything. */
-import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../protocol/index.ts'
-import type { Isolation } from '../../storage/index.ts'
-import { errorCodeOf } from '../error-code-of.ts'
-import type { ApiHandler } from '../handler.ts'
-import { leaderEpochError } from '../topics/leader-epoch-check.ts'
-import type { Partition } from '../topics/partition.ts'
+import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
+import type { Isolation } from '../../../storage/index.ts'
+import { errorCodeOf } from '../../error-code-of.ts'
+import type { ApiHandler } from '../../handler.ts'
+import { leaderEpochError } from '../../topics/leader-epoch-check.ts'
+import type { Partition } from '../../topics/partition.ts'
 
 type Wanted = ApiRequest<'ListOffsets'>['topics'][number]['partitions'][number]
 type Result = ApiResponseToSend<'ListOffsets'>['topics'][number]['partitions'][number]

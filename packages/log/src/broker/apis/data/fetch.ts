@@ -5,12 +5,12 @@
  * 2. The first batch of the response is whole, whatever its size; behind it the limits of request and partition hold.
  * 3. While a poll waits, nothing is pinned and nothing is loaded.
  */
-import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../protocol/index.ts'
-import { readRanges, type Isolation, type ReadPlan } from '../../storage/index.ts'
-import { errorCodeOf } from '../error-code-of.ts'
-import type { ApiHandler, RequestContext } from '../handler.ts'
-import { leaderEpochError } from '../topics/leader-epoch-check.ts'
-import type { Partition } from '../topics/partition.ts'
+import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
+import { readRanges, type Isolation, type ReadPlan } from '../../../storage/index.ts'
+import { errorCodeOf } from '../../error-code-of.ts'
+import type { ApiHandler, RequestContext } from '../../handler.ts'
+import { leaderEpochError } from '../../topics/leader-epoch-check.ts'
+import type { Partition } from '../../topics/partition.ts'
 import { waitForMore } from './long-poll.ts'
 
 type Request = ApiRequest<'Fetch'>

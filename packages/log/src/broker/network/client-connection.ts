@@ -8,9 +8,9 @@
  * 4. What is malformed, not served or fails beyond the protocol closes the connection, never the broker.
  */
 import type { Connection, Logger } from '@millrace/core'
-import { FrameSplitter, readRequest, type RequestFrame } from '../protocol/index.ts'
-import type { Dispatcher, RequestOrigin } from './dispatcher.ts'
-import { ANONYMOUS } from './security/principal.ts'
+import { FrameSplitter, readRequest, type RequestFrame } from '../../protocol/index.ts'
+import type { Dispatcher, RequestOrigin } from '../dispatcher.ts'
+import { ANONYMOUS } from '../security/principal.ts'
 
 export interface ClientConnectionOptions {
   readonly connection: Connection
