@@ -1,7 +1,18 @@
 export type { Cancel, Clock } from './io/clock.ts'
 export { randomBelow, randomId, type Random } from './io/random.ts'
 export { DiskError, type Disk, type DiskErrorReason, type FileHandle, type FileStat, type OpenMode } from './io/disk.ts'
-export { NetworkError, type Connection, type Listener, type Network } from './io/network.ts'
+export {
+  NetworkError,
+  type ConnectOptions,
+  type Connection,
+  type ListenOptions,
+  type Listener,
+  type Network,
+  type TlsClientOptions,
+  type TlsIdentity,
+  type TlsServerOptions,
+  type TlsVersion,
+} from './io/network.ts'
 export { nodeClock } from './io/node/clock.ts'
 export { nodeRandom } from './io/node/random.ts'
 export { nodeDisk } from './io/node/disk.ts'
@@ -22,3 +33,21 @@ export { MetricRegistry, type Counter, type Histogram, type MetricOptions } from
 export { prometheusText } from './metrics/prometheus.ts'
 export { serveMetrics, type MetricServer } from './metrics/server.ts'
 export { crc32c } from './crc32c.ts'
+export {
+  childPath,
+  EmbeddedCoordination,
+  makePath,
+  parentPath,
+  type Coordination,
+  type CoordinationErrorCode,
+  type CoordinationNode,
+  type CoordinationOperation,
+  type CoordinationSession,
+  type CreateOptions,
+  type EmbeddedCoordinationOptions,
+  type NodeStat,
+  type OperationResult,
+  type WatchEvent,
+  type WatchOptions,
+  type WatchScope,
+} from './coordination/index.ts'
