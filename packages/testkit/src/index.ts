@@ -1,6 +1,7 @@
 export { VirtualClock, type VirtualClockOptions } from './clock/virtual-clock.ts'
 export { SimulatedDisk, type CrashReport, type SimulatedDiskOptions } from './disk/simulated-disk.ts'
 export type { DiskFailure, DiskOperation } from './disk/failures.ts'
+export { testAuthority, type CertificateOptions, type TestAuthority, type TestCertificate } from './certificates/certificates.ts'
 export { SeededRandom } from './random/seeded-random.ts'
 export { RealMachine, SimulatedMachine, type MachinePorts, type TestMachine } from './connectors/machine.ts'
 export { sourceConformance, type SourceConformanceOptions, type SourceConformanceReport } from './connectors/source-conformance.ts'

@@ -2,13 +2,60 @@
  * Byte streams between processes, as protocol code sees them.
  *
  * Promises only: bytes of one connection arrive in order, without gaps or duplicates, for as long as it lives.
- * Does not promise: that bytes arrive at all, when, or in the pieces they were sent in; that the far end notices a close.
+ * Does not promise: that bytes arrive at all, when, or in the pieces they were sent in; that the far end notices a close;
+ * that it can do TLS (it then refuses, and never sends in the clear what was to be encrypted).
  */
 export interface Network {
-  /** Accepts connections on `host` and `port` (0: any free one); resolves once it listens. */
-  listen(options: { readonly host: string; readonly port: number }, accept: (connection: Connection) => void): Promise<Listener>
-  /** Resolves once connected; rejects with a `NetworkError`. */
-  connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Connection>
+  /** Accepts connections on `host` and `port` (0: any free one); resolves once it listens. With `tls` a connection is accepted once its handshake is over. */
+  listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Listener>
+  /** Resolves once connected, with `tls` once the handshake is over; rejects with a `NetworkError`. */
+  connect(options: ConnectOptions): Promise<Connection>
+}
+
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+  readonly tls?: TlsServerOptions
+}
+
+export interface ConnectOptions {
+  readonly host: string
+  readonly port: number
+  readonly timeoutMs: number
+  readonly tls?: TlsClientOptions
+}
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
+
+/** Key and certificates as PEM text. */
+export interface TlsIdentity {
+  /** The private key. */
+  readonly key: string
+  /** Of the key, if it is encrypted. */
+  readonly keyPassword?: string
+  /** The certificate, then those that lead from it to a root. */
+  readonly certificateChain: string
+}
+
+export interface TlsServerOptions extends TlsIdentity {
+  /** Roots that certificates of clients must lead to; those that Node trusts where left out. */
+  readonly trusted?: string
+  /** Whether clients show a certificate: one that is asked for and shown must be valid in any case. */
+  readonly clientAuth: 'none' | 'requested' | 'required'
+  /** The lowest and the highest version spoken. */
+  readonly minVersion?: TlsVersion
+  readonly maxVersion?: TlsVersion
+  /** A handshake that failed: no connection comes of it. */
+  readonly onRefused?: (remote: Connection['remote'], error: Error) => void
+}
+
+export interface TlsClientOptions {
+  /** Roots that the server's certificate must lead to; those that Node trusts where left out. */
+  readonly trusted?: string
+  /** Shown to a server that asks for a certificate. */
+  readonly identity?: TlsIdentity
+  /** The name that the server's certificate must have; the host by default. */
+  readonly serverName?: string
 }
 
 export interface Listener {
@@ -20,6 +67,8 @@ export interface Listener {
 
 export interface Connection {
   readonly remote: { readonly host: string; readonly port: number }
+  /** The subject of the certificate that the far side has proven, as RFC 2253 writes it: 'CN=orders,O=Shop'. */
+  readonly peerSubject?: string
   /** Called with what arrives; the bytes are only valid during the call (they may be a slice of a pooled buffer). */
   onData(handler: (bytes: Uint8Array) => void): void
   /** Called once: without an error after an orderly end of the far side or our own close, with one otherwise. */
@@ -41,7 +90,7 @@ export interface Connection {
 
 export class NetworkError extends Error {
   override readonly name = 'NetworkError'
-  readonly reason: 'refused' | 'timeout' | 'address-in-use' | 'reset' | 'other'
+  readonly reason: 'refused' | 'timeout' | 'address-in-use' | 'reset' | 'tls' | 'other'
 
   constructor(reason: NetworkError['reason'], message: string, cause?: unknown) {
     super(message, { cause })

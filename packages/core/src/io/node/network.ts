@@ -1,33 +1,40 @@
-import { createServer, connect, type Socket } from 'node:net'
-import { NetworkError, type Connection, type Network } from '../network.ts'
+import { createServer, connect, type Server, type Socket } from 'node:net'
+import { NetworkError, type Connection, type ConnectOptions, type ListenOptions, type Network } from '../network.ts'
+import { connectTls, createTlsServer } from './tls.ts'
 
 function classify(error: NodeJS.ErrnoException): NetworkError {
-  const reason =
-    error.code === 'ECONNREFUSED'
-      ? 'refused'
-      : error.code === 'EADDRINUSE'
-        ? 'address-in-use'
-        : error.code === 'ECONNRESET' || error.code === 'EPIPE'
-          ? 'reset'
-          : 'other'
-  return new NetworkError(reason, error.message, error)
+  if (error.code === 'ECONNREFUSED') return new NetworkError('refused', error.message, error)
+  if (error.code === 'EADDRINUSE') return new NetworkError('address-in-use', error.message, error)
+  if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return new NetworkError('reset', error.message, error)
+  return new NetworkError(isOfTls(error.code) ? 'tls' : 'other', error.message, error)
 }
 
-/** TCP on this machine's interfaces. */
+/** OpenSSL's own codes, and those of certificates that are not accepted. */
+function isOfTls(code: string | undefined): boolean {
+  return code !== undefined && /^ERR_(SSL|TLS)_|CERT|^UNABLE_TO_/.test(code)
+}
+
+/** TCP, and TLS over it, on this machine's interfaces. */
 export const nodeNetwork: Network = {
-  listen: ({ host, port }, accept) =>
+  listen: (options, accept) =>
     new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true }, (socket) => accept(new TcpConnection(socket)))
+      const { server, beforeClose } = serverOf(options, accept)
       server.once('error', (error) => reject(classify(error)))
-      server.listen({ host, port }, () => {
+      server.listen({ host: options.host, port: options.port }, () => {
         const address = server.address()
         if (address === null || typeof address === 'string') return reject(new NetworkError('other', 'the listener has no port'))
-        resolve({ host, port: address.port, close: () => new Promise((done) => server.close(() => done())) })
+        const close = (): Promise<void> =>
+          new Promise((done) => {
+            server.close(() => done())
+            beforeClose()
+          })
+        resolve({ host: options.host, port: address.port, close })
       })
     }),
-  connect: ({ host, port, timeoutMs }) =>
+  connect: (options) =>
     new Promise((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true })
+      const { host, port, timeoutMs, tls } = options
+      const socket = socketTo(options)
       const timer = setTimeout(
         () => socket.destroy(new NetworkError('timeout', `no connection to ${host}:${port} within ${timeoutMs} ms`)),
         timeoutMs,
@@ -37,20 +44,41 @@ export const nodeNetwork: Network = {
         reject(error instanceof NetworkError ? error : classify(error))
       }
       socket.once('error', fail)
-      socket.once('connect', () => {
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(timer)
         socket.off('error', fail)
-        resolve(new TcpConnection(socket))
+        resolve(new SocketConnection(socket))
       })
     }),
 }
 
-class TcpConnection implements Connection {
+interface ServerToListen {
+  readonly server: Server
+  readonly beforeClose: () => void
+}
+
+function serverOf({ tls }: ListenOptions, accept: (connection: Connection) => void): ServerToListen {
+  if (tls === undefined) {
+    const server = createServer({ noDelay: true }, (socket) => accept(new SocketConnection(socket)))
+    return { server, beforeClose: () => undefined }
+  }
+  const { server, abandonHandshakes } = createTlsServer(tls, (socket, subject) => accept(new SocketConnection(socket, subject)))
+  return { server, beforeClose: abandonHandshakes }
+}
+
+function socketTo(options: ConnectOptions): Socket {
+  if (options.tls !== undefined) return connectTls(options).setNoDelay(true)
+  return connect({ host: options.host, port: options.port, noDelay: true })
+}
+
+class SocketConnection implements Connection {
   readonly remote: { readonly host: string; readonly port: number }
+  readonly peerSubject?: string
   readonly #socket: Socket
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, peerSubject?: string) {
     this.#socket = socket
+    if (peerSubject !== undefined) this.peerSubject = peerSubject
     this.remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
     socket.on('error', () => {}) // reported by 'close'
   }
