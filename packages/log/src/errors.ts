@@ -54,6 +54,25 @@ const table = {
     retry: false,
     message: 'The log directory {path} holds the log {name}, which belongs to no topic of the broker',
   },
+
+  // coordinators
+  COORDINATOR_LOADING: {
+    who: 'operator',
+    retry: true,
+    message: 'The {name} coordinator of partition {partition} is still reading its log',
+  },
+  COORDINATOR_NOT_HERE: { who: 'operator', retry: true, message: 'The {name} coordinator of partition {partition} is not on this broker' },
+  COORDINATOR_UNAVAILABLE: {
+    who: 'operator',
+    retry: true,
+    message: 'The {name} coordinator of partition {partition} cannot write or read its log; what was asked may or may not have been done',
+  },
+  COORDINATOR_RECORDS_TOO_LARGE: {
+    who: 'user',
+    retry: false,
+    message: 'What the {name} coordinator of partition {partition} would have to keep takes {size} bytes where {limit} are allowed',
+  },
+  COORDINATOR_RECORD_CORRUPT: { who: 'operator', retry: false, message: 'A record of type {type} in an internal topic cannot be read' },
 } as const
 
 export type LogErrorCode = keyof typeof table
