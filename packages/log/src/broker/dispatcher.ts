@@ -3,11 +3,16 @@ import { ProtocolError } from '../errors.ts'
 import { apiByName, decodeRequest, encodeResponse, ERROR_CODE, type ApiName, type RequestFrame } from '../protocol/index.ts'
 import type { ApiHandler, BrokerFacts, RequestContext, ServedApi } from './handler.ts'
 import type { ClientFacts } from './security/principal.ts'
+import type { ClientSession } from './security/session.ts'
 
 /** The connection that a request came by. */
 export interface RequestOrigin {
-  readonly client: Omit<ClientFacts, 'id'>
+  readonly session: ClientSession
   readonly signal: AbortSignal
+  /** Takes no more requests for so long; what is under way is answered. */
+  mute(delayMs: number): void
+  /** Closes the connection once what is under way is answered. */
+  end(): void
 }
 
 /** A response in its frame; or that there is none, or that the connection ends in its place. */
@@ -80,9 +85,10 @@ export class Dispatcher {
     const apiKeys = [{ apiKey: key, minVersion, maxVersion }]
     return encodeResponse('ApiVersions', 0, correlationId, { errorCode: ERROR_CODE.UNSUPPORTED_VERSION, apiKeys })
   }
-  #contextOf({ version, clientId }: RequestFrame, { client, signal }: RequestOrigin): RequestContext {
+
+  #contextOf({ version, clientId }: RequestFrame, { session, signal }: RequestOrigin): RequestContext {
     const broker = this.#broker
-    const facts: ClientFacts = { ...client, id: clientId }
+    const facts: ClientFacts = { ...session.client, id: clientId }
     return {
       broker,
       version,

@@ -7,16 +7,16 @@
  *    behind it, and no request begins while the client does not take its responses.
  * 4. What is malformed, not served or fails beyond the protocol closes the connection, never the broker.
  */
-import type { Connection, Logger } from '@millrace/core'
+import type { Cancel, Clock, Connection, Logger } from '@millrace/core'
 import { FrameSplitter, readRequest, type RequestFrame } from '../../protocol/index.ts'
 import type { Dispatcher, RequestOrigin } from '../dispatcher.ts'
-import { ANONYMOUS } from '../security/principal.ts'
+import type { ClientSession } from '../security/session.ts'
 
 export interface ClientConnectionOptions {
   readonly connection: Connection
   readonly dispatcher: Dispatcher
-  /** The name of the listener that it came by. */
-  readonly listener: string
+  readonly session: ClientSession
+  readonly clock: Clock
   readonly logger: Logger
   /** `socket.request.max.bytes`: the largest request. */
   readonly requestBytesMax: number
@@ -53,14 +53,22 @@ export class ClientConnection {
   #underWayBytes = 0
   #waiting: Waiting | undefined
   #isWritable = true
+  /** Of the latest mute: undefined when none is on. */
+  #cancelUnmute: Cancel | undefined
+  #mutedUntilMs = 0
   #isPaused = false
   #isEnding = false
   #isClosed = false
 
   constructor(options: ClientConnectionOptions) {
-    const { connection, listener, requestBytesMax, onClose } = options
+    const { connection, session, requestBytesMax, onClose } = options
     this.#options = options
-    this.#origin = { client: { ...connection.remote, listener, principal: ANONYMOUS }, signal: this.#abort.signal }
+    this.#origin = {
+      session,
+      signal: this.#abort.signal,
+      mute: (delayMs) => this.#mute(delayMs),
+      end: () => this.end(),
+    }
     this.#splitter = new FrameSplitter(requestBytesMax)
     connection.onData((bytes) => this.#receive(bytes))
     connection.onDrain(() => {
@@ -69,6 +77,7 @@ export class ClientConnection {
     })
     connection.onClose(() => {
       this.#isClosed = true
+      this.#cancelUnmute?.()
       this.#abort.abort()
       onClose()
     })
@@ -118,7 +127,7 @@ export class ClientConnection {
   }
 
   #mayStart({ request, sizeBytes }: Waiting): boolean {
-    if (!this.#isWritable) return false
+    if (!this.#isWritable || this.#cancelUnmute !== undefined) return false
     if (this.#underWay.length === 0) return true
     if (!this.#options.dispatcher.isPipelined(request) || !this.#underWay.every(({ isPipelined }) => isPipelined)) return false
     return this.#underWay.length < PIPELINE_REQUESTS_MAX && this.#underWayBytes + sizeBytes <= PIPELINE_BYTES_MAX
@@ -164,6 +173,19 @@ export class ClientConnection {
     this.#isPaused = isAhead
     if (isAhead) connection.pause()
     else connection.resume()
+  }
+
+  /** A client over its quota is answered at once, and heard again later (KIP-219). */
+  #mute(delayMs: number): void {
+    const { clock } = this.#options
+    const untilMs = clock.monotonic() + delayMs
+    if (this.#isClosed || this.#isEnding || (this.#cancelUnmute !== undefined && untilMs <= this.#mutedUntilMs)) return
+    this.#cancelUnmute?.()
+    this.#mutedUntilMs = untilMs
+    this.#cancelUnmute = clock.after(delayMs, () => {
+      this.#cancelUnmute = undefined
+      this.#proceed()
+    })
   }
 
   #fail(error: unknown): void {

@@ -6,6 +6,7 @@
  */
 import type { Clock, Connection, Listener, Logger, Network } from '@millrace/core'
 import type { Dispatcher } from '../dispatcher.ts'
+import { ANONYMOUS } from '../security/principal.ts'
 import { ClientConnection } from './client-connection.ts'
 
 export interface ClientListenerOptions {
@@ -87,11 +88,12 @@ export class ClientListener {
   #accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy()
     if (this.#serving === undefined) return void this.#early.push(connection)
-    const { dispatcher, logger, requestBytesMax } = this.#serving
+    const { dispatcher, clock, logger, requestBytesMax } = this.#serving
     const client: ClientConnection = new ClientConnection({
       connection,
       dispatcher,
-      listener: this.name,
+      session: { client: { ...connection.remote, listener: this.name, principal: ANONYMOUS } },
+      clock,
       logger,
       requestBytesMax,
       onClose: () => {
