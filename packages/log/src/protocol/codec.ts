@@ -174,7 +174,8 @@ class Generator {
     if (field.type === 'array') return this.#readArray(field)
     if (field.type === 'struct') {
       const read = `${this.decoder(field.of as Fields)}(r)`
-      return field.isNullable ? `(r.int8() < 0 ? null : ${read})` : read
+      if (!field.isNullable) return read
+      return field.tag === undefined ? `(r.int8() < 0 ? null : ${read})` : `(r.varuint() === 0 ? null : ${read})`
     }
     return this.#readPrimitive(field.type, field.isNullable)
   }
@@ -228,7 +229,9 @@ class Generator {
     if (field.type === 'struct') {
       const encode = this.encoder(field.of as Fields)
       if (!field.isNullable) return `${encode}(w, ${value})`
-      return `{ const s = ${value}; if (s === null) w.int8(-1, ${quoted(field.name)}); else { w.int8(1, ${quoted(field.name)}); ${encode}(w, s) } }`
+      // A tagged one is marked by an unsigned integer, as Kafka's generated code does.
+      const mark = field.tag === undefined ? `w.int8(s === null ? -1 : 1, ${quoted(field.name)})` : 'w.varuint(s === null ? 0 : 1)'
+      return `{ const s = ${value}; ${mark}; if (s !== null) ${encode}(w, s) }`
     }
     return this.#writePrimitive(field.type, field.isNullable, value, field.name)
   }

@@ -11,6 +11,8 @@
  *
  * Version ranges read '3', '2-4', '5+'.
  */
+import type { StreamedBytes } from './streamed-bytes.ts'
+
 export type IntegerType = 'int8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'int64'
 
 export type PrimitiveType = IntegerType | 'float64' | 'bool' | 'string' | 'uuid' | 'bytes' | 'records'
@@ -60,6 +62,9 @@ export interface ApiDeclaration {
 
 type PrimitiveValue<T> = T extends IntegerType | 'float64' ? number : T extends 'bool' ? boolean : T extends 'string' ? string : Uint8Array
 
+/** Records may also be bytes that are not in memory. */
+type ValueToEncode<T> = T extends 'records' ? Uint8Array | StreamedBytes : PrimitiveValue<T>
+
 type Nullable<F, T> = F extends { readonly nullable: string | true } ? T | null : T
 
 /** A message as it is decoded: every field is there. Byte arrays are views of the input. */
@@ -84,12 +89,12 @@ export type ToEncode<F> = { readonly [N in Exclude<keyof F, OptionalNames<F>>]: 
 }
 
 type ToEncodeField<F> = F extends { readonly type: 'array'; readonly of: infer E }
-  ? Nullable<F, readonly (E extends string ? PrimitiveValue<E> : ToEncode<E>)[]>
+  ? Nullable<F, readonly (E extends string ? ValueToEncode<E> : ToEncode<E>)[]>
   : F extends { readonly type: 'struct'; readonly fields: infer S }
     ? Nullable<F, ToEncode<S>>
     : F extends { readonly type: infer T }
-      ? Nullable<F, PrimitiveValue<T>>
-      : PrimitiveValue<F>
+      ? Nullable<F, ValueToEncode<T>>
+      : ValueToEncode<F>
 
 /** The inclusive bounds of a version range; open ones end at infinity. */
 export function versionBounds(range: VersionRange): readonly [from: number, to: number] {

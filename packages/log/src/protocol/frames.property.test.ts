@@ -64,3 +64,47 @@ describe('frame splitter', () => {
     assert.equal(splitter.next()!.length, 10)
   })
 })
+
+describe('frame splitter, of chunks that are lent', () => {
+  it('keeps no view of a chunk beyond the call', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 30 }), { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 12 }), (bodies, cuts) => {
+        const stream = Buffer.concat(bodies.flatMap((body) => frame([body])))
+        const splitter = new FrameSplitter(30, { lent: true })
+        const frames: Uint8Array[] = []
+        for (const chunk of split(stream, cuts)) {
+          const lent = Buffer.from(chunk)
+          splitter.push(lent)
+          lent.fill(0xee)
+          for (let next = splitter.next(); next !== undefined; next = splitter.next()) frames.push(next)
+        }
+        assert.deepEqual(
+          frames.map((one) => Buffer.from(one).toString('hex')),
+          bodies.map((body) => Buffer.from(body).toString('hex')),
+        )
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('takes memory for what has arrived, not for what is claimed', () => {
+    const splitter = new FrameSplitter(1 << 30, { lent: true })
+    const prefix = Buffer.alloc(4)
+    prefix.writeInt32BE(1 << 29)
+    const before = process.memoryUsage().arrayBuffers
+    splitter.push(Buffer.concat([prefix, Buffer.alloc(1000)]))
+    assert.equal(splitter.next(), undefined)
+    assert.equal(splitter.nextBytes, 1 << 29)
+    assert.ok(process.memoryUsage().arrayBuffers - before < 1 << 20)
+  })
+
+  it('puts a long frame together from many chunks', () => {
+    const body = Buffer.from(Uint8Array.from({ length: 1_000_000 }, (_, index) => index))
+    const splitter = new FrameSplitter(1 << 20, { lent: true })
+    const stream = Buffer.concat([...frame([body]), ...frame([Buffer.from('next')])])
+    for (let at = 0; at < stream.length; at += 50_000) splitter.push(stream.subarray(at, at + 50_000))
+    assert.deepEqual(splitter.next(), body)
+    assert.equal(Buffer.from(splitter.next()!).toString(), 'next')
+    assert.equal(splitter.bufferedBytes, 0)
+  })
+})

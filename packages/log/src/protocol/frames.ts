@@ -1,8 +1,8 @@
 /**
  * Cuts a byte stream into frames: a size (int32), then so many bytes.
  *
- * 1. A frame that arrived within one chunk is a view of it; one that did not is copied together once it is whole.
- * 2. No memory is taken for a size that is only claimed; what is held are the chunks that arrived, at most a frame and a chunk when every frame is taken as it comes.
+ * 1. A frame that arrived within one chunk is a view of it; one that did not is put together in memory of its own, each byte copied as it comes.
+ * 2. Memory for a frame follows what has arrived of it, not what it claims: `FIRST_BYTES`, then at most four times what is there.
  * 3. After a size out of bounds the stream has no frames any more: every call throws.
  */
 import { ProtocolError } from '../errors.ts'
@@ -11,99 +11,114 @@ import { readInt32 } from './primitives.ts'
 /** Bytes of the size before a frame. */
 export const FRAME_PREFIX_BYTES = 4
 
+/** Memory for the beginning of a frame that arrives in pieces. */
+const FIRST_BYTES = 64 * 1024
+const GROWTH_FACTOR = 4
+
+export interface FrameSplitterOptions {
+  /** Whether chunks are only lent for the call of `push`: what is kept of them is copied. Default false. */
+  readonly lent?: boolean
+}
+
 export class FrameSplitter {
   readonly #limitBytes: number
-  #chunks: Uint8Array[] = []
-  /** Where the first chunk begins to count. */
-  #offset = 0
-  #buffered = 0
+  readonly #lent: boolean
+  /** Arrived, and not part of a frame yet. */
+  #rest: Uint8Array = new Uint8Array(0)
+  /** A frame that is being put together: its size is known, and it is longer than what had arrived. */
+  #partial: Buffer | undefined
+  #partialBytes = 0
+  #filledBytes = 0
   #broken: ProtocolError | undefined
 
   /** @param limitBytes the largest frame, without its size */
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, options: FrameSplitterOptions = {}) {
     this.#limitBytes = limitBytes
+    this.#lent = options.lent ?? false
   }
 
   /** Bytes held that are not part of a frame handed out. */
   get bufferedBytes(): number {
-    return this.#buffered
+    return this.#filledBytes + this.#rest.length
   }
 
-  /** Takes what arrived. The splitter keeps views of it until its frames are handed out. */
+  /** The size of the frame that comes next, once it is known. @throws ProtocolError `PROTOCOL_FRAME_SIZE` */
+  get nextBytes(): number | undefined {
+    if (this.#broken !== undefined) throw this.#broken
+    if (this.#partial !== undefined) return this.#partialBytes
+    return this.#rest.length < FRAME_PREFIX_BYTES ? undefined : this.#sizeAt(this.#rest)
+  }
+
+  /** Takes what arrived. @throws ProtocolError once the stream is broken */
   push(chunk: Uint8Array): void {
     if (this.#broken !== undefined) throw this.#broken
-    if (chunk.length === 0) return
-    this.#chunks.push(chunk)
-    this.#buffered += chunk.length
+    const rest = this.#fill(chunk)
+    if (rest.length === 0) return
+    if (this.#rest.length > 0) this.#rest = Buffer.concat([this.#rest, rest])
+    else if (this.#partial === undefined && this.#beginsLongFrame(rest)) this.#begin(rest)
+    else this.#rest = this.#lent ? Buffer.from(rest) : rest
   }
 
   /** The next whole frame without its size, or undefined until more has arrived. @throws ProtocolError `PROTOCOL_FRAME_SIZE` */
   next(): Uint8Array | undefined {
     if (this.#broken !== undefined) throw this.#broken
-    if (this.#buffered < FRAME_PREFIX_BYTES) return undefined
-    const size = this.#peekSize()
-    if (size < 0 || size > this.#limitBytes) {
-      this.#broken = new ProtocolError('PROTOCOL_FRAME_SIZE', { size, limit: this.#limitBytes })
-      this.#chunks = []
-      this.#buffered = 0
-      throw this.#broken
+    if (this.#partial !== undefined) return this.#filledBytes === this.#partialBytes ? this.#takePartial() : undefined
+    const rest = this.#rest
+    if (rest.length < FRAME_PREFIX_BYTES) return undefined
+    const end = FRAME_PREFIX_BYTES + this.#sizeAt(rest)
+    if (rest.length < end) {
+      this.#rest = rest.subarray(0, 0)
+      this.#begin(rest)
+      return undefined
     }
-    if (this.#buffered < FRAME_PREFIX_BYTES + size) return undefined
-    this.#take(FRAME_PREFIX_BYTES)
-    return this.#take(size)
+    this.#rest = rest.subarray(end)
+    return rest.subarray(FRAME_PREFIX_BYTES, end)
   }
 
-  #peekSize(): number {
-    const first = this.#chunks[0]!
-    if (first.length - this.#offset >= FRAME_PREFIX_BYTES) return readInt32(first, this.#offset)
-    const prefix = new Uint8Array(FRAME_PREFIX_BYTES)
-    let at = 0
-    for (let index = 0; at < FRAME_PREFIX_BYTES; index++) {
-      const chunk = this.#chunks[index]!
-      for (let from = index === 0 ? this.#offset : 0; from < chunk.length && at < FRAME_PREFIX_BYTES; from++) prefix[at++] = chunk[from]!
-    }
-    return readInt32(prefix, 0)
+  #beginsLongFrame(chunk: Uint8Array): boolean {
+    if (chunk.length < FRAME_PREFIX_BYTES) return false
+    const size = readInt32(chunk, 0)
+    return size >= 0 && size <= this.#limitBytes && chunk.length < FRAME_PREFIX_BYTES + size
   }
 
-  /** Takes so many bytes, which are there. */
-  #take(size: number): Uint8Array {
-    this.#buffered -= size
-    const first = this.#chunks[0]
-    if (first !== undefined && first.length - this.#offset >= size) {
-      const taken = first.subarray(this.#offset, this.#offset + size)
-      this.#advance(size)
-      return taken
-    }
-    return this.#gather(size)
+  #sizeAt(bytes: Uint8Array): number {
+    const size = readInt32(bytes, 0)
+    if (size >= 0 && size <= this.#limitBytes) return size
+    this.#broken = new ProtocolError('PROTOCOL_FRAME_SIZE', { size, limit: this.#limitBytes })
+    this.#rest = new Uint8Array(0)
+    throw this.#broken
   }
 
-  #gather(size: number): Uint8Array {
-    const gathered = Buffer.allocUnsafe(size)
-    let at = 0
-    let used = 0
-    while (at < size) {
-      const chunk = this.#chunks[used]!
-      const from = used === 0 ? this.#offset : 0
-      const count = Math.min(chunk.length - from, size - at)
-      gathered.set(chunk.subarray(from, from + count), at)
-      at += count
-      if (from + count < chunk.length) {
-        this.#offset = from + count
-        this.#chunks.splice(0, used)
-        return gathered
-      }
-      used++
-    }
-    this.#chunks.splice(0, used)
-    this.#offset = 0
-    return gathered
+  /** Starts to put a frame together from its size and its first bytes. */
+  #begin(bytes: Uint8Array): void {
+    this.#partialBytes = this.#sizeAt(bytes)
+    this.#partial = Buffer.allocUnsafe(Math.min(this.#partialBytes, Math.max(FIRST_BYTES, bytes.length)))
+    this.#filledBytes = 0
+    this.#fill(bytes.subarray(FRAME_PREFIX_BYTES))
   }
 
-  #advance(size: number): void {
-    this.#offset += size
-    if (this.#offset < this.#chunks[0]!.length) return
-    this.#chunks.shift()
-    this.#offset = 0
+  /** Gives what the frame that is being put together does not take. */
+  #fill(chunk: Uint8Array): Uint8Array {
+    if (this.#partial === undefined) return chunk
+    const count = Math.min(chunk.length, this.#partialBytes - this.#filledBytes)
+    const end = this.#filledBytes + count
+    if (end > this.#partial.length) this.#grow(end)
+    this.#partial.set(count === chunk.length ? chunk : chunk.subarray(0, count), this.#filledBytes)
+    this.#filledBytes = end
+    return chunk.subarray(count)
+  }
+
+  #grow(bytes: number): void {
+    const grown = Buffer.allocUnsafe(Math.min(this.#partialBytes, bytes * GROWTH_FACTOR))
+    this.#partial!.copy(grown, 0, 0, this.#filledBytes)
+    this.#partial = grown
+  }
+
+  #takePartial(): Uint8Array {
+    const frame = this.#partial!
+    this.#partial = undefined
+    this.#filledBytes = 0
+    return frame
   }
 }
 

@@ -24,12 +24,13 @@ export {
   type VersionRange,
 } from './declaration.ts'
 export { ERROR_CODE, ERROR_CODES, errorCode, type ErrorCodeEntry, type ErrorCodeName } from './error-codes.ts'
-export { frame, FRAME_PREFIX_BYTES, FrameSplitter } from './frames.ts'
+export { frame, FRAME_PREFIX_BYTES, FrameSplitter, type FrameSplitterOptions } from './frames.ts'
 export {
   decodeRequest,
   decodeResponse,
   encodeRequest,
   encodeResponse,
+  encodeStreamedResponse,
   readCorrelationId,
   readRequest,
   requestHeaderVersion,
@@ -38,4 +39,5 @@ export {
   type RequestHeader,
 } from './messages.ts'
 export { ByteReader, MESSAGE_ELEMENTS_MAX } from './reader.ts'
+export { StreamedBytes } from './streamed-bytes.ts'
 export { ByteWriter } from './writer.ts'

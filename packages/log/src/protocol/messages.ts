@@ -22,6 +22,7 @@ import {
 import { FRAME_PREFIX_BYTES } from './frames.ts'
 import { readInt32, writeInt32 } from './primitives.ts'
 import { ByteReader } from './reader.ts'
+import type { StreamedBytes } from './streamed-bytes.ts'
 import { ByteWriter } from './writer.ts'
 
 export interface RequestHeader {
@@ -77,7 +78,7 @@ export function encodeRequest<N extends ApiName>(
 ): Uint8Array[] {
   const codec = requestCodec(name, version)
   const headerVersion = requestHeaderVersion(name, version)
-  return framed((writer) => {
+  const parts = framed((writer) => {
     writer.int16(apiByName(name).key, 'apiKey')
     writer.int16(version, 'apiVersion')
     writer.int32(header.correlationId, 'correlationId')
@@ -85,6 +86,7 @@ export function encodeRequest<N extends ApiName>(
     if (headerVersion === 2) writer.varuint(0)
     codec.encode(writer, request)
   })
+  return inMemory(name, parts)
 }
 
 /** A response in its frame, as chunks for one gathering write; large byte arrays are not copied. @throws ProtocolError `PROTOCOL_UNENCODABLE` */
@@ -94,6 +96,16 @@ export function encodeResponse<N extends ApiName>(
   correlationId: number,
   response: ApiResponseToSend<N>,
 ): Uint8Array[] {
+  return inMemory(name, encodeStreamedResponse(name, version, correlationId, response))
+}
+
+/** As `encodeResponse`, with the parts that are streamed in their places. @throws ProtocolError `PROTOCOL_UNENCODABLE` */
+export function encodeStreamedResponse<N extends ApiName>(
+  name: N,
+  version: number,
+  correlationId: number,
+  response: ApiResponseToSend<N>,
+): (Uint8Array | StreamedBytes)[] {
   const codec = responseCodec(name, version)
   return framed((writer) => {
     writer.int32(correlationId, 'correlationId')
@@ -116,12 +128,18 @@ export function decodeResponse<N extends ApiName>(name: N, version: number, fram
   return responseCodec(name, version).decode(reader)
 }
 
-function framed(write: (writer: ByteWriter) => void): Uint8Array[] {
+function inMemory(name: ApiName, parts: (Uint8Array | StreamedBytes)[]): Uint8Array[] {
+  if (parts.every((part) => part instanceof Uint8Array)) return parts
+  throw new ProtocolError('PROTOCOL_UNENCODABLE', { field: name, problem: 'a part of it is not in memory' })
+}
+
+function framed(write: (writer: ByteWriter) => void): (Uint8Array | StreamedBytes)[] {
   const writer = new ByteWriter()
   writer.int32(0, 'size')
   write(writer)
   const size = writer.sizeBytes - FRAME_PREFIX_BYTES
-  const chunks = writer.chunks()
-  writeInt32(chunks[0]!, 0, size)
-  return chunks
+  const parts = writer.parts()
+  // The size is the first thing written, so the first part is in memory.
+  writeInt32(parts[0] as Uint8Array, 0, size)
+  return parts
 }

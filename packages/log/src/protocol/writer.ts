@@ -3,10 +3,11 @@
  *
  * 1. Byte arrays of `VIEW_BYTES_MIN` and more become chunks of their own, not copies: they must not change until the chunks are sent.
  * 2. A value that its type cannot carry is a `ProtocolError` with the field's name, never a truncated integer.
- * 3. `sizeBytes` is the sum of all chunks.
+ * 3. `sizeBytes` is the sum of all chunks, streamed ones too.
  */
 import { ProtocolError } from '../errors.ts'
 import { varuintBytes, writeInt16, writeInt32, writeInt64, writeVaruint } from './primitives.ts'
+import { StreamedBytes } from './streamed-bytes.ts'
 
 const CHUNK_BYTES = 256
 const CHUNK_BYTES_MAX = 64 * 1024
@@ -17,7 +18,7 @@ const ASCII_LENGTH_MAX = 32
 const UUID_BYTES = 16
 
 export class ByteWriter {
-  #chunks: Uint8Array[] = []
+  #chunks: (Uint8Array | StreamedBytes)[] = []
   #chunksBytes = 0
   #buffer: Buffer
   #start = 0
@@ -31,8 +32,15 @@ export class ByteWriter {
     return this.#chunksBytes + this.#end - this.#start
   }
 
-  /** What was written, in order, to be sent with one gathering write. Ends the writer. */
+  /** What was written, in order, to be sent with one gathering write. Ends the writer. @throws ProtocolError where a part is streamed */
   chunks(): Uint8Array[] {
+    const parts = this.parts()
+    if (parts.every((part) => part instanceof Uint8Array)) return parts
+    throw unencodable('records', 'a part that is streamed', 'part of a message in memory')
+  }
+
+  /** What was written, in order, with the parts that are streamed in their places. Ends the writer. */
+  parts(): (Uint8Array | StreamedBytes)[] {
     this.#cut()
     return this.#chunks
   }
@@ -128,24 +136,24 @@ export class ByteWriter {
     else this.compactString(value, field)
   }
 
-  longBytes(value: Uint8Array, field: string): void {
-    if (!(value instanceof Uint8Array)) throw unencodable(field, value, 'bytes')
+  longBytes(value: Uint8Array | StreamedBytes, field: string): void {
+    if (!(value instanceof Uint8Array) && !(value instanceof StreamedBytes)) throw unencodable(field, value, 'bytes')
     this.int32(value.length, field)
     this.raw(value)
   }
 
-  longBytesOrNull(value: Uint8Array | null, field: string): void {
+  longBytesOrNull(value: Uint8Array | StreamedBytes | null, field: string): void {
     if (value === null) this.int32(-1, field)
     else this.longBytes(value, field)
   }
 
-  compactBytes(value: Uint8Array, field: string): void {
-    if (!(value instanceof Uint8Array)) throw unencodable(field, value, 'bytes')
+  compactBytes(value: Uint8Array | StreamedBytes, field: string): void {
+    if (!(value instanceof Uint8Array) && !(value instanceof StreamedBytes)) throw unencodable(field, value, 'bytes')
     this.varuint(value.length + 1)
     this.raw(value)
   }
 
-  compactBytesOrNull(value: Uint8Array | null, field: string): void {
+  compactBytesOrNull(value: Uint8Array | StreamedBytes | null, field: string): void {
     if (value === null) this.varuint(0)
     else this.compactBytes(value, field)
   }
@@ -161,8 +169,8 @@ export class ByteWriter {
   }
 
   /** Bytes as they are, without a length: a copy of short ones, the very array of long ones. */
-  raw(value: Uint8Array): void {
-    if (value.length >= VIEW_BYTES_MIN) {
+  raw(value: Uint8Array | StreamedBytes): void {
+    if (value.length >= VIEW_BYTES_MIN || value instanceof StreamedBytes) {
       this.#cut()
       this.#push(value)
       return
@@ -176,7 +184,7 @@ export class ByteWriter {
   tagged(tag: number, content: ByteWriter): void {
     this.varuint(tag)
     this.varuint(content.sizeBytes)
-    for (const chunk of content.chunks()) this.raw(chunk)
+    for (const part of content.parts()) this.raw(part)
   }
 
   /** Writes the string as ASCII `gap` bytes behind the end; false, with nothing settled, where it is not ASCII. */
@@ -215,7 +223,7 @@ export class ByteWriter {
     this.#start = this.#end
   }
 
-  #push(chunk: Uint8Array): void {
+  #push(chunk: Uint8Array | StreamedBytes): void {
     this.#chunks.push(chunk)
     this.#chunksBytes += chunk.length
   }
