@@ -14,6 +14,9 @@ import type { BrokerFacts } from './handler.ts'
 import { MetadataStore } from './metadata/metadata-store.ts'
 import { ProducerIds } from './metadata/producer-ids.ts'
 import { ClientListener } from './network/client-listener.ts'
+import { ConnectionLimits } from './network/connection-limits.ts'
+import { RequestBudget } from './network/request-budget.ts'
+import { WindowPool } from './network/window-pool.ts'
 import { Parts } from './parts.ts'
 import { allowAll } from './security/authorizer.ts'
 import { ScopedClock } from './scoped-clock.ts'
@@ -84,7 +87,16 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientL
   const dispatcher = new Dispatcher(factsOf(options, { clusterId, clock, store, topics, listener }), HANDLERS)
   parts.add(() => dispatcher.settled())
   parts.add(() => listener.close())
-  listener.serve({ dispatcher, clock, logger, requestBytesMax })
+  listener.serve({
+    dispatcher,
+    clock,
+    logger,
+    requestBytesMax,
+    idleMaxMs: 600_000,
+    limits: new ConnectionLimits({ connectionsMax: 0x7fff_ffff, connectionsPerHostMax: 0x7fff_ffff }),
+    budget: new RequestBudget(Infinity),
+    windows: new WindowPool(),
+  })
   return listener
 }
 

@@ -1,6 +1,15 @@
 /** Finds the handler of a request, and turns what it answers into bytes. */
 import { ProtocolError } from '../errors.ts'
-import { apiByName, decodeRequest, encodeResponse, ERROR_CODE, type ApiName, type RequestFrame } from '../protocol/index.ts'
+import {
+  apiByName,
+  decodeRequest,
+  encodeResponse,
+  encodeStreamedResponse,
+  ERROR_CODE,
+  type ApiName,
+  type RequestFrame,
+  type StreamedBytes,
+} from '../protocol/index.ts'
 import type { ApiHandler, BrokerFacts, RequestContext, ServedApi } from './handler.ts'
 import type { ClientFacts } from './security/principal.ts'
 import type { ClientSession } from './security/session.ts'
@@ -16,7 +25,7 @@ export interface RequestOrigin {
 }
 
 /** A response in its frame; or that there is none, or that the connection ends in its place. */
-type Answer = readonly Uint8Array[] | 'none' | 'close'
+type Answer = readonly (Uint8Array | StreamedBytes)[] | 'none' | 'close'
 
 /** A handler whose API is no longer known to the type checker. */
 export interface ServedHandler extends ServedApi {
@@ -36,7 +45,7 @@ export function serve<N extends ApiName>(handler: ApiHandler<N>): ServedHandler 
     isPipelined: handler.isPipelined ?? false,
     async answer({ version, correlationId, body }, context) {
       const reply = await handler.handle(decodeRequest(name, version, body), context)
-      return reply === 'none' || reply === 'close' ? reply : encodeResponse(name, version, correlationId, reply)
+      return reply === 'none' || reply === 'close' ? reply : encodeStreamedResponse(name, version, correlationId, reply)
     },
   }
 }

@@ -3,14 +3,17 @@
  *
  * 1. Responses leave in the order of the requests, whenever each is ready.
  * 2. A request begins when all before it are answered; a pipelined one also beside others that are pipelined.
- * 3. What is held is bounded: one request at most waits decoded, what is under way is limited by number and bytes, reading pauses
- *    behind it, and no request begins while the client does not take its responses.
+ * 3. What is held is bounded: one request at most waits decoded, what is under way is limited by number and bytes, over all connections
+ *    by the budget; reading pauses behind it, and no request begins while the client does not take its responses.
  * 4. What is malformed, not served or fails beyond the protocol closes the connection, never the broker.
  */
 import type { Cancel, Clock, Connection, Logger } from '@millrace/core'
 import { FrameSplitter, readRequest, type RequestFrame } from '../../protocol/index.ts'
 import type { Dispatcher, RequestOrigin } from '../dispatcher.ts'
 import type { ClientSession } from '../security/session.ts'
+import type { BudgetGrant, RequestBudget } from './request-budget.ts'
+import { ResponseSender, type ResponseParts } from './response-sender.ts'
+import type { WindowPool } from './window-pool.ts'
 
 export interface ClientConnectionOptions {
   readonly connection: Connection
@@ -20,19 +23,21 @@ export interface ClientConnectionOptions {
   readonly logger: Logger
   /** `socket.request.max.bytes`: the largest request. */
   readonly requestBytesMax: number
+  readonly budget: RequestBudget
+  readonly windows: WindowPool
   /** Called once, when it is over. */
   readonly onClose: () => void
 }
 
 interface Waiting {
   readonly request: RequestFrame
-  readonly sizeBytes: number
+  readonly grant: BudgetGrant
 }
 
 interface UnderWay {
   readonly sizeBytes: number
   readonly isPipelined: boolean
-  answer: readonly Uint8Array[] | 'none' | undefined
+  answer: ResponseParts | 'none' | undefined
 }
 
 /** Requests of one connection under way at a time. */
@@ -41,18 +46,20 @@ const PIPELINE_REQUESTS_MAX = 100
 const PIPELINE_BYTES_MAX = 16 * 1024 * 1024
 /** Bytes read ahead of requests that have to wait. */
 const READ_AHEAD_BYTES_MAX = 64 * 1024
-/** Responses up to this size are sent in one piece. */
-const GATHER_BYTES_MAX = 64 * 1024
 
 export class ClientConnection {
   readonly #options: ClientConnectionOptions
   readonly #splitter: FrameSplitter
   readonly #abort = new AbortController()
   readonly #origin: RequestOrigin
+  readonly #sender: ResponseSender
   readonly #underWay: UnderWay[] = []
   #underWayBytes = 0
   #waiting: Waiting | undefined
-  #isWritable = true
+  /** Of the request that is being read: undefined while its size is not known. */
+  #grant: BudgetGrant | undefined
+  #isGranted = false
+  #lastHeardMs: number
   /** Of the latest mute: undefined when none is on. */
   #cancelUnmute: Cancel | undefined
   #mutedUntilMs = 0
@@ -61,33 +68,46 @@ export class ClientConnection {
   #isClosed = false
 
   constructor(options: ClientConnectionOptions) {
-    const { connection, session, requestBytesMax, onClose } = options
+    const { connection, session, clock, windows, requestBytesMax, onClose } = options
     this.#options = options
+    this.#lastHeardMs = clock.monotonic()
     this.#origin = {
       session,
       signal: this.#abort.signal,
       mute: (delayMs) => this.#mute(delayMs),
       end: () => this.end(),
     }
-    this.#splitter = new FrameSplitter(requestBytesMax)
-    connection.onData((bytes) => this.#receive(bytes))
-    connection.onDrain(() => {
-      this.#isWritable = true
-      this.#proceed()
+    this.#splitter = new FrameSplitter(requestBytesMax, { lent: true })
+    this.#sender = new ResponseSender({
+      connection,
+      clock,
+      windows,
+      onReady: () => this.#flush(),
+      onFailure: (error) => this.#fail(error),
     })
+    connection.onData((bytes) => this.#receive(bytes))
     connection.onClose(() => {
       this.#isClosed = true
       this.#cancelUnmute?.()
       this.#abort.abort()
+      this.#releaseAll()
       onClose()
     })
+  }
+
+  /**
+   * Since when the client has neither asked anything nor taken anything, on `clock.monotonic`; undefined while it waits for an answer of ours.
+   */
+  get idleSinceMs(): number | undefined {
+    const isWaiting = this.#underWay.length > 0 || this.#cancelUnmute !== undefined
+    return isWaiting && this.#sender.isWritable ? undefined : Math.max(this.#lastHeardMs, this.#sender.lastTakenMs)
   }
 
   /** Answers what is under way, takes nothing more, and closes. */
   end(): void {
     this.#isEnding = true
     this.#abort.abort()
-    if (this.#underWay.length === 0) this.#options.connection.end()
+    if (this.#underWay.length === 0 && !this.#sender.isBusy) this.#options.connection.end()
   }
 
   destroy(): void {
@@ -97,9 +117,9 @@ export class ClientConnection {
 
   #receive(bytes: Uint8Array): void {
     if (this.#isEnding || this.#isClosed) return
+    this.#lastHeardMs = this.#options.clock.monotonic()
     try {
-      // The bytes are the network's again after this call, and appends patch them in place.
-      this.#splitter.push(Buffer.from(bytes))
+      this.#splitter.push(bytes)
     } catch (error) {
       this.#fail(error)
     }
@@ -121,57 +141,91 @@ export class ClientConnection {
     }
   }
 
+  /** The next request, once its memory is granted and it is there. */
   #next(): Waiting | undefined {
+    const bytes = this.#splitter.nextBytes
+    if (bytes === undefined) return undefined
+    if (this.#grant === undefined) this.#askFor(bytes)
+    if (!this.#isGranted) return undefined
     const frame = this.#splitter.next()
-    return frame === undefined ? undefined : { request: readRequest(frame), sizeBytes: frame.length }
+    if (frame === undefined) return undefined
+    const grant = this.#grant!
+    this.#grant = undefined
+    this.#isGranted = false
+    try {
+      return { request: readRequest(frame), grant }
+    } catch (error) {
+      grant.release()
+      throw error
+    }
   }
 
-  #mayStart({ request, sizeBytes }: Waiting): boolean {
-    if (!this.#isWritable || this.#cancelUnmute !== undefined) return false
+  #askFor(bytes: number): void {
+    const { grant, isGranted } = this.#options.budget.take(bytes, () => {
+      this.#isGranted = true
+      this.#options.clock.soon(() => this.#proceed())
+    })
+    this.#grant = grant
+    this.#isGranted = isGranted
+  }
+
+  #mayStart({ request, grant: { bytes: sizeBytes } }: Waiting): boolean {
+    if (!this.#sender.isWritable || this.#sender.isBusy || this.#cancelUnmute !== undefined) return false
     if (this.#underWay.length === 0) return true
     if (!this.#options.dispatcher.isPipelined(request) || !this.#underWay.every(({ isPipelined }) => isPipelined)) return false
     return this.#underWay.length < PIPELINE_REQUESTS_MAX && this.#underWayBytes + sizeBytes <= PIPELINE_BYTES_MAX
   }
 
-  #start({ request, sizeBytes }: Waiting): void {
+  #start({ request, grant }: Waiting): void {
     const { dispatcher } = this.#options
+    const sizeBytes = grant.bytes
     const entry: UnderWay = { sizeBytes, isPipelined: dispatcher.isPipelined(request), answer: undefined }
     this.#underWay.push(entry)
     this.#underWayBytes += sizeBytes
     dispatcher.answer(request, this.#origin).then(
       (answer) => {
+        grant.release()
         if (answer === 'close') return this.destroy()
         entry.answer = answer
         this.#flush()
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => {
+        grant.release()
+        this.#fail(error)
+      },
     )
   }
 
   /** Sends the answers that are ready and have no request before them that is not. */
   #flush(): void {
-    while (!this.#isClosed && this.#underWay[0]?.answer !== undefined) {
+    if (this.#isClosed) return this.#releaseAll()
+    while (!this.#sender.isBusy && this.#underWay[0]?.answer !== undefined) {
       const { answer, sizeBytes } = this.#underWay.shift()!
       this.#underWayBytes -= sizeBytes
-      if (answer !== 'none' && answer !== undefined) this.#send(answer)
+      if (answer !== 'none' && answer !== undefined) this.#sender.send(answer)
     }
-    if (this.#isEnding && this.#underWay.length === 0) this.#options.connection.end()
+    if (this.#isEnding && this.#underWay.length === 0 && !this.#sender.isBusy) this.#options.connection.end()
     else this.#proceed()
   }
 
-  #send(chunks: readonly Uint8Array[]): void {
-    const { connection } = this.#options
-    const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    const pieces = chunks.length > 1 && sizeBytes <= GATHER_BYTES_MAX ? [Buffer.concat(chunks, sizeBytes)] : chunks
-    for (const piece of pieces) this.#isWritable = connection.send(piece)
+  /** Nothing of it will be sent or begun any more. */
+  #releaseAll(): void {
+    this.#sender.close()
+    this.#grant?.release()
+    this.#waiting?.grant.release()
+    this.#waiting = undefined
+    for (const { answer } of this.#underWay) if (answer !== undefined && answer !== 'none') this.#sender.send(answer)
+    for (const entry of this.#underWay) entry.answer = undefined
   }
 
   #throttle(): void {
     const { connection } = this.#options
     const isAhead = this.#waiting !== undefined && this.#splitter.bufferedBytes >= READ_AHEAD_BYTES_MAX
-    if (isAhead === this.#isPaused || this.#isClosed) return
-    this.#isPaused = isAhead
-    if (isAhead) connection.pause()
+    const isUngranted = this.#grant !== undefined && !this.#isGranted
+    const isToPause = isAhead || isUngranted
+    if (isToPause === this.#isPaused || this.#isClosed) return
+    this.#isPaused = isToPause
+    if (isToPause) connection.pause()
     else connection.resume()
   }
 

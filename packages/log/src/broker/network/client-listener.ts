@@ -2,12 +2,16 @@
  * One listener of a broker, and the connections that came by it.
  *
  * 1. Nothing is lost between the start of listening and `serve`: connections that arrive earlier wait unread.
- * 2. After `close` none of its connections is left.
+ * 2. A connection beyond the limits is closed at once; one idle for too long is closed.
+ * 3. After `close` none of its connections is left.
  */
-import type { Clock, Connection, Listener, Logger, Network } from '@millrace/core'
+import type { Cancel, Clock, Connection, Listener, Logger, Network } from '@millrace/core'
 import type { Dispatcher } from '../dispatcher.ts'
 import { ANONYMOUS } from '../security/principal.ts'
 import { ClientConnection } from './client-connection.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
+import type { RequestBudget } from './request-budget.ts'
+import type { WindowPool } from './window-pool.ts'
 
 export interface ClientListenerOptions {
   /** Its name, as in `listeners`. */
@@ -24,10 +28,18 @@ export interface ServeOptions {
   readonly logger: Logger
   /** `socket.request.max.bytes` */
   readonly requestBytesMax: number
+  /** `connections.max.idle.ms` */
+  readonly idleMaxMs: number
+  /** Shared by all listeners of the broker. */
+  readonly limits: ConnectionLimits
+  readonly budget: RequestBudget
+  readonly windows: WindowPool
 }
 
 /** How long clients have to take their last responses when it closes. */
 const CLOSE_TIMEOUT_MS = 1000
+/** Between two looks for idle connections, at most. */
+const IDLE_CHECK_INTERVAL_MS = 10_000
 
 export class ClientListener {
   readonly name: string
@@ -36,6 +48,7 @@ export class ClientListener {
   #listener: Listener | undefined
   #serving: ServeOptions | undefined
   #isClosing = false
+  #cancelIdleCheck: Cancel = () => undefined
   #onConnectionGone: () => void = () => undefined
 
   private constructor(name: string) {
@@ -61,11 +74,17 @@ export class ClientListener {
   serve(options: ServeOptions): void {
     this.#serving = options
     for (const connection of this.#early.splice(0)) this.#accept(connection)
+    this.#scheduleIdleCheck(options)
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
   }
 
   /** Answers what is under way, then closes every connection. Resolves when none is left. */
   async close(): Promise<void> {
     this.#isClosing = true
+    this.#cancelIdleCheck()
     const stopped = this.#listener!.close()
     for (const connection of this.#early.splice(0)) connection.destroy()
     const cancelTimeout = this.#serving?.clock.after(CLOSE_TIMEOUT_MS, () => {
@@ -88,19 +107,40 @@ export class ClientListener {
   #accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy()
     if (this.#serving === undefined) return void this.#early.push(connection)
-    const { dispatcher, clock, logger, requestBytesMax } = this.#serving
+    const { limits, logger, idleMaxMs: _, ...serving } = this.#serving
+    const { host, port } = connection.remote
+    const refusal = limits.admit(host)
+    if (refusal !== undefined) {
+      logger.warn('a connection was refused', { remote: `${host}:${port}`, limit: refusal })
+      return connection.destroy()
+    }
     const client: ClientConnection = new ClientConnection({
+      ...serving,
       connection,
-      dispatcher,
-      session: { client: { ...connection.remote, listener: this.name, principal: ANONYMOUS } },
-      clock,
       logger,
-      requestBytesMax,
+      session: { client: { ...connection.remote, listener: this.name, principal: ANONYMOUS } },
       onClose: () => {
+        limits.leave(host)
         this.#connections.delete(client)
         this.#onConnectionGone()
       },
     })
     this.#connections.add(client)
+  }
+
+  #scheduleIdleCheck(options: ServeOptions): void {
+    const { clock, idleMaxMs } = options
+    if (idleMaxMs < 0) return
+    this.#cancelIdleCheck = clock.after(Math.min(IDLE_CHECK_INTERVAL_MS, Math.max(1, idleMaxMs / 4)), () => {
+      this.#closeIdle(clock.monotonic() - idleMaxMs)
+      this.#scheduleIdleCheck(options)
+    })
+  }
+
+  #closeIdle(untilMs: number): void {
+    for (const connection of this.#connections) {
+      const sinceMs = connection.idleSinceMs
+      if (sinceMs !== undefined && sinceMs < untilMs) connection.destroy()
+    }
   }
 }
