@@ -38,7 +38,7 @@ const HASHES: { readonly [api: string]: string } = {
   AddPartitionsToTxn: 'a21d663f7ab0ac95',
   AddOffsetsToTxn: '8e00bce4560ca62e',
   EndTxn: 'd2ba5d978a031877',
-  WriteTxnMarkers: '4d9aaa96d5b3d8a7',
+  WriteTxnMarkers: '3e59e8d03d57bf70',
   TxnOffsetCommit: 'bc26b5e0d7708066',
   DescribeAcls: '2feac2f40f322a5c',
   CreateAcls: 'f01437bd085cc63a',

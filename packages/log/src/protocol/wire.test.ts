@@ -42,7 +42,7 @@ const HASHES: { readonly [api: string]: string } = {
   AddPartitionsToTxn: '7be7056611500e2b',
   AddOffsetsToTxn: '8f051607944f09ef',
   EndTxn: 'befbb2b01e981b86',
-  WriteTxnMarkers: 'e6fd1b57cfb5e31d',
+  WriteTxnMarkers: '4f258b2b0471c4f2',
   TxnOffsetCommit: '3dc90ef0bee4e784',
   DescribeAcls: 'efca7cbf152eb8d9',
   CreateAcls: '3231b1bbebd2302d',

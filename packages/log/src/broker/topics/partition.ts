@@ -4,7 +4,7 @@
  * 1. The high watermark is the end of what has been acknowledged: with one replica, that is all there is to wait for.
  * 2. Whoever watches hears of every move of the high watermark, and of the partition's end, after it has happened.
  */
-import type { AppendResult, PartitionLog } from '../../storage/index.ts'
+import type { AppendOptions, AppendResult, PartitionLog } from '../../storage/index.ts'
 
 export class Partition {
   readonly index: number
@@ -22,8 +22,8 @@ export class Partition {
   }
 
   /** Appends validated batches; in order of the calls. @throws as `PartitionLog.append` */
-  async append(bytes: Uint8Array): Promise<AppendResult> {
-    const result = await this.log.append(bytes, { leaderEpoch: this.leaderEpoch })
+  async append(bytes: Uint8Array, options: Omit<AppendOptions, 'leaderEpoch'> = {}): Promise<AppendResult> {
+    const result = await this.log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
     this.log.raiseHighWatermark(result.lastOffset + 1)
     this.#wakeWatchers()
     return result

@@ -1,10 +1,13 @@
 /**
- * WriteTxnMarkers, API key 27, versions 1.
+ * WriteTxnMarkers, API key 27, versions 0 to 2.
+ *
+ * - 1: flexible
+ * - 2: request gains transactionVersion
  */
 export const writeTxnMarkers = {
   key: 27,
   name: 'WriteTxnMarkers',
-  versions: '1',
+  versions: '0-2',
   flexible: '1+',
   request: {
     markers: {
@@ -21,6 +24,7 @@ export const writeTxnMarkers = {
           },
         },
         coordinatorEpoch: 'int32',
+        transactionVersion: { type: 'int8', versions: '2+', ignorable: true },
       },
     },
   },

@@ -44,6 +44,7 @@ export class AppendGroup {
         this.#decided.push({ request, result: duplicate })
         return
       }
+      request.guard?.(producers.get(request.batches[0]!.producerId))
       const firstOffset = request.origin === 'replication' ? request.batches[0]!.baseOffset : nextOffset
       for (const batch of request.batches) this.#place(batch, request)
       this.chunks.push(request.bytes)

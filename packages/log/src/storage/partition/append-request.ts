@@ -2,12 +2,15 @@ import type { BatchView } from '../../records/batch.ts'
 import { BatchCursor } from '../../records/batch-cursor.ts'
 import { logError } from '../../errors.ts'
 import type { AppendOrigin } from '../producers/producer-decisions.ts'
+import type { ProducerEntry } from '../producers/producer-entry.ts'
 
 export interface AppendOptions {
   /** `client` and `coordinator` get offsets and the leader epoch; `replication` brings its own. `client` by default. */
   readonly origin?: AppendOrigin
   /** Of the leader that appends; -1 by default. Of no account for replication. */
   readonly leaderEpoch?: number
+  /** Looks at the producer of the first batch where the append gets its place, and refuses it by throwing. Not asked about a repetition. */
+  readonly guard?: (producer: ProducerEntry | undefined) => void
 }
 
 export interface AppendResult {
@@ -26,6 +29,7 @@ export interface AppendRequest {
   readonly batches: readonly BatchView[]
   readonly origin: AppendOrigin
   readonly leaderEpoch: number
+  readonly guard: AppendOptions['guard']
   readonly maxTimestamp: number
   /** Offsets it takes. */
   readonly offsetCount: number
@@ -52,6 +56,7 @@ export function prepareAppend(
     batches,
     origin: options.origin ?? 'client',
     leaderEpoch: options.leaderEpoch ?? -1,
+    guard: options.guard,
     maxTimestamp: batches.reduce((largest, batch) => Math.max(largest, batch.maxTimestamp), -1),
     offsetCount: batches.reduce((count, batch) => count + batch.lastOffsetDelta + 1, 0),
     resolve,
