@@ -10,19 +10,9 @@ import {
   type RequestFrame,
   type StreamedBytes,
 } from '../protocol/index.ts'
-import type { ApiHandler, BrokerFacts, RequestContext, ServedApi } from './handler.ts'
+import type { ApiHandler, BrokerFacts, RequestContext, RequestOrigin, ServedApi } from './handler.ts'
 import type { ClientFacts } from './security/principal.ts'
-import type { ClientSession } from './security/session.ts'
-
-/** The connection that a request came by. */
-export interface RequestOrigin {
-  readonly session: ClientSession
-  readonly signal: AbortSignal
-  /** Takes no more requests for so long; what is under way is answered. */
-  mute(delayMs: number): void
-  /** Closes the connection once what is under way is answered. */
-  end(): void
-}
+import { mayAsk } from './security/session.ts'
 
 /** A response in its frame; or that there is none, or that the connection ends in its place. */
 type Answer = readonly (Uint8Array | StreamedBytes)[] | 'none' | 'close'
@@ -85,6 +75,7 @@ export class Dispatcher {
     const { api, version, isSupported, correlationId } = request
     const handler = this.#handlers.get(api.key)
     if (handler === undefined) throw new ProtocolError('PROTOCOL_UNKNOWN_API', { key: api.key })
+    if (!mayAsk(origin.session, api.name)) return 'close'
     if (isSupported) return await handler.answer(request, this.#contextOf(request, origin))
     const { key, minVersion, maxVersion } = handler
     if (api.name !== 'ApiVersions') {
@@ -95,15 +86,16 @@ export class Dispatcher {
     return encodeResponse('ApiVersions', 0, correlationId, { errorCode: ERROR_CODE.UNSUPPORTED_VERSION, apiKeys })
   }
 
-  #contextOf({ version, clientId }: RequestFrame, { session, signal }: RequestOrigin): RequestContext {
+  #contextOf({ version, clientId }: RequestFrame, origin: RequestOrigin): RequestContext {
     const broker = this.#broker
-    const facts: ClientFacts = { ...session.client, id: clientId }
+    const facts: ClientFacts = { ...origin.session.client, id: clientId }
     return {
       broker,
       version,
       client: facts,
       allows: (operation, resource, name) => broker.authorizer.allows(facts, operation, resource, name),
-      signal,
+      signal: origin.signal,
+      origin,
     }
   }
 }

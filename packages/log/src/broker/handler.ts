@@ -4,6 +4,7 @@ import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.t
 import type { ProducerIds } from './metadata/producer-ids.ts'
 import type { AclOperation, Authorizer, ResourceType } from './security/authorizer.ts'
 import type { ClientFacts } from './security/principal.ts'
+import type { ClientSession } from './security/session.ts'
 import type { Topics } from './topics/topics.ts'
 
 /** An API as ApiVersions tells of it. */
@@ -30,6 +31,16 @@ export interface BrokerFacts {
   readonly defaultPartitions: number
 }
 
+/** The connection that a request came by. */
+export interface RequestOrigin {
+  readonly session: ClientSession
+  readonly signal: AbortSignal
+  /** Takes no more requests for so long; what is under way is answered. */
+  mute(delayMs: number): void
+  /** Closes the connection once what is under way is answered. */
+  end(): void
+}
+
 export interface RequestContext {
   readonly broker: BrokerFacts
   readonly version: number
@@ -39,6 +50,7 @@ export interface RequestContext {
   readonly allows: (operation: AclOperation, resource: ResourceType, name: string) => boolean
   /** Aborted when the client has gone or the broker stops: nothing should wait any longer. */
   readonly signal: AbortSignal
+  readonly origin: RequestOrigin
 }
 
 /** `none`: the client expects no response. `close`: it is told by the end of the connection. */

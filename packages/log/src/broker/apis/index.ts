@@ -8,6 +8,8 @@ import { initProducerId } from './init-producer-id.ts'
 import { listOffsets } from './data/list-offsets.ts'
 import { metadata } from './metadata.ts'
 import { produce } from './data/produce.ts'
+import { saslAuthenticate } from './security/sasl-authenticate.ts'
+import { saslHandshake } from './security/sasl-handshake.ts'
 
 export const HANDLERS: readonly ServedHandler[] = [
   serve(produce),
@@ -18,4 +20,6 @@ export const HANDLERS: readonly ServedHandler[] = [
   serve(createTopics),
   serve(deleteTopics),
   serve(initProducerId),
+  serve(saslHandshake),
+  serve(saslAuthenticate),
 ]

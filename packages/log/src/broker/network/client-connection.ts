@@ -9,7 +9,8 @@
  */
 import type { Cancel, Clock, Connection, Logger } from '@millrace/core'
 import { FrameSplitter, readRequest, type RequestFrame } from '../../protocol/index.ts'
-import type { Dispatcher, RequestOrigin } from '../dispatcher.ts'
+import type { Dispatcher } from '../dispatcher.ts'
+import type { RequestOrigin } from '../handler.ts'
 import type { ClientSession } from '../security/session.ts'
 import type { BudgetGrant, RequestBudget } from './request-budget.ts'
 import { ResponseSender, type ResponseParts } from './response-sender.ts'

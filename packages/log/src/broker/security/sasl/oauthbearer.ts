@@ -1,0 +1,50 @@
+/** OAUTHBEARER (RFC 7628) of the server: a token that somebody else has issued. */
+import { failure, type SaslMechanism, type SaslServer, type SaslStep } from './mechanism.ts'
+
+export interface VerifiedToken {
+  readonly user: string
+  /** In milliseconds since 1970. */
+  readonly expiresAtMs: number
+}
+
+/** Rejects with the reason for what is not to be believed. */
+export type TokenVerifier = (token: string) => Promise<VerifiedToken>
+
+const ACKNOWLEDGEMENT = 0x01
+const NOTHING = new Uint8Array(0)
+// The client's name for itself, then key-value pairs between control characters.
+const FIRST = /^n,(?:a=([^\0,]*))?,\x01((?:[A-Za-z]+=[\x20-\x7e\t\r\n]*\x01)+)\x01$/
+
+export function oauthBearerMechanism(verify: TokenVerifier): SaslMechanism {
+  return { name: 'OAUTHBEARER', start: () => new OAuthBearerServer(verify) }
+}
+
+class OAuthBearerServer implements SaslServer {
+  readonly #verify: TokenVerifier
+  /** Why, once the client has been told that its token is refused. */
+  #refused: string | undefined
+
+  constructor(verify: TokenVerifier) {
+    this.#verify = verify
+  }
+
+  async respond(message: Uint8Array): Promise<SaslStep> {
+    const refused = this.#refused
+    if (refused !== undefined) {
+      const isAcknowledged = message.length === 1 && message[0] === ACKNOWLEDGEMENT
+      return failure(isAcknowledged ? refused : 'it goes on with a token that is refused', '{"status":"invalid_token"}')
+    }
+    const [, authorizationId = '', pairs = ''] = FIRST.exec(Buffer.from(message).toString('latin1')) ?? []
+    const token = /(?:^|\x01)auth=Bearer +([A-Za-z0-9._~+/-]+=*) *\x01/i.exec(pairs)?.[1]
+    if (token === undefined) return failure('the message is malformed')
+    try {
+      const { user, expiresAtMs } = await this.#verify(token)
+      if (authorizationId !== '' && authorizationId !== user) return failure('it asks for the identity of another user')
+      return { kind: 'success', bytes: NOTHING, user, expiresAtMs }
+    } catch (error) {
+      // The client answers this before it is told that it has failed.
+      this.#refused = error instanceof Error ? error.message : String(error)
+      return { kind: 'challenge', bytes: Buffer.from('{"status":"invalid_token"}') }
+    }
+  }
+}
