@@ -15,7 +15,7 @@ let log: Log
 let client: WireClient
 
 before(async () => {
-  log = await Log.start({ dir, requestBytesMax: 1 << 20 })
+  log = await Log.start({ dir, config: { 'socket.request.max.bytes': String(1 << 20) } })
   client = await WireClient.connect(log)
 })
 

@@ -9,6 +9,7 @@ import type { Clock, Disk, Logger, Network, Random } from '@millrace/core'
 import { LogDirectory, maintain } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
 import { HANDLERS } from './apis/index.ts'
+import type { BrokerConfig } from './config/index.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { BrokerFacts } from './handler.ts'
 import { MetadataStore } from './metadata/metadata-store.ts'
@@ -27,11 +28,8 @@ export interface BrokerOptions {
   readonly host: string
   readonly port: number
   readonly advertisedHost: string
-  readonly nodeId: number
   readonly durable: boolean
-  readonly autoCreateTopics: boolean
-  readonly defaultPartitions: number
-  readonly requestBytesMax: number
+  readonly config: BrokerConfig
   readonly logger: Logger
   readonly disk: Disk
   readonly network: Network
@@ -69,7 +67,7 @@ export class Broker {
 
 /** Starts everything, in the order in which one thing needs another. */
 async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientListener> {
-  const { dir, disk, network, host, logger, random, durable, requestBytesMax } = options
+  const { dir, disk, network, host, logger, random, durable, config } = options
   const clock = new ScopedClock(options.clock)
   parts.add(() => clock.cancelAll())
 
@@ -91,8 +89,8 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientL
     dispatcher,
     clock,
     logger,
-    requestBytesMax,
-    idleMaxMs: 600_000,
+    requestBytesMax: config.get('socket.request.max.bytes'),
+    idleMaxMs: config.get('connections.max.idle.ms'),
     limits: new ConnectionLimits({ connectionsMax: 0x7fff_ffff, connectionsPerHostMax: 0x7fff_ffff }),
     budget: new RequestBudget(Infinity),
     windows: new WindowPool(),
@@ -100,14 +98,14 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientL
   return listener
 }
 
-function openDirectory({ dir, disk, random, nodeId, logger }: BrokerOptions, clock: Clock, clusterId: string): Promise<LogDirectory> {
+function openDirectory({ dir, disk, random, config, logger }: BrokerOptions, clock: Clock, clusterId: string): Promise<LogDirectory> {
   return LogDirectory.open({
     path: dir,
     disk,
     clock,
     random,
     clusterId,
-    brokerId: nodeId,
+    brokerId: config.get('node.id'),
     onNotice: ({ kind, path, problem }) => logger[kind === 'offline' ? 'error' : 'warn'](`storage: ${kind}`, { path, problem }),
   })
 }
@@ -121,9 +119,10 @@ interface Started {
 }
 
 function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, listener }: Started): BrokerFacts {
-  const { nodeId, advertisedHost, logger, autoCreateTopics, defaultPartitions } = options
+  const { advertisedHost, logger, config } = options
   return {
-    nodeId,
+    config,
+    nodeId: config.get('node.id'),
     clusterId,
     advertised: { host: advertisedHost, port: listener.port },
     clock,
@@ -132,7 +131,5 @@ function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, list
     topics,
     producerIds: new ProducerIds(store),
     servedApis: HANDLERS,
-    autoCreateTopics,
-    defaultPartitions,
   }
 }

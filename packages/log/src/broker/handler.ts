@@ -1,6 +1,7 @@
 /** What the handler of an API is, and what it is given. */
 import type { Clock, Logger } from '@millrace/core'
 import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.ts'
+import type { BrokerConfig } from './config/index.ts'
 import type { ProducerIds } from './metadata/producer-ids.ts'
 import type { AclOperation, Authorizer, ResourceType } from './security/authorizer.ts'
 import type { ClientFacts } from './security/principal.ts'
@@ -16,6 +17,8 @@ export interface ServedApi {
 
 /** What handlers know of their broker. */
 export interface BrokerFacts {
+  /** What it is configured to do now: `config.get('num.partitions')`. */
+  readonly config: BrokerConfig
   readonly nodeId: number
   readonly clusterId: string
   /** Where clients reach it. */
@@ -26,9 +29,6 @@ export interface BrokerFacts {
   readonly topics: Topics
   readonly producerIds: ProducerIds
   readonly servedApis: readonly ServedApi[]
-  readonly autoCreateTopics: boolean
-  /** Of topics that are made without a number. */
-  readonly defaultPartitions: number
 }
 
 /** The connection that a request came by. */

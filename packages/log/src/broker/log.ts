@@ -1,6 +1,7 @@
 import { createLogger, nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
 import type { Clock, Disk, Logger, Network, Random } from '@millrace/core'
 import { Broker } from './broker.ts'
+import { BrokerConfig } from './config/index.ts'
 
 export interface LogOptions {
   /** The log directory; made if it is missing. One broker at a time may have it. */
@@ -11,16 +12,10 @@ export interface LogOptions {
   readonly port?: number
   /** The host that clients are told to connect to; by default `host`, and 'localhost' where that stands for every interface. */
   readonly advertisedHost?: string
-  /** `broker.id`; 1 by default. It is the directory's for ever. */
-  readonly nodeId?: number
   /** Whether records are synced to the disk before they are acknowledged; false by default, as in Kafka. */
   readonly durable?: boolean
-  /** `auto.create.topics.enable`: whether a topic is made when a client first asks for it; true by default. */
-  readonly autoCreateTopics?: boolean
-  /** `num.partitions` of topics made without a number; 1 by default. */
-  readonly defaultPartitions?: number
-  /** `socket.request.max.bytes`: 104,857,600 by default. */
-  readonly requestBytesMax?: number
+  /** Settings by Kafka's names, as text: `{ 'num.partitions': '3', 'log.retention.hours': '1' }`; Kafka's defaults for the rest. */
+  readonly config?: Readonly<Record<string, string>>
   /** Hears of closed connections and of trouble with the disk; nobody by default. */
   readonly logger?: Logger
   /** Other machines than this one; for simulation. */
@@ -49,7 +44,7 @@ export class Log {
   }
 
   /**
-   * @throws `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`, `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS` for what is in the directory;
+   * @throws `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`, `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS` for what is in the directory;
    * NetworkError where it cannot listen; DiskError
    */
   static async start(options: LogOptions): Promise<Log> {
@@ -61,11 +56,8 @@ export class Log {
       host,
       port: options.port ?? 0,
       advertisedHost,
-      nodeId: options.nodeId ?? 1,
       durable: options.durable ?? false,
-      autoCreateTopics: options.autoCreateTopics ?? true,
-      defaultPartitions: options.defaultPartitions ?? 1,
-      requestBytesMax: options.requestBytesMax ?? 104_857_600,
+      config: new BrokerConfig(options.config),
       logger: options.logger ?? createLogger({ clock, level: 'error', write: () => undefined }),
       disk: options.ports?.disk ?? nodeDisk,
       network: options.ports?.network ?? nodeNetwork,

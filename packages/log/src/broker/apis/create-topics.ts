@@ -62,9 +62,9 @@ function describe(problem: TopicProblem, name: string): string {
   return problem.kind === 'exists' ? `Topic '${name}' already exists.` : `The topic is refused: ${problem.problem}`
 }
 
-function partitionCountOf({ numPartitions, assignments }: Wanted, { defaultPartitions }: BrokerFacts): number {
+function partitionCountOf({ numPartitions, assignments }: Wanted, { config }: BrokerFacts): number {
   if (assignments.length > 0) return assignments.length
-  return numPartitions === -1 ? defaultPartitions : numPartitions
+  return numPartitions === -1 ? config.get('num.partitions') : numPartitions
 }
 
 function placementProblem(

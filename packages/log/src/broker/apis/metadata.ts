@@ -30,15 +30,15 @@ async function find({ name, topicId }: Wanted, broker: BrokerFacts, allowsCreati
   }
   const topic = topics.named(name)
   if (topic !== undefined) return described(topic, nodeId)
-  if (!broker.autoCreateTopics || !allowsCreation || isInternalTopic(name)) {
+  if (!broker.config.get('auto.create.topics.enable') || !allowsCreation || isInternalTopic(name)) {
     return missing(name, NO_ID, ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION)
   }
   return await create(name, broker)
 }
 
-async function create(name: string, { topics, nodeId, defaultPartitions }: BrokerFacts): Promise<Result> {
+async function create(name: string, { topics, nodeId, config }: BrokerFacts): Promise<Result> {
   try {
-    const made = await topics.create({ name, partitionCount: defaultPartitions, configs: {} })
+    const made = await topics.create({ name, partitionCount: config.get('num.partitions'), configs: {} })
     if (!('kind' in made)) return described(made, nodeId)
     // Another request may have made it meanwhile.
     const topic = topics.named(name)

@@ -1,0 +1,61 @@
+/** Configurations of listeners and connections. */
+export const networkConfigs = {
+  listeners: {
+    type: 'string',
+    default: 'PLAINTEXT://127.0.0.1:0',
+    scope: 'per-broker',
+    documentation: 'Where the broker listens: NAME://host:port, separated by commas. Port 0 takes any that is free.',
+  },
+  'advertised.listeners': {
+    type: 'string',
+    default: null,
+    documentation: 'Where clients are told to connect, by the names of the listeners; what is not named is told as it listens.',
+    synonyms: { listeners: 1 },
+  },
+  'listener.security.protocol.map': {
+    type: 'string',
+    default: 'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    documentation: 'Which protocol each listener speaks: NAME:PROTOCOL, separated by commas.',
+  },
+  'socket.request.max.bytes': {
+    type: 'int',
+    default: '104857600',
+    min: 1,
+    documentation: 'Bytes of one request; a larger one ends its connection.',
+  },
+  'socket.listen.backlog.size': { type: 'int', default: '50', min: 1, documentation: 'Connections that may wait to be accepted.' },
+  'max.connections': { type: 'int', default: '2147483647', min: 0, scope: 'cluster-wide', documentation: 'Connections at a time.' },
+  'max.connections.per.ip': {
+    type: 'int',
+    default: '2147483647',
+    min: 0,
+    scope: 'cluster-wide',
+    documentation: 'Connections at a time from one address.',
+  },
+  'max.connections.per.ip.overrides': {
+    type: 'string',
+    default: '',
+    scope: 'cluster-wide',
+    documentation: 'Exceptions of max.connections.per.ip: address:number, separated by commas.',
+  },
+  'max.connection.creation.rate': {
+    type: 'int',
+    default: '2147483647',
+    min: 0,
+    scope: 'cluster-wide',
+    documentation: 'New connections a second.',
+  },
+  'connections.max.idle.ms': { type: 'long', default: '600000', documentation: 'A connection that is silent for longer is closed.' },
+  'queued.max.request.bytes': {
+    type: 'long',
+    default: '-1',
+    documentation: 'Bytes of requests under way; above it nothing is read from any connection. -1: no limit.',
+  },
+  'fetch.max.bytes': {
+    type: 'int',
+    default: '57671680',
+    min: 1024,
+    documentation: 'Bytes of records in one answer, but for a first batch that is larger.',
+  },
+  'max.incremental.fetch.session.cache.slots': { type: 'int', default: '1000', min: 0, documentation: 'Fetch sessions kept at a time.' },
+} as const
