@@ -57,6 +57,10 @@ const table = {
     message: 'The log directory {path} holds the log {name}, which belongs to no topic of the broker',
   },
 
+  // security
+  SECURITY_CONFIG: { who: 'operator', retry: false, message: 'The configuration {name} cannot be used: {problem}' },
+  SECURITY_STORED_CORRUPT: { who: 'operator', retry: false, message: 'What is stored for security at {path} cannot be read: {problem}' },
+
   // coordinators
   COORDINATOR_LOADING: {
     who: 'operator',

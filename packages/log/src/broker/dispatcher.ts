@@ -94,6 +94,7 @@ export class Dispatcher {
       version,
       client: facts,
       allows: (operation, resource, name) => broker.authorizer.allows(facts, operation, resource, name),
+      allowsSome: (operation, resource) => broker.authorizer.allowsSome(facts, operation, resource),
       signal: origin.signal,
       origin,
     }

@@ -2,6 +2,7 @@
 import type { Clock, Logger } from '@millrace/core'
 import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.ts'
 import type { BrokerConfig } from './config/index.ts'
+import type { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { ProducerIds } from './metadata/producer-ids.ts'
 import type { AclOperation, Authorizer, ResourceType } from './security/authorizer.ts'
 import type { ClientFacts } from './security/principal.ts'
@@ -28,6 +29,7 @@ export interface BrokerFacts {
   readonly authorizer: Authorizer
   readonly topics: Topics
   readonly producerIds: ProducerIds
+  readonly fetchSessions: FetchSessionCache
   readonly servedApis: readonly ServedApi[]
 }
 
@@ -48,6 +50,8 @@ export interface RequestContext {
   readonly client: ClientFacts
   /** Whether the client may do this to the resource; of type Cluster the name is `CLUSTER_NAME`. */
   readonly allows: (operation: AclOperation, resource: ResourceType, name: string) => boolean
+  /** Whether there is any resource of the type that it may do this to. */
+  readonly allowsSome: (operation: AclOperation, resource: ResourceType) => boolean
   /** Aborted when the client has gone or the broker stops: nothing should wait any longer. */
   readonly signal: AbortSignal
   readonly origin: RequestOrigin

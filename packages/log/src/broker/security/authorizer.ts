@@ -23,7 +23,9 @@ export const CLUSTER_NAME = 'kafka-cluster'
 
 export interface Authorizer {
   allows(client: ClientFacts, operation: AclOperation, resource: ResourceType, name: string): boolean
+  /** Whether there is any name of the type that the client may do this to. */
+  allowsSome(client: ClientFacts, operation: AclOperation, resource: ResourceType): boolean
 }
 
 /** Of a broker without access control. */
-export const allowAll: Authorizer = { allows: () => true }
+export const allowAll: Authorizer = { allows: () => true, allowsSome: () => true }
