@@ -78,8 +78,8 @@ function snapshot(
     bytes = index.sizeBytes
     fullBytes = index.fullBytes
     const all = Buffer.concat(chunks)
-    for (const { keyGroup, offset, length, crc32c } of index.segments) {
-      groups.set(keyGroup, [...(groups.get(keyGroup) ?? []), { bytes: all.subarray(offset, offset + length), crc32c }])
+    for (const { keyGroup, offset, length, crc32 } of index.segments) {
+      groups.set(keyGroup, [...(groups.get(keyGroup) ?? []), { bytes: all.subarray(offset, offset + length), crc32 }])
     }
   })
   return { bytes, fullBytes, ms, longestMs, groups }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { crc32c, type Disk } from '@millrace/core'
+import { crc32 } from 'node:zlib'
+import { type Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import type { KeyedStateFile, StateFileHandle } from '../../engine/src/checkpoint/handles.ts'
 import { stateFilesOf, type CheckpointMetadata } from '../../engine/src/checkpoint/metadata.ts'
@@ -43,7 +44,7 @@ async function writeFile(
   await writer.write(content.subarray(300))
   const handle = await writer.finish()
   history.contents.set(handle.path, content)
-  const segment = { keyGroup: subtask, kind: 'delta' as const, offset: 0, length: handle.length, crc32c: crc32c(content), rows: 1 }
+  const segment = { keyGroup: subtask, kind: 'delta' as const, offset: 0, length: handle.length, crc32: crc32(content), rows: 1 }
   return { ...handle, segments: [segment] }
 }
 
@@ -132,7 +133,7 @@ export async function checkAfterCrash(disk: Disk, history: History): Promise<num
 
 async function checkFile(storage: FilesystemCheckpoints, file: StateFileHandle, history: History): Promise<void> {
   const reader = await storage.openStateFile(file)
-  assert.deepEqual(await reader.read(0, file.length, file.crc32c), history.contents.get(file.path))
+  assert.deepEqual(await reader.read(0, file.length, file.crc32), history.contents.get(file.path))
   await reader.close()
 }
 

@@ -61,9 +61,9 @@ describe('checkpoint storage, damaged', () => {
     const { checkpoint } = await storage.resolveRestore('latest', { verify: 'length' })
     const file = checkpoint!.metadata.operators[0]!.subtasks[1]!.keyed.at(-1)!
     const reader = await storage.openStateFile(file)
-    const { offset, length, crc32c } = file.segments[0]!
-    await assert.rejects(reader.read(offset, length, crc32c), hasCode('CHECKPOINT_DAMAGED'))
-    await assert.rejects(reader.read(offset, 2 ** 40, crc32c), hasCode('CHECKPOINT_DAMAGED'), 'no allocation by a claimed length')
+    const { offset, length, crc32 } = file.segments[0]!
+    await assert.rejects(reader.read(offset, length, crc32), hasCode('CHECKPOINT_DAMAGED'))
+    await assert.rejects(reader.read(offset, 2 ** 40, crc32), hasCode('CHECKPOINT_DAMAGED'), 'no allocation by a claimed length')
     await reader.close()
     const { checkpoint: before } = await storage.resolveRestore('latest', { exclude: new Set([5]) })
     assert.equal(before?.metadata.checkpointId, 4)
@@ -127,7 +127,7 @@ describe('checkpoint storage, damaged', () => {
       assert.deepEqual([checkpoint?.metadata.checkpointId, checkpoint?.own], [4, false])
       const [file] = stateFilesOf(checkpoint!.metadata)
       const reader = await other.openStateFile(file!)
-      assert.deepEqual(await reader.read(0, file!.length, file!.crc32c), history.contents.get(file!.path.slice(DIR.length + 1)))
+      assert.deepEqual(await reader.read(0, file!.length, file!.crc32), history.contents.get(file!.path.slice(DIR.length + 1)))
       await reader.close()
       await assert.rejects(
         other.persist({ ...checkpoint!.metadata, checkpointId: 9 }),
@@ -143,7 +143,7 @@ describe('checkpoint storage, damaged', () => {
   it('refuses a format of a newer release instead of falling back', async () => {
     const { disk, storage } = await prepared()
     const file = await disk.open(`${DIR}/chk-5/_metadata`, 'write')
-    await file.write(Buffer.from('millrace-checkpoint 2 2 fcf4022a\n{}'), 0)
+    await file.write(Buffer.from('millrace-checkpoint 2 2 8c7b3041\n{}'), 0)
     await file.close()
     await assert.rejects(storage.resolveRestore('latest'), hasCode('CHECKPOINT_FORMAT_UNKNOWN'))
     const other = new FilesystemCheckpoints({ disk, dir: DIR })
@@ -196,7 +196,7 @@ describe('checkpoint storage, the disk failing', () => {
     const handle = await writer.finish()
     history.contents.set(handle.path, new Uint8Array([1, 2, 3]))
     disk.fail({ operations: ['syncDirectory', 'remove'], path: /chk-6/, reason: 'input-output' })
-    const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: 3, crc32c: handle.crc32c, rows: 1 }
+    const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: 3, crc32: handle.crc32, rows: 1 }
     await assert.rejects(
       storage.persist(metadataOf(6, 1, [[{ ...handle, segments: [segment] }], []])),
       hasCode('CHECKPOINT_STORAGE_FAILED'),

@@ -232,7 +232,7 @@ function tell(world: World, event: CoordinatorEvent): void {
 
 function snapshotOf(path: string): Extract<CoordinatorEvent, { kind: 'acknowledged' }>['snapshot'] {
   const timings = { startDelayMs: 0, alignmentMs: 0, alignmentBytes: 0, syncMs: 0, asyncMs: 0, writtenBytes: 1, stateBytes: 1 }
-  return { operators: [], newFiles: [{ path, length: 1, crc32c: 0 }], timings }
+  return { operators: [], newFiles: [{ path, length: 1, crc32: 0 }], timings }
 }
 
 /** One thing that happens, chosen by two numbers. */

@@ -13,7 +13,7 @@ const subtasks = [
 const timings = { startDelayMs: 1, alignmentMs: 2, alignmentBytes: 0, syncMs: 3, asyncMs: 4, writtenBytes: 10, stateBytes: 100 }
 
 function snapshotOf(path?: string): SubtaskSnapshot {
-  return { operators: [], newFiles: path === undefined ? [] : [{ path, length: 1, crc32c: 0 }], timings }
+  return { operators: [], newFiles: path === undefined ? [] : [{ path, length: 1, crc32: 0 }], timings }
 }
 
 const defaults: CheckpointOptions = {

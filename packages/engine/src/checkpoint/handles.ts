@@ -12,8 +12,8 @@ export interface StateFileHandle {
   /** Relative to the folder of the job's checkpoints, with `/`: `shared/3-17-2-0-state`. Absolute for a checkpoint restored from another job's folder. */
   readonly path: string
   readonly length: number
-  /** CRC-32C of all its bytes, unsigned. */
-  readonly crc32c: number
+  /** CRC-32 of all its bytes, unsigned. */
+  readonly crc32: number
   /** The bytes themselves, from storage in memory: they travel with the handle. */
   readonly inline?: Uint8Array<ArrayBuffer>
 }
@@ -25,8 +25,8 @@ export interface KeyGroupSegment {
   readonly kind: 'full' | 'delta'
   readonly offset: number
   readonly length: number
-  /** CRC-32C of the segment's bytes, unsigned. */
-  readonly crc32c: number
+  /** CRC-32 of the segment's bytes, unsigned. */
+  readonly crc32: number
   readonly rows: number
 }
 

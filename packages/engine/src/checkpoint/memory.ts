@@ -1,4 +1,4 @@
-import { crc32c } from '@millrace/core'
+import { crc32 } from 'node:zlib'
 import { engineError } from '../errors.ts'
 import type { StateFileHandle } from './handles.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
@@ -48,7 +48,7 @@ export class MemoryStateFiles implements StateFileStorage {
     return {
       read: async (offset, count, expected) => {
         const bytes = inline.slice(offset, offset + count)
-        if (bytes.length === count && crc32c(bytes) === expected) return bytes
+        if (bytes.length === count && crc32(bytes) === expected) return bytes
         throw engineError('CHECKPOINT_DAMAGED', { path, problem: `bytes ${offset} to ${offset + count} are not as they were written` })
       },
       close: async () => {},
@@ -80,7 +80,7 @@ class MemoryWriter implements StateFileWriter {
 
   async finish(): Promise<StateFileHandle> {
     const inline = new Uint8Array(Buffer.concat(this.#chunks))
-    return { path: this.#path, length: inline.length, crc32c: crc32c(inline), inline }
+    return { path: this.#path, length: inline.length, crc32: crc32(inline), inline }
   }
 
   async abort(): Promise<void> {

@@ -1,12 +1,12 @@
 /**
  * The file `_metadata`, version 1: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
  *
- *   millrace-checkpoint <version> <bytes of what follows> <CRC-32C of "version bytes\n" and what follows, 8 hexadecimal digits>\n
+ *   millrace-checkpoint <version> <bytes of what follows> <CRC-32 of "version bytes\n" and what follows, 8 hexadecimal digits>\n
  *   {"jobName":…}
  *
  * The header is the same in all versions, so that any release can tell damage from a format it does not know.
  */
-import { crc32c } from '@millrace/core'
+import { crc32 } from 'node:zlib'
 import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
@@ -61,7 +61,7 @@ export function decodeMetadata(bytes: Uint8Array): CheckpointMetadata {
 }
 
 function checksum(facts: string, body: Uint8Array): string {
-  return crc32c(body, crc32c(Buffer.from(`${facts}\n`)))
+  return crc32(body, crc32(Buffer.from(`${facts}\n`)))
     .toString(16)
     .padStart(8, '0')
 }
@@ -163,18 +163,18 @@ function decodeAsyncInputs(fields: JsonFields, maxParallelism: number): AsyncInp
 }
 
 /** Segments by column: a file has as many as a subtask has key groups, and most of their text would be field names. */
-function encodeFile({ path, length, crc32c, segments }: KeyedStateFile): object {
+function encodeFile({ path, length, crc32, segments }: KeyedStateFile): object {
   if (!PATH.test(path)) throw engineError('CHECKPOINT_UNENCODABLE', { owner: 'a subtask', problem: `${path} is no path of a state file` })
   return {
     path,
     length,
-    crc32c,
+    crc32,
     segments: {
       keyGroups: segments.map((segment) => segment.keyGroup),
       kinds: segments.map((segment) => (segment.kind === 'full' ? 'f' : 'd')).join(''),
       offsets: segments.map((segment) => segment.offset),
       lengths: segments.map((segment) => segment.length),
-      crc32cs: segments.map((segment) => segment.crc32c),
+      crc32s: segments.map((segment) => segment.crc32),
       rows: segments.map((segment) => segment.rows),
     },
   }
@@ -187,7 +187,7 @@ function decodeFile(fields: JsonFields, maxParallelism: number): KeyedStateFile 
   return {
     path,
     length,
-    crc32c: fields.integer('crc32c', 0, 0xffff_ffff),
+    crc32: fields.integer('crc32', 0, 0xffff_ffff),
     segments: decodeSegments(fields.fields('segments'), maxParallelism, length),
   }
 }
@@ -197,16 +197,16 @@ function decodeSegments(fields: JsonFields, maxParallelism: number, fileLength: 
   const kinds = fields.text('kinds')
   const offsets = fields.integers('offsets')
   const lengths = fields.integers('lengths')
-  const crc32cs = fields.integers('crc32cs', 0, 0xffff_ffff)
+  const crc32s = fields.integers('crc32s', 0, 0xffff_ffff)
   const rows = fields.integers('rows')
-  for (const column of [kinds, offsets, lengths, crc32cs, rows]) {
+  for (const column of [kinds, offsets, lengths, crc32s, rows]) {
     if (column.length !== keyGroups.length) fields.fail('keyGroups', 'has another length than the other columns')
   }
   if (!/^[fd]*$/.test(kinds)) fields.fail('kinds', 'has a letter that is no kind')
   return keyGroups.map((keyGroup, index) => {
     const [offset, length] = [offsets[index]!, lengths[index]!]
     if (offset + length > fileLength) fields.fail('offsets', `lead beyond the end of the file in segment ${index}`)
-    return { keyGroup, kind: kinds[index] === 'f' ? 'full' : 'delta', offset, length, crc32c: crc32cs[index]!, rows: rows[index]! }
+    return { keyGroup, kind: kinds[index] === 'f' ? 'full' : 'delta', offset, length, crc32: crc32s[index]!, rows: rows[index]! }
   })
 }
 

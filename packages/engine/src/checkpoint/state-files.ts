@@ -1,4 +1,5 @@
-import { crc32c, type Disk, type FileHandle } from '@millrace/core'
+import { crc32 } from 'node:zlib'
+import { type Disk, type FileHandle } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { FolderSync } from './durable-folders.ts'
 import type { StateFileHandle } from './handles.ts'
@@ -49,7 +50,7 @@ export class FilesystemStateFiles implements StateFileStorage {
     try {
       const checked = await CheckedFile.open(this.#disk, path, file.length)
       try {
-        if (content === 'full') await checked.verify(file.crc32c)
+        if (content === 'full') await checked.verify(file.crc32)
       } finally {
         await checked.close()
       }
@@ -80,7 +81,7 @@ interface FileWriterParts {
 class FileWriter implements StateFileWriter {
   readonly #parts: FileWriterParts
   #length = 0
-  #crc32c = 0
+  #crc32 = 0
   #isOpen = true
 
   constructor(parts: FileWriterParts) {
@@ -94,7 +95,7 @@ class FileWriter implements StateFileWriter {
   async write(bytes: Uint8Array): Promise<void> {
     const at = this.#length
     this.#length += bytes.length
-    this.#crc32c = crc32c(bytes, this.#crc32c)
+    this.#crc32 = crc32(bytes, this.#crc32)
     await withStorageErrors(this.#parts.dir, () => this.#parts.file.write(bytes, at))
   }
 
@@ -106,7 +107,7 @@ class FileWriter implements StateFileWriter {
       await file.close()
       await sync()
     })
-    return { path, length: this.#length, crc32c: this.#crc32c }
+    return { path, length: this.#length, crc32: this.#crc32 }
   }
 
   async abort(): Promise<void> {
@@ -153,7 +154,7 @@ class CheckedFile implements StateFileReader {
     try {
       const bytes = new Uint8Array(this.#checkRange(offset, length))
       await this.#fill(bytes, offset)
-      if (crc32c(bytes) !== expected) throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
+      if (crc32(bytes) !== expected) throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
       return bytes
     } catch (error) {
       throw readError(error, this.#path)
@@ -166,7 +167,7 @@ class CheckedFile implements StateFileReader {
     for (let at = 0; at < this.#length; at += chunk.length) {
       const part = chunk.subarray(0, Math.min(chunk.length, this.#length - at))
       await this.#fill(part, at)
-      crc = crc32c(part, crc)
+      crc = crc32(part, crc)
     }
     if (crc !== expected) throw new TypeError('its checksum does not match')
   }

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { crc32c, MillraceError, nodeDisk } from '@millrace/core'
+import { crc32 } from 'node:zlib'
+import { MillraceError, nodeDisk } from '@millrace/core'
 import { FilesystemCheckpoints } from './filesystem.ts'
 import type { KeyedStateFile } from './handles.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from './memory.ts'
@@ -48,7 +49,7 @@ async function writeState(storage: StateFileStorage, checkpointId: number, text:
   assert.equal(file.length, 2)
   await file.write(bytes.subarray(2))
   const handle = await file.finish()
-  const segment = { keyGroup: 0, kind: 'full' as const, offset: 1, length: bytes.length - 1, crc32c: crc32c(bytes.subarray(1)), rows: 1 }
+  const segment = { keyGroup: 0, kind: 'full' as const, offset: 1, length: bytes.length - 1, crc32: crc32(bytes.subarray(1)), rows: 1 }
   return { ...handle, segments: [segment] }
 }
 
@@ -118,8 +119,8 @@ for (const [name, inPlace] of [
 
 async function readSegment(storage: StateFileStorage, file: KeyedStateFile): Promise<string> {
   const reader = await storage.openStateFile(file)
-  const { offset, length, crc32c } = file.segments[0]!
-  const bytes = await reader.read(offset, length, crc32c)
+  const { offset, length, crc32 } = file.segments[0]!
+  const bytes = await reader.read(offset, length, crc32)
   await reader.close()
   return Buffer.from(bytes).toString()
 }

@@ -35,7 +35,7 @@ export interface StateFileWriter {
 
 export interface StateFileReader {
   /** Exactly these bytes, checked. @throws CHECKPOINT_DAMAGED */
-  read(offset: number, length: number, crc32c: number): Promise<Uint8Array<ArrayBuffer>>
+  read(offset: number, length: number, crc32: number): Promise<Uint8Array<ArrayBuffer>>
   close(): Promise<void>
 }
 

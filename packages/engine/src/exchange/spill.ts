@@ -7,9 +7,10 @@
  * 3. A file belongs to one roll-over: it is complete before it is read, read from its beginning, checked piece by piece, and removed when its
  *    reader is closed. Nothing in it is needed after a crash, so that nothing is synced.
  *
- * A piece in the file: words of 32 bits (magic, channel, length, CRC-32C of the bytes and of the two words before), then the bytes of a frame.
+ * A piece in the file: words of 32 bits (magic, channel, length, CRC-32 of the bytes and of the two words before), then the bytes of a frame.
  */
-import { crc32c, type Disk, type FileHandle, type MillraceError } from '@millrace/core'
+import { crc32 } from 'node:zlib'
+import { type Disk, type FileHandle, type MillraceError } from '@millrace/core'
 import { ColumnDecoder } from '../codec/columns/decoder.ts'
 import { ColumnEncoder } from '../codec/columns/encoder.ts'
 import { FRAME_RECORDS } from '../codec/columns/frame.ts'
@@ -237,7 +238,7 @@ class SpillFile {
 }
 
 function checksum(header: Uint32Array, frame: Uint8Array): number {
-  return crc32c(frame, crc32c(new Uint8Array(header.buffer, 4, 8))) >>> 0
+  return crc32(frame, crc32(new Uint8Array(header.buffer, 4, 8))) >>> 0
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -40,7 +40,7 @@ export class OperatorSnapshots {
       for (const file of files) if (!readers.has(file.path)) readers.set(file.path, await storage.openStateFile(file))
       for (const [group, segments] of segmentsByGroup(files)) {
         const bytes = await Promise.all(
-          segments.map(({ file, segment }) => readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32c)),
+          segments.map(({ file, segment }) => readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32)),
         )
         this.keyed.restoreGroup(
           group,

@@ -7,7 +7,8 @@
 const ABSENT: number = -Number.MAX_VALUE
 
 const EMPTY = 0
-const NUMBERS = 1
+/** The mode of a column that has numbers alone. */
+export const NUMBERS = 1
 const OBJECTS = 2
 
 const noNumbers = new Float64Array(0)

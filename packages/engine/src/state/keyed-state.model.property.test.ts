@@ -344,7 +344,7 @@ class Subjects {
         assert.equal(segment.offset, offset)
         offset += segment.length
         const before = segment.kind === 'full' ? [] : (fresh.get(segment.keyGroup) ?? base?.chain.get(segment.keyGroup) ?? [])
-        fresh.set(segment.keyGroup, [...before, { bytes: bytes.subarray(segment.offset, offset), crc32c: segment.crc32c }])
+        fresh.set(segment.keyGroup, [...before, { bytes: bytes.subarray(segment.offset, offset), crc32: segment.crc32 }])
       }
       assert.equal(offset, bytes.length)
       for (const [group, segments] of fresh) chain.set(group, segments)

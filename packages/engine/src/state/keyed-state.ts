@@ -1,4 +1,4 @@
-import { crc32c } from '@millrace/core'
+import { crc32 } from 'node:zlib'
 import type { KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
 import { checkParallelism } from '../keys/key-group.ts'
@@ -119,8 +119,8 @@ export class KeyedState implements KeyedStateBackend {
     }
     const reader = new SegmentReader(this.#target, group)
     this.#store.epoch = RESTORED_EPOCH
-    for (const { bytes, crc32c: expected } of segments) {
-      if (expected !== undefined && crc32c(bytes) !== expected) {
+    for (const { bytes, crc32: expected } of segments) {
+      if (expected !== undefined && crc32(bytes) !== expected) {
         throw engineError('STATE_CORRUPT', { operator: this.#options.operator, group, at: 0, problem: 'its checksum does not match' })
       }
       reader.load(bytes)

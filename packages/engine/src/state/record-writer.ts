@@ -45,7 +45,7 @@ export class RecordWriter extends ValueWriter {
   /** A row that is alive or, as a tombstone, dead. Answers 1, the records it took. @throws STATE_UNENCODABLE */
   row(table: Table, row: number): number {
     const start = this.at
-    const key = table.keys[row]!
+    const key = table.key(row)
     if (table.epochs[row]! < 0) {
       this.byte(mark.tombstone)
       this.value(key, 'key')

@@ -203,7 +203,7 @@ class StoredTimers implements StoredColumn {
   #timer(time: unknown): Timer {
     if (typeof time !== 'number') throw engineError('VALUE_CORRUPT', { at: 0, problem: 'the time of a timer is no number' })
     this.#store.touch()
-    return this.#timers.restored(this.#kind, time, this.#store.table.keys[this.#store.row]!, this.#store.hash)
+    return this.#timers.restored(this.#kind, time, this.#store.table.key(this.#store.row), this.#store.hash)
   }
 }
 

@@ -4,7 +4,7 @@
 // 2. Key groups are written one after the other, so that segments lie in the order of their groups; what is written early waits in `#early` for its group's turn.
 // 3. A group's early bytes come before whatever needs them: a map's entries follow its row.
 // 4. What cannot be encoded fails the snapshot, at the next call of `step` or `finish`, never the invocation whose touch made it be written.
-import { crc32c } from '@millrace/core'
+import { crc32 } from 'node:zlib'
 import { engineError } from '../errors.ts'
 import { EarlyRecords } from './early-records.ts'
 import type { CheckpointLineage, SnapshotPlan } from './lineage.ts'
@@ -183,7 +183,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
 
   #addPendingMap(table: Table, row: number, column: number, cell: MapCell, whole: boolean): void {
     const group = table.keyGroup
-    const map = new PendingMap(table.keys[row]!, column, cell, whole, this.#plan, (entry) =>
+    const map = new PendingMap(table.key(row), column, cell, whole, this.#plan, (entry) =>
       this.#attempt(() => this.#early.entry(group, map, entry)),
     )
     const others = this.#pendingMaps.get(group)
@@ -234,7 +234,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
       kind: this.#kind,
       offset: this.#emittedBytes + start,
       length: bytes.length,
-      crc32c: crc32c(bytes),
+      crc32: crc32(bytes),
       rows: this.#rows,
     })
     this.#segmentStart = -1

@@ -124,15 +124,15 @@ export interface SegmentEntry {
   readonly kind: 'full' | 'delta'
   readonly offset: number
   readonly length: number
-  /** CRC-32C of the segment, unsigned. */
-  readonly crc32c: number
+  /** CRC-32 of the segment, unsigned. */
+  readonly crc32: number
   readonly rows: number
 }
 
 export interface SegmentBytes {
   readonly bytes: Uint8Array
   /** Checked where given. */
-  readonly crc32c?: number
+  readonly crc32?: number
 }
 
 export interface StateStatistics {

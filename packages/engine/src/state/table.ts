@@ -7,7 +7,7 @@
 import type { Key } from '../api/state.ts'
 import { hashKey } from '../keys/hash.ts'
 import { sameKey } from '../keys/key.ts'
-import { Column } from './column.ts'
+import { Column, NUMBERS } from './column.ts'
 
 /** More rows than this and a table is split: moving them takes well under a millisecond. */
 export const TABLE_ROWS_MAX = 16_384
@@ -31,7 +31,8 @@ export class Table {
   readonly keyGroup: number
   /** Pairs: the hash, and twice the row + 1, plus 1 for an int32 key; or 0. */
   index: Int32Array
-  keys: Key[] = []
+  /** Numbers are kept as such: to compare one is to read one place in memory. */
+  readonly keys: Column
   epochs: Int32Array
   /** 1 where some snapshot may hold the row: it needs a tombstone when it goes. */
   stored: Uint8Array
@@ -61,7 +62,12 @@ export class Table {
     this.index = capacity === 0 ? emptyIndex : new Int32Array(4 * capacity)
     this.epochs = new Int32Array(capacity).fill(FREE)
     this.stored = new Uint8Array(capacity)
+    this.keys = new Column(capacity)
     this.columns = capacity === 0 ? [] : Array.from({ length: columns }, () => new Column(capacity))
+  }
+
+  key(row: number): Key {
+    return this.keys.get(row) as Key
   }
 
   get full(): boolean {
@@ -74,7 +80,7 @@ export class Table {
 
   /** The key's row, or -1. A table of capacity 0 has none and is only there to be asked. */
   find(key: unknown, hash: number): number {
-    if (typeof key === 'number' && (key | 0) === key) return this.#findInt32(hash)
+    if (typeof key === 'number') return (key | 0) === key ? this.#findInt32(hash) : this.#findFloat64(key, hash)
     return typeof key === 'string' ? this.#findString(key, hash) : this.#findOther(key, hash)
   }
 
@@ -89,6 +95,18 @@ export class Table {
     }
   }
 
+  #findFloat64(key: number, hash: number): number {
+    const { keys, index } = this
+    if (keys.mode !== NUMBERS || key !== key) return this.#findOther(key, hash)
+    const numbers = keys.numbers
+    const mask = this.#mask
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = index[2 * at + 1]!
+      if (entry === 0) return -1
+      if (index[2 * at] === hash && numbers[(entry >> 1) - 1] === key) return (entry >> 1) - 1
+    }
+  }
+
   #findString(key: string, hash: number): number {
     const index = this.index
     const mask = this.#mask
@@ -96,7 +114,7 @@ export class Table {
       const entry = index[2 * at + 1]!
       if (entry === 0) return -1
       if (index[2 * at] !== hash || (entry & 1) === 1) continue
-      const other = this.keys[(entry >> 1) - 1]
+      const other = this.keys.objects[(entry >> 1) - 1]
       if (typeof other === 'string' && other === key) return (entry >> 1) - 1
     }
   }
@@ -107,7 +125,7 @@ export class Table {
     for (let at = hash & mask; ; at = (at + 1) & mask) {
       const entry = index[2 * at + 1]!
       if (entry === 0) return -1
-      if (index[2 * at] === hash && sameKey(this.keys[(entry >> 1) - 1], key)) return (entry >> 1) - 1
+      if (index[2 * at] === hash && sameKey(this.keys.get((entry >> 1) - 1), key)) return (entry >> 1) - 1
     }
   }
 
@@ -129,7 +147,7 @@ export class Table {
   /** Adds a row for a key that has none. The table is not full. */
   add(key: Key, hash: number, mark: number): number {
     const row = this.#free.pop() ?? this.used++
-    this.keys[row] = key
+    this.keys.set(row, key)
     this.epochs[row] = mark
     this.#enter(hash, entryOf(key, row))
     if (mark >= 0) this.alive++
@@ -137,10 +155,10 @@ export class Table {
   }
 
   /** Forgets a row, whose cells are all clear. */
-  free(row: number, hash: number = hashKey(this.keys[row])): void {
-    this.#leave(hash, entryOf(this.keys[row]!, row))
+  free(row: number, hash: number = hashKey(this.keys.get(row))): void {
+    this.#leave(hash, entryOf(this.key(row), row))
     if (this.epochs[row]! >= 0) this.alive--
-    this.keys[row] = null
+    this.keys.clear(row)
     this.epochs[row] = FREE
     this.stored[row] = 0
     this.#free.push(row)
@@ -160,6 +178,7 @@ export class Table {
     const capacity = this.#capacity * 2
     this.epochs = enlarge(this.epochs, new Int32Array(capacity).fill(FREE))
     this.stored = enlarge(this.stored, new Uint8Array(capacity))
+    this.keys.grow(capacity)
     for (const column of this.columns) column.grow(capacity)
     this.#capacity = capacity
     const before = this.index
@@ -174,7 +193,7 @@ export class Table {
       if (this.index[at + 1] === 0) continue
       const row = (this.index[at + 1]! >> 1) - 1
       const target = choose(this.index[at]!)
-      const moved = target.add(this.keys[row]!, this.index[at]!, this.epochs[row]!)
+      const moved = target.add(this.key(row), this.index[at]!, this.epochs[row]!)
       target.stored[moved] = this.stored[row]!
       for (let column = 0; column < this.columns.length; column++) {
         const value = this.columns[column]!.get(row)
@@ -185,7 +204,7 @@ export class Table {
 
   /** What the table takes, without what its keys and objects take. */
   get sizeBytes(): number {
-    let bytes = 4 * this.index.length + 13 * this.#capacity
+    let bytes = 4 * this.index.length + 5 * this.#capacity + this.keys.sizeBytes
     for (const column of this.columns) bytes += column.sizeBytes
     return bytes
   }

@@ -34,7 +34,7 @@ export class Timers implements TimerService {
     if (before instanceof Timer ? before.time === due : before?.entries.has(due)) return
     store.touch()
     this.used = true
-    const timer = new Timer(due, store.table.keys[store.row]!, store.hash)
+    const timer = new Timer(due, store.table.key(store.row), store.hash)
     this.#queues[kind].add(timer)
     if (before instanceof MapCell) before.set(due, timer, store.epoch)
     else this.#put(kind, before === undefined ? timer : pair(before, timer, store.epoch))
