@@ -1,0 +1,314 @@
+/**
+ * All records of a producer that are not acknowledged, by partition, and what of it to send next. Knows no broker and no clock: it is told the time and the leaders.
+ *
+ * 1. Records of one partition keep the order in which they came, also while their topic is not known yet.
+ * 2. `bufferedBytes` is what the records take that are not settled; the caller keeps it within its limit.
+ * 3. A request has at most one batch of a partition.
+ */
+import type { Random } from '@millrace/core'
+import type { BatchOptions, RecordToAppend } from '../../records/index.ts'
+import { clientError } from '../errors.ts'
+import type { TopicView } from '../metadata/cluster-view.ts'
+import { Generations } from './generations.ts'
+import { partitionOfKey } from './murmur2.ts'
+import { PartitionQueue } from './partition-queue.ts'
+import { PendingBatch, type Completion, type ProducerIdentity } from './pending-batch.ts'
+import type { ProducerSettings } from './producer-options.ts'
+import { StickyPartition } from './sticky-partition.ts'
+
+/** What the accumulator has to know of a cluster. */
+export interface Leaders {
+  topic(name: string): TopicView | undefined
+  /** The node that leads, or undefined while nobody does or it is to be asked for again. */
+  leaderOf(topic: string, partition: number): number | undefined
+}
+
+export interface ProduceWork {
+  readonly nodeId: number
+  readonly batches: readonly PendingBatch[]
+}
+
+export interface Drained {
+  readonly work: readonly ProduceWork[]
+  /** Topics that have something to send and no leader that is known. */
+  readonly wanted: ReadonlySet<string>
+  /** Partitions that have something to send and may not yet. */
+  readonly gated: readonly PartitionQueue[]
+  /** When to look again, if nothing happens before. */
+  readonly nextAtMs: number
+}
+
+export interface DrainOptions {
+  readonly nowMs: number
+  readonly leaders: Leaders
+  /** Requests that a node may still be sent. */
+  readonly room: (nodeId: number) => number
+  /** Whether a partition may be written to: in a transaction, those that were added to it. */
+  readonly mayWrite: (queue: PartitionQueue) => boolean
+}
+
+interface UnresolvedRecord {
+  readonly record: RecordToAppend
+  readonly partition: number | undefined
+  readonly completion: Completion | undefined
+  readonly sizeBytes: number
+}
+
+interface UnresolvedTopic {
+  readonly createdAtMs: number
+  readonly generation: number
+  readonly records: UnresolvedRecord[]
+}
+
+interface TopicQueues {
+  readonly partitions: Map<number, PartitionQueue>
+  readonly sticky: StickyPartition
+}
+
+/** What a record takes beside its bytes. */
+const RECORD_OVERHEAD_BYTES = 48
+/** Brokers forget idle producers after a day at the earliest by default; a batch sent alone now and then costs nothing. */
+const IDLE_MS = 60_000
+
+export class Accumulator {
+  readonly generations: Generations = new Generations()
+  readonly #settings: ProducerSettings
+  readonly #random: Random
+  readonly #topics = new Map<string, TopicQueues>()
+  readonly #unresolved = new Map<string, UnresolvedTopic>()
+  /** Those that hold batches. */
+  readonly #active = new Set<PartitionQueue>()
+  readonly #isTransactional: boolean
+  #identity: ProducerIdentity | undefined
+  bufferedBytes = 0
+
+  constructor(settings: ProducerSettings, random: Random, isTransactional: boolean) {
+    this.#settings = settings
+    this.#random = random
+    this.#isTransactional = isTransactional
+  }
+
+  get identity(): ProducerIdentity | undefined {
+    return this.#identity
+  }
+
+  /** Who writes from now on. Only while nothing is outstanding. */
+  setIdentity(identity: ProducerIdentity): void {
+    this.#identity = identity
+    for (const { partitions } of this.#topics.values()) for (const queue of partitions.values()) queue.setIdentity(identity)
+  }
+
+  get isEmpty(): boolean {
+    return this.#active.size === 0 && this.#unresolved.size === 0
+  }
+
+  /** Partitions whose batches wait for an answer. */
+  get inFlight(): number {
+    let count = 0
+    for (const queue of this.#active) count += queue.inFlight
+    return count
+  }
+
+  /** True where a batch became full, so that it can be sent at once. */
+  append(
+    topic: string,
+    partition: number | undefined,
+    record: RecordToAppend,
+    completion: Completion | undefined,
+    nowMs: number,
+    view: TopicView | undefined,
+  ): boolean {
+    const sizeBytes = recordBytes(record)
+    this.bufferedBytes += sizeBytes
+    const unresolved = this.#unresolved.get(topic)
+    if (unresolved === undefined && view !== undefined) return this.#place(view, partition, record, completion, sizeBytes, nowMs, undefined)
+    const waiting = unresolved ?? this.#newUnresolved(topic, nowMs)
+    waiting.records.push({ record, partition, completion, sizeBytes })
+    return true
+  }
+
+  /** Gives records whose topic has become known their partitions. */
+  resolve(leaders: Leaders): void {
+    for (const [topic, { records, createdAtMs, generation }] of this.#unresolved) {
+      const view = leaders.topic(topic)
+      if (view === undefined || view.partitions.length === 0) continue
+      this.#unresolved.delete(topic)
+      for (const { record, partition, completion, sizeBytes } of records) {
+        this.#place(view, partition, record, completion, sizeBytes, createdAtMs, generation)
+      }
+      this.generations.remove(generation)
+    }
+  }
+
+  /** Topics that records wait for. */
+  unresolvedTopics(): readonly string[] {
+    return [...this.#unresolved.keys()]
+  }
+
+  /** Closes all batches: a flush waits for them. */
+  closeBatches(): void {
+    for (const queue of this.#active) queue.closeOpen()
+  }
+
+  /** Takes what can be sent now. Each batch must be given to `settled`, `settle` of its queue before. */
+  drain({ nowMs, leaders, room, mayWrite }: DrainOptions): Drained {
+    const { lingerMs, maxRequestBytes, bufferBytes } = this.#settings
+    const linger = this.bufferedBytes >= bufferBytes ? 0 : lingerMs
+    const byNode = new Map<number, { batches: PendingBatch[]; sizeBytes: number }>()
+    const wanted = new Set<string>(this.#unresolved.keys())
+    const gated: PartitionQueue[] = []
+    let nextAtMs = Number.POSITIVE_INFINITY
+    for (const queue of [...this.#active]) {
+      const dueAtMs = queue.dueAtMs(nowMs, linger)
+      if (dueAtMs > nowMs) {
+        nextAtMs = Math.min(nextAtMs, dueAtMs)
+        continue
+      }
+      const nodeId = leaders.leaderOf(queue.topic, queue.partition)
+      if (nodeId === undefined) wanted.add(queue.topic)
+      else if (!mayWrite(queue)) gated.push(queue)
+      else {
+        const request = byNode.get(nodeId) ?? { batches: [], sizeBytes: 0 }
+        if (room(nodeId) <= 0 || request.sizeBytes >= maxRequestBytes) continue
+        const batch = queue.take(nowMs, linger)!
+        request.batches.push(batch)
+        request.sizeBytes += batch.sizeBytes
+        byNode.set(nodeId, request)
+        // To the end, so that a partition with much to send does not keep others from their turn.
+        this.#active.delete(queue)
+        this.#active.add(queue)
+      }
+    }
+    const work = [...byNode].map(([nodeId, { batches }]) => ({ nodeId, batches }))
+    return { work, wanted, gated, nextAtMs: Math.min(nextAtMs, this.#nextExpiry()) }
+  }
+
+  queueOf(batch: PendingBatch): PartitionQueue {
+    return this.#queue(batch.topic, batch.partition)
+  }
+
+  /** Accounts for a batch that is settled for good. */
+  settled(batch: PendingBatch): void {
+    this.bufferedBytes -= batch.accountedBytes
+    this.generations.remove(batch.generation)
+    const queue = this.queueOf(batch)
+    if (queue.isEmpty) this.#active.delete(queue)
+  }
+
+  /** Batches past their time, and records whose topic never became known; not accounted yet. */
+  expire(nowMs: number): { readonly batches: readonly PendingBatch[]; readonly topics: readonly ExpiredTopic[] } {
+    const { deliveryTimeoutMs } = this.#settings
+    const batches = [...this.#active].flatMap((queue) => queue.expire(nowMs, deliveryTimeoutMs))
+    const topics = [...this.#unresolved].flatMap(([topic, { createdAtMs }]) =>
+      createdAtMs + deliveryTimeoutMs <= nowMs ? this.#dropTopic(topic) : [],
+    )
+    return { batches, topics }
+  }
+
+  /** Everything that is not under way; not accounted yet. */
+  drop(): { readonly batches: readonly PendingBatch[]; readonly topics: readonly ExpiredTopic[] } {
+    const batches = [...this.#active].flatMap((queue) => queue.drop())
+    return { batches, topics: [...this.#unresolved.keys()].flatMap((topic) => this.#dropTopic(topic)) }
+  }
+
+  #dropTopic(topic: string): ExpiredTopic[] {
+    const { records, generation } = this.#unresolved.get(topic)!
+    this.#unresolved.delete(topic)
+    for (const { sizeBytes } of records) this.bufferedBytes -= sizeBytes
+    this.generations.remove(generation)
+    return [
+      { topic, count: records.length, completions: records.flatMap(({ completion }) => (completion === undefined ? [] : [completion])) },
+    ]
+  }
+
+  #nextExpiry(): number {
+    const { deliveryTimeoutMs } = this.#settings
+    let nextAtMs = Number.POSITIVE_INFINITY
+    for (const queue of this.#active) nextAtMs = Math.min(nextAtMs, queue.expiresAtMs(deliveryTimeoutMs))
+    for (const { createdAtMs } of this.#unresolved.values()) nextAtMs = Math.min(nextAtMs, createdAtMs + deliveryTimeoutMs)
+    return nextAtMs
+  }
+
+  #newUnresolved(topic: string, nowMs: number): UnresolvedTopic {
+    const generation = this.generations.current
+    const waiting: UnresolvedTopic = { createdAtMs: nowMs, generation, records: [] }
+    this.#unresolved.set(topic, waiting)
+    this.generations.add(generation)
+    return waiting
+  }
+
+  #place(
+    view: TopicView,
+    asked: number | undefined,
+    record: RecordToAppend,
+    completion: Completion | undefined,
+    sizeBytes: number,
+    createdAtMs: number,
+    generation: number | undefined,
+  ): boolean {
+    const partition = asked ?? this.#partitionOf(view, record, sizeBytes)
+    const queue = this.#queue(view.name, partition)
+    const open = queue.open
+    const { batchBytes } = this.#settings
+    if (open !== undefined && open.fits(record, batchBytes)) {
+      open.append(record, completion)
+      open.accountedBytes += sizeBytes
+      return open.sizeBytes >= batchBytes
+    }
+    const batch = new PendingBatch(view.name, partition, createdAtMs, generation ?? this.generations.current, this.#batchOptions())
+    batch.append(record, completion)
+    batch.accountedBytes = sizeBytes
+    this.generations.add(batch.generation)
+    queue.push(batch)
+    this.#active.add(queue)
+    return open !== undefined || batch.sizeBytes >= batchBytes
+  }
+
+  #partitionOf(view: TopicView, { key }: RecordToAppend, sizeBytes: number): number {
+    if (key !== null) return partitionOfKey(key, view.partitions.length)
+    return this.#queues(view.name).sticky.next(view, sizeBytes)
+  }
+
+  #queues(topic: string): TopicQueues {
+    const known = this.#topics.get(topic)
+    if (known !== undefined) return known
+    const made: TopicQueues = { partitions: new Map(), sticky: new StickyPartition(this.#settings.batchBytes, this.#random) }
+    this.#topics.set(topic, made)
+    return made
+  }
+
+  #queue(topic: string, partition: number): PartitionQueue {
+    const { partitions } = this.#queues(topic)
+    const known = partitions.get(partition)
+    if (known !== undefined) return known
+    const { maxInFlight, idempotent } = this.#settings
+    const made = new PartitionQueue(topic, partition, { maxInFlight, idempotent, idleMs: IDLE_MS })
+    if (this.#identity !== undefined) made.setIdentity(this.#identity)
+    partitions.set(partition, made)
+    return made
+  }
+
+  #batchOptions(): BatchOptions {
+    const { compression, compressionLevel } = this.#settings
+    return { compression, transactional: this.#isTransactional, ...(compressionLevel === undefined ? {} : { compressionLevel }) }
+  }
+}
+
+export interface ExpiredTopic {
+  readonly topic: string
+  readonly count: number
+  readonly completions: readonly Completion[]
+}
+
+/** What a record takes in the buffer. */
+export function recordBytes({ key, value, headers }: RecordToAppend): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headers ?? []) bytes += 8 + header.key.length + (header.value?.length ?? 0)
+  return bytes
+}
+
+/** @throws `CLIENT_RECORD_TOO_LARGE` */
+export function checkRecordSize(topic: string, record: RecordToAppend, limitBytes: number): void {
+  const size = recordBytes(record)
+  if (size > limitBytes) throw clientError('CLIENT_RECORD_TOO_LARGE', { topic, size, limit: limitBytes })
+}

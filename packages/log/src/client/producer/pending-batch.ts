@@ -1,0 +1,119 @@
+/**
+ * Records of one partition on their way into the log as one batch.
+ *
+ * 1. A batch is filled, then closed, then built once: its bytes stay the same through all its attempts, but for the producer's identity and sequence.
+ * 2. Its records are settled all together, once, in order.
+ */
+import { BatchBuilder, records as recordsOf, type BatchOptions, type BatchView, type RecordToAppend } from '../../records/index.ts'
+import type { RecordMetadata } from './record.ts'
+
+export interface Completion {
+  readonly done: (metadata: RecordMetadata) => void
+  readonly fail: (error: Error) => void
+}
+
+export interface ProducerIdentity {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export class PendingBatch {
+  readonly topic: string
+  readonly partition: number
+  /** When its first record came: from then the delivery timeout counts. */
+  readonly createdAtMs: number
+  /** Which flush waits for it: all up to the one under way then. */
+  readonly generation: number
+  readonly #options: BatchOptions
+  readonly #builder: BatchBuilder
+  /** By index of the record; records without one have nobody who waits for them. */
+  readonly #completions: (Completion | undefined)[] = []
+  readonly #timestamps: number[] = []
+  #view: BatchView | undefined
+  #awaited = 0
+  isClosed = false
+  /** What it counts for in the buffer. */
+  accountedBytes = 0
+  /** -1 before it was sent for the first time. */
+  sequence = -1
+  attempts = 0
+  /** Whether the broker may have it, though it has not said so. */
+  isUncertain = false
+  isSent = false
+  lastError: Error | undefined
+
+  constructor(topic: string, partition: number, createdAtMs: number, generation: number, options: BatchOptions) {
+    this.topic = topic
+    this.partition = partition
+    this.createdAtMs = createdAtMs
+    this.generation = generation
+    this.#options = options
+    this.#builder = new BatchBuilder(options)
+  }
+
+  get recordCount(): number {
+    return this.#timestamps.length
+  }
+
+  /** Of its records, before compression. */
+  get sizeBytes(): number {
+    return this.#builder.sizeBytes
+  }
+
+  /** Whether it takes the record without growing beyond `limitBytes`; the first record always fits. */
+  fits(record: RecordToAppend, limitBytes: number): boolean {
+    return this.recordCount === 0 || this.#builder.sizeBytes + this.#builder.recordSizeBytes(record) <= limitBytes
+  }
+
+  append(record: RecordToAppend, completion: Completion | undefined): void {
+    this.#builder.append(record)
+    this.#timestamps.push(record.timestamp ?? -1)
+    if (completion === undefined) return
+    this.#completions[this.#timestamps.length - 1] = completion
+    this.#awaited++
+  }
+
+  /** The bytes to send. Without an identity the batch has no producer. */
+  bytes(identity: ProducerIdentity | undefined): Uint8Array {
+    this.isClosed = true
+    this.#view ??= this.#builder.build()
+    if (identity !== undefined) this.#view.setProducer(identity.producerId, identity.producerEpoch, this.sequence)
+    return this.#view.whole
+  }
+
+  done(baseOffset: number, logAppendTimeMs: number): void {
+    const { topic, partition } = this
+    for (const [index, completion] of this.#completions.entries()) {
+      if (completion === undefined) continue
+      const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : this.#timestamps[index]!
+      completion.done({ topic, partition, offset: baseOffset < 0 ? -1 : baseOffset + index, timestamp })
+    }
+  }
+
+  fail(error: Error): void {
+    for (const completion of this.#completions) completion?.fail(error)
+  }
+
+  /** Whether somebody waits for each of its records by itself. */
+  get isAwaited(): boolean {
+    return this.#awaited === this.recordCount
+  }
+
+  /** The same records as two batches, for a broker that finds this one too large. Sequences go on from one to the other. */
+  split(): readonly [PendingBatch, PendingBatch] {
+    const all = [...recordsOf(this.#view ?? this.#builder.build())]
+    const half = Math.ceil(all.length / 2)
+    const part = (from: number, to: number): PendingBatch => {
+      const batch = new PendingBatch(this.topic, this.partition, this.createdAtMs, this.generation, this.#options)
+      for (let index = from; index < to; index++) {
+        const { key, value, headers, timestamp } = all[index]!
+        batch.append({ key, value, headers, timestamp }, this.#completions[index])
+      }
+      batch.isClosed = true
+      batch.attempts = this.attempts
+      batch.accountedBytes = from === 0 ? this.accountedBytes : 0
+      return batch
+    }
+    return [part(0, half), part(half, all.length)]
+  }
+}
