@@ -49,19 +49,13 @@ export function newGroupState(): GroupState {
 export function applyGroupRecord(state: GroupState, record: GroupRecord, origin: RecordOrigin): void {
   const { groups, offsets } = state
   const { groupId } = record.key
-  switch (record.name) {
-    case 'legacyOffsetCommit':
-    case 'offsetCommit':
-      if (record.value !== null && !groups.has(groupId)) groups.set(groupId, emptyClassicGroup(groupId, origin.timestampMs))
-      offsets.apply(record, origin)
-      return
-    case 'groupMetadata':
-      if (record.value !== null) groups.set(groupId, groupOfRecord(groupId, record.value))
-      else if (isClassicGroup(groups.get(groupId))) groups.delete(groupId)
-      return
-    default:
-      applyConsumerRecord(state, record)
-  }
+  if (record.name === 'offsetCommit' || record.name === 'legacyOffsetCommit') {
+    if (record.value !== null && !groups.has(groupId)) groups.set(groupId, emptyClassicGroup(groupId, origin.timestampMs))
+    offsets.apply(record, origin)
+  } else if (record.name === 'groupMetadata') {
+    if (record.value !== null) groups.set(groupId, groupOfRecord(groupId, record.value))
+    else if (isClassicGroup(groups.get(groupId))) groups.delete(groupId)
+  } else applyConsumerRecord(state, record)
 }
 
 /** A record that says something makes its group, where a tombstone was compacted away or comes later; the group's own tombstone ends it. */
