@@ -29,6 +29,8 @@ export class ConsumerGroup {
   assignmentEpoch = 0
   /** Whether the log holds a record that Kafka before 4.1 wrote and this broker has replaced. */
   hasPartitionMetadata = false
+  /** Members of the classic protocol that were told to join again and have not yet. In memory alone, as the timers that wait for them. */
+  readonly awaitedJoins: Set<string>
   readonly #members: Map<string, ConsumerMember>
   readonly #targets: Map<string, Assignment>
   readonly #regexes: Map<string, ResolvedRegex>
@@ -39,6 +41,7 @@ export class ConsumerGroup {
 
   constructor(groupId: string, copied?: ConsumerGroup) {
     this.groupId = groupId
+    this.awaitedJoins = new Set(copied?.awaitedJoins)
     this.#members = new Map(copied?.members)
     this.#targets = new Map(copied?.targets)
     this.#regexes = new Map(copied?.regexes)

@@ -1,7 +1,7 @@
 /** ConsumerGroupHeartbeat: joining, staying and leaving by the consumer protocol (KIP-848). */
 import { isSubset, sameAssignment, EMPTY_ASSIGNMENT, type Assignment } from './assignment.ts'
 import { ASSIGNORS } from './assignors/index.ts'
-import { ConsumerGroup } from './consumer-group.ts'
+import type { ConsumerGroup } from './consumer-group.ts'
 import {
   cancelAllTimers,
   isRefusal,
@@ -13,9 +13,9 @@ import {
   type MemberTimer,
   type Refusal,
 } from './decision.ts'
-import { GroupDraft } from './draft.ts'
+import type { GroupDraft } from './draft.ts'
 import { JOIN_EPOCH, LEAVE_EPOCH, newMember, sameMetadata, sameNames, STATIC_LEAVE_EPOCH, type ConsumerMember } from './member.ts'
-import { raiseEpoch, reconcileMember, refreshRegexes, removeMembers, updateTarget } from './rebalance.ts'
+import { raiseEpoch, reconcileMember, refreshRegexes, updateTarget } from './rebalance.ts'
 import { currentRecord, memberRecord, memberTombstones, targetRecord } from './records.ts'
 
 /** A heartbeat as it was sent; null leaves a field of the member as it is. */
@@ -218,11 +218,4 @@ export function leaveForAWhile(group: ConsumerGroup, member: ConsumerMember): Gr
     timers: [{ cancel: 'rebalance', memberId: member.memberId }],
     reply: { memberId: member.memberId, memberEpoch: STATIC_LEAVE_EPOCH, heartbeatIntervalMs: 0, assignment: undefined },
   }
-}
-
-/** A member leaves for good. */
-export function leave(group: ConsumerGroup, { memberId }: ConsumerMember, facts: ConsumerGroupFacts): GroupDecision<HeartbeatReply> {
-  const draft = new GroupDraft(group)
-  const timers = removeMembers(draft, [memberId], facts)
-  return { records: draft.records, timers, reply: { memberId, memberEpoch: LEAVE_EPOCH, heartbeatIntervalMs: 0, assignment: undefined } }
 }
