@@ -16,7 +16,6 @@ import {
 } from '../classic/classic-group.ts'
 import { ClassicDraft, joinRefusal, syncRefusal } from '../classic/draft.ts'
 import { extendSession, prepareRebalance } from '../classic/rebalance.ts'
-import { tombstonesOf } from '../group-questions.ts'
 import type { GroupRecord, GroupState, GroupStateDecision } from '../group-store.ts'
 import { assignmentOf, EMPTY_ASSIGNMENT, type Assignment } from './assignment.ts'
 import { ConsumerGroup } from './consumer-group.ts'
@@ -140,6 +139,16 @@ export function encodedAssignment(assignment: Assignment, metadata: Uint8Array, 
   return encodeAssignment({ assignedPartitions }, consumerProtocolVersion(metadata))
 }
 
+/** What removes a consumer group as it is. */
+export function consumerGroupTombstones(group: ConsumerGroup): ConsumerGroupRecord[] {
+  const { groupId } = group
+  return [
+    ...[...group.members.keys()].flatMap((memberId) => memberTombstones(groupId, memberId)),
+    ...[...group.regexes.keys()].map((regex) => regexTombstone(groupId, regex)),
+    ...groupTombstones(groupId),
+  ]
+}
+
 /** Whether the group becomes a classic one when these members are gone. */
 export function isToDowngrade(
   group: ConsumerGroup,
@@ -167,7 +176,7 @@ export function downgrade(
   facts: Facts,
 ): GroupStateDecision {
   const { topics, classicSettings } = environment
-  const tombstones = tombstonesOf(group)
+  const tombstones = consumerGroupTombstones(group)
   const classicMembers = [...group.members.values()].map((member) => classicMemberOf(member, group.targetOf(member.memberId), topics))
   const members = new Map(classicMembers.map((member) => [member.memberId, member]))
   const classic: ClassicGroup = {
