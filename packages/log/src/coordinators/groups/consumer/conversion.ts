@@ -31,7 +31,17 @@ import { isRefusal, refusal, type Refusal } from './decision.ts'
 import { GroupDraft } from './draft.ts'
 import type { ConsumerGroupEnvironment } from './environment.ts'
 import { newMember, type ConsumerMember } from './member.ts'
-import { currentRecord, groupRecord, memberRecord, targetEpochRecord, targetRecord, type ConsumerGroupRecord } from './records.ts'
+import {
+  currentRecord,
+  groupRecord,
+  groupTombstones,
+  memberRecord,
+  memberTombstones,
+  regexTombstone,
+  targetEpochRecord,
+  targetRecord,
+  type ConsumerGroupRecord,
+} from './records.ts'
 import { metadataHash, type GroupTopics } from './topics.ts'
 
 /** A consumer group under way from a classic one. */
