@@ -5,7 +5,15 @@
  * 2. After `close` nothing of it is left: no socket, no file, no timer. So with a start that fails.
  */
 import { posix } from 'node:path'
-import type { Clock, Disk, Logger, Network, Random } from '@millrace/core'
+import {
+  EmbeddedCoordination,
+  type Clock,
+  type CoordinationSession,
+  type Disk,
+  type Logger,
+  type Network,
+  type Random,
+} from '@millrace/core'
 import { LogDirectory, maintain } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
 import { HANDLERS } from './apis/index.ts'
@@ -19,15 +27,15 @@ import { ConnectionLimits } from './network/connection-limits.ts'
 import { RequestBudget } from './network/request-budget.ts'
 import { WindowPool } from './network/window-pool.ts'
 import { Parts } from './parts.ts'
-import { allowAll } from './security/authorizer.ts'
+import { openSecurity, type BrokerSecurity } from './security/broker-security.ts'
+import type { Endpoint, ListenerSettings } from './security/listeners.ts'
 import { ScopedClock } from './scoped-clock.ts'
 import { Topics } from './topics/topics.ts'
 
 export interface BrokerOptions {
   readonly dir: string
-  readonly host: string
-  readonly port: number
-  readonly advertisedHost: string
+  /** Passwords of users by name, besides those that are stored. */
+  readonly users: Readonly<Record<string, string>>
   readonly durable: boolean
   readonly config: BrokerConfig
   readonly logger: Logger
@@ -37,14 +45,20 @@ export interface BrokerOptions {
   readonly random: Random
 }
 
+/** A listener as it listens. */
+export interface RunningListener extends ListenerSettings {
+  readonly listener: ClientListener
+}
+
 export class Broker {
   readonly #parts: Parts
-  readonly listener: ClientListener
+  /** In the order in which they are configured; there is one at least. */
+  readonly listeners: readonly RunningListener[]
   #closed: Promise<void> | undefined
 
-  private constructor(parts: Parts, listener: ClientListener) {
+  private constructor(parts: Parts, listeners: readonly RunningListener[]) {
     this.#parts = parts
-    this.listener = listener
+    this.listeners = listeners
   }
 
   /** Opens the log directory, made if it is missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, NetworkError */
@@ -66,8 +80,8 @@ export class Broker {
 }
 
 /** Starts everything, in the order in which one thing needs another. */
-async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientListener> {
-  const { dir, disk, network, host, logger, random, durable, config } = options
+async function startParts(options: BrokerOptions, parts: Parts): Promise<readonly RunningListener[]> {
+  const { dir, disk, logger, random, durable, config } = options
   const clock = new ScopedClock(options.clock)
   parts.add(() => clock.cancelAll())
 
@@ -81,11 +95,21 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientL
   brokerEpoch = store.current.brokerEpoch
   parts.add(maintain(directory))
 
-  const listener = await ClientListener.listen({ name: 'PLAINTEXT', host, port: options.port, network })
-  const dispatcher = new Dispatcher(factsOf(options, { clusterId, clock, store, topics, listener }), HANDLERS)
-  parts.add(() => dispatcher.settled())
-  parts.add(() => listener.close())
-  listener.serve({
+  const session = await openCoordination(options, parts)
+  const security = await openSecurity({ ...options, clock, session })
+  parts.add(() => security.close())
+
+  const listeners: RunningListener[] = []
+  let dispatcher: Dispatcher | undefined
+  parts.add(() => dispatcher?.settled())
+  for (const settings of security.listeners) {
+    const listener = await ClientListener.listen({ ...settings, network: options.network })
+    parts.add(() => listener.close())
+    const port = settings.advertised.port === 0 ? listener.port : settings.advertised.port
+    listeners.push({ ...settings, port: listener.port, advertised: { ...settings.advertised, port }, listener })
+  }
+  dispatcher = new Dispatcher(factsOf(options, { clusterId, clock, store, topics, security, listeners }), HANDLERS)
+  const serving = {
     dispatcher,
     clock,
     logger,
@@ -94,8 +118,17 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<ClientL
     limits: new ConnectionLimits({ connectionsMax: 0x7fff_ffff, connectionsPerHostMax: 0x7fff_ffff }),
     budget: new RequestBudget(Infinity),
     windows: new WindowPool(),
-  })
-  return listener
+  }
+  for (const { listener } of listeners) listener.serve(serving)
+  return listeners
+}
+
+async function openCoordination({ dir, disk }: BrokerOptions, parts: Parts): Promise<CoordinationSession> {
+  const folder = posix.join(dir, 'coordination')
+  await disk.makeDirectory(folder)
+  const coordination = await EmbeddedCoordination.open({ disk, folder })
+  parts.add(() => coordination.close())
+  return await coordination.connect()
 }
 
 function openDirectory({ dir, disk, random, config, logger }: BrokerOptions, clock: Clock, clusterId: string): Promise<LogDirectory> {
@@ -115,19 +148,22 @@ interface Started {
   readonly clock: Clock
   readonly store: MetadataStore
   readonly topics: Topics
-  readonly listener: ClientListener
+  readonly security: BrokerSecurity
+  readonly listeners: readonly RunningListener[]
 }
 
-function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, listener }: Started): BrokerFacts {
-  const { advertisedHost, logger, config } = options
+function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, security, listeners }: Started): BrokerFacts {
+  const { logger, config } = options
+  const advertised = new Map(listeners.map((each): [string, Endpoint] => [each.name, each.advertised]))
   return {
     config,
     nodeId: config.get('node.id'),
     clusterId,
-    advertised: { host: advertisedHost, port: listener.port },
+    advertised: listeners[0]!.advertised,
+    advertisedOn: (listener) => advertised.get(listener)!,
     clock,
     logger,
-    authorizer: allowAll,
+    security,
     topics,
     producerIds: new ProducerIds(store),
     servedApis: HANDLERS,

@@ -12,7 +12,7 @@ import {
 } from '../protocol/index.ts'
 import type { ApiHandler, BrokerFacts, RequestContext, RequestOrigin, ServedApi } from './handler.ts'
 import type { ClientFacts } from './security/principal.ts'
-import { mayAsk } from './security/session.ts'
+import { mayAsk, type ClientSession } from './security/session.ts'
 
 /** A response in its frame; or that there is none, or that the connection ends in its place. */
 type Answer = readonly (Uint8Array | StreamedBytes)[] | 'none' | 'close'
@@ -71,6 +71,13 @@ export class Dispatcher {
     return answer
   }
 
+  /** The answer to ApiVersions for a client that has yet to prove itself. */
+  async answerVersions(request: RequestFrame, session: ClientSession): Promise<readonly Uint8Array[]> {
+    const nothing = (): void => undefined
+    const answer = await this.answer(request, { session, signal: AbortSignal.abort(), mute: nothing, end: nothing })
+    return Array.isArray(answer) ? (answer as readonly Uint8Array[]) : []
+  }
+
   async #answer(request: RequestFrame, origin: RequestOrigin): Promise<Answer> {
     const { api, version, isSupported, correlationId } = request
     const handler = this.#handlers.get(api.key)
@@ -88,13 +95,15 @@ export class Dispatcher {
 
   #contextOf({ version, clientId }: RequestFrame, origin: RequestOrigin): RequestContext {
     const broker = this.#broker
+    const { authorizer } = broker.security
     const facts: ClientFacts = { ...origin.session.client, id: clientId }
     return {
       broker,
       version,
       client: facts,
-      allows: (operation, resource, name) => broker.authorizer.allows(facts, operation, resource, name),
-      allowsSome: (operation, resource) => broker.authorizer.allowsSome(facts, operation, resource),
+      advertised: broker.advertisedOn(facts.listener),
+      allows: (operation, resource, name) => authorizer.allows(facts, operation, resource, name),
+      allowsSome: (operation, resource) => authorizer.allowsSome(facts, operation, resource),
       signal: origin.signal,
       origin,
     }

@@ -4,7 +4,9 @@ import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.t
 import type { BrokerConfig } from './config/index.ts'
 import type { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { ProducerIds } from './metadata/producer-ids.ts'
-import type { AclOperation, Authorizer, ResourceType } from './security/authorizer.ts'
+import type { AclOperation, ResourceType } from './security/authorizer.ts'
+import type { BrokerSecurity } from './security/broker-security.ts'
+import type { Endpoint } from './security/listeners.ts'
 import type { ClientFacts } from './security/principal.ts'
 import type { ClientSession } from './security/session.ts'
 import type { Topics } from './topics/topics.ts'
@@ -22,11 +24,12 @@ export interface BrokerFacts {
   readonly config: BrokerConfig
   readonly nodeId: number
   readonly clusterId: string
-  /** Where clients reach it. */
-  readonly advertised: { readonly host: string; readonly port: number }
+  /** Where clients of its first listener reach it; those of another one are told `RequestContext.advertised`. */
+  readonly advertised: Endpoint
+  readonly advertisedOn: (listener: string) => Endpoint
   readonly clock: Clock
   readonly logger: Logger
-  readonly authorizer: Authorizer
+  readonly security: BrokerSecurity
   readonly topics: Topics
   readonly producerIds: ProducerIds
   readonly fetchSessions: FetchSessionCache
@@ -48,6 +51,8 @@ export interface RequestContext {
   readonly version: number
   /** Whose request it is. */
   readonly client: ClientFacts
+  /** Where clients of the same listener reach this broker. */
+  readonly advertised: Endpoint
   /** Whether the client may do this to the resource; of type Cluster the name is `CLUSTER_NAME`. */
   readonly allows: (operation: AclOperation, resource: ResourceType, name: string) => boolean
   /** Whether there is any resource of the type that it may do this to. */

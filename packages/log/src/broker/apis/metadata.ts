@@ -12,8 +12,8 @@ const NO_ID = new Uint8Array(16)
 
 export const metadata: ApiHandler<'Metadata'> = {
   name: 'Metadata',
-  async handle({ topics, allowAutoTopicCreation }, { broker, version }) {
-    const { nodeId, clusterId, advertised } = broker
+  async handle({ topics, allowAutoTopicCreation }, { broker, version, advertised }) {
+    const { nodeId, clusterId } = broker
     const wantsAll = topics === null || (version === 0 && topics.length === 0)
     const results: Result[] = []
     if (wantsAll) for (const topic of broker.topics.all()) results.push(described(topic, nodeId))

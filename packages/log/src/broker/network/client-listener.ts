@@ -7,7 +7,9 @@
  */
 import type { Cancel, Clock, Connection, Listener, Logger, Network } from '@millrace/core'
 import type { Dispatcher } from '../dispatcher.ts'
-import { ANONYMOUS } from '../security/principal.ts'
+import { Authentication } from '../security/authentication.ts'
+import type { ListenerSecurity } from '../security/listener-security.ts'
+import { clientOf, type ClientSession } from '../security/session.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import type { RequestBudget } from './request-budget.ts'
@@ -20,6 +22,8 @@ export interface ClientListenerOptions {
   /** 0 takes any free port. */
   readonly port: number
   readonly network: Network
+  /** What it asks of those who connect. */
+  readonly security: ListenerSecurity
 }
 
 export interface ServeOptions {
@@ -43,7 +47,8 @@ const IDLE_CHECK_INTERVAL_MS = 10_000
 
 export class ClientListener {
   readonly name: string
-  readonly #connections = new Set<ClientConnection>()
+  readonly #security: ListenerSecurity
+  readonly #connections = new Set<ClientConnection | Authentication>()
   #early: Connection[] = []
   #listener: Listener | undefined
   #serving: ServeOptions | undefined
@@ -51,14 +56,16 @@ export class ClientListener {
   #cancelIdleCheck: Cancel = () => undefined
   #onConnectionGone: () => void = () => undefined
 
-  private constructor(name: string) {
+  private constructor(name: string, security: ListenerSecurity) {
     this.name = name
+    this.#security = security
   }
 
   /** Listens, and serves nobody yet. @throws NetworkError */
-  static async listen({ name, host, port, network }: ClientListenerOptions): Promise<ClientListener> {
-    const made = new ClientListener(name)
-    made.#listener = await network.listen({ host, port }, (connection) => made.#accept(connection))
+  static async listen({ name, host, port, network, security }: ClientListenerOptions): Promise<ClientListener> {
+    const made = new ClientListener(name, security)
+    const tls = security.tls === undefined ? {} : { tls: security.tls }
+    made.#listener = await network.listen({ host, port, ...tls }, (connection) => made.#accept(connection))
     return made
   }
 
@@ -107,25 +114,54 @@ export class ClientListener {
   #accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy()
     if (this.#serving === undefined) return void this.#early.push(connection)
-    const { limits, logger, idleMaxMs: _, ...serving } = this.#serving
+    const { limits, logger } = this.#serving
     const { host, port } = connection.remote
-    const refusal = limits.admit(host)
-    if (refusal !== undefined) {
-      logger.warn('a connection was refused', { remote: `${host}:${port}`, limit: refusal })
-      return connection.destroy()
+    const refuse = (reason: string): void => {
+      logger.warn('a connection was refused', { remote: `${host}:${port}`, listener: this.name, reason })
+      connection.destroy()
     }
-    const client: ClientConnection = new ClientConnection({
-      ...serving,
+    const refusal = limits.admit(host)
+    if (refusal !== undefined) return refuse(refusal)
+    const principal = this.#security.principalOf(connection)
+    if (principal !== undefined) return this.#begin(connection, clientOf(connection, this.name, principal), this.#serving)
+    limits.leave(host)
+    refuse('its certificate names nobody')
+  }
+
+  /** Has the client prove itself where it must, then serves it. */
+  #begin(connection: Connection, client: ClientSession['client'], serving: ServeOptions): void {
+    const { sasl } = this.#security
+    if (sasl === undefined) return void this.#serve(connection, { client }, serving)
+    const { clock, logger, dispatcher } = serving
+    const authentication: Authentication = new Authentication({
       connection,
+      client,
+      clock,
       logger,
-      session: { client: { ...connection.remote, listener: this.name, principal: ANONYMOUS } },
-      onClose: () => {
-        limits.leave(host)
-        this.#connections.delete(client)
-        this.#onConnectionGone()
+      exchange: sasl.begin(`${client.host}:${client.port}`),
+      receiveBytesMax: sasl.receiveBytesMax,
+      failureDelayMs: sasl.failureDelayMs,
+      answerVersions: (request, session) => dispatcher.answerVersions(request, session),
+      onReady: (handedOver, session, left) => {
+        this.#connections.delete(authentication)
+        this.#serve(handedOver, session, serving)
+        handedOver.release(left)
       },
+      onClose: () => this.#gone(authentication, connection, serving),
     })
+    this.#connections.add(authentication)
+  }
+
+  #serve(connection: Connection, session: ClientSession, serving: ServeOptions): void {
+    const onClose = (): void => this.#gone(client, connection, serving)
+    const client: ClientConnection = new ClientConnection({ ...serving, connection, session, onClose })
     this.#connections.add(client)
+  }
+
+  #gone(client: ClientConnection | Authentication, { remote }: Connection, { limits }: ServeOptions): void {
+    limits.leave(remote.host)
+    this.#connections.delete(client)
+    this.#onConnectionGone()
   }
 
   #scheduleIdleCheck(options: ServeOptions): void {
