@@ -20,5 +20,7 @@ export {
   type MarkerToWrite,
   type PartitionCoordinatorOptions,
 } from './partition-coordinator.ts'
+export { InternalTopic, type InternalTopicOptions } from './internal-topic.ts'
+export { coordinatorLogOf, type LedPartition } from './partition-log.ts'
 export { javaStringHash, partitionFor } from './partition-for.ts'
 export { recordFormat, type RecordDeclaration, type RecordFormat, type RecordOf, type RecordTable } from './record-format.ts'

@@ -5,7 +5,9 @@ import { groupTombstone, metadataFor, usesConsumerProtocol, type ClassicGroup } 
 import { memberError } from './classic/members.ts'
 import { subscribedTopics } from './classic/subscription.ts'
 import type { ConsumerGroup } from './consumer/consumer-group.ts'
-import { groupTombstones, memberTombstones, regexTombstone } from './consumer/records.ts'
+import { consumerGroupTombstones } from './consumer/conversion.ts'
+import { refusalCode } from './consumer/decision.ts'
+import { commitProblem, fetchProblem } from './consumer/offset-checks.ts'
 import { isConsumerGroup, type Group, type GroupRecord } from './group-store.ts'
 
 /** Who commits or fetches offsets. */
@@ -30,15 +32,20 @@ export function hasNoMembers(group: Group): boolean {
   return isConsumerGroup(group) ? group.members.size === 0 : group.state === 'Empty'
 }
 
-/** OffsetCommit's version from which members of consumer groups may use it: before it had no word for an epoch. */
-const EPOCH_SINCE_VERSION = 9
-
 /** Why the client may not commit. @param version OffsetCommit's; undefined for an offset in a transaction */
 export function commitError(group: Group, client: OffsetClient, version: number | undefined): number | undefined {
   if (client.generationOrEpoch < 0 && hasNoMembers(group)) return undefined
   // The first versions of TxnOffsetCommit had no place for a member.
   if (version === undefined && isNobody(client)) return undefined
   return isConsumerGroup(group) ? consumerCommitError(group, client, version) : classicCommitError(group, client, version)
+}
+
+function consumerCommitError(group: ConsumerGroup, client: OffsetClient, version: number | undefined): number | undefined {
+  const { memberId, instanceId, generationOrEpoch: memberEpoch } = client
+  const isTransactional = version === undefined
+  const problem = commitProblem(group, { memberId, instanceId, memberEpoch, isTransactional, version: version ?? 0 })
+  // TxnOffsetCommit has no word for an epoch.
+  return problem?.refused === 'STALE_MEMBER_EPOCH' && isTransactional ? ERROR_CODE.ILLEGAL_GENERATION : problem && refusalCode(problem)
 }
 
 function isNobody({ memberId, instanceId, generationOrEpoch }: OffsetClient): boolean {
@@ -54,25 +61,10 @@ function classicCommitError(group: ClassicGroup, client: OffsetClient, version: 
   return version !== undefined && group.state === 'CompletingRebalance' ? ERROR_CODE.REBALANCE_IN_PROGRESS : undefined
 }
 
-function consumerCommitError(group: ConsumerGroup, client: OffsetClient, version: number | undefined): number | undefined {
-  const member = group.members.get(client.memberId)
-  if (member === undefined) return ERROR_CODE.UNKNOWN_MEMBER_ID
-  if (version !== undefined && version < EPOCH_SINCE_VERSION && member.classic === null) return ERROR_CODE.UNSUPPORTED_VERSION
-  const problem = epochError(group, client.memberId, client.generationOrEpoch)
-  return version === undefined && problem === ERROR_CODE.STALE_MEMBER_EPOCH ? ERROR_CODE.ILLEGAL_GENERATION : problem
-}
-
-function epochError(group: ConsumerGroup, memberId: string, epoch: number): number | undefined {
-  const member = group.members.get(memberId)
-  if (member === undefined) return ERROR_CODE.UNKNOWN_MEMBER_ID
-  if (member.memberEpoch === epoch) return undefined
-  return member.classic === null ? ERROR_CODE.STALE_MEMBER_EPOCH : ERROR_CODE.ILLEGAL_GENERATION
-}
-
 /** Why the client may not fetch offsets: only members of consumer groups can be told that they are not up to date. */
 export function fetchError(group: Group, memberId: string | null, memberEpoch: number): number | undefined {
-  if (!isConsumerGroup(group) || (memberId === null && memberEpoch < 0)) return undefined
-  return epochError(group, memberId ?? '', memberEpoch)
+  const problem = isConsumerGroup(group) ? fetchProblem(group, memberId, memberEpoch) : undefined
+  return problem && refusalCode(problem)
 }
 
 /** Why offsets of the group may not be deleted, those of subscribed topics aside. */
@@ -112,11 +104,7 @@ export function deleteError(group: Group): number | undefined {
 
 /** What removes the group, but for its offsets. */
 export function tombstonesOf(group: Group): GroupRecord[] {
-  const { groupId } = group
-  if (!isConsumerGroup(group)) return [groupTombstone(groupId)]
-  const members = [...group.members.keys()].flatMap((memberId) => memberTombstones(groupId, memberId))
-  const regexes = [...group.regexes.keys()].map((regex) => regexTombstone(groupId, regex))
-  return [...members, ...regexes, ...groupTombstones(groupId)]
+  return isConsumerGroup(group) ? consumerGroupTombstones(group) : [groupTombstone(group.groupId)]
 }
 
 /**
