@@ -73,7 +73,7 @@ export interface Connection {
   onData(handler: (bytes: Uint8Array) => void): void
   /** Called once: without an error after an orderly end of the far side or our own close, with one otherwise. */
   onClose(handler: (error?: Error) => void): void
-  /** Queues bytes, which must not change afterwards. Returns false when more than the high-water mark is queued. */
+  /** Queues bytes, which must not change until `queuedBytes` is 0. Returns false when more than the high-water mark is queued. */
   send(bytes: Uint8Array): boolean
   /** Called when the queue has drained after `send` returned false. */
   onDrain(handler: () => void): void

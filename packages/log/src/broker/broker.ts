@@ -16,6 +16,7 @@ import {
 } from '@millrace/core'
 import { LogDirectory, maintain } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
+import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import { HANDLERS } from './apis/index.ts'
 import type { BrokerConfig } from './config/index.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -23,9 +24,7 @@ import type { BrokerFacts } from './handler.ts'
 import { MetadataStore } from './metadata/metadata-store.ts'
 import { ProducerIds } from './metadata/producer-ids.ts'
 import { ClientListener } from './network/client-listener.ts'
-import { ConnectionLimits } from './network/connection-limits.ts'
-import { RequestBudget } from './network/request-budget.ts'
-import { WindowPool } from './network/window-pool.ts'
+import { networkLimits } from './network/network-limits.ts'
 import { Parts } from './parts.ts'
 import { openSecurity, type BrokerSecurity } from './security/broker-security.ts'
 import type { Endpoint, ListenerSettings } from './security/listeners.ts'
@@ -115,9 +114,7 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<readonl
     logger,
     requestBytesMax: config.get('socket.request.max.bytes'),
     idleMaxMs: config.get('connections.max.idle.ms'),
-    limits: new ConnectionLimits({ connectionsMax: 0x7fff_ffff, connectionsPerHostMax: 0x7fff_ffff }),
-    budget: new RequestBudget(Infinity),
-    windows: new WindowPool(),
+    ...networkLimits(config),
   }
   for (const { listener } of listeners) listener.serve(serving)
   return listeners
@@ -166,6 +163,7 @@ function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, secu
     security,
     topics,
     producerIds: new ProducerIds(store),
+    fetchSessions: new FetchSessionCache({ random: options.random, slots: config.get('max.incremental.fetch.session.cache.slots') }),
     servedApis: HANDLERS,
   }
 }

@@ -71,10 +71,14 @@ function socketTo(options: ConnectOptions): Socket {
   return connect({ host: options.host, port: options.port, noDelay: true })
 }
 
+/** From this size on a call to the system is worth it, and what was sent can be told from what is queued at once. */
+const DIRECT_BYTES_MIN = 64 * 1024
+
 class SocketConnection implements Connection {
   readonly remote: { readonly host: string; readonly port: number }
   readonly peerSubject?: string
   readonly #socket: Socket
+  #isCorked = false
 
   constructor(socket: Socket, peerSubject?: string) {
     this.#socket = socket
@@ -102,7 +106,23 @@ class SocketConnection implements Connection {
   }
 
   send(bytes: Uint8Array): boolean {
+    if (bytes.length < DIRECT_BYTES_MIN) this.#cork()
+    else if (this.#isCorked) this.#uncork()
     return this.#socket.write(bytes)
+  }
+
+  /** What is sent in one go of the event loop goes to the system in one call. */
+  #cork(): void {
+    if (this.#isCorked) return
+    this.#isCorked = true
+    this.#socket.cork()
+    process.nextTick(() => this.#uncork())
+  }
+
+  #uncork(): void {
+    if (!this.#isCorked) return
+    this.#isCorked = false
+    this.#socket.uncork()
   }
 
   pause(): void {

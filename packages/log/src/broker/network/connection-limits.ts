@@ -1,10 +1,8 @@
-/** How many connections a broker takes: `max.connections`, `max.connections.per.ip` and its overrides. */
+/** How many connections a broker takes: `max.connections`, `max.connections.per.ip` and its overrides; asked anew for every connection. */
 
 export interface ConnectionLimitsOptions {
-  readonly connectionsMax: number
-  readonly connectionsPerHostMax: number
-  /** `max.connections.per.ip.overrides`, by host */
-  readonly overrides?: ReadonlyMap<string, number>
+  connectionsMax(): number
+  connectionsMaxFrom(host: string): number
 }
 
 export class ConnectionLimits {
@@ -22,10 +20,9 @@ export class ConnectionLimits {
 
   /** Counts a connection from `host`; gives why it is refused instead, if it is. */
   admit(host: string): 'max.connections' | 'max.connections.per.ip' | undefined {
-    const { connectionsMax, connectionsPerHostMax, overrides } = this.#options
-    if (this.#count >= connectionsMax) return 'max.connections'
+    if (this.#count >= this.#options.connectionsMax()) return 'max.connections'
     const fromHost = this.#byHost.get(host) ?? 0
-    if (fromHost >= (overrides?.get(host) ?? connectionsPerHostMax)) return 'max.connections.per.ip'
+    if (fromHost >= this.#options.connectionsMaxFrom(host)) return 'max.connections.per.ip'
     this.#count++
     this.#byHost.set(host, fromHost + 1)
     return undefined
@@ -39,4 +36,14 @@ export class ConnectionLimits {
     if (fromHost === 1) this.#byHost.delete(host)
     else this.#byHost.set(host, fromHost - 1)
   }
+}
+
+/** Reads `max.connections.per.ip.overrides`: 'address:number', separated by commas; an IPv6 address may hold colons itself. */
+export function parseOverrides(text: string): ReadonlyMap<string, number> {
+  const entries = text.split(',').flatMap((part): [string, number][] => {
+    const at = part.lastIndexOf(':')
+    const count = Number(part.slice(at + 1))
+    return at > 0 && Number.isInteger(count) && count >= 0 ? [[part.slice(0, at).trim(), count]] : []
+  })
+  return new Map(entries)
 }

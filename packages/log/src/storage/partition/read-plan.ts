@@ -25,7 +25,7 @@ export interface FileRange {
 /**
  * Where the bytes are that a reader asked for. The files stay until `release` is called, which must be done.
  *
- * The first batch holds `startOffset` or follows it; the last one may be cut off by `maxBytes`.
+ * The first batch holds `startOffset` or follows it, and is whole; the last one may be cut off by `maxBytes`.
  */
 export interface ReadPlan {
   readonly ranges: readonly FileRange[]
@@ -36,14 +36,33 @@ export interface ReadPlan {
   readonly lastStableOffset: number
   /** With isolation `last-stable`: the transactions whose records a reader must leave out. Otherwise undefined. */
   readonly abortedTransactions: readonly AbortedTransaction[] | undefined
+  /** Fills `into` with the planned bytes from `position` on, which counts over all ranges. @throws `STORAGE_*` */
+  readInto(into: Uint8Array, position: number): Promise<void>
   release(): void
 }
 
-/** Loads the whole plan. Fetches stream the ranges instead. */
+/** Loads the whole plan. Fetches stream it instead. */
 export async function readRanges(plan: ReadPlan): Promise<Uint8Array> {
   const bytes = new Uint8Array(plan.sizeBytes)
-  let filled = 0
-  for (const { file, position, lengthBytes } of plan.ranges)
-    filled += await file.read(bytes.subarray(filled, filled + lengthBytes), position)
-  return bytes.subarray(0, filled)
+  await plan.readInto(bytes, 0)
+  return bytes
+}
+
+/** Fills `into` with the bytes of the ranges from `position` on. Gives whether all of them were there. */
+export async function fillFromRanges(ranges: readonly FileRange[], into: Uint8Array, position: number): Promise<boolean> {
+  let filledBytes = 0
+  let skippedBytes = position
+  for (const range of ranges) {
+    if (filledBytes === into.length) break
+    if (skippedBytes >= range.lengthBytes) {
+      skippedBytes -= range.lengthBytes
+      continue
+    }
+    const count = Math.min(range.lengthBytes - skippedBytes, into.length - filledBytes)
+    const read = await range.file.read(into.subarray(filledBytes, filledBytes + count), range.position + skippedBytes)
+    if (read < count) return false
+    filledBytes += count
+    skippedBytes = 0
+  }
+  return filledBytes === into.length
 }

@@ -8,7 +8,7 @@ import { logError } from '../../errors.ts'
 import { abortedIn, type AbortedTransaction } from '../index/transaction-index.ts'
 import type { Segment } from '../segment/segment.ts'
 import type { LogState } from './log-state.ts'
-import type { FileRange, Isolation, ReadOptions, ReadPlan } from './read-plan.ts'
+import { fillFromRanges, type FileRange, type Isolation, type ReadOptions, type ReadPlan } from './read-plan.ts'
 import type { BatchPlace } from './recent-batches.ts'
 
 export class Reader {
@@ -36,7 +36,8 @@ export class Reader {
       const { ranges, sizeBytes, endOffset } = await this.#plan(segments, options, bound)
       const abortedTransactions =
         options.isolation === 'last-stable' ? await this.aborted(options.startOffset, Math.min(bound, endOffset)) : undefined
-      return { ranges, sizeBytes, ...facts, abortedTransactions, release }
+      const readInto = (into: Uint8Array, position: number): Promise<void> => this.#load(ranges, into, position)
+      return { ranges, sizeBytes, ...facts, abortedTransactions, readInto, release }
     } catch (error) {
       release()
       throw state.refusal ?? state.host.failed(error, state.directory)
@@ -78,6 +79,16 @@ export class Reader {
     return all
   }
 
+  async #load(ranges: readonly FileRange[], into: Uint8Array, position: number): Promise<void> {
+    const state = this.#state
+    try {
+      if (await fillFromRanges(ranges, into, position)) return
+    } catch (error) {
+      throw state.refusal ?? state.host.failed(error, state.directory)
+    }
+    throw state.refusal ?? logError('STORAGE_CORRUPT', { path: state.directory, problem: 'a segment is shorter than it was' })
+  }
+
   /** The segment of the start, and so many behind it as can hold what is asked for. */
   #segmentsFor({ startOffset, maxBytes }: ReadOptions): Segment[] {
     const { segments } = this.#state
@@ -111,7 +122,8 @@ export class Reader {
       const position = first?.position ?? 0
       const floorBytes = minOneBatch && first !== undefined ? first.sizeBytes : 0
       const lengthBytes = Math.min(end - position, Math.max(maxBytes - sizeBytes, floorBytes))
-      if (lengthBytes <= 0) break
+      // A reader makes nothing of a first batch that is cut off.
+      if (lengthBytes <= 0 || (first !== undefined && lengthBytes < first.sizeBytes)) break
       ranges.push({ file: segment.file, position, lengthBytes })
       sizeBytes += lengthBytes
       if (position + lengthBytes < end) return { ranges, sizeBytes, endOffset: await offsetBound(segment, position + lengthBytes) }

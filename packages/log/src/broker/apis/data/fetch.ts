@@ -1,148 +1,159 @@
 /**
- * Fetch 4 to 18, for consumers: full fetches without a session (KIP-227 lets a broker give none), long polls.
+ * Fetch 4 to 18: full and incremental (KIP-227), long polls, by name or from version 13 by topic id.
  *
- * 1. A poll ends when the bytes asked for are there, when something is to be told, when its time is over, or when nobody waits any longer.
- * 2. The first batch of the response is whole, whatever its size; behind it the limits of request and partition hold.
- * 3. While a poll waits, nothing is pinned and nothing is loaded.
+ * Records are not loaded: the response holds pinned ranges, which the connection streams. No replica is preferred to this one, wherever a client is.
  */
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
-import { readRanges, type Isolation, type ReadPlan } from '../../../storage/index.ts'
-import { errorCodeOf } from '../../error-code-of.ts'
-import type { ApiHandler, RequestContext } from '../../handler.ts'
-import { leaderEpochError } from '../../topics/leader-epoch-check.ts'
-import type { Partition } from '../../topics/partition.ts'
-import { waitForMore } from './long-poll.ts'
+import type { ApiHandler, BrokerFacts, RequestContext } from '../../handler.ts'
+import { CLUSTER_NAME } from '../../security/authorizer.ts'
+import { fetchContext, TOPIC_ID_SINCE_VERSION, type FetchContext } from './fetch-context.ts'
+import type { FetchPartition } from './fetch-partition.ts'
+import { poll, type Found, type Outcome } from './fetch-poll.ts'
+import type { FetchSession, ToldPartition } from './fetch-session.ts'
+import { StreamedPlan } from './streamed-plan.ts'
 
 type Request = ApiRequest<'Fetch'>
 type Response = ApiResponseToSend<'Fetch'>
-type WantedPartition = Request['topics'][number]['partitions'][number]
-type Result = Response['responses'][number]['partitions'][number]
+type TopicResult = Response['responses'][number]
+type Result = TopicResult['partitions'][number]
 
-/** `fetch.max.bytes` of the broker. */
-const RESPONSE_BYTES_MAX = 57_671_680
-const TOPIC_ID_SINCE_VERSION = 13
+const CURRENT_LEADER_SINCE_VERSION = 12
+const NODE_ENDPOINTS_SINCE_VERSION = 16
+const READ_COMMITTED = 1
 const NO_RECORDS = new Uint8Array(0)
-
-/** A partition as it is asked for, and what is known of it. */
-interface Target {
-  readonly wanted: WantedPartition
-  readonly partition: Partition | undefined
-  readonly errorCode: number
-}
-
-interface TopicTargets {
-  readonly topic: string
-  readonly topicId: Uint8Array
-  readonly targets: readonly Target[]
-}
-
-type Outcome = { readonly plan: ReadPlan } | { readonly errorCode: number }
 
 export const fetch: ApiHandler<'Fetch'> = {
   name: 'Fetch',
   async handle(request, context) {
-    // A session that goes on is one that we never gave: the client then starts over with a full fetch.
-    if (request.sessionEpoch > 0) return { errorCode: ERROR_CODE.FETCH_SESSION_ID_NOT_FOUND, sessionId: 0, responses: [] }
-    const topics = targetsOf(request, context)
-    const outcomes = await poll(request, topics, context)
-    const responses = topics.map(async ({ topic, topicId, targets }) => {
-      const partitions = await Promise.all(targets.map((target) => result(target, outcomes.get(target)!)))
-      return { topic, topicId, partitions }
-    })
-    return { errorCode: ERROR_CODE.NONE, sessionId: 0, responses: await Promise.all(responses) }
+    const { broker, version } = context
+    const nowMs = broker.clock.monotonic()
+    const fetching = fetchContext(request, version, broker.fetchSessions, nowMs)
+    if (fetching.kind === 'refused') return { errorCode: fetching.errorCode, sessionId: 0, responses: [] }
+    const { partitions } = fetching
+    const maxBytes = Math.min(request.maxBytes, broker.config.get('fetch.max.bytes'))
+    const isolation = request.isolationLevel === READ_COMMITTED ? 'last-stable' : 'high-watermark'
+    const options = { maxBytes, minBytes: Math.min(request.minBytes, maxBytes), maxWaitMs: request.maxWaitMs, isolation } as const
+    const outcomes = await poll(partitions, finder(request, context), options, context)
+    return respond(fetching, request, outcomes, context)
   },
 }
 
-function targetsOf({ topics, replicaId, replicaState }: Request, { broker, version }: RequestContext): TopicTargets[] {
-  const isFollower = Math.max(replicaId, replicaState.replicaId) >= 0
+/** Finds the partitions of one request; what is allowed is asked once a topic. */
+function finder(request: Request, context: RequestContext): (target: FetchPartition) => Found {
+  const isFollower = isFollowerRequest(request)
+  const allowed = new Map<string, boolean>()
+  const isAllowed = (topic: string): boolean => {
+    const known = allowed.get(topic)
+    if (known !== undefined) return known
+    const allows = isFollower ? context.allows('ClusterAction', 'Cluster', CLUSTER_NAME) : context.allows('Read', 'Topic', topic)
+    allowed.set(topic, allows)
+    return allows
+  }
+  return (target) => {
+    const found = locate(target, context)
+    if (target.topicName === undefined) return { errorCode: ERROR_CODE.UNKNOWN_TOPIC_ID }
+    if (!isAllowed(target.topicName)) return { errorCode: ERROR_CODE.TOPIC_AUTHORIZATION_FAILED }
+    // No other broker has a replica of anything.
+    return isFollower && 'partition' in found ? { errorCode: ERROR_CODE.NOT_LEADER_OR_FOLLOWER } : found
+  }
+}
+
+function locate(target: FetchPartition, { broker: { topics }, version }: RequestContext): Found {
+  if (target.found !== undefined && !target.found.isRetired) return { partition: target.found }
   const byId = version >= TOPIC_ID_SINCE_VERSION
-  return topics.map(({ topic: name, topicId, partitions }) => {
-    const topic = byId ? broker.topics.withId(topicId) : broker.topics.named(name)
-    const targets = partitions.map((wanted): Target => {
-      const partition = topic?.partitions[wanted.partition]
-      if (topic === undefined && byId) return { wanted, partition, errorCode: ERROR_CODE.UNKNOWN_TOPIC_ID }
-      if (partition === undefined) return { wanted, partition, errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
-      // No other broker has a replica of anything.
-      if (isFollower) return { wanted, partition, errorCode: ERROR_CODE.NOT_LEADER_OR_FOLLOWER }
-      return { wanted, partition, errorCode: leaderEpochError(wanted.currentLeaderEpoch, partition.leaderEpoch) }
-    })
-    return { topic: name, topicId, targets }
+  const topic = byId ? topics.withId(target.topicId) : topics.named(target.topicName!)
+  if (topic === undefined && byId && target.topicName !== undefined && topics.named(target.topicName) !== undefined) {
+    return { errorCode: ERROR_CODE.INCONSISTENT_TOPIC_ID }
+  }
+  target.topicName ??= topic?.name
+  target.found = topic?.partitions[target.index]
+  return target.found === undefined ? { errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION } : { partition: target.found }
+}
+
+function isFollowerRequest({ replicaId, replicaState }: Request): boolean {
+  return Math.max(replicaId, replicaState.replicaId) >= 0
+}
+
+function respond(
+  fetching: Exclude<FetchContext, { kind: 'refused' }>,
+  request: Request,
+  outcomes: readonly Outcome[],
+  { broker, version }: RequestContext,
+): Response {
+  const session = sessionOf(fetching, request, version, broker)
+  const topics: { readonly result: TopicResult; readonly partitions: Result[] }[] = []
+  let pointsToLeader = false
+  for (const [index, outcome] of outcomes.entries()) {
+    const target = fetching.partitions[index]!
+    const result = resultOf(target, outcome, request.isolationLevel, broker.nodeId, version)
+    if (!isToTell(fetching, session, target, toldOf(outcome))) continue
+    pointsToLeader ||= result.currentLeader !== undefined
+    const last = topics.at(-1)
+    if (last?.result.topicId === target.topicId && last.result.topic === target.topicName) last.partitions.push(result)
+    else {
+      const partitions = [result]
+      topics.push({ result: { topic: target.topicName ?? '', topicId: target.topicId, partitions }, partitions })
+    }
+  }
+  const endpoints = pointsToLeader && version >= NODE_ENDPOINTS_SINCE_VERSION ? [{ nodeId: broker.nodeId, ...broker.advertised }] : []
+  const responses = topics.map(({ result }) => result)
+  return { errorCode: ERROR_CODE.NONE, sessionId: session?.id ?? 0, responses, nodeEndpoints: endpoints }
+}
+
+function sessionOf(
+  fetching: FetchContext,
+  request: Request,
+  version: number,
+  { fetchSessions, clock }: BrokerFacts,
+): FetchSession | undefined {
+  if (fetching.kind === 'incremental') return fetching.session
+  if (fetching.kind !== 'full') return undefined
+  return fetchSessions.create({
+    isFollower: isFollowerRequest(request),
+    usesTopicIds: version >= TOPIC_ID_SINCE_VERSION,
+    partitions: fetching.partitions,
+    nowMs: clock.monotonic(),
   })
 }
 
-/** Plans the reads, as often as needed until there is enough to answer. */
-async function poll(request: Request, topics: readonly TopicTargets[], context: RequestContext): Promise<Map<Target, Outcome>> {
-  const { clock } = context.broker
-  const targets = topics.flatMap((topic) => topic.targets)
-  const partitions = targets.flatMap(({ partition, errorCode }) => (partition && errorCode === ERROR_CODE.NONE ? [partition] : []))
-  const deadline = clock.monotonic() + request.maxWaitMs
-  for (;;) {
-    // Watched from before the look, so that nothing slips in between.
-    const more = waitForMore(partitions, deadline, clock, context.signal)
-    const { outcomes, sizeBytes, isUrgent } = await plan(targets, request)
-    if (isUrgent || partitions.length === 0 || sizeBytes >= request.minBytes || more.isOver()) {
-      more.cancel()
-      return outcomes
-    }
-    for (const outcome of outcomes.values()) if ('plan' in outcome) outcome.plan.release()
-    await more.arrived
+function isToTell({ kind }: FetchContext, session: FetchSession | undefined, target: FetchPartition, told: ToldPartition): boolean {
+  if (session === undefined) return true
+  if (kind === 'incremental') return session.mustTell(target, told)
+  session.told(target, told)
+  return true
+}
+
+function toldOf(outcome: Outcome): ToldPartition {
+  const { partition } = outcome
+  const log = outcome.kind === 'planned' ? outcome.plan : partition?.log
+  return {
+    errorCode: outcome.kind === 'failed' ? outcome.errorCode : ERROR_CODE.NONE,
+    highWatermark: log?.highWatermark ?? -1,
+    logStartOffset: log?.logStartOffset ?? -1,
+    recordsBytes: outcome.kind === 'planned' ? outcome.plan.sizeBytes : 0,
+    isUrgent: outcome.kind === 'diverging',
   }
 }
 
-interface Planned {
-  readonly outcomes: Map<Target, Outcome>
-  readonly sizeBytes: number
-  /** Whether an error is to be told. */
-  readonly isUrgent: boolean
-}
-
-async function plan(targets: readonly Target[], { maxBytes, isolationLevel }: Request): Promise<Planned> {
-  const isolation: Isolation = isolationLevel === 1 ? 'last-stable' : 'high-watermark'
-  const limitBytes = Math.min(maxBytes, RESPONSE_BYTES_MAX)
-  const outcomes = new Map<Target, Outcome>()
-  let sizeBytes = 0
-  let isUrgent = false
-  for (const target of targets) {
-    const partitionMaxBytes = Math.max(0, Math.min(target.wanted.partitionMaxBytes, limitBytes - sizeBytes))
-    const outcome = await planOne(target, partitionMaxBytes, sizeBytes === 0, isolation)
-    outcomes.set(target, outcome)
-    if ('plan' in outcome) sizeBytes += outcome.plan.sizeBytes
-    else isUrgent = true
+function resultOf(target: FetchPartition, outcome: Outcome, isolationLevel: number, leaderId: number, version: number): Result {
+  const partitionIndex = target.index
+  if (outcome.kind === 'failed') {
+    const { errorCode, partition } = outcome
+    const failed = { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: NO_RECORDS }
+    const isToldLeader = errorCode === ERROR_CODE.FENCED_LEADER_EPOCH && version >= CURRENT_LEADER_SINCE_VERSION && partition !== undefined
+    return isToldLeader ? { ...failed, currentLeader: { leaderId, leaderEpoch: partition.leaderEpoch } } : failed
   }
-  return { outcomes, sizeBytes, isUrgent }
-}
-
-async function planOne(
-  { wanted, partition, errorCode }: Target,
-  maxBytes: number,
-  minOneBatch: boolean,
-  isolation: Isolation,
-): Promise<Outcome> {
-  if (partition === undefined || errorCode !== ERROR_CODE.NONE) return { errorCode }
-  if (partition.isRetired) return { errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
-  try {
-    return { plan: await partition.log.read({ startOffset: wanted.fetchOffset, maxBytes, minOneBatch, isolation }) }
-  } catch (error) {
-    return { errorCode: errorCodeOf(error) }
+  const facts = outcome.kind === 'planned' ? outcome.plan : outcome.partition.log
+  const { highWatermark, lastStableOffset, logStartOffset } = facts
+  const result = { partitionIndex, errorCode: ERROR_CODE.NONE, highWatermark, lastStableOffset, logStartOffset }
+  const none = isolationLevel === READ_COMMITTED ? [] : null
+  if (outcome.kind !== 'planned') {
+    const divergence = outcome.kind === 'diverging' ? { divergingEpoch: outcome.divergingEpoch } : {}
+    return { ...result, ...divergence, abortedTransactions: none, records: NO_RECORDS }
   }
-}
-
-async function result({ wanted }: Target, outcome: Outcome): Promise<Result> {
-  const partitionIndex = wanted.partition
-  if (!('plan' in outcome)) return failed(partitionIndex, outcome.errorCode)
   const { plan } = outcome
-  try {
-    const records = plan.sizeBytes === 0 ? NO_RECORDS : await readRanges(plan)
-    const { highWatermark, lastStableOffset, logStartOffset } = plan
-    const abortedTransactions = plan.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? null
-    return { partitionIndex, errorCode: ERROR_CODE.NONE, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, records }
-  } catch (error) {
-    return failed(partitionIndex, errorCodeOf(error))
-  } finally {
-    plan.release()
-  }
-}
-
-function failed(partitionIndex: number, errorCode: number): Result {
-  return { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: NO_RECORDS }
+  const abortedTransactions = plan.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? none
+  if (plan.sizeBytes > 0) return { ...result, abortedTransactions, records: new StreamedPlan(plan) }
+  plan.release()
+  return { ...result, abortedTransactions, records: NO_RECORDS }
 }
