@@ -115,11 +115,11 @@ export class TransactionalWrites {
       if (isImplied) {
         const partitions = partitionSet([[topic, [partition]]])
         const asked = { producerId, producerEpoch, partitions, clientVersion: 2 } as const
-        return (await this.#coordinator.addPartitions(transactionalId, asked)).errorCode
+        return toWriter((await this.#coordinator.addPartitions(transactionalId, asked)).errorCode)
       }
       const asked = { producerId, producerEpoch, topic, partition }
       const [errorCode] = await this.#coordinator.verifyPartitions(transactionalId, [asked])
-      return errorCode!
+      return toWriter(errorCode!)
     } catch (error) {
       return this.#errorCodeOf(error)
     }
@@ -141,6 +141,11 @@ export function guardMarker(producerEpoch: number, transactionVersion: number): 
     if (entry?.transactionFirstOffset === undefined || entry.producerEpoch !== producerEpoch) return
     throw logError('PRODUCER_FENCED', { producerId: entry.producerId, epoch: producerEpoch, current: entry.producerEpoch })
   }
+}
+
+/** Writers know a producer that is fenced by another code. */
+function toWriter(errorCode: number): number {
+  return errorCode === ERROR_CODE.PRODUCER_FENCED ? ERROR_CODE.INVALID_PRODUCER_EPOCH : errorCode
 }
 
 function allow(): void {

@@ -21,7 +21,7 @@ async function simulate(seed: number, counts: Counts): Promise<void> {
   const random = new SeededRandom(seed)
   const clock = new VirtualClock()
   const bad = random.between(0, 3) / 30
-  const weather = { requestLost: bad, answerLost: bad, markerRepeatedLate: 0.3, noLeader: bad, appendFails: bad / 2 }
+  const weather = { requestLost: bad, answerLost: bad, requestLate: bad, markerRepeatedLate: 0.3, noLeader: bad, appendFails: bad / 2 }
   const cluster = new ClusterModel(clock, random, counts, weather, random.chance(0.4) ? [usedUp(random)] : [])
   for (const partition of cluster.partitions) partition.failureRate = bad / 2
   const ids = ['a', 'b']

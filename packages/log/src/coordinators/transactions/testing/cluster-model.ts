@@ -18,12 +18,14 @@ import { PartitionModel } from './partition-model.ts'
 export interface Weather {
   readonly requestLost: number
   readonly answerLost: number
+  /** The client hears nothing, and the request is carried out long after. */
+  readonly requestLate: number
   readonly markerRepeatedLate: number
   readonly noLeader: number
   readonly appendFails: number
 }
 
-export const CALM: Weather = { requestLost: 0, answerLost: 0, markerRepeatedLate: 0, noLeader: 0, appendFails: 0 }
+export const CALM: Weather = { requestLost: 0, answerLost: 0, requestLate: 0, markerRepeatedLate: 0, noLeader: 0, appendFails: 0 }
 
 /** An answer that did not come. */
 export const LOST = 'lost'
@@ -101,10 +103,14 @@ export class ClusterModel {
     }
   }
 
-  /** A request of a client: late, lost, or answered into the void. */
-  async request<T>(work: () => Promise<T>): Promise<T | typeof LOST> {
+  /** A request of a client: lost, answered into the void, or, where `mayBeLate`, carried out long after its client has given it up. */
+  async request<T>(work: () => Promise<T>, mayBeLate: boolean): Promise<T | typeof LOST> {
     await this.#travel()
     if (this.random.chance(this.weather.requestLost)) return await this.#silence('request lost')
+    if (mayBeLate && this.random.chance(this.weather.requestLate)) {
+      this.clock.after(this.random.between(1, 200), () => void work().catch(simulatedErrorCode))
+      return await this.#silence('request late')
+    }
     const answer = await work()
     await this.#travel()
     return this.random.chance(this.weather.answerLost) ? await this.#silence('answer lost') : answer
@@ -155,7 +161,21 @@ export class ClusterModel {
     })
     coordinator.load(0, this.#memoryLog)
     this.#coordinators.push(coordinator)
-    return new TransactionalWrites(coordinator, simulatedErrorCode)
+    const asked = {
+      addPartitions: (...question: Parameters<TransactionCoordinator['addPartitions']>) =>
+        this.#asked(() => coordinator.addPartitions(...question)),
+      verifyPartitions: (...question: Parameters<TransactionCoordinator['verifyPartitions']>) =>
+        this.#asked(() => coordinator.verifyPartitions(...question)),
+    }
+    return new TransactionalWrites(asked, simulatedErrorCode)
+  }
+
+  /** A leader of data asks a coordinator somewhere else. */
+  async #asked<T>(question: () => Promise<T>): Promise<T> {
+    await this.#travel()
+    const answer = await question()
+    await this.#travel()
+    return answer
   }
 
   async #sendMarkers(request: MarkersRequest): Promise<MarkersResponse> {

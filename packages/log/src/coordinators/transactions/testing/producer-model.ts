@@ -32,6 +32,8 @@ const RETRIABLE: readonly number[] = [
 
 /** The producer is at an end: fenced, or confused for good. */
 class Ended extends Error {}
+/** The producer's process is killed. */
+class Died extends Ended {}
 /** The transaction can only be aborted. */
 class Abortable extends Error {}
 
@@ -49,6 +51,8 @@ export class ProducerModel {
   #producerId = -1
   #epoch = -1
   #sequences = new Map<PartitionModel, number>()
+  /** Something may still be on its way: older clients then take another epoch before the next transaction. */
+  #hasGivenUp = false
 
   constructor(cluster: ClusterModel, transactionalId: string, version: 0 | 2, name: string) {
     this.#cluster = cluster
@@ -62,7 +66,8 @@ export class ProducerModel {
       await this.#initialise(false)
       for (let count = 0; count < transactions; count++) {
         await this.#transact()
-        if (this.#cluster.random.chance(0.15)) await this.#initialise(true)
+        if (this.#hasGivenUp || this.#cluster.random.chance(0.15)) await this.#initialise(true)
+        this.#hasGivenUp = false
       }
     } catch (error) {
       if (!(error instanceof Ended)) throw error
@@ -94,6 +99,7 @@ export class ProducerModel {
     const { random } = this.#cluster
     if (this.#version === 0) await this.#add(partition)
     for (let left = random.between(1, 3); left > 0; left--) {
+      if (random.chance(0.01)) throw new Died('it died')
       const sequence = this.#sequences.get(partition) ?? 0
       const count = random.between(1, 3)
       await this.#produce(partition, sequence, count, transaction)
@@ -126,8 +132,10 @@ export class ProducerModel {
     const place = { topic: partition.topic, partition: partition.partition }
     const write = { ...producer, ...place, transactionalId: this.transactionalId, firstSequence: sequence, isImplied: this.#version === 2 }
     const batch = { ...producer, kind: 'data', sequence, count, tag: transaction.tag } as const
-    const { errorCode } = await this.#ask('produce', () =>
-      this.#cluster.writes.write(partition, write, (guard) => partition.appendData(batch, guard)),
+    const { errorCode } = await this.#ask(
+      'produce',
+      () => this.#cluster.writes.write(partition, write, (guard) => partition.appendData(batch, guard)),
+      0.3,
     )
     if (errorCode === ERROR_CODE.NONE) transaction.acknowledged.push({ partition, producerEpoch: producer.producerEpoch, sequence })
     else throw new Abortable(`produce ${errorCode}`)
@@ -151,13 +159,19 @@ export class ProducerModel {
   }
 
   /** Asks until there is an answer that is not to be asked for again. */
-  async #ask<R extends { readonly errorCode: number }>(what: string, work: () => Promise<R>): Promise<R> {
+  async #ask<R extends { readonly errorCode: number }>(what: string, work: () => Promise<R>, givesUp = 0): Promise<R> {
+    // An end or an addition that comes late does harm in the older protocol, which is why there is a newer one.
+    const mayBeLate = this.#version === 2 || what === 'produce'
     for (;;) {
       const sentMs = this.#cluster.clock.monotonic()
       const failed = (error: unknown): R => ({ errorCode: simulatedErrorCode(error), producerId: -1, producerEpoch: -1 }) as unknown as R
-      const reply = await this.#cluster.request(() => work().catch(failed))
+      const reply = await this.#cluster.request(() => work().catch(failed), mayBeLate)
       if (reply !== LOST && reply.errorCode === ERROR_CODE.NONE) this.successes.push({ sentMs, what })
       if (reply !== LOST && !RETRIABLE.includes(reply.errorCode)) return reply
+      if (reply === LOST && this.#cluster.random.chance(givesUp)) {
+        this.#hasGivenUp = true
+        throw new Abortable(`${what} is not answered`)
+      }
       await this.#cluster.pause(this.#cluster.random.between(1, 20))
     }
   }
