@@ -1,7 +1,7 @@
 /** Access control by entries, super users, and what holds where there is no entry. */
 import type { AclOperation, Authorizer, ResourceType } from '../authorizer.ts'
 import { formatPrincipal, type ClientFacts } from '../principal.ts'
-import type { AclDecision, AclIndex, Asker } from './acl-index.ts'
+import type { AclIndex, Asker } from './acl-index.ts'
 
 export interface AclAuthorizerOptions {
   readonly index: AclIndex
@@ -20,25 +20,20 @@ export class AclAuthorizer implements Authorizer {
 
   allows(client: ClientFacts, operation: AclOperation, resource: ResourceType, name: string): boolean {
     const asker = askerOf(client)
-    return this.#isSuper(asker) || this.#isAllowed(this.#options.index.decide(asker, operation, resource, name))
+    if (this.#isSuper(asker)) return true
+    const decision = this.#options.index.decide(asker, operation, resource, name)
+    return decision === 'allowed' || (decision === 'no entries' && this.#options.allowsWithoutEntries)
   }
 
   allowsSome(client: ClientFacts, operation: AclOperation, resource: ResourceType): boolean {
     const asker = askerOf(client)
     if (this.#isSuper(asker)) return true
     const { index, allowsWithoutEntries } = this.#options
-    const decision = index.decideForSome(asker, operation, resource)
-    // Where no entry is no obstacle, some name is free unless all of them are denied.
-    if (decision !== 'allowed' && allowsWithoutEntries) return !index.deniesAll(asker, operation, resource)
-    return this.#isAllowed(decision)
+    return index.decideForSome(asker, operation, resource) === 'allowed' || (allowsWithoutEntries && !index.coversAll(resource))
   }
 
   #isSuper({ principal }: Asker): boolean {
     return this.#options.superUsers.has(principal)
-  }
-
-  #isAllowed(decision: AclDecision): boolean {
-    return decision === 'allowed' || (decision === 'no entries' && this.#options.allowsWithoutEntries)
   }
 }
 

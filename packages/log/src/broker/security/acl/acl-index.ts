@@ -94,10 +94,9 @@ export class AclIndex {
     return 'denied'
   }
 
-  /** Whether an entry denies the operation for every name of the type. */
-  deniesAll(asker: Asker, operation: AclOperation, type: ResourceType): boolean {
-    const every = this.#types.get(type)?.literal.get(EVERY_NAME) ?? []
-    return every.some((entry) => entry.permission === 'Deny' && isAbout(entry, asker) && isOneOf(entry, [operation, 'All']))
+  /** Whether every name of the type has an entry. */
+  coversAll(type: ResourceType): boolean {
+    return this.#types.get(type)?.literal.has(EVERY_NAME) ?? false
   }
 }
 

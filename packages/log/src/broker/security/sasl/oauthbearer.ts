@@ -12,8 +12,7 @@ export type TokenVerifier = (token: string) => Promise<VerifiedToken>
 
 const ACKNOWLEDGEMENT = 0x01
 const NOTHING = new Uint8Array(0)
-// The client's name for itself, then key-value pairs between control characters.
-const FIRST = /^n,(?:a=([^\0,]*))?,\x01((?:[A-Za-z]+=[\x20-\x7e\t\r\n]*\x01)+)\x01$/
+const SEPARATOR = '\u0001'
 
 export function oauthBearerMechanism(verify: TokenVerifier): SaslMechanism {
   return { name: 'OAUTHBEARER', start: () => new OAuthBearerServer(verify) }
@@ -34,8 +33,7 @@ class OAuthBearerServer implements SaslServer {
       const isAcknowledged = message.length === 1 && message[0] === ACKNOWLEDGEMENT
       return failure(isAcknowledged ? refused : 'it goes on with a token that is refused', '{"status":"invalid_token"}')
     }
-    const [, authorizationId = '', pairs = ''] = FIRST.exec(Buffer.from(message).toString('latin1')) ?? []
-    const token = /(?:^|\x01)auth=Bearer +([A-Za-z0-9._~+/-]+=*) *\x01/i.exec(pairs)?.[1]
+    const { authorizationId, token } = readMessage(Buffer.from(message).toString('latin1'))
     if (token === undefined) return failure('the message is malformed')
     try {
       const { user, expiresAtMs } = await this.#verify(token)
@@ -47,4 +45,14 @@ class OAuthBearerServer implements SaslServer {
       return { kind: 'challenge', bytes: Buffer.from('{"status":"invalid_token"}') }
     }
   }
+}
+
+/** The header with the identity that is asked for, then key-value pairs, and an empty one at the end. */
+function readMessage(text: string): { readonly authorizationId: string; readonly token: string | undefined } {
+  const [header = '', ...pairs] = text.split(SEPARATOR)
+  const matched = /^n,(?:a=([^,]*))?,$/.exec(header)
+  const isEnded = pairs.length > 2 && pairs.at(-1) === '' && pairs.at(-2) === ''
+  if (matched === null || !isEnded) return { authorizationId: '', token: undefined }
+  const values = pairs.map((pair) => /^auth=Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(pair)?.[1]).filter((token) => token !== undefined)
+  return { authorizationId: matched[1] ?? '', token: values.length === 1 ? values[0] : undefined }
 }
