@@ -1,0 +1,9 @@
+// One broker over the folder that is named; prints where it listens, and closes when its standard input ends.
+import { createLogger, formatLogRecord, nodeClock, type LogRecord } from '@millrace/core'
+import { Log } from '@millrace/log'
+
+const write = (record: LogRecord): void => void process.stderr.write(formatLogRecord(record, 'text', false) + '\n')
+const logger = createLogger({ clock: nodeClock, level: 'warn', write })
+const log = await Log.start({ dir: process.argv[2]!, config: {}, logger })
+console.log(log.bootstrap)
+process.stdin.resume().on('end', () => void log.close())
