@@ -8,7 +8,9 @@
 import { types } from 'node:util'
 import { ByteWriter, LOOPED_TEXT_LENGTH_MAX } from './byte-writer.ts'
 import { KeyBlocks } from './key-blocks.ts'
+import { KnownShapes, shapeCode, type ShapeCode } from './known-shapes.ts'
 import { errorPrototypes } from './natives.ts'
+import { quote } from './object-maker.ts'
 import { errorKinds, SHORT_TEXT, SHORT_TEXT_LENGTH_MAX, SMALL_INTEGER_MAX, tag, VALUE_DEPTH_MAX } from './value-format.ts'
 import {
   describeObject,
@@ -27,6 +29,7 @@ import { writeArrayBuffer, writeBigint, writeRegex, writeView } from './write-na
 const FIRST_SIZE = 256
 /** Objects of one value that are searched one by one for a repetition before a map is made of them. */
 const SEARCHED_OBJECTS_MAX = 12
+const shapes = new KnownShapes<ValueWriter, true>((keys) => ValueWriter.fieldsCode(keys))
 const ERROR_AGGREGATE: number = errorKinds.indexOf('AggregateError')
 
 export interface ValueWriterOptions {
@@ -201,7 +204,9 @@ export class ValueWriter extends ByteWriter {
   #fields(value: object, objectTag: number): void {
     if (Object.getOwnPropertySymbols(value).length > 0) refuseSymbols(value)
     if (this.#strict) refuseAccessors(value)
+    else if (objectTag === tag.object && shapes.run(value, this) === true) return
     const keys = Object.keys(value)
+    if (objectTag === tag.object && !this.#strict) shapes.meet(keys)
     this.byte(objectTag)
     this.#keyBlocks.write(keys, this)
     const fields = value as { readonly [key: string]: unknown }
@@ -211,6 +216,37 @@ export class ValueWriter extends ByteWriter {
     } catch (error) {
       passOn(error, fieldSegment(keys[i]!))
     }
+  }
+
+  /** `#fields` for objects with these keys: what depends on the keys alone is there already. */
+  static fieldsCode(keys: readonly string[]): ShapeCode<ValueWriter, true> {
+    const writer = new ByteWriter(FIRST_SIZE)
+    writer.byte(tag.object)
+    new KeyBlocks().write(keys, writer)
+    const help = {
+      head: writer.take(),
+      raw: (to: ValueWriter, bytes: Uint8Array) => to.raw(bytes),
+      number: (to: ValueWriter, field: number) => to.#number(field),
+      string: (to: ValueWriter, field: string) => to.#string(field),
+      any: (to: ValueWriter, field: unknown) => to.#any(field),
+      fail: (error: unknown, at: number) => passOn(error, fieldSegment(keys[at]!)),
+    }
+    const fields = keys.map(
+      (key, at) => `at = ${at}; x = v[${quote(key)}]
+if (typeof x === 'number') number(c, x)
+else if (typeof x === 'string') string(c, x)
+else any(c, x)`,
+    )
+    return shapeCode(
+      keys,
+      help,
+      `raw(c, head)
+let x, at = 0
+try {
+${fields.join('\n')}
+} catch (error) { fail(error, at) }
+return true`,
+    )
   }
 
   #array(value: readonly unknown[]): void {

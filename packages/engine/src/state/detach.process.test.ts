@@ -10,7 +10,7 @@ const BATCH_BYTES = 65_536
 
 interface Handles {
   text: ValueState<string>
-  object: ValueState<{ inner: string[] }>
+  object: ValueState<{ inner: string[]; text: string }>
   texts: ListState<string>
   entries: MapState<string, string>
 }
@@ -20,7 +20,7 @@ test('strings in state do not keep the batches alive that they were cut from', (
   const gc = runInNewContext('gc') as () => void
   const state = createState({
     text: value<string>(),
-    object: value<{ inner: string[] }>(),
+    object: value<{ inner: string[]; text: string }>(),
     texts: list<string>(),
     entries: map<string, string>(),
   })
@@ -31,7 +31,7 @@ test('strings in state do not keep the batches alive that they were cut from', (
     const cut = (from: number): string => batch.substring(from, from + 30)
     const { text, object, texts, entries } = at<Handles>(state, cut(0))
     text.set(cut(1))
-    object.set({ inner: [cut(2)] })
+    object.set({ inner: [cut(2)], text: cut(7) })
     texts.add(cut(3))
     entries.set(cut(4), cut(5))
     at<Handles>(state, [cut(0), n]).text.set(cut(6))

@@ -74,3 +74,24 @@ test('what is too deep or cyclic ends', () => {
   assert.equal(copy.a, copy.b)
   assert.notEqual(copy, shared)
 })
+
+test('objects of a shape met often are treated as all others', () => {
+  const long = 'a text of more than twelve'
+  const make = (n: number): Record<string, unknown> => ({
+    n,
+    text: long.slice(1),
+    inner: { list: [long.slice(2)], frozen: Object.freeze({ t: long }) },
+  })
+  for (let n = 0; n < 64; n++) {
+    const value = make(n)
+    assert.equal(detach(value), value)
+    assert.deepEqual(value, make(n))
+    const frozen = freezeDeep(make(n))
+    assert.notEqual(detach(frozen), frozen)
+    assert.deepEqual(detach(frozen), make(n))
+  }
+  const more = { ...make(1), more: long.slice(3) }
+  assert.deepEqual(detach(more), { ...make(1), more: long.slice(3) })
+  const { n: _, ...fewer } = make(1)
+  assert.deepEqual(detach(fewer), { text: make(1)['text'], inner: make(1)['inner'] })
+})

@@ -1,5 +1,7 @@
 // Strings that enter state must not keep the batch alive that they were cut from, wherever in a value they sit.
 import { copyString } from '../codec/copy-string.ts'
+import { KnownShapes, shapeCode, type ShapeCode } from '../codec/known-shapes.ts'
+import { quote } from '../codec/object-maker.ts'
 
 /** Shorter strings are never slices of others. */
 const SLICE_LENGTH_MIN = 13
@@ -43,7 +45,32 @@ function detachObject(value: object, depth: number): unknown {
   if (value instanceof Map) return detachMap(value, depth)
   if (value instanceof Set) return detachSet(value, depth)
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null ? detachRecord(value as Record<string, unknown>, depth) : value
+  if (prototype === Object.prototype) return detachPlain(value as Record<string, unknown>, depth)
+  return prototype === null ? detachRecord(value as Record<string, unknown>, depth) : value
+}
+
+const shapes = new KnownShapes<number, true>(detachCode)
+
+function detachPlain(record: Record<string, unknown>, depth: number): unknown {
+  try {
+    if (shapes.run(record, depth) === true) return record
+  } catch {
+    // A field that cannot be written; what was replaced before it may stay.
+    return detachRecord(record, depth)
+  }
+  shapes.meet(Object.keys(record))
+  return detachRecord(record, depth)
+}
+
+/** `detachRecord` for objects with these keys, whose fields can be written. */
+function detachCode(keys: readonly string[]): ShapeCode<number, true> {
+  const fields = keys.map((key) => {
+    const field = `v[${quote(key)}]`
+    return `x = ${field}
+if (typeof x === 'string') { if (x.length >= ${SLICE_LENGTH_MIN}) ${field} = detachString(x) }
+else if (typeof x === 'object' && x !== null) { y = detachObject(x, c + 1); if (y !== x) ${field} = y }`
+  })
+  return shapeCode(keys, { detachString, detachObject }, `let x, y\n${fields.join('\n')}\nreturn true`)
 }
 
 function wasSeen(value: object): boolean {
