@@ -64,7 +64,7 @@ export const protocol: readonly string[] = [
 ]
 
 /** Parts of the above that act decisions out on the machine: each is an edge, and says so in its head comment. */
-export const edges: readonly string[] = ['engine/checkpoint/node-processes.ts']
+export const edges: readonly string[] = ['engine/checkpoint/node-processes.ts', 'log/client/connection/tls-network.ts']
 
 /** Lines of a source file: above the first it is reported, above the second refused. */
 export const lineLimits = { reported: 300, refused: 600 } as const

@@ -1,0 +1,50 @@
+/** How partitions are read. Names in quotes are Kafka's. */
+export interface FetcherOptions {
+  /** `isolation.level`: 'read_committed' by default, unlike Kafka. */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
+  /** `auto.offset.reset`: where to go on when an offset is not there any more; 'none', the default, makes it an error. */
+  readonly offsetReset?: 'earliest' | 'latest' | 'none'
+  /** `fetch.min.bytes`; 1 by default. */
+  readonly minBytes?: number
+  /** `fetch.max.wait.ms`; 500 by default. */
+  readonly maxWaitMs?: number
+  /** `fetch.max.bytes`; 52,428,800 by default. */
+  readonly maxBytes?: number
+  /** `max.partition.fetch.bytes`; 1,048,576 by default. A partition with so much that is not taken yet is not fetched. */
+  readonly partitionMaxBytes?: number
+  /** Bytes over all partitions that are fetched and not taken yet, beyond which nothing is fetched; 67,108,864 by default. */
+  readonly bufferBytes?: number
+  /** Whether brokers keep the list of partitions between requests; true by default. */
+  readonly sessions?: boolean
+}
+
+export type FetcherSettings = Required<FetcherOptions>
+
+export function fetcherSettings(options: FetcherOptions): FetcherSettings {
+  return {
+    isolation: options.isolation ?? 'read_committed',
+    offsetReset: options.offsetReset ?? 'none',
+    minBytes: options.minBytes ?? 1,
+    maxWaitMs: options.maxWaitMs ?? 500,
+    maxBytes: options.maxBytes ?? 52_428_800,
+    partitionMaxBytes: options.partitionMaxBytes ?? 1_048_576,
+    bufferBytes: options.bufferBytes ?? 67_108_864,
+    sessions: options.sessions ?? true,
+  }
+}
+
+/** Where to begin in a partition. */
+export type StartPosition =
+  | {
+      readonly offset: number
+      /** Of the record before it: finds out whether it is still there after an election. */ readonly leaderEpoch?: number
+    }
+  | 'earliest'
+  | 'latest'
+  /** The first record at or after this time, the end where there is none. */
+  | { readonly timestampMs: number }
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}

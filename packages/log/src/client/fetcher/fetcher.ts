@@ -1,0 +1,485 @@
+/**
+ * Reads assigned partitions: finds offsets, fetches ahead within limits, and gives what is there in order.
+ *
+ * 1. Of each partition every record that the isolation shows is given once, in order, from the start position on; a partition that cannot go on says so by an error
+ *    at the place where the record would have been.
+ * 2. Two fetches a broker are under way at most, about different partitions: a partition that has much to give does not wait for the long poll of others. A partition whose buffer is full, or that is paused, is not part of it: back-pressure reaches the broker.
+ * 3. Answers to a position that was given up meanwhile (seek, unassign) are void.
+ */
+import type { Cancel, MillraceError } from '@millrace/core'
+import { ERROR_CODE, type ApiRequestToSend, type ApiResponse } from '../../protocol/index.ts'
+import { listOffsets, type OffsetSpec } from '../admin/list-offsets.ts'
+import { backoffMs } from '../connection/backoff.ts'
+import { clientError, refusal } from '../errors.ts'
+import type { Cluster } from '../metadata/cluster.ts'
+import { isZero } from '../metadata/cluster-view.ts'
+import { isAboutLeader } from '../producer/answers.ts'
+import { endOfEpoch } from './end-of-epoch.ts'
+import { decodeRange, type DecodedRange, type FetchedRecords } from './fetched.ts'
+import type { FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
+import { FetchSession, type SessionPartition } from './fetch-session.ts'
+import { Position } from './position.ts'
+
+/** What is buffered for the reader. */
+interface Ready {
+  readonly position: Position
+  readonly version: number
+  readonly range: DecodedRange | { readonly error: Error }
+}
+
+type FetchPartition = ApiResponse<'Fetch'>['responses'][number]['partitions'][number]
+
+interface Asked {
+  readonly position: Position
+  readonly version: number
+  readonly offset: number
+}
+
+const LANES = ['a', 'b'] as const
+
+export class Fetcher {
+  readonly #cluster: Cluster
+  readonly #settings: FetcherSettings
+  readonly #positions = new Map<string, Position>()
+  readonly #sessions = new Map<string, FetchSession>()
+  /** Fetches under way, by broker and lane. */
+  readonly #fetching = new Set<string>()
+  readonly #lane: string
+  readonly #stopListening: () => void
+  #ready: Ready[] = []
+  #bufferedBytes = 0
+  #waiting: (() => void)[] = []
+  #cancelSoon: Cancel | undefined
+  #cancelTimer: Cancel | undefined
+  #timerAtMs = Number.POSITIVE_INFINITY
+  #isClosed = false
+
+  /** @param lane a name of its own among the fetchers of a client, so that their long polls do not wait for each other */
+  constructor(cluster: Cluster, settings: FetcherSettings, lane: string) {
+    this.#cluster = cluster
+    this.#settings = settings
+    this.#lane = lane
+    this.#stopListening = cluster.onRefresh(() => this.#pumpSoon())
+  }
+
+  /** Adds partitions; those it has already begin anew at `start`. */
+  assign(partitions: readonly (TopicPartition & { readonly start: StartPosition })[]): void {
+    this.#checkOpen()
+    for (const { start, ...at } of partitions) {
+      if (this.#positions.has(keyOf(at))) this.seek(at, start)
+      else this.#positions.set(keyOf(at), new Position(at, start))
+    }
+    this.#pumpSoon()
+  }
+
+  unassign(partitions: readonly TopicPartition[]): void {
+    for (const at of partitions) {
+      const position = this.#positions.get(keyOf(at))
+      if (position === undefined) continue
+      this.#void(position)
+      this.#positions.delete(keyOf(at))
+    }
+  }
+
+  assigned(): readonly TopicPartition[] {
+    return [...this.#positions.values()].map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  seek(at: TopicPartition, start: StartPosition): void {
+    const position = this.#position(at)
+    this.#void(position)
+    position.seek(start)
+    this.#pumpSoon()
+  }
+
+  /** What is buffered stays, and is not given until `resume`. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const at of partitions) this.#position(at).isPaused = true
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const at of partitions) this.#position(at).isPaused = false
+    this.#wake()
+    this.#pumpSoon()
+  }
+
+  /** The next offset that `poll` gives, and the epoch of the record before it; undefined until it is found. */
+  position(at: TopicPartition): { readonly offset: number; readonly leaderEpoch: number } | undefined {
+    const { consumed, lastEpoch } = this.#position(at)
+    return consumed < 0 ? undefined : { offset: consumed, leaderEpoch: lastEpoch }
+  }
+
+  /** The end that readers of this isolation see, as the broker last said; undefined before its first answer. */
+  endOffset(at: TopicPartition): number | undefined {
+    const { highWatermark, lastStableOffset } = this.#position(at)
+    const end = this.#settings.isolation === 'read_committed' && lastStableOffset >= 0 ? lastStableOffset : highWatermark
+    return end < 0 ? undefined : end
+  }
+
+  /**
+   * The records that have come, at most `maxRecords` of them, waiting up to `waitMs` for the first; empty where none came.
+   * @throws a partition's error (`CLIENT_RECORD_CORRUPT`, `CLIENT_OFFSET_OUT_OF_RANGE`, `CLIENT_LOG_TRUNCATED`, `CLIENT_REFUSED`) in its turn; the other
+   * partitions go on, this one after a seek
+   */
+  async poll(options: { readonly waitMs?: number; readonly maxRecords?: number } = {}): Promise<readonly FetchedRecords[]> {
+    this.#checkOpen()
+    const { clock } = this.#cluster.settings
+    const { maxRecords = Number.POSITIVE_INFINITY, waitMs = 0 } = options
+    const deadlineMs = clock.monotonic() + waitMs
+    for (;;) {
+      const taken = this.#take(maxRecords)
+      const leftMs = deadlineMs - clock.monotonic()
+      if (taken.length > 0 || !(leftMs > 0)) return taken
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const cancel = clock.after(leftMs, resolve)
+      this.#waiting.push(resolve)
+      await promise
+      cancel()
+      this.#waiting = this.#waiting.filter((other) => other !== resolve)
+      if (this.#isClosed) return []
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#stopListening()
+    this.#cancelSoon?.()
+    this.#cancelTimer?.()
+    this.#positions.clear()
+    this.#ready = []
+    this.#wake()
+  }
+
+  #take(maxRecords: number): FetchedRecords[] {
+    const taken: FetchedRecords[] = []
+    const left: Ready[] = []
+    let count = 0
+    const ready = this.#ready
+    this.#ready = left
+    for (const [index, one] of ready.entries()) {
+      const { position, range, version } = one
+      if (version !== position.version) continue
+      if (position.isPaused || count >= maxRecords) {
+        left.push(one)
+        continue
+      }
+      if ('fetched' in range) {
+        const part = this.#takeSome(one, range, maxRecords - count)
+        count += part.records.length
+        if (part.records.length > 0) taken.push(part)
+        const rest = range.fetched.records.slice(part.records.length)
+        if (rest.length > 0) left.push({ ...one, range: { ...range, fetched: { ...range.fetched, records: rest } } })
+        else if (range.error !== undefined) left.push({ position, version, range: { error: range.error } })
+      } else if (taken.length > 0) left.push(one)
+      else {
+        left.push(...ready.slice(index + 1))
+        throw range.error
+      }
+    }
+    this.#pumpSoon()
+    return taken
+  }
+
+  #takeSome({ position }: Ready, { fetched, sizeBytes }: DecodedRange, limit: number): FetchedRecords {
+    if (fetched.records.length > limit) {
+      const records = fetched.records.slice(0, limit)
+      const nextOffset = records.at(-1)!.offset + 1
+      position.consumed = nextOffset
+      return { ...fetched, records, nextOffset }
+    }
+    position.consumed = fetched.nextOffset
+    position.bufferedBytes -= sizeBytes
+    this.#bufferedBytes -= sizeBytes
+    return fetched
+  }
+
+  #void(position: Position): void {
+    this.#bufferedBytes -= position.bufferedBytes
+    position.bufferedBytes = 0
+    position.version++
+  }
+
+  #pumpSoon(): void {
+    if (this.#isClosed) return
+    this.#cancelSoon ??= this.#cluster.settings.clock.soon(() => {
+      this.#cancelSoon = undefined
+      this.#pump()
+    })
+  }
+
+  #wakeBy(atMs: number): void {
+    if (atMs >= this.#timerAtMs || this.#isClosed) return
+    const { clock } = this.#cluster.settings
+    this.#cancelTimer?.()
+    this.#timerAtMs = atMs
+    this.#cancelTimer = clock.after(Math.max(0, atMs - clock.monotonic()), () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#isClosed) return
+    const nowMs = this.#cluster.settings.clock.monotonic()
+    const byLeader = new Map<number, Position[]>()
+    for (const position of this.#positions.values()) {
+      if (position.isBusy || position.state.kind === 'failed') continue
+      if (position.retryAtMs > nowMs) {
+        this.#wakeBy(position.retryAtMs)
+        continue
+      }
+      if (position.state.kind === 'finding') void this.#find(position, position.state.start)
+      else this.#pumpFetch(position, byLeader, nowMs)
+    }
+    for (const [nodeId, positions] of byLeader) {
+      const lane = LANES.find((name) => !this.#fetching.has(`${nodeId} ${name}`))
+      if (lane !== undefined) void this.#fetch(nodeId, lane, positions)
+    }
+  }
+
+  #pumpFetch(position: Position, byLeader: Map<number, Position[]>, nowMs: number): void {
+    const { topic, partition } = position
+    const { view } = this.#cluster
+    const leader = view.leaderOf(topic, partition)
+    if (leader === undefined) {
+      this.#cluster.want(topic)
+      this.#wakeBy(nowMs + this.#cluster.settings.retryBackoffMs)
+      return
+    }
+    position.observeLeader(view.partition(topic, partition)!.leaderEpoch)
+    if (position.state.kind === 'checking') return void this.#check(position)
+    const { partitionMaxBytes, bufferBytes } = this.#settings
+    if (position.isPaused || position.bufferedBytes >= partitionMaxBytes || this.#bufferedBytes >= bufferBytes) return
+    const positions = byLeader.get(leader)
+    if (positions === undefined) byLeader.set(leader, [position])
+    else positions.push(position)
+  }
+
+  async #find(position: Position, start: Exclude<StartPosition, { readonly offset: number }>): Promise<void> {
+    const { version } = position
+    const spec: OffsetSpec = typeof start === 'string' ? start : { timestampMs: start.timestampMs }
+    await this.#work(position, async () => {
+      const { isolation } = this.#settings
+      const found = await listOffsets(this.#cluster, [{ topic: position.topic, partition: position.partition, spec }], isolation)
+      const { offset, leaderEpoch } = found[0]!
+      if (version === position.version) position.found(offset, leaderEpoch)
+    })
+  }
+
+  /** Asks a new leader how far the log of the last epoch goes: what was read beyond that is not in it. (KIP-320) */
+  async #check(position: Position): Promise<void> {
+    const { version, topic, partition, lastEpoch, fetch: offset } = position
+    await this.#work(position, async () => {
+      const { leaderEpoch: currentEpoch } = this.#cluster.view.partition(topic, partition)!
+      const end = await endOfEpoch(this.#cluster, { topic, partition }, lastEpoch, currentEpoch)
+      if (version !== position.version) return
+      position.state = { kind: 'fetching' }
+      position.checkedEpoch = currentEpoch
+      const isCut = end.endOffset >= 0 && (end.endOffset < offset || end.leaderEpoch < lastEpoch)
+      if (!isCut) return
+      const endOffset = Math.min(end.endOffset, offset)
+      const error = clientError('CLIENT_LOG_TRUNCATED', { topic, partition, offset: offset - 1, endOffset })
+      if (this.#settings.offsetReset === 'none') return this.#failed(position, error)
+      this.#cluster.settings.logger.warn(error.message)
+      this.#void(position)
+      position.seek({ offset: endOffset })
+    })
+  }
+
+  async #work(position: Position, work: () => Promise<void>): Promise<void> {
+    const { version } = position
+    const done = position.busy()
+    try {
+      await work()
+      position.failures = 0
+    } catch (error) {
+      if (version === position.version) this.#troubled(position, error as MillraceError)
+    } finally {
+      done()
+      this.#pumpSoon()
+    }
+  }
+
+  async #fetch(nodeId: number, lane: string, positions: readonly Position[]): Promise<void> {
+    const key = `${nodeId} ${lane}`
+    this.#fetching.add(key)
+    const session = this.#session(key)
+    const asked = new Map<string, Asked>()
+    const done = positions.map((position) => position.busy())
+    for (const position of positions) asked.set(keyOf(position), { position, version: position.version, offset: position.fetch })
+    try {
+      const link = this.#cluster.link(nodeId, `${this.#lane} ${lane}`)
+      const connection = link.open ?? (await link.connection())
+      const { request, hasIds } = this.#request(session, positions)
+      const version = connection.versionOf('Fetch', hasIds ? 16 : 12)
+      const timeoutMs = this.#settings.maxWaitMs + this.#cluster.settings.requestTimeoutMs
+      const response = await connection.askAt('Fetch', version, request, timeoutMs)
+      this.#answered(link.broker, session, asked, response)
+    } catch (error) {
+      session.reset()
+      for (const { position, version } of asked.values()) if (version === position.version) this.#lost(position, error as MillraceError)
+    } finally {
+      this.#fetching.delete(key)
+      for (const end of done) end()
+      this.#pumpSoon()
+    }
+  }
+
+  #session(key: string): FetchSession {
+    const known = this.#sessions.get(key)
+    if (known !== undefined) return known
+    const made = new FetchSession()
+    this.#sessions.set(key, made)
+    return made
+  }
+
+  #request(
+    session: FetchSession,
+    positions: readonly Position[],
+  ): { readonly request: ApiRequestToSend<'Fetch'>; readonly hasIds: boolean } {
+    const { maxWaitMs, minBytes, maxBytes, partitionMaxBytes, isolation, sessions } = this.#settings
+    const wanted = positions.map((position): SessionPartition => {
+      const { topic, partition, fetch: fetchOffset } = position
+      const view = this.#cluster.view.topic(topic)!
+      const currentLeaderEpoch = view.partitions[partition]!.leaderEpoch
+      return { topic, topicId: view.id, partition, fetchOffset, currentLeaderEpoch, partitionMaxBytes }
+    })
+    const { sessionId, sessionEpoch, partitions, forgotten } = sessions
+      ? session.request(wanted)
+      : { sessionId: 0, sessionEpoch: -1, partitions: wanted, forgotten: [] }
+    const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+    const forgottenByTopic = Map.groupBy(forgotten, ({ topic }) => topic)
+    const request: ApiRequestToSend<'Fetch'> = {
+      maxWaitMs,
+      minBytes,
+      maxBytes,
+      isolationLevel: isolation === 'read_committed' ? 1 : 0,
+      sessionId,
+      sessionEpoch,
+      topics: [...byTopic].map(([topic, list]) => ({ topic, topicId: list[0]!.topicId, partitions: list })),
+      forgottenTopicsData: [...forgottenByTopic].map(([topic, list]) => ({
+        topic,
+        topicId: list[0]!.topicId,
+        partitions: list.map(({ partition }) => partition),
+      })),
+    }
+    return { request, hasIds: [...wanted, ...forgotten].every(({ topicId }) => !isZero(topicId)) }
+  }
+
+  #answered(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, response: ApiResponse<'Fetch'>): void {
+    const { view } = this.#cluster
+    if (response.errorCode !== ERROR_CODE.NONE) {
+      session.reset()
+      const error = refusal({ api: 'Fetch', subject: `${asked.size} partitions`, broker, errorCode: response.errorCode })
+      const isSession =
+        response.errorCode === ERROR_CODE.FETCH_SESSION_ID_NOT_FOUND || response.errorCode === ERROR_CODE.INVALID_FETCH_SESSION_EPOCH
+      if (!isSession) for (const { position, version } of asked.values()) if (version === position.version) this.#troubled(position, error)
+      return
+    }
+    if (this.#settings.sessions) session.answered(response.sessionId)
+    for (const { nodeId, host, port, rack } of response.nodeEndpoints) view.addNode({ id: nodeId, host, port, rack })
+    for (const { topic, topicId, partitions } of response.responses) {
+      const name = topic === '' ? view.nameOf(topicId) : topic
+      if (name === undefined) session.reset()
+      else
+        for (const partition of partitions)
+          this.#partition(broker, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition)
+    }
+  }
+
+  #partition(broker: string, asked: Asked | undefined, answer: FetchPartition): void {
+    if (asked === undefined || asked.version !== asked.position.version) return
+    const { position, offset } = asked
+    if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
+    const { highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions: aborted } = answer
+    Object.assign(position, { highWatermark, lastStableOffset, logStartOffset, failures: 0 })
+    if (records === null || records.length === 0) return this.#wake()
+    const { topic, partition } = position
+    const readCommitted = this.#settings.isolation === 'read_committed'
+    const range = decodeRange({ topic, partition, offset, bytes: records, aborted, readCommitted, highWatermark, lastStableOffset, broker })
+    position.fetch = range.fetched.nextOffset
+    if (range.fetched.leaderEpoch >= 0) position.lastEpoch = range.fetched.leaderEpoch
+    if (range.error !== undefined) position.state = { kind: 'failed', error: range.error }
+    if (range.fetched.nextOffset === offset && range.error === undefined) return
+    position.bufferedBytes += range.sizeBytes
+    this.#bufferedBytes += range.sizeBytes
+    this.#ready.push({ position, version: position.version, range })
+    this.#wake()
+  }
+
+  #refused(broker: string, position: Position, answer: FetchPartition): void {
+    const { errorCode: code, currentLeader } = answer
+    const { topic, partition } = position
+    if (code === ERROR_CODE.OFFSET_OUT_OF_RANGE) return this.#outOfRange(broker, position)
+    const error = refusal({
+      api: 'Fetch',
+      subject: `${topic}-${partition} at offset ${position.fetch}`,
+      broker,
+      errorCode: code,
+      details: { topic, partition, offset: position.fetch },
+    })
+    const isMoved = this.#cluster.view.moveLeader(topic, partition, currentLeader.leaderId, currentLeader.leaderEpoch)
+    if (isAboutLeader(code) && !isMoved) {
+      this.#cluster.view.invalidate(topic, partition)
+      this.#cluster.want(topic)
+    }
+    if (!isMoved) this.#troubled(position, error)
+  }
+
+  #outOfRange(broker: string, position: Position): void {
+    const { topic, partition, fetch: offset } = position
+    const { offsetReset } = this.#settings
+    const error = clientError('CLIENT_OFFSET_OUT_OF_RANGE', { topic, partition, offset, broker })
+    if (offsetReset === 'none') return this.#failed(position, error)
+    this.#cluster.settings.logger.warn('an offset is not there any more; reading goes on elsewhere', {
+      topic,
+      partition,
+      offset,
+      to: offsetReset,
+    })
+    // What is buffered is still good: only what comes behind it is looked for.
+    if (position.bufferedBytes > 0)
+      return void (position.retryAtMs = this.#cluster.settings.clock.monotonic() + this.#cluster.settings.retryBackoffMs)
+    this.#void(position)
+    position.seek(offsetReset)
+  }
+
+  /** No answer: the leader may be gone. */
+  #lost(position: Position, error: MillraceError): void {
+    this.#cluster.view.invalidate(position.topic, position.partition)
+    this.#cluster.want(position.topic)
+    this.#troubled(position, error)
+  }
+
+  #troubled(position: Position, error: MillraceError): void {
+    if (error.retry !== true) return this.#failed(position, error)
+    const { retryBackoffMs, retryBackoffMaxMs, random, clock } = this.#cluster.settings
+    position.retryAtMs = clock.monotonic() + backoffMs(++position.failures, retryBackoffMs, retryBackoffMaxMs, random)
+  }
+
+  #failed(position: Position, error: Error): void {
+    position.state = { kind: 'failed', error }
+    this.#ready.push({ position, version: position.version, range: { error } })
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#ready.length === 0 && !this.#isClosed) return
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  #position(at: TopicPartition): Position {
+    const position = this.#positions.get(keyOf(at))
+    if (position === undefined)
+      throw clientError('CLIENT_OPTION', { option: 'partition', expected: 'be assigned', value: `${at.topic}-${at.partition}` })
+    return position
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'fetcher' })
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic} ${partition}`
+}

@@ -1,0 +1,94 @@
+/**
+ * Where a partition is read, as a state machine over what brokers answer.
+ *
+ * 1. `consumed` only follows what was taken by the reader; `fetch` runs ahead by what is buffered. A seek sets both and voids what is under way, by `version`.
+ * 2. Nothing is fetched while an offset is to be found or a leader epoch to be checked.
+ */
+import type { StartPosition, TopicPartition } from './fetcher-options.ts'
+
+export type PositionState =
+  /** An offset has to be looked up first. */
+  | { readonly kind: 'finding'; readonly start: Exclude<StartPosition, { readonly offset: number }> }
+  /** A new leader has to be asked whether its log goes as far. */
+  | { readonly kind: 'checking' }
+  | { readonly kind: 'fetching' }
+  /** Stands still until a seek. */
+  | { readonly kind: 'failed'; readonly error: Error }
+
+export class Position implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  state: PositionState
+  /** The next offset the reader gets. */
+  consumed = -1
+  /** The next offset to fetch. */
+  fetch = -1
+  /** Of the last record fetched; -1 for not known. */
+  lastEpoch = -1
+  /** The leader epoch that the position was last checked with. */
+  checkedEpoch = -1
+  highWatermark = -1
+  lastStableOffset = -1
+  logStartOffset = -1
+  bufferedBytes = 0
+  isPaused = false
+  /** Grows with each seek: answers to questions of an older version are void. */
+  version = 0
+  /** The version that a request under way is about. */
+  #busyVersion = -1
+  retryAtMs = 0
+  failures = 0
+
+  constructor({ topic, partition }: TopicPartition, start: StartPosition) {
+    this.topic = topic
+    this.partition = partition
+    this.state = { kind: 'fetching' }
+    this.seek(start)
+  }
+
+  /** Whether a request is under way whose answer will count. */
+  get isBusy(): boolean {
+    return this.#busyVersion === this.version
+  }
+
+  /** Marks a request as under way; answers what takes the mark away. */
+  busy(): () => void {
+    const version = this.version
+    this.#busyVersion = version
+    return () => {
+      if (this.#busyVersion === version) this.#busyVersion = -1
+    }
+  }
+
+  seek(start: StartPosition): void {
+    this.version++
+    this.bufferedBytes = 0
+    this.failures = 0
+    this.retryAtMs = 0
+    if (typeof start === 'object' && 'offset' in start) {
+      this.consumed = start.offset
+      this.fetch = start.offset
+      this.lastEpoch = start.leaderEpoch ?? -1
+      this.checkedEpoch = -1
+      this.state = { kind: 'fetching' }
+    } else {
+      this.lastEpoch = -1
+      this.state = { kind: 'finding', start }
+    }
+  }
+
+  found(offset: number, leaderEpoch: number): void {
+    this.consumed = offset
+    this.fetch = offset
+    this.lastEpoch = -1
+    this.checkedEpoch = leaderEpoch
+    this.state = { kind: 'fetching' }
+  }
+
+  /** A leader epoch was learnt: what was read under an older one must be checked before more is read. */
+  observeLeader(leaderEpoch: number): void {
+    if (this.state.kind !== 'fetching' || leaderEpoch <= this.checkedEpoch) return
+    if (this.lastEpoch >= 0 && this.lastEpoch < leaderEpoch) this.state = { kind: 'checking' }
+    else this.checkedEpoch = leaderEpoch
+  }
+}

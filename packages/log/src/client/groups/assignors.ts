@@ -1,0 +1,117 @@
+/** Who of a group reads what: pure functions of the members and the topics. Every partition goes to one member that subscribes to its topic, if there is any. */
+import type { OwnedPartition, Subscription } from './consumer-protocol.ts'
+
+export type AssignorName = 'range' | 'cooperative-sticky'
+
+export interface Member {
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly subscription: Subscription
+}
+
+/** Partitions by topic. */
+export type PartitionCounts = ReadonlyMap<string, number>
+
+export type Assignments = ReadonlyMap<string, readonly OwnedPartition[]>
+
+export interface Assignor {
+  /** Whether members keep what they have while a rebalance goes on. All members of a group do, or none. */
+  readonly isCooperative: boolean
+  assign(members: readonly Member[], counts: PartitionCounts): Assignments
+}
+
+export const assignors: { readonly [N in AssignorName]: Assignor } = {
+  range: { isCooperative: false, assign: assignRanges },
+  'cooperative-sticky': { isCooperative: true, assign: assignCooperatively },
+}
+
+/** Each topic's partitions in order, cut into as many even ranges as it has members; the first ones are larger by one. */
+function assignRanges(members: readonly Member[], counts: PartitionCounts): Assignments {
+  const assigned = new Map<string, OwnedPartition[]>(members.map(({ memberId }) => [memberId, []]))
+  for (const [topic, count] of counts) {
+    const subscribed = members.filter(({ subscription }) => subscription.topics.includes(topic)).toSorted(byName)
+    let next = 0
+    for (const [index, { memberId }] of subscribed.entries()) {
+      const share = Math.floor(count / subscribed.length) + (index < count % subscribed.length ? 1 : 0)
+      for (let end = next + share; next < end; next++) assigned.get(memberId)!.push({ topic, partition: next })
+    }
+  }
+  return assigned
+}
+
+/** Balanced with as few moves as possible. What moves is given to nobody yet: its owner gives it up first, and another rebalance hands it on. */
+function assignCooperatively(members: readonly Member[], counts: PartitionCounts): Assignments {
+  const owners = ownersOf(members, counts)
+  const loads = new Map<string, OwnedPartition[]>(members.map(({ memberId }) => [memberId, []]))
+  const sorted = members.toSorted(byName)
+  const free: OwnedPartition[] = []
+  for (const [topic, count] of counts) {
+    for (let partition = 0; partition < count; partition++) {
+      const owner = owners.get(`${topic} ${partition}`)
+      if (owner === undefined) free.push({ topic, partition })
+      else loads.get(owner)!.push({ topic, partition })
+    }
+  }
+  const takers = (topic: string): Member[] => sorted.filter(({ subscription }) => subscription.topics.includes(topic))
+  for (const one of free) {
+    const least = leastLoaded(takers(one.topic), loads)
+    if (least !== undefined) loads.get(least)!.push(one)
+  }
+  balance(sorted, loads)
+  for (const [memberId, list] of loads) {
+    const kept = list.filter(({ topic, partition }) => {
+      const owner = owners.get(`${topic} ${partition}`)
+      return owner === undefined || owner === memberId
+    })
+    loads.set(memberId, kept)
+  }
+  return loads
+}
+
+/** Who has what now. Where two claim a partition, the one of the later generation has it. */
+function ownersOf(members: readonly Member[], counts: PartitionCounts): ReadonlyMap<string, string> {
+  const claims = new Map<string, { readonly memberId: string; readonly generationId: number }>()
+  for (const { memberId, subscription } of members) {
+    for (const { topic, partition } of subscription.owned) {
+      if (partition >= (counts.get(topic) ?? 0) || !subscription.topics.includes(topic)) continue
+      const key = `${topic} ${partition}`
+      const known = claims.get(key)
+      if (known === undefined || subscription.generationId > known.generationId)
+        claims.set(key, { memberId, generationId: subscription.generationId })
+    }
+  }
+  return new Map([...claims].map(([key, { memberId }]) => [key, memberId]))
+}
+
+/** Moves partitions from who has most to who may have them and has at least two less, until there is no such pair. */
+function balance(members: readonly Member[], loads: ReadonlyMap<string, OwnedPartition[]>): void {
+  for (let moved = true; moved;) {
+    moved = false
+    for (const { memberId: from } of members.toSorted((a, b) => loads.get(b.memberId)!.length - loads.get(a.memberId)!.length)) {
+      const list = loads.get(from)!
+      for (let index = list.length - 1; index >= 0; index--) {
+        const one = list[index]!
+        const to = leastLoaded(
+          members.filter(({ subscription }) => subscription.topics.includes(one.topic)),
+          loads,
+        )
+        if (to === undefined || loads.get(to)!.length + 2 > list.length) continue
+        list.splice(index, 1)
+        loads.get(to)!.push(one)
+        moved = true
+      }
+    }
+  }
+}
+
+function leastLoaded(members: readonly Member[], loads: ReadonlyMap<string, readonly OwnedPartition[]>): string | undefined {
+  let least: string | undefined
+  for (const { memberId } of members) if (least === undefined || loads.get(memberId)!.length < loads.get(least)!.length) least = memberId
+  return least
+}
+
+/** Static members first and by their names, which outlive a restart. */
+function byName(a: Member, b: Member): number {
+  const [x, y] = [a, b].map(({ instanceId, memberId }) => (instanceId === null ? `1${memberId}` : `0${instanceId}`)) as [string, string]
+  return x < y ? -1 : x > y ? 1 : 0
+}

@@ -1,0 +1,207 @@
+/**
+ * Reads what a consumer group gives to this member.
+ *
+ * 1. A partition is read only while it is the member's; what was fetched of one that is not any more is thrown away.
+ * 2. What is committed was given by a `poll` before the last one: records of the last one may still be in work. Nothing is lost; after a failure some come again.
+ * 3. A member that cannot go on says so by the next `poll`.
+ */
+import type { MillraceError } from '@millrace/core'
+import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
+import { answerOf, clientError } from '../errors.ts'
+import type { FetchedRecords } from '../fetcher/fetched.ts'
+import type { Fetcher } from '../fetcher/fetcher.ts'
+import type { Cluster } from '../metadata/cluster.ts'
+import type { Coordinators } from '../metadata/coordinators.ts'
+import { assignors, type PartitionCounts } from './assignors.ts'
+import type { OwnedPartition } from './consumer-protocol.ts'
+import type { GroupSettings } from './group-options.ts'
+import { Membership } from './membership.ts'
+
+export class GroupConsumer {
+  readonly #cluster: Cluster
+  readonly #groups: GroupAdmin
+  readonly #fetcher: Fetcher
+  readonly #settings: GroupSettings
+  readonly #membership: Membership
+  readonly #owned = new Map<string, OwnedPartition>()
+  /** Positions up to which records have been given before the last poll. */
+  readonly #committable = new Map<string, OffsetToCommit>()
+  readonly #committed = new Map<string, number>()
+  #commitAtMs = 0
+  #running: Promise<void> | undefined
+  #failure: Error | undefined
+  #wakeHeart: (() => void) | undefined
+  #isClosed = false
+
+  constructor(cluster: Cluster, coordinators: Coordinators, groups: GroupAdmin, fetcher: Fetcher, settings: GroupSettings) {
+    this.#cluster = cluster
+    this.#groups = groups
+    this.#fetcher = fetcher
+    this.#settings = settings
+    this.#membership = new Membership(cluster, coordinators, settings)
+  }
+
+  /** What the member reads now. */
+  get assignment(): readonly OwnedPartition[] {
+    return [...this.#owned.values()]
+  }
+
+  /** As the fetcher's; joins the group first. Commits what the polls before gave, where that is on. @throws as that, and what ended the membership */
+  async poll(options: { readonly waitMs?: number; readonly maxRecords?: number } = {}): Promise<readonly FetchedRecords[]> {
+    if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'consumer' })
+    this.#running ??= this.#run()
+    this.#observePositions()
+    if (this.#failure !== undefined) throw this.#failure
+    const { clock } = this.#cluster.settings
+    if (this.#settings.autoCommit && clock.monotonic() >= this.#commitAtMs) {
+      this.#commitAtMs = clock.monotonic() + this.#settings.autoCommitIntervalMs
+      await this.#commitQuietly()
+    }
+    const fetched = await this.#fetcher.poll(options)
+    if (this.#failure !== undefined) throw this.#failure
+    return fetched
+  }
+
+  /** Commits what all polls so far gave. @throws `CLIENT_REFUSED`, after a rebalance that took the partitions away */
+  async commit(): Promise<void> {
+    this.#observePositions()
+    await this.#commit()
+  }
+
+  /** Commits where that is on, leaves the group, ends. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#observePositions()
+    if (this.#settings.autoCommit && this.#failure === undefined) await this.#commitQuietly()
+    if (this.#failure === undefined) await this.#membership.leave().catch(() => undefined)
+    this.#fetcher.close()
+    this.#wakeHeart?.()
+  }
+
+  async #run(): Promise<void> {
+    let attempt = 0
+    while (!this.#isClosed) {
+      try {
+        await this.#rebalance()
+        attempt = 0
+      } catch (error) {
+        if (this.#isClosed) return
+        if ((error as MillraceError).retry !== true) {
+          this.#failure = error as Error
+          this.#fetcher.close()
+          return
+        }
+        this.#cluster.settings.logger.warn('a group could not be joined', {
+          group: this.#settings.groupId,
+          problem: (error as Error).message,
+        })
+        await this.#cluster.backOff(++attempt)
+      }
+    }
+  }
+
+  /** Joins, takes the assignment over, and keeps the session alive until the group changes. */
+  async #rebalance(): Promise<void> {
+    const isCooperative = this.#settings.assignors.every((name) => assignors[name].isCooperative)
+    if (!isCooperative) await this.#revoke(this.assignment)
+    if (this.#membership.memberId === '') await this.#revoke(this.assignment, true)
+    const joined = await this.#membership.join(this.assignment)
+    if (joined === undefined || this.#isClosed) return
+    const wanted = new Set(joined.assignment.map(keyOf))
+    const lost = this.assignment.filter((one) => !wanted.has(keyOf(one)))
+    await this.#revoke(lost)
+    await this.#assign(joined.assignment.filter((one) => !this.#owned.has(keyOf(one))))
+    // What was given up is handed on by another round.
+    if (lost.length > 0 && isCooperative) return
+    await this.#keepAlive(joined.isLeader ? joined.counts : undefined)
+  }
+
+  async #keepAlive(counts: PartitionCounts | undefined): Promise<void> {
+    const { clock } = this.#cluster.settings
+    while (!this.#isClosed) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const cancel = clock.after(this.#settings.heartbeatIntervalMs, resolve)
+      this.#wakeHeart = resolve
+      await promise
+      cancel()
+      if (this.#isClosed) return
+      if ((await this.#membership.heartbeat()) !== 'alive') return
+      if (counts !== undefined && this.#haveTopicsGrown(counts)) return
+    }
+  }
+
+  #haveTopicsGrown(counts: PartitionCounts): boolean {
+    for (const topic of counts.keys()) void this.#cluster.topic(topic, { waitMs: 0 }).catch(() => undefined)
+    return [...counts].some(([topic, count]) => (this.#cluster.view.topic(topic)?.partitions.length ?? count) !== count)
+  }
+
+  async #assign(partitions: readonly OwnedPartition[]): Promise<void> {
+    if (partitions.length === 0) return
+    const committed = await this.#groups.offsets(this.#settings.groupId, { partitions, requireStable: true })
+    const offsets = new Map(committed.map((one) => [keyOf(one), one]))
+    const { offsetReset } = this.#settings
+    const none = partitions.find((one) => !offsets.has(keyOf(one)))
+    if (none !== undefined && offsetReset === 'none') {
+      throw clientError('CLIENT_OFFSET_OUT_OF_RANGE', {
+        topic: none.topic,
+        partition: none.partition,
+        offset: 'that is committed',
+        broker: 'of the group',
+      })
+    }
+    this.#fetcher.assign(
+      partitions.map((one) => {
+        const found = offsets.get(keyOf(one))
+        const epoch = found === undefined || found.leaderEpoch < 0 ? {} : { leaderEpoch: found.leaderEpoch }
+        const start = found === undefined ? (offsetReset as 'earliest' | 'latest') : { offset: found.offset, ...epoch }
+        return { ...one, start }
+      }),
+    )
+    for (const one of partitions) this.#owned.set(keyOf(one), one)
+    await this.#settings.onAssigned(partitions)
+  }
+
+  async #revoke(partitions: readonly OwnedPartition[], isLost = false): Promise<void> {
+    if (partitions.length === 0) return
+    await this.#settings.onRevoked(partitions)
+    if (this.#settings.autoCommit && !isLost) await this.#commitQuietly()
+    this.#fetcher.unassign(partitions)
+    for (const one of partitions) {
+      this.#owned.delete(keyOf(one))
+      this.#committable.delete(keyOf(one))
+      this.#committed.delete(keyOf(one))
+    }
+  }
+
+  /** What the last poll gave is done with when the next one is called. */
+  #observePositions(): void {
+    for (const one of this.#owned.values()) {
+      const at = this.#fetcher.position(one)
+      if (at === undefined) continue
+      this.#committable.set(keyOf(one), { ...one, offset: at.offset, ...(at.leaderEpoch < 0 ? {} : { leaderEpoch: at.leaderEpoch }) })
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const offsets = [...this.#committable.values()].filter((one) => this.#committed.get(keyOf(one)) !== one.offset)
+    if (offsets.length === 0) return
+    const { memberId, generationId } = this.#membership
+    await this.#groups.commitOffsets(this.#settings.groupId, offsets, { memberId, generationId, instanceId: this.#settings.instanceId })
+    for (const one of offsets) this.#committed.set(keyOf(one), one.offset)
+  }
+
+  /** A commit that a rebalance overtook is made by the next one, or by whoever has the partition then. */
+  async #commitQuietly(): Promise<void> {
+    try {
+      await this.#commit()
+    } catch (error) {
+      const { logger } = this.#cluster.settings
+      logger.info('offsets were not committed', { group: this.#settings.groupId, problem: answerOf(error) ?? (error as Error).message })
+    }
+  }
+}
+
+function keyOf({ topic, partition }: OwnedPartition): string {
+  return `${topic} ${partition}`
+}

@@ -1,0 +1,60 @@
+import { fetcherSettings, type FetcherOptions, type FetcherSettings } from '../fetcher/fetcher-options.ts'
+import { clientError } from '../errors.ts'
+import type { AssignorName } from './assignors.ts'
+import type { OwnedPartition } from './consumer-protocol.ts'
+
+/** A member of a consumer group. Names in quotes are Kafka's. */
+export interface GroupOptions {
+  /** `group.id`. */
+  readonly groupId: string
+  readonly topics: readonly string[]
+  /** `group.instance.id`: keeps its partitions over a restart. */
+  readonly instanceId?: string
+  /** `partition.assignment.strategy`, the preferred first; range, then cooperative-sticky by default. Members keep what they have during rebalances where all are cooperative. */
+  readonly assignors?: readonly AssignorName[]
+  /** `session.timeout.ms`; 45,000 by default. */
+  readonly sessionTimeoutMs?: number
+  /** `heartbeat.interval.ms`; 3,000 by default. */
+  readonly heartbeatIntervalMs?: number
+  /** How long a rebalance waits for this member, `max.poll.interval.ms`; 300,000 by default. */
+  readonly rebalanceTimeoutMs?: number
+  /** `enable.auto.commit`: whether `poll` commits what the polls before gave; true by default. */
+  readonly autoCommit?: boolean
+  /** `auto.commit.interval.ms`; 5,000 by default. */
+  readonly autoCommitIntervalMs?: number
+  /** Where to begin without a committed offset; 'latest' by default, as in Kafka. */
+  readonly offsetReset?: 'earliest' | 'latest' | 'none'
+  readonly fetcher?: Omit<FetcherOptions, 'offsetReset'>
+  /** Called with what the member got, and with what it loses, before it does. */
+  readonly onAssigned?: (partitions: readonly OwnedPartition[]) => void | Promise<void>
+  readonly onRevoked?: (partitions: readonly OwnedPartition[]) => void | Promise<void>
+}
+
+export interface GroupSettings extends Required<Omit<GroupOptions, 'instanceId' | 'fetcher' | 'onAssigned' | 'onRevoked'>> {
+  readonly instanceId: string | null
+  readonly fetcher: FetcherSettings
+  readonly onAssigned: (partitions: readonly OwnedPartition[]) => void | Promise<void>
+  readonly onRevoked: (partitions: readonly OwnedPartition[]) => void | Promise<void>
+}
+
+/** @throws `CLIENT_OPTION` */
+export function groupSettings(options: GroupOptions): GroupSettings {
+  if (options.topics.length === 0) throw clientError('CLIENT_OPTION', { option: 'topics', expected: 'name at least one', value: '' })
+  if (options.groupId === '') throw clientError('CLIENT_OPTION', { option: 'groupId', expected: 'be a name', value: "''" })
+  const offsetReset = options.offsetReset ?? 'latest'
+  return {
+    groupId: options.groupId,
+    topics: [...new Set(options.topics)].toSorted(),
+    instanceId: options.instanceId ?? null,
+    assignors: options.assignors ?? ['range', 'cooperative-sticky'],
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
+    heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
+    rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
+    autoCommit: options.autoCommit ?? true,
+    autoCommitIntervalMs: options.autoCommitIntervalMs ?? 5_000,
+    offsetReset,
+    fetcher: fetcherSettings({ ...options.fetcher, offsetReset }),
+    onAssigned: options.onAssigned ?? (() => undefined),
+    onRevoked: options.onRevoked ?? (() => undefined),
+  }
+}
