@@ -2,8 +2,11 @@
 import type { Clock, Logger } from '@millrace/core'
 import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.ts'
 import type { BrokerConfig } from './config/index.ts'
+import type { Groups } from './apis/groups/groups.ts'
 import type { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
-import type { ProducerIds } from './metadata/producer-ids.ts'
+import type { Cluster } from './metadata/cluster.ts'
+import type { ProducerIds } from '../controller/index.ts'
+import type { BrokerMetrics } from './metrics/broker-metrics.ts'
 import type { AclOperation, ResourceType } from './security/authorizer.ts'
 import type { BrokerSecurity } from './security/broker-security.ts'
 import type { Endpoint } from './security/listeners.ts'
@@ -30,9 +33,13 @@ export interface BrokerFacts {
   readonly clock: Clock
   readonly logger: Logger
   readonly security: BrokerSecurity
+  /** The controller, configurations that are set at run time, and the coordination service under both. */
+  readonly cluster: Cluster
   readonly topics: Topics
   readonly producerIds: ProducerIds
+  readonly groups: Groups
   readonly fetchSessions: FetchSessionCache
+  readonly metrics: BrokerMetrics
   readonly servedApis: readonly ServedApi[]
 }
 

@@ -4,6 +4,19 @@ import { apiVersions } from './api-versions.ts'
 import { createTopics } from './admin/create-topics.ts'
 import { deleteTopics } from './admin/delete-topics.ts'
 import { fetch } from './data/fetch.ts'
+import { consumerGroupDescribe } from './groups/consumer-group-describe.ts'
+import { consumerGroupHeartbeat } from './groups/consumer-group-heartbeat.ts'
+import { deleteGroups } from './groups/delete-groups.ts'
+import { describeGroups } from './groups/describe-groups.ts'
+import { findCoordinator } from './groups/find-coordinator.ts'
+import { heartbeat } from './groups/heartbeat.ts'
+import { joinGroup } from './groups/join-group.ts'
+import { leaveGroup } from './groups/leave-group.ts'
+import { listGroups } from './groups/list-groups.ts'
+import { offsetCommit } from './groups/offset-commit.ts'
+import { offsetDelete } from './groups/offset-delete.ts'
+import { offsetFetch } from './groups/offset-fetch.ts'
+import { syncGroup } from './groups/sync-group.ts'
 import { initProducerId } from './init-producer-id.ts'
 import { listOffsets } from './data/list-offsets.ts'
 import { metadata } from './admin/metadata.ts'
@@ -25,6 +38,19 @@ export const HANDLERS: readonly ServedHandler[] = [
   serve(createTopics),
   serve(deleteTopics),
   serve(initProducerId),
+  serve(findCoordinator),
+  serve(joinGroup),
+  serve(syncGroup),
+  serve(heartbeat),
+  serve(leaveGroup),
+  serve(describeGroups),
+  serve(listGroups),
+  serve(deleteGroups),
+  serve(offsetCommit),
+  serve(offsetFetch),
+  serve(offsetDelete),
+  serve(consumerGroupHeartbeat),
+  serve(consumerGroupDescribe),
   serve(saslHandshake),
   serve(saslAuthenticate),
   serve(describeAcls),
