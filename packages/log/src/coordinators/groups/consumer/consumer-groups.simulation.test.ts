@@ -45,7 +45,7 @@ function picture(state: GroupState): unknown {
     targets: sorted(targets),
     regexes,
     staticMembers: sorted(staticMembers),
-    owners: owners.flat().sort(),
+    owners: owners.flat().map(String).sort(),
   }
 }
 

@@ -105,7 +105,7 @@ export class ConsumerClient {
     this.epoch = response.memberEpoch
     this.#told = request.owned ?? this.#told
     this.#toldTopics = request.subscribedTopicNames ?? this.#toldTopics
-    if (response.assignment != null) this.#given = assignmentFromWire(response.assignment.topicPartitions)
+    if (response.assignment) this.#given = assignmentFromWire(response.assignment.topicPartitions)
   }
 
   #abandon(): void {
