@@ -43,6 +43,7 @@ type Admission = { readonly errorCode: number; readonly guard: Guard }
 
 interface Waiting {
   readonly producerEpoch: number
+  readonly firstSequence: number
   readonly errorCode: Promise<number>
 }
 
@@ -84,7 +85,8 @@ export class TransactionalWrites {
     if (before === undefined && isOpen(entry, write)) return placed(place(guardOpen(write)))
     const admission = this.#admit(at, state, write, before)
     const result = admission.then(({ errorCode, guard }) => (errorCode === ERROR_CODE.NONE ? placed(place(guard)) : { errorCode }))
-    const waiting: Waiting = { producerEpoch: write.producerEpoch, errorCode: admission.then(({ errorCode }) => errorCode) }
+    const { producerEpoch, firstSequence } = write
+    const waiting: Waiting = { producerEpoch, firstSequence, errorCode: admission.then(({ errorCode }) => errorCode) }
     state.waiting.set(write.producerId, waiting)
     const forget = (): void => {
       if (state.waiting.get(write.producerId) === waiting) state.waiting.delete(write.producerId)
@@ -96,7 +98,8 @@ export class TransactionalWrites {
   async #admit(at: TransactionalPlace, state: PlaceState, write: TransactionalWrite, before: Waiting | undefined): Promise<Admission> {
     const { producerId, producerEpoch } = write
     const errorBefore = await before?.errorCode
-    if (before?.producerEpoch === producerEpoch && errorBefore !== ERROR_CODE.NONE) return refused(errorBefore!)
+    const isBehind = before?.producerEpoch === producerEpoch && before.firstSequence < write.firstSequence
+    if (isBehind && errorBefore !== ERROR_CODE.NONE) return refused(errorBefore!)
     const entry = at.producer(producerId)
     if (isOpen(entry, write)) return { errorCode: ERROR_CODE.NONE, guard: guardOpen(write) }
     if (entry !== undefined && entry.producerEpoch > producerEpoch) return refused(ERROR_CODE.INVALID_PRODUCER_EPOCH)
