@@ -11,6 +11,8 @@ import {
   type StreamedBytes,
 } from '../protocol/index.ts'
 import type { ApiHandler, BrokerFacts, RequestContext, RequestOrigin, ServedApi } from './handler.ts'
+import { requestLogEntry as entryOf, type RequestLogEntry } from './metrics/request-log.ts'
+import { limited, RequestMeter, throttled } from './quotas/request-meter.ts'
 import type { ClientFacts } from './security/principal.ts'
 import { mayAsk, type ClientSession } from './security/session.ts'
 
@@ -34,18 +36,29 @@ export function serve<N extends ApiName>(handler: ApiHandler<N>): ServedHandler 
     maxVersion,
     isPipelined: handler.isPipelined ?? false,
     async answer({ version, correlationId, body }, context) {
-      const reply = await handler.handle(decodeRequest(name, version, body), context)
+      const requestBytes = body.remaining
+      const request = limited(decodeRequest(name, version, body), context)
+      const pending = context.broker.faults.around(name, request, context, () => handler.handle(request, context))
+      context.meter?.pause()
+      const reply = throttled(await pending, context, requestBytes)
       return reply === 'none' || reply === 'close' ? reply : encodeStreamedResponse(name, version, correlationId, reply)
     },
   }
+}
+
+export interface DispatcherOptions {
+  /** Hears of every request that was answered: the request log. */
+  readonly onRequest?: ((request: RequestLogEntry) => void) | undefined
 }
 
 export class Dispatcher {
   readonly #broker: BrokerFacts
   readonly #handlers: ReadonlyMap<number, ServedHandler>
   readonly #underWay = new Set<Promise<Answer>>()
+  readonly #options: DispatcherOptions
 
-  constructor(broker: BrokerFacts, handlers: readonly ServedHandler[]) {
+  constructor(broker: BrokerFacts, handlers: readonly ServedHandler[], options: DispatcherOptions = {}) {
+    this.#options = options
     this.#broker = broker
     this.#handlers = new Map(handlers.map((handler) => [handler.key, handler]))
   }
@@ -83,7 +96,7 @@ export class Dispatcher {
     const handler = this.#handlers.get(api.key)
     if (handler === undefined) throw new ProtocolError('PROTOCOL_UNKNOWN_API', { key: api.key })
     if (!mayAsk(origin.session, api.name)) return 'close'
-    if (isSupported) return await handler.answer(request, this.#contextOf(request, origin))
+    if (isSupported) return await this.#perform(handler, request, origin)
     const { key, minVersion, maxVersion } = handler
     if (api.name !== 'ApiVersions') {
       throw new ProtocolError('PROTOCOL_UNSUPPORTED_VERSION', { message: api.name, version, from: minVersion, to: maxVersion })
@@ -93,9 +106,21 @@ export class Dispatcher {
     return encodeResponse('ApiVersions', 0, correlationId, { errorCode: ERROR_CODE.UNSUPPORTED_VERSION, apiKeys })
   }
 
-  #contextOf({ version, clientId }: RequestFrame, origin: RequestOrigin): RequestContext {
+  async #perform(handler: ServedHandler, request: RequestFrame, origin: RequestOrigin): Promise<Answer> {
+    const { metrics, clock } = this.#broker
+    const sinceMs = clock.monotonic()
+    const answer = await handler.answer(request, this.#contextOf(request, origin))
+    const durationMs = clock.monotonic() - sinceMs
+    metrics.requestAnswered(handler.name, request.version, durationMs)
+    this.#options.onRequest?.(entryOf(request, origin, answer, durationMs))
+    return answer
+  }
+
+  #contextOf({ api, version, clientId }: RequestFrame, origin: RequestOrigin): RequestContext {
     const broker = this.#broker
-    const { authorizer } = broker.security
+    const { authorizer, quotas } = broker.security
+    const user = origin.session.client.principal.name
+    const meter = quotas.isActive ? new RequestMeter({ quotas, user, clientId: clientId ?? '', api: api.name, version }) : undefined
     const facts: ClientFacts = { ...origin.session.client, id: clientId }
     return {
       broker,
@@ -104,6 +129,8 @@ export class Dispatcher {
       advertised: broker.advertisedOn(facts.listener),
       allows: (operation, resource, name) => authorizer.allows(facts, operation, resource, name),
       allowsSome: (operation, resource) => authorizer.allowsSome(facts, operation, resource),
+      takeMutations: (count) => meter?.takeMutations(count) ?? true,
+      meter,
       signal: origin.signal,
       origin,
     }

@@ -6,13 +6,16 @@ import type { Groups } from './apis/groups/groups.ts'
 import type { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { Cluster } from './metadata/cluster.ts'
 import type { ProducerIds } from '../controller/index.ts'
+import type { Faults } from './faults/faults.ts'
 import type { BrokerMetrics } from './metrics/broker-metrics.ts'
+import type { RequestMeter } from './quotas/request-meter.ts'
 import type { AclOperation, ResourceType } from './security/authorizer.ts'
 import type { BrokerSecurity } from './security/broker-security.ts'
 import type { Endpoint } from './security/listeners.ts'
 import type { ClientFacts } from './security/principal.ts'
 import type { ClientSession } from './security/session.ts'
 import type { Topics } from './topics/topics.ts'
+import type { BrokerTransactions } from './transactions/broker-transactions.ts'
 
 /** An API as ApiVersions tells of it. */
 export interface ServedApi {
@@ -38,8 +41,10 @@ export interface BrokerFacts {
   readonly topics: Topics
   readonly producerIds: ProducerIds
   readonly groups: Groups
+  readonly transactions: BrokerTransactions
   readonly fetchSessions: FetchSessionCache
   readonly metrics: BrokerMetrics
+  readonly faults: Faults
   readonly servedApis: readonly ServedApi[]
 }
 
@@ -64,6 +69,13 @@ export interface RequestContext {
   readonly allows: (operation: AclOperation, resource: ResourceType, name: string) => boolean
   /** Whether there is any resource of the type that it may do this to. */
   readonly allowsSome: (operation: AclOperation, resource: ResourceType) => boolean
+  /**
+   * Counts partitions that are about to be made or deleted against the client's quota (KIP-599). False: the topic is to be refused with
+   * THROTTLING_QUOTA_EXCEEDED.
+   */
+  readonly takeMutations: (count: number) => boolean
+  /** Where anybody has a quota. */
+  readonly meter: RequestMeter | undefined
   /** Aborted when the client has gone or the broker stops: nothing should wait any longer. */
   readonly signal: AbortSignal
   readonly origin: RequestOrigin

@@ -1,6 +1,7 @@
 /** Everything of security that a broker has: its listeners' settings, who its users are, and what they may do. */
 import type { Clock, CoordinationSession, Disk, Logger, Random } from '@millrace/core'
 import type { BrokerConfig } from '../config/index.ts'
+import { ClientQuotas } from '../quotas/client-quotas.ts'
 import { AclAuthorizer, superUsersOf } from './acl/acl-authorizer.ts'
 import { AclStore } from './acl/acl-store.ts'
 import { allowAll, type Authorizer } from './authorizer.ts'
@@ -32,6 +33,7 @@ export interface BrokerSecurity {
   readonly acls: AclStore | undefined
   readonly credentials: ScramCredentials
   readonly entities: EntityStore
+  readonly quotas: ClientQuotas
   close(): void
 }
 
@@ -58,6 +60,7 @@ export async function openSecurity(options: BrokerSecurityOptions): Promise<Brok
     acls,
     credentials,
     entities,
+    quotas: new ClientQuotas({ entities, config, clock: options.clock }),
     close: () => {
       entities.close()
       acls?.close()
