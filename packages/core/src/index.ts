@@ -15,6 +15,7 @@ export {
 } from './io/network.ts'
 export { nodeClock } from './io/node/clock.ts'
 export { nodeRandom } from './io/node/random.ts'
+export { createMemoryDisk } from './io/memory/memory-disk.ts'
 export { nodeDisk } from './io/node/disk.ts'
 export { nodeNetwork } from './io/node/network.ts'
 export { defineErrors, MillraceError, type ErrorDefinition, type ErrorDetails, type ErrorFactory, type ErrorTable } from './errors.ts'
