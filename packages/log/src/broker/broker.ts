@@ -5,59 +5,58 @@
  * 2. After `close` nothing of it is left: no socket, no file, no timer. So with a start that fails.
  */
 import { posix } from 'node:path'
-import {
-  EmbeddedCoordination,
-  type Clock,
-  type CoordinationSession,
-  type Disk,
-  type Logger,
-  type Network,
-  type Random,
-} from '@millrace/core'
+import { type Clock, type Disk, type Logger, type Network, type Random } from '@millrace/core'
 import { LogDirectory, maintain } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
-import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
+import { Groups } from './apis/groups/groups.ts'
 import { HANDLERS } from './apis/index.ts'
-import type { BrokerConfig } from './config/index.ts'
+import type { BrokerConfig, ConfigTexts } from './config/index.ts'
+import { dataParts, type DataParts } from './data-parts.ts'
 import { Dispatcher } from './dispatcher.ts'
+import type { Faults } from './faults/faults.ts'
 import type { BrokerFacts } from './handler.ts'
-import { MetadataStore } from './metadata/metadata-store.ts'
-import { ProducerIds } from './metadata/producer-ids.ts'
+import { Cluster } from './metadata/cluster.ts'
+import type { BrokerMetrics } from './metrics/broker-metrics.ts'
+import type { RequestLogEntry } from './metrics/request-log.ts'
 import { ClientListener } from './network/client-listener.ts'
 import { networkLimits } from './network/network-limits.ts'
 import { Parts } from './parts.ts'
+import type { RunningListener } from './running-listener.ts'
 import { openSecurity, type BrokerSecurity } from './security/broker-security.ts'
-import type { Endpoint, ListenerSettings } from './security/listeners.ts'
+import type { Endpoint } from './security/listeners.ts'
 import { ScopedClock } from './scoped-clock.ts'
-import { Topics } from './topics/topics.ts'
+import { BrokerTransactions } from './transactions/broker-transactions.ts'
+import { ensureTopic, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from './topics/internal-topics.ts'
 
 export interface BrokerOptions {
   readonly dir: string
+  /** Keeps other brokers from the directory, until its result is called. */
+  readonly lock: (path: string) => Promise<() => void>
   /** Passwords of users by name, besides those that are stored. */
   readonly users: Readonly<Record<string, string>>
   readonly durable: boolean
   readonly config: BrokerConfig
   readonly logger: Logger
+  readonly onRequest: ((request: RequestLogEntry) => void) | undefined
   readonly disk: Disk
   readonly network: Network
   readonly clock: Clock
   readonly random: Random
 }
 
-/** A listener as it listens. */
-export interface RunningListener extends ListenerSettings {
-  readonly listener: ClientListener
-}
-
 export class Broker {
   readonly #parts: Parts
   /** In the order in which they are configured; there is one at least. */
   readonly listeners: readonly RunningListener[]
+  readonly metrics: BrokerMetrics
+  readonly faults: Faults
   #closed: Promise<void> | undefined
 
-  private constructor(parts: Parts, listeners: readonly RunningListener[]) {
+  private constructor(parts: Parts, { listeners, data }: Pick<Started, 'listeners' | 'data'>) {
     this.#parts = parts
     this.listeners = listeners
+    this.metrics = data.metrics
+    this.faults = data.faults
   }
 
   /** Opens the log directory, made if it is missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, NetworkError */
@@ -79,23 +78,31 @@ export class Broker {
 }
 
 /** Starts everything, in the order in which one thing needs another. */
-async function startParts(options: BrokerOptions, parts: Parts): Promise<readonly RunningListener[]> {
+async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<Started, 'listeners' | 'data'>> {
   const { dir, disk, logger, random, durable, config } = options
   const clock = new ScopedClock(options.clock)
   parts.add(() => clock.cancelAll())
+  parts.add(await options.lock(dir))
 
   const meta = await readMetaProperties(disk, posix.join(dir, metaPropertiesName))
   const clusterId = meta?.clusterId ?? Buffer.from(random.bytes(16)).toString('base64url')
-  const directory = await openDirectory(options, clock, clusterId)
+  // A directory that another broker has written keeps its number.
+  const nodeId = config.isSet('node.id') ? config.get('node.id') : (meta?.brokerId ?? config.get('node.id'))
+  config.settle({ 'node.id': String(nodeId), 'log.dirs': dir })
+  const directory = await openDirectory(options, { clock, clusterId, nodeId })
   let brokerEpoch = directory.lastShutdown.clean ? directory.lastShutdown.brokerEpoch : -1
   parts.add(() => directory.close(brokerEpoch))
-  const store = await MetadataStore.open(disk, dir)
-  const topics = await Topics.open({ store, directory, random, durable })
-  brokerEpoch = store.current.brokerEpoch
+  const cluster = await Cluster.open({ directory, nodeId, config, durable, disk, clock, random, logger })
+  brokerEpoch = cluster.brokerEpoch
+  parts.add(() => cluster.close())
   parts.add(maintain(directory))
 
-  const session = await openCoordination(options, parts)
-  const security = await openSecurity({ ...options, clock, session })
+  const groups = startGroups(options, clock, cluster)
+  parts.add(() => groups.close())
+  const transactions = startTransactions(options, { clock, nodeId, cluster, groups })
+  parts.add(() => transactions.close())
+
+  const security = await openSecurity({ ...options, clock, session: cluster.session })
   parts.add(() => security.close())
 
   const listeners: RunningListener[] = []
@@ -107,35 +114,59 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<readonl
     const port = settings.advertised.port === 0 ? listener.port : settings.advertised.port
     listeners.push({ ...settings, port: listener.port, advertised: { ...settings.advertised, port }, listener })
   }
-  dispatcher = new Dispatcher(factsOf(options, { clusterId, clock, store, topics, security, listeners }), HANDLERS)
+  const network = networkLimits(config)
+  const hasTopic = (name: string): boolean => cluster.topics.named(name) !== undefined
+  const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners })
+  parts.add(() => data.stop())
+  dispatcher = new Dispatcher(
+    factsOf(options, { data, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }),
+    HANDLERS,
+    {
+      onRequest: options.onRequest,
+    },
+  )
   const serving = {
     dispatcher,
     clock,
     logger,
     requestBytesMax: config.get('socket.request.max.bytes'),
     idleMaxMs: config.get('connections.max.idle.ms'),
-    ...networkLimits(config),
+    connectionThrottleMs: (host: string) => security.quotas.connectionThrottleMs(host),
+    ...network,
   }
   for (const { listener } of listeners) listener.serve(serving)
-  return listeners
+  return { listeners, data }
 }
 
-async function openCoordination({ dir, disk }: BrokerOptions, parts: Parts): Promise<CoordinationSession> {
-  const folder = posix.join(dir, 'coordination')
-  await disk.makeDirectory(folder)
-  const coordination = await EmbeddedCoordination.open({ disk, folder })
-  parts.add(() => coordination.close())
-  return await coordination.connect()
+function startGroups({ config, random, logger }: BrokerOptions, clock: Clock, { topics, controller, configs }: Cluster): Groups {
+  const ensure = (): Promise<unknown> => ensureTopic({ topics, controller, config }, OFFSETS_TOPIC)
+  const groupConfigs = (groupId: string): ConfigTexts => configs.get('groups', groupId)
+  return new Groups({ topics, ensureTopic: ensure, config, groupConfigs, clock, random, logger })
 }
 
-function openDirectory({ dir, disk, random, config, logger }: BrokerOptions, clock: Clock, clusterId: string): Promise<LogDirectory> {
+function startTransactions(
+  { config, random, logger }: BrokerOptions,
+  { clock, nodeId, cluster, groups }: Pick<Started, 'clock' | 'nodeId' | 'cluster' | 'groups'>,
+): BrokerTransactions {
+  const { topics, controller, producerIds } = cluster
+  return new BrokerTransactions({
+    ...{ nodeId, config, clock, random, logger, topics, producerIds },
+    ensureTopic: () => ensureTopic({ topics, controller, config }, TRANSACTIONS_TOPIC),
+    writeOffsetsMarker: (partition, marker) => groups.coordinator.writeMarker(partition, marker),
+  })
+}
+
+function openDirectory(
+  { dir, disk, random, logger }: BrokerOptions,
+  { clock, clusterId, nodeId }: Pick<Started, 'clock' | 'clusterId' | 'nodeId'>,
+): Promise<LogDirectory> {
   return LogDirectory.open({
     path: dir,
     disk,
     clock,
     random,
     clusterId,
-    brokerId: config.get('node.id'),
+    brokerId: nodeId,
     onNotice: ({ kind, path, problem }) => logger[kind === 'offline' ? 'error' : 'warn'](`storage: ${kind}`, { path, problem }),
   })
 }
@@ -143,27 +174,38 @@ function openDirectory({ dir, disk, random, config, logger }: BrokerOptions, clo
 interface Started {
   readonly clusterId: string
   readonly clock: Clock
-  readonly store: MetadataStore
-  readonly topics: Topics
+  readonly nodeId: number
+  readonly cluster: Cluster
+  readonly groups: Groups
+  readonly transactions: BrokerTransactions
   readonly security: BrokerSecurity
   readonly listeners: readonly RunningListener[]
+  readonly data: DataParts
 }
 
-function factsOf(options: BrokerOptions, { clusterId, clock, store, topics, security, listeners }: Started): BrokerFacts {
+function factsOf(
+  options: BrokerOptions,
+  { data, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }: Started,
+): BrokerFacts {
   const { logger, config } = options
   const advertised = new Map(listeners.map((each): [string, Endpoint] => [each.name, each.advertised]))
   return {
     config,
-    nodeId: config.get('node.id'),
+    nodeId,
     clusterId,
     advertised: listeners[0]!.advertised,
     advertisedOn: (listener) => advertised.get(listener)!,
     clock,
     logger,
     security,
-    topics,
-    producerIds: new ProducerIds(store),
-    fetchSessions: new FetchSessionCache({ random: options.random, slots: config.get('max.incremental.fetch.session.cache.slots') }),
+    cluster,
+    topics: cluster.topics,
+    producerIds: cluster.producerIds,
+    groups,
+    transactions,
+    fetchSessions: data.fetchSessions,
+    metrics: data.metrics,
+    faults: data.faults,
     servedApis: HANDLERS,
   }
 }

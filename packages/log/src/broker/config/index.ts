@@ -12,6 +12,17 @@ export {
 export { brokerConfigDefinition, brokerConfigs, brokerSynonyms, type BrokerConfigName } from './broker-configs.ts'
 export { CONFIG_TYPE, parseConfig, type ConfigDefinition } from './definition.ts'
 export {
+  groupConfig,
+  groupConfigDefinition,
+  groupConfigNames,
+  groupConfigProblem,
+  groupConfigs,
+  groupConfigSynonyms,
+  isGroupConfigName,
+  type GroupConfig,
+  type GroupConfigName,
+} from './group-config.ts'
+export {
   topicConfig,
   topicConfigDefinition,
   topicConfigProblem,

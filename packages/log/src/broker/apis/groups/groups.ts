@@ -13,7 +13,7 @@ import { RegexTopics } from '../../../coordinators/groups/consumer/regex-topics.
 import { ClassicRequests } from '../../../coordinators/groups/classic-requests.ts'
 import { GroupCoordinator } from '../../../coordinators/groups/group-coordinator.ts'
 import { groupMachine } from '../../../coordinators/groups/group-machine.ts'
-import type { BrokerConfig } from '../../config/index.ts'
+import type { BrokerConfig, ConfigTexts } from '../../config/index.ts'
 import { OFFSETS_TOPIC } from '../../topics/internal-topics.ts'
 import type { Topics } from '../../topics/topics.ts'
 import { groupTopicsOf } from './group-topics.ts'
@@ -24,6 +24,8 @@ export interface GroupsOptions {
   /** Makes `__consumer_offsets`, if it is missing. */
   readonly ensureTopic: () => Promise<unknown>
   readonly config: BrokerConfig
+  /** What is set for a group at run time. */
+  readonly groupConfigs: (groupId: string) => ConfigTexts
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -43,10 +45,10 @@ export class Groups {
   readonly #stopListening: Cancel
 
   /** Begins to load what there is. */
-  constructor({ topics, ensureTopic, config, clock, random, logger }: GroupsOptions) {
+  constructor({ topics, ensureTopic, config, groupConfigs, clock, random, logger }: GroupsOptions) {
     this.#clock = clock
     const settings = (): ReturnType<typeof groupSettings> => groupSettings(config)
-    const environment = environmentOf(topics, config, clock)
+    const environment = environmentOf({ topics, config, groupConfigs, clock })
     this.environment = environment
     const machine = groupMachine(settings, (group) => ({ timers: timersAfterLoad(group, environment) }))
     const find = (): ReturnType<Topics['named']> => topics.named(OFFSETS_TOPIC)
@@ -82,6 +84,7 @@ export class Groups {
   /** Whoever waits is told to look for the coordinator again. */
   close(): void {
     this.#stopListening()
+    this.environment.regexes.close()
     this.coordinator.close()
   }
 
@@ -93,13 +96,18 @@ export class Groups {
   }
 }
 
-function environmentOf(topics: Topics, config: BrokerConfig, clock: Clock): ConsumerGroupEnvironment {
+function environmentOf({
+  topics,
+  config,
+  groupConfigs,
+  clock,
+}: Pick<GroupsOptions, 'topics' | 'config' | 'groupConfigs' | 'clock'>): ConsumerGroupEnvironment {
   const known = groupTopicsOf(topics)
   return {
     topics: known,
     regexes: new RegexTopics(known, clock),
     migration: () => migrationPolicy(config.get('group.consumer.migration.policy')),
-    configOf: () => consumerGroupConfig(config),
+    configOf: (groupId) => consumerGroupConfig(config, groupConfigs(groupId)),
     classicSettings: () => groupSettings(config),
   }
 }

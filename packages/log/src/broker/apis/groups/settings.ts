@@ -1,7 +1,7 @@
 /** What a broker's configuration says of its groups, at this moment. */
 import type { ConsumerGroupConfig } from '../../../coordinators/groups/consumer/decision.ts'
 import type { GroupSettings } from '../../../coordinators/groups/group-machine.ts'
-import type { BrokerConfig } from '../../config/index.ts'
+import { groupConfig, type BrokerConfig, type ConfigTexts } from '../../config/index.ts'
 
 const MINUTE_MS = 60_000
 
@@ -17,10 +17,10 @@ export function groupSettings(config: BrokerConfig): GroupSettings {
   }
 }
 
-export function consumerGroupConfig(config: BrokerConfig): ConsumerGroupConfig {
+/** @param texts what is set for the group itself */
+export function consumerGroupConfig(config: BrokerConfig, texts: ConfigTexts): ConsumerGroupConfig {
   return {
-    heartbeatIntervalMs: config.get('group.consumer.heartbeat.interval.ms'),
-    sessionTimeoutMs: config.get('group.consumer.session.timeout.ms'),
+    ...groupConfig(texts, config),
     maxSize: config.get('group.consumer.max.size'),
     assignors: config.get('group.consumer.assignors'),
     regexRefreshIntervalMs: config.get('group.consumer.regex.refresh.interval.ms'),
