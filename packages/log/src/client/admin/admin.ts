@@ -77,14 +77,14 @@ export class Admin {
   }
 
   async describeCluster(): Promise<ClusterDescription> {
-    await this.#cluster.refresh([])
+    await this.#cluster.patiently(() => this.#cluster.refresh([]))
     const { clusterId, controllerId, nodes } = this.#cluster.view
     return { clusterId: clusterId ?? '', controllerId, brokers: [...nodes.values()] }
   }
 
   /** All topics, internal ones too, with leaders and replicas. */
   async listTopics(): Promise<readonly TopicView[]> {
-    await this.#cluster.refresh(null)
+    await this.#cluster.patiently(() => this.#cluster.refresh(null))
     return [...this.#cluster.view.topics()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 

@@ -67,27 +67,15 @@ export class GroupAdmin {
   /** The groups of all coordinators. */
   async list(): Promise<readonly ListedGroup[]> {
     const nodeIds = await this.#cluster.nodeIds()
-    const lists = await Promise.all(nodeIds.map((nodeId) => this.#listAt(nodeId)))
+    const lists = await Promise.all(nodeIds.map((nodeId) => this.#cluster.patiently(() => this.#listAt(nodeId))))
     return lists.flat().toSorted((a, b) => (a.groupId < b.groupId ? -1 : 1))
   }
 
   async #listAt(nodeId: number): Promise<readonly ListedGroup[]> {
-    const { clock, apiTimeoutMs } = this.#cluster.settings
-    const deadlineMs = clock.monotonic() + apiTimeoutMs
-    for (let attempt = 1; ; attempt++) {
-      const { errorCode, groups } = await this.#cluster.ask(nodeId, 'ListGroups', {})
-      if (errorCode === ERROR_CODE.NONE) {
-        return groups.map(({ groupId, protocolType, groupState, groupType }) => ({
-          groupId,
-          protocolType,
-          state: groupState,
-          type: groupType,
-        }))
-      }
-      const problem = refusal({ api: 'ListGroups', subject: 'groups', broker: this.#cluster.describe(nodeId), errorCode })
-      if (!problem.retry || clock.monotonic() >= deadlineMs) throw problem
-      await this.#cluster.backOff(attempt)
-    }
+    const { errorCode, groups } = await this.#cluster.ask(nodeId, 'ListGroups', {})
+    if (errorCode !== ERROR_CODE.NONE)
+      throw refusal({ api: 'ListGroups', subject: 'groups', broker: this.#cluster.describe(nodeId), errorCode })
+    return groups.map(({ groupId, protocolType, groupState, groupType }) => ({ groupId, protocolType, state: groupState, type: groupType }))
   }
 
   /** A group's members and what they read; undefined where there is no such group. */
@@ -154,8 +142,10 @@ export class GroupAdmin {
     } = {},
   ): Promise<readonly GroupOffset[]> {
     const { partitions, requireStable = false } = options
-    const link = await this.#coordinators.link('group', groupId)
-    const version = (await link.connection()).versionOf('OffsetFetch', 9)
+    const version = await this.#cluster.patiently(async () => {
+      const link = await this.#coordinators.link('group', groupId)
+      return (await link.connection()).versionOf('OffsetFetch', 9)
+    })
     const topics =
       partitions === undefined
         ? null

@@ -103,12 +103,12 @@ export class Cluster {
 
   /** Any broker's id; the cluster is asked who is there where nothing is known yet. */
   async nodeIds(): Promise<readonly number[]> {
-    if (this.view.nodes.size === 0) await this.refresh([])
+    if (this.view.nodes.size === 0) await this.patiently(() => this.refresh([]))
     return [...this.view.nodes.keys()]
   }
 
   async clusterId(): Promise<string> {
-    if (this.view.clusterId === null) await this.refresh([])
+    if (this.view.clusterId === null) await this.patiently(() => this.refresh([]))
     return this.view.clusterId ?? ''
   }
 
@@ -178,6 +178,19 @@ export class Cluster {
     } finally {
       this.#refreshing = undefined
       this.#refreshWanted()
+    }
+  }
+
+  /** Does again what a retry may mend, for `apiTimeoutMs`: for questions, and for what may be done twice. @throws the last problem */
+  async patiently<T>(work: () => Promise<T>): Promise<T> {
+    const deadlineMs = this.settings.clock.monotonic() + this.settings.apiTimeoutMs
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work()
+      } catch (error) {
+        if ((error as MillraceError).retry !== true || this.settings.clock.monotonic() >= deadlineMs || this.#isClosed) throw error
+        await this.backOff(attempt)
+      }
     }
   }
 

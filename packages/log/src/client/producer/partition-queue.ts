@@ -6,7 +6,9 @@
  * 3. While a batch waits to be repeated, nothing else is sent until what is under way has been answered, and then one at a time, in order.
  * 4. A producer that the partition may not know yet sends one batch and waits: an unknown producer may start anywhere, so that a second batch could
  *    otherwise be taken where the first was refused.
- * 5. When the broker answers that a sequence is missing before the oldest batch, that batch is in no log. All that follow it are not either: they are
+ * 5. From the oldest batch outstanding on, no more are sent than a broker remembers, also where later ones are acknowledged already (by another leader): else the
+ *    oldest one, repeated, would not be recognised.
+ * 6. When the broker answers that a sequence is missing before the oldest batch, that batch is in no log. All that follow it are not either: they are
  *    numbered anew under the next epoch, once none is under way.
  */
 import { sequenceAfter } from '../../records/index.ts'
@@ -34,6 +36,7 @@ export class PartitionQueue {
   #retryAtMs = 0
   #identity: ProducerIdentity | undefined
   #nextSequence = 0
+  #nextOrdinal = 0
   #isKnown = false
   #mustRenumber = false
   #lastAnswerMs = 0
@@ -87,7 +90,7 @@ export class PartitionQueue {
     const repeated = this.#outstanding.find(({ isSent }) => !isSent)
     if (repeated !== undefined) return this.#inFlight > 0 ? Number.POSITIVE_INFINITY : Math.max(nowMs, this.#retryAtMs)
     const head = this.#queued[0]
-    if (head === undefined || this.#outstanding.length >= this.#depth(nowMs)) return Number.POSITIVE_INFINITY
+    if (head === undefined || this.#sentSinceOldest() >= this.#depth(nowMs)) return Number.POSITIVE_INFINITY
     return head.isClosed || this.#queued.length > 1 ? nowMs : Math.max(nowMs, head.createdAtMs + lingerMs)
   }
 
@@ -157,7 +160,14 @@ export class PartitionQueue {
     return this.#isKnown ? maxInFlight : 1
   }
 
+  /** Batches sent from the oldest outstanding one on. */
+  #sentSinceOldest(): number {
+    const oldest = this.#outstanding[0]
+    return oldest === undefined ? 0 : this.#nextOrdinal - oldest.ordinal
+  }
+
   #number(batch: PendingBatch): void {
+    batch.ordinal = this.#nextOrdinal++
     if (!this.#options.idempotent) return
     batch.sequence = this.#nextSequence
     this.#nextSequence = sequenceAfter(this.#nextSequence, batch.recordCount)
@@ -175,6 +185,8 @@ export class PartitionQueue {
   #split(batch: PendingBatch): void {
     const at = this.#outstanding.indexOf(batch)
     const [first, second] = batch.split()
+    first.ordinal = batch.ordinal
+    second.ordinal = batch.ordinal
     first.sequence = batch.sequence
     if (batch.sequence >= 0) second.sequence = sequenceAfter(batch.sequence, first.recordCount)
     this.#outstanding.splice(at, 1, first, second)

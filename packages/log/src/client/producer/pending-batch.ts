@@ -36,6 +36,8 @@ export class PendingBatch {
   accountedBytes = 0
   /** -1 before it was sent for the first time. */
   sequence = -1
+  /** Counts the batches of its partition that were sent. */
+  ordinal = -1
   attempts = 0
   /** Whether the broker may have it, though it has not said so. */
   isUncertain = false

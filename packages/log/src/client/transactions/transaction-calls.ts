@@ -1,6 +1,7 @@
 /** What is asked of transaction coordinators, with its answers told apart. Each call is repeated while the coordinator moves, loads, or ends a transaction before. */
 import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, errorCode } from '../../protocol/index.ts'
+import type { BrokerVersions } from '../connection/api-versions.ts'
 import { clientError, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import type { Coordinators } from '../metadata/coordinators.ts'
@@ -30,10 +31,15 @@ export class TransactionCalls {
 
   /** The version of transactions that the cluster has switched on, as far as this client can go with it. */
   async transactionVersion(transactionalId: string): Promise<1 | 2> {
-    const link = await this.#coordinators.link('transaction', transactionalId)
-    const { versions } = await link.connection()
+    const versions = await this.#versions(transactionalId)
     const has = (api: 'EndTxn' | 'Produce' | 'TxnOffsetCommit', version: number): boolean => (versions.common(api) ?? -1) >= version
     return versions.feature('transaction.version') >= 2 && has('EndTxn', 5) && has('Produce', 12) && has('TxnOffsetCommit', 5) ? 2 : 1
+  }
+
+  #versions(transactionalId: string): Promise<BrokerVersions> {
+    return this.#cluster.patiently(
+      async () => (await (await this.#coordinators.link('transaction', transactionalId)).connection()).versions,
+    )
   }
 
   /**
@@ -41,8 +47,7 @@ export class TransactionCalls {
    * @throws `CLIENT_FENCED`, `CLIENT_REFUSED`, `CLIENT_*`
    */
   async initProducerId(transactionalId: string, transactionTimeoutMs: number, current?: ProducerIdentity): Promise<ProducerIdentity> {
-    const link = await this.#coordinators.link('transaction', transactionalId)
-    const knowsCurrent = ((await link.connection()).versions.common('InitProducerId') ?? 0) >= 3
+    const knowsCurrent = ((await this.#versions(transactionalId)).common('InitProducerId') ?? 0) >= 3
     const { response, link: asked } = await this.#coordinators.ask(
       'transaction',
       transactionalId,

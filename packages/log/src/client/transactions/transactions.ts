@@ -58,7 +58,7 @@ export class Transactions {
   async list(filter: { readonly prefix?: string; readonly states?: readonly string[] } = {}): Promise<readonly ListedTransaction[]> {
     const { cluster } = this.#calls
     const nodeIds = await cluster.nodeIds()
-    const lists = await Promise.all(nodeIds.map((nodeId) => this.#listAt(nodeId, filter)))
+    const lists = await Promise.all(nodeIds.map((nodeId) => cluster.patiently(() => this.#listAt(nodeId, filter))))
     const { prefix = '' } = filter
     return lists.flat().filter(({ transactionalId }) => transactionalId.startsWith(prefix))
   }
@@ -68,19 +68,13 @@ export class Transactions {
     { prefix, states = [] }: { readonly prefix?: string; readonly states?: readonly string[] },
   ): Promise<ListedTransaction[]> {
     const { cluster } = this.#calls
-    const { clock, apiTimeoutMs } = cluster.settings
-    const deadlineMs = clock.monotonic() + apiTimeoutMs
-    for (let attempt = 1; ; attempt++) {
-      const link = cluster.link(nodeId)
-      const version = (await link.connection()).versionOf('ListTransactions')
-      const pattern = version >= 2 && prefix !== undefined && prefix !== '' ? { transactionalIdPattern: `${escaped(prefix)}.*` } : {}
-      const response = await link.ask('ListTransactions', { stateFilters: states, producerIdFilters: [], ...pattern })
-      const { errorCode: code, transactionStates } = response
-      if (code === ERROR_CODE.NONE) return transactionStates.map(({ transactionState, ...rest }) => ({ ...rest, state: transactionState }))
-      const problem = refusal({ api: 'ListTransactions', subject: 'transactions', broker: link.broker, errorCode: code })
-      if (!problem.retry || clock.monotonic() >= deadlineMs) throw problem
-      await cluster.backOff(attempt)
-    }
+    const link = cluster.link(nodeId)
+    const version = (await link.connection()).versionOf('ListTransactions')
+    const pattern = version >= 2 && prefix !== undefined && prefix !== '' ? { transactionalIdPattern: `${escaped(prefix)}.*` } : {}
+    const response = await link.ask('ListTransactions', { stateFilters: states, producerIdFilters: [], ...pattern })
+    const { errorCode: code, transactionStates } = response
+    if (code !== ERROR_CODE.NONE) throw refusal({ api: 'ListTransactions', subject: 'transactions', broker: link.broker, errorCode: code })
+    return transactionStates.map(({ transactionState, ...rest }) => ({ ...rest, state: transactionState }))
   }
 
   /** One transactional id, or undefined where its coordinator does not know it. @throws `CLIENT_UNSUPPORTED`, `CLIENT_*` */
