@@ -1,11 +1,16 @@
-import { createLogger, nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
-import type { Clock, Disk, Logger, Network, Random } from '@millrace/core'
+import { createLogger, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics } from '@millrace/core'
+import type { Clock, Disk, Logger, MetricServer, Network, Random } from '@millrace/core'
 import { Broker } from './broker.ts'
 import { BrokerConfig } from './config/index.ts'
+import type { Faults } from './faults/faults.ts'
+import { logPlace, type LogPlace } from './log-place.ts'
+import type { RequestLogEntry } from './metrics/request-log.ts'
 
 export interface LogOptions {
-  /** The log directory; made if it is missing. One broker at a time may have it. */
-  readonly dir: string
+  /** The log directory; made if it is missing. One broker at a time may have it. Without it, and without `memory`: a temporary folder that `close` removes. */
+  readonly dir?: string
+  /** Keeps everything in the memory of this process, where `close` leaves nothing; for tests. False by default. */
+  readonly memory?: boolean
   /** Where it listens: '127.0.0.1' by default, so that nobody else reaches it. For more than one listener, TLS or SASL: `listeners` in `config`. */
   readonly host?: string
   /** 0, the default, takes any free port. */
@@ -22,6 +27,10 @@ export interface LogOptions {
   readonly users?: Readonly<Record<string, string>>
   /** Hears of closed connections and of trouble with the disk; nobody by default. */
   readonly logger?: Logger
+  /** Hears of every request once it is answered, for debugging; nobody by default. */
+  readonly onRequest?: (request: RequestLogEntry) => void
+  /** Serves metrics for Prometheus at `/metrics` of this port, on `host`; 0 takes any free one. Not served by default; `metrics()` gives the same. */
+  readonly metricsPort?: number
   /** Other machines than this one; for simulation. */
   readonly ports?: { readonly disk?: Disk; readonly network?: Network; readonly clock?: Clock; readonly random?: Random }
 }
@@ -43,6 +52,11 @@ export interface LogListener {
  */
 export class Log {
   readonly #broker: Broker
+  readonly #place: LogPlace
+  readonly #metricServer: MetricServer | undefined
+  #closed: Promise<void> | undefined
+  /** Makes requests fail, come late, or lose their connection; for tests of what stands in front of the log. */
+  readonly faults: Faults
   /** In the order in which they are configured; the properties below are those of the first. */
   readonly listeners: readonly LogListener[]
   /** Where it listens. */
@@ -51,8 +65,11 @@ export class Log {
   /** 'host:port', as clients take it. */
   readonly bootstrap: string
 
-  private constructor(broker: Broker) {
+  private constructor(broker: Broker, place: LogPlace, metricServer: MetricServer | undefined) {
     this.#broker = broker
+    this.#place = place
+    this.#metricServer = metricServer
+    this.faults = broker.faults
     this.listeners = broker.listeners.map(({ name, protocol, host, port, advertised }) => {
       return { name, protocol, host, port, bootstrap: `${bracketed(advertised.host)}:${advertised.port}` }
     })
@@ -66,25 +83,68 @@ export class Log {
    * @throws `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID`, `SECURITY_CONFIG` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`,
    * `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS` for what is in the directory; NetworkError where it cannot listen; DiskError
    */
-  static async start(options: LogOptions): Promise<Log> {
+  static async start(options: LogOptions = {}): Promise<Log> {
     const clock = options.ports?.clock ?? nodeClock
-    const broker = await Broker.start({
-      dir: options.dir,
+    const place = await logPlace({ ...options, disk: options.ports?.disk, clock })
+    try {
+      const broker = await Log.#startBroker(options, place, clock)
+      const metricServer = await Log.#startMetrics(options, broker)
+      return new Log(broker, place, metricServer)
+    } catch (error) {
+      await place.cleanUp()
+      throw error
+    }
+  }
+
+  static #startBroker(options: LogOptions, { dir, disk, lock }: LogPlace, clock: Clock): Promise<Broker> {
+    return Broker.start({
+      dir,
+      lock,
       users: options.users ?? {},
       durable: options.durable ?? false,
       config: new BrokerConfig({ ...listenerTexts(options), ...options.config }),
       logger: options.logger ?? createLogger({ clock, level: 'error', write: () => undefined }),
-      disk: options.ports?.disk ?? nodeDisk,
+      onRequest: options.onRequest,
+      disk,
       network: options.ports?.network ?? nodeNetwork,
       clock,
       random: options.ports?.random ?? nodeRandom,
     })
-    return new Log(broker)
+  }
+
+  static async #startMetrics({ metricsPort, host = '127.0.0.1' }: LogOptions, broker: Broker): Promise<MetricServer | undefined> {
+    if (metricsPort === undefined) return undefined
+    try {
+      return await serveMetrics({ host, port: metricsPort, read: () => prometheusText(broker.metrics.snapshot(), '') })
+    } catch (error) {
+      await broker.close()
+      throw error
+    }
+  }
+
+  /** Everything that is counted, as Prometheus reads it; the names are Kafka's where it has them. */
+  metrics(): string {
+    return prometheusText(this.#broker.metrics.snapshot(), '')
+  }
+
+  /** Where metrics are served; undefined where they are not. */
+  get metricsPort(): number | undefined {
+    return this.#metricServer?.port
   }
 
   /** Answers what is under way, closes all connections, and makes everything durable. Calling it again gives the same promise. */
   close(): Promise<void> {
-    return this.#broker.close()
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#metricServer?.close()
+      await this.#broker.close()
+    } finally {
+      await this.#place.cleanUp()
+    }
   }
 }
 

@@ -22,6 +22,8 @@ async function perform(disk: Disk, root: string, each: Operation): Promise<unkno
   const path = join(root, each.path)
   switch (each.kind) {
     case 'open':
+      // Whether a folder can be opened to read is not said.
+      if ((await disk.list(path).catch(() => undefined)) !== undefined) return undefined
       await (await disk.open(path, each.mode)).close()
       return (await disk.stat(path)).size
     case 'write': {

@@ -98,10 +98,15 @@ class MemoryDisk implements Disk {
   }
 
   async removeTree(path: string): Promise<void> {
-    const found = this.#look(path)
-    if (found === undefined) return
-    const { folder, name } = this.#place(path, 'remove folder')
-    folder.entries.delete(name)
+    let folder = this.#root
+    const names = parts(path)
+    for (const name of names.slice(0, -1)) {
+      const next = folder.entries.get(name)
+      if (next === undefined) return
+      if (next.kind === 'file') throw new DiskError('not-a-directory', 'remove folder', path)
+      folder = next
+    }
+    folder.entries.delete(names.at(-1) ?? '')
   }
 
   async syncDirectory(path: string): Promise<void> {

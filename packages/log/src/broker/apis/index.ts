@@ -17,27 +17,47 @@ import { offsetCommit } from './groups/offset-commit.ts'
 import { offsetDelete } from './groups/offset-delete.ts'
 import { offsetFetch } from './groups/offset-fetch.ts'
 import { syncGroup } from './groups/sync-group.ts'
-import { initProducerId } from './init-producer-id.ts'
 import { listOffsets } from './data/list-offsets.ts'
+import { offsetForLeaderEpoch } from './data/offset-for-leader-epoch.ts'
 import { metadata } from './admin/metadata.ts'
 import { produce } from './data/produce.ts'
+import { alterClientQuotas } from './security/alter-client-quotas.ts'
 import { alterUserScramCredentials } from './security/alter-user-scram-credentials.ts'
 import { createAcls } from './security/create-acls.ts'
 import { deleteAcls } from './security/delete-acls.ts'
 import { describeAcls } from './security/describe-acls.ts'
+import { describeClientQuotas } from './security/describe-client-quotas.ts'
 import { describeUserScramCredentials } from './security/describe-user-scram-credentials.ts'
 import { saslAuthenticate } from './security/sasl-authenticate.ts'
 import { saslHandshake } from './security/sasl-handshake.ts'
+import { addOffsetsToTxn } from './transactions/add-offsets-to-txn.ts'
+import { addPartitionsToTxn } from './transactions/add-partitions-to-txn.ts'
+import { describeProducers } from './transactions/describe-producers.ts'
+import { describeTransactions } from './transactions/describe-transactions.ts'
+import { endTxn } from './transactions/end-txn.ts'
+import { initProducerId } from './transactions/init-producer-id.ts'
+import { listTransactions } from './transactions/list-transactions.ts'
+import { txnOffsetCommit } from './transactions/txn-offset-commit.ts'
+import { writeTxnMarkers } from './transactions/write-txn-markers.ts'
 
 export const HANDLERS: readonly ServedHandler[] = [
   serve(produce),
   serve(fetch),
   serve(listOffsets),
+  serve(offsetForLeaderEpoch),
   serve(metadata),
   serve(apiVersions),
   serve(createTopics),
   serve(deleteTopics),
   serve(initProducerId),
+  serve(addPartitionsToTxn),
+  serve(addOffsetsToTxn),
+  serve(txnOffsetCommit),
+  serve(endTxn),
+  serve(writeTxnMarkers),
+  serve(describeTransactions),
+  serve(listTransactions),
+  serve(describeProducers),
   serve(findCoordinator),
   serve(joinGroup),
   serve(syncGroup),
@@ -58,4 +78,6 @@ export const HANDLERS: readonly ServedHandler[] = [
   serve(deleteAcls),
   serve(describeUserScramCredentials),
   serve(alterUserScramCredentials),
+  serve(describeClientQuotas),
+  serve(alterClientQuotas),
 ]

@@ -86,7 +86,9 @@ function respond(
   for (const [index, outcome] of outcomes.entries()) {
     const target = fetching.partitions[index]!
     const result = resultOf(target, outcome, request.isolationLevel, broker.nodeId, version)
-    if (!isToTell(fetching, session, target, toldOf(outcome))) continue
+    const told = toldOf(outcome)
+    if (!isToTell(fetching, session, target, told)) continue
+    if (outcome.partition !== undefined) broker.metrics.fetchAnswered(target.topicName!, told.recordsBytes, outcome.kind === 'failed')
     pointsToLeader ||= result.currentLeader !== undefined
     const last = topics.at(-1)
     if (last?.result.topicId === target.topicId && last.result.topic === target.topicName) last.partitions.push(result)

@@ -25,15 +25,36 @@ const NOTHING: Found = { timestamp: -1, offset: -1, leaderEpoch: -1 }
 
 export const listOffsets: ApiHandler<'ListOffsets'> = {
   name: 'ListOffsets',
-  async handle({ topics, isolationLevel }, { broker, version }) {
-    const isolation: Isolation = isolationLevel === 1 ? 'last-stable' : 'high-watermark'
+  async handle({ topics, isolationLevel, replicaId }, { broker, version, allows }) {
+    const isolation: Isolation = replicaId >= 0 ? 'log-end' : isolationLevel === 1 ? 'last-stable' : 'high-watermark'
+    const repeated = repeatedPartitions(topics)
     const results = topics.map(async ({ name, partitions }) => {
       const topic = broker.topics.named(name)
-      const found = partitions.map((wanted) => find(topic?.partitions[wanted.partitionIndex], wanted, isolation, version))
+      const isAllowed = allows('Describe', 'Topic', name)
+      const found = partitions.map(async (wanted): Promise<Result> => {
+        const { partitionIndex } = wanted
+        if (!isAllowed) return { partitionIndex, errorCode: ERROR_CODE.TOPIC_AUTHORIZATION_FAILED }
+        if (repeated.has(`${name}-${partitionIndex}`)) return { partitionIndex, errorCode: ERROR_CODE.INVALID_REQUEST }
+        return await find(topic?.partitions[partitionIndex], wanted, isolation, version)
+      })
       return { name, partitions: await Promise.all(found) }
     })
     return { topics: await Promise.all(results) }
   },
+}
+
+/** Partitions that a request asks for more than once. */
+function repeatedPartitions(topics: ApiRequest<'ListOffsets'>['topics']): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const repeated = new Set<string>()
+  for (const { name, partitions } of topics) {
+    for (const { partitionIndex } of partitions) {
+      const key = `${name}-${partitionIndex}`
+      if (seen.has(key)) repeated.add(key)
+      seen.add(key)
+    }
+  }
+  return repeated
 }
 
 async function find(partition: Partition | undefined, wanted: Wanted, isolation: Isolation, version: number): Promise<Result> {

@@ -3,52 +3,79 @@
  *
  * ApiVersions says 0: librdkafka takes a higher minimum for a broker without message format 1. Versions 0 to 2 are not served.
  */
+import { isInternalTopic } from '../../../controller/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { recompress, validateProduced, type ProducedBatch } from '../../../records/index.ts'
 import type { AppendResult } from '../../../storage/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
-import type { ApiHandler, RequestContext } from '../../handler.ts'
-import type { Topic } from '../../topics/topics.ts'
+import type { ApiHandler, BrokerFacts, RequestContext } from '../../handler.ts'
+import { produceTransactionally } from '../transactions/produce-transactionally.ts'
 
 type Request = ApiRequest<'Produce'>
 type Wanted = Request['topicData'][number]['partitionData'][number]
 type Result = ApiResponseToSend<'Produce'>['responses'][number]['partitionResponses'][number]
+type Topic = NonNullable<ReturnType<BrokerFacts['topics']['named']>>
 
 const ZSTD_SINCE_VERSION = 7
 const TOPIC_ID_SINCE_VERSION = 13
+/** What Kafka's admin client calls itself: it may write to internal topics. */
+const ADMIN_CLIENT_ID = '__admin_client'
 
 export const produce: ApiHandler<'Produce'> = {
   name: 'Produce',
   advertisedMinVersion: 0,
   isPipelined: true,
   async handle(request, context) {
-    const { acks } = request
-    const responses = await Promise.all(
-      request.topicData.map(async ({ name, topicId, partitionData }) => {
-        const { topics } = context.broker
-        const byId = context.version >= TOPIC_ID_SINCE_VERSION
-        const topic = byId ? topics.withId(topicId) : topics.named(name)
-        const missing = byId ? ERROR_CODE.UNKNOWN_TOPIC_ID : ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
-        const results = partitionData.map((wanted) => produceTo(topic, missing, wanted, request, context))
-        return { name, topicId, partitionResponses: await Promise.all(results) }
-      }),
-    )
-    if (acks !== 0) return { responses }
+    const responses = await Promise.all(request.topicData.map((wanted) => produceToTopic(wanted, request, context)))
+    if (request.acks !== 0) return { responses }
     const isRefused = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== ERROR_CODE.NONE))
     return isRefused ? 'close' : 'none'
   },
 }
 
-async function produceTo(
+async function produceToTopic(
+  { name, topicId, partitionData }: Request['topicData'][number],
+  request: Request,
+  context: RequestContext,
+): Promise<ApiResponseToSend<'Produce'>['responses'][number]> {
+  const { topics, metrics } = context.broker
+  const byId = context.version >= TOPIC_ID_SINCE_VERSION
+  const topic = byId ? topics.withId(topicId) : topics.named(name)
+  const refusal = topicRefusal(topic, name, byId, request, context)
+  const results = partitionData.map((wanted) =>
+    topic === undefined || refusal !== ERROR_CODE.NONE ? refused(wanted.index, refusal) : produceTo(topic, wanted, request, context),
+  )
+  const partitionResponses = await Promise.all(results)
+  if (topic !== undefined) metrics.produceAnswered(topic.name, partitionResponses)
+  return { name, topicId, partitionResponses }
+}
+
+/** Why nothing may be produced to a topic; `NONE` if it may. */
+function topicRefusal(
   topic: Topic | undefined,
-  missing: number,
+  nameAsked: string,
+  byId: boolean,
+  { acks, transactionalId }: Request,
+  { allows, client }: RequestContext,
+): number {
+  if (acks < -1 || acks > 1) return ERROR_CODE.INVALID_REQUIRED_ACKS
+  if (transactionalId !== null && !allows('Write', 'TransactionalId', transactionalId))
+    return ERROR_CODE.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  if (topic === undefined && byId) return ERROR_CODE.UNKNOWN_TOPIC_ID
+  const name = topic?.name ?? nameAsked
+  if (!allows('Write', 'Topic', name)) return ERROR_CODE.TOPIC_AUTHORIZATION_FAILED
+  if (topic === undefined) return ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
+  if (isInternalTopic(name) && client.id !== ADMIN_CLIENT_ID) return ERROR_CODE.INVALID_TOPIC_EXCEPTION
+  return ERROR_CODE.NONE
+}
+
+async function produceTo(
+  topic: Topic,
   { index, records }: Wanted,
   { acks, transactionalId }: Request,
   context: RequestContext,
 ): Promise<Result> {
-  if (acks < -1 || acks > 1) return refused(index, ERROR_CODE.INVALID_REQUIRED_ACKS)
-  const partition = topic?.partitions[index]
-  if (topic === undefined) return refused(index, missing)
+  const partition = topic.partitions[index]
   if (partition === undefined) return refused(index, ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION)
   if (acks === -1 && topic.config.minInsyncReplicas > 1) return refused(index, ERROR_CODE.NOT_ENOUGH_REPLICAS)
   const { config } = topic
@@ -62,10 +89,16 @@ async function produceTo(
     const recordErrors = produced.recordErrors.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message }))
     return { ...refused(index, produced.errorCode), recordErrors, errorMessage: produced.message }
   }
-  // Without a coordinator a transaction would never end, and hold up its readers for ever.
-  if (transactionalId !== null || produced.batch.isTransactional) return refused(index, ERROR_CODE.INVALID_TXN_STATE)
+  const { batch } = produced
+  if (batch.isTransactional && transactionalId === null) return refused(index, ERROR_CODE.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
   try {
-    const result = await partition.append(bytesToAppend(produced, topic))
+    const bytes = bytesToAppend(produced, topic)
+    const result =
+      batch.isTransactional && transactionalId !== null
+        ? await produceTransactionally({ transactionalId, topic: topic.name, partition, batch, bytes }, context)
+        : await partition.append(bytes)
+    if (typeof result === 'number') return refused(index, result)
+    if (!result.isDuplicate) context.broker.metrics.produced(topic.name, bytes.length, result.lastOffset - result.firstOffset + 1)
     return accepted(index, result, topic)
   } catch (error) {
     return refused(index, errorCodeOf(error))

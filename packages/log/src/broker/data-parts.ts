@@ -1,0 +1,51 @@
+import type { Clock, Random } from '@millrace/core'
+import type { LogDirectory } from '../storage/index.ts'
+import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
+import type { BrokerConfig } from './config/index.ts'
+import { Faults } from './faults/faults.ts'
+import { brokerGauges } from './metrics/broker-gauges.ts'
+import { BrokerMetrics } from './metrics/broker-metrics.ts'
+import { watchEventLoop, type EventLoopDelay } from './metrics/event-loop-delay.ts'
+import type { NetworkLimits } from './network/network-limits.ts'
+import type { RunningListener } from './running-listener.ts'
+
+/** What the data path of a broker keeps besides its logs. */
+export interface DataParts {
+  readonly fetchSessions: FetchSessionCache
+  readonly metrics: BrokerMetrics
+  readonly faults: Faults
+  /** Ends what the metrics have begun to measure. */
+  stop(): void
+}
+
+export interface DataPartsOptions {
+  readonly config: BrokerConfig
+  readonly random: Random
+  readonly clock: Clock
+  readonly directory: LogDirectory
+  readonly hasTopic: (name: string) => boolean
+  readonly network: NetworkLimits
+  readonly listeners: readonly RunningListener[]
+}
+
+export function dataParts({ config, random, clock, directory, hasTopic, network, listeners }: DataPartsOptions): DataParts {
+  const fetchSessions = new FetchSessionCache({ random, slots: config.get('max.incremental.fetch.session.cache.slots') })
+  const metrics = new BrokerMetrics()
+  // Measured from the first look on: who never looks does not pay.
+  let eventLoop: EventLoopDelay | undefined
+  const gauges = brokerGauges.bind(undefined, {
+    logs: () => directory.logs(),
+    isOffline: () => directory.offline !== undefined,
+    fetchSessions,
+    budget: network.budget,
+    connections: () => listeners.map(({ name, listener }): [string, number] => [name, listener.connectionCount]),
+  })
+  metrics.observe({
+    hasTopic,
+    gauges() {
+      eventLoop ??= watchEventLoop()
+      return [...gauges(), ...eventLoop.snapshot()]
+    },
+  })
+  return { fetchSessions, metrics, faults: new Faults(clock), stop: () => eventLoop?.stop() }
+}

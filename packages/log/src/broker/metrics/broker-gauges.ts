@@ -1,0 +1,60 @@
+/** What there is in a broker at the moment somebody looks. */
+import type { MetricSnapshot } from '@millrace/core'
+import type { PartitionLog } from '../../storage/index.ts'
+import type { FetchSessionCache } from '../apis/data/fetch-session-cache.ts'
+import type { RequestBudget } from '../network/request-budget.ts'
+import { counterSnapshot, gaugeSnapshot } from './snapshots.ts'
+
+export interface GaugeSources {
+  readonly logs: () => Iterable<PartitionLog>
+  readonly isOffline: () => boolean
+  readonly fetchSessions: FetchSessionCache
+  readonly budget: RequestBudget
+  /** Connections by the name of their listener. */
+  readonly connections: () => Iterable<readonly [listener: string, count: number]>
+}
+
+export function brokerGauges(sources: GaugeSources): MetricSnapshot[] {
+  const logs = [...sources.logs()]
+  const topics = new Set(logs.map(({ partition }) => partition.topic))
+  const offlineCount = sources.isOffline() ? logs.length : 0
+  return [
+    gaugeSnapshot('kafka_server_kafkaserver_brokerstate', 'State of the broker; 3: it runs.', 3),
+    gaugeSnapshot('kafka_controller_kafkacontroller_activecontrollercount', 'Whether this broker is the controller.', 1),
+    gaugeSnapshot('kafka_controller_kafkacontroller_globaltopiccount', 'Topics.', topics.size),
+    gaugeSnapshot('kafka_controller_kafkacontroller_globalpartitioncount', 'Partitions.', logs.length),
+    gaugeSnapshot('kafka_server_replicamanager_partitioncount', 'Partitions of this broker.', logs.length),
+    gaugeSnapshot('kafka_server_replicamanager_leadercount', 'Partitions that this broker leads.', logs.length - offlineCount),
+    gaugeSnapshot('kafka_server_replicamanager_offlinereplicacount', 'Replicas whose directory has failed.', offlineCount),
+    gaugeSnapshot('kafka_server_replicamanager_underreplicatedpartitions', 'Partitions that lack a replica in sync.', 0),
+    gaugeSnapshot('kafka_log_logmanager_offlinelogdirectorycount', 'Log directories that have failed.', sources.isOffline() ? 1 : 0),
+    ...logs.flatMap(logGauges),
+    ...sessionMetrics(sources.fetchSessions),
+    gaugeSnapshot('kafka_network_socketserver_memorypoolused', 'Bytes of requests under way.', sources.budget.takenBytes),
+    ...[...sources.connections()].map(([listener, count]) =>
+      gaugeSnapshot('kafka_server_socket_server_metrics_connection_count', 'Connections.', count, { listener }),
+    ),
+  ]
+}
+
+function logGauges(log: PartitionLog): MetricSnapshot[] {
+  const labels = { topic: log.partition.topic, partition: String(log.partition.partition) }
+  return [
+    gaugeSnapshot('kafka_log_log_size', 'Bytes of a partition.', log.sizeBytes, labels),
+    gaugeSnapshot('kafka_log_log_logstartoffset', 'First offset of a partition.', log.logStartOffset, labels),
+    gaugeSnapshot('kafka_log_log_logendoffset', 'Offset of the next record of a partition.', log.logEndOffset, labels),
+    gaugeSnapshot('kafka_log_log_numlogsegments', 'Segments of a partition.', log.segmentCount, labels),
+  ]
+}
+
+function sessionMetrics({ size, partitionCount, evictionCount }: FetchSessionCache): MetricSnapshot[] {
+  return [
+    gaugeSnapshot('kafka_server_fetchsessioncache_numincrementalfetchsessions', 'Fetch sessions.', size),
+    gaugeSnapshot(
+      'kafka_server_fetchsessioncache_numincrementalfetchpartitionscached',
+      'Partitions of all fetch sessions.',
+      partitionCount,
+    ),
+    counterSnapshot('kafka_server_fetchsessioncache_incrementalfetchsessionevictions', 'Fetch sessions that gave way.', evictionCount),
+  ]
+}
