@@ -194,7 +194,8 @@ test('a client of version 2 gets the next epoch with the end, and the same answe
     const done = completed(to, 6000)
     assert.deepEqual(end(done, [1, 3], isCommit, 2), { kind: 'answer', reply })
     assert.equal(refusal(end(done, [1, 3], !isCommit, 2)), 'INVALID_TXN_STATE')
-    assert.equal(refusal(end(to, [1, 4], isCommit, 2)), 'PRODUCER_FENCED')
+    // The next transaction, already.
+    assert.equal(refusal(end(to, [1, 4], isCommit, 2)), 'CONCURRENT_TRANSACTIONS')
     assert.equal(refusal(end(done, [1, 2], isCommit, 2)), 'PRODUCER_FENCED')
     // From the log, without what only memory had.
     assert.deepEqual(end({ ...done, lastProducerEpoch: -1 }, [1, 3], isCommit, 2), { kind: 'answer', reply })
@@ -216,6 +217,7 @@ test('in version 2 the last epoch leads to another producer id, also for who los
   // The markers go under the old id.
   assert.deepEqual([to.producerId, to.producerEpoch, to.nextProducerId], [1, 32_767, 9])
   assert.equal(refusal(end(to, [1, 32_766], true, 2)), 'CONCURRENT_TRANSACTIONS')
+  assert.equal(refusal(end(to, [9, 0], false, 2)), 'CONCURRENT_TRANSACTIONS')
   const done = completed(to, 6000)
   assert.deepEqual([done.producerId, done.producerEpoch, done.previousProducerId, done.nextProducerId], [9, 0, 1, -1])
   assert.deepEqual(end(done, [1, 32_766], true, 2), { kind: 'answer', reply })

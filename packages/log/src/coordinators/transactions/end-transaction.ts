@@ -41,11 +41,14 @@ function endWithoutBump(before: Transaction, asked: EndTransaction, { nowMs }: D
 }
 
 function endWithBump(before: Transaction, asked: EndTransaction, facts: DecisionFacts): EndDecision {
-  const { state, producerId, producerEpoch } = before
+  const { state, producerId, producerEpoch, nextProducerId } = before
   const isRepetition = isRepeated(before, asked)
+  // The producer has its next epoch, or id, before the end is complete.
+  if (isEnding(state) && asked.producerId === nextProducerId && asked.producerEpoch === 0) return refuse(ERROR_CODE.CONCURRENT_TRANSACTIONS)
   if (producerId !== asked.producerId && !isRepetition) return refuse(ERROR_CODE.INVALID_PRODUCER_ID_MAPPING)
   if (isRepetition && state !== 'Ongoing' && state !== 'Empty') return endedAlready(before, asked)
-  if (producerEpoch !== asked.producerEpoch || isEnding(state)) return refuse(ERROR_CODE.PRODUCER_FENCED)
+  if (producerEpoch !== asked.producerEpoch) return refuse(ERROR_CODE.PRODUCER_FENCED)
+  if (isEnding(state)) return refuse(ERROR_CODE.CONCURRENT_TRANSACTIONS)
   // What was never begun can be aborted, so that a client can be sure; there is nothing to commit.
   if (state !== 'Ongoing' && asked.isCommit) return refuse(ERROR_CODE.INVALID_TXN_STATE)
   return bumped(before, asked, facts)

@@ -14,6 +14,8 @@ export interface WrittenTransaction {
   readonly acknowledged: { readonly partition: PartitionModel; readonly producerEpoch: number; readonly sequence: number }[]
   /** What its end was answered with; undefined where it was not. */
   outcome: 'commit' | 'abort' | undefined
+  /** Whether nothing was tried to be written. */
+  isEmpty: boolean
 }
 
 /** When a request that was carried out had been sent. */
@@ -77,12 +79,12 @@ export class ProducerModel {
 
   async #transact(): Promise<void> {
     const { random } = this.#cluster
-    const transaction: WrittenTransaction = { tag: ++tags, producer: this, acknowledged: [], outcome: undefined }
+    const transaction: WrittenTransaction = { tag: ++tags, producer: this, acknowledged: [], outcome: undefined, isEmpty: true }
     this.written.push(transaction)
     let isCommit = random.chance(0.7)
     try {
       for (const partition of this.#cluster.partitions) {
-        if (random.chance(0.4) && !(partition === this.#cluster.partitions[0] && transaction.acknowledged.length === 0)) continue
+        if (random.chance(0.4)) continue
         await this.#writeTo(partition, transaction)
       }
       // Long enough that some take too long, and are zombies when they come back.
@@ -92,11 +94,18 @@ export class ProducerModel {
       this.#cluster.count(`transaction given up: ${error.message}`)
       isCommit = false
     }
+    // What was never begun has no end in the older protocol, and can only be aborted in the newer one.
+    if (transaction.isEmpty) {
+      if (this.#version === 0) return
+      isCommit = false
+      this.#cluster.count('aborted without a write')
+    }
     await this.#end(transaction, isCommit)
   }
 
   async #writeTo(partition: PartitionModel, transaction: WrittenTransaction): Promise<void> {
     const { random } = this.#cluster
+    transaction.isEmpty = false
     if (this.#version === 0) await this.#add(partition)
     for (let left = random.between(1, 3); left > 0; left--) {
       if (random.chance(0.01)) throw new Died('it died')
