@@ -22,6 +22,9 @@ async function find(key: string, keyType: number, context: RequestContext): Prom
     case KEY_TYPE.group:
       if (!context.allows('Describe', 'Group', key)) return refused(key, ERROR_CODE.GROUP_AUTHORIZATION_FAILED)
       return found(key, await context.broker.groups.ready(key), context)
+    case KEY_TYPE.transaction:
+      if (!context.allows('Describe', 'TransactionalId', key)) return refused(key, ERROR_CODE.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+      return found(key, await context.broker.transactions.ready(key), context)
     default:
       return refused(key, ERROR_CODE.INVALID_REQUEST)
   }
