@@ -6,6 +6,7 @@ import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
 import type { JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
+import { recordModuleSources } from './module-sources.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
 import { ThreadSlots } from './threads/thread-slots.ts'
@@ -40,7 +41,8 @@ export function runJob(options: RunJobOptions): RunningJob {
 }
 
 async function prepare(options: RunJobOptions, threads: SlotThreads): Promise<JobMaster> {
-  const job = await loadJobModule(options.modulePath)
+  const { result: job, sources } = await recordModuleSources(() => loadJobModule(options.modulePath))
+  threads.provide(sources)
   const built = buildJob(job, { params: parseParams(job, options.params) })
   const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
   const { values } = settings

@@ -1,5 +1,5 @@
 /** Where this package's code is: frames of it are not the user's, unless they are its tests. */
-const own = new URL('../..', import.meta.url)
+const own = new URL('.', import.meta.resolve('@millrace/engine'))
 const ownFolders = [own.href, own.pathname]
 
 /** The user's line that called into this package, as `file:line:column`; a link in most terminals. For messages only, never in the graph. */

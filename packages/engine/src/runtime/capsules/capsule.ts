@@ -65,7 +65,7 @@ function factsOf({ site }: OperatorFailure, subtasks: readonly BuiltSubtask[], {
 }
 
 function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: CapsuleOptions, path: string): string {
-  const replay = new URL(import.meta.url.endsWith('.ts') ? './replay.ts' : './replay.js', import.meta.url).href
+  const replay = import.meta.resolve('@millrace/engine/internal/replay')
   const comment = (text: string): string => text.replace(/[\r\n]+/g, ' ')
   const fields = Object.entries(facts).map(([name, value]) => `  ${name}: ${literal(value)},`)
   return `// ${comment(error.message)}

@@ -1,11 +1,13 @@
 import { Worker } from 'node:worker_threads'
+import type { ModuleSources } from '../module-sources.ts'
 
 /**
- * Worker threads for slots. A thread begins to import the job's module as soon as it is there, so those that are started early are ready when they are wanted.
+ * Worker threads for slots. A thread imports the job's module as soon as its code is known, so those that are started early are ready when they are wanted.
  */
 export class SlotThreads {
   readonly #modulePath: string
   readonly #warm: Worker[] = []
+  #sources: ModuleSources | undefined
 
   constructor(modulePath: string) {
     this.#modulePath = modulePath
@@ -14,6 +16,12 @@ export class SlotThreads {
   /** Starts threads that will probably be wanted. */
   warmUp(count: number): void {
     for (let n = 0; n < count; n++) this.#warm.push(this.#start())
+  }
+
+  /** What the job's module and those it imports consist of. Nobody takes a thread before that is known. */
+  provide(sources: ModuleSources): void {
+    this.#sources = sources
+    for (const worker of this.#warm) worker.postMessage(sources)
   }
 
   take(): Worker {
@@ -26,10 +34,11 @@ export class SlotThreads {
   }
 
   #start(): Worker {
-    const file = import.meta.url.endsWith('.ts') ? './slot-worker.ts' : './slot-worker.js'
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: { modulePath: this.#modulePath } satisfies SlotWorkerData })
+    const file = new URL(import.meta.resolve('@millrace/engine/internal/slot-worker'))
+    const worker = new Worker(file, { workerData: { modulePath: this.#modulePath } satisfies SlotWorkerData })
     // A thread that fails before it is taken says so again to whoever takes it: its messages wait, and its exit is seen then.
     worker.on('error', () => {})
+    if (this.#sources !== undefined) worker.postMessage(this.#sources)
     return worker
   }
 }

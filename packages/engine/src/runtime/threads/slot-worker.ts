@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
+import type { Job } from '../../api/job.ts'
+import type { Params } from '../../api/params.ts'
 import { buildJob } from '../../api/build-job.ts'
 import { engineError } from '../../errors.ts'
 import { RingInputChannel, RingOutputChannel } from '../../exchange/channel-ring.ts'
@@ -15,6 +17,7 @@ import { writeCapsule, type CapsuleOptions } from '../capsules/capsule.ts'
 import { channelKey, slotOfSubtask, type ChannelPlace } from '../deployment.ts'
 import { reportFailure } from '../failure-report.ts'
 import { loadJobModule } from '../job-module.ts'
+import { useModuleSources, type ModuleSources } from '../module-sources.ts'
 import type { MasterMessage, SlotMessage } from '../messages.ts'
 import type { ThreadSignal } from '../slot.ts'
 import { SlotHost } from '../slot-host.ts'
@@ -26,9 +29,6 @@ import type { SlotWorkerData } from './slot-threads.ts'
 
 const { modulePath } = workerData as SlotWorkerData
 const port = parentPort!
-/** Begun before anything else: it takes longer than all that the master does meanwhile. */
-const module = loadJobModule(modulePath)
-module.catch(() => {}) // looked at when the deployment comes
 
 function send(message: SlotMessage): void {
   port.postMessage(message)
@@ -85,7 +85,11 @@ function capsuleOptions({ deployment, settings, params }: SlotThreadData): Capsu
   return { dir: dir ?? join(jobStateFolder(deployment.jobName, settings), 'crashes'), limit, modulePath, params, now: Date.now }
 }
 
-async function start(data: SlotThreadData, receive: (handler: (message: MasterMessage) => void) => void): Promise<void> {
+async function start(
+  data: SlotThreadData,
+  module: Promise<Job<Params>>,
+  receive: (handler: (message: MasterMessage) => void) => void,
+): Promise<void> {
   const { deployment, params } = data
   const job = await module
   const built = buildJob(job, { params })
@@ -127,11 +131,17 @@ process.on('uncaughtException', (error) => {
 const early: MasterMessage[] = []
 let handle = (message: MasterMessage): void => void early.push(message)
 
-port.once('message', (data: SlotThreadData) => {
-  port.on('message', (message: MasterMessage) => handle(message))
-  const receive = (handler: (message: MasterMessage) => void): void => {
-    handle = handler
-    for (const message of early.splice(0)) handler(message)
-  }
-  start(data, receive).catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))
+port.once('message', (sources: ModuleSources) => {
+  useModuleSources(sources)
+  // Begun before the deployment comes: it takes longer than all that the master does meanwhile.
+  const module = loadJobModule(modulePath)
+  module.catch(() => {}) // looked at when the deployment comes
+  port.once('message', (data: SlotThreadData) => {
+    port.on('message', (message: MasterMessage) => handle(message))
+    const receive = (handler: (message: MasterMessage) => void): void => {
+      handle = handler
+      for (const message of early.splice(0)) handler(message)
+    }
+    start(data, module, receive).catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))
+  })
 })
