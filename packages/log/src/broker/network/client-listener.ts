@@ -9,7 +9,7 @@ import type { Cancel, Clock, Connection, Listener, Logger, Network } from '@mill
 import type { Dispatcher } from '../dispatcher.ts'
 import { Authentication } from '../security/authentication.ts'
 import type { ListenerSecurity } from '../security/listener-security.ts'
-import { clientOf, type ClientSession } from '../security/session.ts'
+import { addressOf, clientOf, type ClientSession } from '../security/session.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import type { RequestBudget } from './request-budget.ts'
@@ -34,6 +34,8 @@ export interface ServeOptions {
   readonly requestBytesMax: number
   /** `connections.max.idle.ms` */
   readonly idleMaxMs: number
+  /** Notes a connection from an address, and gives how long it is to be kept waiting before it is closed; 0: it is welcome. */
+  readonly connectionThrottleMs: (host: string) => number
   /** Shared by all listeners of the broker. */
   readonly limits: ConnectionLimits
   readonly budget: RequestBudget
@@ -45,10 +47,13 @@ const CLOSE_TIMEOUT_MS = 1000
 /** Between two looks for idle connections, at most. */
 const IDLE_CHECK_INTERVAL_MS = 10_000
 
+/** A connection that is served, or not yet, or never. */
+type Accepted = Pick<ClientConnection | Authentication, 'idleSinceMs' | 'end' | 'destroy'>
+
 export class ClientListener {
   readonly name: string
   readonly #security: ListenerSecurity
-  readonly #connections = new Set<ClientConnection | Authentication>()
+  readonly #connections = new Set<Accepted>()
   #early: Connection[] = []
   #listener: Listener | undefined
   #serving: ServeOptions | undefined
@@ -122,10 +127,25 @@ export class ClientListener {
     }
     const refusal = limits.admit(host)
     if (refusal !== undefined) return refuse(refusal)
+    const throttleMs = this.#serving.connectionThrottleMs(addressOf(connection))
+    if (throttleMs > 0) return this.#turnAway(connection, throttleMs, this.#serving)
     const principal = this.#security.principalOf(connection)
     if (principal !== undefined) return this.#begin(connection, clientOf(connection, this.name, principal), this.#serving)
     limits.leave(host)
     refuse('its certificate names nobody')
+  }
+
+  /** Its address makes connections faster than it may: this one is closed unread, after a while (KIP-612). */
+  #turnAway(connection: Connection, throttleMs: number, serving: ServeOptions): void {
+    connection.pause()
+    const over = (): void => connection.destroy()
+    const cancel = serving.clock.after(throttleMs, over)
+    const waiting = { idleSinceMs: undefined, end: over, destroy: over }
+    this.#connections.add(waiting)
+    connection.onClose(() => {
+      cancel()
+      this.#gone(waiting, connection, serving)
+    })
   }
 
   /** Has the client prove itself where it must, then serves it. */
@@ -158,7 +178,7 @@ export class ClientListener {
     this.#connections.add(client)
   }
 
-  #gone(client: ClientConnection | Authentication, { remote }: Connection, { limits }: ServeOptions): void {
+  #gone(client: Accepted, { remote }: Connection, { limits }: ServeOptions): void {
     limits.leave(remote.host)
     this.#connections.delete(client)
     this.#onConnectionGone()

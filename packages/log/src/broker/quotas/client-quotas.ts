@@ -100,7 +100,7 @@ export class ClientQuotas {
     rate.record(1, nowMs)
     const throttleMs = rate.throttleMs(limit, nowMs)
     if (throttleMs > 0) rate.record(-1, nowMs)
-    return throttleMs
+    return Math.min(throttleMs, this.#window.windowMs)
   }
 
   #mutations(user: string, clientId: string): TokenBucket | undefined {

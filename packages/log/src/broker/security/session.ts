@@ -13,10 +13,13 @@ export interface ClientSession {
   readonly failureDelayMs?: number
 }
 
-export function clientOf({ remote }: Connection, listener: string, principal: Principal): ClientSession['client'] {
-  // An IPv4 address that came to a socket of IPv6 is still that address.
-  const host = /^::ffff:(?<ipv4>\d+\.\d+\.\d+\.\d+)$/i.exec(remote.host)?.groups?.['ipv4'] ?? remote.host
-  return { host, port: remote.port, listener, principal }
+export function clientOf(connection: Connection, listener: string, principal: Principal): ClientSession['client'] {
+  return { host: addressOf(connection), port: connection.remote.port, listener, principal }
+}
+
+/** Where it comes from: an IPv4 address that came to a socket of IPv6 is still that address. */
+export function addressOf({ remote }: Connection): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remote.host)?.[1] ?? remote.host
 }
 
 /** Whether a request may be asked now: not once the session is over, nor while it is being proven again, except for what belongs to that. */
