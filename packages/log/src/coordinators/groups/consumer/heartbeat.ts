@@ -97,7 +97,6 @@ export function heartbeat(
     draft.add(memberRecord(request.groupId, after))
     isChanged ||= !sameNames(before.subscribedTopicNames, after.subscribedTopicNames)
     isChanged ||= (before.subscribedTopicRegex ?? '') !== (after.subscribedTopicRegex ?? '')
-    isChanged ||= before.serverAssignor !== after.serverAssignor
   }
   isChanged = refreshRegexes(draft, facts, client) || isChanged
   raiseEpoch(draft, facts, isChanged)
