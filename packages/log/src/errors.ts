@@ -51,6 +51,12 @@ const table = {
   BROKER_METADATA_CORRUPT: { who: 'operator', retry: false, message: 'The metadata of the broker in {path} is corrupt: {problem}' },
   BROKER_CONFIG_UNKNOWN: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
   BROKER_CONFIG_INVALID: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
+  BROKER_DIRECTORY_LOCKED: { who: 'operator', retry: true, message: 'The log directory {path} is in use by another broker' },
+  BROKER_DIRECTORY_INCOMPLETE: {
+    who: 'operator',
+    retry: false,
+    message: 'The log directory {path} of another broker cannot be taken over: topic {topic}: {problem}',
+  },
   BROKER_STRAY_LOGS: {
     who: 'operator',
     retry: false,

@@ -1,8 +1,9 @@
-import { DiskError, MillraceError } from '@millrace/core'
+import { DiskError, MillraceError, type CoordinationErrorCode } from '@millrace/core'
 import type { LogErrorCode } from '../errors.ts'
 import { ERROR_CODE } from '../protocol/index.ts'
 
-const codes: { readonly [C in LogErrorCode]?: number } = {
+const codes: { readonly [C in LogErrorCode | CoordinationErrorCode]?: number } = {
+  COORDINATION_UNAVAILABLE: ERROR_CODE.KAFKA_STORAGE_ERROR,
   // A log is closed when its topic has gone or the broker goes: clients look for the leader again.
   STORAGE_CLOSED: ERROR_CODE.NOT_LEADER_OR_FOLLOWER,
   STORAGE_OFFSET_OUT_OF_RANGE: ERROR_CODE.OFFSET_OUT_OF_RANGE,
@@ -23,6 +24,6 @@ const codes: { readonly [C in LogErrorCode]?: number } = {
 /** What a failure of this broker is in the protocol. */
 export function errorCodeOf(error: unknown): number {
   if (error instanceof DiskError) return ERROR_CODE.KAFKA_STORAGE_ERROR
-  const code = error instanceof MillraceError ? codes[error.code as LogErrorCode] : undefined
+  const code = error instanceof MillraceError ? codes[error.code as keyof typeof codes] : undefined
   return code ?? ERROR_CODE.UNKNOWN_SERVER_ERROR
 }

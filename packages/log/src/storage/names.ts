@@ -30,6 +30,9 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** What a controller of Kafka's own keeps beside the logs of a broker; no partition of a topic. */
+export const clusterMetadataTopic = '__cluster_metadata'
+
 export function partitionDirectoryName({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }

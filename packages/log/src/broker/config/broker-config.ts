@@ -46,7 +46,7 @@ export interface ConfigSynonym {
 }
 
 export class BrokerConfig {
-  readonly #static: ConfigTexts
+  #static: ConfigTexts
   #dynamic: DynamicConfigs = { broker: {}, cluster: {} }
   readonly #values = new Map<string, AnyConfigValue | undefined>()
   readonly #listeners = new Set<ConfigListener>()
@@ -58,6 +58,12 @@ export class BrokerConfig {
       if (problem !== undefined) throw logError(problem.isUnknown ? 'BROKER_CONFIG_UNKNOWN' : 'BROKER_CONFIG_INVALID', problem)
     }
     this.#static = { ...texts }
+  }
+
+  /** What the broker finds out as it starts, where nobody has set it. */
+  settle(texts: ConfigTexts): void {
+    this.#static = { ...texts, ...this.#static }
+    this.#values.clear()
   }
 
   /** What holds now. @param prefix `listener.name.<name in lower case>.`, and a mechanism after it: what is set for it comes first */

@@ -35,6 +35,18 @@ export const transactionConfigs = {
     default: 'false',
     documentation: 'Whether producers may ask for transactions without a timeout.',
   },
+  'add.partitions.to.txn.retry.backoff.ms': {
+    type: 'int',
+    default: '20',
+    min: 1,
+    documentation: 'How long to wait at first until a partition whose last transaction has not ended is tried again.',
+  },
+  'add.partitions.to.txn.retry.backoff.max.ms': {
+    type: 'int',
+    default: '100',
+    min: 0,
+    documentation: 'How long a request waits for the last transaction to end.',
+  },
   'transaction.state.log.num.partitions': { type: 'int', default: '50', min: 1, documentation: 'Partitions of the topic of transactions.' },
   'transaction.state.log.replication.factor': {
     type: 'short',

@@ -1,86 +1,86 @@
 /**
- * The topics of a broker on its own: which there are, and the open logs of their partitions.
+ * The topics that this broker knows, and the open logs of their partitions: what a controller's requests come to here.
  *
- * What a controller will decide is decided here: creation, deletion, leader epochs.
- *
- * 1. A topic is seen only while its metadata is durable and all its logs are open.
- * 2. Creations and deletions happen one after the other.
- * 3. A deleted topic's name is free again only when its logs are gone: no log is ever taken for another topic's.
- * 4. Leader epochs grow with every start: records lost in a crash and those written in their stead differ in it.
+ * 1. A topic is seen only while all its logs are open.
+ * 2. A topic that has been forgotten is not seen any more, before any of its logs is removed.
+ * 3. `version` is another one whenever a topic has come, gone or grown, also from one start to the next.
  */
-import type { Random } from '@millrace/core'
+import { posix } from 'node:path'
+import type { Cancel, Disk } from '@millrace/core'
+import type { BrokerRequests, ConfigStore, StoredTopic, TopicRegistration } from '../../controller/index.ts'
 import { logError } from '../../errors.ts'
+import { partitionMetadataName, writePartitionMetadata } from '../../storage/checkpoints/partition-metadata.ts'
 import { mapConcurrently } from '../../storage/directory/semaphore.ts'
-import { partitionDirectoryName, type LogDirectory } from '../../storage/index.ts'
-import { Mutex } from '../../storage/partition/mutex.ts'
-import type { MetadataStore } from '../metadata/metadata-store.ts'
-import type { TopicMetadata } from '../metadata/metadata.ts'
+import type { LogDirectory, PartitionLog } from '../../storage/index.ts'
+import { topicConfig, type BrokerConfig, type ConfigTexts, type TopicConfig } from '../config/index.ts'
 import { Partition } from './partition.ts'
-import { topicConfig, topicConfigProblem, type TopicConfig } from './topic-config.ts'
-import { collisionKey, topicNameProblem } from './topic-name.ts'
-
-export interface Topic {
-  readonly name: string
-  /** Sixteen bytes. */
-  readonly id: Uint8Array
-  /** As set, by Kafka's names. */
-  readonly configs: Readonly<Record<string, string>>
-  readonly config: TopicConfig
-  readonly partitions: readonly Partition[]
-}
-
-export interface NewTopic {
-  readonly name: string
-  readonly partitionCount: number
-  readonly configs: Readonly<Record<string, string>>
-}
-
-export type TopicProblem =
-  | { readonly kind: 'exists' }
-  | { readonly kind: 'name'; readonly problem: string }
-  | { readonly kind: 'partitions'; readonly problem: string }
-  | { readonly kind: 'config'; readonly problem: string }
+import { Topic } from './topic.ts'
 
 export interface TopicsOptions {
-  readonly store: MetadataStore
   readonly directory: LogDirectory
-  readonly random: Random
+  readonly disk: Disk
+  readonly configs: ConfigStore
+  readonly brokerConfig: BrokerConfig
+  /** Larger than that of any start before. */
+  readonly brokerEpoch: number
   /** Whether appends are synced before they are acknowledged. */
   readonly durable: boolean
 }
 
-/** Partitions of one topic at most. */
-const PARTITIONS_MAX = 10_000
-const OPEN_CONCURRENCY = 4
+export type { Topic } from './topic.ts'
 
-export class Topics {
+export type TopicsListener = (topic: Topic, change: 'added' | 'grown' | 'removed') => void
+
+const OPEN_CONCURRENCY = 4
+/** Versions that one start can give. */
+const VERSIONS_PER_START = 2 ** 22
+
+export class Topics implements BrokerRequests {
   readonly #options: TopicsOptions
-  readonly #mutex = new Mutex()
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<string, Topic>()
+  readonly #listeners = new Set<TopicsListener>()
+  #version: number
 
-  private constructor(options: TopicsOptions) {
+  constructor(options: TopicsOptions) {
     this.#options = options
+    this.#version = options.brokerEpoch * VERSIONS_PER_START
+    options.configs.onChange((kind, name) => {
+      const topic = kind === 'topics' ? this.#byName.get(name) : undefined
+      if (topic !== undefined) this.#configure(topic)
+    })
+    options.brokerConfig.onChange(() => {
+      for (const topic of this.#byName.values()) this.#configure(topic)
+    })
   }
 
-  /** Opens the logs of all topics. @throws `BROKER_STRAY_LOGS` where there are logs of others */
-  static async open(options: TopicsOptions): Promise<Topics> {
-    const topics = new Topics(options)
-    const { store, directory, durable } = options
-    const known = new Map([...store.current.topics, ...store.current.deleting].map((topic) => [topic.name, topic]))
-    for (const found of directory.found) {
-      const { topic, partition } = found
-      if (partition >= (known.get(topic)?.leaderEpochs.length ?? 0)) throw stray(directory.path, partitionDirectoryName(found))
+  /** Opens the logs of all topics that are stored, also of those that are to be deleted. */
+  async loadLogs(): Promise<void> {
+    const { directory, configs, brokerConfig, durable } = this.#options
+    await directory.loadLogs(({ topic }) => topicConfig(configs.get('topics', topic), brokerConfig, durable).log)
+  }
+
+  /** The first log whose topic has another id than the one stored; logs without an id are given that one. */
+  async identifyLogs(stored: readonly StoredTopic[]): Promise<PartitionLog | undefined> {
+    const { directory, disk } = this.#options
+    const ids = new Map(stored.map(({ name, assignment }) => [name, assignment.id]))
+    for (const log of directory.logs()) {
+      const id = ids.get(log.partition.topic)
+      if (id === undefined || log.topicId === id) continue
+      if (log.topicId !== undefined) return log
+      await writePartitionMetadata(disk, posix.join(log.directory, partitionMetadataName), id)
+      log.topicId = id
     }
-    const { topics: all } = await store.update((before) => ({
-      ...before,
-      brokerEpoch: before.brokerEpoch + 1,
-      topics: before.topics.map((topic) => ({ ...topic, leaderEpochs: topic.leaderEpochs.map((epoch) => epoch + 1) })),
-    }))
-    await directory.loadLogs(({ topic }) => topicConfig(known.get(topic)!.configs, durable).log)
-    await topics.#finishDeletions()
-    for (const topic of all) topics.#add(topic, await topics.#openPartitions(topic))
-    return topics
+    return undefined
+  }
+
+  /** The highest leader epoch in the log of a partition; -1 if there is none. */
+  epochInLog(topic: string, partition: number): number {
+    return this.#options.directory.log({ topic, partition })?.latestEpoch ?? -1
+  }
+
+  get version(): number {
+    return this.#version
   }
 
   all(): IterableIterator<Topic> {
@@ -92,115 +92,71 @@ export class Topics {
   }
 
   withId(id: Uint8Array): Topic | undefined {
-    return this.#byId.get(idText(id))
+    return this.#byId.get(Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('base64url'))
   }
 
-  /** Why the topic cannot be made; undefined if it can. */
-  problemOf({ name, partitionCount, configs }: NewTopic): TopicProblem | undefined {
-    const nameProblem = topicNameProblem(name)
-    if (nameProblem !== undefined) return { kind: 'name', problem: nameProblem }
-    if (this.#byName.has(name)) return { kind: 'exists' }
-    const key = collisionKey(name)
-    for (const other of this.#byName.keys()) {
-      if (collisionKey(other) === key) return { kind: 'name', problem: `it collides with '${other}': . and _ are the same to metrics` }
+  /** Hears of topics after they have come, grown or gone. */
+  onChange(listener: TopicsListener): Cancel {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async leaderAndIsr(registration: TopicRegistration): Promise<void> {
+    const known = this.#byId.get(registration.id)
+    const partitions = await this.#openPartitions(registration, known?.partitions ?? [])
+    if (known !== undefined) {
+      known.update(registration, partitions)
+      return this.#tell(known, 'grown')
     }
-    if (!Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > PARTITIONS_MAX) {
-      return { kind: 'partitions', problem: `a topic has 1 to ${PARTITIONS_MAX} partitions, not ${partitionCount}` }
-    }
-    const problem = topicConfigProblem(configs)
-    return problem === undefined ? undefined : { kind: 'config', problem }
+    const topic = new Topic(registration, partitions, ...this.#configsOf(registration.name))
+    // What was changed while the logs were being opened holds for them too.
+    this.#configure(topic)
+    this.#byName.set(topic.name, topic)
+    this.#byId.set(topic.idText, topic)
+    this.#tell(topic, 'added')
   }
 
-  /**
-   * Makes a topic; it is durable, and can be written to, when it resolves. What is wrong with it is the result.
-   * @throws the errors of the disk, after which the topic is not there
-   */
-  create(wanted: NewTopic): Promise<Topic | TopicProblem> {
-    return this.#mutex.run(async () => {
-      const problem = this.problemOf(wanted)
-      if (problem !== undefined) return problem
-      await this.#finishDeletions()
-      const leaderEpochs = Array.from({ length: wanted.partitionCount }, () => 0)
-      const metadata: TopicMetadata = { name: wanted.name, id: this.#newId(), leaderEpochs, configs: wanted.configs }
-      await this.#options.store.update((all) => ({ ...all, topics: [...all.topics, metadata] }))
-      try {
-        return this.#add(metadata, await this.#openPartitions(metadata))
-      } catch (error) {
-        await this.#markDeleted(metadata.id)
-        throw error
-      }
-    })
+  forget({ id }: TopicRegistration): void {
+    const topic = this.#byId.get(id)
+    if (topic === undefined) return
+    this.#byId.delete(id)
+    this.#byName.delete(topic.name)
+    for (const partition of topic.partitions) partition.retire()
+    this.#tell(topic, 'removed')
   }
 
-  /** Deletes a topic; it stays deleted once this resolves. Gives whether it was still there. @throws the errors of the disk */
-  delete(topic: Topic): Promise<boolean> {
-    return this.#mutex.run(async () => {
-      const id = idText(topic.id)
-      if (!this.#byId.has(id)) return false
-      await this.#markDeleted(id)
-      this.#byId.delete(id)
-      this.#byName.delete(topic.name)
-      for (const partition of topic.partitions) partition.retire()
-      await this.#finishDeletions()
-      return true
-    })
+  async deleteReplicas(topic: string, partitionCount: number): Promise<void> {
+    const { directory } = this.#options
+    for (let partition = 0; partition < partitionCount; partition++) await directory.removeLog({ topic, partition })
   }
 
-  async #markDeleted(id: string): Promise<void> {
-    await this.#options.store.update((all) => ({
-      ...all,
-      topics: all.topics.filter((topic) => topic.id !== id),
-      deleting: [...all.deleting, ...all.topics.filter((topic) => topic.id === id)],
-    }))
-  }
-
-  async #finishDeletions(): Promise<void> {
-    const { store, directory } = this.#options
-    const { deleting } = store.current
-    if (deleting.length === 0) return
-    for (const { name, leaderEpochs } of deleting) {
-      for (const partition of leaderEpochs.keys()) await directory.removeLog({ topic: name, partition })
-    }
-    await store.update((all) => ({ ...all, deleting: all.deleting.filter((topic) => !deleting.includes(topic)) }))
-  }
-
-  #openPartitions({ name, id, leaderEpochs, configs }: TopicMetadata): Promise<Partition[]> {
-    const { directory, durable } = this.#options
-    const config = topicConfig(configs, durable).log
-    return mapConcurrently([...leaderEpochs.entries()], OPEN_CONCURRENCY, async ([partition, leaderEpoch]) => {
+  #openPartitions({ name, id, partitions }: TopicRegistration, known: readonly Partition[]): Promise<Partition[]> {
+    const { directory } = this.#options
+    const [, { log: config }] = this.#configsOf(name)
+    return mapConcurrently([...partitions.entries()], OPEN_CONCURRENCY, async ([partition, { state }]) => {
+      const open = known[partition]
+      if (open !== undefined) return open
       const place = { topic: name, partition }
       const log = directory.log(place) ?? (await directory.createLog(place, config, id))
-      if (log.topicId !== undefined && log.topicId !== id) throw stray(directory.path, log.name)
-      return new Partition(log, leaderEpoch)
+      if (log.topicId !== undefined && log.topicId !== id) {
+        throw logError('BROKER_STRAY_LOGS', { path: directory.path, name: log.name })
+      }
+      return new Partition(log, state?.leaderEpoch ?? 0)
     })
   }
 
-  #add({ name, id, configs }: TopicMetadata, partitions: readonly Partition[]): Topic {
-    const topic: Topic = {
-      name,
-      id: new Uint8Array(Buffer.from(id, 'base64url')),
-      configs,
-      config: topicConfig(configs, this.#options.durable),
-      partitions,
-    }
-    this.#byName.set(name, topic)
-    this.#byId.set(id, topic)
-    return topic
+  #configure(topic: Topic): void {
+    topic.setConfig(...this.#configsOf(topic.name))
   }
 
-  /** Kafka gives out none that begins with a dash: it would read as an option on the command line. */
-  #newId(): string {
-    for (;;) {
-      const id = idText(this.#options.random.bytes(16))
-      if (!id.startsWith('-')) return id
-    }
+  #configsOf(name: string): [texts: ConfigTexts, config: TopicConfig] {
+    const { configs, brokerConfig, durable } = this.#options
+    const texts = configs.get('topics', name)
+    return [texts, topicConfig(texts, brokerConfig, durable)]
   }
-}
 
-function idText(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('base64url')
-}
-
-function stray(path: string, name: string): Error {
-  return logError('BROKER_STRAY_LOGS', { path, name })
+  #tell(topic: Topic, change: Parameters<TopicsListener>[1]): void {
+    this.#version++
+    for (const listener of this.#listeners) listener(topic, change)
+  }
 }

@@ -10,6 +10,7 @@ import { DiskError, MillraceError, randomId, type Clock, type Disk, type Random 
 import { logError } from '../../errors.ts'
 import type { LogConfig } from '../config.ts'
 import {
+  clusterMetadataTopic,
   deletedDirectoryName,
   isDeletedDirectoryName,
   parsePartitionDirectoryName,
@@ -117,7 +118,7 @@ export class LogDirectory implements LogHost {
     for (const name of await disk.list(path)) {
       const partition = parsePartitionDirectoryName(name)
       if (isDeletedDirectoryName(name)) await disk.removeTree(posix.join(path, name))
-      else if (partition !== undefined && (await disk.stat(posix.join(path, name))).kind === 'directory') found.push(partition)
+      else if (partition !== undefined && partition.topic !== clusterMetadataTopic && (await disk.stat(posix.join(path, name))).kind === 'directory') found.push(partition)
     }
     await disk.syncDirectory(path)
     return new LogDirectory(options, meta, lastShutdown, checkpoints, found)

@@ -1,9 +1,11 @@
 /** Why Kafka would refuse a topic's name; undefined if it would not. */
 export function topicNameProblem(name: string): string | undefined {
-  if (name === '') return 'the name is empty'
-  if (name === '.' || name === '..') return `the name may not be '${name}'`
-  if (name.length > 249) return 'the name is longer than 249 characters'
-  if (!/^[a-zA-Z0-9._-]+$/.test(name)) return 'the name has characters other than ASCII letters, digits, ., _ and -'
+  if (name === '') return 'Topic name is invalid: the empty string is not allowed'
+  if (name === '.' || name === '..') return `Topic name is invalid: '${name}' is not allowed`
+  if (name.length > 249) return `Topic name is invalid: the length of '${name.slice(0, 300)}' is longer than the max allowed length 249`
+  if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
+    return `Topic name is invalid: '${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`
+  }
   return undefined
 }
 

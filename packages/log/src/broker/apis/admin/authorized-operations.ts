@@ -1,0 +1,49 @@
+/** What a client may do to a resource, as one number: a bit for each operation (KIP-430). */
+import type { RequestContext } from '../../handler.ts'
+import { CLUSTER_NAME, type AclOperation, type ResourceType } from '../../security/authorizer.ts'
+
+/** What stands where nobody asked. */
+export const OPERATIONS_NOT_ASKED = -2_147_483_648
+
+const BITS: { readonly [O in AclOperation]?: number } = {
+  Read: 3,
+  Write: 4,
+  Create: 5,
+  Delete: 6,
+  Alter: 7,
+  Describe: 8,
+  ClusterAction: 9,
+  DescribeConfigs: 10,
+  AlterConfigs: 11,
+  IdempotentWrite: 12,
+}
+
+const TOPIC: readonly AclOperation[] = ['Read', 'Write', 'Create', 'Delete', 'Alter', 'Describe', 'DescribeConfigs', 'AlterConfigs']
+const CLUSTER: readonly AclOperation[] = [
+  'Create',
+  'Alter',
+  'Describe',
+  'ClusterAction',
+  'DescribeConfigs',
+  'AlterConfigs',
+  'IdempotentWrite',
+]
+const GROUP: readonly AclOperation[] = ['Read', 'Delete', 'Describe', 'DescribeConfigs', 'AlterConfigs']
+
+export function topicOperations(context: RequestContext, name: string): number {
+  return operations(context, TOPIC, 'Topic', name)
+}
+
+export function clusterOperations(context: RequestContext): number {
+  return operations(context, CLUSTER, 'Cluster', CLUSTER_NAME)
+}
+
+export function groupOperations(context: RequestContext, group: string): number {
+  return operations(context, GROUP, 'Group', group)
+}
+
+function operations({ allows }: RequestContext, supported: readonly AclOperation[], resource: ResourceType, name: string): number {
+  let bits = 0
+  for (const operation of supported) if (allows(operation, resource, name)) bits |= 1 << BITS[operation]!
+  return bits
+}

@@ -1,0 +1,33 @@
+/**
+ * Keeps a second broker from a log directory, by the operating system's lock of one file in it.
+ *
+ * 1. The lock goes with its process, however that ends; across containers on one machine too.
+ * 2. It is taken on `.lock`, where Apache Kafka takes its own: neither opens a directory that the other has.
+ *
+ * Node has no locks of files itself. SQLite has: an exclusive transaction on the file, in which nothing is written.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { logError } from '../../errors.ts'
+
+export type ReleaseLock = () => void
+
+const FILE_NAME = '.lock'
+const SQLITE_BUSY = 5
+
+/** Makes the directory if it is missing. @throws BROKER_DIRECTORY_LOCKED while another broker has it */
+export async function lockDirectory(path: string): Promise<ReleaseLock> {
+  await mkdir(path, { recursive: true })
+  const { DatabaseSync } = await import('node:sqlite')
+  const database = new DatabaseSync(join(path, FILE_NAME), { timeout: 0 })
+  try {
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (cause) {
+    database.close()
+    if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY) {
+      throw logError('BROKER_DIRECTORY_LOCKED', { path }, cause)
+    }
+    throw logError('STORAGE_CORRUPT', { path: join(path, FILE_NAME), problem: 'it cannot be locked' }, cause)
+  }
+  return () => database.close()
+}
