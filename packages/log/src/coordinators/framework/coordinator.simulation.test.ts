@@ -32,6 +32,7 @@ class World {
   epoch = 0
   owed = 0
   isCalm = false
+  problem: unknown
 
   constructor(seed: number, cases: Map<Case, number>) {
     this.random = new SeededRandom(seed)
@@ -73,21 +74,24 @@ class World {
     const isRead = this.random.chance(0.4)
     const floor = this.told.get(name) ?? 0
     if (!isRead) this.attempted.set(name, (this.attempted.get(name) ?? 0) + 1)
-    this.coordinator.submit(0, isRead ? read(name) : add(name, 1)).then(
-      (total) => {
-        this.owed--
-        this.note('answered')
-        assert.ok(total >= floor + (isRead ? 0 : 1), `${name}: told ${floor} before the command, ${total} after`)
-        assert.ok(total <= (this.attempted.get(name) ?? 0))
-        this.told.set(name, Math.max(total, this.told.get(name) ?? 0))
-      },
-      (error: { code: string }) => {
-        this.owed--
-        this.note('failed')
-        assert.match(error.code, /^COORDINATOR_(LOADING|UNAVAILABLE|NOT_HERE)$/)
-        if (error.code === 'COORDINATOR_LOADING' && !isRead) this.attempted.set(name, this.attempted.get(name)! - 1)
-      },
-    )
+    this.coordinator
+      .submit(0, isRead ? read(name) : add(name, 1))
+      .then(
+        (total) => {
+          this.owed--
+          this.note('answered')
+          assert.ok(total >= floor + (isRead ? 0 : 1), `${name}: told ${floor} before the command, ${total} after`)
+          assert.ok(total <= (this.attempted.get(name) ?? 0))
+          this.told.set(name, Math.max(total, this.told.get(name) ?? 0))
+        },
+        (error: { code: string }) => {
+          this.owed--
+          this.note('failed')
+          assert.match(error.code, /^COORDINATOR_(LOADING|UNAVAILABLE|NOT_HERE)$/)
+          if (error.code === 'COORDINATOR_LOADING' && !isRead) this.attempted.set(name, this.attempted.get(name)! - 1)
+        },
+      )
+      .catch((error: unknown) => (this.problem ??= error))
   }
 
   async replayed(): Promise<Map<string, number>> {
@@ -110,6 +114,7 @@ class World {
     }
     this.isCalm = true
     await this.clock.advance(5000)
+    if (this.problem !== undefined) throw this.problem
     assert.equal(this.owed, 0, 'a command was never answered')
     const inLog = await this.replayed()
     for (const name of NAMES) {

@@ -135,7 +135,7 @@ class Life {
     offsets.forEach((offset, partition) => {
       assert.ok(offset >= floor[partition]!, `partition ${partition}: ${floor[partition]} was told before the fetch, ${offset} by it`)
       this.tell(partition, offset)
-      if (this.transactions.has(offset)) assert.ok(Math.min(...offsets) >= offset, `a part of a transaction is there: ${offsets}`)
+      if (this.transactions.has(offset)) assert.ok(Math.min(...offsets) >= offset, `a part of a transaction is there: ${offsets.join()}`)
     })
     this.note('fetched')
   }

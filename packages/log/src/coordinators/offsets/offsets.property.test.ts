@@ -1,7 +1,7 @@
 /** Committed offsets beside a model that keeps nothing but the history: plain commits, transactions, deletions, in any order, live and from the log. */
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { RecordOrigin } from '../framework/index.ts'
 import type { OffsetRecord } from './offset-records.ts'
 import { Offsets } from './offsets.ts'
