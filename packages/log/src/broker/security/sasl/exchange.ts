@@ -65,7 +65,8 @@ export class SaslExchange {
       return { errorCode: ERROR_CODE.ILLEGAL_SASL_STATE, errorMessage, authBytes: NOTHING }
     }
     if (state.kind === 'again' && state.mechanism !== state.of.mechanism) {
-      return this.#fail(state.mechanism, `the mechanism was ${state.of.mechanism}`, undefined)
+      const told = `SASL mechanism '${state.mechanism}' requested by client is not supported for re-authentication of mechanism '${state.of.mechanism}'`
+      return this.#fail(state.mechanism, `the mechanism was ${state.of.mechanism}`, told)
     }
     const step = await this.#respond(authBytes)
     if (step.kind === 'failure') return this.#fail(state.mechanism, step.reason, step.told)
@@ -91,7 +92,9 @@ export class SaslExchange {
     const endsAtMs = lifetimeMs === undefined ? undefined : clock.monotonic() + lifetimeMs
     this.#server = undefined
     this.#advance({ kind: 'success', user, expiresAtMs: endsAtMs })
-    if (this.#state.kind === 'failed') return this.#fail(mechanism, `the user changed to ${JSON.stringify(user)}`, undefined)
+    if (this.#state.kind === 'failed') {
+      return this.#fail(mechanism, `the user changed to ${JSON.stringify(user)}`, 'Cannot change principals during re-authentication')
+    }
     return { errorCode: ERROR_CODE.NONE, errorMessage: null, authBytes: bytes, sessionLifetimeMs: Math.floor(lifetimeMs ?? 0) }
   }
 
