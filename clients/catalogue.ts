@@ -72,13 +72,13 @@ function javaClient(version: string): Client {
   return { name, version, about: "Apache Kafka's own client for Java", needs: ['java', 'javac', 'mvn'], prepare }
 }
 
-function goClient(name: string, module: string, about: string): Client {
-  const sources = join(here, name)
+function goClient(name: string, module: string): Client {
+  const sources = join(here, 'go')
   async function prepare(): Promise<Program> {
-    const folder = await installed(name, sources, (target) => run('go', ['build', '-o', join(target, 'program'), '.'], sources))
+    const folder = await installed(name, sources, (target) => run('go', ['build', '-o', join(target, 'program'), `./${name}`], sources))
     return { file: join(folder, 'program'), args: [] }
   }
-  return { name, version: pinned(`${name}/go.mod`, `${module} v`), about, needs: ['go'], prepare }
+  return { name, version: pinned('go/go.mod', `${module} v`), about: `Go: ${module}`, needs: ['go'], prepare }
 }
 
 /** The version of Kafka whose tools are clients here. */
@@ -91,6 +91,6 @@ export const clients: readonly Client[] = [
   pythonClient('confluent-kafka', 'librdkafka (C), through its binding for Python'),
   javaClient('3.9.1'),
   javaClient('4.1.1'),
-  goClient('franz-go', 'github.com/twmb/franz-go', 'Go'),
-  goClient('sarama', 'github.com/IBM/sarama', 'Go'),
+  goClient('franz-go', 'github.com/twmb/franz-go'),
+  goClient('sarama', 'github.com/IBM/sarama'),
 ]

@@ -326,6 +326,11 @@ def transactions_abort():
     expect(values_of(topic, "read_committed", 1), ["c"], "committed")
 
 
+def committed_offset(group, partition):
+    got = admin.list_group_offsets({group: [partition]})[group].get(partition)
+    return None if got is None or got.offset < 0 else got.offset
+
+
 def transactions_offsets():
     source, target, group = make_topic("offsets-in"), make_topic("offsets-out"), f"{RUN}-{CLIENT}-offsets"
     send_numbers(source, 10)
@@ -336,8 +341,7 @@ def transactions_offsets():
         send_all(own, target, [f"up to {offset}"])
         own.send_offsets_to_transaction({partition: OffsetAndMetadata(offset, "", -1)}, member.group_metadata())
         end()
-        got = admin.list_group_offsets({group: [partition]})[group].get(partition)
-        expect(None if got is None or got.offset < 0 else got.offset, wanted, "committed offset")
+        until(lambda: committed_offset(group, partition) == wanted, f"the committed offset {wanted}", 10)  # markers are written later
     expect(values_of(target, "read_committed", 1), ["up to 7"], "committed")
     member.close()
     own.close()

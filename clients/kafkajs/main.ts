@@ -252,8 +252,9 @@ async function transactionsOffsets(): Promise<void> {
     await transaction.send({ topic: target, messages: [{ value: `up to ${offset}` }] })
     await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic: source, partitions: [{ partition: 0, offset }] }] })
     await transaction[end]()
-    const [offsets] = await admin.fetchOffsets({ groupId: group, topics: [source] })
-    assert.equal(offsets?.partitions[0]?.offset ?? '-1', committed, 'committed offset')
+    const stored = async (): Promise<string> =>
+      (await admin.fetchOffsets({ groupId: group, topics: [source] }))[0]?.partitions[0]?.offset ?? '-1'
+    await until(async () => (await stored()) === committed, `the committed offset ${committed}`) // markers are written later
   }
   await producer.disconnect()
   assert.deepEqual(await values(target, 1, false), ['up to 7'])

@@ -294,8 +294,11 @@ async function transactionsOffsets(): Promise<void> {
     await transaction.send({ messages: [{ topic: target, value: `up to ${offset}` }] })
     await transaction.addOffset(received[offset - 1]!)
     await transaction[end]()
-    const [answer] = await admin.listConsumerGroupOffsets({ groups: [{ groupId, topics: [{ name: source, partitionIndexes: [0] }] }] })
-    assert.equal(answer?.topics[0]?.partitions[0]?.committedOffset ?? -1n, committed, 'committed offset')
+    const stored = async (): Promise<bigint> => {
+      const [answer] = await admin.listConsumerGroupOffsets({ groups: [{ groupId, topics: [{ name: source, partitionIndexes: [0] }] }] })
+      return answer?.topics[0]?.partitions[0]?.committedOffset ?? -1n
+    }
+    await until(async () => (await stored()) === committed, `the committed offset ${committed}`) // markers are written later
   }
   await consumer.close(true)
   await producer.close(true)
