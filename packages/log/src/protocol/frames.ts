@@ -5,6 +5,7 @@
  * 2. Memory for a frame follows what has arrived of it, not what it claims: `FIRST_BYTES`, then at most four times what is there.
  * 3. After a size out of bounds the stream has no frames any more: every call throws.
  */
+import { discardBytes } from '@millrace/core'
 import { ProtocolError } from '../errors.ts'
 import { readInt32 } from './primitives.ts'
 
@@ -92,7 +93,7 @@ export class FrameSplitter {
   /** Starts to put a frame together from its size and its first bytes. */
   #begin(bytes: Uint8Array): void {
     this.#partialBytes = this.#sizeAt(bytes)
-    this.#partial = Buffer.allocUnsafe(Math.min(this.#partialBytes, Math.max(FIRST_BYTES, bytes.length)))
+    this.#partial = Buffer.allocUnsafeSlow(Math.min(this.#partialBytes, Math.max(FIRST_BYTES, bytes.length)))
     this.#filledBytes = 0
     this.#fill(bytes.subarray(FRAME_PREFIX_BYTES))
   }
@@ -109,8 +110,9 @@ export class FrameSplitter {
   }
 
   #grow(bytes: number): void {
-    const grown = Buffer.allocUnsafe(Math.min(this.#partialBytes, bytes * GROWTH_FACTOR))
+    const grown = Buffer.allocUnsafeSlow(Math.min(this.#partialBytes, bytes * GROWTH_FACTOR))
     this.#partial!.copy(grown, 0, 0, this.#filledBytes)
+    discardBytes(this.#partial!)
     this.#partial = grown
   }
 

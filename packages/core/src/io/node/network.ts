@@ -1,4 +1,5 @@
 import { createServer, connect, type Server, type Socket } from 'node:net'
+import { discardBytes } from '../discard-bytes.ts'
 import { NetworkError, type Connection, type ConnectOptions, type ListenOptions, type Network } from '../network.ts'
 import { connectTls, createTlsServer } from './tls.ts'
 
@@ -72,6 +73,7 @@ function socketTo(options: ConnectOptions): Socket {
 }
 
 /** From this size on a call to the system is worth it, and what was sent can be told from what is queued at once. */
+const DISCARDED_BYTES_MIN = 8 * 1024
 const DIRECT_BYTES_MIN = 64 * 1024
 
 class SocketConnection implements Connection {
@@ -92,7 +94,10 @@ class SocketConnection implements Connection {
   }
 
   onData(handler: (bytes: Uint8Array) => void): void {
-    this.#socket.on('data', handler)
+    this.#socket.on('data', (bytes: Uint8Array) => {
+      handler(bytes)
+      if (bytes.length >= DISCARDED_BYTES_MIN) discardBytes(bytes)
+    })
   }
 
   onClose(handler: (error?: Error) => void): void {

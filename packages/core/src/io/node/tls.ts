@@ -1,8 +1,13 @@
 /** TLS over this machine's TCP sockets. */
 import type { X509Certificate } from 'node:crypto'
 import { isIP, type Server, type Socket } from 'node:net'
-import { checkServerIdentity, connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { TLSSocket, TlsOptions } from 'node:tls'
 import { NetworkError, type ConnectOptions, type TlsIdentity, type TlsServerOptions } from '../network.ts'
+
+/** Loaded when it is first used: it takes three megabytes of every thread. */
+function tlsOfNode(): typeof import('node:tls') {
+  return process.getBuiltinModule('node:tls')
+}
 
 /** How long a client has for the handshake. */
 const HANDSHAKE_TIMEOUT_MS = 30_000
@@ -15,7 +20,7 @@ export interface TlsServer {
 
 /** @throws NetworkError for keys and certificates that cannot be used */
 export function createTlsServer(tls: TlsServerOptions, accept: (socket: TLSSocket, peerSubject: string | undefined) => void): TlsServer {
-  const server = usable(() => createServer(serverOptions(tls)))
+  const server = usable(() => tlsOfNode().createServer(serverOptions(tls)))
   /** Sockets in their handshake, by where they come from: that is unique on one listener. */
   const pending = new Map<string, Socket>()
   const refuse = (socket: TLSSocket, problem: Error): void => {
@@ -50,14 +55,14 @@ export function connectTls({ host, port, tls = {} }: ConnectOptions): TLSSocket 
   const name = tls.serverName ?? host
   const identity = tls.identity === undefined ? {} : identityOptions(tls.identity)
   return usable(() =>
-    connect({
+    tlsOfNode().connect({
       host,
       port,
       ...identity,
       ...(tls.trusted === undefined ? {} : { ca: tls.trusted }),
       // An address is no name that a server could be asked for.
       servername: isIP(name) === 0 ? name : '',
-      checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+      checkServerIdentity: (_, certificate) => tlsOfNode().checkServerIdentity(name, certificate),
     }),
   )
 }

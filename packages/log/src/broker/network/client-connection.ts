@@ -7,7 +7,7 @@
  *    by the budget; reading pauses behind it, and no request begins while the client does not take its responses.
  * 4. What is malformed, not served or fails beyond the protocol closes the connection, never the broker.
  */
-import type { Cancel, Clock, Connection, Logger } from '@millrace/core'
+import { discardBytes, type Cancel, type Clock, type Connection, type Logger } from '@millrace/core'
 import { FrameSplitter, readRequest, type RequestFrame } from '../../protocol/index.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import type { RequestOrigin } from '../handler.ts'
@@ -186,6 +186,8 @@ export class ClientConnection {
     dispatcher.answer(request, this.#origin).then(
       (answer) => {
         grant.release()
+        // The records of a produce request are in the log by now, or never will be: nobody keeps a view of them.
+        if (request.api.name === 'Produce') discardBytes(request.body.input)
         if (answer === 'close') return this.destroy()
         entry.answer = answer
         this.#flush()
