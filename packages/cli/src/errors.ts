@@ -4,6 +4,16 @@ import { defineErrors, type ErrorDetails, type MillraceError } from '@millrace/c
 const cliErrors = {
   CLI_PARAM_MALFORMED: { who: 'user', retry: false, message: '--param takes name=value, and got {text}' },
   CLI_PARAM_TWICE: { who: 'user', retry: false, message: '--param {name} is given twice' },
+  CLI_PAIR_MALFORMED: { who: 'user', retry: false, message: '{flag} takes name=value, and got {text}' },
+  CLI_CONFIG_NO_MAPPING: {
+    who: 'user',
+    retry: false,
+    message: '{path}: {key} must be settings by name, each a text, a number or true or false',
+  },
+  CLI_FILE_UNREADABLE: { who: 'user', retry: false, message: 'The file {path} of {setting} cannot be read: {problem}' },
+  CLI_ARGUMENT: { who: 'user', retry: false, message: '{flag} must {expected}, and is {value}' },
+  CLI_INPUT_LINE: { who: 'user', retry: false, message: 'Line {line} of the input is no record: {problem}' },
+  CLI_GROUP_UNKNOWN: { who: 'user', retry: false, message: 'The cluster has no group {group}' },
 } as const
 
 export const cliError: (code: keyof typeof cliErrors, details?: ErrorDetails, cause?: unknown) => MillraceError = defineErrors(cliErrors)

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { CommandIo } from './terminal.ts'
 import { exitCodes } from './exit-codes.ts'
+import { addLogCommands } from './log-commands/program.ts'
 import { engineFlags } from './settings.ts'
 
 /** Every command. What a command does is loaded when it is called. */
@@ -13,6 +14,7 @@ export function buildProgram(version: string, io: CommandIo, finish: (exitCode: 
     .showHelpAfterError('(millrace --help says more)')
   addRun(program, io, finish)
   addInfo(program, io, finish)
+  addLogCommands(program, io, finish)
   return program
 }
 

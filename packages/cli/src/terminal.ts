@@ -15,13 +15,27 @@ export interface TextOutput {
   /** Of a terminal, now. */
   readonly columns: number
   readonly rows: number
+  /** Resolves when what was written has left, or has nowhere to go; for output that may be more than memory holds. */
+  drained?(): Promise<void>
+  /** Whether its reader has gone: more output is in vain. */
+  readonly isGone?: boolean
 }
 
 /** An output of the process. That its reader has gone (EPIPE, a closed terminal) is not an error of the job. */
 export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number }): TextOutput {
-  stream.on('error', () => {})
+  let isGone = false
+  let wake: (() => void) | undefined
+  stream.on('error', () => {
+    isGone = true
+    wake?.()
+  })
+  stream.on('drain', () => wake?.())
   return {
     write: (text) => void stream.write(text),
+    get isGone() {
+      return isGone
+    },
+    drained: () => (isGone || !stream.writableNeedDrain ? Promise.resolve() : new Promise<void>((resolve) => (wake = resolve))),
     isTerminal: isatty(stream.fd),
     get columns() {
       return stream.columns ?? 80

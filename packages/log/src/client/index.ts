@@ -2,6 +2,7 @@
 export { LogClient } from './client.ts'
 export type { ClientOptions } from './options.ts'
 export type { Address } from './connection/address.ts'
+export { clientOptionsFromKafka } from './connection/kafka-properties.ts'
 export type { Sasl, SaslMechanism, Security, SecurityProtocol, Ssl } from './connection/security.ts'
 export { answerOf, clientError, errorClassOf, isLost, isRetriable, type ClientErrorCode, type ErrorClass } from './errors.ts'
 export type { Node, PartitionView, TopicView } from './metadata/cluster-view.ts'

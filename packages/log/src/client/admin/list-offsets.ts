@@ -38,7 +38,7 @@ export async function listOffsets(
     if (left.length === 0) return queries.map((query) => found.get(query)!)
     const problem = await askLeaders(cluster, left, isolation, found)
     if (problem === undefined) continue
-    if (problem.retry !== true || cluster.settings.clock.monotonic() >= deadlineMs) throw problem
+    if (!problem.retry || cluster.settings.clock.monotonic() >= deadlineMs) throw problem
     await cluster.backOff(attempt)
   }
 }

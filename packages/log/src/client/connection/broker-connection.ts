@@ -80,7 +80,7 @@ export class BrokerConnection {
     try {
       this.#write(api, version, request, { take, fail: reject, timeoutMs: timeoutMs ?? this.#options.requestTimeoutMs })
     } catch (error) {
-      reject(error as Error)
+      reject(error)
     }
     return promise
   }

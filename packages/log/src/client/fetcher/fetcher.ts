@@ -452,7 +452,7 @@ export class Fetcher {
   }
 
   #troubled(position: Position, error: MillraceError): void {
-    if (error.retry !== true) return this.#failed(position, error)
+    if (!error.retry) return this.#failed(position, error)
     const { retryBackoffMs, retryBackoffMaxMs, random, clock } = this.#cluster.settings
     position.retryAtMs = clock.monotonic() + backoffMs(++position.failures, retryBackoffMs, retryBackoffMaxMs, random)
   }

@@ -28,7 +28,7 @@ export class GroupConsumer {
   readonly #committable = new Map<string, OffsetToCommit>()
   readonly #committed = new Map<string, number>()
   #commitAtMs = 0
-  #running: Promise<void> | undefined
+  #isRunning = false
   #failure: Error | undefined
   #wakeHeart: (() => void) | undefined
   #isClosed = false
@@ -46,10 +46,18 @@ export class GroupConsumer {
     return [...this.#owned.values()]
   }
 
+  /** The next offset that `poll` gives of a partition that is the member's; undefined until it is known. */
+  position(at: OwnedPartition): number | undefined {
+    return this.#owned.has(keyOf(at)) ? this.#fetcher.position(at)?.offset : undefined
+  }
+
   /** As the fetcher's; joins the group first. Commits what the polls before gave, where that is on. @throws as that, and what ended the membership */
   async poll(options: { readonly waitMs?: number; readonly maxRecords?: number } = {}): Promise<readonly FetchedRecords[]> {
     if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'consumer' })
-    this.#running ??= this.#run()
+    if (!this.#isRunning) {
+      this.#isRunning = true
+      void this.#run()
+    }
     this.#observePositions()
     if (this.#failure !== undefined) throw this.#failure
     const { clock } = this.#cluster.settings
@@ -87,7 +95,7 @@ export class GroupConsumer {
         attempt = 0
       } catch (error) {
         if (this.#isClosed) return
-        if ((error as MillraceError).retry !== true) {
+        if (!(error as MillraceError).retry) {
           this.#failure = error as Error
           this.#fetcher.close()
           return

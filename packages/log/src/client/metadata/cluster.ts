@@ -27,7 +27,6 @@ export class Cluster {
   readonly #sleepers = new Set<() => void>()
   #refreshing: { readonly topics: readonly string[] | null; readonly done: Promise<void> } | undefined
   #refreshedAtMs = Number.NEGATIVE_INFINITY
-  #failures = 0
   #isClosed = false
 
   constructor(settings: ClientSettings) {
@@ -83,7 +82,7 @@ export class Cluster {
         return await link.ask(api, request, options)
       } catch (error) {
         problem = error as MillraceError
-        if (problem.retry !== true) throw error
+        if (!problem.retry) throw error
       }
     }
     const brokers = [...this.view.nodes.values(), ...this.settings.bootstrap].map(formatAddress)
@@ -188,7 +187,7 @@ export class Cluster {
       try {
         return await work()
       } catch (error) {
-        if ((error as MillraceError).retry !== true || this.settings.clock.monotonic() >= deadlineMs || this.#isClosed) throw error
+        if (!(error as MillraceError).retry || this.settings.clock.monotonic() >= deadlineMs || this.#isClosed) throw error
         await this.backOff(attempt)
       }
     }
@@ -230,10 +229,8 @@ export class Cluster {
   async #tryRefresh(topics: readonly string[]): Promise<MillraceError | undefined> {
     try {
       await this.refresh(topics)
-      this.#failures = 0
       return undefined
     } catch (error) {
-      this.#failures++
       return error as MillraceError
     }
   }

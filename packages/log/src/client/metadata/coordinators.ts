@@ -62,7 +62,7 @@ export class Coordinators {
         problem = refusal({ api, subject: `${kind} ${key}`, broker: link.broker, errorCode: code })
       } catch (error) {
         problem = error as MillraceError
-        if (problem.retry !== true) throw error
+        if (!problem.retry) throw error
         if (isLost(error)) this.forget(kind, key)
       }
       if (clock.monotonic() >= deadlineMs || this.#cluster.isClosed) throw problem
@@ -116,7 +116,7 @@ export class Coordinators {
       try {
         return (await this.#cluster.link(id).connection()).versionOf('FindCoordinator')
       } catch (error) {
-        if ((error as MillraceError).retry !== true) throw error
+        if (!(error as MillraceError).retry) throw error
         problem = error
       }
     }

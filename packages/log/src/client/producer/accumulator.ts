@@ -157,8 +157,9 @@ export class Accumulator {
     const byNode = new Map<number, { batches: PendingBatch[]; sizeBytes: number }>()
     const wanted = new Set<string>(this.#unresolved.keys())
     const gated: PartitionQueue[] = []
+    const taken: PartitionQueue[] = []
     let nextAtMs = Number.POSITIVE_INFINITY
-    for (const queue of [...this.#active]) {
+    for (const queue of this.#active) {
       const dueAtMs = queue.dueAtMs(nowMs, linger)
       if (dueAtMs > nowMs) {
         nextAtMs = Math.min(nextAtMs, dueAtMs)
@@ -174,10 +175,13 @@ export class Accumulator {
         request.batches.push(batch)
         request.sizeBytes += batch.sizeBytes
         byNode.set(nodeId, request)
-        // To the end, so that a partition with much to send does not keep others from their turn.
-        this.#active.delete(queue)
-        this.#active.add(queue)
+        taken.push(queue)
       }
+    }
+    // To the end, so that a partition with much to send does not keep others from their turn.
+    for (const queue of taken) {
+      this.#active.delete(queue)
+      this.#active.add(queue)
     }
     const work = [...byNode].map(([nodeId, { batches }]) => ({ nodeId, batches }))
     return { work, wanted, gated, nextAtMs: Math.min(nextAtMs, this.#nextExpiry()) }

@@ -45,7 +45,7 @@ export class Producer {
   readonly #requests = new Map<number, number>()
   readonly #waitingForRoom: (() => void)[] = []
   readonly #stopListening: () => void
-  #identifying: Promise<void> | undefined
+  #isIdentifying = false
   #cancelSoon: Cancel | undefined
   #cancelTimer: Cancel | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
@@ -238,13 +238,15 @@ export class Producer {
   /** An idempotent producer's id; a transactional one has it from its coordinator. */
   #identify(): void {
     if (this.#gate !== undefined) return
-    this.#identifying ??= initProducerId(this.#cluster)
+    if (this.#isIdentifying) return
+    this.#isIdentifying = true
+    void initProducerId(this.#cluster)
       .then((identity) => this.#accumulator.setIdentity(identity))
       .catch((error: MillraceError) => {
         if (!error.retry) this.#drop(error)
       })
       .finally(() => {
-        this.#identifying = undefined
+        this.#isIdentifying = false
         this.#pumpSoon()
       })
   }

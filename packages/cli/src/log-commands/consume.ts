@@ -1,0 +1,143 @@
+import type { FetchedRecords, LogClient, StartPosition } from '@millrace/log/client'
+import { cliError } from '../errors.ts'
+import { exitCodes } from '../exit-codes.ts'
+import type { ParsedFlags } from '../settings.ts'
+import type { CommandIo } from '../terminal.ts'
+import { processPorts, wholeNumber, withLogClient, type LogPorts } from './log-client.ts'
+import { jsonOfRecord } from './record-text.ts'
+import { parsePlace, type Place } from './start-position.ts'
+
+/** What gives records until all that is wanted was given. */
+interface RecordSource {
+  poll(options: { readonly waitMs: number; readonly maxRecords: number }): Promise<readonly FetchedRecords[]>
+  /** Whether everything up to the ends of the beginning was given. */
+  isAtEnd(): boolean
+  close(): Promise<void>
+}
+
+const POLL_MS = 500
+const POLL_RECORDS = 5_000
+
+/** `millrace consume`: prints records until the end, the wanted number, or Ctrl-C. */
+export async function consumeCommand(topic: string, flags: ParsedFlags, io: CommandIo, ports: LogPorts = processPorts): Promise<number> {
+  const max = wholeNumber('--max', flags['max'], 1) ?? Number.POSITIVE_INFINITY
+  const wanted = (flags['partition'] as readonly string[]).map((text) => wholeNumber('--partition', text, 0)!)
+  const follows = flags['follow'] === true
+  const from = parsePlace('--from', (flags['from'] as string | undefined) ?? (follows ? 'end' : 'beginning'), Date.now())
+  const group = flags['group'] as string | undefined
+  if (group !== undefined && wanted.length > 0)
+    throw cliError('CLI_ARGUMENT', {
+      flag: '--partition',
+      expected: 'be left out with --group, which shares them out',
+      value: wanted.join(','),
+    })
+  if (group !== undefined && typeof from !== 'string')
+    throw cliError('CLI_ARGUMENT', { flag: '--from', expected: 'be beginning or end with --group', value: String(flags['from']) })
+  const isolation = flags['isolation'] === 'uncommitted' ? 'read_uncommitted' : 'read_committed'
+  return await withLogClient(
+    flags,
+    io,
+    async (client, stopped) => {
+      const partitions = await partitionsOf(client, topic, wanted)
+      const setup: Setup = { client, topic, partitions, from, isolation }
+      const source = group === undefined ? await fetcherSource(setup) : await groupSource(setup, group)
+      try {
+        await print(source, { max, follows, format: flags['format'] as 'json' | 'value', stopped }, io)
+      } finally {
+        await source.close()
+      }
+      return exitCodes.done
+    },
+    ports,
+  )
+}
+
+interface Printing {
+  readonly max: number
+  readonly follows: boolean
+  readonly format: 'json' | 'value'
+  readonly stopped: AbortSignal
+}
+
+async function print(source: RecordSource, { max, follows, format, stopped }: Printing, io: CommandIo): Promise<void> {
+  let left = max
+  const over = new Promise<readonly FetchedRecords[]>((resolve) => stopped.addEventListener('abort', () => resolve([]), { once: true }))
+  while (left > 0 && !stopped.aborted && io.stdout.isGone !== true) {
+    if (!follows && source.isAtEnd()) return
+    const fetched = await Promise.race([source.poll({ waitMs: POLL_MS, maxRecords: Math.min(left, POLL_RECORDS) }), over])
+    for (const { topic, partition, records } of fetched) {
+      const lines = records.map((record) =>
+        format === 'json' ? jsonOfRecord(topic, partition, record) : Buffer.from(record.value ?? []).toString(),
+      )
+      if (lines.length > 0) io.stdout.write(`${lines.join('\n')}\n`)
+      left -= records.length
+    }
+    await io.stdout.drained?.()
+  }
+}
+
+async function partitionsOf(client: LogClient, topic: string, wanted: readonly number[]): Promise<readonly number[]> {
+  const { partitions } = await client.admin.describeTopic(topic)
+  const missing = wanted.find((partition) => partition >= partitions.length)
+  if (missing !== undefined)
+    throw cliError('CLI_ARGUMENT', { flag: '--partition', expected: `be 0 to ${partitions.length - 1}`, value: missing })
+  return wanted.length > 0 ? wanted : partitions.map(({ partition }) => partition)
+}
+
+interface Setup {
+  readonly client: LogClient
+  readonly topic: string
+  readonly partitions: readonly number[]
+  readonly from: Place
+  readonly isolation: 'read_committed' | 'read_uncommitted'
+}
+
+async function fetcherSource({ client, topic, partitions, from, isolation }: Setup): Promise<RecordSource> {
+  const queries = partitions.map((partition) => ({ topic, partition, spec: 'latest' as const }))
+  const ends = await client.admin.listOffsets(queries, isolation)
+  const fetcher = client.fetcher({ isolation, offsetReset: typeof from === 'object' && 'offset' in from ? 'none' : 'earliest' })
+  // Fixed before anything is read, so that 'the end' is the same one for all partitions.
+  const starts = await startsOf({ client, topic, partitions, from, isolation }, ends)
+  fetcher.assign(starts)
+  return {
+    poll: (options) => fetcher.poll(options),
+    isAtEnd: () => ends.every(({ partition, offset }) => (fetcher.position({ topic, partition })?.offset ?? 0) >= offset),
+    close: () => Promise.resolve(fetcher.close()),
+  }
+}
+
+async function startsOf(
+  { client, topic, partitions, from, isolation }: Setup,
+  ends: readonly { readonly partition: number; readonly offset: number }[],
+): Promise<readonly { readonly topic: string; readonly partition: number; readonly start: StartPosition }[]> {
+  if (from === 'latest') return ends.map(({ partition, offset }) => ({ topic, partition, start: { offset } }))
+  if (typeof from === 'object' && 'offset' in from) return partitions.map((partition) => ({ topic, partition, start: from }))
+  const found = await client.admin.listOffsets(
+    partitions.map((partition) => ({ topic, partition, spec: from })),
+    isolation,
+  )
+  return found.map(({ partition, offset }) => ({ topic, partition, start: { offset } }))
+}
+
+/** As a member of a group: the ends are those of all partitions, whoever reads them; other members may have some. */
+async function groupSource({ client, topic, from, isolation, partitions }: Setup, groupId: string): Promise<RecordSource> {
+  const ends = await client.admin.listOffsets(
+    partitions.map((partition) => ({ topic, partition, spec: 'latest' as const })),
+    isolation,
+  )
+  const consumer = client.groupConsumer({ groupId, topics: [topic], offsetReset: from as 'earliest' | 'latest', fetcher: { isolation } })
+  return {
+    poll: (options) => consumer.poll(options),
+    isAtEnd: () => {
+      const mine = consumer.assignment
+      return (
+        mine.length > 0 &&
+        mine.every(
+          ({ partition }) =>
+            (consumer.position({ topic, partition }) ?? -1) >= (ends.find((end) => end.partition === partition)?.offset ?? 0),
+        )
+      )
+    },
+    close: () => consumer.close(),
+  }
+}

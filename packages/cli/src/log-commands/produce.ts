@@ -1,0 +1,98 @@
+import type { Producer } from '@millrace/log/client'
+import { exitCodes } from '../exit-codes.ts'
+import { readPairs, type ParsedFlags } from '../settings.ts'
+import type { CommandIo } from '../terminal.ts'
+import { processPorts, wholeNumber, withLogClient, type LogPorts } from './log-client.ts'
+import { recordOfJson, type InputRecord } from './record-text.ts'
+
+/** A line is a record; what is longer is none. */
+const LINE_BYTES_MAX = 16 * 1024 * 1024
+
+/** `millrace produce`: the lines of the standard input, until it ends or Ctrl-C; what was read by then is written. */
+export async function produceCommand(topic: string, flags: ParsedFlags, io: CommandIo, ports: LogPorts = processPorts): Promise<number> {
+  const partition = wholeNumber('--partition', flags['partition'], 0)
+  const recordOf = lineReader(flags, partition)
+  return await withLogClient(
+    flags,
+    io,
+    async (client, stopped) => {
+      await client.topic(topic, { autoCreate: true })
+      const acks = flags['acks'] === 'all' ? -1 : (Number(flags['acks']) as 0 | 1)
+      const producer = client.producer({ acks, compression: flags['compression'] as 'none' })
+      let count = 0
+      try {
+        for await (const line of linesOf(ports.stdin, stopped)) {
+          const record = { topic, ...recordOf(count + 1, line) }
+          count++
+          if (!producer.append(record)) await producer.ready()
+        }
+        await producer.flush()
+      } catch (error) {
+        await settle(producer)
+        throw error
+      }
+      await producer.close()
+      io.stderr.write(`${count} ${count === 1 ? 'record' : 'records'} written to ${topic}\n`)
+      return exitCodes.done
+    },
+    ports,
+  )
+}
+
+/** What was good before a mistake is written all the same, as the lines before it would be by themselves. */
+async function settle(producer: Producer): Promise<void> {
+  await producer.close(5_000).catch(() => undefined)
+}
+
+function lineReader(flags: ParsedFlags, partition: number | undefined): (number: number, line: Buffer) => InputRecord {
+  const headers = Object.entries(readPairs('--header', flags['header'])).map(([key, value]) => ({ key, value }))
+  const key = flags['key'] as string | undefined
+  const separator = flags['keySeparator'] as string | undefined
+  const fixed = { ...(headers.length === 0 ? {} : { headers }), ...(partition === undefined ? {} : { partition }) }
+  if (flags['json'] === true) {
+    return (number, line) => {
+      const record = recordOfJson(number, line.toString())
+      return {
+        ...(key === undefined ? {} : { key }),
+        ...record,
+        key: record.key ?? key ?? null,
+        ...fixed,
+        headers: [...(record.headers ?? []), ...headers],
+      }
+    }
+  }
+  return (_, line) => {
+    const at = separator === undefined ? -1 : line.indexOf(separator)
+    if (at < 0) return { key: key ?? null, value: line, ...fixed }
+    return { key: line.subarray(0, at), value: line.subarray(at + Buffer.byteLength(separator!)), ...fixed }
+  }
+}
+
+/** Lines without their ends; a last one without an end counts. */
+async function* linesOf(input: AsyncIterable<Uint8Array>, stopped: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  const iterator = input[Symbol.asyncIterator]()
+  const { promise: stop, resolve } = Promise.withResolvers<'stopped'>()
+  stopped.addEventListener('abort', () => resolve('stopped'), { once: true })
+  let rest: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const next = stopped.aborted ? 'stopped' : await Promise.race([iterator.next(), stop])
+    if (next === 'stopped') {
+      void iterator.return?.()
+      return
+    }
+    if (next.done === true) break
+    rest = rest.length === 0 ? Buffer.from(next.value) : Buffer.concat([rest, next.value])
+    let start = 0
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
+      yield withoutReturn(rest.subarray(start, end))
+      start = end + 1
+    }
+    rest = rest.subarray(start)
+    if (rest.length > LINE_BYTES_MAX) throw new RangeError(`a line of the input has more than ${LINE_BYTES_MAX} bytes`)
+  }
+  if (rest.length > 0) yield withoutReturn(rest)
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === 13 ? line.subarray(0, -1) : line
+}
