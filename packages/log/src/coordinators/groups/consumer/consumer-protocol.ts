@@ -43,9 +43,9 @@ function codecOf(name: 'subscription' | 'assignment', version: number): MessageC
   return known
 }
 
-/** @throws ProtocolError for what is no such message */
-export function consumerProtocolVersion(bytes: Uint8Array): number {
-  return knownVersion(new ByteReader(bytes))
+/** The version that a subscription or an assignment is in, at most the last one known; undefined for what is neither. */
+export function consumerProtocolVersion(bytes: Uint8Array): number | undefined {
+  return bytes.length < 2 || bytes[0]! > 0x7f ? undefined : knownVersion(new ByteReader(bytes))
 }
 
 /** @throws ProtocolError for what is no subscription */

@@ -208,6 +208,21 @@ describe('from classic to consumer', () => {
     }
   })
 
+  it('is refused where two members have the same partition, as some assignors want it', () => {
+    const { harness, group } = setUp()
+    const [one, two] = [new ClassicConsumer(harness), new ClassicConsumer(harness)]
+    one.startGroup([0, 1, 2, 3])
+    const joins = [two.startJoin(), one.startJoin()] as const
+    two.finishJoin(joins[0])
+    one.finishJoin(joins[1])
+    const assignment = encodeAssignment({ assignedPartitions: [{ topic: 'a', partitions: [0, 1] }] }, 3)
+    assert.equal(one.sync([one, two].map(({ memberId }) => ({ memberId, assignment }))), 0)
+    const modern = consumer('m')
+    modern.heartbeat(harness)
+    assert.equal(modern.errorCode, ERROR_CODE.GROUP_ID_NOT_FOUND)
+    assert.equal(isConsumerGroup(group()), false)
+  })
+
   it('is without conditions for an empty classic group, whatever the policy', () => {
     const { harness, group } = setUp()
     harness.policy = 'disabled'

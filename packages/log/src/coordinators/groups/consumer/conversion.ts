@@ -64,29 +64,27 @@ export function upgrade(group: ClassicGroup, environment: ConsumerGroupEnvironme
   if (group.members.size === 0) return { draft, before, answers, timers }
   const problem = upgradeProblem(group, environment)
   if (problem !== undefined) return problem
-  const members: { member: ConsumerMember; assigned: Assignment }[] = []
-  for (const classic of group.members.values()) {
-    const converted = consumerMemberOf(group, classic, environment.topics)
-    if (isRefusal(converted)) return converted
-    members.push({ member: converted, assigned: converted.assigned })
-  }
-  draft.add(...members.map(({ member }) => memberRecord(groupId, member)))
+  const members = consumerMembersOf(group, environment.topics)
+  if (isRefusal(members)) return members
+  draft.add(...members.map((member) => memberRecord(groupId, member)))
   const hash = metadataHash(draft.group.subscribedTopicNames, environment.topics)
   draft.add(groupRecord(groupId, group.generationId, hash))
-  draft.add(...members.map(({ member: { memberId }, assigned }) => targetRecord(groupId, memberId, assigned)))
+  draft.add(...members.map(({ memberId, assigned }) => targetRecord(groupId, memberId, assigned)))
   draft.add(targetEpochRecord(groupId, group.generationId))
-  draft.add(...members.map(({ member }) => currentRecord(groupId, member)))
+  draft.add(...members.map((member) => currentRecord(groupId, member)))
   return { draft, before, answers, timers }
 }
 
 function upgradeProblem(group: ClassicGroup, { migration, configOf }: ConsumerGroupEnvironment): Refusal | undefined {
   const { groupId, members } = group
-  const cannot = (why: string): Refusal =>
-    refusal('GROUP_ID_NOT_FOUND', `The classic group ${groupId} cannot become a consumer group: ${why}.`)
-  if (!migration().upgrades) return cannot('upgrades are disabled')
-  if (!usesConsumerProtocol(group)) return cannot('its members are no consumers')
-  if (members.size > configOf(groupId).maxSize) return cannot('it has more members than a consumer group may have')
+  if (!migration().upgrades) return cannotUpgrade(group, 'upgrades are disabled')
+  if (!usesConsumerProtocol(group)) return cannotUpgrade(group, 'its members are no consumers')
+  if (members.size > configOf(groupId).maxSize) return cannotUpgrade(group, 'it has more members than a consumer group may have')
   return undefined
+}
+
+function cannotUpgrade({ groupId }: ClassicGroup, why: string): Refusal {
+  return refusal('GROUP_ID_NOT_FOUND', `The classic group ${groupId} cannot become a consumer group: ${why}.`)
 }
 
 /** Whoever waits in the classic group is told to join again, which will be the consumer group. */
@@ -103,15 +101,31 @@ function dismissed(group: ClassicGroup, { classicSettings }: ConsumerGroupEnviro
   return draft.decision()
 }
 
+function consumerMembersOf(group: ClassicGroup, topics: GroupTopics): ConsumerMember[] | Refusal {
+  const members: ConsumerMember[] = []
+  const taken = new Set<string>()
+  for (const classic of group.members.values()) {
+    const member = consumerMemberOf(group, classic, topics)
+    if (isRefusal(member)) return member
+    for (const [topicId, partitions] of member.assigned) {
+      for (const partition of partitions) {
+        const key = `${topicId} ${partition}`
+        if (taken.has(key)) return cannotUpgrade(group, 'its assignor gives a partition to more than one member')
+        taken.add(key)
+      }
+    }
+    members.push(member)
+  }
+  return members
+}
+
 function consumerMemberOf(group: ClassicGroup, member: ClassicMember, topics: GroupTopics): ConsumerMember | Refusal {
-  const cannot = (why: string): Refusal =>
-    refusal('GROUP_ID_NOT_FOUND', `The classic group ${group.groupId} cannot become a consumer group: ${why}.`)
   try {
     const protocolName = group.protocolName ?? selectProtocol(group)
     const subscription = decodeSubscription(metadataFor(member, protocolName))
     const { assignedPartitions, userData } =
       member.assignment.length === 0 ? { assignedPartitions: [], userData: null } : decodeAssignment(member.assignment)
-    if (userData !== null && userData.length > 0) return cannot('its assignor keeps data of its own')
+    if (userData !== null && userData.length > 0) return cannotUpgrade(group, 'its assignor keeps data of its own')
     return {
       ...newMember(member.memberId),
       instanceId: member.instanceId,
@@ -126,7 +140,7 @@ function consumerMemberOf(group: ClassicGroup, member: ClassicMember, topics: Gr
       assigned: assignmentByNames(assignedPartitions, topics),
     }
   } catch {
-    return cannot('what its members say of themselves is malformed')
+    return cannotUpgrade(group, 'what its members say of themselves is malformed')
   }
 }
 
@@ -146,7 +160,7 @@ export function encodedAssignment(assignment: Assignment, metadata: Uint8Array, 
     const topic = topics.withId(topicId)
     return topic === undefined ? [] : [{ topic: topic.name, partitions }]
   })
-  return encodeAssignment({ assignedPartitions }, consumerProtocolVersion(metadata))
+  return encodeAssignment({ assignedPartitions }, consumerProtocolVersion(metadata) ?? 0)
 }
 
 /** What removes a consumer group as it is. */
@@ -179,7 +193,7 @@ export interface Downgrade {
   readonly rebalances: boolean
 }
 
-/** The classic group that takes the consumer group's place. @throws ProtocolError where a member's metadata is malformed, which joining has ruled out */
+/** The classic group that takes the consumer group's place. */
 export function downgrade(
   { group, before, rebalances }: Downgrade,
   environment: ConsumerGroupEnvironment,

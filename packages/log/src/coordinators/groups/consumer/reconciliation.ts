@@ -47,6 +47,7 @@ function nextStep({ member, targetEpoch, target, ownerOf, owned }: Reconciliatio
     return owner === undefined || owner === member.memberId
   })
   const waits = difference(wanted, free).size > 0
+  if (waits && free.size === 0 && member.state === MEMBER_STATE.unreleased && member.memberEpoch === targetEpoch) return member
   return moved(member, {
     memberEpoch: targetEpoch,
     state: waits ? MEMBER_STATE.unreleased : MEMBER_STATE.stable,
