@@ -72,7 +72,12 @@ export class ClassicRequests {
       const group = state.groups.get(groupId)
       if (hasMembersOfConsumerGroup(group)) return this.#inConsumerGroups.leave(groupId, leavers)(state, facts, ticket)
       if (group === undefined || isConsumerGroup(group)) {
-        return { answers: [answer(ticket, { errorCode: ERROR_CODE.UNKNOWN_MEMBER_ID, members: [] })] }
+        const members = leavers.map(({ memberId, groupInstanceId }) => ({
+          memberId,
+          groupInstanceId,
+          errorCode: ERROR_CODE.UNKNOWN_MEMBER_ID,
+        }))
+        return { answers: [answer(ticket, { errorCode: ERROR_CODE.NONE, members })] }
       }
       const { decision, results } = leave(group, this.#settings(), leavers, facts)
       return { ...decision, answers: [...(decision.answers ?? []), answer(ticket, { errorCode: ERROR_CODE.NONE, members: results })] }

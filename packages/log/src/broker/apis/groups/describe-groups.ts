@@ -40,7 +40,7 @@ function look(groupId: string, version: number): GroupOperation<Described> {
   }
 }
 
-/** What a member brought and got is shown only of a group at rest. */
+/** What a member brought is shown only of a group at rest, in the protocol that was chosen. */
 function described(group: ClassicGroup): Described {
   const isStable = group.state === 'Stable'
   return {
@@ -55,7 +55,7 @@ function described(group: ClassicGroup): Described {
       clientId: member.clientId,
       clientHost: member.clientHost,
       memberMetadata: isStable ? metadataFor(member, group.protocolName) : NO_BYTES,
-      memberAssignment: isStable ? member.assignment : NO_BYTES,
+      memberAssignment: member.assignment,
     })),
   }
 }

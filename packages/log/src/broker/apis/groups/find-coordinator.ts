@@ -30,9 +30,9 @@ async function find(key: string, keyType: number, context: RequestContext): Prom
   }
 }
 
-function found(key: string, isReady: boolean, { broker: { nodeId }, advertised }: RequestContext): Coordinator {
+function found(key: string, isReady: boolean, { broker: { nodeId }, advertised, version }: RequestContext): Coordinator {
   if (!isReady) return refused(key, ERROR_CODE.COORDINATOR_NOT_AVAILABLE)
-  return { key, nodeId, ...advertised, errorCode: ERROR_CODE.NONE, errorMessage: null }
+  return { key, nodeId, ...advertised, errorCode: ERROR_CODE.NONE, errorMessage: version < BATCHED_SINCE_VERSION ? 'NONE' : '' }
 }
 
 function refused(key: string, errorCode: number): Coordinator {

@@ -15,33 +15,46 @@ export const offsetCommit: ApiHandler<'OffsetCommit'> = {
   name: 'OffsetCommit',
   async handle(request, context) {
     if (!context.allows('Read', 'Group', request.groupId)) return refused(request, ERROR_CODE.GROUP_AUTHORIZATION_FAILED)
-    const topics = request.topics.map((wanted) => ({ wanted, ...find(wanted, context) }))
-    const offsets = topics.flatMap(({ wanted, name, topicId, errorCode }) =>
-      errorCode === ERROR_CODE.NONE ? wanted.partitions.map((partition) => toCommit(name, topicId, partition)) : [],
+    const topics = request.topics.map((wanted) => ({ wanted, found: find(wanted, context) }))
+    const offsets = topics.flatMap(({ wanted, found }) =>
+      wanted.partitions.flatMap((partition) =>
+        found.errorOf(partition.partitionIndex) === ERROR_CODE.NONE ? [toCommit(found, partition)] : [],
+      ),
     )
     const codes = await commit(request, offsets, context)
     let next = 0
-    return {
-      topics: topics.map(({ wanted, errorCode }) => result(wanted, () => (errorCode === ERROR_CODE.NONE ? codes[next++]! : errorCode))),
+    const codeOf = (found: Found, partition: number): number => {
+      const errorCode = found.errorOf(partition)
+      return errorCode === ERROR_CODE.NONE ? codes[next++]! : errorCode
     }
+    return { topics: topics.map(({ wanted, found }) => result(wanted, (partition) => codeOf(found, partition))) }
   },
 }
 
-function find(
-  { name, topicId }: WantedTopic,
-  { broker: { topics }, allows, version }: RequestContext,
-): { readonly name: string; readonly topicId: Uint8Array; readonly errorCode: number } {
+interface Found {
+  readonly name: string
+  readonly topicId: Uint8Array
+  errorOf(partition: number): number
+}
+
+function find({ name, topicId }: WantedTopic, { broker: { topics }, allows, version }: RequestContext): Found {
   const byId = version >= TOPIC_ID_SINCE_VERSION
   const topic = byId ? topics.withId(topicId) : topics.named(name)
   const known = topic?.name ?? name
-  if (byId && topic === undefined) return { name, topicId, errorCode: ERROR_CODE.UNKNOWN_TOPIC_ID }
-  if (!allows('Read', 'Topic', known)) return { name: known, topicId, errorCode: ERROR_CODE.TOPIC_AUTHORIZATION_FAILED }
-  if (topic === undefined) return { name: known, topicId, errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
-  // As Kafka: a client that does not know the id cannot mean it.
-  return { name: known, topicId: byId ? topicId : NO_ID, errorCode: ERROR_CODE.NONE }
+  const refused = (errorCode: number): Found => ({ name: known, topicId, errorOf: () => errorCode })
+  if (byId && topic === undefined) return refused(ERROR_CODE.UNKNOWN_TOPIC_ID)
+  if (!allows('Read', 'Topic', known)) return refused(ERROR_CODE.TOPIC_AUTHORIZATION_FAILED)
+  const count = topic?.partitionCount ?? 0
+  const isThere = (partition: number): boolean => partition >= 0 && partition < count
+  return {
+    name: known,
+    // As Kafka: a client that does not know the id cannot mean it.
+    topicId: byId ? topicId : NO_ID,
+    errorOf: (partition) => (isThere(partition) ? ERROR_CODE.NONE : ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION),
+  }
 }
 
-function toCommit(topic: string, topicId: Uint8Array, partition: WantedTopic['partitions'][number]): OffsetToCommit {
+function toCommit({ name: topic, topicId }: Found, partition: WantedTopic['partitions'][number]): OffsetToCommit {
   const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition
   return {
     topic,
@@ -72,6 +85,6 @@ function refused({ topics }: Request, errorCode: number): { topics: Result[] } {
   return { topics: topics.map((wanted) => result(wanted, () => errorCode)) }
 }
 
-function result({ name, topicId, partitions }: WantedTopic, codeOf: () => number): Result {
-  return { name, topicId, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: codeOf() })) }
+function result({ name, topicId, partitions }: WantedTopic, codeOf: (partition: number) => number): Result {
+  return { name, topicId, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: codeOf(partitionIndex) })) }
 }

@@ -4,6 +4,7 @@ import type { Ticket } from '../../framework/index.ts'
 import { isClassicGroup, type Group, type GroupOperation, type GroupRecord } from '../group-store.ts'
 import {
   emptyClassicGroup,
+  groupRecord,
   sameProtocols,
   selectProtocol,
   supports,
@@ -51,7 +52,9 @@ export function joinClassicGroup(
   return ({ groups }, facts, ticket) => {
     const known = groups.get(request.groupId)
     const group = isClassicGroup(known) ? known : undefined
-    const draft = new ClassicDraft(group ?? emptyClassicGroup(request.groupId, facts.nowMs), settings, facts, replaced(known))
+    const start = group ?? emptyClassicGroup(request.groupId, facts.nowMs)
+    // A group is written as soon as there is one: what is listed is there after a restart.
+    const draft = new ClassicDraft(start, settings, facts, group === undefined ? [...replaced(known), groupRecord(start)] : [])
     const joining = { request, ticket }
     const refusal = refusalOf(draft, group, request)
     if (refusal !== undefined) draft.answer(ticket, joinRefusal(refusal.memberId, refusal.errorCode))
