@@ -9,7 +9,7 @@ import type { Clock } from '@millrace/core'
 import { ERROR_CODE, type ApiName, type ApiRequest, type ErrorCodeName } from '../../protocol/index.ts'
 import type { Reply, RequestContext } from '../handler.ts'
 import type { ClientFacts } from '../security/principal.ts'
-import { refusalOf, withError } from './refusals.ts'
+import { falsify, refusalOf } from './refusals.ts'
 
 /** Which requests a fault concerns. */
 export interface FaultScope<N extends ApiName = ApiName> {
@@ -103,10 +103,10 @@ export class Faults {
       case 'delay':
         return this.#late(perform, effect.delayMs, signal)
       case 'drop':
-        return effect.when === 'before' ? 'close' : lost(perform)
+        return effect.when === 'before' ? 'close' : lost(name, perform)
       case 'error': {
         const refusal = effect.when === 'before' ? refusalOf(name, request, effect.errorCode) : undefined
-        return refusal ?? falsified(perform, effect.errorCode)
+        return refusal ?? falsified(name, perform, effect.errorCode)
       }
     }
   }
@@ -148,12 +148,12 @@ export class Faults {
   }
 }
 
-async function lost<R>(perform: () => R | Promise<R>): Promise<'close'> {
-  withError(await perform(), ERROR_CODE.NONE)
+async function lost<N extends ApiName>(name: N, perform: () => Reply<N> | Promise<Reply<N>>): Promise<'close'> {
+  await falsified(name, perform, ERROR_CODE.NONE)
   return 'close'
 }
 
-async function falsified<R>(perform: () => R | Promise<R>, errorCode: number): Promise<R> {
+async function falsified<N extends ApiName>(name: N, perform: () => Reply<N> | Promise<Reply<N>>, errorCode: number): Promise<Reply<N>> {
   const reply = await perform()
-  return typeof reply === 'string' ? reply : withError(reply, errorCode)
+  return reply === 'none' || reply === 'close' ? reply : falsify(name, reply, errorCode)
 }

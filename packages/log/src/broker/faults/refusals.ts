@@ -97,15 +97,30 @@ const topLevel: ReadonlySet<string> = new Set(
   Object.values<ApiDeclaration>(declarations).flatMap(({ name, response }) => ('errorCode' in response ? [name] : [])),
 )
 
+/** APIs that only look, and have their errors inside of lists, whatever else they have. */
+const LOOKING: ReadonlySet<ApiName> = new Set([
+  'Fetch',
+  'Metadata',
+  'ListOffsets',
+  'OffsetForLeaderEpoch',
+  'OffsetFetch',
+  'FindCoordinator',
+])
+
 /** Whether the whole answer has one error code. */
 function isTopLevel(name: ApiName): boolean {
-  return topLevel.has(name)
+  return topLevel.has(name) && !LOOKING.has(name)
 }
 
 const ERROR_FIELDS: ReadonlySet<string> = new Set(['errorCode', 'partitionErrorCode'])
 
-/** The answer with every error code in it set, and no records. What was to be streamed is released. */
-export function withError<T>(answer: T, errorCode: number): T {
+/** The answer with the error codes of its parts set, and no records; with its own one set where that is all it has. What was to be streamed is released. */
+export function falsify<N extends ApiName>(name: N, answer: ApiResponseToSend<N>, errorCode: number): ApiResponseToSend<N> {
+  const falsified = withError(answer, errorCode)
+  return LOOKING.has(name) && 'errorCode' in answer ? { ...falsified, errorCode: answer.errorCode } : falsified
+}
+
+function withError<T>(answer: T, errorCode: number): T {
   if (answer instanceof StreamedBytes) {
     answer.release()
     return new Uint8Array(0) as T
