@@ -1,5 +1,5 @@
 /**
- * Configurations that are set at run time, of topics, brokers, groups and client metrics.
+ * Configurations that are set at run time, of topics, brokers and groups.
  *
  * 1. `get` answers what is stored, and changes as soon as somebody, here or elsewhere, has changed it.
  * 2. Listeners hear of a change after `get` answers it; when `alter` resolves they have heard.
@@ -14,7 +14,7 @@ export type Configs = Readonly<Record<string, string>>
 export type ConfigStoreListener = (kind: ConfigKind, name: string) => void
 
 const NONE: Configs = {}
-const KINDS: readonly ConfigKind[] = ['topics', 'brokers', 'groups', 'client-metrics']
+const KINDS: readonly ConfigKind[] = ['topics', 'brokers', 'groups']
 
 export class ConfigStore {
   readonly #session: CoordinationSession

@@ -18,7 +18,6 @@ export const ROOTS: readonly string[] = [
   '/config/topics',
   '/config/brokers',
   '/config/groups',
-  '/config/client-metrics',
   '/config/users',
   '/config/clients',
   '/config/ips',
@@ -33,4 +32,4 @@ export const deletionPath = (topic: string): string => `${DELETIONS}/${topic}`
 export const configPath = (kind: ConfigKind, name: string): string => `${CONFIGS}/${kind}/${name}`
 
 /** What has configurations that are set at run time. */
-export type ConfigKind = 'topics' | 'brokers' | 'groups' | 'client-metrics'
+export type ConfigKind = 'topics' | 'brokers' | 'groups'

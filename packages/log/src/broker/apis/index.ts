@@ -1,7 +1,10 @@
 /** Every API that is served, each in its file. ApiVersions tells of these and no other. */
 import { serve, type ServedHandler } from '../dispatcher.ts'
 import { apiVersions } from './api-versions.ts'
+import { alterConfigs, incrementalAlterConfigs } from './admin/alter-configs.ts'
+import { createPartitions } from './admin/create-partitions.ts'
 import { createTopics } from './admin/create-topics.ts'
+import { deleteRecords } from './admin/delete-records.ts'
 import { deleteTopics } from './admin/delete-topics.ts'
 import { fetch } from './data/fetch.ts'
 import { consumerGroupDescribe } from './groups/consumer-group-describe.ts'
@@ -19,7 +22,16 @@ import { offsetFetch } from './groups/offset-fetch.ts'
 import { syncGroup } from './groups/sync-group.ts'
 import { listOffsets } from './data/list-offsets.ts'
 import { offsetForLeaderEpoch } from './data/offset-for-leader-epoch.ts'
+import { describeCluster } from './admin/describe-cluster.ts'
+import { describeConfigs } from './admin/describe-configs.ts'
+import { describeLogDirs } from './admin/describe-log-dirs.ts'
+import { describeQuorum } from './admin/describe-quorum.ts'
+import { describeTopicPartitions } from './admin/describe-topic-partitions.ts'
+import { electLeaders } from './admin/elect-leaders.ts'
+import { listConfigResources } from './admin/list-config-resources.ts'
 import { metadata } from './admin/metadata.ts'
+import { alterPartitionReassignments, listPartitionReassignments } from './admin/partition-reassignments.ts'
+import { updateFeatures } from './admin/update-features.ts'
 import { produce } from './data/produce.ts'
 import { alterClientQuotas } from './security/alter-client-quotas.ts'
 import { alterUserScramCredentials } from './security/alter-user-scram-credentials.ts'
@@ -49,6 +61,20 @@ export const HANDLERS: readonly ServedHandler[] = [
   serve(apiVersions),
   serve(createTopics),
   serve(deleteTopics),
+  serve(createPartitions),
+  serve(deleteRecords),
+  serve(describeTopicPartitions),
+  serve(describeConfigs),
+  serve(alterConfigs),
+  serve(incrementalAlterConfigs),
+  serve(listConfigResources),
+  serve(describeLogDirs),
+  serve(describeCluster),
+  serve(describeQuorum),
+  serve(updateFeatures),
+  serve(electLeaders),
+  serve(alterPartitionReassignments),
+  serve(listPartitionReassignments),
   serve(initProducerId),
   serve(addPartitionsToTxn),
   serve(addOffsetsToTxn),

@@ -50,6 +50,9 @@ async function create(wanted: Wanted, context: RequestContext, validateOnly: boo
     if (isTopicProblem(planned)) return refused(name, topicProblemCode(planned.kind), planned.problem)
     const configProblem = topicConfigProblem(topic.configs ?? {}, broker.config)
     if (configProblem !== undefined) return refused(name, ERROR_CODE.INVALID_CONFIG, configProblem)
+    if (!context.takeMutations(planned.length)) {
+      return refused(name, ERROR_CODE.THROTTLING_QUOTA_EXCEEDED, 'The throttling quota has been exceeded.')
+    }
     if (validateOnly) return accepted(topic, planned, NO_ID, context)
     const made = await controller.create(topic)
     if (isTopicProblem(made)) return refused(name, topicProblemCode(made.kind), made.problem)

@@ -36,7 +36,7 @@ function keyOf({ name, topicId }: Wanted): string {
   return name ?? `/${Buffer.from(topicId).toString('hex')}`
 }
 
-async function remove({ name, topicId }: Wanted, { broker, allows }: RequestContext): Promise<Result> {
+async function remove({ name, topicId }: Wanted, { broker, allows, takeMutations }: RequestContext): Promise<Result> {
   const { topics, cluster } = broker
   const isById = topicId.some((byte) => byte !== 0)
   if (name !== null && isById) {
@@ -54,6 +54,7 @@ async function remove({ name, topicId }: Wanted, { broker, allows }: RequestCont
   const missing = isById ? ERROR_CODE.UNKNOWN_TOPIC_ID : ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
   if (topic === undefined) return { name, topicId, errorCode: missing }
   const found = { name: topic.name, topicId: topic.id }
+  if (!takeMutations(topic.partitionCount)) return { ...found, errorCode: ERROR_CODE.THROTTLING_QUOTA_EXCEEDED }
   try {
     return { ...found, errorCode: (await cluster.controller.delete(topic.idText)) ? ERROR_CODE.NONE : missing }
   } catch (error) {
