@@ -1,6 +1,6 @@
 /** The `millrace` command in a process of its own, seen from outside. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const root = join(import.meta.dirname, '../..')
@@ -18,7 +18,7 @@ export class JobCommand {
   constructor(build: Build, job: string, flags: readonly string[], onLine: (line: string, sinceSpawnMs: number) => void) {
     const main = build === 'compiled' ? 'packages/millrace/dist/bin.js' : 'packages/millrace/src/bin.ts'
     const node = build === 'compiled' ? [] : ['--conditions=@millrace/source']
-    this.child = spawn(process.execPath, [...node, join(root, main), 'run', join(import.meta.dirname, job), ...flags], {
+    this.child = spawn(process.execPath, [...node, join(root, main), 'run', resolve(import.meta.dirname, job), ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: root,
     })
