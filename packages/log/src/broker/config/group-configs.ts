@@ -26,12 +26,6 @@ export const groupConfigs = {
     notEmpty: true,
     documentation: 'The protocols that groups may use.',
   },
-  'group.coordinator.append.linger.ms': {
-    type: 'int',
-    default: '5',
-    min: 0,
-    documentation: 'How long writes of a coordinator wait for others to go with them.',
-  },
   'group.consumer.session.timeout.ms': {
     type: 'int',
     default: '45000',
@@ -96,13 +90,6 @@ export const groupConfigs = {
     min: 1,
     documentation: 'Bytes of a segment of the topic of offsets.',
   },
-  'offsets.topic.compression.codec': {
-    type: 'int',
-    default: '0',
-    min: 0,
-    max: 4,
-    documentation: 'How batches of the topic of offsets are compressed, by the number of the type.',
-  },
   'offsets.retention.minutes': {
     type: 'int',
     default: '10080',
@@ -115,6 +102,5 @@ export const groupConfigs = {
     min: 1,
     documentation: 'How often expired offsets are looked for.',
   },
-  'offsets.commit.timeout.ms': { type: 'int', default: '5000', min: 1, documentation: 'How long a commit may take.' },
   'offset.metadata.max.bytes': { type: 'int', default: '4096', min: 0, documentation: 'Bytes of the text beside a committed offset.' },
 } as const
