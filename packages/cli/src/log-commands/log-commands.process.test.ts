@@ -133,7 +133,7 @@ void test('what is printed can be read back, bytes that are no text too', async 
   const printed = await ok('consume', 'copied')
   await ok('topics', 'create', 'copy', '--partitions', '1')
   await produce('copy', printed, { json: true, compression: 'zstd' })
-  const strip = (text: string) => objects(text).map((one) => ({ ...one, topic: '' }))
+  const strip = (text: string) => objects(text).map((one): Record<string, unknown> => ({ ...one, topic: '' }))
   const copy = strip(await ok('consume', 'copy'))
   assert.deepEqual(copy, strip(printed))
   assert.deepEqual(
