@@ -151,7 +151,7 @@ export class ClientListener {
   /** Has the client prove itself where it must, then serves it. */
   #begin(connection: Connection, client: ClientSession['client'], serving: ServeOptions): void {
     const { sasl } = this.#security
-    if (sasl === undefined) return void this.#serve(connection, { client }, serving)
+    if (sasl === undefined) return this.#serve(connection, { client }, serving)
     const { clock, logger, dispatcher } = serving
     const authentication: Authentication = new Authentication({
       connection,

@@ -42,7 +42,7 @@ async function produceToTopic(
   const byId = context.version >= TOPIC_ID_SINCE_VERSION
   const topic = byId ? topics.withId(topicId) : topics.named(name)
   const refusal = topicRefusal(topic, name, byId, request, context)
-  const results = partitionData.map((wanted) =>
+  const results = partitionData.map(async (wanted) =>
     topic === undefined || refusal !== ERROR_CODE.NONE ? refused(wanted.index, refusal) : produceTo(topic, wanted, request, context),
   )
   const partitionResponses = await Promise.all(results)
