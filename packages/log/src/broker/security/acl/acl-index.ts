@@ -27,20 +27,28 @@ const ENOUGH_FOR: { readonly [O in AclOperation]?: Operations } = {
 class Patterns {
   readonly literal = new Map<string, readonly AclEntry[]>()
   readonly prefixed = new Map<string, readonly AclEntry[]>()
-  /** Lengths that prefixes have: others need not be looked for. */
-  prefixLengths: readonly number[] = []
+  /** How many prefixes there are of each length: other lengths need not be looked for. */
+  readonly prefixLengths = new Map<number, number>()
 
   put({ pattern, name }: AclResource, entries: readonly AclEntry[]): void {
     const byName = pattern === 'Literal' ? this.literal : this.prefixed
-    if (entries.length === 0) byName.delete(name)
-    else byName.set(name, entries)
-    this.prefixLengths = [...new Set([...this.prefixed.keys()].map(({ length }) => length))]
+    const isNew = entries.length > 0 && !byName.has(name)
+    const isGone = entries.length === 0 && byName.delete(name)
+    if (entries.length > 0) byName.set(name, entries)
+    if (pattern === 'Prefixed' && (isNew || isGone)) this.#count(name.length, isNew ? 1 : -1)
+  }
+
+  #count(length: number, change: number): void {
+    const count = (this.prefixLengths.get(length) ?? 0) + change
+    if (count === 0) this.prefixLengths.delete(length)
+    else this.prefixLengths.set(length, count)
   }
 
   of(name: string): readonly AclEntry[] {
     const found = [...(this.literal.get(name) ?? [])]
     if (name !== EVERY_NAME) found.push(...(this.literal.get(EVERY_NAME) ?? []))
-    for (const length of this.prefixLengths) if (length <= name.length) found.push(...(this.prefixed.get(name.slice(0, length)) ?? []))
+    for (const length of this.prefixLengths.keys())
+      if (length <= name.length) found.push(...(this.prefixed.get(name.slice(0, length)) ?? []))
     return found
   }
 }
@@ -86,7 +94,9 @@ export class AclIndex {
     if (has(every, 'Deny')) return 'denied'
     if (has(every, 'Allow')) return 'allowed'
     const isOpen = (name: string): boolean =>
-      !patterns.prefixLengths.some((length) => length <= name.length && has(patterns.prefixed.get(name.slice(0, length)), 'Deny'))
+      ![...patterns.prefixLengths.keys()].some(
+        (length) => length <= name.length && has(patterns.prefixed.get(name.slice(0, length)), 'Deny'),
+      )
     for (const [name, entries] of patterns.prefixed) if (has(entries, 'Allow') && isOpen(name)) return 'allowed'
     for (const [name, entries] of patterns.literal) {
       if (has(entries, 'Allow') && !has(entries, 'Deny') && isOpen(name)) return 'allowed'

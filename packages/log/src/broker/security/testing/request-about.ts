@@ -18,17 +18,8 @@ function valueAbout(field: Field, version: number, about: About): unknown {
   }
   if (typeof field !== 'string' && field.type === 'struct') return requestAbout(field.fields, version, about)
   const [type, fallback] = typeof field === 'string' ? [field, undefined] : [field.type, field.default]
-  switch (type) {
-    case 'string':
-      return about.name
-    case 'uuid':
-      return about.topicId
-    case 'bytes':
-    case 'records':
-      return new Uint8Array(0)
-    case 'bool':
-      return fallback ?? false
-    default:
-      return fallback ?? 0
-  }
+  if (type === 'string') return about.name
+  if (type === 'uuid') return about.topicId
+  if (type === 'bytes' || type === 'records') return new Uint8Array(0)
+  return fallback ?? (type === 'bool' ? false : 0)
 }
