@@ -4,6 +4,8 @@ import { Log } from '@millrace/log'
 
 const write = (record: LogRecord): void => void process.stderr.write(formatLogRecord(record, 'text', false) + '\n')
 const logger = createLogger({ clock: nodeClock, level: 'warn', write })
-const log = await Log.start({ dir: process.argv[2]!, config: {}, logger })
+// Access control is on, for the clients that list and change it; whoever they are may do everything.
+const config = { 'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer', 'super.users': 'User:ANONYMOUS' }
+const log = await Log.start({ dir: process.argv[2]!, config, logger })
 console.log(log.bootstrap)
 process.stdin.resume().on('end', () => void log.close())

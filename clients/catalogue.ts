@@ -1,6 +1,7 @@
-import { copyFileSync, globSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { installed, run } from './cache.ts'
+import { toolScenarioNames } from './scenarios.ts'
+import { cacheFolder, hasCommand, installed, run } from './cache.ts'
 
 export interface Program {
   readonly file: string
@@ -81,16 +82,50 @@ function goClient(name: string, module: string): Client {
   return { name, version: pinned('go/go.mod', `${module} v`), about: `Go: ${module}`, needs: ['go'], prepare }
 }
 
-/** The version of Kafka whose tools are clients here. */
-export const toolsVersion = '4.1.1'
+/** Debian's, from the machine or put into the cache by `kcat/install.sh`. */
+function kcatClient(): Client {
+  const folder = join(cacheFolder, 'kcat')
+  const inCache = join(folder, 'usr/bin/kcat')
+  const library = join(folder, 'librdkafka-version')
+  const version = existsSync(library) ? readFileSync(library, 'utf8').trim() : 'of the machine'
+  function prepare(): Promise<Program> {
+    if (!existsSync(inCache) && !hasCommand('kcat')) throw new Error('there is no kcat; clients/kcat/install.sh brings it')
+    const libraries = globSync(join(folder, 'usr/lib/*/')).join(':')
+    const env = existsSync(inCache) ? { MATRIX_KCAT: inCache, LD_LIBRARY_PATH: libraries } : {}
+    return Promise.resolve({ file: process.execPath, args: [...node, join(here, 'kcat/main.ts')], env })
+  }
+  return {
+    name: 'kcat',
+    version,
+    about: 'librdkafka (C) as Debian has it, through its command line; the version is of the library',
+    needs: [],
+    prepare,
+  }
+}
+
+function toolsClient(version: string): Client {
+  const sources = join(here, 'tools')
+  async function prepare(): Promise<Program> {
+    const folder = await installed('tools', sources, async (target) => {
+      copyFileSync(join(sources, 'pom.xml'), join(target, 'pom.xml'))
+      const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${target}/lib`]
+      await run('mvn', ['--batch-mode', '--quiet', `-Dkafka.version=${version}`, ...goal], target)
+    })
+    return { file: process.execPath, args: [...node, join(sources, 'main.ts')], env: { MATRIX_CLASSPATH: `${folder}/lib/*` } }
+  }
+  const about = "Apache Kafka's command-line tools"
+  return { name: 'tools', version, about, needs: ['java', 'mvn'], scenarios: toolScenarioNames, prepare }
+}
 
 export const clients: readonly Client[] = [
   nodeClient('kafkajs', 'kafkajs', 'the client that most Node programs have'),
   nodeClient('platformatic', '@platformatic/kafka', '`@platformatic/kafka`, the newer client for Node'),
   pythonClient('kafka-python', 'Python, in Python alone'),
   pythonClient('confluent-kafka', 'librdkafka (C), through its binding for Python'),
+  kcatClient(),
   javaClient('3.9.1'),
   javaClient('4.1.1'),
+  toolsClient('4.1.1'),
   goClient('franz-go', 'github.com/twmb/franz-go'),
   goClient('sarama', 'github.com/IBM/sarama'),
 ]

@@ -29,6 +29,29 @@ export const scenarios = {
   'errors-offset-out-of-range': 'a fetch above the end of the log',
 } as const
 
+/** What Kafka's own command-line tools are asked to do. */
+export const toolScenarios = {
+  'tools-topics': 'kafka-topics: create, list, describe, alter, delete',
+  'tools-consoles': 'kafka-console-producer and kafka-console-consumer',
+  'tools-get-offsets': 'kafka-get-offsets: latest, earliest, of the greatest time stamp',
+  'tools-configs': 'kafka-configs over topics and brokers',
+  'tools-quotas': 'kafka-configs over the quotas of a user',
+  'tools-scram': 'kafka-configs over the SCRAM credentials of a user',
+  'tools-consumer-groups': 'kafka-consumer-groups: list, describe, reset and delete offsets, delete',
+  'tools-new-groups': 'a console consumer with group.protocol=consumer, and what kafka-consumer-groups tells of it',
+  'tools-delete-records': 'kafka-delete-records',
+  'tools-log-dirs': 'kafka-log-dirs',
+  'tools-transactions': 'kafka-transactions: list, describe, describe-producers, find-hanging',
+  'tools-acls': 'kafka-acls: add, list, remove, prefixed patterns',
+  'tools-cluster': 'kafka-cluster, kafka-features, kafka-broker-api-versions',
+  'tools-elections': 'kafka-leader-election, and kafka-reassign-partitions as far as one broker goes',
+  'tools-dump-data': 'kafka-dump-log over segments, indexes and producer snapshots',
+  'tools-dump-offsets': 'kafka-dump-log decodes __consumer_offsets',
+  'tools-dump-transactions': 'kafka-dump-log decodes __transaction_state, markers and the transaction index',
+} as const
+
 export type Scenario = keyof typeof scenarios
 
 export const scenarioNames: readonly Scenario[] = Object.keys(scenarios) as Scenario[]
+
+export const toolScenarioNames: readonly string[] = Object.keys(toolScenarios)
