@@ -3,6 +3,7 @@ import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { optionReference, type ErrorTable } from '@millrace/core'
 import { engineOptionTable } from '@millrace/engine/options'
+import { logOptionTable } from '../packages/cli/src/log-options.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -23,7 +24,7 @@ Each option can be set in four places; the first that sets it wins:
 A key that no option has is an error, in every one of them. Durations are numbers with a unit (\`250ms\`, \`5s\`, \`10m\`, \`1h\`, \`7d\`), in code
 also milliseconds; sizes are numbers with \`B\`, \`KiB\`, \`MiB\` or \`GiB\`. An option without a default is unset by \`none\`.
 
-${optionReference(engineOptionTable)}`
+${optionReference({ ...engineOptionTable, ...logOptionTable })}`
 }
 
 /** The tables of errors by package: every factory that a file named `errors.ts` exports. */

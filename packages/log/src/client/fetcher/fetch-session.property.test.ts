@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { FetchSession, type SessionPartition } from './fetch-session.ts'
 
 const partitions = fc.uniqueArray(fc.record({ partition: fc.nat(6), fetchOffset: fc.nat(3), currentLeaderEpoch: fc.nat(1) }), {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { assignors, type Assignments, type Member } from './assignors.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, type OwnedPartition } from './consumer-protocol.ts'
 
