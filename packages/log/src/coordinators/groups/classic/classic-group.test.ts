@@ -50,14 +50,66 @@ test('a second member makes the first one join again; only the leader hears of b
   assert.equal((await bench.run(bench.sync(two))).errorCode, 0, 'an assignment can be fetched again')
 })
 
-test('a member that does not join again in time is out', async () => {
+test('a member that does not join again in time is out, though it is heard of; who waits longer than its session is not', async () => {
   const bench = await GroupBench.start()
-  const { follower } = await pair(bench)
+  const { leader, follower } = await pair(bench)
   const alone = bench.join(follower.memberId, { protocols: [{ name: 'range', metadata: subscription('other') }] })
-  await bench.clock.advance(900)
-  assert.equal(await bench.run(bench.state()), 'PreparingRebalance')
+  for (let elapsedMs = 0; elapsedMs < 4900; elapsedMs += 700) {
+    await bench.clock.advance(700)
+    assert.equal(await bench.run(bench.heartbeat(leader)), ERROR_CODE.REBALANCE_IN_PROGRESS)
+  }
+  await bench.clock.advance(200)
+  assert.equal(await bench.run(bench.heartbeat(leader)), ERROR_CODE.UNKNOWN_MEMBER_ID)
   const joined = await bench.run(alone)
   assert.deepEqual([joined.generationId, joined.leader, joined.members.length], [3, follower.memberId, 1])
+})
+
+test('a static member that does not join again stays, and leads no more', async () => {
+  const bench = await GroupBench.start()
+  const change = { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 2000 }
+  const first = await bench.run(bench.join('', { ...change, groupInstanceId: 'i' }))
+  await bench.run(bench.sync(first))
+  const joined = await bench.run(bench.enter(change))
+  assert.deepEqual([joined.generationId, joined.leader, joined.members.length], [2, joined.memberId, 2])
+})
+
+test('who waits for an assignment hears of a rebalance at once', async () => {
+  const bench = await GroupBench.start()
+  const { leader, follower } = await pair(bench)
+  const [, two] = await bench.run(Promise.all([bench.join(leader.memberId), bench.join(follower.memberId)]))
+  const again = await bench.run(bench.join(follower.memberId))
+  assert.deepEqual([again.errorCode, again.generationId], [0, two.generationId], 'a lost answer is given again')
+  let heard: number | undefined
+  void bench.sync(two).then(({ errorCode }) => (heard = errorCode))
+  const third = bench.enter()
+  await bench.clock.advance(1)
+  assert.equal(heard, ERROR_CODE.REBALANCE_IN_PROGRESS)
+  await bench.run(Promise.all([third, bench.join(leader.memberId), bench.join(follower.memberId)]))
+})
+
+test('the session of a member that waited long for its assignment begins with it', async () => {
+  const bench = await GroupBench.start()
+  const { leader, follower } = await pair(bench)
+  const [one, two] = await bench.run(Promise.all([bench.join(leader.memberId), bench.join(follower.memberId)]))
+  const waiting = bench.sync(two)
+  for (let count = 0; count < 3; count++) {
+    await bench.clock.advance(700)
+    assert.equal(await bench.run(bench.heartbeat(one)), 0)
+  }
+  await bench.run(Promise.all([bench.sync(one), waiting]))
+  await bench.clock.advance(900)
+  assert.equal(await bench.run(bench.heartbeat(one)), 0)
+  await bench.clock.advance(200)
+  assert.equal(await bench.run(bench.heartbeat(one)), ERROR_CODE.REBALANCE_IN_PROGRESS)
+  assert.equal(await bench.run(bench.heartbeat(two)), ERROR_CODE.UNKNOWN_MEMBER_ID)
+})
+
+test('a heartbeat of another generation or instance is refused', async () => {
+  const bench = await GroupBench.start()
+  const { leader } = await pair(bench)
+  assert.equal(await bench.run(bench.heartbeat({ ...leader, generationId: 1 })), ERROR_CODE.ILLEGAL_GENERATION)
+  assert.equal(await bench.run(bench.heartbeat(leader, 'i')), ERROR_CODE.UNKNOWN_MEMBER_ID)
+  assert.equal(await bench.run(bench.heartbeat(leader)), 0)
 })
 
 test('a member that is silent is out, and the others join again', async () => {
