@@ -6,7 +6,7 @@
  */
 import { posix } from 'node:path'
 import { type Clock, type Disk, type Logger, type Network, type Random } from '@millrace/core'
-import { LogDirectory, maintain } from '../storage/index.ts'
+import { LogDirectory } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
 import { Groups } from './apis/groups/groups.ts'
 import { HANDLERS } from './apis/index.ts'
@@ -20,6 +20,7 @@ import type { BrokerMetrics } from './metrics/broker-metrics.ts'
 import type { RequestLogEntry } from './metrics/request-log.ts'
 import { ClientListener } from './network/client-listener.ts'
 import { networkLimits } from './network/network-limits.ts'
+import { maintainAsConfigured } from './maintenance.ts'
 import { Parts } from './parts.ts'
 import type { RunningListener } from './running-listener.ts'
 import { openSecurity, type BrokerSecurity } from './security/broker-security.ts'
@@ -95,7 +96,7 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
   const cluster = await Cluster.open({ directory, nodeId, config, durable, disk, clock, random, logger })
   brokerEpoch = cluster.brokerEpoch
   parts.add(() => cluster.close())
-  parts.add(maintain(directory))
+  parts.add(maintainAsConfigured(directory, config))
 
   const groups = startGroups(options, clock, cluster)
   parts.add(() => groups.close())
@@ -157,7 +158,7 @@ function startTransactions(
 }
 
 function openDirectory(
-  { dir, disk, random, logger }: BrokerOptions,
+  { dir, disk, random, logger, config }: BrokerOptions,
   { clock, clusterId, nodeId }: Pick<Started, 'clock' | 'clusterId' | 'nodeId'>,
 ): Promise<LogDirectory> {
   return LogDirectory.open({
@@ -167,6 +168,7 @@ function openDirectory(
     random,
     clusterId,
     brokerId: nodeId,
+    loadConcurrency: config.get('num.recovery.threads.per.data.dir'),
     onNotice: ({ kind, path, problem }) => logger[kind === 'offline' ? 'error' : 'warn'](`storage: ${kind}`, { path, problem }),
   })
 }
@@ -193,7 +195,6 @@ function factsOf(
     config,
     nodeId,
     clusterId,
-    advertised: listeners[0]!.advertised,
     advertisedOn: (listener) => advertised.get(listener)!,
     clock,
     logger,

@@ -62,7 +62,7 @@ export const logConfigs = {
     documentation: 'Whether old segments are deleted, compacted by key, or both.',
   },
   'log.cleaner.enable': { type: 'boolean', default: 'true', documentation: 'Whether logs are compacted at all.' },
-  'log.cleaner.backoff.ms': { type: 'long', default: '15000', min: 0, documentation: 'How long to wait when there is nothing to compact.' },
+  'log.cleaner.backoff.ms': { type: 'long', default: '15000', min: 1, documentation: 'How long to wait when there is nothing to compact.' },
   'log.cleaner.dedupe.buffer.size': {
     type: 'long',
     default: '134217728',
@@ -121,6 +121,7 @@ export const logConfigs = {
   },
   'log.flush.interval.ms': {
     type: 'long',
+    min: 0,
     default: null,
     scope: 'cluster-wide',
     documentation: 'How long a record may wait for a sync to the disk; log.flush.scheduler.interval.ms where unset.',
@@ -128,6 +129,7 @@ export const logConfigs = {
   },
   'log.flush.scheduler.interval.ms': {
     type: 'long',
+    min: 0,
     default: '9223372036854775807',
     documentation: 'How long a record may wait for a sync to the disk, where log.flush.interval.ms is unset.',
   },

@@ -3,7 +3,6 @@ export const networkConfigs = {
   listeners: {
     type: 'string',
     default: 'PLAINTEXT://127.0.0.1:0',
-    scope: 'per-broker',
     documentation: 'Where the broker listens: NAME://host:port, separated by commas. Port 0 takes any that is free.',
   },
   'advertised.listeners': {
@@ -23,7 +22,6 @@ export const networkConfigs = {
     min: 1,
     documentation: 'Bytes of one request; a larger one ends its connection.',
   },
-  'socket.listen.backlog.size': { type: 'int', default: '50', min: 1, documentation: 'Connections that may wait to be accepted.' },
   'max.connections': { type: 'int', default: '2147483647', min: 0, scope: 'cluster-wide', documentation: 'Connections at a time.' },
   'max.connections.per.ip': {
     type: 'int',
@@ -37,13 +35,6 @@ export const networkConfigs = {
     default: '',
     scope: 'cluster-wide',
     documentation: 'Exceptions of max.connections.per.ip: address:number, separated by commas.',
-  },
-  'max.connection.creation.rate': {
-    type: 'int',
-    default: '2147483647',
-    min: 0,
-    scope: 'cluster-wide',
-    documentation: 'New connections a second.',
   },
   'connections.max.idle.ms': { type: 'long', default: '600000', documentation: 'A connection that is silent for longer is closed.' },
   'queued.max.request.bytes': {

@@ -8,12 +8,6 @@ export const securityConfigs = {
   },
   'super.users': { type: 'string', default: '', documentation: 'Who may do everything: User:name, separated by semicolons.' },
   'allow.everyone.if.no.acl.found': { type: 'boolean', default: 'false', documentation: 'Whether everybody may use what no rule names.' },
-  'principal.builder.class': {
-    type: 'class',
-    default: '',
-    values: ['', 'org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder'],
-    documentation: 'How a principal is made of what a client proved.',
-  },
   'connections.max.reauth.ms': {
     type: 'long',
     default: '0',

@@ -30,17 +30,6 @@ export const transactionConfigs = {
     scope: 'cluster-wide',
     documentation: 'Whether a partition takes transactional records only if it was added to the transaction.',
   },
-  'transaction.two.phase.commit.enable': {
-    type: 'boolean',
-    default: 'false',
-    documentation: 'Whether producers may ask for transactions without a timeout.',
-  },
-  'add.partitions.to.txn.retry.backoff.ms': {
-    type: 'int',
-    default: '20',
-    min: 1,
-    documentation: 'How long to wait at first until a partition whose last transaction has not ended is tried again.',
-  },
   'add.partitions.to.txn.retry.backoff.max.ms': {
     type: 'int',
     default: '100',

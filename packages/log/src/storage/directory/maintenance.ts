@@ -18,6 +18,8 @@ export interface MaintenanceOptions {
   readonly cleanerBackoffMs?: number
   /** `log.cleaner.dedupe.buffer.size`, memory for the keys of one compaction: 134,217,728 */
   readonly cleanerMapBytesMax?: number
+  /** `log.cleaner.enable`: true */
+  readonly isCleaning?: boolean
 }
 
 /**
@@ -39,6 +41,7 @@ export function maintain(directory: LogDirectory, options: MaintenanceOptions = 
       for (const log of directory.logs()) log.expireProducers()
     }),
     repeat(directory, options.cleanerBackoffMs ?? 15_000, async () => {
+      if (options.isCleaning === false) return
       while (directory.offline === undefined && (await compactDirtiest(directory, mapBytesMax)) !== undefined);
     }),
   ]

@@ -12,10 +12,9 @@ export const electLeaders: ApiHandler<'ElectLeaders'> = {
   name: 'ElectLeaders',
   handle({ topicPartitions, electionType }, context) {
     if (!context.allows('Alter', 'Cluster', CLUSTER_NAME)) {
-      return { throttleTimeMs: 0, errorCode: ERROR_CODE.CLUSTER_AUTHORIZATION_FAILED, replicaElectionResults: [] }
+      return refused(ERROR_CODE.CLUSTER_AUTHORIZATION_FAILED, topicPartitions, context)
     }
-    if (!ELECTION_TYPES.includes(electionType))
-      return { throttleTimeMs: 0, errorCode: ERROR_CODE.INVALID_REQUEST, replicaElectionResults: [] }
+    if (!ELECTION_TYPES.includes(electionType)) return refused(ERROR_CODE.INVALID_REQUEST, topicPartitions, context)
     // Of all partitions only those are told of that an election was held for.
     if (topicPartitions === null) return { throttleTimeMs: 0, errorCode: ERROR_CODE.NONE, replicaElectionResults: [] }
     return {
@@ -24,6 +23,18 @@ export const electLeaders: ApiHandler<'ElectLeaders'> = {
       replicaElectionResults: topicPartitions.map((wanted) => elect(wanted, context)),
     }
   },
+}
+
+/** In version 0 only partitions have an error. */
+function refused(
+  errorCode: number,
+  topicPartitions: readonly Wanted[] | null,
+  { version }: RequestContext,
+): ApiResponseToSend<'ElectLeaders'> {
+  const replicaElectionResults = (topicPartitions ?? []).map(({ topic, partitions }): Result => {
+    return { topic, partitionResult: partitions.map((partitionId) => ({ partitionId, errorCode, errorMessage: null })) }
+  })
+  return { throttleTimeMs: 0, ...(version >= 1 ? { errorCode } : {}), replicaElectionResults }
 }
 
 function elect({ topic, partitions }: Wanted, { broker }: RequestContext): Result {
