@@ -11,8 +11,8 @@ export interface LedPartition {
   append(bytes: Uint8Array, options?: Pick<AppendOptions, 'origin'>): Promise<unknown>
 }
 
-/** Bytes of a chunk: what is decoded between two turns of the event loop. */
-const READ_BYTES = 1 << 18
+/** Bytes of a chunk: what is decoded between two turns of the event loop takes a few milliseconds. */
+const READ_BYTES = 1 << 16
 
 export function coordinatorLogOf(partition: LedPartition, batchBytesMax: number): CoordinatorLog {
   const { leaderEpoch, log } = partition
