@@ -30,8 +30,7 @@ export interface BrokerFacts {
   readonly config: BrokerConfig
   readonly nodeId: number
   readonly clusterId: string
-  /** Where clients of its first listener reach it; those of another one are told `RequestContext.advertised`. */
-  readonly advertised: Endpoint
+  /** Where clients of a listener reach it. */
   readonly advertisedOn: (listener: string) => Endpoint
   readonly clock: Clock
   readonly logger: Logger

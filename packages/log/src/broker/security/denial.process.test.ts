@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as declarations from '../../protocol/apis/index.ts'
 import type { ApiDeclaration } from '../../protocol/declaration.ts'
-import { ERROR_CODE, type ApiName } from '../../protocol/index.ts'
+import { apiByName, ERROR_CODE, type ApiName } from '../../protocol/index.ts'
 import { HANDLERS } from '../apis/index.ts'
 import { Log } from '../log.ts'
 import { batchOf, createTopic, produceTo } from '../testing/requests.ts'
@@ -98,14 +98,14 @@ function contents(value: unknown, codes: number[] = [], texts: string[] = []): {
   else if (typeof value === 'string') texts.push(value)
   else if (typeof value === 'object' && value !== null) {
     for (const [name, part] of Object.entries(value)) {
-      if (name === 'errorCode' && typeof part === 'number') codes.push(part)
+      if (/errorCode$/i.test(name) && typeof part === 'number') codes.push(part)
       contents(part, codes, texts)
     }
   }
   return { codes, texts }
 }
 
-function overrides(name: ApiName): Record<string, unknown> {
+function overrides(name: ApiName, version: number): Record<string, unknown> {
   if (name === 'Produce')
     return { acks: -1, transactionalId: null, topicData: [{ name: NAME, topicId, partitionData: [{ index: 0, records: batchOf(['x']) }] }] }
   // A session that goes on is not one of theirs.
@@ -113,21 +113,26 @@ function overrides(name: ApiName): Record<string, unknown> {
   if (name === 'ListGroups') return { statesFilter: [], typesFilter: [] }
   if (name === 'ListTransactions') return { stateFilters: [], producerIdFilters: [], durationFilter: -1, transactionalIdPattern: null }
   // By name, not by id: a topic is asked for by one of them.
-  if (name === 'DeleteTopics') return { topics: [{ name: NAME, topicId: new Uint8Array(16) }] }
+  if (name === 'DeleteTopics' && version >= 6) return { topics: [{ name: NAME, topicId: new Uint8Array(16) }] }
   if (name === 'OffsetForLeaderEpoch') return { replicaId: -1 }
   if (name === 'DescribeConfigs' || name === 'AlterConfigs' || name === 'IncrementalAlterConfigs')
     return { resources: [{ resourceType: 2, resourceName: NAME, configurationKeys: null, configs: [] }] }
   return {}
 }
 
-for (const { name, maxVersion } of HANDLERS) {
+for (const [name, version] of HANDLERS.flatMap(({ name, maxVersion }) => [
+  [name, apiByName(name).minVersion] as const,
+  [name, maxVersion] as const,
+])) {
   if (FOR_ALL.includes(name)) continue
-  test(`${name} tells nothing to somebody who may do nothing`, async () => {
+  test(`${name} ${version} tells nothing to somebody who may do nothing`, async () => {
     const client = await connect('nobody')
-    const request = requestAbout(table[name].request, maxVersion, { name: NAME, topicId })
-    const answer = await client.ask(name, maxVersion, Object.assign(request, overrides(name)) as never)
+    const request = requestAbout(table[name].request, version, { name: NAME, topicId })
+    const answer = await client.ask(name, version, Object.assign(request, overrides(name, version)) as never)
     const { codes, texts } = contents(answer)
-    if (LISTS.includes(name)) assert.ok(!texts.some((text) => text.includes('hidden')), name)
+    // Before version 3 an answer of DescribeLogDirs has no place for an error of its own.
+    const isList = LISTS.includes(name) || (name === 'DescribeLogDirs' && version < 3)
+    if (isList) assert.ok(!texts.some((text) => text.includes('hidden')), name)
     else
       assert.ok(
         codes.some((code) => DENIED.includes(code)) &&

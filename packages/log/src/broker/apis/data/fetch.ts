@@ -78,7 +78,7 @@ function respond(
   fetching: Exclude<FetchContext, { kind: 'refused' }>,
   request: Request,
   outcomes: readonly Outcome[],
-  { broker, version }: RequestContext,
+  { broker, version, advertised }: RequestContext,
 ): Response {
   const session = sessionOf(fetching, request, version, broker)
   const topics: { readonly result: TopicResult; readonly partitions: Result[] }[] = []
@@ -97,7 +97,7 @@ function respond(
       topics.push({ result: { topic: target.topicName ?? '', topicId: target.topicId, partitions }, partitions })
     }
   }
-  const endpoints = pointsToLeader && version >= NODE_ENDPOINTS_SINCE_VERSION ? [{ nodeId: broker.nodeId, ...broker.advertised }] : []
+  const endpoints = pointsToLeader && version >= NODE_ENDPOINTS_SINCE_VERSION ? [{ nodeId: broker.nodeId, ...advertised }] : []
   const responses = topics.map(({ result }) => result)
   return { errorCode: ERROR_CODE.NONE, sessionId: session?.id ?? 0, responses, nodeEndpoints: endpoints }
 }

@@ -41,7 +41,7 @@ export const addPartitionsToTxn: ApiHandler<'AddPartitionsToTxn'> = {
 
 async function addOrVerify(asked: Asked, context: RequestContext): Promise<TopicResult[]> {
   const { transactionalId } = asked
-  if (!context.allows('Write', 'TransactionalId', transactionalId)) {
+  if (context.version < BATCHED_SINCE_VERSION && !context.allows('Write', 'TransactionalId', transactionalId)) {
     return results(asked, () => ERROR_CODE.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
   }
   const problems = problemsOf(asked, context)
@@ -58,7 +58,8 @@ async function addOrVerify(asked: Asked, context: RequestContext): Promise<Topic
 /** What is wrong with the partitions, each with its code; undefined if nothing is. Where one is wrong none is added. */
 function problemsOf({ topics }: Asked, { version, allows, broker }: RequestContext): CodeOf | undefined {
   const codeOf: CodeOf = (topic, partition) => {
-    const isAllowed = version >= BATCHED_SINCE_VERSION || isInternalTopic(topic) || allows('Write', 'Topic', topic)
+    // From that version on it is brokers that ask; clients never add an internal topic themselves.
+    const isAllowed = version >= BATCHED_SINCE_VERSION || (!isInternalTopic(topic) && allows('Write', 'Topic', topic))
     if (!isAllowed) return ERROR_CODE.TOPIC_AUTHORIZATION_FAILED
     return broker.topics.named(topic)?.partitions[partition] === undefined ? ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION : ERROR_CODE.NONE
   }
