@@ -333,6 +333,18 @@ const table = {
     message:
       'A worker built another graph of job "{job}" than the main thread: the job must be built the same each time (params, not the environment or the clock), and its file must not change while it runs',
   },
+  EXECUTE_IN_WORKER: {
+    who: 'user',
+    retry: false,
+    message:
+      'The module of job "{job}" calls execute or collect when it is imported, and worker threads import it too: put the call under if (import.meta.main)',
+  },
+  EXECUTE_MODULE_UNKNOWN: {
+    who: 'user',
+    retry: false,
+    message:
+      'Where job "{job}" was defined cannot be told, so that no worker thread can import it: call defineJob at the top of a module, or leave out threads',
+  },
   WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
   UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
   UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },

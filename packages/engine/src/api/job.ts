@@ -1,9 +1,11 @@
 import { engineError } from '../errors.ts'
 import type { Environment } from './environment.ts'
+import { callOrigin } from './origin.ts'
 import type { Stage, StreamView } from './stream.ts'
 import { checkDefaults, type Params, type WidenParams } from './params.ts'
 
 const brand = Symbol.for('millrace.job')
+const definedAt = Symbol.for('millrace.job.definedAt')
 
 /** What a build function may answer: nothing that matters, but no promise. */
 export type Built = void | Stage | StreamView<unknown>
@@ -41,7 +43,7 @@ export function defineJob(
     throw engineError('ARGUMENT_INVALID', { call: 'defineJob', argument: 'build', expected: 'a function', value: typeof buildGraph })
   }
   checkDefaults(name, params)
-  const job = { name, params: Object.freeze({ ...params }), build: buildGraph, [brand]: true }
+  const job = { name, params: Object.freeze({ ...params }), build: buildGraph, [brand]: true, [definedAt]: callOrigin() }
   return Object.freeze(job)
 }
 
@@ -50,4 +52,10 @@ const jobName = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,127}$/u
 /** Whether a value, say a module's default export, is what `defineJob` answers. */
 export function isJob(value: unknown): value is Job<Params> {
   return typeof value === 'object' && value !== null && brand in value
+}
+
+/** The URL or path of the module that called `defineJob`; undefined where its stack does not tell. */
+export function moduleOf(job: Job<Params>): string | undefined {
+  const origin = (job as { readonly [definedAt]?: string })[definedAt]
+  return origin?.replace(/:\d+:\d+$/, '')
 }

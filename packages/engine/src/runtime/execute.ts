@@ -1,18 +1,27 @@
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, resolveOptions } from '@millrace/core'
-import { buildJob } from '../api/build-job.ts'
+import { fileURLToPath } from 'node:url'
+import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import type { Environment } from '../api/environment.ts'
-import { defineJob, type Job } from '../api/job.ts'
+import { defineJob, moduleOf, type Job } from '../api/job.ts'
 import type { Params } from '../api/params.ts'
 import type { StreamView } from '../api/stream.ts'
-import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
+import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
 import { collectSink } from '../connectors/collect/collect-sink.ts'
 import { ResultBuffer } from '../connectors/collect/result-buffer.ts'
-import type { JobEvent, JobResult } from './job-types.ts'
+import { engineError } from '../errors.ts'
+import type { JobEvent, JobResult, RunningJob } from './job-types.ts'
+import { runOnThreads } from './run-job.ts'
 import { startLocalJob } from './start-job.ts'
+import { thisThread } from './threads/this-thread.ts'
 
 export interface ExecuteOptions<P extends Params = Params> {
   /** Subtasks of every operator that does not set its own. Default 1. */
   readonly parallelism?: number
+  /**
+   * Whether operators run on worker threads, as with `millrace run`, instead of on this one; false by default. Each thread imports the job's module again: the job must
+   * be the default export of the module that defines it, and a call of `execute` at the top of that module stands under `if (import.meta.main)`.
+   */
+  readonly threads?: boolean
   readonly params?: Partial<P>
   /** Cancels the job. */
   readonly signal?: AbortSignal
@@ -25,9 +34,10 @@ export interface ExecuteOptions<P extends Params = Params> {
 }
 
 /**
- * Runs a job on this thread, until its input ends, it fails for good, or `signal` is aborted. Closures of its functions are the caller's own.
+ * Runs a job until its input ends, it fails for good, or `signal` is aborted; on this thread, where closures of its functions are the caller's own, or with `threads`
+ * on others.
  *
- * @throws the failure that ended the job; and everything that building it throws
+ * @throws the failure that ended the job; everything that building it throws; EXECUTE_IN_WORKER, EXECUTE_MODULE_UNKNOWN
  */
 export async function execute<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): Promise<JobResult> {
   const result = await startExecution(job, options)
@@ -35,24 +45,9 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
   return result
 }
 
-function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): Promise<JobResult> {
-  const build = (): ReturnType<typeof buildJob> => buildJob(job, options.params === undefined ? {} : { params: options.params })
-  const first = build()
-  const code: EngineOptionInput = {
-    ...options.options,
-    ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
-    checkpointing: { storage: 'memory', ...options.options?.checkpointing, ...first.graph.settings.checkpointing },
-    restart: { ...options.options?.restart, ...first.graph.settings.restart },
-  }
-  const settings = resolveOptions(engineOptionTable, { code })
-  const running = startLocalJob({
-    first,
-    build,
-    settings,
-    restore: options.restore ?? 'none',
-    ports: { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom },
-    onEvent: (event) => options.onEvent?.(event),
-  })
+async function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): Promise<JobResult> {
+  if (thisThread.runsSlot) throw engineError('EXECUTE_IN_WORKER', { job: job.name })
+  const running = options.threads === true ? startThreaded(job, options) : startLocal(job, options)
   const { signal } = options
   const cancel = (): void => void running.cancel()
   if (signal?.aborted === true) cancel()
@@ -60,11 +55,55 @@ function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P
   return running.done.finally(() => signal?.removeEventListener('abort', cancel))
 }
 
+function startLocal<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): RunningJob {
+  const build = (): BuiltJob => buildJob(job, options.params === undefined ? {} : { params: options.params })
+  const first = build()
+  return startLocalJob({
+    first,
+    build,
+    settings: settingsOf(first, options),
+    restore: options.restore ?? 'none',
+    ports: { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom },
+    onEvent: (event) => options.onEvent?.(event),
+  })
+}
+
+function startThreaded<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): RunningJob {
+  const modulePath = modulePathOf(job)
+  const built = buildJob(job, options.params === undefined ? {} : { params: options.params })
+  return runOnThreads({
+    modulePath,
+    load: () => ({ built, sources: new Map() }),
+    settings: settingsOf(built, options),
+    restore: options.restore ?? 'none',
+    onEvent: (event) => options.onEvent?.(event),
+  })
+}
+
+function modulePathOf<P extends Params>(job: Job<P>): string {
+  const place = moduleOf(job)
+  if (place === undefined) throw engineError('EXECUTE_MODULE_UNKNOWN', { job: job.name })
+  return place.startsWith('file:') ? fileURLToPath(place) : place
+}
+
+function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptions<P>): ResolvedEngineOptions {
+  const code: EngineOptionInput = {
+    ...options.options,
+    ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
+    checkpointing: { storage: 'memory', ...options.options?.checkpointing, ...graph.settings.checkpointing },
+    restart: { ...options.options?.restart, ...graph.settings.restart },
+  }
+  return resolveOptions(engineOptionTable, { code })
+}
+
 /**
  * Runs a pipeline and iterates over its results: `for await (const n of collect((env) => env.fromCollection([1, 2]).map((x) => x * 2)))`.
  * Leaving the loop cancels the job; its failure is thrown into the loop.
  */
-export function collect<T>(build: (env: Environment) => StreamView<T>, options: Omit<ExecuteOptions, 'params'> = {}): AsyncIterable<T> {
+export function collect<T>(
+  build: (env: Environment) => StreamView<T>,
+  options: Omit<ExecuteOptions, 'params' | 'threads'> = {},
+): AsyncIterable<T> {
   const controller = new AbortController()
   const buffer = new ResultBuffer<T>(() => controller.abort())
   const job = defineJob('collect', (env) => {

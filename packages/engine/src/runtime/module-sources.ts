@@ -48,7 +48,7 @@ function isUsers(url: string): boolean {
 
 /** Node warns once that this function may change. Nobody who runs a job can do anything about it. */
 function strip(text: string, url: string): string {
-  const { emitWarning } = process
+  const emitWarning = process.emitWarning.bind(process)
   process.emitWarning = () => {}
   try {
     return stripTypeScriptTypes(text, { mode: 'strip', sourceUrl: url })

@@ -1,12 +1,12 @@
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, overrideOptions } from '@millrace/core'
-import { buildJob } from '../api/build-job.ts'
+import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import { parseParams } from '../api/params.ts'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
 import type { JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
-import { recordModuleSources } from './module-sources.ts'
+import { recordModuleSources, type ModuleSources } from './module-sources.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
 import { ThreadSlots } from './threads/thread-slots.ts'
@@ -16,6 +16,27 @@ import { ThreadSlots } from './threads/thread-slots.ts'
  * Answers at once; whatever is wrong with the module, the job or its options is a failed result.
  */
 export function runJob(options: RunJobOptions): RunningJob {
+  const { modulePath } = options
+  return runOnThreads({
+    ...options,
+    load: async () => {
+      const { result: job, sources } = await recordModuleSources(() => loadJobModule(modulePath))
+      return { built: buildJob(job, { params: parseParams(job, options.params) }), sources }
+    },
+  })
+}
+
+interface LoadedJob {
+  readonly built: BuiltJob
+  readonly sources: ModuleSources
+}
+
+export interface ThreadedJobOptions extends Omit<RunJobOptions, 'params'> {
+  load(): LoadedJob | Promise<LoadedJob>
+}
+
+/** Starts a job whose slots are threads of their own; they import the module at `modulePath`, whoever has built the job here. */
+export function runOnThreads(options: ThreadedJobOptions): RunningJob {
   let master: JobMaster | undefined
   let asked: 'stop' | 'cancel' | undefined
   const startedMs = performance.now()
@@ -23,7 +44,7 @@ export function runJob(options: RunJobOptions): RunningJob {
   threads.warmUp(options.settings.values.parallelism)
   const start = async (): Promise<JobResult> => {
     try {
-      master = await prepare(options, threads)
+      master = prepare(options, threads, await options.load())
     } catch (error) {
       await threads.close()
       return failedToStart(options, error, performance.now() - startedMs)
@@ -40,14 +61,13 @@ export function runJob(options: RunJobOptions): RunningJob {
   return { done, stop: () => ask('stop'), cancel: () => ask('cancel'), metrics: () => master?.metrics() ?? notYet() }
 }
 
-async function prepare(options: RunJobOptions, threads: SlotThreads): Promise<JobMaster> {
-  const { result: job, sources } = await recordModuleSources(() => loadJobModule(options.modulePath))
+function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sources }: LoadedJob): JobMaster {
   threads.provide(sources)
-  const built = buildJob(job, { params: parseParams(job, options.params) })
+  const { name } = built.graph
   const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
-  const { storage, lock } = jobFolder(job.name, settings, ports)
+  const { storage, lock } = jobFolder(name, settings, ports)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({
     plan: planJob(built.graph, {
@@ -68,7 +88,7 @@ async function prepare(options: RunJobOptions, threads: SlotThreads): Promise<Jo
   })
 }
 
-function failedToStart(options: RunJobOptions, error: unknown, durationMs: number): JobResult {
+function failedToStart(options: ThreadedJobOptions, error: unknown, durationMs: number): JobResult {
   const result: JobResult = {
     jobName: '',
     durationMs,

@@ -3,7 +3,7 @@ import { deepFreeze } from '../../graph/freeze.ts'
 import type { EdgeNode, JobGraph, OperatorKind, OperatorNode, OutputName, Partitioning, StateNode } from '../../graph/graph.ts'
 import { stateIds } from '../../graph/state-id.ts'
 import type { JobFunctions, OperatorFunctions } from '../functions.ts'
-import { callOrigin } from './origin.ts'
+import { callOrigin } from '../origin.ts'
 
 /** An output of an operator, and how its records reach the next one. */
 export interface Port {

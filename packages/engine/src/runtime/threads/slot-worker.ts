@@ -26,7 +26,9 @@ import { jobStateFolder, stateFileStorage } from '../state-folder.ts'
 import type { BuiltSubtask } from '../subtask-builder.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
 import type { SlotWorkerData } from './slot-threads.ts'
+import { thisThread } from './this-thread.ts'
 
+thisThread.runsSlot = true
 const { modulePath } = workerData as SlotWorkerData
 const port = parentPort!
 
@@ -85,6 +87,9 @@ function capsuleOptions({ deployment, settings, params }: SlotThreadData): Capsu
   return { dir: dir ?? join(jobStateFolder(deployment.jobName, settings), 'crashes'), limit, modulePath, params, now: Date.now }
 }
 
+/** Whether there is a host that answers the master. */
+let hosted = false
+
 async function start(
   data: SlotThreadData,
   module: Promise<Job<Params>>,
@@ -108,6 +113,7 @@ async function start(
       ? {}
       : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
   const host = new SlotHost(deployment, { ...ports, ...capsule, signal, functions: built.functions, storage, channels }, send)
+  hosted = true
   receive((message) => host.receive(message))
   await host.start()
 }
@@ -142,6 +148,10 @@ port.once('message', (sources: ModuleSources) => {
       handle = handler
       for (const message of early.splice(0)) handler(message)
     }
-    start(data, module, receive).catch((error: unknown) => send({ kind: 'failed', failure: reportFailure(error) }))
+    start(data, module, receive).catch((error: unknown) => {
+      send({ kind: 'failed', failure: reportFailure(error) })
+      // A host closes when it is told to; without one there is nothing to close.
+      if (!hosted) send({ kind: 'closed' })
+    })
   })
 })
