@@ -18,12 +18,11 @@ export interface RegexMatches {
 }
 
 interface Known {
-  readonly pattern: RE2JS
   matches: RegexMatches | undefined
   underWay: Promise<void> | undefined
 }
 
-/** Expressions that are kept compiled. */
+/** Expressions whose matches are kept. What they were compiled to is not: it grows with the names it has seen. */
 const KNOWN_MAX = 1000
 /** Longer ones are refused: a client could ask for as much memory as a request holds. */
 const REGEX_LENGTH_MAX = 4096
@@ -41,22 +40,17 @@ export class RegexTopics {
   }
 
   isValid(regex: string): boolean {
-    return this.#knownOf(regex) !== undefined
+    return this.#known.has(regex) || compiled(regex) !== undefined
   }
 
   /** What it was found to match when it was last looked at, undefined before. Looks anew, in the background, where topics have changed since. */
   matching(regex: string): RegexMatches | undefined {
-    const known = this.#knownOf(regex)
-    if (known !== undefined) this.#refresh(known)
-    return known?.matches
+    return this.#refreshed(regex)?.matches
   }
 
   /** Resolves when `matching` knows the expression, or it is not valid. Never rejects. */
   async ready(regex: string): Promise<void> {
-    const known = this.#knownOf(regex)
-    if (known === undefined) return
-    this.#refresh(known)
-    await known.underWay
+    await this.#refreshed(regex)?.underWay
   }
 
   /** Looks no further. */
@@ -64,9 +58,13 @@ export class RegexTopics {
     this.#isClosed = true
   }
 
-  #knownOf(regex: string): Known | undefined {
-    const known = this.#known.get(regex) ?? compiled(regex)
-    if (known === undefined) return undefined
+  #refreshed(regex: string): Known | undefined {
+    const known = this.#known.get(regex) ?? { matches: undefined, underWay: undefined }
+    if (known.underWay === undefined && known.matches?.version !== this.#topics.version) {
+      const pattern = compiled(regex)
+      if (pattern === undefined) return undefined
+      known.underWay = this.#look(pattern, known)
+    }
     // Behind all others: the one not asked for longest is dropped first.
     this.#known.delete(regex)
     this.#known.set(regex, known)
@@ -74,33 +72,35 @@ export class RegexTopics {
     return known
   }
 
-  #refresh(known: Known): void {
-    if (known.underWay !== undefined || known.matches?.version === this.#topics.version) return
+  #look(pattern: RE2JS, known: Known): Promise<void> | undefined {
     const { promise, resolve } = Promise.withResolvers<void>()
-    known.underWay = promise
     const { version } = this.#topics
     const names = Array.from(this.#topics.all(), ({ name }) => name).sort()
     const topics: string[] = []
     let next = 0
-    const slice = (): void => {
+    const slice = (): boolean => {
       const until = this.#clock.monotonic() + SLICE_MS
       while (next < names.length && !this.#isClosed) {
         const name = names[next++]!
-        if (known.pattern.testExact(name)) topics.push(name)
-        if (this.#clock.monotonic() >= until && next < names.length) return void this.#clock.soon(slice)
+        if (pattern.testExact(name)) topics.push(name)
+        if (this.#clock.monotonic() >= until && next < names.length) {
+          this.#clock.soon(slice)
+          return false
+        }
       }
       if (!this.#isClosed) known.matches = { topics, version }
       known.underWay = undefined
       resolve()
+      return true
     }
-    slice()
+    return slice() ? undefined : promise
   }
 }
 
-function compiled(regex: string): Known | undefined {
+function compiled(regex: string): RE2JS | undefined {
   if (regex.length > REGEX_LENGTH_MAX) return undefined
   try {
-    return { pattern: RE2JS.compile(regex), matches: undefined, underWay: undefined }
+    return RE2JS.compile(regex)
   } catch {
     return undefined
   }
