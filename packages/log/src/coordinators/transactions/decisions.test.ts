@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ERROR_CODE, type ErrorCodeName } from '../../protocol/index.ts'
 import { decideAddPartitions, verifyPartition } from './add-partitions.ts'
 import type { Decision, DecisionFacts } from './decision.ts'
-import { completed, decideEndTransaction, fence, isTimedOut } from './end-transaction.ts'
+import { completed, decideEndTransaction, fence, isTimedOut, timeOut } from './end-transaction.ts'
 import { decideInitProducerId } from './init-producer-id.ts'
 import { NO_PARTITIONS, partitionSet, type Transaction, type TransactionVersion } from './transaction.ts'
 
@@ -224,10 +224,11 @@ test('in version 2 the last epoch leads to another producer id, also for who los
   assert.equal(refusal(end(done, [1, 32_765], true, 2)), 'INVALID_PRODUCER_ID_MAPPING')
 })
 
-test('a producer whose transaction has taken too long is fenced, and does not take the abort for its own', () => {
+test('a producer who has a successor is fenced, and does not take the abort for its own; so an older one that has taken too long', () => {
   assert.equal(isTimedOut(ongoing(), 5000), false)
   assert.equal(isTimedOut(ongoing(), 5001), true)
   assert.equal(isTimedOut(transaction({ startedMs: 1 }), 9000), false)
+  assert.deepEqual(timeOut(ongoing(), 6000), fence(ongoing(), 6000))
   const fenced = fence(ongoing({ clientVersion: 2, lastProducerEpoch: 2 }), 6000)
   assert.deepEqual([fenced.state, fenced.producerEpoch, fenced.lastProducerEpoch], ['PrepareAbort', 4, -1])
   for (const version of [0, 2] as const) {
@@ -236,4 +237,19 @@ test('a producer whose transaction has taken too long is fenced, and does not ta
       assert.equal(refusal(end(completed(fenced, 7000), [1, 3], isCommit, version)), 'PRODUCER_FENCED')
     }
   }
+})
+
+test('in version 2 a producer whose transaction has taken too long goes on when it aborts it itself', () => {
+  const aborted = timeOut(ongoing({ clientVersion: 2 }), 6000)
+  assert.deepEqual([aborted.state, aborted.producerEpoch, aborted.clientVersion], ['PrepareAbort', 4, 2])
+  assert.equal(refusal(add(aborted, [1, 3])), 'PRODUCER_FENCED')
+  const done = completed(aborted, 7000)
+  assert.equal(refusal(end(done, [1, 3], true, 2)), 'INVALID_TXN_STATE')
+  const reply = { errorCode: 0, producerId: 1, producerEpoch: 4 }
+  assert.deepEqual(end(done, [1, 3], false, 2), { kind: 'answer', reply })
+  assert.deepEqual(moved(init(done, [1, 3])).reply, reply)
+  // The last epoch of all is given to nobody.
+  const last = completed(timeOut(ongoing({ clientVersion: 2, producerEpoch: 32_766 }), 6000), 7000)
+  assert.equal(last.producerEpoch, 32_767)
+  assert.equal(refusal(end(last, [1, 32_766], false, 2)), 'PRODUCER_FENCED')
 })

@@ -90,12 +90,24 @@ function preparedState({ isCommit }: EndTransaction): 'PrepareCommit' | 'Prepare
 }
 
 /**
- * The coordinator's own abort of an open transaction. The epoch moves to one that nobody is given: its producer can neither write nor end it,
- * and cannot take the abort for its own.
+ * The coordinator's own abort of an open transaction, as another producer has come. The epoch moves to one that nobody is given: its producer
+ * can neither write nor end it, and cannot take the abort for its own.
  */
 export function fence(before: Transaction, nowMs: number): Transaction {
-  const producerEpoch = before.producerEpoch + 1
-  const fenced = moved(before, 'PrepareEpochFence', { producerEpoch, lastProducerEpoch: NO_PRODUCER_EPOCH, clientVersion: 0 })
+  return aborted(before, nowMs, { lastProducerEpoch: NO_PRODUCER_EPOCH, clientVersion: 0 })
+}
+
+/**
+ * The coordinator's own abort of a transaction that has taken too long. A producer of transaction version 2 can go on: when it aborts the
+ * transaction itself it gets the next epoch, as if it had been the first to do so. An older one is fenced, and one whose epochs are used up.
+ */
+export function timeOut(before: Transaction, nowMs: number): Transaction {
+  if (before.clientVersion !== 2 || isEpochExhausted(before.producerEpoch)) return fence(before, nowMs)
+  return aborted(before, nowMs, { lastProducerEpoch: before.producerEpoch, clientVersion: 2 })
+}
+
+function aborted(before: Transaction, nowMs: number, changes: Pick<Transaction, 'lastProducerEpoch' | 'clientVersion'>): Transaction {
+  const fenced = moved(before, 'PrepareEpochFence', { ...changes, producerEpoch: before.producerEpoch + 1 })
   return moved(fenced, 'PrepareAbort', { updatedMs: nowMs })
 }
 

@@ -167,7 +167,7 @@ test('a transaction that takes too long is aborted, and its time counts over a r
   bench.restart()
   await bench.clock.advance(250)
   assert.equal(await bench.state(), 'CompleteAbort')
-  assert.equal((await bench.end(0, false)).errorCode, ERROR_CODE.PRODUCER_FENCED)
+  assert.equal((await bench.end(0, true)).errorCode, ERROR_CODE.INVALID_TXN_STATE)
   bench.coordinator.close()
 })
 

@@ -7,7 +7,7 @@
 import { answer, type Decision as Written, type Operation, type StateMachine } from '../framework/index.ts'
 import type { Decision, DecisionFacts, ErrorReply, ProducerReply } from './decision.ts'
 import { decideAddPartitions, verifyPartition, type AddPartitions, type VerifyPartition } from './add-partitions.ts'
-import { completed, decideEndTransaction, fence, isTimedOut, type EndTransaction } from './end-transaction.ts'
+import { completed, decideEndTransaction, isTimedOut, timeOut, type EndTransaction } from './end-transaction.ts'
 import { decideInitProducerId, type InitProducerId } from './init-producer-id.ts'
 import { recordOf, tombstoneOf, transactionFormat, transactionOf, type TransactionRecord } from './transaction-log.ts'
 import { isEnding, mayExpire } from './transaction-state.ts'
@@ -130,8 +130,8 @@ export function abortTimedOut({ transactionalId }: Transaction): TransactionOper
   return (transactions, { nowMs }, ticket) => {
     const before = transactions.get(transactionalId)
     if (before === undefined || !isTimedOut(before, nowMs)) return { answers: [answer(ticket, endingOf(before))] }
-    const fenced = fence(before, nowMs)
-    return { ...writing([fenced]), answers: [answer(ticket, fenced)] }
+    const aborted = timeOut(before, nowMs)
+    return { ...writing([aborted]), answers: [answer(ticket, aborted)] }
   }
 }
 

@@ -25,7 +25,7 @@ class Bench implements TransactionalPlace {
   readonly guards: Guard[] = []
   readonly #writes = new TransactionalWrites(
     {
-      addPartitions: async () => ({ errorCode: await this.#ask('add') }),
+      addPartitions: async (_, { partitions }) => ({ errorCode: await this.#ask(`add ${[...partitions.get('t')!].join()}`) }),
       verifyPartitions: async () => [await this.#ask('verify')],
     },
     () => ERROR_CODE.COORDINATOR_NOT_AVAILABLE,
@@ -35,9 +35,15 @@ class Bench implements TransactionalPlace {
     return this.current
   }
 
-  write(firstSequence: number, isImplied = true, producerEpoch = 3): Promise<Placed<string>> {
-    const write = { transactionalId: 'id', producerId: 1, producerEpoch, firstSequence, topic: 't', partition: 0, isImplied }
-    return this.#writes.write(this, write, async (guard) => {
+  write(
+    firstSequence: number,
+    isImplied = true,
+    producerEpoch = 3,
+    partition = 0,
+    place: TransactionalPlace = this,
+  ): Promise<Placed<string>> {
+    const write = { transactionalId: 'id', producerId: 1, producerEpoch, firstSequence, topic: 't', partition, isImplied }
+    return this.#writes.write(place, write, async (guard) => {
       this.placed.push(firstSequence)
       this.guards.push(guard)
       return `written ${firstSequence}`
@@ -72,7 +78,7 @@ test('in an open transaction a batch is placed within the call, and refused wher
 })
 
 test('the first batch asks: for the partition to be added, or whether it has been', async () => {
-  for (const [isImplied, kind] of [[true, 'add'] as const, [false, 'verify'] as const]) {
+  for (const [isImplied, kind] of [[true, 'add 0'] as const, [false, 'verify'] as const]) {
     const bench = new Bench()
     const written = bench.write(0, isImplied)
     await turn()
@@ -147,4 +153,18 @@ test('a marker with an epoch of its own ends no later transaction of that epoch;
   assert.equal(refuses(guardMarker(3, 2), entry()), false)
   assert.equal(refuses(guardMarker(3, 2), undefined), false)
   assert.equal(refuses(guardMarker(3, 0), open), false)
+})
+
+test('partitions of a turn are added together', async () => {
+  const bench = new Bench()
+  const places = [0, 1, 2].map(() => ({ producer: () => undefined }))
+  const written = places.map((place, partition) => bench.write(partition, true, 3, partition, place))
+  await turn()
+  assert.deepEqual(
+    bench.asked.map(({ kind }) => kind),
+    ['add 0,1,2'],
+  )
+  bench.asked[0]!.answer(ERROR_CODE.NONE)
+  await Promise.all(written)
+  assert.deepEqual(bench.placed, [0, 1, 2])
 })

@@ -14,7 +14,7 @@ import { NO_PRODUCER_EPOCH } from '../../records/index.ts'
 import type { AppendOptions } from '../../storage/index.ts'
 import type { ProducerEntry } from '../../storage/producers/producer-entry.ts'
 import type { TransactionCoordinator } from './transaction-coordinator.ts'
-import { partitionSet } from './transaction.ts'
+import { partitionSet, union, type PartitionSet } from './transaction.ts'
 
 /** A batch that wants to be in a partition. */
 export interface TransactionalWrite {
@@ -38,6 +38,12 @@ export type Guard = NonNullable<AppendOptions['guard']>
 
 /** The error code of a refusal, or what `place` gave. */
 export type Placed<T> = { readonly errorCode: number } | { readonly errorCode: 0; readonly result: T }
+
+/** An addition that is about to be asked for. */
+interface Adding {
+  partitions: PartitionSet
+  readonly errorCode: Promise<number>
+}
 
 type Admission = { readonly errorCode: number; readonly guard: Guard }
 
@@ -68,6 +74,8 @@ export class TransactionalWrites {
   readonly #coordinator: Coordinated
   readonly #errorCodeOf: (error: unknown) => number
   readonly #places = new WeakMap<TransactionalPlace, PlaceState>()
+  /** Partitions that are added together, by producer and epoch. */
+  readonly #adding = new Map<string, Adding>()
 
   constructor(coordinator: Coordinated, errorCodeOf: (error: unknown) => number) {
     this.#coordinator = coordinator
@@ -113,19 +121,37 @@ export class TransactionalWrites {
     return refused(errorCode)
   }
 
-  async #ask({ transactionalId, producerId, producerEpoch, topic, partition, isImplied }: TransactionalWrite): Promise<number> {
+  async #ask(write: TransactionalWrite): Promise<number> {
+    const { transactionalId, producerId, producerEpoch, topic, partition, isImplied } = write
     try {
-      if (isImplied) {
-        const partitions = partitionSet([[topic, [partition]]])
-        const asked = { producerId, producerEpoch, partitions, clientVersion: 2 } as const
-        return toWriter((await this.#coordinator.addPartitions(transactionalId, asked)).errorCode)
-      }
+      if (isImplied) return toWriter(await this.#add(write))
       const asked = { producerId, producerEpoch, topic, partition }
       const [errorCode] = await this.#coordinator.verifyPartitions(transactionalId, [asked])
       return toWriter(errorCode!)
     } catch (error) {
       return this.#errorCodeOf(error)
     }
+  }
+
+  /** All that a turn brings is added with one record: a request writes to many partitions. */
+  #add({ transactionalId, producerId, producerEpoch, topic, partition }: TransactionalWrite): Promise<number> {
+    const key = `${producerId}:${producerEpoch}:${transactionalId}`
+    const partitions = partitionSet([[topic, [partition]]])
+    const known = this.#adding.get(key)
+    if (known !== undefined) {
+      known.partitions = union(known.partitions, partitions)
+      return known.errorCode
+    }
+    const adding: Adding = {
+      partitions,
+      errorCode: Promise.resolve().then(async () => {
+        this.#adding.delete(key)
+        const asked = { producerId, producerEpoch, partitions: adding.partitions, clientVersion: 2 } as const
+        return (await this.#coordinator.addPartitions(transactionalId, asked)).errorCode
+      }),
+    }
+    this.#adding.set(key, adding)
+    return adding.errorCode
   }
 
   #stateOf(at: TransactionalPlace): PlaceState {

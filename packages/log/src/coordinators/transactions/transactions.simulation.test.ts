@@ -21,7 +21,15 @@ async function simulate(seed: number, counts: Counts): Promise<void> {
   const random = new SeededRandom(seed)
   const clock = new VirtualClock()
   const bad = random.between(0, 3) / 30
-  const weather = { requestLost: bad, answerLost: bad, requestLate: bad, markerRepeatedLate: 0.3, noLeader: bad, appendFails: bad / 2 }
+  const weather = {
+    requestLost: bad,
+    answerLost: bad,
+    requestLate: bad,
+    markerRepeatedLate: 0.3,
+    noLeader: bad,
+    appendFails: bad / 2,
+    crash: bad / 5,
+  }
   const cluster = new ClusterModel(clock, random, counts, weather, random.chance(0.4) ? [usedUp(random)] : [])
   for (const partition of cluster.partitions) partition.failureRate = bad / 2
   const ids = ['a', 'b']
@@ -138,7 +146,7 @@ test('producers and coordinators that come and go leave every transaction whole'
   const counts: Counts = new Map()
   const only = process.env['MILLRACE_SEED']
   if (only !== undefined) return await simulate(Number(only), counts)
-  const seeds = Number(process.env['MILLRACE_SEEDS'] ?? 40)
+  const seeds = Number(process.env['MILLRACE_SEEDS'] ?? 80)
   for (let seed = 0; seed < seeds; seed++) {
     try {
       await simulate(seed, counts)
@@ -152,6 +160,12 @@ test('producers and coordinators that come and go leave every transaction whole'
     'answered commit in version 2',
     'answered abort in version 2',
     'coordinator crashed',
+    'coordinator lived on',
+    'crash between an append and its answer',
+    'crash before markers are written',
+    'crash between markers and their answer',
+    'marker request repeated late',
+    'producer id changed',
   ]) {
     assert.ok((counts.get(event) ?? 0) > 0, `${event}: it never happened`)
   }

@@ -1,5 +1,5 @@
 /** DescribeTransactions 0. */
-import { NO_PRODUCER_EPOCH, NO_PRODUCER_ID, type Transaction } from '../../../coordinators/transactions/index.ts'
+import type { Transaction } from '../../../coordinators/transactions/index.ts'
 import { ERROR_CODE, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
@@ -48,8 +48,8 @@ function problem(transactionalId: string, errorCode: number): Described {
     transactionState: '',
     transactionTimeoutMs: 0,
     transactionStartTimeMs: 0,
-    producerId: NO_PRODUCER_ID,
-    producerEpoch: NO_PRODUCER_EPOCH,
+    producerId: 0,
+    producerEpoch: 0,
     topics: [],
   }
 }

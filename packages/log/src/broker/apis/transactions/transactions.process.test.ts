@@ -168,7 +168,12 @@ test('a transaction that takes too long is aborted', async () => {
   await until(async () => (await stateOf('slow')) === 'CompleteAbort')
   const { values, lastStableOffset, highWatermark } = await readCommitted(client, topic)
   assert.deepEqual([values, lastStableOffset], [[], highWatermark])
-  assert.equal((await end(client, producer, true)).errorCode, ERROR_CODE.PRODUCER_FENCED)
+  assert.equal(await write(client, producer, topic, ['late'], { sequence: 1 }), ERROR_CODE.INVALID_PRODUCER_EPOCH)
+  assert.equal((await end(client, producer, true)).errorCode, ERROR_CODE.INVALID_TXN_STATE)
+  const aborted = await end(client, producer, false)
+  assert.deepEqual([aborted.errorCode, aborted.producerEpoch], [0, 1])
+  assert.equal(await write(client, { ...producer, producerEpoch: 1 }, topic, ['in time']), 0)
+  assert.equal((await end(client, { ...producer, producerEpoch: 1 }, true)).errorCode, 0)
 })
 
 async function commitOffset(producer: Producer, offset: number, version: number): Promise<number> {

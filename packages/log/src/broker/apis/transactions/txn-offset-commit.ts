@@ -2,6 +2,7 @@
  * TxnOffsetCommit 0 to 5: offsets that hold once the producer's transaction is committed. From 5 on the commit itself makes the group's
  * partition take part in the transaction; before, the client has added it (KIP-890).
  */
+import type { OffsetToCommit } from '../../../coordinators/offsets/commit.ts'
 import { partitionSet } from '../../../coordinators/transactions/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
@@ -25,15 +26,37 @@ export const txnOffsetCommit: ApiHandler<'TxnOffsetCommit'> = {
     if (!allows('Write', 'TransactionalId', transactionalId))
       return answered(request, () => ERROR_CODE.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     if (!allows('Read', 'Group', groupId)) return answered(request, () => ERROR_CODE.GROUP_AUTHORIZATION_FAILED)
-    try {
-      const errorCode = await takePart(request, context)
-      const codeOf: CodeOf = errorCode === ERROR_CODE.NONE ? await commit(request, context) : () => errorCode
-      return answered(request, codeOf)
-    } catch (error) {
-      const errorCode = toClient(errorCodeOf(error), context.version)
-      return answered(request, () => errorCode)
-    }
+    const problemOf = problemsOf(context)
+    const offsets = offsetsOf(request, problemOf)
+    if (offsets.length === 0) return answered(request, problemOf)
+    const codes = await takePartAndCommit(request, offsets, context)
+    const committed = new Map(offsets.map(({ topic, partition }, index) => [`${topic}:${partition}`, codes[index]!]))
+    return answered(request, (topic, partition) => committed.get(`${topic}:${partition}`) ?? problemOf(topic, partition))
   },
+}
+
+function problemsOf({ broker, allows }: RequestContext): CodeOf {
+  return (topic, partition) => {
+    if (!allows('Read', 'Topic', topic)) return ERROR_CODE.TOPIC_AUTHORIZATION_FAILED
+    const isThere = broker.topics.named(topic)?.partitions[partition] !== undefined
+    return isThere ? ERROR_CODE.NONE : ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
+  }
+}
+
+/** An error code for each of the offsets. */
+async function takePartAndCommit(
+  request: Request,
+  offsets: readonly OffsetToCommit[],
+  context: RequestContext,
+): Promise<readonly number[]> {
+  let errorCode: number
+  try {
+    errorCode = await takePart(request, context)
+    if (errorCode === ERROR_CODE.NONE) return await commit(request, offsets, context)
+  } catch (error) {
+    errorCode = toClient(errorCodeOf(error), context.version)
+  }
+  return offsets.map(() => errorCode)
 }
 
 /** Whether the group's partition is in the transaction, and is put there where the request implies it. */
@@ -51,14 +74,8 @@ async function takePart(request: Request, { broker, version }: RequestContext): 
   return toClient(errorCode!, version)
 }
 
-async function commit(request: Request, { broker, allows }: RequestContext): Promise<CodeOf> {
-  const { groupId, memberId, groupInstanceId, generationId, producerId, producerEpoch } = request
-  const problemOf: CodeOf = (topic, partition) => {
-    if (!allows('Read', 'Topic', topic)) return ERROR_CODE.TOPIC_AUTHORIZATION_FAILED
-    const isThere = broker.topics.named(topic)?.partitions[partition] !== undefined
-    return isThere ? ERROR_CODE.NONE : ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
-  }
-  const offsets = request.topics.flatMap(({ name, partitions }) =>
+function offsetsOf({ topics }: Request, problemOf: CodeOf): OffsetToCommit[] {
+  return topics.flatMap(({ name, partitions }) =>
     partitions
       .filter(({ partitionIndex }) => problemOf(name, partitionIndex) === ERROR_CODE.NONE)
       .map(({ partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata }) => ({
@@ -70,19 +87,13 @@ async function commit(request: Request, { broker, allows }: RequestContext): Pro
         metadata: committedMetadata,
       })),
   )
-  if (offsets.length === 0) return problemOf
-  const codes = await broker.groups.coordinator.commit({
-    groupId,
-    memberId,
-    instanceId: groupInstanceId,
-    generationOrEpoch: generationId,
-    offsets,
-    version: undefined,
-    retentionTimeMs: -1,
-    producer: { producerId, producerEpoch },
-  })
-  const committed = new Map(offsets.map(({ topic, partition }, index) => [`${topic}:${partition}`, codes[index]!]))
-  return (topic, partition) => committed.get(`${topic}:${partition}`) ?? problemOf(topic, partition)
+}
+
+function commit(request: Request, offsets: readonly OffsetToCommit[], { broker }: RequestContext): Promise<readonly number[]> {
+  const { groupId, memberId, groupInstanceId, generationId, producerId, producerEpoch } = request
+  const who = { memberId, instanceId: groupInstanceId, generationOrEpoch: generationId }
+  const producer = { producerId, producerEpoch }
+  return broker.groups.coordinator.commit({ groupId, ...who, offsets, version: undefined, retentionTimeMs: -1, producer })
 }
 
 /** Codes that the client of this version knows, and tries again or not as it should. */

@@ -23,9 +23,11 @@ export interface Weather {
   readonly markerRepeatedLate: number
   readonly noLeader: number
   readonly appendFails: number
+  /** The coordinator is replaced while an append, or markers, are on their way. */
+  readonly crash: number
 }
 
-export const CALM: Weather = { requestLost: 0, answerLost: 0, requestLate: 0, markerRepeatedLate: 0, noLeader: 0, appendFails: 0 }
+export const CALM: Weather = { requestLost: 0, answerLost: 0, requestLate: 0, markerRepeatedLate: 0, noLeader: 0, appendFails: 0, crash: 0 }
 
 /** An answer that did not come. */
 export const LOST = 'lost'
@@ -136,6 +138,7 @@ export class ClusterModel {
   }
 
   #fate(): AppendFate {
+    this.#mayCrash('between an append and its answer')
     if (!this.random.chance(this.weather.appendFails)) return 'acknowledged'
     const fate = this.random.pick(['refused', 'unacknowledged', 'torn'] as const)
     this.count(`log append ${fate}`)
@@ -179,6 +182,7 @@ export class ClusterModel {
   }
 
   async #sendMarkers(request: MarkersRequest): Promise<MarkersResponse> {
+    this.#mayCrash('before markers are written')
     await this.#travel()
     if (this.random.chance(this.weather.requestLost)) {
       this.count('marker request lost')
@@ -190,6 +194,7 @@ export class ClusterModel {
       this.clock.after(this.random.between(1, 300), () => void this.#writeMarkers({ markers: late }))
     }
     const response = await this.#writeMarkers(request)
+    this.#mayCrash('between markers and their answer')
     await this.#travel()
     if (!this.random.chance(this.weather.answerLost)) return response
     this.count('marker answer lost')
@@ -211,6 +216,12 @@ export class ClusterModel {
       return { producerId: marker.producerId, topics: await Promise.all(inTopics) }
     })
     return { markers: await Promise.all(written) }
+  }
+
+  #mayCrash(when: string): void {
+    if (!this.random.chance(this.weather.crash)) return
+    this.count(`crash ${when}`)
+    this.clock.soon(() => this.replaceCoordinator())
   }
 
   async #silence(event: string): Promise<typeof LOST> {

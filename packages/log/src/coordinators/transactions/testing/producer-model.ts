@@ -4,6 +4,7 @@
  * One of transaction version 2 lets its writes add the partitions and takes the next epoch from each end; an older one adds them itself.
  */
 import { ERROR_CODE } from '../../../protocol/index.ts'
+import { CLIENT_EPOCH_MAX } from '../transaction.ts'
 import { LOST, simulatedErrorCode, type ClusterModel } from './cluster-model.ts'
 import type { PartitionModel } from './partition-model.ts'
 
@@ -160,6 +161,7 @@ export class ProducerModel {
   }
 
   #adopt(producerId: number, epoch: number): void {
+    if (epoch > CLIENT_EPOCH_MAX) throw new Error(`producer ${this.name} was given the last epoch`)
     if (producerId !== this.#producerId && this.#producerId >= 0) this.#cluster.count('producer id changed')
     if (producerId === this.#producerId && epoch === this.#epoch) return
     this.#producerId = producerId
