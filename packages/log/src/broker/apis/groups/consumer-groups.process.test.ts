@@ -178,3 +178,28 @@ test('a broker that starts anew goes on with its consumer groups, and ends the s
   await log.close()
   rmSync(dir, { recursive: true })
 })
+
+test('a group has settings of its own, and takes up topics by a regular expression', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-consumer-groups-'))
+  const log = await Log.start({ dir })
+  const client = await WireClient.connect(log)
+  const topicIds = new Map([
+    ['orders-1', await createTopic(client, 'orders-1', {}, 2)],
+    ['my-orders-2', await createTopic(client, 'my-orders-2', {}, 2)],
+  ])
+  await client.ask('FindCoordinator', 4, { keyType: 0, coordinatorKeys: ['g'] })
+  const say = new GroupConversation(client, topicIds)
+  const set = async (value: string): Promise<number> => {
+    const configs = [{ name: 'consumer.heartbeat.interval.ms', configOperation: 0, value }]
+    const resources = [{ resourceType: 32, resourceName: 'g', configs }]
+    const { responses } = await client.ask('IncrementalAlterConfigs', 1, { resources, validateOnly: false })
+    return responses[0]!.errorCode
+  }
+  assert.equal(await set('7000'), ERROR_CODE.NONE)
+  assert.equal(await set('70'), ERROR_CODE.INVALID_CONFIG)
+  const joining = { ...JOINING, subscribedTopicNames: null, subscribedTopicRegex: 'orders-[0-9]' }
+  assert.equal(await say.heartbeat('g', 'm1', joining), 'epoch 1 every 7000 {orders-1:2}')
+  await client.close()
+  await log.close()
+  rmSync(dir, { recursive: true })
+})
