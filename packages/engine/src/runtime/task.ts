@@ -12,9 +12,11 @@ import type { AlignerAction } from '../checkpoint/aligner.ts'
 import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import { SinkOperator } from '../operators/sink.ts'
+import { BatchFeed } from './batch-feed.ts'
 import { broadcastEvent, type ExchangeOutput } from './exchange-output.ts'
 import { InputGate, type GateChannel, type GateHandler } from './input-gate.ts'
 import { SourceHead } from './source-head.ts'
+import { TaskOrders, type Trigger } from './task-orders.ts'
 import type { TaskTimes } from './task-times.ts'
 
 export interface TaskParts {
@@ -42,44 +44,24 @@ export interface TaskHandler {
 /** What a step came to. */
 export type StepOutcome = 'worked' | 'idle' | 'back-pressured' | 'over'
 
-interface Trigger {
-  readonly kind: 'trigger'
-  readonly checkpointId: number
-  readonly triggeredMs: number
-  readonly completedId: number
-  readonly stopSources: boolean
-}
-
-/** Something from the enumerator to its reader. */
-interface Telling {
-  readonly kind: 'tell'
-  readonly tell: (source: SourceHead) => void
-}
-
-interface HeldBatch {
-  readonly batch: RecordBatch
-  readonly channel: number
-  next: number
-}
-
 export class Task implements GateHandler {
   readonly parts: TaskParts
   readonly chain: Chain
   readonly #handler: TaskHandler
   #gate: InputGate | undefined
   #source: SourceHead | undefined
-  #held: HeldBatch | undefined
+  readonly #feed: BatchFeed
   #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
   #stopped = false
   readonly #resumes: (() => void)[] = []
-  /** What the master says and is not yet acted on, in its order. */
-  #orders: (Trigger | Telling)[] = []
+  readonly #orders: TaskOrders = new TaskOrders()
   recordsIn = 0
 
   constructor(parts: TaskParts, handler: TaskHandler) {
     this.parts = parts
     this.chain = parts.chain
+    this.#feed = new BatchFeed(parts.chain)
     this.#handler = handler
   }
 
@@ -157,8 +139,8 @@ export class Task implements GateHandler {
     this.#actOnOrders()
     const timers = this.#fireTimers()
     if (this.#interrupted()) return timers ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
-    if (this.#held !== undefined) {
-      this.#continue(this.#held)
+    if (this.#feed.holds) {
+      this.#feed.goOn()
       return 'worked'
     }
     if (this.#state !== 'running') return timers ? 'worked' : 'idle'
@@ -170,28 +152,7 @@ export class Task implements GateHandler {
 
   records(batch: RecordBatch, channel: number): void {
     this.recordsIn += batch.count
-    this.#continue({ batch, channel, next: 0 })
-  }
-
-  /** Hands in the rest of a batch, until something asks for a stop. */
-  #continue(held: HeldBatch): void {
-    const { chain } = this
-    const { cursor } = chain
-    const { batch } = held
-    const receiver = chain.inputs[this.#gate!.channels[held.channel]!.input]
-    const { values, timestamps, hashes, count } = batch
-    let index = held.next
-    this.#held = held
-    if (timestamps === undefined) cursor.timestamp = -(2 ** 53)
-    for (; index < count && !cursor.interrupted; index++) {
-      if (timestamps !== undefined) cursor.timestamp = timestamps[index]!
-      if (hashes !== undefined) cursor.hash = hashes[index]!
-      held.next = index
-      receiver.receive(values[index])
-    }
-    if (cursor.failure !== undefined) throw cursor.failure
-    held.next = index
-    if (index === count) this.#held = undefined
+    this.#feed.take(batch, this.#gate!.channels[channel]!)
   }
 
   #pollSource(source: SourceHead): boolean {
@@ -210,8 +171,7 @@ export class Task implements GateHandler {
   /** Where the record that is passing came from. */
   position(): string | undefined {
     if (this.#source !== undefined) return this.#source.position()
-    const held = this.#held
-    return held === undefined ? undefined : `record ${held.next + 1} of a batch from ${this.#gate!.channels[held.channel]!.label}`
+    return this.#feed.position()
   }
 
   /** Whether the chain takes no record now; clears the flag if there is no reason left. */
@@ -251,7 +211,7 @@ export class Task implements GateHandler {
 
   /** Whether input has arrived that a step would take. */
   get ready(): boolean {
-    return this.#state === 'running' && this.#held === undefined && this.#gate !== undefined && this.#gate.available
+    return this.#state === 'running' && !this.#feed.holds && this.#gate !== undefined && this.#gate.available
   }
 
   // ---------- time
@@ -285,7 +245,7 @@ export class Task implements GateHandler {
 
   /** From the coordinator; acted on between two records. */
   trigger({ checkpointId, triggeredMs, completedId, stopSources }: Omit<Trigger, 'kind'>): void {
-    this.#orders.push({ kind: 'trigger', checkpointId, triggeredMs, completedId, stopSources })
+    this.#orders.add({ kind: 'trigger', checkpointId, triggeredMs, completedId, stopSources })
     this.#handler.wake()
   }
 
@@ -294,18 +254,18 @@ export class Task implements GateHandler {
    * splits that it gives away now.
    */
   tellReader(tell: (source: SourceHead) => void): void {
-    this.#orders.push({ kind: 'tell', tell })
+    this.#orders.add({ kind: 'tell', tell })
     this.#handler.wake()
   }
 
   abort(checkpointId: number): void {
-    this.#orders = this.#orders.filter((order) => order.kind !== 'trigger' || order.checkpointId !== checkpointId)
+    this.#orders.drop(checkpointId)
     if (this.#state !== 'over') this.#gate?.control({ kind: 'abort', checkpointId })
   }
 
   #actOnOrders(): void {
-    if (this.#orders.length === 0 || this.chain.exclusive || this.#state === 'finishing') return
-    for (const order of this.#orders.splice(0)) {
+    if (!this.#orders.any || this.chain.exclusive || this.#state === 'finishing') return
+    for (const order of this.#orders.take()) {
       if (order.kind === 'trigger') this.#actOn(order)
       else {
         order.tell(this.#source!)
