@@ -208,3 +208,60 @@ for (const version of [1, 2] as const) {
     assert.ok(all.byHandle >= 5 && all.fenced >= 3, JSON.stringify(all))
   })
 }
+
+void test('a log that an election has cut back is noticed before more is read of it', async () => {
+  for (const offsetReset of ['none', 'earliest'] as const) {
+    const world = new World(7, { partitions: 1, errorChance: 0 })
+    const producer = world.client().producer({ lingerMs: 0 })
+    const at = { topic: TOPIC, partition: 0 }
+    await world.clock.run(
+      (async () => {
+        for (const value of ['a', 'b', 'lost']) await producer.send({ ...at, value })
+        const fetcher = world.client().fetcher({ offsetReset, maxWaitMs: 100 })
+        fetcher.assign([{ ...at, start: 'earliest' }])
+        const seen: string[] = []
+        const read = async (count: number): Promise<void> => {
+          while (seen.length < count) for (const { records } of await fetcher.poll({ waitMs: 1000 })) seen.push(...records.map(textOf))
+        }
+        await read(3)
+        world.cluster.partitions[0]!.truncate(2)
+        world.cluster.moveLeader()
+        for (const value of ['c', 'd'])
+          await world
+            .client()
+            .producer({ lingerMs: 0 })
+            .send({ ...at, value })
+        if (offsetReset === 'none') {
+          const isTruncation = (error: unknown): boolean => {
+            const { code, details } = error as { readonly code: string; readonly details: Record<string, unknown> }
+            return code === 'CLIENT_LOG_TRUNCATED' && details['offset'] === 2 && details['endOffset'] === 2
+          }
+          await assert.rejects(read(4), isTruncation)
+          fetcher.seek(at, { offset: 2 })
+        }
+        await read(5)
+        assert.deepEqual(seen, ['a', 'b', 'lost', 'c', 'd'])
+        fetcher.close()
+      })(),
+    )
+    world.close()
+  }
+})
+
+void test('a producer whose records the brokers lost begins a new epoch, and goes on', async () => {
+  const world = new World(8, { partitions: 1, errorChance: 0 })
+  const producer = world.client().producer({ lingerMs: 0 })
+  await world.clock.run(
+    (async () => {
+      for (const value of ['a', 'b', 'c']) await producer.send({ topic: TOPIC, partition: 0, value })
+      world.cluster.partitions[0]!.truncate(2)
+      const again = await Promise.all(['d', 'e'].map((value) => producer.send({ topic: TOPIC, partition: 0, value })))
+      assert.deepEqual(
+        again.map(({ offset }) => offset),
+        [2, 3],
+      )
+    })(),
+  )
+  assert.deepEqual(world.logs(), [['a', 'b', 'd', 'e']])
+  world.close()
+})

@@ -6,26 +6,21 @@
  * 2. Two fetches a broker are under way at most, about different partitions: a partition that has much to give does not wait for the long poll of others. A partition whose buffer is full, or that is paused, is not part of it: back-pressure reaches the broker.
  * 3. Answers to a position that was given up meanwhile (seek, unassign) are void.
  */
-import type { Cancel, MillraceError } from '@millrace/core'
-import { ERROR_CODE, type ApiRequestToSend, type ApiResponse } from '../../protocol/index.ts'
+import type { MillraceError } from '@millrace/core'
+import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
 import { listOffsets, type OffsetSpec } from '../admin/list-offsets.ts'
 import { backoffMs } from '../connection/backoff.ts'
 import { clientError, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
-import { isZero } from '../metadata/cluster-view.ts'
 import { isAboutLeader } from '../producer/answers.ts'
+import { Wakeup } from '../wakeup.ts'
 import { endOfEpoch } from './end-of-epoch.ts'
-import { decodeRange, type DecodedRange, type FetchedRecords } from './fetched.ts'
+import { decodeRange, type FetchedRecords } from './fetched.ts'
 import type { FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
-import { FetchSession, type SessionPartition } from './fetch-session.ts'
+import { fetchRequest } from './fetch-request.ts'
+import { FetchSession } from './fetch-session.ts'
 import { Position } from './position.ts'
-
-/** What is buffered for the reader. */
-interface Ready {
-  readonly position: Position
-  readonly version: number
-  readonly range: DecodedRange | { readonly error: Error }
-}
+import { ReadyQueue } from './ready-queue.ts'
 
 type FetchPartition = ApiResponse<'Fetch'>['responses'][number]['partitions'][number]
 
@@ -46,12 +41,9 @@ export class Fetcher {
   readonly #fetching = new Set<string>()
   readonly #lane: string
   readonly #stopListening: () => void
-  #ready: Ready[] = []
-  #bufferedBytes = 0
+  readonly #ready = new ReadyQueue()
+  readonly #wakeup: Wakeup
   #waiting: (() => void)[] = []
-  #cancelSoon: Cancel | undefined
-  #cancelTimer: Cancel | undefined
-  #timerAtMs = Number.POSITIVE_INFINITY
   #isClosed = false
 
   /** @param lane a name of its own among the fetchers of a client, so that their long polls do not wait for each other */
@@ -59,7 +51,8 @@ export class Fetcher {
     this.#cluster = cluster
     this.#settings = settings
     this.#lane = lane
-    this.#stopListening = cluster.onRefresh(() => this.#pumpSoon())
+    this.#wakeup = new Wakeup(cluster.settings.clock, () => this.#pump())
+    this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
   }
 
   /** Adds partitions; those it has already begin anew at `start`. */
@@ -69,14 +62,14 @@ export class Fetcher {
       if (this.#positions.has(keyOf(at))) this.seek(at, start)
       else this.#positions.set(keyOf(at), new Position(at, start))
     }
-    this.#pumpSoon()
+    this.#wakeup.soon()
   }
 
   unassign(partitions: readonly TopicPartition[]): void {
     for (const at of partitions) {
       const position = this.#positions.get(keyOf(at))
       if (position === undefined) continue
-      this.#void(position)
+      this.#ready.void(position)
       this.#positions.delete(keyOf(at))
     }
   }
@@ -87,9 +80,9 @@ export class Fetcher {
 
   seek(at: TopicPartition, start: StartPosition): void {
     const position = this.#position(at)
-    this.#void(position)
+    this.#ready.void(position)
     position.seek(start)
-    this.#pumpSoon()
+    this.#wakeup.soon()
   }
 
   /** What is buffered stays, and is not given until `resume`. */
@@ -100,7 +93,7 @@ export class Fetcher {
   resume(partitions: readonly TopicPartition[]): void {
     for (const at of partitions) this.#position(at).isPaused = false
     this.#wake()
-    this.#pumpSoon()
+    this.#wakeup.soon()
   }
 
   /** The next offset that `poll` gives, and the epoch of the record before it; undefined until it is found. */
@@ -127,7 +120,8 @@ export class Fetcher {
     const { maxRecords = Number.POSITIVE_INFINITY, waitMs = 0 } = options
     const deadlineMs = clock.monotonic() + waitMs
     for (;;) {
-      const taken = this.#take(maxRecords)
+      const taken = this.#ready.take(maxRecords)
+      this.#wakeup.soon()
       const leftMs = deadlineMs - clock.monotonic()
       if (taken.length > 0 || !(leftMs > 0)) return taken
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -143,79 +137,10 @@ export class Fetcher {
   close(): void {
     this.#isClosed = true
     this.#stopListening()
-    this.#cancelSoon?.()
-    this.#cancelTimer?.()
+    this.#wakeup.stop()
     this.#positions.clear()
-    this.#ready = []
+    this.#ready.clear()
     this.#wake()
-  }
-
-  #take(maxRecords: number): FetchedRecords[] {
-    const taken: FetchedRecords[] = []
-    const left: Ready[] = []
-    let count = 0
-    const ready = this.#ready
-    this.#ready = left
-    for (const [index, one] of ready.entries()) {
-      const { position, range, version } = one
-      if (version !== position.version) continue
-      if (position.isPaused || count >= maxRecords) {
-        left.push(one)
-        continue
-      }
-      if ('fetched' in range) {
-        const part = this.#takeSome(one, range, maxRecords - count)
-        count += part.records.length
-        if (part.records.length > 0) taken.push(part)
-        const rest = range.fetched.records.slice(part.records.length)
-        if (rest.length > 0) left.push({ ...one, range: { ...range, fetched: { ...range.fetched, records: rest } } })
-        else if (range.error !== undefined) left.push({ position, version, range: { error: range.error } })
-      } else if (taken.length > 0) left.push(one)
-      else {
-        left.push(...ready.slice(index + 1))
-        throw range.error
-      }
-    }
-    this.#pumpSoon()
-    return taken
-  }
-
-  #takeSome({ position }: Ready, { fetched, sizeBytes }: DecodedRange, limit: number): FetchedRecords {
-    if (fetched.records.length > limit) {
-      const records = fetched.records.slice(0, limit)
-      const nextOffset = records.at(-1)!.offset + 1
-      position.consumed = nextOffset
-      return { ...fetched, records, nextOffset }
-    }
-    position.consumed = fetched.nextOffset
-    position.bufferedBytes -= sizeBytes
-    this.#bufferedBytes -= sizeBytes
-    return fetched
-  }
-
-  #void(position: Position): void {
-    this.#bufferedBytes -= position.bufferedBytes
-    position.bufferedBytes = 0
-    position.version++
-  }
-
-  #pumpSoon(): void {
-    if (this.#isClosed) return
-    this.#cancelSoon ??= this.#cluster.settings.clock.soon(() => {
-      this.#cancelSoon = undefined
-      this.#pump()
-    })
-  }
-
-  #wakeBy(atMs: number): void {
-    if (atMs >= this.#timerAtMs || this.#isClosed) return
-    const { clock } = this.#cluster.settings
-    this.#cancelTimer?.()
-    this.#timerAtMs = atMs
-    this.#cancelTimer = clock.after(Math.max(0, atMs - clock.monotonic()), () => {
-      this.#timerAtMs = Number.POSITIVE_INFINITY
-      this.#pump()
-    })
   }
 
   #pump(): void {
@@ -225,7 +150,7 @@ export class Fetcher {
     for (const position of this.#positions.values()) {
       if (position.isBusy || position.state.kind === 'failed') continue
       if (position.retryAtMs > nowMs) {
-        this.#wakeBy(position.retryAtMs)
+        this.#wakeup.by(position.retryAtMs)
         continue
       }
       if (position.state.kind === 'finding') void this.#find(position, position.state.start)
@@ -243,13 +168,13 @@ export class Fetcher {
     const leader = view.leaderOf(topic, partition)
     if (leader === undefined) {
       this.#cluster.want(topic)
-      this.#wakeBy(nowMs + this.#cluster.settings.retryBackoffMs)
+      this.#wakeup.by(nowMs + this.#cluster.settings.retryBackoffMs)
       return
     }
     position.observeLeader(view.partition(topic, partition)!.leaderEpoch)
     if (position.state.kind === 'checking') return void this.#check(position)
     const { partitionMaxBytes, bufferBytes } = this.#settings
-    if (position.isPaused || position.bufferedBytes >= partitionMaxBytes || this.#bufferedBytes >= bufferBytes) return
+    if (position.isPaused || position.bufferedBytes >= partitionMaxBytes || this.#ready.bufferedBytes >= bufferBytes) return
     const positions = byLeader.get(leader)
     if (positions === undefined) byLeader.set(leader, [position])
     else positions.push(position)
@@ -281,7 +206,7 @@ export class Fetcher {
       const error = clientError('CLIENT_LOG_TRUNCATED', { topic, partition, offset: offset - 1, endOffset })
       if (this.#settings.offsetReset === 'none') return this.#failed(position, error)
       this.#cluster.settings.logger.warn(error.message)
-      this.#void(position)
+      this.#ready.void(position)
       position.seek({ offset: endOffset })
     })
   }
@@ -296,7 +221,7 @@ export class Fetcher {
       if (version === position.version) this.#troubled(position, error as MillraceError)
     } finally {
       done()
-      this.#pumpSoon()
+      this.#wakeup.soon()
     }
   }
 
@@ -310,8 +235,8 @@ export class Fetcher {
     try {
       const link = this.#cluster.link(nodeId, `${this.#lane} ${lane}`)
       const connection = link.open ?? (await link.connection())
-      const { request, hasIds } = this.#request(session, positions)
-      const version = connection.versionOf('Fetch', hasIds ? 16 : 12)
+      const { request, maxVersion } = fetchRequest(positions, this.#cluster.view, session, this.#settings)
+      const version = connection.versionOf('Fetch', maxVersion)
       const timeoutMs = this.#settings.maxWaitMs + this.#cluster.settings.requestTimeoutMs
       const response = await connection.askAt('Fetch', version, request, timeoutMs)
       this.#answered(link.broker, session, asked, response)
@@ -321,7 +246,7 @@ export class Fetcher {
     } finally {
       this.#fetching.delete(key)
       for (const end of done) end()
-      this.#pumpSoon()
+      this.#wakeup.soon()
     }
   }
 
@@ -331,39 +256,6 @@ export class Fetcher {
     const made = new FetchSession()
     this.#sessions.set(key, made)
     return made
-  }
-
-  #request(
-    session: FetchSession,
-    positions: readonly Position[],
-  ): { readonly request: ApiRequestToSend<'Fetch'>; readonly hasIds: boolean } {
-    const { maxWaitMs, minBytes, maxBytes, partitionMaxBytes, isolation, sessions } = this.#settings
-    const wanted = positions.map((position): SessionPartition => {
-      const { topic, partition, fetch: fetchOffset } = position
-      const view = this.#cluster.view.topic(topic)!
-      const currentLeaderEpoch = view.partitions[partition]!.leaderEpoch
-      return { topic, topicId: view.id, partition, fetchOffset, currentLeaderEpoch, partitionMaxBytes }
-    })
-    const { sessionId, sessionEpoch, partitions, forgotten } = sessions
-      ? session.request(wanted)
-      : { sessionId: 0, sessionEpoch: -1, partitions: wanted, forgotten: [] }
-    const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
-    const forgottenByTopic = Map.groupBy(forgotten, ({ topic }) => topic)
-    const request: ApiRequestToSend<'Fetch'> = {
-      maxWaitMs,
-      minBytes,
-      maxBytes,
-      isolationLevel: isolation === 'read_committed' ? 1 : 0,
-      sessionId,
-      sessionEpoch,
-      topics: [...byTopic].map(([topic, list]) => ({ topic, topicId: list[0]!.topicId, partitions: list })),
-      forgottenTopicsData: [...forgottenByTopic].map(([topic, list]) => ({
-        topic,
-        topicId: list[0]!.topicId,
-        partitions: list.map(({ partition }) => partition),
-      })),
-    }
-    return { request, hasIds: [...wanted, ...forgotten].every(({ topicId }) => !isZero(topicId)) }
   }
 
   #answered(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, response: ApiResponse<'Fetch'>): void {
@@ -401,9 +293,7 @@ export class Fetcher {
     if (range.fetched.leaderEpoch >= 0) position.lastEpoch = range.fetched.leaderEpoch
     if (range.error !== undefined) position.state = { kind: 'failed', error: range.error }
     if (range.fetched.nextOffset === offset && range.error === undefined) return
-    position.bufferedBytes += range.sizeBytes
-    this.#bufferedBytes += range.sizeBytes
-    this.#ready.push({ position, version: position.version, range })
+    this.#ready.push(position, range)
     this.#wake()
   }
 
@@ -440,7 +330,7 @@ export class Fetcher {
     // What is buffered is still good: only what comes behind it is looked for.
     if (position.bufferedBytes > 0)
       return void (position.retryAtMs = this.#cluster.settings.clock.monotonic() + this.#cluster.settings.retryBackoffMs)
-    this.#void(position)
+    this.#ready.void(position)
     position.seek(offsetReset)
   }
 
@@ -459,12 +349,12 @@ export class Fetcher {
 
   #failed(position: Position, error: Error): void {
     position.state = { kind: 'failed', error }
-    this.#ready.push({ position, version: position.version, range: { error } })
+    this.#ready.push(position, { error })
     this.#wake()
   }
 
   #wake(): void {
-    if (this.#ready.length === 0 && !this.#isClosed) return
+    if (this.#ready.isEmpty && !this.#isClosed) return
     for (const wake of this.#waiting.splice(0)) wake()
   }
 

@@ -3,7 +3,9 @@
  *
  * 1. A partition is read only while it is the member's; what was fetched of one that is not any more is thrown away.
  * 2. What is committed was given by a `poll` before the last one: records of the last one may still be in work. Nothing is lost; after a failure some come again.
- * 3. A member that cannot go on says so by the next `poll`.
+ * 3. Partitions are given up while the reader is in `poll`, when it is done with all it was given: a rebalance alone makes nothing come again. Only a member that
+ *    the group has thrown out loses its partitions at once.
+ * 4. A member that cannot go on says so by the next `poll`.
  */
 import type { MillraceError } from '@millrace/core'
 import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
@@ -29,6 +31,10 @@ export class GroupConsumer {
   readonly #committed = new Map<string, number>()
   #commitAtMs = 0
   #isRunning = false
+  /** Whether the reader waits in `poll`, with nothing in work. */
+  #isPolling = false
+  /** What the next `poll` is to do first: give partitions up. */
+  #givesUp: (() => Promise<void>) | undefined
   #failure: Error | undefined
   #wakeHeart: (() => void) | undefined
   #isClosed = false
@@ -65,9 +71,15 @@ export class GroupConsumer {
       this.#commitAtMs = clock.monotonic() + this.#settings.autoCommitIntervalMs
       await this.#commitQuietly()
     }
-    const fetched = await this.#fetcher.poll(options)
-    if (this.#failure !== undefined) throw this.#failure
-    return fetched
+    await this.#givesUp?.()
+    this.#isPolling = true
+    try {
+      const fetched = await this.#fetcher.poll(options)
+      if (this.#failure !== undefined) throw this.#failure
+      return fetched
+    } finally {
+      this.#isPolling = false
+    }
   }
 
   /** Commits what all polls so far gave. @throws `CLIENT_REFUSED`, after a rebalance that took the partitions away */
@@ -112,13 +124,13 @@ export class GroupConsumer {
   /** Joins, takes the assignment over, and keeps the session alive until the group changes. */
   async #rebalance(): Promise<void> {
     const isCooperative = this.#settings.assignors.every((name) => assignors[name].isCooperative)
-    if (!isCooperative) await this.#revoke(this.assignment)
     if (this.#membership.memberId === '') await this.#revoke(this.assignment, true)
+    else if (!isCooperative) await this.#giveUp(this.assignment)
     const joined = await this.#membership.join(this.assignment)
     if (joined === undefined || this.#isClosed) return
     const wanted = new Set(joined.assignment.map(keyOf))
     const lost = this.assignment.filter((one) => !wanted.has(keyOf(one)))
-    await this.#revoke(lost)
+    await this.#giveUp(lost)
     await this.#assign(joined.assignment.filter((one) => !this.#owned.has(keyOf(one))))
     // What was given up is handed on by another round.
     if (lost.length > 0 && isCooperative) return
@@ -170,8 +182,31 @@ export class GroupConsumer {
     await this.#settings.onAssigned(partitions)
   }
 
-  async #revoke(partitions: readonly OwnedPartition[], isLost = false): Promise<void> {
+  /** Waits for the reader to be done with what it has, staying a member meanwhile, then gives the partitions up. */
+  async #giveUp(partitions: readonly OwnedPartition[]): Promise<void> {
     if (partitions.length === 0) return
+    if (this.#isPolling) return await this.#revoke(partitions, false)
+    const done = Promise.withResolvers<void>()
+    let isDone = false
+    this.#givesUp = async () => {
+      this.#givesUp = undefined
+      await this.#revoke(partitions, false)
+      isDone = true
+      done.resolve()
+    }
+    while (!isDone && !this.#isClosed) {
+      const wait = this.#cluster.sleep(this.#settings.heartbeatIntervalMs)
+      await Promise.race([done.promise, wait])
+      if (!isDone && !this.#isClosed && (await this.#membership.heartbeat()) === 'lost') break
+    }
+    this.#givesUp = undefined
+  }
+
+  async #revoke(partitions: readonly OwnedPartition[], isLost: boolean): Promise<void> {
+    if (partitions.length === 0) return
+    // Before anything else: nothing of them may be given any more.
+    if (isLost) this.#fetcher.unassign(partitions)
+    else this.#fetcher.pause(partitions)
     await this.#settings.onRevoked(partitions)
     if (this.#settings.autoCommit && !isLost) await this.#commitQuietly()
     this.#fetcher.unassign(partitions)

@@ -6,18 +6,20 @@
  * 3. Not more than `bufferBytes` and one record are held.
  * 4. Decisions are the accumulator's and its queues'; here they are acted out: one look at all of it a turn, at the next time it asks for, and after each answer.
  */
-import { type Cancel, type MillraceError } from '@millrace/core'
-import { ERROR_CODE, errorCode, type ApiResponse, type ApiRequestToSend } from '../../protocol/index.ts'
+import type { MillraceError } from '@millrace/core'
+import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
 import type { RecordToAppend } from '../../records/index.ts'
 import { backoffMs } from '../connection/backoff.ts'
-import { clientError, refusal } from '../errors.ts'
+import { clientError } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
-import { isZero } from '../metadata/cluster-view.ts'
+import { Wakeup } from '../wakeup.ts'
 import { Accumulator, checkRecordSize, type ExpiredTopic } from './accumulator.ts'
 import { isAboutLeader, isUncertain, outcomeOf } from './answers.ts'
+import { BufferRoom } from './buffer-room.ts'
 import { initProducerId } from './init-producer-id.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { Completion, PendingBatch, ProducerIdentity } from './pending-batch.ts'
+import { produceAnswers, produceRefusal, produceRequest, produceVersionMax, type PartitionAnswer } from './produce-call.ts'
 import type { ProducerSettings } from './producer-options.ts'
 import { bytesOf, headersOf, type ProducerRecord, type RecordMetadata } from './record.ts'
 
@@ -33,8 +35,6 @@ export interface TransactionGate {
   failed(error: Error): void
 }
 
-type PartitionAnswer = ApiResponse<'Produce'>['responses'][number]['partitionResponses'][number]
-
 const EVERY_PARTITION = (): boolean => true
 
 export class Producer {
@@ -43,12 +43,10 @@ export class Producer {
   readonly #accumulator: Accumulator
   readonly #gate: TransactionGate | undefined
   readonly #requests = new Map<number, number>()
-  readonly #waitingForRoom: (() => void)[] = []
+  readonly #room: BufferRoom
+  readonly #wakeup: Wakeup
   readonly #stopListening: () => void
   #isIdentifying = false
-  #cancelSoon: Cancel | undefined
-  #cancelTimer: Cancel | undefined
-  #timerAtMs = Number.POSITIVE_INFINITY
   #failure: Error | undefined
   /** Set while nothing is to be tried again. */
   #givenUp: Error | undefined
@@ -59,7 +57,9 @@ export class Producer {
     this.#settings = settings
     this.#gate = gate
     this.#accumulator = new Accumulator(settings, cluster.settings.random, gate !== undefined)
-    this.#stopListening = cluster.onRefresh(() => this.#pumpSoon())
+    this.#room = new BufferRoom(cluster.settings.clock, settings, this)
+    this.#wakeup = new Wakeup(cluster.settings.clock, () => this.#pump())
+    this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
   }
 
   /** Bytes of records that are not acknowledged. */
@@ -67,11 +67,14 @@ export class Producer {
     return this.#accumulator.bufferedBytes
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Writes a record and says where it is. Waits while the buffer is full. @throws `CLIENT_*` */
   async send(record: ProducerRecord): Promise<RecordMetadata> {
-    if (this.bufferedBytes >= this.#settings.bufferBytes) await this.#room()
     const { promise, resolve, reject } = Promise.withResolvers<RecordMetadata>()
-    this.#append(record, { done: resolve, fail: reject })
+    await this.#room.inTurn(() => this.#append(record, { done: resolve, fail: reject }))
     return await promise
   }
 
@@ -81,15 +84,22 @@ export class Producer {
    * @throws `CLIENT_BUFFER_FULL` for whoever did not wait, `CLIENT_RECORD_TOO_LARGE`, `CLIENT_CLOSED`
    */
   append(record: ProducerRecord): boolean {
-    const { bufferBytes } = this.#settings
-    if (this.bufferedBytes >= bufferBytes) throw clientError('CLIENT_BUFFER_FULL', { bytes: this.bufferedBytes, limit: bufferBytes })
+    if (this.#room.isFull) throw this.#room.full()
     this.#append(record, undefined)
-    return this.bufferedBytes < bufferBytes
+    return !this.#room.isFull
   }
 
-  /** Resolves when `append` takes a record. @throws the failure of a record that `append` took, if one has failed: `flush` would only say the same */
+  /**
+   * Resolves when `append` takes a record.
+   * @throws the failure of a record that `append` took, if one has failed: `flush` would only say the same; `CLIENT_BUFFER_FULL` after `maxBlockMs`
+   */
   async ready(): Promise<void> {
-    while (this.bufferedBytes >= this.#settings.bufferBytes && this.#failure === undefined) await this.#room()
+    const { clock } = this.#cluster.settings
+    const deadlineMs = clock.monotonic() + this.#settings.maxBlockMs
+    while (this.#room.isFull && this.#failure === undefined && !this.#isClosed) {
+      if (clock.monotonic() >= deadlineMs) throw this.#room.full()
+      await this.#room.change(deadlineMs)
+    }
     if (this.#failure !== undefined) throw this.#failure
   }
 
@@ -97,7 +107,7 @@ export class Producer {
   async flush(): Promise<void> {
     this.#accumulator.closeBatches()
     const settled = this.#accumulator.generations.settled()
-    this.#pumpSoon()
+    this.#wakeup.soon()
     await settled
     const failure = this.#failure
     this.#failure = undefined
@@ -123,10 +133,9 @@ export class Producer {
     this.#isClosed = true
     this.#givenUp = error
     this.#stopListening()
-    this.#cancelSoon?.()
-    this.#cancelTimer?.()
+    this.#wakeup.stop()
     this.#drop(error)
-    for (const wake of this.#waitingForRoom.splice(0)) wake()
+    this.#room.changed()
   }
 
   /** For transactions: who writes. Only while nothing is outstanding. */
@@ -149,7 +158,7 @@ export class Producer {
 
   /** Has a look at what can be sent, soon. */
   pump(): void {
-    this.#pumpSoon()
+    this.#wakeup.soon()
   }
 
   #append(record: ProducerRecord, completion: Completion | undefined): void {
@@ -165,46 +174,8 @@ export class Producer {
     const view = this.#cluster.view.topic(record.topic)
     const wasEmpty = this.#accumulator.isEmpty
     const isFull = this.#accumulator.append(record.topic, record.partition, toAppend, completion, clock.monotonic(), view)
-    if (isFull || wasEmpty || this.bufferedBytes >= this.#settings.bufferBytes) this.#pumpSoon()
-    else this.#wakeBy(clock.monotonic() + this.#settings.lingerMs)
-  }
-
-  /** Resolves when something was settled. @throws `CLIENT_BUFFER_FULL` after `maxBlockMs`, `CLIENT_CLOSED` */
-  async #room(): Promise<void> {
-    const { bufferBytes, maxBlockMs } = this.#settings
-    const { promise, resolve } = Promise.withResolvers<void>()
-    let isLate = false
-    const cancel = this.#cluster.settings.clock.after(maxBlockMs, () => {
-      isLate = true
-      resolve()
-    })
-    this.#waitingForRoom.push(resolve)
-    this.#pumpSoon()
-    await promise
-    cancel()
-    if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'producer' })
-    if (isLate && this.bufferedBytes >= bufferBytes)
-      throw clientError('CLIENT_BUFFER_FULL', { bytes: this.bufferedBytes, limit: bufferBytes })
-    if (this.bufferedBytes >= bufferBytes) await this.#room()
-  }
-
-  #pumpSoon(): void {
-    if (this.#isClosed) return
-    this.#cancelSoon ??= this.#cluster.settings.clock.soon(() => {
-      this.#cancelSoon = undefined
-      this.#pump()
-    })
-  }
-
-  #wakeBy(atMs: number): void {
-    if (atMs >= this.#timerAtMs || this.#isClosed || atMs === Number.POSITIVE_INFINITY) return
-    const { clock } = this.#cluster.settings
-    this.#cancelTimer?.()
-    this.#timerAtMs = atMs
-    this.#cancelTimer = clock.after(Math.max(0, atMs - clock.monotonic()), () => {
-      this.#timerAtMs = Number.POSITIVE_INFINITY
-      this.#pump()
-    })
+    if (isFull || wasEmpty || this.#room.isFull) this.#wakeup.soon()
+    else this.#wakeup.by(clock.monotonic() + this.#settings.lingerMs)
   }
 
   #pump(): void {
@@ -216,7 +187,7 @@ export class Producer {
     if (this.#accumulator.isEmpty) return
     if (this.#settings.idempotent && this.#accumulator.identity === undefined) {
       for (const topic of this.#accumulator.unresolvedTopics()) this.#cluster.want(topic, true)
-      this.#wakeBy(nowMs + retryBackoffMs)
+      this.#wakeup.by(nowMs + retryBackoffMs)
       return this.#identify()
     }
     for (;;) {
@@ -230,7 +201,7 @@ export class Producer {
       if (work.length > 0) continue
       for (const topic of wanted) this.#cluster.want(topic, true)
       if (gated.length > 0) this.#gate?.want(gated)
-      this.#wakeBy(Math.min(nextAtMs, wanted.size > 0 ? nowMs + retryBackoffMs : Number.POSITIVE_INFINITY))
+      this.#wakeup.by(Math.min(nextAtMs, wanted.size > 0 ? nowMs + retryBackoffMs : Number.POSITIVE_INFINITY))
       return
     }
   }
@@ -247,7 +218,7 @@ export class Producer {
       })
       .finally(() => {
         this.#isIdentifying = false
-        this.#pumpSoon()
+        this.#wakeup.soon()
       })
   }
 
@@ -256,55 +227,35 @@ export class Producer {
     try {
       const link = this.#cluster.link(nodeId, 'produce')
       const connection = link.open ?? (await link.connection())
-      const version = connection.versionOf('Produce', this.#maxVersion(batches))
-      const request = this.#request(batches)
-      if (this.#settings.acks === 0) {
+      const { acks, requestTimeoutMs: timeoutMs, idempotent } = this.#settings
+      const { view } = this.#cluster
+      const maxVersion = Math.min(produceVersionMax(batches, view), this.#gate?.maxVersion ?? Number.POSITIVE_INFINITY)
+      const version = connection.versionOf('Produce', maxVersion)
+      const identityOf = (batch: PendingBatch): ProducerIdentity | undefined =>
+        idempotent ? this.#accumulator.queueOf(batch).identity : undefined
+      const request = produceRequest(batches, view, { acks, timeoutMs, transactionalId: this.#gate?.transactionalId ?? null, identityOf })
+      if (acks === 0) {
         connection.tell('Produce', version, request)
         for (const batch of batches) this.#acknowledge(batch, -1, -1)
       } else {
-        const response = await connection.askAt('Produce', version, request, this.#settings.requestTimeoutMs)
+        const response = await connection.askAt('Produce', version, request, timeoutMs)
         this.#answered(link.broker, batches, response)
       }
     } catch (error) {
       this.#notAnswered(batches, error as MillraceError)
     } finally {
       this.#requests.set(nodeId, this.#requests.get(nodeId)! - 1)
-      this.#pumpSoon()
+      this.#wakeup.soon()
     }
-  }
-
-  #maxVersion(batches: readonly PendingBatch[]): number {
-    const allHaveIds = batches.every(({ topic }) => !isZero(this.#cluster.view.topic(topic)?.id ?? NO_ID))
-    return Math.min(allHaveIds ? Number.POSITIVE_INFINITY : 12, this.#gate?.maxVersion ?? Number.POSITIVE_INFINITY)
-  }
-
-  #request(batches: readonly PendingBatch[]): ApiRequestToSend<'Produce'> {
-    const topics = Map.groupBy(batches, ({ topic }) => topic)
-    const topicData = [...topics].map(([name, ofTopic]) => ({
-      name,
-      topicId: this.#cluster.view.topic(name)?.id ?? NO_ID,
-      partitionData: ofTopic.map((batch) => ({
-        index: batch.partition,
-        records: batch.bytes(this.#settings.idempotent ? this.#accumulator.queueOf(batch).identity : undefined),
-      })),
-    }))
-    const { acks, requestTimeoutMs } = this.#settings
-    return { transactionalId: this.#gate?.transactionalId ?? null, acks, timeoutMs: requestTimeoutMs, topicData }
   }
 
   #answered(broker: string, batches: readonly PendingBatch[], response: ApiResponse<'Produce'>): void {
     const { view } = this.#cluster
     for (const { nodeId, host, port, rack } of response.nodeEndpoints) view.addNode({ id: nodeId, host, port, rack })
-    const answers = new Map<string, PartitionAnswer>()
-    for (const { name, topicId, partitionResponses } of response.responses) {
-      const topic = name === '' ? view.nameOf(topicId) : name
-      for (const answer of partitionResponses) answers.set(`${topic} ${answer.index}`, answer)
-    }
-    for (const batch of batches) {
-      const answer = answers.get(`${batch.topic} ${batch.partition}`)
-      if (answer === undefined)
-        this.#retry(batch, clientError('CLIENT_BAD_RESPONSE', { broker, problem: 'Produce leaves a partition out' }), true)
-      else this.#answer(broker, batch, answer)
+    for (const [index, answer] of produceAnswers(batches, response, view).entries()) {
+      const batch = batches[index]!
+      if (answer !== undefined) this.#answer(broker, batch, answer)
+      else this.#retry(batch, clientError('CLIENT_BAD_RESPONSE', { broker, problem: 'Produce leaves a partition out' }), true)
     }
   }
 
@@ -323,7 +274,7 @@ export class Producer {
       this.#cluster.view.invalidate(topic, partition)
       this.#cluster.want(topic, true)
     }
-    const error = this.#refusal(broker, batch, answer)
+    const error = produceRefusal(broker, batch, answer)
     if (outcome === 'failed' || this.#givenUp !== undefined) return this.#fail(batch, error)
     batch.lastError = error
     batch.isUncertain ||= isUncertain(code)
@@ -336,19 +287,6 @@ export class Producer {
     }
     if (outcome === 'split') this.#accumulator.generations.add(batch.generation)
     queue.settle(batch, outcome, this.#now(), outcome === 'split' ? 0 : this.#retryAt(batch))
-  }
-
-  #refusal(
-    broker: string,
-    { topic, partition }: PendingBatch,
-    { errorCode: code, errorMessage, recordErrors }: PartitionAnswer,
-  ): MillraceError {
-    const first = recordErrors[0]
-    const message = [errorMessage, first?.batchIndexErrorMessage]
-      .filter((text) => text !== null && text !== undefined && text !== '')
-      .join('; ')
-    const details = { topic, partition, ...(first === undefined ? {} : { batchIndex: first.batchIndex }) }
-    return refusal({ api: 'Produce', subject: `${topic}-${partition}`, broker, errorCode: code, message, details })
   }
 
   #notAnswered(batches: readonly PendingBatch[], error: MillraceError): void {
@@ -434,7 +372,7 @@ export class Producer {
 
   #settled(batch: PendingBatch): void {
     this.#accumulator.settled(batch)
-    if (this.bufferedBytes < this.#settings.bufferBytes) for (const wake of this.#waitingForRoom.splice(0)) wake()
+    this.#room.changed()
   }
 
   #now(): number {
@@ -446,5 +384,3 @@ export class Producer {
     return this.#now() + backoffMs(batch.attempts, retryBackoffMs, retryBackoffMaxMs, random)
   }
 }
-
-const NO_ID = new Uint8Array(16)

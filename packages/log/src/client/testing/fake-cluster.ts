@@ -291,7 +291,7 @@ export class FakeCluster {
         errorCode: 0,
         partition,
         leaderEpoch,
-        endOffset: this.partitions[partition]!.end,
+        endOffset: this.partitions[partition]!.endOfEpoch(leaderEpoch),
       })),
     }))
     return { topics }

@@ -14,6 +14,7 @@ export class FakePartition {
   readonly batches: FakeBatch[] = []
   readonly aborted: { readonly producerId: number; readonly firstOffset: number; readonly lastOffset: number }[] = []
   readonly #producers = new Map<number, ProducerEntry>()
+  readonly #epochEnds = new Map<number, number>()
   leader: number
   leaderEpoch = 0
 
@@ -38,18 +39,7 @@ export class FakePartition {
       const known = findDuplicate(entry, batch)
       if (known !== undefined) return { errorCode: ERROR_CODE.NONE, baseOffset: firstOffsetOf(known) }
       try {
-        const { producerId, producerEpoch, baseSequence: firstSequence, lastSequence, isTransactional, maxTimestamp: timestamp } = batch
-        const facts = {
-          producerId,
-          producerEpoch,
-          firstSequence,
-          lastSequence,
-          isTransactional,
-          timestamp,
-          firstOffset: this.end,
-          lastOffset: this.end + batch.lastOffsetDelta,
-        }
-        this.#producers.set(producerId, afterData(entry, facts, 'client'))
+        this.#remember(batch, this.end)
       } catch (error) {
         const isFenced = (error as { readonly code?: string }).code === 'PRODUCER_FENCED'
         return { errorCode: isFenced ? ERROR_CODE.INVALID_PRODUCER_EPOCH : ERROR_CODE.OUT_OF_ORDER_SEQUENCE_NUMBER, baseOffset: -1 }
@@ -76,9 +66,18 @@ export class FakePartition {
     })
   }
 
-  /** Forgets producers, as a broker does whose records of them are all gone. */
-  forgetProducers(): void {
+  /** Loses what lies at `offset` and behind, as an unclean election does, with what it says about producers. */
+  truncate(offset: number): void {
+    while (this.end > offset) this.batches.pop()
+    this.#epochEnds.set(this.leaderEpoch, offset)
+    const left = this.batches.map(({ bytes }) => new BatchView(bytes))
     this.#producers.clear()
+    for (const batch of left) if (batch.hasProducerId && !batch.isControl) this.#remember(batch, batch.baseOffset)
+  }
+
+  /** Where the log of an epoch ends. */
+  endOfEpoch(leaderEpoch: number): number {
+    return this.#epochEnds.get(leaderEpoch) ?? this.end
   }
 
   read(offset: number, end: number, bytesMax: number): Uint8Array {
@@ -91,6 +90,13 @@ export class FakePartition {
       size += batch.bytes.length
     }
     return Buffer.concat(found)
+  }
+
+  #remember(batch: BatchView, firstOffset: number): void {
+    const { producerId, producerEpoch, baseSequence: firstSequence, lastSequence, isTransactional, maxTimestamp: timestamp } = batch
+    const lastOffset = firstOffset + batch.lastOffsetDelta
+    const facts = { producerId, producerEpoch, firstSequence, lastSequence, isTransactional, timestamp, firstOffset, lastOffset }
+    this.#producers.set(producerId, afterData(this.#producers.get(producerId), facts, 'client'))
   }
 
   #store(batch: BatchView): number {

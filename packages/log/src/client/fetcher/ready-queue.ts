@@ -1,0 +1,93 @@
+/**
+ * What was fetched and not taken yet, in the order it came.
+ *
+ * 1. What belongs to a position that was given up since is thrown away.
+ * 2. An error of a partition comes after its records, and only once all that stands before it was taken.
+ */
+import type { DecodedRange, FetchedRecords } from './fetched.ts'
+import type { Position } from './position.ts'
+
+interface Ready {
+  readonly position: Position
+  readonly version: number
+  readonly content: DecodedRange | { readonly error: Error }
+}
+
+export class ReadyQueue {
+  #entries: Ready[] = []
+  #bufferedBytes = 0
+
+  /** Of all partitions together. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0
+  }
+
+  push(position: Position, content: DecodedRange | { readonly error: Error }): void {
+    if ('fetched' in content) {
+      position.bufferedBytes += content.sizeBytes
+      this.#bufferedBytes += content.sizeBytes
+    }
+    this.#entries.push({ position, version: position.version, content })
+  }
+
+  /** What is buffered of the position is not wanted any more. */
+  void(position: Position): void {
+    this.#bufferedBytes -= position.bufferedBytes
+    position.bufferedBytes = 0
+    position.version++
+  }
+
+  clear(): void {
+    this.#entries = []
+    this.#bufferedBytes = 0
+  }
+
+  /** At most so many records; moves the positions behind them. @throws a partition's error, once it is the first that is left */
+  take(maxRecords: number): FetchedRecords[] {
+    const taken: FetchedRecords[] = []
+    const entries = this.#entries
+    const left: Ready[] = []
+    this.#entries = left
+    let room = maxRecords
+    for (const [index, entry] of entries.entries()) {
+      const { position, version, content } = entry
+      if (version !== position.version) continue
+      if (position.isPaused || room <= 0) left.push(entry)
+      else if ('fetched' in content) {
+        const part = this.#takeSome(position, content, room)
+        room -= part.records.length
+        if (part.records.length > 0) taken.push(part)
+        const rest = this.#restOf(entry, content, part)
+        if (rest !== undefined) left.push(rest)
+      } else if (taken.length > 0) left.push(entry)
+      else {
+        left.push(...entries.slice(index + 1))
+        throw content.error
+      }
+    }
+    return taken
+  }
+
+  #takeSome(position: Position, { fetched, sizeBytes }: DecodedRange, limit: number): FetchedRecords {
+    if (fetched.records.length > limit) {
+      const records = fetched.records.slice(0, limit)
+      const nextOffset = records.at(-1)!.offset + 1
+      position.consumed = nextOffset
+      return { ...fetched, records, nextOffset }
+    }
+    position.consumed = fetched.nextOffset
+    position.bufferedBytes -= sizeBytes
+    this.#bufferedBytes -= sizeBytes
+    return fetched
+  }
+
+  #restOf({ position, version }: Ready, content: DecodedRange, part: FetchedRecords): Ready | undefined {
+    const records = content.fetched.records.slice(part.records.length)
+    if (records.length > 0) return { position, version, content: { ...content, fetched: { ...content.fetched, records } } }
+    return content.error === undefined ? undefined : { position, version, content: { error: content.error } }
+  }
+}
