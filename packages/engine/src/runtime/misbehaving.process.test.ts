@@ -14,7 +14,7 @@ const modulePath = join(import.meta.dirname, 'fixtures/misbehaving-job.ts')
 async function run(how: string, inspectFolder?: (stateDir: string) => void): Promise<JobResult> {
   const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
   try {
-    const settings = resolveOptions(engineOptionTable, { code: { stateDir, stuckTimeout: '1s' } })
+    const settings = resolveOptions(engineOptionTable, { code: { stateDir, stuckTimeout: '4s' } })
     const result = await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent: () => {} }).done
     inspectFolder?.(stateDir)
     return result
