@@ -5,7 +5,7 @@
  * is it ever something that is not in the log; 3. every command is answered or refused; 4. after each load, and at the end, the state is the replay
  * of the log; 5. a total is never made of an addition that was refused with certainty.
  *
- * `MILLRACE_SEED=n` replays one seed.
+ * `MILLRACE_SEED=n` replays one seed, `MILLRACE_SEEDS=n` runs so many.
  */
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
@@ -130,7 +130,7 @@ class World {
 test('what was acknowledged is kept, and never goes back', async () => {
   const cases = new Map<Case, number>()
   const one = process.env['MILLRACE_SEED']
-  const seeds = one === undefined ? Array.from({ length: 40 }, (_, index) => index) : [Number(one)]
+  const seeds = one === undefined ? Array.from({ length: Number(process.env['MILLRACE_SEEDS'] ?? 40) }, (_, index) => index) : [Number(one)]
   for (const seed of seeds) {
     try {
       await new World(seed, cases).run()

@@ -7,7 +7,7 @@
  * 3. Nobody is stuck: every request is answered, and when the clients are left alone they soon are one stable group.
  * 4. At the end the group is what a replay of its log makes of it.
  *
- * `MILLRACE_SEED=n` replays one seed.
+ * `MILLRACE_SEED=n` replays one seed, `MILLRACE_SEEDS=n` runs so many.
  */
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
@@ -29,7 +29,7 @@ class World {
   readonly cases: Map<Case, number>
   bench!: GroupBench
   isCalm = false
-  /** Coordinators there have been: generations of one that was replaced may come again. */
+  /** Coordinators there have been: a generation that was not written may come again after a load. */
   incarnation = 0
   underWay = 0
   /** By coordinator and generation: who leads it, and what its leader gave to whom. */
@@ -114,7 +114,7 @@ class Client {
   async #join(): Promise<JoinResponse | undefined> {
     const world = this.#world
     const { bench } = world
-    const incarnation = world.incarnation
+    const load = `${world.incarnation}/${bench.reloads}`
     const change = {
       groupInstanceId: this.#instanceId,
       sessionTimeoutMs: SESSION_MS,
@@ -132,7 +132,7 @@ class Client {
       case ERROR_CODE.NONE:
         this.memberId = response.memberId
         this.generationId = response.generationId!
-        this.#checkGeneration(`${incarnation}/${response.generationId}`, response)
+        this.#checkGeneration(`${load}/${response.generationId}`, response)
         return response
       case ERROR_CODE.MEMBER_ID_REQUIRED:
         this.memberId = response.memberId
@@ -295,7 +295,7 @@ function written(group: unknown): unknown {
 test('clients come to one stable group, whatever happens', async () => {
   const cases = new Map<Case, number>()
   const one = process.env['MILLRACE_SEED']
-  const seeds = one === undefined ? Array.from({ length: 40 }, (_, index) => index) : [Number(one)]
+  const seeds = one === undefined ? Array.from({ length: Number(process.env['MILLRACE_SEEDS'] ?? 40) }, (_, index) => index) : [Number(one)]
   for (const seed of seeds) {
     await run(seed, cases).catch((cause: unknown) => {
       throw new Error(`seed ${seed}`, { cause })

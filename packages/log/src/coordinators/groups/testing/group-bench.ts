@@ -45,6 +45,8 @@ export class GroupBench {
   readonly coordinator: PartitionCoordinator<GroupState, GroupRecord>
   /** What the coordinator would tell an operator. */
   readonly faults: unknown[] = []
+  /** How often the state was thrown away after a failed append. */
+  reloads = 0
 
   constructor(options: GroupBenchOptions = {}) {
     this.#options = options
@@ -59,7 +61,10 @@ export class GroupBench {
       log: this.log,
       clock: this.clock,
       random: new SeededRandom(options.seed ?? 1),
-      onNotice: (notice) => void (notice.kind === 'fault' && this.faults.push(notice.error)),
+      onNotice: ({ kind, error }) => {
+        if (kind === 'fault') this.faults.push(error)
+        if (kind === 'append-failed') this.reloads++
+      },
     })
   }
 
