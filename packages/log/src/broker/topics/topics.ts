@@ -31,7 +31,7 @@ export type { Topic } from './topic.ts'
 
 export type TopicsListener = (topic: Topic, change: 'added' | 'grown' | 'removed') => void
 
-const OPEN_CONCURRENCY = 4
+const OPEN_CONCURRENCY = 8
 /** Versions that one start can give. */
 const VERSIONS_PER_START = 2 ** 22
 

@@ -30,6 +30,7 @@ import { FilePool } from '../segment/file-pool.ts'
 import { IndexCache } from '../segment/index-cache.ts'
 import type { LogHost, StorageNotice } from '../partition/log-host.ts'
 import { loadLog } from '../partition/loader.ts'
+import { Mutex } from '../partition/mutex.ts'
 import { PartitionLog } from '../partition/partition-log.ts'
 import { DirectoryCheckpoint, type OffsetCheckpointKind } from './directory-checkpoints.ts'
 import { mapConcurrently, Semaphore } from './semaphore.ts'
@@ -70,6 +71,8 @@ export class LogDirectory implements LogHost {
   readonly #checkpoints: Record<OffsetCheckpointKind, DirectoryCheckpoint>
   readonly #syncs: Semaphore
   readonly #logs = new Map<string, PartitionLog>()
+  readonly #syncing = new Mutex()
+  #nextSync: Promise<void> | undefined
   #found: TopicPartition[]
   #offline: MillraceError | undefined
 
@@ -118,7 +121,12 @@ export class LogDirectory implements LogHost {
     for (const name of await disk.list(path)) {
       const partition = parsePartitionDirectoryName(name)
       if (isDeletedDirectoryName(name)) await disk.removeTree(posix.join(path, name))
-      else if (partition !== undefined && partition.topic !== clusterMetadataTopic && (await disk.stat(posix.join(path, name))).kind === 'directory') found.push(partition)
+      else if (
+        partition !== undefined &&
+        partition.topic !== clusterMetadataTopic &&
+        (await disk.stat(posix.join(path, name))).kind === 'directory'
+      )
+        found.push(partition)
     }
     await disk.syncDirectory(path)
     return new LogDirectory(options, meta, lastShutdown, checkpoints, found)
@@ -164,7 +172,7 @@ export class LogDirectory implements LogHost {
     const log = await this.#attempt(async () => {
       if (!isFound) await this.#forget(name)
       await this.disk.makeDirectory(directory)
-      await this.disk.syncDirectory(this.path)
+      await this.#syncNames()
       if (topicId !== undefined) await writePartitionMetadata(this.disk, posix.join(directory, partitionMetadataName), topicId)
       return await this.#load(partition, config, isFound && this.lastShutdown.clean)
     })
@@ -206,8 +214,9 @@ export class LogDirectory implements LogHost {
     })
   }
 
+  /** A log without an entry is recovered from its beginning. */
   checkpointRecoveryPoints(): Promise<void> {
-    return this.#checkpoint('recoveryPoint', (log) => log.recoveryPoint)
+    return this.#checkpoint('recoveryPoint', (log) => (log.recoveryPoint > 0 ? log.recoveryPoint : undefined))
   }
 
   checkpointHighWatermarks(): Promise<void> {
@@ -258,6 +267,15 @@ export class LogDirectory implements LogHost {
         for (const log of this.#logs.values()) checkpoint.set(log.name, offsetOf(log))
       }),
     )
+  }
+
+  /** Makes the names of all logs durable; what is asked for while that is under way shares the next time. */
+  #syncNames(): Promise<void> {
+    this.#nextSync ??= this.#syncing.run(() => {
+      this.#nextSync = undefined
+      return this.disk.syncDirectory(this.path)
+    })
+    return this.#nextSync
   }
 
   /** No checkpoint tells of a former log of this name any longer. */

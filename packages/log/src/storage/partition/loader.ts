@@ -143,10 +143,9 @@ async function removeSnapshots(state: LogState): Promise<void> {
   const bases = new Set(state.segments.map(({ baseOffset }) => baseOffset))
   const offsets = [...state.snapshotOffsets].sort((left, right) => left - right)
   const newest = offsets.findLast((offset) => offset <= state.logEndOffset)
-  for (const offset of offsets) {
-    if (offset > state.logEndOffset || (!bases.has(offset) && offset !== newest)) await state.removeSnapshot(offset)
-  }
-  await state.host.disk.syncDirectory(state.directory)
+  const removed = offsets.filter((offset) => offset > state.logEndOffset || (!bases.has(offset) && offset !== newest))
+  for (const offset of removed) await state.removeSnapshot(offset)
+  if (removed.length > 0) await state.host.disk.syncDirectory(state.directory)
 }
 
 function markDurable(state: LogState): void {
