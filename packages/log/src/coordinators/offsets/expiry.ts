@@ -22,7 +22,7 @@ const TOMBSTONES_MAX = 1000
 const TIMER = 'offset expiry'
 
 /** Looks now, and again after each check interval. */
-export function expireOffsets(settings: OffsetSettings): GroupOperation<void> {
+function expireOffsets(settings: OffsetSettings): GroupOperation<void> {
   const look: GroupOperation<void> = (state, facts) => {
     const records: GroupRecord[] = []
     for (const group of state.groups.values()) {

@@ -102,11 +102,6 @@ export function emptyClassicGroup(groupId: string, nowMs: number): ClassicGroup 
   }
 }
 
-/** Whether it is nothing but a place for offsets. */
-export function isSimple(group: ClassicGroup): boolean {
-  return group.protocolType === null && group.state === 'Empty' && group.pendingJoins.size === 0
-}
-
 export function usesConsumerProtocol({ protocolType }: ClassicGroup): boolean {
   return protocolType === CONSUMER_PROTOCOL_TYPE
 }
@@ -129,7 +124,7 @@ export function metadataFor(member: ClassicMember, protocolName: string | null):
 }
 
 /** The protocols that all members support, as the first member orders them. */
-export function commonProtocols({ members }: Pick<ClassicGroup, 'members'>): string[] {
+function commonProtocols({ members }: Pick<ClassicGroup, 'members'>): string[] {
   const counts = new Map<string, number>()
   for (const { protocols } of members.values()) {
     for (const name of new Set(protocols.map((protocol) => protocol.name))) counts.set(name, (counts.get(name) ?? 0) + 1)

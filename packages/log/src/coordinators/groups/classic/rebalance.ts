@@ -23,7 +23,7 @@ import { ClassicDraft, sessionKey, syncRefusal } from './draft.ts'
 import type { ClassicGroupSettings } from './settings.ts'
 
 /** An operation on a classic group; nothing where there is none of this id. */
-export function onClassicGroup(groupId: string, settings: ClassicGroupSettings, act: (draft: ClassicDraft) => void): GroupOperation<void> {
+function onClassicGroup(groupId: string, settings: ClassicGroupSettings, act: (draft: ClassicDraft) => void): GroupOperation<void> {
   return ({ groups }, facts) => {
     const group = groups.get(groupId)
     if (!isClassicGroup(group)) return {}
@@ -60,7 +60,7 @@ export function completeJoinIfAllJoined(draft: ClassicDraft): void {
 }
 
 /** Ends the join phase with those that are there. */
-export function completeJoin(draft: ClassicDraft): void {
+function completeJoin(draft: ClassicDraft): void {
   draft.cancelTimer('join')
   for (const { memberId, instanceId, joining } of draft.group.members.values()) {
     if (joining === undefined && instanceId === null) draft.removeMember(memberId)
