@@ -1,5 +1,5 @@
 /** Bytes of a response that are in memory at a time. */
-export const WINDOW_BYTES = 256 * 1024
+export const WINDOW_BYTES: number = 256 * 1024
 
 /** Windows kept while nobody needs them. */
 const KEPT_WINDOWS_MAX = 16

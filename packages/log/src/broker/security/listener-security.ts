@@ -13,7 +13,7 @@ import { oauthBearerMechanism } from './sasl/oauthbearer.ts'
 import { plainMechanism } from './sasl/plain.ts'
 import type { ScramCredentials } from './sasl/scram-store.ts'
 import { scramMechanism } from './sasl/scram.ts'
-import { signedTokenVerifier, unsecuredTokenVerifier, type KeySource, type TokenRules } from './sasl/token-verifier.ts'
+import type { KeySource, TokenRules } from './sasl/token-verifier.ts'
 import { principalMapping } from './tls/principal-mapping.ts'
 import { tlsSettings } from './tls/tls-settings.ts'
 
@@ -123,8 +123,13 @@ function oauthBearer(prefix: string, { config, clock, disk }: ListenerSecurityOp
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience.length === 0 ? {} : { audience }),
   }
-  if (config.get('sasl.server.callback.handler.class', prefix) === UNSECURED) return oauthBearerMechanism(unsecuredTokenVerifier(rules))
-  return oauthBearerMechanism(signedTokenVerifier(keySource(prefix, config, disk), rules))
+  const source = config.get('sasl.server.callback.handler.class', prefix) === UNSECURED ? undefined : keySource(prefix, config, disk)
+  // What verifies tokens is large, and loaded only where they are taken.
+  const loading = import('./sasl/token-verifier.ts').then(({ signedTokenVerifier, unsecuredTokenVerifier }) =>
+    source === undefined ? unsecuredTokenVerifier(rules) : signedTokenVerifier(source, rules),
+  )
+  loading.catch(() => undefined)
+  return oauthBearerMechanism(async (token) => await (await loading)(token))
 }
 
 function keySource(prefix: string, config: BrokerConfig, disk: Disk): KeySource {
