@@ -169,6 +169,7 @@ async function transactions(seed: number, transactionVersion: 1 | 2): Promise<{ 
       if (outcome === 'handle' || outcome === 'prepared-crash') {
         const handle = JSON.parse(JSON.stringify(await producer.prepare())) as NonNullable<Awaited<ReturnType<typeof producer.prepare>>>
         producer.close()
+        assert.equal(handle.transactionVersion, transactionVersion)
         counts.byHandle++
         await other.transactions.commit(handle)
         await other.transactions.commit(handle)

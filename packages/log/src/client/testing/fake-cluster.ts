@@ -43,6 +43,8 @@ type Served =
   | 'AddPartitionsToTxn'
   | 'EndTxn'
   | 'OffsetForLeaderEpoch'
+  | 'AddOffsetsToTxn'
+  | 'TxnOffsetCommit'
 
 const SERVED: readonly Served[] = [
   'ApiVersions',
@@ -55,6 +57,8 @@ const SERVED: readonly Served[] = [
   'AddPartitionsToTxn',
   'EndTxn',
   'OffsetForLeaderEpoch',
+  'AddOffsetsToTxn',
+  'TxnOffsetCommit',
 ]
 
 type Answer = ApiResponseToSend<ApiName> | undefined
@@ -145,6 +149,9 @@ export class FakeCluster {
         return this.#endTransaction(request as ApiRequest<'EndTxn'>)
       case 'OffsetForLeaderEpoch':
         return this.#endOfEpoch(request as ApiRequest<'OffsetForLeaderEpoch'>)
+      case 'AddOffsetsToTxn':
+      case 'TxnOffsetCommit':
+        throw new Error(`the fake cluster keeps no offsets: ${name}`)
     }
   }
 
