@@ -74,11 +74,25 @@ function codeSpan(text: string): string {
   return `${fence}${space}${text.replaceAll('\n', ' ')}${space}${fence}`
 }
 
+async function logConfigurationsPage(): Promise<string> {
+  const path = join(root, 'packages/log/src/broker/config/reference.ts')
+  const { configurationReference } = (await import(path)) as { readonly configurationReference: () => string }
+  return `# Configurations of the log
+
+${notice}
+
+By the names of Apache Kafka, as text: \`Log.start({ dir, config: { 'num.partitions': '3' } })\`. A name that is not listed is an error. Those that are set for one broker or all can be changed
+while it runs, by \`kafka-configs\` and every other admin client; topics and groups have configurations of their own. \`listener.name.<name in lower case>.\` before a name of TLS or SASL sets it for one listener.
+
+${configurationReference()}`
+}
+
 /** The pages by path from the root of the repository. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/reference/options.md', optionsPage()],
     ['docs/reference/errors.md', await errorsPage()],
+    ['docs/reference/log-configurations.md', await logConfigurationsPage()],
   ])
 }
 

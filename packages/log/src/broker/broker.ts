@@ -115,6 +115,11 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
     const port = settings.advertised.port === 0 ? listener.port : settings.advertised.port
     listeners.push({ ...settings, port: listener.port, advertised: { ...settings.advertised, port }, listener })
   }
+  await cluster.register({
+    ...listeners[0]!.advertised,
+    rack: config.get('broker.rack'),
+    endpoints: listeners.map(({ name, advertised: { host, port } }) => `${name}://${host}:${port}`),
+  })
   const network = networkLimits(config)
   const hasTopic = (name: string): boolean => cluster.topics.named(name) !== undefined
   const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners })
@@ -151,7 +156,13 @@ function startTransactions(
 ): BrokerTransactions {
   const { topics, controller, producerIds } = cluster
   return new BrokerTransactions({
-    ...{ nodeId, config, clock, random, logger, topics, producerIds },
+    nodeId,
+    config,
+    clock,
+    random,
+    logger,
+    topics,
+    producerIds,
     ensureTopic: () => ensureTopic({ topics, controller, config }, TRANSACTIONS_TOPIC),
     writeOffsetsMarker: (partition, marker) => groups.coordinator.writeMarker(partition, marker),
   })

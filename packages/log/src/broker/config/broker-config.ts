@@ -60,9 +60,9 @@ export class BrokerConfig {
     this.#static = { ...texts }
   }
 
-  /** What the broker finds out as it starts, where nobody has set it. */
+  /** What the broker finds out as it starts, whatever was set. */
   settle(texts: ConfigTexts): void {
-    this.#static = { ...texts, ...this.#static }
+    this.#static = { ...this.#static, ...texts }
     this.#values.clear()
   }
 

@@ -9,8 +9,13 @@ export const generalConfigs = {
   },
   'broker.id': { type: 'int', default: '-1', documentation: 'The older name of node.id.' },
   'broker.rack': { type: 'string', default: null, documentation: 'Where the broker stands; told to clients.' },
-  'log.dirs': { type: 'list', default: null, documentation: 'The log directory.', synonyms: { 'log.dir': 1 } },
-  'log.dir': { type: 'string', default: null, documentation: 'The log directory, where log.dirs is unset.' },
+  'log.dirs': {
+    type: 'list',
+    default: null,
+    documentation: 'The log directory that the broker was started with.',
+    synonyms: { 'log.dir': 1 },
+  },
+  'log.dir': { type: 'string', default: null, documentation: 'The older name of log.dirs.' },
   'auto.create.topics.enable': {
     type: 'boolean',
     default: 'true',
