@@ -4,7 +4,7 @@
 import { ProtocolError } from '../errors.ts'
 import * as declarations from './apis/index.ts'
 import { messageCodec, type MessageCodec } from './codec.ts'
-import { includesVersion, versionBounds, type ApiDeclaration, type Decoded, type ToEncode } from './declaration.ts'
+import { versionBounds, type ApiDeclaration, type Decoded, type ToEncode } from './declaration.ts'
 
 type Apis = typeof declarations
 
@@ -32,11 +32,14 @@ export interface Api {
 const table: { readonly [N in ApiName]: ApiDeclaration } = declarations
 const apisByName = new Map<string, Api>()
 const apisByKey = new Map<number, Api>()
+/** From which to which version an API uses compact types and tagged fields. */
+const flexibleVersions = new Map<string, readonly [from: number, to: number]>()
 for (const declaration of Object.values(table).toSorted((a, b) => a.key - b.key)) {
   const [minVersion, maxVersion] = versionBounds(declaration.versions)
   const api: Api = { key: declaration.key, name: declaration.name as ApiName, minVersion, maxVersion }
   apisByName.set(api.name, api)
   apisByKey.set(api.key, api)
+  if (declaration.flexible !== null) flexibleVersions.set(api.name, versionBounds(declaration.flexible))
 }
 
 /** Every API, in the order of the keys. */
@@ -52,13 +55,17 @@ export function apiByName(name: ApiName): Api {
 
 /** Whether requests and responses of the version use compact types and tagged fields; also of versions that are not known yet. */
 export function isFlexible(name: ApiName, version: number): boolean {
-  const { flexible } = table[name]
-  return flexible !== null && includesVersion(flexible, version)
+  const bounds = flexibleVersions.get(name)
+  return bounds !== undefined && version >= bounds[0] && version <= bounds[1]
 }
 
 type Direction = 'request' | 'response'
 
-const codecs = new Map<string, MessageCodec<unknown, unknown>>()
+/** By name, then by version. */
+const codecs = {
+  request: new Map<ApiName, (MessageCodec<unknown, unknown> | undefined)[]>(),
+  response: new Map<ApiName, (MessageCodec<unknown, unknown> | undefined)[]>(),
+} as const
 
 /** The codec of an API's requests at a version. @throws ProtocolError `PROTOCOL_UNSUPPORTED_VERSION` */
 export function requestCodec<N extends ApiName>(name: N, version: number): MessageCodec<ApiRequest<N>, ApiRequestToSend<N>> {
@@ -71,14 +78,15 @@ export function responseCodec<N extends ApiName>(name: N, version: number): Mess
 }
 
 function codec(name: ApiName, direction: Direction, version: number): MessageCodec<unknown, unknown> {
-  const id = `${name} ${direction} ${version}`
-  const known = codecs.get(id)
+  const known = codecs[direction].get(name)?.[version]
   if (known !== undefined) return known
   const { minVersion, maxVersion } = apiByName(name)
   if (!Number.isInteger(version) || version < minVersion || version > maxVersion) {
     throw new ProtocolError('PROTOCOL_UNSUPPORTED_VERSION', { message: `${name} ${direction}`, version, from: minVersion, to: maxVersion })
   }
   const made = messageCodec<unknown, unknown>(table[name][direction], version, isFlexible(name, version))
-  codecs.set(id, made)
+  const versions = codecs[direction].get(name) ?? []
+  versions[version] = made
+  codecs[direction].set(name, versions)
   return made
 }
