@@ -51,6 +51,15 @@ test('a fault holds where its predicate says, of whom it says', async () => {
   assert.equal(await ask('t'), ERROR_CODE.NONE)
 })
 
+test('a topic is found by its name and by its id', async () => {
+  const topicId = await createTopic(client, 'found')
+  const fault = log.faults.error({ api: 'Produce', topic: 'found', error: 'INVALID_REQUIRED_ACKS' })
+  assert.equal((await produceTo(client, 'found', batchOf(['a']))).errorCode, ERROR_CODE.INVALID_REQUIRED_ACKS)
+  assert.equal((await produceTo(client, '', batchOf(['a']), { version: 13, topicId })).errorCode, ERROR_CODE.INVALID_REQUIRED_ACKS)
+  assert.equal((await produceTo(client, 't', batchOf(['other']))).errorCode, ERROR_CODE.NONE)
+  fault.remove()
+})
+
 test('an answer comes late; those behind it wait', async () => {
   log.faults.delay({ api: 'Produce', delayMs: 120, times: 1 })
   const since = performance.now()

@@ -9,12 +9,15 @@ import type { Clock } from '@millrace/core'
 import { ERROR_CODE, type ApiName, type ApiRequest, type ErrorCodeName } from '../../protocol/index.ts'
 import type { Reply, RequestContext } from '../handler.ts'
 import type { ClientFacts } from '../security/principal.ts'
+import { requestTopics } from './request-topics.ts'
 import { falsify, refusalOf } from './refusals.ts'
 
 /** Which requests a fault concerns. */
 export interface FaultScope<N extends ApiName = ApiName> {
   /** 'Produce', 'Fetch', … */
   readonly api: N
+  /** Only requests that name this topic, by its name or its id. */
+  readonly topic?: string
   /** Those it holds for, by what is asked and by whom; all by default. What it throws closes the connection. */
   readonly where?: (request: ApiRequest<N>, client: ClientFacts) => boolean
   /** To how many requests it happens; without an end by default. */
@@ -54,6 +57,7 @@ type Effect =
 
 interface Active {
   readonly api: ApiName
+  readonly topic: string | undefined
   readonly where: (request: never, client: ClientFacts) => boolean
   readonly effect: Effect
   timesLeft: number
@@ -93,11 +97,12 @@ export class Faults {
   around<N extends ApiName>(
     name: N,
     request: ApiRequest<N>,
-    { client, signal }: RequestContext,
+    { broker, client, signal }: RequestContext,
     perform: () => Reply<N> | Promise<Reply<N>>,
   ): Reply<N> | Promise<Reply<N>> {
     if (this.#active.size === 0) return perform()
-    const effect = this.#take(name, request, client)
+    const nameOf = (id: Uint8Array): string | undefined => broker.topics.withId(id)?.name
+    const effect = this.#take(name, request, client, nameOf)
     if (effect === undefined) return perform()
     switch (effect.kind) {
       case 'delay':
@@ -111,8 +116,8 @@ export class Faults {
     }
   }
 
-  #add<N extends ApiName>({ api, where = () => true, times = Infinity }: FaultScope<N>, effect: Effect): Fault {
-    const active: Active = { api, where: where, effect, timesLeft: times, count: 0 }
+  #add<N extends ApiName>({ api, topic, where = () => true, times = Infinity }: FaultScope<N>, effect: Effect): Fault {
+    const active: Active = { api, topic, where: where, effect, timesLeft: times, count: 0 }
     this.#active.add(active)
     return {
       get count() {
@@ -122,9 +127,11 @@ export class Faults {
     }
   }
 
-  #take(name: ApiName, request: unknown, client: ClientFacts): Effect | undefined {
+  #take(name: ApiName, request: object, client: ClientFacts, nameOf: (id: Uint8Array) => string | undefined): Effect | undefined {
     for (const active of this.#active) {
-      if (active.api !== name || active.timesLeft <= 0 || !active.where(request as never, client)) continue
+      if (active.api !== name || active.timesLeft <= 0) continue
+      if (active.topic !== undefined && !requestTopics(request, nameOf).has(active.topic)) continue
+      if (!active.where(request as never, client)) continue
       active.timesLeft--
       active.count++
       return active.effect
