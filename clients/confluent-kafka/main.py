@@ -418,7 +418,10 @@ def admin_topics():
 
 
 def config_of(resource, name):
-    return result(admin.describe_configs([resource]))[name].value
+    try:
+        return result(admin.describe_configs([resource]))[name].value
+    except KafkaException as error:  # the broker has not heard of the topic yet
+        expect(error.args[0].code(), KafkaError.UNKNOWN_TOPIC_OR_PART, "error")
 
 
 def alter(kind, name, key, value):
@@ -429,7 +432,7 @@ def alter(kind, name, key, value):
 def admin_configs():
     topic = make_topic("admin-configs", 1, {"retention.ms": "1234567"})
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    expect(config_of(resource, "retention.ms"), "1234567", "as made")
+    until(lambda: config_of(resource, "retention.ms") == "1234567", "the value as made", 5)
     alter(ConfigResource.Type.TOPIC, topic, "retention.ms", "7654321")
     until(lambda: config_of(resource, "retention.ms") == "7654321", "the new value", 5)
     fails(KafkaError.INVALID_CONFIG, alter, ConfigResource.Type.TOPIC, topic, "retention.ms", "soon")

@@ -70,7 +70,7 @@ final class AdminScenarios {
 
     private void configs() throws Exception {
         var topic = new ConfigResource(ConfigResource.Type.TOPIC, broker.topic("admin-configs", 1, Map.of("retention.ms", "1234567")));
-        Harness.expect(config(topic, "retention.ms").value(), "1234567", "as made");
+        Harness.until(() -> config(topic, "retention.ms").value().equals("1234567"), "the value as made");
         Harness.expect(config(topic, "retention.ms").source(), ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG, "source");
         Harness.expect(config(topic, "max.compaction.lag.ms").source(), ConfigEntry.ConfigSource.DEFAULT_CONFIG, "source of a default");
         alter(topic, AlterConfigOp.OpType.SET, "retention.ms", "7654321");
@@ -84,9 +84,9 @@ final class AdminScenarios {
         int id = broker.admin.describeCluster().nodes().get().iterator().next().id();
         var node = new ConfigResource(ConfigResource.Type.BROKER, "" + id);
         Harness.expect(config(node, "num.partitions").value(), "1", "a broker's configuration");
-        alter(node, AlterConfigOp.OpType.SET, "log.cleaner.threads", "2");
-        Harness.until(() -> config(node, "log.cleaner.threads").value().equals("2"), "the broker's new value");
-        alter(node, AlterConfigOp.OpType.DELETE, "log.cleaner.threads", null);
+        alter(node, AlterConfigOp.OpType.SET, "message.max.bytes", "1048577");
+        Harness.until(() -> config(node, "message.max.bytes").value().equals("1048577"), "the broker's new value");
+        alter(node, AlterConfigOp.OpType.DELETE, "message.max.bytes", null);
     }
 
     private void partitions() throws Exception {

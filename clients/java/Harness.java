@@ -1,5 +1,7 @@
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Runs scenarios in the order they are asked for, and prints one line of JSON for each. */
 final class Harness {
@@ -55,9 +57,19 @@ final class Harness {
 
     static void until(Condition condition, String what) throws Exception {
         long end = System.nanoTime() + 40_000_000_000L;
-        while (!condition.holds()) {
+        while (!holds(condition)) {
             if (System.nanoTime() > end) throw new AssertionError("waited too long for " + what);
             Thread.sleep(50);
+        }
+    }
+
+    /** A broker may not have heard yet of what another part of it has just done. */
+    private static boolean holds(Condition condition) throws Exception {
+        try {
+            return condition.holds();
+        } catch (ExecutionException error) {
+            if (error.getCause() instanceof UnknownTopicOrPartitionException) return false;
+            throw error;
         }
     }
 

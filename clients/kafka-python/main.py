@@ -393,12 +393,13 @@ def admin_topics():
 
 def topic_config(topic, key):
     answer = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
-    return answer["topic"][topic][key]["value"] if isinstance(answer, dict) else answer
+    entry = answer["topic"][topic].get(key)  # none while the broker has not heard of the topic yet
+    return entry and entry["value"]
 
 
 def admin_configs():
     topic = make_topic("admin-configs", 1, {"retention.ms": "1234567"})
-    expect(topic_config(topic, "retention.ms"), "1234567", "as made")
+    until(lambda: topic_config(topic, "retention.ms") == "1234567", "the value as made", 5)
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "7654321", "cleanup.policy": "compact"})])
     until(lambda: topic_config(topic, "retention.ms") == "7654321", "the new value", 5)
     expect(topic_config(topic, "cleanup.policy"), "compact", "altered")

@@ -299,10 +299,15 @@ async function configOf(type: kafkajs.ConfigResourceTypes, name: string, key: st
   return resources[0]!.configEntries[0]?.configValue
 }
 
+/** The broker may not have heard of the topic yet. */
+function notYet(): undefined {
+  return undefined
+}
+
 async function adminConfigs(): Promise<void> {
   const { TOPIC, BROKER } = kafkajs.ConfigResourceTypes
   const name = await makeTopic('admin-configs', 1, { 'retention.ms': '1234567' })
-  assert.equal(await configOf(TOPIC, name, 'retention.ms'), '1234567')
+  await until(async () => (await configOf(TOPIC, name, 'retention.ms').catch(notYet)) === '1234567', 'the value as made')
   const alter = (value: string): Promise<unknown> =>
     admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name, configEntries: [{ name: 'retention.ms', value }] }] })
   await alter('7654321')

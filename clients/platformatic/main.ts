@@ -358,10 +358,15 @@ async function configOf(resourceType: 2 | 4, resourceName: string, key: string):
   return resource?.configs[0]?.value
 }
 
+/** The broker may not have heard of the topic yet. */
+function notYet(): undefined {
+  return undefined
+}
+
 async function adminConfigs(): Promise<void> {
   const { TOPIC, BROKER } = ConfigResourceTypes
   const topic = await makeTopic('admin-configs', 1, { 'retention.ms': '1234567' })
-  assert.equal(await configOf(TOPIC, topic, 'retention.ms'), '1234567')
+  await until(async () => (await configOf(TOPIC, topic, 'retention.ms').catch(notYet)) === '1234567', 'the value as made')
   const alter = (value: string): Promise<void> => {
     const config = { name: 'retention.ms', configOperation: IncrementalAlterConfigOperationTypes.SET, value }
     return admin.incrementalAlterConfigs({ resources: [{ resourceType: TOPIC, resourceName: topic, configs: [config] }] })

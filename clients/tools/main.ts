@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as harness from '../node/harness.ts'
 import { bootstrap, numbers, prefix, skip } from '../node/harness.ts'
 
@@ -40,9 +41,9 @@ function consoleConsumer(topic: string, count: number, ...args: readonly string[
 }
 
 /** A topic with 10 records in each partition. */
-async function filledTopic(what: string, partitions = 1): Promise<string> {
+async function filledTopic(what: string, partitions = 1, ...configs: readonly string[]): Promise<string> {
   const topic = prefix + what
-  assert.match(await topics('--create', '--topic', topic, '--partitions', String(partitions)), /Created topic/)
+  assert.match(await topics('--create', '--topic', topic, '--partitions', String(partitions), ...configs), /Created topic/)
   const producer = kafka.producer()
   await producer.connect()
   const messages = numbers(partitions).flatMap((partition) => numbers(10).map((i) => ({ partition, key: `key-${i}`, value: `value-${i}` })))
@@ -102,9 +103,9 @@ async function configCommand(): Promise<void> {
     /retention\.ms=604800000 .*DEFAULT_CONFIG:log\.retention\.hours=168|retention\.ms=604800000/,
   )
   const brokers = ['--entity-type', 'brokers', '--entity-default']
-  assert.match(await configs(...brokers, '--alter', '--add-config', 'log.cleaner.threads=2'), /Completed updating default config/)
-  assert.match(await configs(...brokers, '--describe'), /log\.cleaner\.threads=2 .*DYNAMIC_DEFAULT_BROKER_CONFIG/)
-  await configs(...brokers, '--alter', '--delete-config', 'log.cleaner.threads')
+  assert.match(await configs(...brokers, '--alter', '--add-config', 'message.max.bytes=1048577'), /Completed updating default config/)
+  assert.match(await configs(...brokers, '--describe'), /message\.max\.bytes=1048577 .*DYNAMIC_DEFAULT_BROKER_CONFIG/)
+  await configs(...brokers, '--alter', '--delete-config', 'message.max.bytes')
 }
 
 async function quotas(): Promise<void> {
@@ -296,7 +297,7 @@ async function dumpOffsets(): Promise<void> {
 }
 
 async function dumpTransactions(): Promise<void> {
-  const topic = await filledTopic('dump-transactions')
+  const topic = await filledTopic('dump-transactions', 1, '--config', 'segment.ms=500')
   const transactionalId = `${prefix}dump-transactions`
   const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
@@ -305,6 +306,11 @@ async function dumpTransactions(): Promise<void> {
     await transaction.send({ topic, messages: [{ value: end }] })
     await transaction[end]()
   }
+  // The next record begins a segment; what belongs to the one before is written.
+  await sleep(600)
+  const next = await producer.transaction()
+  await next.send({ topic, messages: [{ value: 'next' }] })
+  await next.commit()
   await producer.disconnect()
   const states = await decoded('__transaction_state', '--transaction-log-decoder')
   const record = (status: number): RegExp =>
@@ -316,7 +322,7 @@ async function dumpTransactions(): Promise<void> {
   const data = await dump(globSync(join(dir!, `${topic}-0`, '*.log')), '--print-data-log')
   assert.match(data, /endTxnMarker: COMMIT coordinatorEpoch: \d+/)
   assert.match(data, /endTxnMarker: ABORT coordinatorEpoch: \d+/)
-  assert.match(await dump(globSync(join(dir!, `${topic}-0`, '*.txnindex'))), /AbortedTxn|lastStableOffset|version: 0|firstOffset/i)
+  assert.match(await dump(globSync(join(dir!, `${topic}-0`, '*.txnindex'))), /firstOffset/i)
 }
 
 function overDirectory(scenario: () => Promise<void>): () => void | Promise<void> {

@@ -281,7 +281,7 @@ func adminConfigs() {
 		change := kadm.AlterConfig{Op: kadm.SetConfig, Name: "retention.ms", Value: &value}
 		return Must(admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{change}, topic))[0].Err
 	}
-	Expect(config(), "1234567", "as made")
+	Until(func() bool { return config() == "1234567" }, "the value as made")
 	Check(alter("7654321"))
 	Until(func() bool { return config() == "7654321" }, "the new value")
 	Fails(alter("soon"), kerr.InvalidConfig)

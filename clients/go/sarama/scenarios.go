@@ -289,7 +289,12 @@ func adminTopics() {
 }
 
 func configOf(kind sarama.ConfigResourceType, name, key string) string {
-	for _, entry := range Must(admin.DescribeConfig(sarama.ConfigResource{Type: kind, Name: name, ConfigNames: []string{key}})) {
+	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: kind, Name: name, ConfigNames: []string{key}})
+	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		return "" // the broker has not heard of the topic yet
+	}
+	Check(err)
+	for _, entry := range entries {
 		if entry.Name == key {
 			return entry.Value
 		}
@@ -303,7 +308,7 @@ func adminConfigs() {
 		entries := map[string]sarama.IncrementalAlterConfigsEntry{"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}}
 		return admin.IncrementalAlterConfig(sarama.TopicResource, topic, entries, false)
 	}
-	Expect(configOf(sarama.TopicResource, topic, "retention.ms"), "1234567", "as made")
+	Until(func() bool { return configOf(sarama.TopicResource, topic, "retention.ms") == "1234567" }, "the value as made")
 	Check(alter("7654321"))
 	Until(func() bool { return configOf(sarama.TopicResource, topic, "retention.ms") == "7654321" }, "the new value")
 	Fails(alter("soon"), sarama.ErrInvalidConfig)

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runSeed } from './seed.ts'
+import { noSituations, situations } from './situations.ts'
+
+/** A share of `npm run sim:log`. These seeds meet every situation between them. */
+const seeds = [1, 2]
+
+void test('brokers that die lose and double nothing that was acknowledged', async () => {
+  const totals = noSituations()
+  for (const seed of seeds) {
+    const counts = await runSeed(seed)
+    for (const name of situations) totals[name] += counts[name]
+  }
+  for (const name of ['power failure', 'kill', 'crash between append and acknowledgement'] as const) assert.ok(totals[name] > 0, name)
+})
