@@ -45,6 +45,8 @@ export interface TlsServerOptions extends TlsIdentity {
   /** The lowest and the highest version spoken. */
   readonly minVersion?: TlsVersion
   readonly maxVersion?: TlsVersion
+  /** Handshakes under way at a time, 1000 by default: further clients are turned away. */
+  readonly handshakesMax?: number
   /** A handshake that failed: no connection comes of it. */
   readonly onRefused?: (remote: Connection['remote'], error: Error) => void
 }

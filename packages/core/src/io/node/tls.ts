@@ -11,6 +11,8 @@ function tlsOfNode(): typeof import('node:tls') {
 
 /** How long a client has for the handshake. */
 const HANDSHAKE_TIMEOUT_MS = 30_000
+/** Clients that nothing is known of take memory as well. */
+const HANDSHAKES_MAX = 1000
 
 /** A listener whose handshakes are over before a connection is accepted, and how those that are not are ended. */
 export interface TlsServer {
@@ -28,6 +30,7 @@ export function createTlsServer(tls: TlsServerOptions, accept: (socket: TLSSocke
     socket.destroy()
   }
   server.on('connection', (socket: Socket) => {
+    if (pending.size >= (tls.handshakesMax ?? HANDSHAKES_MAX)) return void socket.destroy()
     const origin = originOf(socket)
     pending.set(origin, socket)
     socket.once('close', () => {

@@ -46,19 +46,26 @@ async function use(client: Kafka, topic: string): Promise<string> {
 
 const trusting = { ca: [authority.certificate], servername: 'localhost' }
 
-test('SSL: a broker with a certificate, and clients that need one', async (t) => {
+test('SSL: a broker with a certificate, and clients whose certificate says who they are', async (t) => {
   const log = await start(t, {
     listeners: 'OPEN://127.0.0.1:0,MUTUAL://127.0.0.1:0',
     'listener.security.protocol.map': 'OPEN:SSL,MUTUAL:SSL',
     ...tls,
     'listener.name.mutual.ssl.client.auth': 'required',
     'listener.name.mutual.ssl.truststore.certificates': authority.certificate,
+    'ssl.principal.mapping.rules': 'RULE:CN=([a-z]+),O=Shop/$1@shop/,DEFAULT',
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS;User:orders@shop',
   })
   const [open, mutual] = log.listeners
   assert.equal(await use(kafka(open!.bootstrap, { ssl: trusting }), 'open'), '1')
   await assert.rejects(use(kafka(mutual!.bootstrap, { ssl: trusting }), 'none'))
-  const client = authority.issue({ subject: { CN: 'client' } })
-  assert.equal(await use(kafka(mutual!.bootstrap, { ssl: { ...trusting, key: client.key, cert: client.certificate } }), 'mutual'), '1')
+  const mutually = (subject: Record<string, string>): Kafka => {
+    const { key, certificate } = authority.issue({ subject })
+    return kafka(mutual!.bootstrap, { ssl: { ...trusting, key, cert: certificate } })
+  }
+  assert.equal(await use(mutually({ O: 'Shop', CN: 'orders' }), 'mutual'), '1')
+  await assert.rejects(use(mutually({ O: 'Shop', CN: 'other' }), 'other'), /Topic creation errors/)
   await assert.rejects(use(kafka(open!.bootstrap, {}), 'plain'))
 })
 
@@ -67,7 +74,13 @@ const users = { alice: 'alice-secret', 'b,o=b': 'geheim' }
 test('SASL_SSL: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512', async (t) => {
   const log = await start(
     t,
-    { listeners: 'SASL_SSL://127.0.0.1:0', ...tls, 'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512' },
+    // What is asked of clients of all listeners is not asked of those who prove themselves by SASL.
+    {
+      listeners: 'SASL_SSL://127.0.0.1:0',
+      ...tls,
+      'ssl.client.auth': 'required',
+      'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    },
     { users },
   )
   for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {

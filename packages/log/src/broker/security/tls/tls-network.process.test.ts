@@ -106,3 +106,19 @@ test('a key that is no key is told of at the start', async () => {
   const isOfTls = (error: unknown): boolean => error instanceof NetworkError && error.reason === 'tls'
   await assert.rejects(listen({ key: 'no key' }), isOfTls)
 })
+
+test('more handshakes than may be under way at a time are turned away', async (t) => {
+  const { listener } = await listen({ handshakesMax: 1 })
+  t.after(() => listener.close())
+  const silent = await nodeNetwork.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 2000 })
+  await assert.rejects(connect(listener))
+  silent.destroy()
+  // The listener notices the end of a client a little later than the client.
+  for (let attempt = 0; ; attempt++) {
+    const next = await connect(listener).catch(() => undefined)
+    next?.destroy()
+    if (next !== undefined) break
+    assert.ok(attempt < 100)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+})
