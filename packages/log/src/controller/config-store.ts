@@ -21,15 +21,17 @@ export class ConfigStore {
   readonly #byPath = new Map<string, Configs>()
   readonly #listeners = new Set<ConfigStoreListener>()
   readonly #mutex = new Mutex()
+  readonly #onFailure: (error: unknown) => void
   #reloading: Promise<void> = Promise.resolve()
 
-  private constructor(session: CoordinationSession) {
+  private constructor(session: CoordinationSession, onFailure: (error: unknown) => void) {
     this.#session = session
+    this.#onFailure = onFailure
   }
 
-  /** Reads everything there is. @throws BROKER_METADATA_CORRUPT */
-  static async open(session: CoordinationSession): Promise<ConfigStore> {
-    const store = new ConfigStore(session)
+  /** Reads everything there is. @param onFailure hears of a change that cannot be read: what was there before goes on @throws BROKER_METADATA_CORRUPT */
+  static async open(session: CoordinationSession, onFailure: (error: unknown) => void): Promise<ConfigStore> {
+    const store = new ConfigStore(session, onFailure)
     await session.watch(CONFIGS, 'tree', (event) => store.#onEvent(event))
     for (const kind of KINDS) {
       for (const name of (await session.children(`${CONFIGS}/${kind}`)) ?? []) await store.#read(configPath(kind, name))
@@ -91,10 +93,12 @@ export class ConfigStore {
     const [, , kind, name] = path.split('/')
     const known = KINDS.find((each) => each === kind)
     if (known === undefined || name === undefined) return
-    this.#reloading = this.#reloading.then(async () => {
-      await this.#read(path)
-      for (const listener of this.#listeners) listener(known, name)
-    })
+    this.#reloading = this.#reloading
+      .then(async () => {
+        await this.#read(path)
+        for (const listener of this.#listeners) listener(known, name)
+      })
+      .catch(this.#onFailure)
   }
 
   async #read(path: string): Promise<void> {

@@ -60,7 +60,10 @@ export class Controller {
   readonly #options: ControllerOptions
   readonly #mutex = new Mutex()
   readonly #topics = new Map<string, TopicRegistration>()
+  /** Topics whose logs and nodes are still to be removed, with the number of their partitions. */
   readonly #deletions = new Map<string, number>()
+  /** Topics that are stored with more partitions than the broker has opened. */
+  readonly #unaccepted = new Map<string, TopicRegistration>()
   #placed = 0
 
   private constructor(options: ControllerOptions) {
@@ -113,7 +116,9 @@ export class Controller {
       try {
         await this.#accept(topic)
       } catch (error) {
-        await this.#noteDeletion(topic)
+        // It is taken away before the next topic is made, whether the note of it can be kept or not.
+        this.#deletions.set(topic.name, topic.partitions.length)
+        await store.noteDeletion(topic.name).catch(() => undefined)
         throw error
       }
       return topic
@@ -143,19 +148,27 @@ export class Controller {
     )
   }
 
-  /** Adds partitions up to `count`. @throws as `create`; partitions that were stored appear at the next start then */
+  /** Adds partitions up to `count`. @throws as `create`; partitions that were stored appear with the next attempt, or the next start */
   createPartitions(name: string, count: number, assignments?: Assignments): Promise<TopicRegistration | TopicProblem> {
     return this.#mutex.run(async () => {
       const topic = this.#topics.get(name)
       if (topic === undefined) return { kind: 'unknown', problem: 'This server does not host this topic-partition.' }
+      const unaccepted = this.#unaccepted.get(name)
+      if (unaccepted?.id === topic.id) return await this.#grow(unaccepted)
       const placed = this.planMorePartitions(topic, count, assignments)
       if (isTopicProblem(placed)) return placed
       const partitions = [...topic.partitions, ...placed.map((replicas) => ({ replicas, state: this.#electFirst(replicas) }))]
       const grown: TopicRegistration = { ...topic, partitions }
       await this.#options.store.addPartitions(storedOf(grown), topic.partitions.length)
-      await this.#accept(grown)
-      return grown
+      return await this.#grow(grown)
     })
+  }
+
+  async #grow(grown: TopicRegistration): Promise<TopicRegistration> {
+    this.#unaccepted.set(grown.name, grown)
+    await this.#accept(grown)
+    this.#unaccepted.delete(grown.name)
+    return grown
   }
 
   /** Changes what is set for a topic. Gives whether it is there. @throws COORDINATION_UNAVAILABLE */
