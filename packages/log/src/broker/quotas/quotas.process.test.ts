@@ -58,24 +58,21 @@ async function produce(client: WireClient, topic: string, bytes: number): Promis
   return throttleTimeMs
 }
 
-async function elapsedMs(work: () => Promise<unknown>): Promise<number> {
-  const before = performance.now()
-  await work()
-  return performance.now() - before
-}
-
 test('who produces too much is answered at once, and heard again when the rate has fallen', async (t) => {
   const { log, client } = await start(t)
   await createTopic(client, 'p')
   assert.equal(await setQuota(client, [['client-id', 'test']], 'producer_byte_rate', 10_000), ERROR_CODE.NONE)
   assert.equal(await produce(client, 'p', 1000), 0)
-  let throttleMs = 0
-  assert.ok((await elapsedMs(async () => (throttleMs = await produce(client, 'p', 12_000)))) < 200)
-  assert.ok(throttleMs >= 200 && throttleMs <= 600, String(throttleMs))
+  const sinceMs = performance.now()
+  const throttleMs = await produce(client, 'p', 18_000)
+  assert.ok(throttleMs >= 500 && throttleMs <= 1000, String(throttleMs))
+  assert.ok(performance.now() - sinceMs < throttleMs, 'it is answered at once')
   const other = await WireClient.connect(log)
-  assert.ok((await elapsedMs(() => other.ask('Metadata', 12, { topics: [] }))) < 150, 'only the connection is muted')
+  await other.ask('Metadata', 12, { topics: [] })
+  assert.ok(performance.now() - sinceMs < throttleMs, 'only the connection is muted')
   await other.close()
-  assert.ok((await elapsedMs(() => client.ask('Metadata', 12, { topics: [] }))) >= throttleMs - 250)
+  await client.ask('Metadata', 12, { topics: [] })
+  assert.ok(performance.now() - sinceMs >= throttleMs)
   await setQuota(client, [['client-id', 'test']], 'producer_byte_rate', undefined)
   assert.equal(await produce(client, 'p', 100_000), 0)
 })
@@ -105,13 +102,9 @@ test('who fetches too much is throttled, and gets no more at once than the quota
 
 test('time on the data loop', async (t) => {
   const { client } = await start(t)
-  await setQuota(client, [['user', 'ANONYMOUS']], 'request_percentage', 0.01)
-  const throttles: number[] = []
-  for (let count = 0; count < 3; count++) throttles.push((await client.ask('Metadata', 12, { topics: null })).throttleTimeMs)
-  assert.ok(
-    throttles.some((throttleMs) => throttleMs > 0 && throttleMs <= 1000),
-    throttles.join(),
-  )
+  await setQuota(client, [['user', 'ANONYMOUS']], 'request_percentage', 0.0001)
+  const { throttleTimeMs } = await client.ask('Metadata', 12, { topics: null })
+  assert.ok(throttleTimeMs > 0 && throttleTimeMs <= 1000, String(throttleTimeMs))
 })
 
 test('changes of topics: refused in new versions, made slow in old ones', async (t) => {
@@ -124,17 +117,16 @@ test('changes of topics: refused in new versions, made slow in old ones', async 
       ['client-id', null],
     ],
     'controller_mutation_rate',
-    4,
+    1,
   )
   const create = async (version: number, name: string): Promise<readonly [code: number, throttleMs: number]> => {
     const topic = { name, numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] }
     const { topics, throttleTimeMs } = await client.ask('CreateTopics', version, { topics: [topic], timeoutMs: 1000, validateOnly: false })
     return [topics[0]!.errorCode, throttleTimeMs]
   }
-  assert.deepEqual(await create(7, 'a'), [ERROR_CODE.NONE, 0])
-  const [code, throttleMs] = await create(7, 'b')
+  const [code, throttleMs] = await create(7, 'a')
   assert.equal(code, ERROR_CODE.NONE, 'it may run into debt')
-  assert.ok(throttleMs > 0 && throttleMs <= 500, String(throttleMs))
+  assert.ok(throttleMs > 1000 && throttleMs <= 2000, String(throttleMs))
   const again = await WireClient.connect(log)
   const topic = { name: 'c', numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] }
   const refused = await again.ask('CreateTopics', 7, { topics: [topic], timeoutMs: 1000, validateOnly: false })

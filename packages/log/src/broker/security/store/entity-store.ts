@@ -86,10 +86,16 @@ export class EntityStore {
     } catch (error) {
       onFailure(error)
     }
+    // The same node is heard of more than once: by its watch, and by whoever has changed it.
+    if (isSame(configs, this.#entities.get(path)?.configs ?? NOTHING)) return
     if (configs.size === 0) this.#entities.delete(path)
     else this.#entities.set(path, { entity, configs })
     for (const listener of this.#listeners) listener()
   }
+}
+
+function isSame(left: EntityConfigs, right: EntityConfigs): boolean {
+  return left.size === right.size && [...left].every(([name, text]) => right.get(name) === text)
 }
 
 function pathOf({ user, clientId, ip }: ConfigEntity): string {
