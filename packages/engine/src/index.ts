@@ -89,6 +89,7 @@ export type {
   SourceReader,
   Split,
   SplitEnumerator,
+  SplitOutput,
 } from './connectors/source.ts'
 
 export { loadJobModule } from './runtime/job-module.ts'

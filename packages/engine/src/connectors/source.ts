@@ -29,6 +29,8 @@ export interface EnumeratorContext {
   readonly parallelism: number
   readonly clock: Clock
   readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
   /** Gives splits to a reader; allowed at any time. */
   assign(subtask: number, splits: readonly Split[]): void
   /** Says that this reader gets no further splits, ever: it ends once it has read those it has. */
@@ -92,8 +94,10 @@ export interface SourceReader<T> {
    * - `end`: never anything again (no more splits, and all are read to their ends).
    */
   poll(output: SourceOutput<T>): 'more' | 'wait' | 'end'
-  /** The splits as they stand after the last record emitted. Called between polls; the answer must not change afterwards. */
-  snapshot(): readonly Split[]
+  /** Records come from splits whose event time goes its own way, and are emitted through `output.ofSplit`: see there. */
+  readonly timesSplits?: boolean
+  /** The splits as they stand after the last record emitted. Called between polls; the answer must not change afterwards. `checkpointId`: which checkpoint asks. */
+  snapshot(checkpointId?: number): readonly Split[]
   /** The checkpoint is durable: what was read before its snapshot will not be asked for again. */
   checkpointComplete?(checkpointId: number): void
   close(): void | Promise<void>
@@ -102,6 +106,19 @@ export interface SourceReader<T> {
 export interface SourceOutput<T> {
   /** `timestamp`: event time in milliseconds since 1970, where the source knows one. `position`: where the record stood ('access.log:8812'), for error messages. */
   emit(value: T, timestamp?: number): void
+  /**
+   * Where records of one split are emitted, so that event time is kept for each: the source's is that of the split that is furthest behind, those without records for
+   * the strategy's `idleAfter` aside. A reader with `timesSplits` asks once a split, and emits all of it there; once all its splits are closed it counts as idle, before its first it does not.
+   * Without it (outside of the runtime) emit as ever.
+   */
+  ofSplit?(id: string): SplitOutput<T>
+}
+
+/** The output of one split. */
+export interface SplitOutput<T> {
+  emit(value: T, timestamp?: number): void
+  /** The split is read to its end, or is not read here any more: it holds nobody back. */
+  close?(): void
 }
 
 /** Optional on readers: where the record last emitted stood, for error messages and crash capsules. */

@@ -5,7 +5,7 @@
  * 2. Whatever goes wrong first is the outcome; nothing is written after it.
  * 3. When `run` resolves no slot and no enumerator of the attempt is left, and nothing that it began in the storage of checkpoints.
  */
-import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot } from '@millrace/core'
+import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CoordinatorCommand, CoordinatorEvent } from '../checkpoint/coordinator-events.ts'
@@ -27,6 +27,8 @@ export interface AttemptParts {
   readonly coordinator: CheckpointCoordinator
   readonly clock: Clock
   readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
 }
 
 /** What the attempt cannot do itself, and what others want to know. */
@@ -78,6 +80,8 @@ export class Attempt {
       restored: parts.restoredSources,
       clock: parts.clock,
       disk: parts.disk,
+      network: parts.network,
+      random: parts.random,
       assign: (reader, splits) => this.#sendTo(reader.subtask, { kind: 'splits', reader, splits }),
       noMoreSplits: (reader) => this.#sendTo(reader.subtask, { kind: 'no-more-splits', reader }),
       fail: (error) => this.#end({ kind: 'failed', failure: reportFailure(error) }),

@@ -4,7 +4,7 @@
  * 1. All calls of one enumerator are one after the other.
  * 2. What it assigns is sent in order on the channel on which checkpoints are triggered: a split is in the enumerator's snapshot or in its reader's, never in both.
  */
-import type { Clock, Disk, LogRecord } from '@millrace/core'
+import type { Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { Source, Split, SplitEnumerator } from '../connectors/source.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -22,6 +22,8 @@ export interface EnumeratorsOptions {
   readonly restored: readonly RestoredSource[]
   readonly clock: Clock
   readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
   assign(reader: OperatorInstance, splits: readonly Split[]): void
   noMoreSplits(reader: OperatorInstance): void
   fail(error: unknown): void
@@ -73,11 +75,13 @@ export class Enumerators {
   }
 
   async #startOne(operator: number, source: Source<unknown>, parallelism: number): Promise<SplitEnumerator> {
-    const { clock, disk, restored } = this.#options
+    const { clock, disk, network, random, restored } = this.#options
     const enumerator = source.createEnumerator({
       parallelism,
       clock,
       disk,
+      network,
+      random,
       assign: (subtask, splits) => {
         if (!this.#closed && splits.length > 0) this.#options.assign({ operator, subtask }, splits)
       },

@@ -5,7 +5,7 @@
  * 2. An attempt starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
  * 3. The lock is held from before the first file is touched until after the last.
  */
-import type { Clock, Disk, LogRecord, Random } from '@millrace/core'
+import type { Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
@@ -39,6 +39,7 @@ export interface JobMasterParts {
   readonly launcher: SlotLauncher
   readonly clock: Clock
   readonly disk: Disk
+  readonly network: Network
   readonly random: Random
   readonly onEvent: (event: JobEvent) => void
 }
@@ -134,7 +135,7 @@ export class JobMaster implements AttemptHandler {
   }
 
   async #runAttempt(): Promise<AttemptOutcome> {
-    const { plan, functions, lock, launcher, clock, disk, options } = this.#parts
+    const { plan, functions, lock, launcher, clock, disk, network, random, options } = this.#parts
     this.#board.state = 'starting'
     if (this.#begun) this.#attemptNumber = await lock.nextAttempt()
     this.#begun = true
@@ -158,6 +159,8 @@ export class JobMaster implements AttemptHandler {
         coordinator,
         clock,
         disk,
+        network,
+        random,
       },
       this,
     )

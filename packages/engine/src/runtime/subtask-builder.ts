@@ -323,7 +323,7 @@ class OneSubtask implements ChainHost {
       keyed: this.#keyed.get(id),
       broadcast: this.#broadcast.get(id),
       commits: this.#commits.get(id),
-      splits: graph.operators[id]!.kind === 'source' ? () => task.source!.splits : undefined,
+      splits: graph.operators[id]!.kind === 'source' ? (checkpointId) => task.source!.splits(checkpointId) : undefined,
     }))
   }
 }

@@ -26,7 +26,7 @@ export interface SnapshotParts {
   readonly keyed: OperatorSnapshots | undefined
   readonly broadcast: BroadcastState | undefined
   readonly commits: SinkCommits | undefined
-  readonly splits: (() => readonly Split[]) | undefined
+  readonly splits: ((checkpointId: number) => readonly Split[]) | undefined
 }
 
 export interface SubtaskSnapshotsOptions {
@@ -117,7 +117,7 @@ export class SubtaskSnapshots {
         stateId: parts.stateId,
         keyed: [],
         ...(parts.broadcast === undefined ? {} : { broadcast: parts.broadcast.snapshot() }),
-        ...(parts.splits === undefined ? {} : { splits: structuredClone(parts.splits()) }),
+        ...(parts.splits === undefined ? {} : { splits: structuredClone(parts.splits(checkpointId)) }),
         ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
         ...(this.#options.finished() ? { finished: true } : {}),
       },

@@ -50,8 +50,7 @@ export class SourceHost<T> {
       }
     })
     this.#enumerator = source.createEnumerator({
-      clock: ports.clock,
-      disk: ports.disk,
+      ...ports,
       parallelism,
       fail,
       report,
