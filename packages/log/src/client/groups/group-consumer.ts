@@ -187,17 +187,17 @@ export class GroupConsumer {
     if (partitions.length === 0) return
     if (this.#isPolling) return await this.#revoke(partitions, false)
     const done = Promise.withResolvers<void>()
-    let isDone = false
+    const state = { isDone: false }
     this.#givesUp = async () => {
       this.#givesUp = undefined
       await this.#revoke(partitions, false)
-      isDone = true
+      state.isDone = true
       done.resolve()
     }
-    while (!isDone && !this.#isClosed) {
+    while (!state.isDone && !this.#isClosed) {
       const wait = this.#cluster.sleep(this.#settings.heartbeatIntervalMs)
       await Promise.race([done.promise, wait])
-      if (!isDone && !this.#isClosed && (await this.#membership.heartbeat()) === 'lost') break
+      if (!state.isDone && !this.#isClosed && (await this.#membership.heartbeat()) === 'lost') break
     }
     this.#givesUp = undefined
   }

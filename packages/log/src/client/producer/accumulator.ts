@@ -202,7 +202,8 @@ export class Accumulator {
   /** Batches past their time, and records whose topic never became known; not accounted yet. */
   expire(nowMs: number): { readonly batches: readonly PendingBatch[]; readonly topics: readonly ExpiredTopic[] } {
     const { deliveryTimeoutMs } = this.#settings
-    const batches = [...this.#active].flatMap((queue) => queue.expire(nowMs, deliveryTimeoutMs))
+    const late = [...this.#active].filter((queue) => queue.expiresAtMs(deliveryTimeoutMs) <= nowMs)
+    const batches = late.flatMap((queue) => queue.expire(nowMs, deliveryTimeoutMs))
     const topics = [...this.#unresolved].flatMap(([topic, { createdAtMs }]) =>
       createdAtMs + deliveryTimeoutMs <= nowMs ? this.#dropTopic(topic) : [],
     )
