@@ -1,5 +1,3 @@
-import type { OptionTable } from '@millrace/core'
-
 /** Options of the commands about the log, beside those of the engine: the same four places, the same rules. */
 export const logOptionTable = {
   'broker.dir': {
@@ -49,6 +47,6 @@ export const logOptionTable = {
     shortFlag: 'b',
     documentation: 'Brokers to begin with, separated by commas.',
   },
-} as const satisfies OptionTable
+} as const
 
 export type LogOptionTable = typeof logOptionTable
