@@ -80,6 +80,11 @@ const table = {
     retry: false,
     message: 'Partition {topic}-{partition} was cut back to offset {endOffset} by an election; offset {offset} was read before and is lost',
   },
+  CLIENT_TOPIC_RECREATED: {
+    who: 'user',
+    retry: false,
+    message: 'Topic {topic} was deleted and made anew: offset {offset} of partition {partition} means nothing in it',
+  },
   CLIENT_GROUP_MEMBER: { who: 'user', retry: false, message: 'Member {member} of group {group} had to leave: {problem}' },
   CLIENT_GROUP_PROTOCOL: { who: 'operator', retry: false, message: 'What group {group} agreed on cannot be read: {problem}' },
 } as const

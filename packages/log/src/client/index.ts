@@ -18,7 +18,7 @@ export type { TransactionalOptions, TransactionalProducer } from './transactions
 export type { DescribedTransaction, ListedTransaction, Transactions } from './transactions/transactions.ts'
 export type { FetchedRecords } from './fetcher/fetched.ts'
 export type { Fetcher } from './fetcher/fetcher.ts'
-export type { FetcherOptions, StartPosition, TopicPartition } from './fetcher/fetcher-options.ts'
+export type { AssignedPartition, FetcherOptions, StartPosition, TopicPartition } from './fetcher/fetcher-options.ts'
 export type { Admin, ClusterDescription, ConfigChange, ConfigEntry, ConfigResourceType, NewTopic } from './admin/admin.ts'
 export type { CommittingMember, DescribedGroup, GroupAdmin, GroupOffset, ListedGroup, OffsetToCommit } from './admin/group-admin.ts'
 export type { FoundOffset, OffsetQuery, OffsetSpec } from './admin/list-offsets.ts'

@@ -48,3 +48,9 @@ export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
+
+export interface AssignedPartition extends TopicPartition {
+  readonly start: StartPosition
+  /** The topic that is meant, where its id is known: one that was made anew under the name since fails with `CLIENT_TOPIC_RECREATED`. */
+  readonly topicId?: Uint8Array
+}

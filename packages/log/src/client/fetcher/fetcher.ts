@@ -12,11 +12,12 @@ import { listOffsets, type OffsetSpec } from '../admin/list-offsets.ts'
 import { backoffMs } from '../connection/backoff.ts'
 import { clientError, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
+import { isZero } from '../metadata/cluster-view.ts'
 import { isAboutLeader } from '../producer/answers.ts'
 import { Wakeup } from '../wakeup.ts'
 import { endOfEpoch } from './end-of-epoch.ts'
 import { decodeRange, type FetchedRecords } from './fetched.ts'
-import type { FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
+import type { AssignedPartition, FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
 import { fetchRequest } from './fetch-request.ts'
 import { FetchSession } from './fetch-session.ts'
 import { Position } from './position.ts'
@@ -44,6 +45,7 @@ export class Fetcher {
   readonly #ready = new ReadyQueue()
   readonly #wakeup: Wakeup
   #waiting: (() => void)[] = []
+  #readyListener: (() => void) | undefined
   #isClosed = false
 
   /** @param lane a name of its own among the fetchers of a client, so that their long polls do not wait for each other */
@@ -56,11 +58,12 @@ export class Fetcher {
   }
 
   /** Adds partitions; those it has already begin anew at `start`. */
-  assign(partitions: readonly (TopicPartition & { readonly start: StartPosition })[]): void {
+  assign(partitions: readonly AssignedPartition[]): void {
     this.#checkOpen()
-    for (const { start, ...at } of partitions) {
+    for (const { start, topicId, ...at } of partitions) {
       if (this.#positions.has(keyOf(at))) this.seek(at, start)
       else this.#positions.set(keyOf(at), new Position(at, start))
+      this.#position(at).topicId = topicId
     }
     this.#wakeup.soon()
   }
@@ -109,6 +112,19 @@ export class Fetcher {
     return end < 0 ? undefined : end
   }
 
+  /** Has this called when `take` may have something to give. It may be called from anywhere, also more than once. */
+  onReady(listener: () => void): void {
+    this.#readyListener = listener
+  }
+
+  /** What `poll` gives, without waiting. @throws as `poll` */
+  take(maxRecords: number = Number.POSITIVE_INFINITY): readonly FetchedRecords[] {
+    this.#checkOpen()
+    const taken = this.#ready.take(maxRecords)
+    this.#wakeup.soon()
+    return taken
+  }
+
   /**
    * The records that have come, at most `maxRecords` of them, waiting up to `waitMs` for the first; empty where none came.
    * @throws a partition's error (`CLIENT_RECORD_CORRUPT`, `CLIENT_OFFSET_OUT_OF_RANGE`, `CLIENT_LOG_TRUNCATED`, `CLIENT_REFUSED`) in its turn; the other
@@ -117,11 +133,10 @@ export class Fetcher {
   async poll(options: { readonly waitMs?: number; readonly maxRecords?: number } = {}): Promise<readonly FetchedRecords[]> {
     this.#checkOpen()
     const { clock } = this.#cluster.settings
-    const { maxRecords = Number.POSITIVE_INFINITY, waitMs = 0 } = options
+    const { maxRecords, waitMs = 0 } = options
     const deadlineMs = clock.monotonic() + waitMs
     for (;;) {
-      const taken = this.#ready.take(maxRecords)
-      this.#wakeup.soon()
+      const taken = this.take(maxRecords)
       const leftMs = deadlineMs - clock.monotonic()
       if (taken.length > 0 || !(leftMs > 0)) return taken
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -171,6 +186,7 @@ export class Fetcher {
       this.#wakeup.by(nowMs + this.#cluster.settings.retryBackoffMs)
       return
     }
+    if (this.#isOther(position, view.topic(topic)!.id)) return
     position.observeLeader(view.partition(topic, partition)!.leaderEpoch)
     if (position.state.kind === 'checking') return void this.#check(position)
     const { partitionMaxBytes, bufferBytes } = this.#settings
@@ -178,6 +194,14 @@ export class Fetcher {
     const positions = byLeader.get(leader)
     if (positions === undefined) byLeader.set(leader, [position])
     else positions.push(position)
+  }
+
+  /** Whether the topic of that name is not the one that was assigned; then the position stands still. */
+  #isOther(position: Position, id: Uint8Array): boolean {
+    const { topic, partition, topicId } = position
+    if (topicId === undefined || id === topicId || isZero(id) || Buffer.compare(id, topicId) === 0) return false
+    this.#failed(position, clientError('CLIENT_TOPIC_RECREATED', { topic, partition, offset: position.fetch }))
+    return true
   }
 
   async #find(position: Position, start: Exclude<StartPosition, { readonly offset: number }>): Promise<void> {
@@ -275,12 +299,12 @@ export class Fetcher {
       if (name === undefined) session.reset()
       else
         for (const partition of partitions)
-          this.#partition(broker, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition)
+          this.#partition(broker, topicId, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition)
     }
   }
 
-  #partition(broker: string, asked: Asked | undefined, answer: FetchPartition): void {
-    if (asked === undefined || asked.version !== asked.position.version) return
+  #partition(broker: string, topicId: Uint8Array, asked: Asked | undefined, answer: FetchPartition): void {
+    if (asked === undefined || asked.version !== asked.position.version || this.#isOther(asked.position, topicId)) return
     const { position, offset } = asked
     if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
     const { highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions: aborted } = answer
@@ -355,6 +379,7 @@ export class Fetcher {
 
   #wake(): void {
     if (this.#ready.isEmpty && !this.#isClosed) return
+    this.#readyListener?.()
     for (const wake of this.#waiting.splice(0)) wake()
   }
 

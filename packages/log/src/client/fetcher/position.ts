@@ -18,6 +18,8 @@ export type PositionState =
 export class Position implements TopicPartition {
   readonly topic: string
   readonly partition: number
+  /** Of the topic that is meant; undefined where any of that name will do. */
+  topicId: Uint8Array | undefined
   state: PositionState
   /** The next offset the reader gets. */
   consumed = -1

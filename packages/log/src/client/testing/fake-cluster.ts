@@ -63,6 +63,8 @@ const SERVED: readonly Served[] = [
 
 type Answer = ApiResponseToSend<ApiName> | undefined
 
+type FetchedPartition = ApiResponseToSend<'Fetch'>['responses'][number]['partitions'][number] & { readonly records: Uint8Array }
+
 export const TOPIC = 'topic'
 const TOPIC_ID = new Uint8Array(16).fill(7)
 const PORT = 9092
@@ -228,8 +230,8 @@ export class FakeCluster {
   async #fetch(node: number, request: ApiRequest<'Fetch'>): Promise<ApiResponseToSend<'Fetch'>> {
     const session = this.#session(request)
     if (session === undefined) return { errorCode: ERROR_CODE.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
-    const look = (): ReturnType<FakeCluster['partition']>[] =>
-      [...session.offsets].map(([index, offset]) => this.partition(node, index, offset, request.isolationLevel === 1, request.maxBytes))
+    const look = (): FetchedPartition[] =>
+      [...session.offsets].map(([index, offset]) => this.#read(node, index, offset, request.isolationLevel === 1, request.maxBytes))
     let answers = look()
     if (answers.every(({ errorCode, records }) => errorCode === ERROR_CODE.NONE && records.length === 0)) {
       await new Promise<void>((resolve) => void this.#clock.after(request.maxWaitMs, resolve))
@@ -252,7 +254,7 @@ export class FakeCluster {
     return { id, isFull, offsets }
   }
 
-  partition(node: number, partitionIndex: number, offset: number, isCommitted: boolean, bytesMax: number) {
+  #read(node: number, partitionIndex: number, offset: number, isCommitted: boolean, bytesMax: number): FetchedPartition {
     const partition = this.partitions[partitionIndex]!
     const empty = { partitionIndex, highWatermark: -1, abortedTransactions: null, records: new Uint8Array(0) }
     if (partition.leader !== node) return { ...empty, errorCode: ERROR_CODE.NOT_LEADER_OR_FOLLOWER }
