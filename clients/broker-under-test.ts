@@ -12,12 +12,18 @@ export interface BrokerUnderTest {
   close(): Promise<void>
 }
 
-/** Starts our broker in a process of its own, from its sources. */
-export async function ownBroker(): Promise<BrokerUnderTest> {
+/**
+ * Starts our broker in a process of its own, from its sources.
+ *
+ * @param advertised where clients are told to connect to, if not where it listens
+ */
+export async function ownBroker(advertised?: string): Promise<BrokerUnderTest> {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-clients-broker-'))
   const program = join(import.meta.dirname, 'broker-process.ts')
   const flags = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning']
-  const child: ChildProcess = spawn(process.execPath, [...flags, program, dir], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child: ChildProcess = spawn(process.execPath, [...flags, program, dir, ...(advertised === undefined ? [] : [advertised])], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   let said = ''
   let ended = ''
   let isClosing = false

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { brokerElsewhere, ownBroker, type BrokerUnderTest } from './broker-under-test.ts'
 import { hasCommand } from './cache.ts'
+import { Capture } from './capture.ts'
 import { clients, type Client, type Program } from './catalogue.ts'
 import { runProgram } from './program.ts'
 import { writeRun, type Answer, type Result } from './results.ts'
@@ -16,6 +17,7 @@ const usage = `npm run clients -- [options]
   --dir DIR            the log directory of that broker, which some tools read
   --broker NAME        what that broker is, for the header of the results
   --save FILE          where results are kept (clients/results.jsonl after a whole run against our broker)
+  --capture FILE       keeps a few frames of every API and version, of our broker's traffic
   --json               prints results as lines of JSON`
 
 const { values: options } = parseArgs({
@@ -26,6 +28,7 @@ const { values: options } = parseArgs({
     dir: { type: 'string' },
     broker: { type: 'string' },
     save: { type: 'string' },
+    capture: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -82,7 +85,18 @@ async function matrix(broker: BrokerUnderTest, names: readonly string[], scenari
       report(result)
     }
     if (typeof program === 'string') for (const scenario of asked) record({ scenario, result: 'skipped', reason: program })
-    else await runProgram({ program, bootstrap: broker.bootstrap, run, client: name, scenarios: asked, env: { ...dir, ...env } }, record)
+    else
+      await runProgram(
+        {
+          program,
+          bootstrap: capture === undefined ? broker.bootstrap : `127.0.0.1:${capture.port}`,
+          run,
+          client: name,
+          scenarios: asked,
+          env: { ...dir, ...env },
+        },
+        record,
+      )
   }
 
   const programs = new Map<Client, Program | string>()
@@ -107,13 +121,20 @@ const names = chosen(
   clients.map(({ name }) => name),
 )
 const scenarios = chosen(options.scenarios, allScenarios)
-const broker = options.bootstrap === undefined ? await ownBroker() : brokerElsewhere(options.bootstrap, options.dir)
+const capture = options.capture === undefined ? undefined : await Capture.listen()
+const broker =
+  options.bootstrap === undefined
+    ? await ownBroker(capture === undefined ? undefined : `127.0.0.1:${capture.port}`)
+    : brokerElsewhere(options.bootstrap, options.dir)
+capture?.aim(broker.bootstrap)
 let results: readonly Result[]
 try {
   results = await matrix(broker, names, scenarios)
 } finally {
+  capture?.close()
   await broker.close()
 }
+if (options.capture !== undefined) capture!.save(options.capture)
 const counts = (['pass', 'fail', 'skipped'] as const).map((kind) => `${kind} ${results.filter(({ result }) => result === kind).length}`)
 console.error(`\n${counts.join(', ')}`)
 if (broker.trouble() !== '') console.error(`\nthe broker said:\n${broker.trouble()}`)

@@ -75,18 +75,4 @@ export class Ledger {
     }
     return committed
   }
-
-  /** The last value of each key. */
-  checkKeys(values: ReadonlyMap<string, number>): void {
-    for (const [key, { sent, acknowledged }] of this.keys) {
-      const value = values.get(key) ?? 0
-      assert.ok(value >= acknowledged && value <= sent, `${key} is ${value}, ${acknowledged} was acknowledged and ${sent} sent`)
-    }
-  }
-
-  checkCommit(offset: number): void {
-    const { asked, known } = this.commits
-    assert.ok(offset >= known && offset <= asked, `the group's offset is ${offset}, ${known} was known and ${asked} asked for`)
-    this.commits.known = offset
-  }
 }

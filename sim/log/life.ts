@@ -3,8 +3,7 @@
  *
  * 1. After `end` nothing of it runs, answers or writes any more, as if its process had died.
  */
-import type { Cancel, Clock, Connection, Disk, Listener, ListenOptions, LogRecord, Network } from '@millrace/core'
-import { createLogger } from '@millrace/core'
+import type { Cancel, Clock, Connection, Disk, Listener, ListenOptions, Network } from '@millrace/core'
 import { Log } from '@millrace/log'
 import type { SeededRandom } from '@millrace/testkit'
 
@@ -83,7 +82,6 @@ export interface LifeOptions {
   readonly random: SeededRandom
   readonly durable: boolean
   readonly config: Readonly<Record<string, string>>
-  readonly onLog: (record: LogRecord) => void
 }
 
 export class Life {
@@ -102,14 +100,13 @@ export class Life {
   }
 
   #start(): Promise<Log> {
-    const { disk, random, durable, config, onLog } = this.#options
+    const { disk, random, durable, config } = this.#options
     const clock = this.#clock
     return Log.start({
       dir: '/log',
       port: brokerPort,
       durable,
       config,
-      logger: createLogger({ clock, level: 'warn', write: onLog }),
       ports: { disk, network: this.#network, clock, random: random.fork() },
     })
   }

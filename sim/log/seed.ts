@@ -4,16 +4,17 @@
  * After each death: 1. nothing acknowledged is lost, and it is where it was said to be; 2. nothing of an idempotent producer is there twice or out
  * of order; 3. a group's offset never goes back; 4. the last value of each key is there; and at the end: 5. transactions are atomic, with their offsets.
  */
-import assert from 'node:assert/strict'
-import type { Disk, LogRecord } from '@millrace/core'
-import { LogClient, type Fetcher } from '@millrace/log/client'
+import type { Disk } from '@millrace/core'
+import { LogClient } from '@millrace/log/client'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { SimulatedNetwork } from '../../packages/log/src/client/testing/simulated-network.ts'
-import { Ledger, type Found } from './ledger.ts'
+import { Ledger } from './ledger.ts'
 import { brokerPort, Life } from './life.ts'
+import { Looks } from './looks.ts'
 import { DiskObserver } from './observed-disk.ts'
+import { remainsOf } from './remains.ts'
 import { noSituations, type Situation, type SituationCounts } from './situations.ts'
-import { groups, topics, Work } from './work.ts'
+import { topics, Work } from './work.ts'
 
 export interface SeedOptions {
   /** Stands between the broker and its disk, to err on purpose. */
@@ -40,7 +41,6 @@ class World {
   readonly #isDurable: boolean
   readonly #config: Record<string, string>
   readonly #clients: LogClient[] = []
-  readonly #said: string[] = []
   #life: Life | undefined
   #work: Work | undefined
 
@@ -107,12 +107,7 @@ class World {
       random,
       durable: this.#isDurable,
       config: this.#config,
-      onLog: (record) => this.#hear(record),
     })
-  }
-
-  #hear({ message, fields }: LogRecord): void {
-    if (message.startsWith('storage: ')) this.#said.push(`${message} ${String(fields['path'])} ${String(fields['problem'])}`)
   }
 
   /** The process dies, mostly with the power. */
@@ -179,26 +174,21 @@ class World {
 
   /** Restarts, and looks at everything. */
   async look(): Promise<void> {
-    const unacknowledged = this.ledger.sent.flat().filter(({ offset }) => offset === undefined)
-    const acknowledged = this.ledger.acknowledged()
-    const isIndexLost = await this.#hasLostIndex()
-    this.#said.length = 0
+    await this.#count()
     // What the clients do meanwhile is acknowledged by a broker that lives on.
     await this.start()
-    const orders = await this.clock.run(this.#read(topics.orders, 2, 'read_uncommitted'))
-    const values = new Set(orders.map(({ value }) => value))
-    this.hit('lost index', isIndexLost || this.#said.some((line) => line.includes('index-rebuilt')))
-    this.hit(
-      'torn batch',
-      this.#said.some((line) => line.includes('truncated')),
-    )
-    this.hit(
-      'crash between append and acknowledgement',
-      unacknowledged.some(({ value }) => values.has(value)),
-    )
-    this.ledger.checkProduced(orders, acknowledged)
-    await this.#checkGroup()
-    await this.#checkAccounts()
+    await this.clock.run(new Looks(this.client(), this.ledger).live())
+  }
+
+  /** What the last death has left. */
+  async #count(): Promise<void> {
+    const unacknowledged = this.ledger.sent.flat().filter(({ offset }) => offset === undefined)
+    const folders = [0, 1].map((partition) => `/log/${topics.orders}-${partition}`)
+    const { values, isTorn } = await this.clock.run(remainsOf(this.disk.attach(), folders))
+    this.hit('torn batch', isTorn)
+    this.hit('lost index', await this.#hasLostIndex())
+    const isAppended = unacknowledged.some(({ value }) => values.has(value))
+    this.hit('crash between append and acknowledgement', isAppended)
   }
 
   async #hasLostIndex(): Promise<boolean> {
@@ -210,76 +200,17 @@ class World {
     return (await this.clock.run(Promise.all(sizes))).some(Boolean)
   }
 
-  async #checkGroup(): Promise<void> {
-    // Whatever is committed later than this moment is larger: the first answer may be compared with what was known before it.
-    const known = this.ledger.commits.known
-    const [entry] = await this.clock.run(this.client().admin.groups.offsets(groups.plain))
-    const offset = entry?.offset ?? 0
-    assert.ok(offset >= known, `the group's offset went back to ${offset} from ${known}`)
-    this.ledger.checkCommit(Math.max(offset, this.ledger.commits.known))
-  }
-
-  async #checkAccounts(): Promise<void> {
-    const acknowledged = new Map([...this.ledger.keys].map(([key, entry]) => [key, entry.acknowledged]))
-    const found = await this.clock.run(this.#read(topics.accounts, 1, 'read_uncommitted'))
-    const values = new Map<string, number>()
-    for (const { key, value } of found) values.set(key, Number(value))
-    for (const [key, least] of acknowledged)
-      assert.ok((values.get(key) ?? 0) >= least, `${key} went back to ${values.get(key)} from ${least}`)
-  }
-
-  async #read(
-    topic: string,
-    partitions: number,
-    isolation: 'read_committed' | 'read_uncommitted',
-  ): Promise<readonly (Found & { readonly key: string })[]> {
-    const client = this.client()
-    const fetcher = client.fetcher({ isolation, maxWaitMs: 5 })
-    const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
-    const at = (
-      await client.admin.listOffsets(
-        places.map((place) => ({ ...place, spec: 'latest' as const })),
-        isolation,
-      )
-    ).map(({ offset }) => offset)
-    fetcher.assign(places.map((place) => ({ ...place, start: 'earliest' })))
-    const found: (Found & { readonly key: string })[] = []
-    while (!isReadTo(fetcher, places, at)) {
-      for (const { partition, records } of await fetcher.poll({ waitMs: 50 })) {
-        for (const { offset, key, value } of records) found.push({ partition, offset, key: text(key), value: text(value) })
-      }
-    }
-    fetcher.close()
-    return found
-  }
-
   /** The clients finish what they have begun, and everything is decided. */
   async finish(): Promise<void> {
     this.#work!.finish()
     await this.clock.run(this.#work!.done, 3_000_000)
-    const all = await this.clock.run(this.#read(topics.orders, 2, 'read_uncommitted'))
-    this.ledger.checkProduced(all, this.ledger.acknowledged())
-    const values = new Set(all.map(({ value }) => value))
-    for (const { value } of this.ledger.sent.flat()) assert.ok(values.has(value), `${value} was acknowledged and is lost`)
-    const committed = this.ledger.checkCommitted(await this.clock.run(this.#read(topics.orders, 2, 'read_committed')))
-    const [entry] = await this.clock.run(this.client().admin.groups.offsets(groups.transactional, { requireStable: true }))
-    assert.equal(entry?.offset ?? 0, (committed.at(-1) ?? -1) + 1, 'the offset that the last visible transaction committed')
-    await this.#checkAccounts()
-    await this.#checkGroup()
+    await this.clock.run(new Looks(this.client(), this.ledger).atEnd())
   }
 
   close(): void {
     for (const client of this.#clients) client.close()
     this.#life?.end()
   }
-}
-
-function text(bytes: Uint8Array | null): string {
-  return bytes === null ? '' : Buffer.from(bytes).toString()
-}
-
-function isReadTo(fetcher: Fetcher, places: readonly { topic: string; partition: number }[], ends: readonly number[]): boolean {
-  return places.every((place, index) => (fetcher.position(place)?.offset ?? 0) >= ends[index]!)
 }
 
 /** @returns the situations that were met. @throws what is wrong with the log */
