@@ -37,6 +37,64 @@ const table = {
     retry: false,
     message: 'fileSink: the checkpoint holds something under {stateId} that this sink did not write',
   },
+  KAFKA_POISON: {
+    who: 'user',
+    retry: false,
+    message: 'kafkaSource: the {part} of {topic}-{partition} at offset {offset} cannot be read: {problem} (onPoison says what else to do)',
+  },
+  KAFKA_NO_TOPIC: { who: 'user', retry: true, message: 'kafkaSource: the cluster has no topic that matches {pattern}' },
+  KAFKA_TOPIC_DELETED: {
+    who: 'user',
+    retry: false,
+    message: "kafkaSource: topic {topic} was deleted; what had not been read of it is lost (onTopicLost: 'skip' accepts that)",
+  },
+  KAFKA_TOPIC_RECREATED: {
+    who: 'user',
+    retry: false,
+    message:
+      "kafkaSource: topic {topic} was deleted and made anew; what had not been read of the former is lost (onTopicLost: 'skip' reads the new one from its beginning)",
+  },
+  KAFKA_OFFSET_LOST: {
+    who: 'user',
+    retry: false,
+    message: 'kafkaSource: {topic}-{partition} cannot go on at offset {offset}: {problem} (onOffsetLost: earliest or latest accepts that)',
+  },
+  KAFKA_NOT_COMMITTED: {
+    who: 'user',
+    retry: false,
+    message: 'kafkaSource: group {groupId} has committed no offset of {topic}-{partition}',
+  },
+  KAFKA_NO_END: { who: 'user', retry: false, message: 'kafkaSource: endAt.offsets names no offset of {topic}-{partition}' },
+  KAFKA_SINK_HANDLE_UNKNOWN: {
+    who: 'user',
+    retry: false,
+    message: 'kafkaSink: the checkpoint holds something under {stateId} that this sink did not write',
+  },
+  KAFKA_SINK_TIMEOUT_TOO_SHORT: {
+    who: 'user',
+    retry: false,
+    message:
+      'kafkaSink: transactionTimeout is {timeout} and must be {needed} at least: checkpoint interval {interval} + checkpoint timeout {checkpointTimeout} + toleratedDowntime {downtime}; else a transaction could time out that a completed checkpoint needs',
+  },
+  KAFKA_SINK_FAILED: { who: 'operator', retry: true, message: 'kafkaSink: {problem}' },
+  KAFKA_SINK_REFUSED: { who: 'user', retry: false, message: 'kafkaSink: {problem}' },
+  KAFKA_SINK_FENCED: {
+    who: 'operator',
+    retry: true,
+    message:
+      'kafkaSink: {problem}. The transaction was open for too long, or another job has the same transactionalIdPrefix. Nothing is lost: what it held is written again after the restart',
+  },
+  KAFKA_SINK_TRANSACTION_LOST: {
+    who: 'operator',
+    retry: false,
+    message:
+      'kafkaSink: the transaction that holds the records of checkpoint {checkpointId} (first topic {topic}; transactional id {transactionalId}, producer {producerId} epoch {producerEpoch}) can no longer be committed, and was not: the cluster has aborted it. It could count on being kept until {deadline}. Its records are not to be read; restore the checkpoint or savepoint before this one to write them again',
+  },
+  KAFKA_SINK_TOO_MANY_PREPARED: {
+    who: 'operator',
+    retry: true,
+    message: 'kafkaSink: more than {limit} transactions are prepared and wait for a checkpoint to complete: too many have come to nothing',
+  },
   // loading a job's module
   JOB_MODULE_NOT_FOUND: { who: 'user', retry: false, message: 'There is no file {path}' },
   JOB_MODULE_SYNTAX: { who: 'user', retry: false, message: '{path} cannot be loaded: {problem}' },

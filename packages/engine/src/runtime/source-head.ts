@@ -60,7 +60,9 @@ export class SourceHead implements SourceOutput<unknown> {
   }
 
   ofSplit(_id: string): SplitOutput<unknown> {
-    return this.#splits === undefined ? { emit: (value, timestamp) => this.emit(value, timestamp) } : this.#splits.open(this.#clock.monotonic())
+    return this.#splits === undefined
+      ? { emit: (value, timestamp) => this.emit(value, timestamp) }
+      : this.#splits.open(this.#clock.monotonic())
   }
 
   #emit(value: unknown, timestamp: number = NO_TIMESTAMP): number {

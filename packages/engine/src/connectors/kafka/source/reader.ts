@@ -1,0 +1,259 @@
+/**
+ * Reads its partitions through a fetcher.
+ *
+ * 1. A split's offset is that of the first record which has not been emitted, past what is never shown (markers, aborted records).
+ * 2. What a partition has is taken from the fetcher only when all that was taken before is emitted: what is not taken fills its buffers, and then nothing more is fetched.
+ * 3. A partition is read by one reader, and its records are emitted in the order of their offsets.
+ */
+import type { Cancel, MillraceError } from '@millrace/core'
+import type { FetchedRecords, Fetcher, LogClient } from '@millrace/log/client'
+import { engineError } from '../../../errors.ts'
+import type { ReaderContext, SourceOutput, SourceReader, Split, SplitOutput } from '../../source.ts'
+import { kafkaClient } from '../cluster.ts'
+import { NotReady } from '../formats/format.ts'
+import { GroupCommits } from './group-commits.ts'
+import { CONNECTOR, type KafkaSourceSettings } from './options.ts'
+import { RecordEmitter } from './record-emitter.ts'
+import { isOrder, splitId, type KafkaSplit, type SplitOrder, type TopicPartition } from './split.ts'
+
+const RECORDS_PER_POLL = 256
+/** Time goes on for the watermarks of partitions without records. */
+const LOOK_EVERY_MS = 100
+/** How long the end of a job waits for offsets to be committed. */
+const CLOSE_WAIT_MS = 5_000
+
+/** A partition that is read. */
+interface Assigned {
+  readonly split: KafkaSplit
+  readonly endOffset: number
+  offset: number
+  leaderEpoch: number
+  output: SplitOutput<unknown> | undefined
+}
+
+/** Taken from the fetcher and not all emitted yet. */
+interface Batch {
+  readonly assigned: Assigned
+  readonly fetched: FetchedRecords
+  /** The next record. */
+  at: number
+}
+
+export class KafkaReader implements SourceReader<unknown> {
+  readonly timesSplits = true
+  readonly #context: ReaderContext
+  readonly #settings: KafkaSourceSettings
+  readonly #client: LogClient
+  readonly #fetcher: Fetcher
+  readonly #emitter: RecordEmitter
+  readonly #commits: GroupCommits | undefined
+  readonly #assigned = new Map<string, Assigned>()
+  #batches: Batch[] = []
+  /** A format waits. */
+  #isHeldUp = false
+  #hasNone = false
+  #ends = false
+  #isClosed = false
+  #cancelLook: Cancel | undefined
+
+  constructor(context: ReaderContext, settings: KafkaSourceSettings) {
+    this.#context = context
+    this.#settings = settings
+    this.#client = kafkaClient(CONNECTOR, settings.cluster, context)
+    this.#fetcher = this.#client.fetcher({ ...settings.fetch, isolation: settings.isolation, offsetReset: 'none' })
+    this.#fetcher.onReady(() => context.wake())
+    this.#emitter = new RecordEmitter(settings, (message) => this.#report('KAFKA_POISON_SKIPPED', message))
+    const { groupId } = settings
+    this.#commits =
+      groupId === undefined ? undefined : new GroupCommits(this.#client, groupId, (message) => this.#report('KAFKA_COMMIT_FAILED', message))
+  }
+
+  async open(): Promise<void> {
+    await this.#emitter.open()
+  }
+
+  addSplits(splits: readonly Split[]): void {
+    for (const split of splits as readonly (KafkaSplit | SplitOrder)[]) {
+      if (!isOrder(split)) this.#add(split)
+      else if (split.order === 'none') this.#hasNone = true
+      else this.#remove(split)
+    }
+    this.#context.wake()
+  }
+
+  noMoreSplits(): void {
+    this.#ends = true
+    this.#context.wake()
+  }
+
+  poll(output: SourceOutput<unknown>): 'more' | 'wait' | 'end' {
+    this.#tellNone(output)
+    for (let room = RECORDS_PER_POLL; room > 0 && !this.#isHeldUp;) {
+      const batch = this.#batches[0] ?? this.#take()
+      if (batch === undefined) return this.#ends && this.#assigned.size === 0 ? 'end' : this.#wait()
+      room -= this.#emitSome(batch, room, output)
+    }
+    return this.#isHeldUp ? 'wait' : 'more'
+  }
+
+  snapshot(checkpointId?: number): readonly KafkaSplit[] {
+    const splits = [...this.#assigned.values()].map(({ split, offset, leaderEpoch }) => ({ ...split, offset, leaderEpoch }))
+    if (checkpointId !== undefined) this.#commits?.snapshot(checkpointId, splits)
+    return splits
+  }
+
+  checkpointComplete(checkpointId: number): void {
+    this.#commits?.complete(checkpointId)
+  }
+
+  position(): string {
+    return this.#emitter.position()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelLook?.()
+    this.#fetcher.close()
+    if (this.#commits !== undefined) await this.#patiently(this.#commits.close())
+    this.#client.close()
+  }
+
+  /** Waits, but not for ever. */
+  async #patiently(work: Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#context.clock.after(CLOSE_WAIT_MS, resolve)
+    await Promise.race([work, promise])
+    cancel()
+  }
+
+  #add(split: KafkaSplit): void {
+    const { topic, partition, topicId, offset, leaderEpoch, endOffset = Infinity } = split
+    this.#assigned.set(split.id, { split, endOffset, offset, leaderEpoch, output: undefined })
+    if (offset >= endOffset) return
+    const start = leaderEpoch >= 0 ? { offset, leaderEpoch } : { offset }
+    this.#fetcher.assign([{ topic, partition, start, ...(topicId === '' ? {} : { topicId: Buffer.from(topicId, 'hex') }) }])
+  }
+
+  #remove({ topic, partition }: TopicPartition): void {
+    const id = splitId({ topic, partition })
+    const assigned = this.#assigned.get(id)
+    if (assigned === undefined) return
+    this.#fetcher.unassign([{ topic, partition }])
+    assigned.output?.close?.()
+    this.#assigned.delete(id)
+    this.#batches = this.#batches.filter((batch) => batch.assigned !== assigned)
+  }
+
+  /** There is no partition for this reader: it must not hold the others' time back. */
+  #tellNone(output: SourceOutput<unknown>): void {
+    if (!this.#hasNone) return
+    this.#hasNone = false
+    output.ofSplit?.('none').close?.()
+  }
+
+  #wait(): 'wait' {
+    this.#cancelLook ??= this.#context.clock.after(LOOK_EVERY_MS, () => {
+      this.#cancelLook = undefined
+      this.#context.wake()
+    })
+    return 'wait'
+  }
+
+  /** The next of what was fetched, after all that was taken before has been emitted. */
+  #take(): Batch | undefined {
+    try {
+      for (const fetched of this.#fetcher.take()) {
+        const assigned = this.#assigned.get(splitId(fetched))
+        if (assigned !== undefined) this.#batches.push({ assigned, fetched, at: 0 })
+      }
+    } catch (error) {
+      this.#troubled(error as MillraceError)
+    }
+    this.#passUnseen()
+    return this.#batches[0]
+  }
+
+  /** Where nothing waits to be emitted a partition is as far as its fetcher, past what is never shown. */
+  #passUnseen(): void {
+    const waiting = new Set(this.#batches.map(({ assigned }) => assigned))
+    for (const assigned of this.#assigned.values()) {
+      if (waiting.has(assigned)) continue
+      if (assigned.offset < assigned.endOffset) {
+        const position = this.#fetcher.position(assigned.split)
+        if (position !== undefined) assigned.offset = Math.max(assigned.offset, Math.min(position.offset, assigned.endOffset))
+      }
+      if (assigned.offset >= assigned.endOffset) this.#finish(assigned)
+    }
+  }
+
+  #emitSome(batch: Batch, room: number, output: SourceOutput<unknown>): number {
+    const { assigned, fetched } = batch
+    const { records } = fetched
+    const { endOffset } = assigned
+    const { topic, partition, id } = assigned.split
+    assigned.output ??= output.ofSplit?.(id) ?? output
+    this.#emitter.at(topic, partition)
+    const from = batch.at
+    const to = Math.min(records.length, from + room)
+    try {
+      while (batch.at < to && records[batch.at]!.offset < endOffset) {
+        this.#emitter.emit(records[batch.at]!, assigned.output)
+        batch.at++
+      }
+    } catch (error) {
+      if (!(error instanceof NotReady)) throw error
+      this.#holdUp(error.ready)
+    }
+    const emitted = batch.at - from
+    if (emitted > 0) assigned.leaderEpoch = fetched.leaderEpoch
+    const next = records[batch.at]
+    assigned.offset = Math.min(next === undefined ? fetched.nextOffset : next.offset, endOffset)
+    if (next === undefined || assigned.offset >= endOffset) this.#batches.shift()
+    if (assigned.offset >= endOffset) this.#finish(assigned)
+    return Math.max(1, emitted)
+  }
+
+  #finish(assigned: Assigned): void {
+    const { topic, partition } = assigned.split
+    this.#commits?.finished({ topic, partition, offset: assigned.offset, leaderEpoch: assigned.leaderEpoch })
+    this.#remove(assigned.split)
+  }
+
+  /** Goes on with the same record once the format can. */
+  #holdUp(ready: Promise<unknown>): void {
+    this.#isHeldUp = true
+    ready.then(
+      () => {
+        this.#isHeldUp = false
+        this.#context.wake()
+      },
+      (error: unknown) => {
+        if (!this.#isClosed) this.#context.fail(error)
+      },
+    )
+  }
+
+  /** A partition cannot go on. @throws what the policies do not accept */
+  #troubled(error: MillraceError): void {
+    const { code, details } = error
+    const assigned = this.#assigned.get(splitId(details as unknown as TopicPartition))
+    const { onOffsetLost, onTopicLost } = this.#settings
+    if (assigned === undefined) throw error
+    const { topic, partition } = assigned.split
+    if (code === 'CLIENT_TOPIC_RECREATED') {
+      if (onTopicLost === 'fail') throw engineError('KAFKA_TOPIC_RECREATED', { topic }, error)
+      this.#report('KAFKA_TOPIC_LOST', error.message)
+      this.#remove(assigned.split)
+    } else if (code === 'CLIENT_OFFSET_OUT_OF_RANGE' || code === 'CLIENT_LOG_TRUNCATED') {
+      const { offset } = assigned
+      if (onOffsetLost === 'fail') throw engineError('KAFKA_OFFSET_LOST', { topic, partition, offset, problem: error.message }, error)
+      const start = code === 'CLIENT_LOG_TRUNCATED' ? { offset: Number(details['endOffset']) } : onOffsetLost
+      this.#report('KAFKA_OFFSET_LOST', `${error.message}; reading goes on at ${typeof start === 'string' ? start : start.offset}`)
+      this.#fetcher.seek(assigned.split, start)
+    } else throw error
+  }
+
+  #report(code: string, message: string): void {
+    this.#context.report?.({ code, message: `${CONNECTOR}: ${message}` })
+  }
+}
