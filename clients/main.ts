@@ -1,4 +1,5 @@
 // npm run clients: every client of the catalogue goes through every scenario, against our broker or another.
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { brokerElsewhere, ownBroker, type BrokerUnderTest } from './broker-under-test.ts'
@@ -142,8 +143,13 @@ if (broker.trouble() !== '') console.error(`\nthe broker said:\n${broker.trouble
 const isWhole = options.only === undefined && options.scenarios === undefined
 const save = options.save ?? (isWhole && options.bootstrap === undefined ? join(import.meta.dirname, 'results.jsonl') : undefined)
 if (save !== undefined) {
-  const header = { date: new Date().toISOString().slice(0, 10), broker: options.broker ?? 'Millrace' }
+  const header = { date: new Date().toISOString().slice(0, 10), broker: options.broker ?? `Millrace ${ownVersion()}` }
   writeRun(save, { header, results: results.toSorted((a, b) => order(a) - order(b)) })
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../packages/log/package.json'), 'utf8')) as { version: string }
+  return version
 }
 
 function order({ client, scenario }: Result): number {

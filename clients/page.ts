@@ -107,11 +107,9 @@ function apiSection(): string {
   )
 }
 
-/** @returns the page; nothing where no run is stored yet */
-export function compatibilityPage(): string | undefined {
-  const path = join(here, 'results.jsonl')
-  if (!existsSync(path)) return undefined
-  const run = readRun(path)
+/** The page of the reference. */
+export function compatibilityPage(): string {
+  const run = readRun(join(here, 'results.jsonl'))
   const peerPath = join(here, 'apache-kafka.jsonl')
   const peer = existsSync(peerPath) ? readRun(peerPath) : undefined
   return `# Compatibility with Apache Kafka
@@ -145,7 +143,7 @@ ${skipSection(run)}
 ${peer === undefined ? '' : `\n## Beside Apache Kafka\n\n${peerSection(run, peer)}\n`}
 ## APIs
 
-These are served, and ApiVersions tells of them. A request of another version is answered with the error of the protocol.
+These are served, and ApiVersions tells of them. A request of another API or version ends its connection, as in Apache Kafka; ApiVersions itself is answered with the versions there are.
 
 ${apiSection()}
 `

@@ -3,6 +3,7 @@ import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { optionReference, type ErrorTable } from '@millrace/core'
 import { engineOptionTable } from '@millrace/engine/options'
+import { compatibilityPage } from '../clients/page.ts'
 import { logOptionTable } from '../packages/cli/src/log-options.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -90,6 +91,7 @@ ${configurationReference()}`
 /** The pages by path from the root of the repository. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ['docs/reference/kafka-compatibility.md', compatibilityPage()],
     ['docs/reference/options.md', optionsPage()],
     ['docs/reference/errors.md', await errorsPage()],
     ['docs/reference/log-configurations.md', await logConfigurationsPage()],

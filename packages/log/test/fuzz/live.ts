@@ -68,7 +68,7 @@ export async function pesterBroker(seed: number, connections: number): Promise<L
     for (let number = 0; number < connections; number += 4) {
       const batches = Array.from({ length: 4 }, () =>
         Array.from({ length: random.between(1, 4) }, () =>
-          random.chance(0.2) ? Buffer.from(random.pick(seeds)) : mutate(random.pick(seeds), random, random.pick(seeds)),
+          random.chance(0.5) ? Buffer.from(random.pick(seeds)) : mutate(random.pick(seeds), random, random.pick(seeds)),
         ),
       )
       last = batches.flat()
