@@ -26,10 +26,11 @@ let endedMs = 0
 
 /** From the first record to the last, without the start and the end of the job. */
 function source(): Source<Item> {
-  return eventSource(records, () => (index) => {
+  const make = () => (index: number) => {
     if (index === 0) startedMs = performance.now()
     return items[index & 1023]!
-  })
+  }
+  return eventSource({ count: records, crashAt: 0, make })
 }
 
 const summing: Sink<number> = {

@@ -3,31 +3,41 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { goldenResult } from '../peers/golden.ts'
 import { queries } from './queries.ts'
-import { runQuery } from './run-query.ts'
+import { runQuery, type QueryRun, type QueryRunOptions } from './run-query.ts'
 
 const EVENTS = 200_000
 const SEED = 42
 
-async function check(query: string, parallelism: number, encode: boolean): Promise<void> {
+const settings = { events: EVENTS, seed: SEED, checksum: true, checkpointMs: 1000, encode: false }
+
+async function check(query: string, options: Partial<QueryRunOptions> & { readonly parallelism: number }): Promise<QueryRun> {
   const golden = goldenResult(query, EVENTS, SEED)
   assert.ok(golden !== undefined, 'there is no golden result')
-  const { count, checksum } = await runQuery({
-    query,
-    events: EVENTS,
-    parallelism,
-    seed: SEED,
-    checksum: true,
-    checkpointMs: 1000,
-    encode,
-  })
+  const run = await runQuery({ ...settings, query, ...options })
+  const { count, checksum } = run
   assert.deepEqual({ count, checksum }, golden)
+  return run
 }
 
 // Two at a time: half of each is the start of its threads.
 void describe('golden results', { concurrency: 2 }, () => {
   // `gen` has no rows.
   for (const query of Object.keys(queries).filter((name) => name !== 'gen')) {
-    for (const parallelism of [1, 2]) void test(`${query} at parallelism ${parallelism}`, () => check(query, parallelism, false))
+    for (const parallelism of [1, 2])
+      void test(`${query} at parallelism ${parallelism}`, async () => {
+        await check(query, { parallelism })
+      })
   }
-  void test('q20 at parallelism 1 through encoded edges', () => check('q20', 1, true))
+  void test('q20 at parallelism 1 through encoded edges', async () => {
+    await check('q20', { parallelism: 1, encode: true })
+  })
+
+  for (const query of ['q4', 'q9', 'q17', 'q19']) {
+    for (const parallelism of [1, 2])
+      void test(`${query} at parallelism ${parallelism} with a failure in the middle`, async () => {
+        const { restoredFrom } = await check(query, { parallelism, checkpointMs: 50, crashAt: EVENTS / 2 })
+        assert.equal(restoredFrom.length, 1)
+        assert.ok(restoredFrom[0]! > 0, 'it began again from the start')
+      })
+  }
 })

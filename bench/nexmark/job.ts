@@ -5,11 +5,11 @@ import { reportTo } from './report.ts'
 /** Any query of the bench, chosen by parameter, so that every worker builds the same. */
 export default defineJob(
   'bench',
-  { params: { query: 'count', events: 1_000_000, seed: 42, checksum: true, reports: '' } },
-  (env, { query, events, seed, checksum, reports }) => {
+  { params: { query: 'count', events: 1_000_000, seed: 42, checksum: true, reports: '', crashAt: 0 } },
+  (env, { query, events, seed, checksum, reports, crashAt }) => {
     const build = queries[query]
     if (build === undefined) throw new Error(`no such query: ${query}; there are ${Object.keys(queries).join(', ')}`)
     reportTo(reports)
-    build(env, { events, seed, checksum })
+    build(env, { events, seed, checksum, crashAt })
   },
 )

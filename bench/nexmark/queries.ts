@@ -1,36 +1,14 @@
 /**
- * The queries of the specification that need no windows, and its micro jobs. Each takes the source's events and ends in rows, in the sink's hands.
+ * The queries of the specification that need neither windows nor timers, and its micro jobs. Each takes the source's events and ends in rows, in the sink's hands.
  * Where rows cross an exchange only the fields that are needed do, as in any job written with care.
  */
-import { list, map, type, value, type Environment, type MapState, type Stream } from '@millrace/engine'
+import { list, map, type, value, type MapState } from '@millrace/engine'
+import { q17, q4, q9 } from './auction-queries.ts'
 import { Generator, type Auction, type Bid, type CountRecord, type Event, type Person, type Signal } from './generator.ts'
+import { events, isBid, sink, type Query } from './query.ts'
 import { hashNumber, ROW_START } from './row-checksum.ts'
-import { checksumSink, type AddRow } from './sink.ts'
+import type { AddRow } from './sink.ts'
 import { eventSource } from './source.ts'
-
-export interface QueryParams {
-  readonly events: number
-  readonly seed: number
-  readonly checksum: boolean
-}
-
-type Query = (env: Environment, params: QueryParams) => void
-
-function events(env: Environment, { events: count, seed }: QueryParams): Stream<Event> {
-  const make = (): ((index: number) => Event) => {
-    const generator = new Generator(seed)
-    return (index) => generator.event(index)
-  }
-  return env.fromSource(eventSource<Event>(count, make), { uid: 'events' }) as Stream<Event>
-}
-
-function isBid(event: Event): event is Bid {
-  return event.kind === 'bid'
-}
-
-function sink<T>(params: QueryParams, rows: Stream<T>, add: AddRow<T>): void {
-  rows.sinkTo(checksumSink<T>(params.checksum ? add : undefined)).uid('rows')
-}
 
 // ---------- rows
 
@@ -307,7 +285,7 @@ const count: Query = (env, params) => {
     return (index) => generator.record(index)
   }
   const rows = env
-    .fromSource(eventSource<CountRecord>(params.events, make), { uid: 'records' })
+    .fromSource(eventSource<CountRecord>({ count: params.events, crashAt: params.crashAt, make }), { uid: 'records' })
     .keyBy((record) => record.key)
     .process({
       emits: type<{ readonly key: number; readonly count: number }>(),
@@ -342,7 +320,7 @@ const stateMachine: Query = (env, params) => {
     return (index) => generator.signal(index)
   }
   const rows = env
-    .fromSource(eventSource<Signal>(params.events, make), { uid: 'signals' })
+    .fromSource(eventSource<Signal>({ count: params.events, crashAt: params.crashAt, make }), { uid: 'signals' })
     .keyBy((signal) => signal.address)
     .process({
       emits: type<{ readonly address: number; readonly state: number; readonly type: number }>(),
@@ -363,4 +341,19 @@ const stateMachine: Query = (env, params) => {
   })
 }
 
-export const queries: { readonly [name: string]: Query } = { q0, q1, q2, q3, q18, q19, q20, q22, gen, count, 'state-machine': stateMachine }
+export const queries: { readonly [name: string]: Query } = {
+  q0,
+  q1,
+  q2,
+  q3,
+  q4,
+  q9,
+  q17,
+  q18,
+  q19,
+  q20,
+  q22,
+  gen,
+  count,
+  'state-machine': stateMachine,
+}

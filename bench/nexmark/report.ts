@@ -1,5 +1,5 @@
 /** What the bench's source and sink, on whatever thread, tell the harness: small files in a folder that it names. */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 let folder: string | undefined
@@ -9,6 +9,12 @@ export function reportTo(path: string): void {
   folder = path
 }
 
-export function report(what: string, subtask: number, data: object): void {
-  if (folder !== undefined && folder !== '') writeFileSync(join(folder, `${what}-${subtask}.json`), JSON.stringify(data))
+/** Written again under the same id it takes the place of what was there. */
+export function report(what: string, id: number | string, data: object): void {
+  if (folder !== undefined && folder !== '') writeFileSync(join(folder, `${what}-${id}.json`), JSON.stringify(data))
+}
+
+/** Whether anybody of this job has reported such a thing. */
+export function isReported(what: string): boolean {
+  return folder !== undefined && folder !== '' && readdirSync(folder).some((name) => name.startsWith(`${what}-`))
 }

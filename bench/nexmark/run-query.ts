@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { resolveOptions } from '@millrace/core'
 import { engineOptionTable, runJob, type JobEvent } from '@millrace/engine'
 import { formatChecksum } from './row-checksum.ts'
+import type { SinkReport } from './sink.ts'
 
 export interface QueryRunOptions {
   readonly query: string
@@ -16,6 +17,8 @@ export interface QueryRunOptions {
   readonly checkpointMs: number | undefined
   /** Every keyed edge goes through the codec. */
   readonly encode: boolean
+  /** A source subtask fails at this event, once, when a checkpoint has completed; the job goes on from it. Default: none does. */
+  readonly crashAt?: number
 }
 
 export interface QueryRun {
@@ -29,44 +32,40 @@ export interface QueryRun {
   readonly count: number
   readonly checksum: string
   readonly checkpoints: readonly { readonly durationMs: number; readonly sizeBytes: number }[]
-}
-
-interface SinkReport {
-  readonly outputs: number
-  readonly count: number
-  readonly sum: number
-  readonly firstMs: number
-  readonly endedMs: number
+  /** Checkpoints that the job went on from after a failure. */
+  readonly restoredFrom: readonly number[]
 }
 
 /** Runs a query once, on worker threads, to the end of its input. */
 export async function runQuery(options: QueryRunOptions): Promise<QueryRun> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const checkpoints: { readonly durationMs: number; readonly sizeBytes: number }[] = []
-  const { query, events, seed, checksum, parallelism, checkpointMs } = options
+  const restoredFrom: number[] = []
+  const { query, events, seed, checksum, parallelism, checkpointMs, crashAt = 0 } = options
   const startMs = performance.now()
   try {
     const running = runJob({
       modulePath: resolve(import.meta.dirname, 'job.ts'),
       restore: 'none',
       plan: { encodeAll: options.encode },
-      params: { query, events: String(events), seed: String(seed), checksum: String(checksum), reports: folder },
+      params: { query, events: String(events), seed: String(seed), checksum: String(checksum), reports: folder, crashAt: String(crashAt) },
       settings: resolveOptions(engineOptionTable, {
         code: {
           parallelism,
           stateDir: join(folder, 'state'),
           checkpointing: checkpointMs === undefined ? {} : { interval: checkpointMs },
-          restart: { strategy: 'none' },
+          restart: crashAt === 0 ? { strategy: 'none' } : { strategy: 'fixed-delay', fixedDelay: { attempts: 1, delay: 0 } },
         },
       }),
       onEvent: (event: JobEvent) => {
         if (event.kind === 'checkpoint-completed' && !event.final) checkpoints.push(event)
+        if (event.kind === 'started' && event.attempt > 1) restoredFrom.push(event.restored?.id ?? 0)
         if (event.kind === 'log' && event.record.level !== 'info') process.stderr.write(`${event.record.message}\n`)
       },
     })
     const result = await running.done
     if (result.state === 'failed') throw result.failure.error
-    return { ...summarize(folder, checksum), executeSeconds: (performance.now() - startMs) / 1000, checkpoints }
+    return { ...summarize(folder, checksum), executeSeconds: (performance.now() - startMs) / 1000, checkpoints, restoredFrom }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -78,13 +77,13 @@ function reports(folder: string, what: string): readonly unknown[] {
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as unknown)
 }
 
-function summarize(folder: string, checksum: boolean): Omit<QueryRun, 'executeSeconds' | 'checkpoints'> {
+function summarize(folder: string, checksum: boolean): Omit<QueryRun, 'executeSeconds' | 'checkpoints' | 'restoredFrom'> {
   const sinks = reports(folder, 'sink') as readonly SinkReport[]
   const startedMs = Math.min(...(reports(folder, 'source') as readonly { startedMs: number }[]).map((report) => report.startedMs))
   const endedMs = Math.max(...sinks.map((report) => report.endedMs))
   return {
     seconds: (endedMs - startedMs) / 1000,
-    firstOutputMs: Math.min(...sinks.map((report) => report.firstMs)),
+    firstOutputMs: Math.min(...sinks.map((report) => report.firstMs ?? Infinity)),
     outputs: sinks.reduce((sum, report) => sum + report.outputs, 0),
     count: sinks.reduce((sum, report) => sum + report.count, 0),
     checksum: checksum ? formatChecksum(sinks.reduce((sum, report) => (sum + report.sum) | 0, 0)) : 'off',

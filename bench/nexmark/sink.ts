@@ -5,11 +5,22 @@ import { RowChecksum } from './row-checksum.ts'
 /** Adds a row to the checksum: numbers by `hashNumber`, strings by `checksum.string`, then `checksum.end`. Answers inserts minus deletes: 1, 0 or -1. */
 export type AddRow<T> = (row: T, checksum: RowChecksum) => number
 
-/** Discards rows after adding them to the count and the checksum. */
+/** What was written between two checkpoints. */
+export interface SinkReport {
+  readonly id: string
+  readonly outputs: number
+  readonly count: number
+  readonly sum: number
+  /** Wall clock; undefined without outputs. */
+  readonly firstMs: number | undefined
+  readonly endedMs: number
+}
+
+/** Discards rows after adding them to the count and the checksum; these are reported exactly once, a part with each checkpoint. */
 export function checksumSink<T>(add: AddRow<T> | undefined): Sink<T> {
   return {
     connector: 'checksum',
-    delivery: 'none',
+    delivery: 'exactly-once',
     createWriter: (context) => new ChecksumWriter<T>(context, add),
   }
 }
@@ -20,14 +31,17 @@ class ChecksumWriter<T> implements SinkWriter<T> {
   readonly #checksum: RowChecksum = new RowChecksum()
   #outputs = 0
   #count = 0
-  #firstMs = 0
+  #reportedSum = 0
+  #firstMs: number | undefined = undefined
 
   constructor(context: WriterContext, add: AddRow<T> | undefined) {
     this.#context = context
     this.#add = add
   }
 
-  open(): void {}
+  async open(restored: readonly unknown[]): Promise<void> {
+    await this.commit(restored)
+  }
 
   write(row: T): void {
     if (this.#outputs++ === 0) this.#firstMs = performance.timeOrigin + performance.now()
@@ -35,11 +49,20 @@ class ChecksumWriter<T> implements SinkWriter<T> {
   }
 
   /** The last of these calls is that of the final checkpoint, after the end of the input. */
-  async prepare(): Promise<readonly unknown[]> {
+  async prepare(checkpointId: number): Promise<readonly SinkReport[]> {
     const endedMs = performance.timeOrigin + performance.now()
     const { sum } = this.#checksum
-    report('sink', this.#context.subtask, { outputs: this.#outputs, count: this.#count, sum, firstMs: this.#firstMs, endedMs })
-    return []
+    const id = `${this.#context.subtask}-${checkpointId}`
+    const part = { id, outputs: this.#outputs, count: this.#count, sum: (sum - this.#reportedSum) | 0, firstMs: this.#firstMs, endedMs }
+    this.#reportedSum = sum
+    this.#outputs = 0
+    this.#count = 0
+    this.#firstMs = undefined
+    return [part]
+  }
+
+  async commit(parts: readonly unknown[]): Promise<void> {
+    for (const part of parts as readonly SinkReport[]) report('sink', part.id, part)
   }
 
   close(): void {}

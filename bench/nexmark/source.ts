@@ -1,5 +1,5 @@
 import type { EnumeratorContext, ReaderContext, Source, SourceOutput, SourceReader, Split, SplitEnumerator } from '@millrace/engine'
-import { report } from './report.ts'
+import { isReported, report } from './report.ts'
 
 /** Which of the events a reader makes, and where it stands: those of `residue` modulo `modulus`, from `next`. */
 interface EventSplit extends Split {
@@ -8,16 +8,27 @@ interface EventSplit extends Split {
   readonly next: number
 }
 
+type OpenSplit = { -readonly [field in keyof EventSplit]: EventSplit[field] }
+
 const EVENTS_A_POLL = 256
 
+export interface EventSourceOptions<T> {
+  readonly count: number
+  readonly make: () => (index: number) => T
+  /** The first reader that comes to this event fails there, once a job, after a checkpoint has completed. 0: none does. */
+  readonly crashAt: number
+}
+
+const CRASH_LOOK_MS = 5
+
 /** A bounded source of `count` events: subtask s of P makes those with index modulo P = s, in order. */
-export function eventSource<T>(count: number, make: () => (index: number) => T): Source<T> {
+export function eventSource<T>(options: EventSourceOptions<T>): Source<T> {
   return {
     connector: 'nexmark',
     replayable: true,
     bounded: true,
     createEnumerator: (context) => new EventEnumerator(context),
-    createReader: (context) => new EventReader<T>(count, make(), context),
+    createReader: (context) => new EventReader<T>(options, context),
   }
 }
 
@@ -64,14 +75,17 @@ class EventEnumerator implements SplitEnumerator {
 class EventReader<T> implements SourceReader<T> {
   readonly #count: number
   readonly #make: (index: number) => T
+  readonly #crashAt: number
   readonly #context: ReaderContext
-  #splits: { id: string; modulus: number; residue: number; next: number }[] = []
+  #splits: OpenSplit[] = []
   #complete = false
   #started = false
+  #checkpointed = false
 
-  constructor(count: number, make: (index: number) => T, context: ReaderContext) {
+  constructor({ count, make, crashAt }: EventSourceOptions<T>, context: ReaderContext) {
     this.#count = count
-    this.#make = make
+    this.#make = make()
+    this.#crashAt = crashAt
     this.#context = context
   }
 
@@ -84,8 +98,9 @@ class EventReader<T> implements SourceReader<T> {
   }
 
   poll(output: SourceOutput<T>): 'more' | 'wait' | 'end' {
-    const split = this.#splits.find(({ next }) => next < this.#count)
+    const split = this.#furthestBehind()
     if (split === undefined) return this.#complete ? 'end' : 'wait'
+    if (this.#crashAt > 0 && split.next >= this.#crashAt && !isReported('crash')) return this.#crash()
     if (!this.#started) {
       this.#started = true
       report('source', this.#context.subtask, { startedMs: performance.timeOrigin + performance.now() })
@@ -97,6 +112,26 @@ class EventReader<T> implements SourceReader<T> {
     for (; index < end; index += modulus) output.emit(make(index))
     split.next = index
     return 'more'
+  }
+
+  checkpointComplete(): void {
+    this.#checkpointed = true
+  }
+
+  /** After a rescale a reader may have several splits: the least event of all comes first, so that its time stamps do not fall. */
+  #furthestBehind(): OpenSplit | undefined {
+    let least: OpenSplit | undefined
+    for (const split of this.#splits) if (split.next < (least?.next ?? this.#count)) least = split
+    return least
+  }
+
+  #crash(): 'wait' {
+    if (this.#checkpointed) {
+      report('crash', this.#context.subtask, {})
+      throw new Error('the crash that was asked for')
+    }
+    this.#context.clock.after(CRASH_LOOK_MS, () => this.#context.wake())
+    return 'wait'
   }
 
   snapshot(): readonly Split[] {

@@ -9,7 +9,7 @@ export interface QueryGroup {
 }
 
 export const groups: readonly QueryGroup[] = [
-  { name: 'threads and state', queries: ['count', 'state-machine', 'q18', 'q19', 'q20'], meanMin: 2.5, eachMin: 1.5 },
+  { name: 'threads and state', queries: ['count', 'state-machine', 'q4', 'q9', 'q17', 'q18', 'q19', 'q20'], meanMin: 2.5, eachMin: 1.5 },
   { name: 'generator', queries: ['q0', 'q1', 'q2', 'q3', 'q22'], meanMin: 1, eachMin: 0 },
 ]
 
@@ -19,6 +19,9 @@ const eventsByQuery: { readonly [query: string]: number } = {
   q1: 16_000_000,
   q2: 40_000_000,
   q3: 25_000_000,
+  q4: 6_000_000,
+  q9: 6_000_000,
+  q17: 14_000_000,
   q18: 3_000_000,
   q19: 4_000_000,
   q20: 6_000_000,
