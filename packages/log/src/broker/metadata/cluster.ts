@@ -106,18 +106,18 @@ interface Opened {
 const NOWHERE: BrokerRegistration = { host: '', port: -1, rack: undefined, endpoints: [] }
 
 async function openWith(coordination: EmbeddedCoordination, options: ClusterOptions): Promise<Opened> {
-  const { directory, disk, nodeId, config, durable, clock, random, logger } = options
+  const { directory, nodeId, config, durable, clock, random, logger } = options
   const session = await coordination.connect()
   const store = await ControllerStore.elect(session, nodeId, NOWHERE, clock)
   if (await store.isUnused()) await adopt(store, options)
   const stored = await store.topics()
   const configs = await ConfigStore.open(session, (error) => logger.error('a configuration cannot be read', { problem: String(error) }))
   bindBrokerConfig(config, configs, nodeId)
-  const topics = new Topics({ directory, disk, configs, brokerConfig: config, brokerEpoch: store.brokerEpoch, durable })
+  const topics = new Topics({ directory, configs, brokerConfig: config, brokerEpoch: store.brokerEpoch, durable })
   const stray = strayLog(foundLogs(directory), stored)
   if (stray !== undefined) throw logError('BROKER_STRAY_LOGS', { path: directory.path, name: partitionDirectoryName(stray) })
   await topics.loadLogs()
-  const other = await topics.identifyLogs(stored)
+  const other = topics.identifyLogs(stored)
   if (other !== undefined) throw logError('BROKER_STRAY_LOGS', { path: directory.path, name: other.name })
   const controller = await Controller.start(
     { store, configs, brokerId: nodeId, random, broker: topics, epochInLog: (topic, partition) => topics.epochInLog(topic, partition) },

@@ -5,11 +5,9 @@
  * 2. A topic that has been forgotten is not seen any more, before any of its logs is removed.
  * 3. `version` is another one whenever a topic has come, gone or grown, also from one start to the next.
  */
-import { posix } from 'node:path'
-import type { Cancel, Disk } from '@millrace/core'
+import type { Cancel } from '@millrace/core'
 import type { BrokerRequests, ConfigStore, StoredTopic, TopicRegistration } from '../../controller/index.ts'
 import { logError } from '../../errors.ts'
-import { partitionMetadataName, writePartitionMetadata } from '../../storage/checkpoints/partition-metadata.ts'
 import { mapConcurrently } from '../../storage/directory/semaphore.ts'
 import type { LogDirectory, PartitionLog } from '../../storage/index.ts'
 import { topicConfig, type BrokerConfig, type ConfigTexts, type TopicConfig } from '../config/index.ts'
@@ -18,7 +16,6 @@ import { Topic } from './topic.ts'
 
 export interface TopicsOptions {
   readonly directory: LogDirectory
-  readonly disk: Disk
   readonly configs: ConfigStore
   readonly brokerConfig: BrokerConfig
   /** Larger than that of any start before. */
@@ -31,7 +28,7 @@ export type { Topic } from './topic.ts'
 
 export type TopicsListener = (topic: Topic, change: 'added' | 'grown' | 'removed') => void
 
-const OPEN_CONCURRENCY = 8
+const OPEN_CONCURRENCY = 32
 /** Versions that one start can give. */
 const VERSIONS_PER_START = 2 ** 22
 
@@ -61,15 +58,14 @@ export class Topics implements BrokerRequests {
   }
 
   /** The first log whose topic has another id than the one stored; logs without an id are given that one. */
-  async identifyLogs(stored: readonly StoredTopic[]): Promise<PartitionLog | undefined> {
-    const { directory, disk } = this.#options
+  identifyLogs(stored: readonly StoredTopic[]): PartitionLog | undefined {
+    const { directory } = this.#options
     const ids = new Map(stored.map(({ name, assignment }) => [name, assignment.id]))
     for (const log of directory.logs()) {
       const id = ids.get(log.partition.topic)
       if (id === undefined || log.topicId === id) continue
       if (log.topicId !== undefined) return log
-      await writePartitionMetadata(disk, posix.join(log.directory, partitionMetadataName), id)
-      log.topicId = id
+      log.identify(id)
     }
     return undefined
   }
@@ -127,7 +123,8 @@ export class Topics implements BrokerRequests {
 
   async deleteReplicas(topic: string, partitionCount: number): Promise<void> {
     const { directory } = this.#options
-    for (let partition = 0; partition < partitionCount; partition++) await directory.removeLog({ topic, partition })
+    const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }))
+    await mapConcurrently(partitions, OPEN_CONCURRENCY, (partition) => directory.removeLog(partition))
   }
 
   #openPartitions({ name, id, partitions }: TopicRegistration, known: readonly Partition[]): Promise<Partition[]> {

@@ -25,11 +25,10 @@ import {
   type LastShutdown,
 } from '../checkpoints/clean-shutdown.ts'
 import { metaPropertiesName, readMetaProperties, writeMetaProperties, type MetaProperties } from '../checkpoints/meta-properties.ts'
-import { partitionMetadataName, readPartitionMetadata, writePartitionMetadata } from '../checkpoints/partition-metadata.ts'
 import { FilePool } from '../segment/file-pool.ts'
 import { IndexCache } from '../segment/index-cache.ts'
 import type { LogHost, StorageNotice } from '../partition/log-host.ts'
-import { loadLog } from '../partition/loader.ts'
+import { createEmptyLog, loadLog } from '../partition/loader.ts'
 import { Mutex } from '../partition/mutex.ts'
 import { PartitionLog } from '../partition/partition-log.ts'
 import { DirectoryCheckpoint, type OffsetCheckpointKind } from './directory-checkpoints.ts'
@@ -53,9 +52,13 @@ export interface LogDirectoryOptions {
   readonly indexCacheBytesMax?: number
   /** Syncs under way at a time; 2 by default, so that they never take all of the threads that also write. */
   readonly syncConcurrency?: number
-  /** Logs loaded at a time; 4 by default. */
+  /** Logs recovered at a time; 4 by default. */
   readonly loadConcurrency?: number
 }
+
+const CLOSE_CONCURRENCY = 16
+/** A log that was closed is not read through: to open it is little work, and much waiting. */
+const CLEAN_LOAD_CONCURRENCY = 32
 
 export class LogDirectory implements LogHost {
   readonly path: string
@@ -154,7 +157,7 @@ export class LogDirectory implements LogHost {
     const found = this.#found
     this.#found = []
     const logs = await this.#attempt(() =>
-      mapConcurrently(found, this.#options.loadConcurrency ?? 4, (partition) =>
+      mapConcurrently(found, this.lastShutdown.clean ? CLEAN_LOAD_CONCURRENCY : (this.#options.loadConcurrency ?? 4), (partition) =>
         this.#load(partition, configOf(partition), this.lastShutdown.clean),
       ),
     )
@@ -163,21 +166,21 @@ export class LogDirectory implements LogHost {
     return logs
   }
 
-  /** Makes the log of a new partition, or opens the one that is there. Its folder and topic id are durable when it resolves. */
+  /** Makes the log of a new partition, or opens the one that is there. Its folder and topic id are durable before its first records are. */
   async createLog(partition: TopicPartition, config: LogConfig, topicId?: string): Promise<PartitionLog> {
     const name = partitionDirectoryName(partition)
     const directory = posix.join(this.path, name)
     const isFound = this.#found.some((found) => partitionDirectoryName(found) === name)
     this.#found = this.#found.filter((found) => partitionDirectoryName(found) !== name)
     const log = await this.#attempt(async () => {
-      if (!isFound) await this.#forget(name)
+      if (isFound) return await this.#load(partition, config, this.lastShutdown.clean)
+      await this.#forget(name)
       await this.disk.makeDirectory(directory)
-      await this.#syncNames()
-      if (topicId !== undefined) await writePartitionMetadata(this.disk, posix.join(directory, partitionMetadataName), topicId)
-      return await this.#load(partition, config, isFound && this.lastShutdown.clean)
+      return new PartitionLog(await createEmptyLog(this, partition, config))
     })
+    if (topicId !== undefined && log.topicId === undefined) log.identify(topicId)
     this.#logs.set(name, log)
-    await this.#attempt(() => this.checkpointRecoveryPoints())
+    if (isFound) await this.#attempt(() => this.checkpointRecoveryPoints())
     return log
   }
 
@@ -190,7 +193,7 @@ export class LogDirectory implements LogHost {
     const target = posix.join(this.path, deletedDirectoryName(partition, randomId(this.random)))
     await this.#attempt(async () => {
       await this.disk.rename(log.directory, target)
-      await this.disk.syncDirectory(this.path)
+      await this.syncNames()
       await this.#forget(log.name)
     })
     this.clock.after(log.config.fileDeleteDelayMs, () => {
@@ -202,7 +205,7 @@ export class LogDirectory implements LogHost {
 
   /** Closes all logs and leaves the marker of a clean shutdown with the broker's epoch; without it if anything failed. */
   async close(brokerEpoch: number): Promise<void> {
-    await mapConcurrently([...this.#logs.values()], 4, (log) => log.close())
+    await mapConcurrently([...this.#logs.values()], CLOSE_CONCURRENCY, (log) => log.close())
     if (this.#offline !== undefined) return
     await this.#attempt(async () => {
       await this.checkpointRecoveryPoints()
@@ -242,6 +245,14 @@ export class LogDirectory implements LogHost {
     return this.#syncs.run(work)
   }
 
+  syncNames(): Promise<void> {
+    this.#nextSync ??= this.#syncing.run(async () => {
+      this.#nextSync = undefined
+      await this.disk.syncDirectory(this.path)
+    })
+    return this.#nextSync
+  }
+
   failed(error: unknown, path: string, isFatal = false): MillraceError {
     if (this.#offline !== undefined) return this.#offline
     if (!isFatal) {
@@ -269,15 +280,6 @@ export class LogDirectory implements LogHost {
     )
   }
 
-  /** Makes the names of all logs durable; what is asked for while that is under way shares the next time. */
-  #syncNames(): Promise<void> {
-    this.#nextSync ??= this.#syncing.run(() => {
-      this.#nextSync = undefined
-      return this.disk.syncDirectory(this.path)
-    })
-    return this.#nextSync
-  }
-
   /** No checkpoint tells of a former log of this name any longer. */
   async #forget(name: string): Promise<void> {
     for (const checkpoint of Object.values(this.#checkpoints)) {
@@ -288,7 +290,6 @@ export class LogDirectory implements LogHost {
 
   async #load(partition: TopicPartition, config: LogConfig, isClean: boolean): Promise<PartitionLog> {
     const name = partitionDirectoryName(partition)
-    const topicId = await readPartitionMetadata(this.disk, posix.join(this.path, name, partitionMetadataName))
     const state = await loadLog(this, {
       partition,
       config,
@@ -297,7 +298,7 @@ export class LogDirectory implements LogHost {
       logStartOffset: this.#checkpoints.logStart.get(name) ?? 0,
       highWatermark: this.#checkpoints.highWatermark.get(name) ?? 0,
     })
-    return new PartitionLog(state, topicId)
+    return new PartitionLog(state)
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T> {

@@ -2,19 +2,22 @@
  * The entries of an index as they lie in its file: fixed size, big-endian, sorted, growing at the end.
  *
  * 1. `count` entries are valid; the first `savedCount` of them are in the file.
+ * 2. `#fileBytes` is the file's length, undefined where that is not known, or not known to be durable.
  */
 export class EntryTable {
   readonly entryBytes: number
   #bytes: Uint8Array
   #count: number
   #savedCount: number
+  #fileBytes: number | undefined
 
-  /** Takes over `bytes`; a part of an entry at their end is left out. */
-  constructor(entryBytes: number, bytes: Uint8Array = new Uint8Array(0)) {
+  /** Takes over `bytes`, those of a file; a part of an entry at their end is left out. Without them there may be no file. */
+  constructor(entryBytes: number, bytes?: Uint8Array) {
     this.entryBytes = entryBytes
-    this.#bytes = bytes
-    this.#count = Math.floor(bytes.length / entryBytes)
+    this.#bytes = bytes ?? new Uint8Array(0)
+    this.#count = Math.floor(this.#bytes.length / entryBytes)
     this.#savedCount = this.#count
+    this.#fileBytes = bytes?.length
   }
 
   get bytes(): Uint8Array {
@@ -53,8 +56,21 @@ export class EntryTable {
     return { bytes: this.#bytes.slice(position, this.sizeBytes), position }
   }
 
+  /** The file has been written, up to the entries that take so many bytes. */
   markSaved(sizeBytes: number): void {
     this.#savedCount = Math.min(this.#count, sizeBytes / this.entryBytes)
+    this.#fileBytes = sizeBytes
+  }
+
+  /** What is in the file does not count. */
+  markUnsaved(): void {
+    this.#savedCount = 0
+    this.#fileBytes = undefined
+  }
+
+  /** Whether the file is exactly what would be written. */
+  get isSaved(): boolean {
+    return this.#savedCount === this.#count && this.#fileBytes === this.sizeBytes
   }
 
   /** The number of entries for which `isBefore` holds, which are the first ones: a binary search. */

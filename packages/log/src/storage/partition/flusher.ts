@@ -94,6 +94,11 @@ export class Flusher {
       }
       segment.syncedBytes = sizeBytes
     }
+    try {
+      await state.saveNames()
+    } catch (error) {
+      throw state.host.failed(error, state.directory)
+    }
     state.syncedOffset = Math.max(state.syncedOffset, target)
   }
 
@@ -102,8 +107,7 @@ export class Flusher {
     const state = this.#state
     for (const segment of state.segments.slice(0, -1)) {
       if (segment.indexes === undefined) continue
-      this.#hasNewNames = true
-      await segment.saveSealedIndexes()
+      this.#hasNewNames = (await segment.saveSealedIndexes()) || this.#hasNewNames
     }
     for (const [offset, bytes] of state.pendingSnapshots) {
       if (offset > target) continue

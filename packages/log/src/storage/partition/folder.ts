@@ -10,26 +10,29 @@ export interface Folder {
   readonly baseOffsets: readonly number[]
   readonly snapshotOffsets: readonly number[]
   readonly transactionIndexes: ReadonlySet<number>
+  /** Everything else that lies there. */
+  readonly otherNames: ReadonlySet<string>
 }
 
 /**
  * Removes what was on its way out or never finished, completes swaps, and lists the rest.
  *
- * Doing it again, also after a crash in the middle, gives the same.
+ * Doing it again, also after a crash in the middle, gives the same. `isClean`: the last owner has left its names durable.
  */
-export async function tidyFolder(disk: Disk, directory: string): Promise<Folder> {
+export async function tidyFolder(disk: Disk, directory: string, isClean: boolean): Promise<Folder> {
   const names = await disk.list(directory)
-  for (const name of names) {
-    if (/\.(deleted|cleaned|tmp)$/.test(name)) await removeIfPresent(disk, posix.join(directory, name))
+  const unfinished = names.filter((name) => /\.(deleted|cleaned|tmp|swap)$/.test(name))
+  for (const name of unfinished) {
+    if (!name.endsWith('.swap')) await removeIfPresent(disk, posix.join(directory, name))
   }
   await completeSwaps(disk, directory, names)
-  const files = await listFiles(disk, directory)
+  const files = unfinished.length > 0 ? await listFiles(disk, directory) : segmentFiles(names)
   const logs = new Set(files.filter(({ kind }) => kind === 'log').map(({ baseOffset }) => baseOffset))
   for (const { baseOffset, kind } of files) {
     const isStray = kind !== 'log' && kind !== 'snapshot' && !logs.has(baseOffset)
     if (isStray) await removeIfPresent(disk, posix.join(directory, segmentFileName(baseOffset, kind)))
   }
-  await disk.syncDirectory(directory)
+  if (!isClean || unfinished.length > 0) await disk.syncDirectory(directory)
   const offsetsOf = (kind: SegmentFileName['kind']): number[] =>
     files
       .filter((file) => file.kind === kind)
@@ -39,12 +42,16 @@ export async function tidyFolder(disk: Disk, directory: string): Promise<Folder>
     baseOffsets: offsetsOf('log'),
     snapshotOffsets: offsetsOf('snapshot'),
     transactionIndexes: new Set(offsetsOf('txnindex').filter((offset) => logs.has(offset))),
+    otherNames: new Set(names.filter((name) => parseSegmentFileName(name) === undefined)),
   }
 }
 
 async function listFiles(disk: Disk, directory: string): Promise<SegmentFileName[]> {
-  const parsed = (await disk.list(directory)).flatMap((name) => parseSegmentFileName(name) ?? [])
-  return parsed.filter(({ suffix }) => suffix === '')
+  return segmentFiles(await disk.list(directory))
+}
+
+function segmentFiles(names: readonly string[]): SegmentFileName[] {
+  return names.flatMap((name) => parseSegmentFileName(name) ?? []).filter(({ suffix }) => suffix === '')
 }
 
 /** A segment under `.swap` is complete and durable: it takes the place of all segments in its range of offsets. */

@@ -12,17 +12,31 @@ export interface EpochEnd {
  * Which leader epochs a log has records of, and where each starts.
  *
  * 1. Epochs and start offsets rise strictly.
- * 2. `isDirty` as long as the checkpoint file does not say the same.
+ * 2. `#saved` is what the checkpoint file says. An epoch that has written nothing needs no entry there: where it ends, so does the one before.
  */
 export class LeaderEpochs {
   #starts: readonly EpochStart[]
-  isDirty = false
+  #saved: readonly EpochStart[]
 
-  /** Entries that do not rise are left out. */
-  constructor(starts: readonly EpochStart[] = []) {
+  /** @param saved as the checkpoint file has them; entries that do not rise are left out */
+  constructor(saved: readonly EpochStart[] = []) {
     this.#starts = []
-    for (const { epoch, startOffset } of starts) this.assign(epoch, startOffset)
-    this.isDirty = this.#starts.length !== starts.length
+    for (const { epoch, startOffset } of saved) this.assign(epoch, startOffset)
+    this.#saved = saved
+  }
+
+  /** Whether the checkpoint file says the same of a log that ends at `logEndOffset`. */
+  isSaved(logEndOffset: number): boolean {
+    if (this.#saved === this.#starts) return true
+    const [starts, saved] = [this.#starts, this.#saved].map((list) => list.filter(({ startOffset }) => startOffset < logEndOffset))
+    const isSame = ({ epoch, startOffset }: EpochStart, index: number): boolean =>
+      saved![index]!.epoch === epoch && saved![index]!.startOffset === startOffset
+    return starts!.length === saved!.length && starts!.every(isSame)
+  }
+
+  /** The checkpoint file says this, durably. */
+  markSaved(starts: readonly EpochStart[]): void {
+    this.#saved = starts
   }
 
   /** A copy-on-write list: what was given out does not change. */
@@ -79,6 +93,5 @@ export class LeaderEpochs {
 
   #replace(starts: readonly EpochStart[]): void {
     this.#starts = starts
-    this.isDirty = true
   }
 }

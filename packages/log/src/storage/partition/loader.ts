@@ -11,6 +11,7 @@ import { posix } from 'node:path'
 import { MillraceError } from '@millrace/core'
 import type { LogConfig } from '../config.ts'
 import { leaderEpochCheckpointName, readLeaderEpochCheckpoint } from '../checkpoints/leader-epoch-checkpoint.ts'
+import { partitionMetadataName, readPartitionMetadata } from '../checkpoints/partition-metadata.ts'
 import { segmentFileName, type TopicPartition } from '../names.ts'
 import { Segment } from '../segment/segment.ts'
 import { Flusher } from './flusher.ts'
@@ -36,16 +37,28 @@ export interface LoadOptions {
 
 export async function loadLog(host: LogHost, options: LoadOptions): Promise<LogState> {
   const state = new LogState(host, options.partition, options.config)
-  const folder = await tidyFolder(host.disk, state.directory)
+  const folder = await tidyFolder(host.disk, state.directory, options.isClean)
+  if (folder.otherNames.has(partitionMetadataName))
+    state.topicId = await readPartitionMetadata(host.disk, state.path(partitionMetadataName))
   for (const offset of folder.snapshotOffsets) state.snapshotOffsets.add(offset)
   state.segments = await openSegments(state, folder)
   if (state.segments.length === 0) state.segments = [await state.createSegment(options.logStartOffset)]
-  const epochsAreSound = await loadEpochs(state)
+  const epochsAreSound = !folder.otherNames.has(leaderEpochCheckpointName) || (await loadEpochs(state))
   const unsoundFrom = await firstToRecover(state, folder, options, epochsAreSound)
   if (unsoundFrom < state.segments.length) await recoverFrom(state, unsoundFrom)
   await settleEnd(state, options)
   if (unsoundFrom < Infinity) await new Flusher(state).flushLocked()
   else markDurable(state)
+  // A log that never had a record was left as it was made.
+  state.areNamesDurable = !options.isClean || state.logEndOffset > 0
+  return state
+}
+
+/** A log in a folder that has just been made. Neither survives a crash before its first records are to. */
+export async function createEmptyLog(host: LogHost, partition: TopicPartition, config: LogConfig): Promise<LogState> {
+  const state = new LogState(host, partition, config)
+  state.areNamesDurable = false
+  state.segments = [await state.createFirstSegment(0)]
   return state
 }
 

@@ -35,6 +35,8 @@ export interface LogHost {
   failed(error: unknown, path: string, isFatal?: boolean): MillraceError
   /** Runs a sync of records when its turn comes: so many at a time in the whole directory. */
   sync(work: () => Promise<void>): Promise<void>
+  /** Makes the names of all folders durable; those who ask at the same time share one sync. */
+  syncNames(): Promise<void>
   /** Writes the recovery points of all logs, durably. */
   checkpointRecoveryPoints(): Promise<void>
   notice(notice: StorageNotice): void

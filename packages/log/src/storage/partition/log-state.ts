@@ -5,6 +5,7 @@
  * 2. logStartOffset ≤ highWatermark ≤ logEndOffset; syncedOffset and recoveryPoint ≤ logEndOffset.
  * 3. Everything below `logEndOffset` has been written (and can be read); everything below `syncedOffset` survives a crash;
  *    everything below `recoveryPoint` does so with its indexes, snapshots and epochs.
+ * 4. A new log's folder is not durable before the first of its records is to be: thousands that nobody writes to cost no sync.
  */
 import { posix } from 'node:path'
 import { type Cancel, type MillraceError, randomBelow } from '@millrace/core'
@@ -12,6 +13,7 @@ import { logError } from '../../errors.ts'
 import type { LogConfig } from '../config.ts'
 import { partitionDirectoryName, segmentFileName, type TopicPartition } from '../names.ts'
 import { leaderEpochCheckpointName, writeLeaderEpochCheckpoint } from '../checkpoints/leader-epoch-checkpoint.ts'
+import { partitionMetadataName, writePartitionMetadata } from '../checkpoints/partition-metadata.ts'
 import { removeIfPresent } from '../checkpoints/atomic-file.ts'
 import { ProducerState } from '../producers/producer-state.ts'
 import { Segment } from '../segment/segment.ts'
@@ -27,6 +29,10 @@ export class LogState {
   /** The partition's folder; changes when the log is renamed for its removal. */
   directory: string
   config: LogConfig
+  /** The topic's id (base64url), where it is known. */
+  topicId: string | undefined
+  /** Whether a crash can take neither the folder nor the topic's id in it. */
+  areNamesDurable = true
   segments: Segment[] = []
   logStartOffset = 0
   logEndOffset = 0
@@ -95,11 +101,17 @@ export class LogState {
 
   /** Creates an empty segment that is to grow, with its name durable: what is written into it must not lose its file alone. */
   async createSegment(baseOffset: number): Promise<Segment> {
+    const segment = await this.createFirstSegment(baseOffset)
+    await this.host.disk.syncDirectory(this.directory)
+    return segment
+  }
+
+  /** As `createSegment`, of a new log, whose names become durable with its first records. */
+  async createFirstSegment(baseOffset: number): Promise<Segment> {
     const { disk, clock } = this.host
     const { indexIntervalBytes } = this.config
     const path = this.path(segmentFileName(baseOffset, 'log'))
     await (await disk.open(path, 'write')).close()
-    await disk.syncDirectory(this.directory)
     const segment = new Segment(this.host, {
       directory: this.directory,
       baseOffset,
@@ -132,14 +144,21 @@ export class LogState {
 
   /** Makes the leader epochs durable where they have changed. */
   async saveEpochs(): Promise<void> {
-    if (!this.epochs.isDirty) return
-    this.epochs.isDirty = false
-    try {
-      await writeLeaderEpochCheckpoint(this.host.disk, this.path(leaderEpochCheckpointName), this.epochs.starts)
-    } catch (error) {
-      this.epochs.isDirty = true
-      throw error
-    }
+    const { epochs } = this
+    const { starts } = epochs
+    if (epochs.isSaved(this.logEndOffset)) return
+    await writeLeaderEpochCheckpoint(this.host.disk, this.path(leaderEpochCheckpointName), starts)
+    epochs.markSaved(starts)
+  }
+
+  /** Makes the folder durable, with the topic's id in it: before anything else of it is called durable. */
+  async saveNames(): Promise<void> {
+    if (this.areNamesDurable || this.logEndOffset === 0) return
+    const { disk } = this.host
+    if (this.topicId !== undefined) await writePartitionMetadata(disk, this.path(partitionMetadataName), this.topicId)
+    else await disk.syncDirectory(this.directory)
+    await this.host.syncNames()
+    this.areNamesDurable = true
   }
 
   /** Gives up waiting for the delays; the files go when the log is opened next. */

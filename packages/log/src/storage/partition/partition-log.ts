@@ -26,13 +26,10 @@ export class PartitionLog {
   readonly #appender: Appender
   readonly #flusher: Flusher
   readonly #reader: Reader
-  /** The topic's id (base64url), where the folder has one. */
-  topicId: string | undefined
 
-  /** @internal Use `LogDirectory.openLog`. */
-  constructor(state: LogState, topicId: string | undefined) {
+  /** @internal Use `LogDirectory.createLog`. */
+  constructor(state: LogState) {
     this.#state = state
-    this.topicId = topicId
     this.#flusher = new Flusher(state)
     this.#appender = new Appender(state, this.#flusher)
     this.#reader = new Reader(state)
@@ -49,6 +46,17 @@ export class PartitionLog {
   /** The folder of its files. */
   get directory(): string {
     return this.#state.directory
+  }
+
+  /** The topic's id (base64url), where it is known. */
+  get topicId(): string | undefined {
+    return this.#state.topicId
+  }
+
+  /** Gives the log the id of its topic; it is in the folder, durably, with the next records that are. */
+  identify(topicId: string): void {
+    this.#state.topicId = topicId
+    this.#state.areNamesDurable = false
   }
 
   get config(): LogConfig {
@@ -266,14 +274,15 @@ export class PartitionLog {
     return this.#structural(work)
   }
 
+  /** What its files say already is not written again. Nothing is worth keeping of a log that never had a record. */
   async #saveAll(): Promise<void> {
     const state = this.#state
+    if (state.logEndOffset === 0) return
     state.active.seal()
-    state.pendingSnapshots.set(state.logEndOffset, state.producers.snapshot())
+    if (!state.snapshotOffsets.has(state.logEndOffset)) state.pendingSnapshots.set(state.logEndOffset, state.producers.snapshot())
     await this.#flusher.flushLocked()
     try {
-      await state.active.saveSealedIndexes()
-      await state.host.disk.syncDirectory(state.directory)
+      if (await state.active.saveSealedIndexes()) await state.host.disk.syncDirectory(state.directory)
     } catch (error) {
       throw state.host.failed(error, state.directory)
     }

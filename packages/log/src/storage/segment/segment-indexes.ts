@@ -11,26 +11,62 @@ import { removeIfPresent } from '../checkpoints/atomic-file.ts'
  *
  * 1. They are a function of the segment's batches and the interval: a rebuild gives the same, except that sealing adds
  *    the largest timestamp as the last entry of the time index.
+ * 2. What their files say already is not written again.
  */
 export class SegmentIndexes {
   readonly offsets: OffsetIndex
   readonly times: TimeIndex
-  aborted: AbortedTransaction[]
+  #aborted: AbortedTransaction[]
+  /** Whether the transaction index's file says the same. */
+  #areAbortedSaved: boolean
   #bytesSinceEntry = 0
   maxTimestamp = -1
   offsetOfMaxTimestamp: number
 
-  constructor(offsets: OffsetIndex, times: TimeIndex, aborted: AbortedTransaction[]) {
+  /** @param aborted as its file has them; those of an index that is built anew are set afterwards */
+  constructor(offsets: OffsetIndex, times: TimeIndex, aborted: AbortedTransaction[] | undefined) {
     this.offsets = offsets
     this.times = times
-    this.aborted = aborted
+    this.#aborted = aborted ?? []
+    this.#areAbortedSaved = aborted !== undefined
     const last = times.last
     this.maxTimestamp = last?.timestamp ?? -1
     this.offsetOfMaxTimestamp = last?.offset ?? offsets.baseOffset
   }
 
   static empty(baseOffset: number): SegmentIndexes {
-    return new SegmentIndexes(new OffsetIndex(baseOffset), new TimeIndex(baseOffset), [])
+    return new SegmentIndexes(new OffsetIndex(baseOffset), new TimeIndex(baseOffset), undefined)
+  }
+
+  get aborted(): readonly AbortedTransaction[] {
+    return this.#aborted
+  }
+
+  set aborted(aborted: readonly AbortedTransaction[]) {
+    this.#aborted = [...aborted]
+    this.#areAbortedSaved = false
+  }
+
+  addAborted(aborted: readonly AbortedTransaction[]): void {
+    if (aborted.length === 0) return
+    this.#aborted.push(...aborted)
+    this.#areAbortedSaved = false
+  }
+
+  get isSaved(): boolean {
+    return this.#areAbortedSaved && this.offsets.entries.isSaved && this.times.entries.isSaved
+  }
+
+  /** The file has the first `count` aborted transactions. */
+  markAbortedSaved(count: number): void {
+    this.#areAbortedSaved = count === this.#aborted.length
+  }
+
+  /** Everything is to be written anew. */
+  markUnsaved(): void {
+    this.offsets.entries.markUnsaved()
+    this.times.entries.markUnsaved()
+    this.#areAbortedSaved = false
   }
 
   get sizeBytes(): number {
@@ -56,7 +92,9 @@ export class SegmentIndexes {
   truncate(offset: number): void {
     this.offsets.truncate(offset)
     this.times.truncate(offset)
-    this.aborted = this.aborted.filter(({ lastOffset }) => lastOffset < offset)
+    if (this.#aborted.some(({ lastOffset }) => lastOffset >= offset)) {
+      this.aborted = this.#aborted.filter(({ lastOffset }) => lastOffset < offset)
+    }
   }
 
   /** Forgets what lies behind the last entry: the batches from its position on are about to be appended again. */
@@ -85,15 +123,23 @@ export interface IndexPaths {
   readonly txnindex: string
 }
 
-/** Writes what the files lack and syncs them; the names are durable after the folder's own sync. No `.txnindex` without an entry. */
-export async function saveIndexes(disk: Disk, paths: IndexPaths, indexes: SegmentIndexes): Promise<void> {
+/**
+ * Writes what the files lack and syncs them; the names are durable after the folder's own sync. No `.txnindex` without an entry.
+ * Gives whether anything had to be written.
+ */
+export async function saveIndexes(disk: Disk, paths: IndexPaths, indexes: SegmentIndexes): Promise<boolean> {
+  if (indexes.isSaved) return false
   await saveTable(disk, paths.index, indexes.offsets.entries)
   await saveTable(disk, paths.timeindex, indexes.times.entries)
-  if (indexes.aborted.length === 0) return await removeIfPresent(disk, paths.txnindex)
-  await saveBytes(disk, paths.txnindex, encodeAbortedTransactions(indexes.aborted), 0)
+  const { aborted } = indexes
+  if (aborted.length === 0) await removeIfPresent(disk, paths.txnindex)
+  else await saveBytes(disk, paths.txnindex, encodeAbortedTransactions(aborted), 0)
+  indexes.markAbortedSaved(aborted.length)
+  return true
 }
 
 async function saveTable(disk: Disk, path: string, entries: EntryTable): Promise<void> {
+  if (entries.isSaved) return
   const { bytes, position } = entries.unsaved()
   await saveBytes(disk, path, bytes, position)
   entries.markSaved(position + bytes.length)

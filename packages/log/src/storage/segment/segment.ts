@@ -108,8 +108,7 @@ export class Segment {
     this.syncedBytes = 0
     this.indexes = indexes
     this.hasAborted = indexes.aborted.length > 0
-    indexes.offsets.entries.markSaved(0)
-    indexes.times.entries.markSaved(0)
+    indexes.markUnsaved()
   }
 
   async #cutFile(sizeBytes: number): Promise<void> {
@@ -209,17 +208,18 @@ export class Segment {
   }
 
   noteAborted(aborted: readonly AbortedTransaction[]): void {
-    this.indexes?.aborted.push(...aborted)
+    this.indexes?.addAborted(aborted)
     this.hasAborted ||= aborted.length > 0
   }
 
-  /** Makes the indexes durable (but for the names) and leaves them to the cache. */
-  async saveSealedIndexes(): Promise<void> {
+  /** Makes the indexes durable (but for the names) and leaves them to the cache. Gives whether anything had to be written. */
+  async saveSealedIndexes(): Promise<boolean> {
     const { indexes } = this
-    if (indexes === undefined) return
-    await saveIndexes(this.#host.files.disk, this.indexPaths, indexes)
+    if (indexes === undefined) return false
+    const isWritten = await saveIndexes(this.#host.files.disk, this.indexPaths, indexes)
     this.indexes = undefined
     this.#host.indexes.put(this, indexes)
+    return isWritten
   }
 
   async #reopen(mode: OpenMode): Promise<void> {
