@@ -36,6 +36,8 @@ export interface WriterContext {
    * one nothing a former attempt left behind will ever be committed. Undefined: not known.
    */
   readonly restoring?: boolean
+  /** When checkpoints are taken, in milliseconds; `intervalMs` undefined: only at the end and when asked for. Undefined: not known. */
+  readonly checkpoints?: { readonly intervalMs: number | undefined; readonly timeoutMs: number }
   /** Tells the task that `ready` may have changed. */
   wake(): void
   /** Fails the task with this error. */

@@ -29,6 +29,8 @@ export interface Deployment {
 export interface SlotSettings {
   readonly bufferTimeoutMs: number
   readonly mode: CheckpointMode
+  /** When checkpoints are taken; `intervalMs` undefined: only at the end and when asked for. */
+  readonly checkpoints: { readonly intervalMs: number | undefined; readonly timeoutMs: number }
   readonly development: boolean
   /** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
   readonly asyncCapacity: number

@@ -23,6 +23,7 @@ export function slotSettings(options: EngineOptions): SlotSettings {
   return {
     bufferTimeoutMs: options.bufferTimeout,
     mode: options.checkpointing.mode,
+    checkpoints: { intervalMs: options.checkpointing.interval, timeoutMs: options.checkpointing.timeout },
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
   }

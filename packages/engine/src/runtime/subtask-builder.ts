@@ -239,6 +239,7 @@ class OneSubtask implements ChainHost {
       network,
       random,
       restoring: deployment.restoring,
+      checkpoints: deployment.settings.checkpoints,
       wake: () => this.#task?.wake(),
       fail: (error) => this.#task?.fail(error),
       report: (notice) => this.#report(node.name, notice),

@@ -15,6 +15,7 @@ import {
 import { VirtualClock } from '../clock/virtual-clock.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import { SeededRandom } from '../random/seeded-random.ts'
+import { MortalPorts } from './mortal-ports.ts'
 
 /** What one life of a process on a machine is given. */
 export interface MachinePorts {
@@ -96,13 +97,14 @@ export class SimulatedMachine implements TestMachine {
   async close(): Promise<void> {}
 }
 
-/** This machine's own disk and clock, in a temporary folder. A crash is one of the process: the system keeps what was written. */
+/** This machine's own disk, clock and network, in a temporary folder. A crash is one of the process: the system keeps what was written. */
 export class RealMachine implements TestMachine {
   readonly random: SeededRandom
   readonly folder: string
   readonly disk: Disk = nodeDisk
   readonly clock: Clock = nodeClock
   #life: MortalDisk | undefined
+  #ports: MortalPorts | undefined
 
   private constructor(seed: number, folder: string) {
     this.random = new SeededRandom(seed)
@@ -114,9 +116,11 @@ export class RealMachine implements TestMachine {
   }
 
   boot(): MachinePorts {
-    this.#life?.kill()
+    this.crash()
     this.#life = new MortalDisk(nodeDisk)
-    return { clock: nodeClock, disk: this.#life.disk, network: nodeNetwork, random: this.random.fork() }
+    this.#ports = new MortalPorts(nodeClock, nodeNetwork)
+    const { clock, network } = this.#ports
+    return { clock, disk: this.#life.disk, network, random: this.random.fork() }
   }
 
   turn(): Promise<void> {
@@ -127,12 +131,13 @@ export class RealMachine implements TestMachine {
     return work
   }
 
-  crash(_kind: 'kill' | 'power-loss'): void {
+  crash(): void {
     this.#life?.kill()
+    this.#ports?.kill()
   }
 
   async close(): Promise<void> {
-    this.#life?.kill()
+    this.crash()
     await rm(this.folder, { recursive: true, force: true })
   }
 }

@@ -44,9 +44,9 @@ export function checkCluster(connector: string, options: KafkaClusterOptions): v
 
 /** A client of the cluster on the connector's machine. What the client mends by itself is reported as notices. */
 export function kafkaClient(connector: string, options: KafkaClusterOptions, ports: ClientPorts): LogClient {
-  const { clock, network, random, report } = ports
+  const { clock, network, random } = ports
   const write = ({ message, fields }: LogRecord): void =>
-    report?.({ code: 'KAFKA_CLIENT', message: `${connector}: ${message}${told(fields)}` })
+    ports.report?.({ code: 'KAFKA_CLIENT', message: `${connector}: ${message}${told(fields)}` })
   return new LogClient({
     ...clientOptions(connector, options),
     logger: createLogger({ clock, level: 'warn', write }),

@@ -1,0 +1,128 @@
+import type { Duration } from '@millrace/core'
+import { engineError } from '../../../errors.ts'
+import { durationOption } from '../../options.ts'
+import type { Sink, SinkWriter, WriterContext } from '../../sink.ts'
+import { checkCluster, kafkaClient, type KafkaClusterOptions } from '../cluster.ts'
+import { writing, type WriteFormat } from '../formats/format.ts'
+import { ExactlyOnceWriter } from './exactly-once-writer.ts'
+import { failpointsOf } from './failpoints.ts'
+import { PlainWriter } from './plain-writer.ts'
+import { transactionClient, type ProducerTuning } from './ports.ts'
+import { RecordMaker, type RecordOptions } from './records.ts'
+import { checkTransactionTimes } from './timeouts.ts'
+
+/** Topic, or topic by record; and what the other parts of a record are made of. */
+export interface KafkaSinkOptions<T, K = unknown> extends KafkaClusterOptions, RecordOptions<T, K> {
+  /** How a record's value is written; what answers null writes a tombstone. */
+  readonly value: WriteFormat<T>
+  /**
+   * - `exactly-once`, the default: in transactions that end with the checkpoints. Readers must read committed.
+   * - `at-least-once`: a checkpoint completes when all records before it are acknowledged; after a failure some are written again.
+   * - `none`: as fast as it goes; what is lost is counted and reported.
+   */
+  readonly delivery?: 'exactly-once' | 'at-least-once' | 'none'
+  /**
+   * How transactional ids and the groups of the witnesses begin; the job's name and the sink's id by default. No two jobs on a cluster may share it:
+   * they would abort each other's transactions. Where there are access rules, the prefix needs Write and Describe as a transactional id, Read as a group.
+   */
+  readonly transactionalIdPrefix?: string
+  /**
+   * `transaction.timeout.ms`: how long the coordinator keeps a transaction open for a job that is down; 15 minutes by default, the most that
+   * brokers allow unless their `transaction.max.timeout.ms` is raised.
+   */
+  readonly transactionTimeout?: Duration
+  /** How long the job may be down without losing a transaction; 4 minutes by default. Checked against `transactionTimeout` at the start. */
+  readonly toleratedDowntime?: Duration
+  /** `compression.type`; 'none' by default. */
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  readonly compressionLevel?: number
+  /** `linger.ms`: how long a batch that is not full waits for more; 5 ms by default. */
+  readonly linger?: Duration
+  /** `batch.size` before compression; 131,072 by default. */
+  readonly batchBytes?: number
+  /** `max.request.size`; 1,048,576 by default. No record may be larger. */
+  readonly maxRequestBytes?: number
+  /** `delivery.timeout.ms`: after so long a record that is not acknowledged fails the job; 2 minutes by default. */
+  readonly deliveryTimeout?: Duration
+  /** `buffer.memory` of each subtask: bytes that are not acknowledged, before it presses back; 32 MiB by default. */
+  readonly bufferBytes?: number
+}
+
+interface SinkSettings {
+  readonly delivery: 'exactly-once' | 'at-least-once' | 'none'
+  readonly transactionTimeoutMs: number
+  readonly toleratedDowntimeMs: number
+  readonly tuning: ProducerTuning
+}
+
+const CONNECTOR = 'kafkaSink'
+
+/**
+ * Topics of any cluster that speaks Kafka's protocol.
+ *
+ * Exactly once, a transaction of each subtask holds what it wrote between two checkpoints: prepared at the barrier, committed when the checkpoint is
+ * complete, committed again after a crash. Readers with `isolation.level=read_committed` see each record once, and only then.
+ *
+ * Throws `CONNECTOR_OPTION_INVALID`. At the start of the job: `KAFKA_SINK_TIMEOUT_TOO_SHORT`. While it runs: `KAFKA_SINK_FAILED`, `KAFKA_SINK_REFUSED`,
+ * `KAFKA_SINK_FENCED`, `KAFKA_SINK_TRANSACTION_LOST`.
+ */
+export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink<T> {
+  checkCluster(CONNECTOR, options)
+  const settings = sinkSettings(options)
+  return {
+    connector: 'kafka',
+    delivery: settings.delivery,
+    createWriter: (context) => createWriter(options, settings, context),
+  }
+}
+
+function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSettings, context: WriterContext): SinkWriter<T> {
+  const client = kafkaClient(CONNECTOR, options, context)
+  const maker = new RecordMaker<T, K>(options, writing(options.value))
+  const record = (value: T, timestamp: number): ReturnType<typeof maker.make> => maker.make(value, timestamp)
+  const openFormat = (): Promise<void> => maker.open()
+  const { delivery, transactionTimeoutMs, toleratedDowntimeMs, tuning } = settings
+  if (delivery !== 'exactly-once') {
+    return new PlainWriter<T>(context, { client, record, openFormat, delivery, tuning })
+  }
+  const { intervalMs: checkpointIntervalMs, timeoutMs: checkpointTimeoutMs } = context.checkpoints ?? {
+    intervalMs: undefined,
+    timeoutMs: 0,
+  }
+  return new ExactlyOnceWriter<T>(context, {
+    prefix: options.transactionalIdPrefix ?? `${context.jobName}-${context.stateId}`,
+    transactionTimeoutMs,
+    checkTimes: () => checkTransactionTimes({ transactionTimeoutMs, checkpointIntervalMs, checkpointTimeoutMs, toleratedDowntimeMs }),
+    client: transactionClient(client, tuning, transactionTimeoutMs),
+    reach: failpointsOf(process.env['MILLRACE_KAFKA_FAILPOINT']),
+    record,
+    openFormat,
+  })
+}
+
+function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
+  const { delivery = 'exactly-once', transactionTimeout = '15m', toleratedDowntime = '4m', transactionalIdPrefix } = options
+  if (!['exactly-once', 'at-least-once', 'none'].includes(delivery)) invalid('delivery', `is ${delivery}`)
+  if (transactionalIdPrefix === '') invalid('transactionalIdPrefix', 'is empty')
+  if ((options.topic === undefined) === (options.topicOf === undefined)) invalid('topic', 'or topicOf must be given, and not both')
+  if (options.value === undefined) invalid('value', 'is missing: how values are written, json() for example')
+  const { compression, compressionLevel, linger, batchBytes = 131_072, maxRequestBytes, deliveryTimeout, bufferBytes } = options
+  return {
+    delivery,
+    transactionTimeoutMs: durationOption(CONNECTOR, 'transactionTimeout', transactionTimeout),
+    toleratedDowntimeMs: durationOption(CONNECTOR, 'toleratedDowntime', toleratedDowntime),
+    tuning: {
+      batchBytes,
+      ...(compression === undefined ? {} : { compression }),
+      ...(compressionLevel === undefined ? {} : { compressionLevel }),
+      ...(linger === undefined ? {} : { lingerMs: durationOption(CONNECTOR, 'linger', linger) }),
+      ...(maxRequestBytes === undefined ? {} : { maxRequestBytes }),
+      ...(deliveryTimeout === undefined ? {} : { deliveryTimeoutMs: durationOption(CONNECTOR, 'deliveryTimeout', deliveryTimeout) }),
+      ...(bufferBytes === undefined ? {} : { bufferBytes }),
+    },
+  }
+}
+
+function invalid(option: string, problem: string): never {
+  throw engineError('CONNECTOR_OPTION_INVALID', { connector: CONNECTOR, option, problem })
+}

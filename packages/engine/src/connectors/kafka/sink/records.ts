@@ -1,0 +1,104 @@
+import { engineError } from '../../../errors.ts'
+import { NotReady, writing, type Format, type WriteFormat } from '../formats/format.ts'
+import type { PendingRecord } from './open-transaction.ts'
+import type { ProducerRecord } from './ports.ts'
+
+/** What a record is made of beside its value. */
+export interface RecordOptions<T, K = unknown> {
+  /** Where records go. One of `topic` and `topicOf` must be given. */
+  readonly topic?: string
+  /** Where a record goes. Topics must exist, unless the cluster makes them on demand. */
+  readonly topicOf?: (value: T) => string
+  /** What a record's key is, as the format `keyFormat` takes it; no key by default. Records with a key go to the partition that Kafka's own clients choose for it. */
+  readonly key?: (value: T) => K | null
+  /** How keys are written; text as UTF-8 and bytes as they are by default. */
+  readonly keyFormat?: WriteFormat<K>
+  /** Headers, in order; text is written as UTF-8. */
+  readonly headers?: (value: T) => RecordHeaders | undefined
+  /** The record's time, milliseconds since 1970; by default the event time, and where there is none the time of writing. */
+  readonly timestamp?: (value: T) => number | undefined
+  /** The partition; undefined leaves it to the key, and to the client where there is none. */
+  readonly partition?: (value: T) => number | undefined
+}
+
+export type RecordHeaders =
+  | Readonly<Record<string, Uint8Array | string | null>>
+  | readonly { readonly key: string; readonly value: Uint8Array | string | null }[]
+
+/** Makes records of values. */
+export class RecordMaker<T, K> {
+  readonly #options: RecordOptions<T, K>
+  readonly #value: Pick<Format<T>, 'serialize' | 'open'>
+  readonly #key: Pick<Format<K>, 'serialize' | 'open'>
+
+  constructor(options: RecordOptions<T, K>, value: Pick<Format<T>, 'serialize' | 'open'>) {
+    this.#options = options
+    this.#value = value
+    this.#key = options.keyFormat === undefined ? plainKeys : writing(options.keyFormat)
+  }
+
+  async open(): Promise<void> {
+    const topics = this.#options.topic === undefined ? [] : [this.#options.topic]
+    await this.#value.open?.({ isKey: false, topics })
+    if (this.#options.key !== undefined) await this.#key.open?.({ isKey: true, topics })
+  }
+
+  /** @throws `SINK_FORMAT_FAILED` */
+  make(value: T, timestamp: number): PendingRecord {
+    try {
+      return this.#make(value, timestamp)
+    } catch (error) {
+      if (error instanceof NotReady) return async () => await this.#makeOnce(error.ready, value, timestamp)
+      throw formatFailed(error)
+    }
+  }
+
+  async #makeOnce(ready: Promise<unknown>, value: T, timestamp: number): Promise<ProducerRecord> {
+    await ready
+    const made = this.make(value, timestamp)
+    return typeof made === 'function' ? await made() : made
+  }
+
+  #make(value: T, eventTime: number): ProducerRecord {
+    const { topicOf, key: keyOf, headers: headersOf, timestamp: timestampOf, partition: partitionOf } = this.#options
+    const topic = topicOf === undefined ? this.#options.topic! : topicOf(value)
+    if (typeof topic !== 'string' || topic === '') throw new TypeError(`topicOf answers ${topic}, which is no name of a topic`)
+    const key = keyOf?.(value) ?? null
+    const headers = headersOf?.(value)
+    const timestamp = timestampOf?.(value) ?? (isTime(eventTime) ? eventTime : undefined)
+    const partition = partitionOf?.(value)
+    if (timestamp !== undefined && !isTime(timestamp)) throw new TypeError(`timestamp answers ${timestamp}`)
+    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) throw new TypeError(`partition answers ${partition}`)
+    return {
+      topic,
+      key: key === null ? null : this.#key.serialize(key, { topic, isKey: true }),
+      value: this.#value.serialize(value, { topic, isKey: false }),
+      ...(headers === undefined ? {} : { headers: headerList(headers) }),
+      ...(timestamp === undefined ? {} : { timestamp }),
+      ...(partition === undefined ? {} : { partition }),
+    }
+  }
+}
+
+const plainKeys: Pick<Format<unknown>, 'serialize'> = {
+  serialize: (key) => {
+    if (typeof key === 'string') return Buffer.from(key)
+    if (key instanceof Uint8Array) return key
+    if (typeof key === 'number' || typeof key === 'bigint') return Buffer.from(String(key))
+    throw new TypeError(`key answers ${typeof key}, for which a keyFormat is needed`)
+  },
+}
+
+function headerList(headers: RecordHeaders): NonNullable<ProducerRecord['headers']> {
+  if (Array.isArray(headers)) return headers as NonNullable<ProducerRecord['headers']>
+  return Object.entries(headers as Readonly<Record<string, Uint8Array | string | null>>).map(([key, value]) => ({ key, value }))
+}
+
+function isTime(ms: number): boolean {
+  return Number.isSafeInteger(ms) && ms >= 0
+}
+
+function formatFailed(cause: unknown): Error {
+  const problem = cause instanceof Error ? cause.message : String(cause)
+  return engineError('SINK_FORMAT_FAILED', { connector: 'kafkaSink', format: 'a record of Kafka', problem }, cause)
+}
