@@ -406,6 +406,11 @@ const table = {
   WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
   UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
   UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },
+  EVENT_TIME_INVALID: {
+    who: 'user',
+    retry: false,
+    message: 'The watermark strategy of source {source} gave {what} of {time}{position}, which is not a time in milliseconds',
+  },
   CAPSULE_OPERATOR_MISSING: {
     who: 'user',
     retry: false,

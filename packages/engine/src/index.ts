@@ -58,7 +58,7 @@ export {
   type Type,
   type TypeOf,
 } from './api/types.ts'
-export { watermarks, type WatermarkStrategy } from './api/watermarks.ts'
+export { watermarks, type CustomWatermarks, type IdleOptions, type TimestampOf, type WatermarkGenerator, type WatermarkStrategy } from './api/watermarks.ts'
 export { describeJob, type EdgeDescription, type JobDescription, type OperatorDescription, type TaskDescription } from './graph/describe.ts'
 export { describeAsMermaid } from './graph/describe-mermaid.ts'
 export { describeAsText } from './graph/describe-text.ts'

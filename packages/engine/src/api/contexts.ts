@@ -29,7 +29,7 @@ export interface Metrics {
 
 /** What every user function is given. Valid until the invocation has settled; afterwards its use throws. */
 export interface RecordContext {
-  /** Event time of the record (in a timer: the timer's time), milliseconds since 1970; -2^53 where there is none. */
+  /** Event time of the record (in an event-time timer: the timer's time), milliseconds since 1970; -2^53 where there is none, as in a processing-time timer. */
   readonly timestamp: number
   /** From 0. */
   readonly subtask: number
@@ -52,7 +52,7 @@ export interface EventTimers {
   readonly watermark: number
   /** Milliseconds since 1970. */
   at(time: number): void
-  /** Counted from the record's time stamp (in a timer: from the timer's time). Answers the time it fires at, for `deleteAt`. */
+  /** Counted from `ctx.timestamp`: the record's time stamp, or the timer's time. Throws where there is none. Answers the time it fires at, for `deleteAt`. */
   after(delay: Duration): number
   /** Without effect where there is none. */
   deleteAt(time: number): void

@@ -1,42 +1,71 @@
 import { parseDuration, type Duration } from '@millrace/core'
 
 /**
+ * Event time of a record, milliseconds since 1970. `given`: the time stamp that the source knows (of a Kafka record, for one); -2^53 where it knows none.
+ * The job fails where the answer is not a finite number.
+ */
+export type TimestampOf<T> = (value: T, given: number) => number
+
+/**
  * How event time is read off the records of a source.
  *
  * A watermark of time t says: no record with a time stamp of t or less is still to come on this channel.
  */
 export interface WatermarkStrategy<T> {
-  /** Event time of a record, milliseconds since 1970. */
-  readonly timestamp: (value: T) => number
-  /** How far the largest time stamp seen runs ahead of the watermark, milliseconds. 0: time stamps never fall. */
+  readonly timestamp: TimestampOf<T>
+  /** How far the largest time stamp seen runs ahead of the watermark, milliseconds. 0: time stamps never fall. Without meaning where there is a generator. */
   readonly outOfOrderMs: number
-  /** After this long without a record the source counts as idle and holds no watermark back. */
+  /** After this long without a record the source (or the split, of sources that keep time for each) counts as idle and holds no watermark back. */
   readonly idleAfterMs: number | undefined
+  /** Of custom strategies: called for each subtask of the source, or for each split of sources that keep time for each. */
+  readonly createGenerator: (() => WatermarkGenerator<T>) | undefined
+}
+
+/** A watermark of one's own. Both methods answer a time that no record will have any more, or undefined for nothing new; one that is not later than the last is ignored. */
+export interface WatermarkGenerator<T> {
+  /** After each record has been sent on. What it answers goes out at once: watermarks that the records themselves announce. */
+  onRecord(value: T, timestamp: number): number | undefined
+  /** About every 50 ms of the machine's time, while not idle. */
+  onPeriod?(): number | undefined
+}
+
+/** A source without records does not hold back the time of others for longer than `idleAfter`; default: for ever. */
+export interface IdleOptions {
+  readonly idleAfter?: Duration
+}
+
+export interface CustomWatermarks<T> extends IdleOptions {
+  readonly timestamp: TimestampOf<T>
+  /** What it keeps is not part of checkpoints: after a restore it begins anew. */
+  readonly generator: () => WatermarkGenerator<T>
+}
+
+function durationMs(duration: Duration): number {
+  const ms = parseDuration(duration)
+  if (ms === undefined) throw new TypeError(`not a duration: ${String(duration)}`)
+  return ms
 }
 
 function build<T>(
-  timestamp: (value: T) => number,
+  timestamp: TimestampOf<T>,
   outOfOrder: Duration,
-  options: { readonly idleAfter?: Duration } | undefined,
+  idleAfter: Duration | undefined,
+  createGenerator: (() => WatermarkGenerator<T>) | undefined,
 ): WatermarkStrategy<T> {
-  const outOfOrderMs = parseDuration(outOfOrder)
-  const idleAfterMs = options?.idleAfter === undefined ? undefined : parseDuration(options.idleAfter)
-  if (outOfOrderMs === undefined) throw new TypeError(`not a duration: ${String(outOfOrder)}`)
-  if (options?.idleAfter !== undefined && idleAfterMs === undefined) throw new TypeError(`not a duration: ${String(options.idleAfter)}`)
-  return Object.freeze({ timestamp, outOfOrderMs, idleAfterMs })
+  const idleAfterMs = idleAfter === undefined ? undefined : durationMs(idleAfter)
+  return Object.freeze({ timestamp, outOfOrderMs: durationMs(outOfOrder), idleAfterMs, createGenerator })
 }
 
-/** Ready-made watermark strategies. */
+/** Ready-made watermark strategies, and your own. A duration that is none is a TypeError. */
 export const watermarks: {
-  /** For time stamps that never fall within a source subtask. */
-  monotonous<T>(timestamp: (value: T) => number, options?: { readonly idleAfter?: Duration }): WatermarkStrategy<T>
+  /** For time stamps that never fall within a subtask of the source, or within a split of sources that keep time for each. */
+  monotonous<T>(timestamp: TimestampOf<T>, options?: IdleOptions): WatermarkStrategy<T>
   /** For records at most `outOfOrder` late. */
-  boundedOutOfOrderness<T>(
-    outOfOrder: Duration,
-    timestamp: (value: T) => number,
-    options?: { readonly idleAfter?: Duration },
-  ): WatermarkStrategy<T>
+  boundedOutOfOrderness<T>(outOfOrder: Duration, timestamp: TimestampOf<T>, options?: IdleOptions): WatermarkStrategy<T>
+  /** For sources that know better: by marks among the records, by the clock, by anything a generator has seen. */
+  custom<T>(options: CustomWatermarks<T>): WatermarkStrategy<T>
 } = {
-  monotonous: (timestamp, options) => build(timestamp, 0, options),
-  boundedOutOfOrderness: (outOfOrder, timestamp, options) => build(timestamp, outOfOrder, options),
+  monotonous: (timestamp, options) => build(timestamp, 0, options?.idleAfter, undefined),
+  boundedOutOfOrderness: (outOfOrder, timestamp, options) => build(timestamp, outOfOrder, options?.idleAfter, undefined),
+  custom: ({ timestamp, generator, idleAfter }) => build(timestamp, 0, idleAfter, generator),
 }

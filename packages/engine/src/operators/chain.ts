@@ -62,6 +62,19 @@ export class Chain {
     return false
   }
 
+  /** Whether an operator has stopped in the middle of a watermark. */
+  get stopped(): boolean {
+    for (const operator of this.operators) if (operator.stopped) return true
+    return false
+  }
+
+  /** Goes on with watermarks that have stopped half-way, until something asks for a stop again. */
+  goOn(): void {
+    this.cursor.interrupted = false
+    for (const operator of this.operators) if (operator.stopped && !this.cursor.interrupted) operator.goOn()
+    if (this.full) this.cursor.interrupted = true
+  }
+
   /** Invocations under way or waiting, in all operators. */
   get pending(): number {
     let pending = 0

@@ -1,6 +1,7 @@
 import { parseDuration, type Duration } from '@millrace/core'
 import type { Emitter, EventTimers, Log, Metrics, ProcessingTimers, RecordContext } from '../api/contexts.ts'
 import { engineError } from '../errors.ts'
+import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import type { KeyTimers, StateInvocation } from '../state/state-types.ts'
 import type { OperatorHost } from './operator.ts'
 import type { Receiver } from './receiver.ts'
@@ -193,6 +194,9 @@ function wholeTime(host: OperatorHost, time: number): number {
 function later(host: OperatorHost, from: number, delay: Duration): number {
   const delayMs = parseDuration(delay)
   if (delayMs === undefined) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: String(delay) })
+  if (from === NO_TIMESTAMP) {
+    throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: `${delay} after the time stamp of a record that has none` })
+  }
   return wholeTime(host, from + delayMs)
 }
 

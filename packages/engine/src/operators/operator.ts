@@ -61,7 +61,11 @@ export interface Operator {
   readonly full: boolean
   /** An invocation that could not be buffered is under way: neither records nor barriers until it has settled. */
   readonly exclusive: boolean
-  /** Fires processing-time timers that are due; at most a few hundred, answers whether more are. */
+  /** It has stopped in the middle of a watermark: neither records nor timers until `goOn` has brought it to an end. */
+  readonly stopped: boolean
+  /** Goes on where it has stopped, for a while; `stopped` tells whether that was the rest. */
+  goOn(): void
+  /** Fires processing-time timers that are due; at most about a thousand, answers whether more are. */
   processingTime(nowMs: number): boolean
   /** When the next processing-time timer is due, or undefined. */
   readonly nextProcessingTimerMs: number | undefined
@@ -128,6 +132,10 @@ export abstract class PlainOperator implements Operator, Receiver {
   get exclusive(): boolean {
     return false
   }
+  get stopped(): boolean {
+    return false
+  }
+  goOn(): void {}
   processingTime(_nowMs: number): boolean {
     return false
   }

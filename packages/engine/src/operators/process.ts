@@ -1,7 +1,8 @@
 import type { ErasedProcessFunction } from '../api/functions.ts'
 import { hashKey } from '../keys/hash.ts'
 import { canonicalKey } from '../keys/key.ts'
-import type { KeyedStateBackend } from '../state/state-types.ts'
+import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import type { FireTimer, KeyedStateBackend } from '../state/state-types.ts'
 import { AsyncExecution, type StartedInvocation } from './async-execution.ts'
 import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext } from './contexts.ts'
 import { operatorFailed, PlainOperator, type OperatorHost, type UnfinishedInput } from './operator.ts'
@@ -9,7 +10,9 @@ import type { Receiver } from './receiver.ts'
 import { isAsyncFunction, isThenable } from './thenable.ts'
 
 /** How many timers fire before the task gets a look at anything else. */
-const TIMERS_A_TURN = 256
+const TIMERS_A_TURN = 1024
+/** How many timers fire before a look at whether their output still finds room. */
+const TIMERS_A_LOOK = 16
 
 export interface ProcessParts {
   readonly fn: ErasedProcessFunction
@@ -43,6 +46,8 @@ const methods: Record<What, Method> = {
  * 1. No effect of a buffered invocation is seen before it succeeds, none if it fails.
  * 2. A function that turns out to be asynchronous during a direct call (it answered a promise without being declared `async`) runs alone until that is settled:
  *    no other invocation, no timer, no snapshot meanwhile. All later ones are buffered.
+ * 3. A watermark goes on when every timer it makes due has fired. Where these are too many, or their output finds no room, firing stops half-way and goes on
+ *    in `goOn`; a record that arrives all the same waits until all have fired.
  */
 export class ProcessOperator extends PlainOperator {
   readonly #parts: ProcessParts
@@ -55,6 +60,12 @@ export class ProcessOperator extends PlainOperator {
   /** Records, timers and watermarks (as numbers) that came meanwhile: a source cannot stop in the middle of a poll. */
   readonly #held: (UnfinishedInput | number)[] = []
   #watermark = -Infinity
+  /** Some of the timers that the watermark has made due are still to fire; it has not been sent on. */
+  #firing = false
+  /** Whether a record cannot go the direct way: it must be buffered, or has to wait. */
+  busy = false
+  readonly #fireEvent: FireTimer = (key, hash, due) => this.#fireTimer('event-timer', key, hash, due)
+  readonly #fireProcessing: FireTimer = (key, hash, due) => this.#fireTimer('processing-timer', key, hash, due)
 
   constructor(host: OperatorHost, parts: ProcessParts) {
     super(host)
@@ -112,18 +123,23 @@ export class ProcessOperator extends PlainOperator {
     if (result !== undefined && isThenable(result)) this.#runAlone(what, value, key, result)
   }
 
-  /** Whether invocations must be buffered, and may have to wait. */
-  get asynchronous(): boolean {
-    return this.#execution !== undefined || this.#alone
+  /** The way of a record where the operator is `busy`. */
+  submit(input: UnfinishedInput): void {
+    if (this.#firing) this.#fire('all')
+    if (this.#alone) this.#held.push(input)
+    else if (this.#execution !== undefined) {
+      this.#execution.submit(input)
+      if (this.#execution.full) this.cursor.interrupted = true
+    } else {
+      const { what, value, timestamp, hash } = input
+      this.cursor.timestamp = timestamp
+      if (this.#failuresAside) this.invokeAside(what, value, this.keyOf(what, value), hash)
+      else this.invokeDirect(what, value, this.keyOf(what, value), hash)
+    }
   }
 
-  submit(input: UnfinishedInput): void {
-    if (this.#alone) {
-      this.#held.push(input)
-      return
-    }
-    this.#execution!.submit(input)
-    if (this.#execution!.full) this.cursor.interrupted = true
+  #look(): void {
+    this.busy = this.#execution !== undefined || this.#alone || this.#firing
   }
 
   /** A synchronous function whose failures go aside: buffered, and settled within the call. */
@@ -162,7 +178,8 @@ export class ProcessOperator extends PlainOperator {
   #start(input: UnfinishedInput): StartedInvocation {
     const key = isTimer(input.what) ? input.value : this.keyOf(input.what, input.value)
     const argument = isTimer(input.what) ? input.timestamp : input.value
-    const context = this.#invocationContext(input.timestamp, key, input.hash)
+    const timestamp = input.what === 'processing-timer' ? NO_TIMESTAMP : input.timestamp
+    const context = this.#invocationContext(timestamp, key, input.hash)
     const answer = (async () => await this.#call(input.what, argument, context))()
     return this.#started(input, context, answer)
   }
@@ -189,11 +206,13 @@ export class ProcessOperator extends PlainOperator {
 
   #runAlone(what: What, value: unknown, key: unknown, promise: PromiseLike<unknown>): void {
     this.#alone = true
+    this.busy = true
     this.cursor.interrupted = true
     Promise.resolve(promise).then(
       () => {
         this.#alone = false
         this.#becomeAsync()
+        this.#look()
         for (const held of this.#held.splice(0)) {
           if (typeof held === 'number') this.#execution!.watermark(held)
           else this.submit(held)
@@ -214,6 +233,7 @@ export class ProcessOperator extends PlainOperator {
         wake: this.host.wake,
       },
     )
+    this.#look()
   }
 
   // ---------- time
@@ -223,24 +243,53 @@ export class ProcessOperator extends PlainOperator {
     if (this.#alone) this.#held.push(time)
     else if (this.#execution !== undefined) this.#execution.watermark(time)
     else {
-      this.#fireEventTimers(time)
-      // A timer's handler may just have turned out to be asynchronous: what it emits comes before the watermark.
-      if (this.#isAlone()) this.#held.push(time)
-      else super.watermark(time)
+      this.#watermark = time
+      this.#fire('some')
     }
+  }
+
+  /** Fires the timers that the watermark has made due, and sends it on after the last. */
+  #fire(howMany: 'some' | 'all'): void {
+    const timers = this.#parts.keyed?.timers
+    this.#firing = timers !== undefined
+    for (let fired = TIMERS_A_LOOK; this.#firing; fired += TIMERS_A_LOOK) {
+      if (!timers!.advance('event', this.#watermark, this.#fireEvent, TIMERS_A_LOOK)) this.#firing = false
+      else if (howMany === 'some' && !this.#alone && (this.cursor.interrupted || fired >= TIMERS_A_TURN)) return this.#stopFiring()
+    }
+    this.#look()
+    // A timer's handler may just have turned out to be asynchronous: what it emits comes before the watermark.
+    if (this.#alone) this.#held.push(this.#watermark)
+    else if (this.#execution !== undefined) this.#execution.watermark(this.#watermark)
+    else super.watermark(this.#watermark)
+  }
+
+  #stopFiring(): void {
+    this.#look()
+    this.cursor.interrupted = true
   }
 
   #fireEventTimers(time: number): void {
     this.#watermark = time
     const timers = this.#parts.keyed?.timers
     if (timers === undefined) return
-    while (timers.advance('event', time, (key, hash, due) => this.#fireTimer('event-timer', key, hash, due), TIMERS_A_TURN));
+    while (timers.advance('event', time, this.#fireEvent, TIMERS_A_TURN));
+  }
+
+  override get stopped(): boolean {
+    return this.#firing
+  }
+
+  override goOn(): void {
+    if (this.#firing) this.#fire('some')
   }
 
   override processingTime(nowMs: number): boolean {
     const timers = this.#parts.keyed?.timers
     if (timers === undefined || this.#alone) return false
-    return timers.advance('processing', nowMs, (key, hash, due) => this.#fireTimer('processing-timer', key, hash, due), TIMERS_A_TURN)
+    for (let fired = 0; fired < TIMERS_A_TURN && !this.cursor.interrupted; fired += TIMERS_A_LOOK) {
+      if (!timers.advance('processing', nowMs, this.#fireProcessing, TIMERS_A_LOOK)) return false
+    }
+    return true
   }
 
   override get nextProcessingTimerMs(): number | undefined {
@@ -249,7 +298,7 @@ export class ProcessOperator extends PlainOperator {
 
   #fireTimer(what: 'event-timer' | 'processing-timer', key: unknown, hash: number, due: number): void {
     if (this.#parts.fn[methods[what]] === undefined) return
-    this.cursor.timestamp = what === 'event-timer' ? due : this.cursor.timestamp
+    this.cursor.timestamp = what === 'event-timer' ? due : NO_TIMESTAMP
     if (this.#alone) {
       this.#held.push({ what, value: key, timestamp: due, hash })
       return
@@ -264,14 +313,10 @@ export class ProcessOperator extends PlainOperator {
   // ---------- between the records
 
   override get pending(): number {
-    return (this.#execution?.pending ?? 0) + this.#held.length + (this.#alone ? 1 : 0)
-  }
-  /** Asked anew: calls in between may have changed it. */
-  #isAlone(): boolean {
-    return this.#alone
+    return (this.#execution?.pending ?? 0) + this.#held.length + (this.#alone || this.#firing ? 1 : 0)
   }
   override get full(): boolean {
-    return this.#execution?.full ?? false
+    return this.#firing || (this.#execution?.full ?? false)
   }
   override get exclusive(): boolean {
     return this.#alone
@@ -314,6 +359,11 @@ export class ProcessOperator extends PlainOperator {
   }
 
   #receiveBroadcast(value: unknown): void {
+    if (this.#firing) {
+      const { timestamp } = this.cursor
+      this.#fire('all')
+      this.cursor.timestamp = timestamp
+    }
     try {
       this.#parts.fn.onBroadcast!(value, this.#broadcasting)
     } catch (error) {
@@ -346,7 +396,7 @@ class ProcessInput implements Receiver {
     const operator = this.#operator
     const key = operator.keyOf(this.#what, value)
     const hash = operator.hashOf(key)
-    if (operator.asynchronous) operator.submit({ what: this.#what, value, timestamp: operator.host.cursor.timestamp, hash })
+    if (operator.busy) operator.submit({ what: this.#what, value, timestamp: operator.host.cursor.timestamp, hash })
     else if (this.#aside) operator.invokeAside(this.#what, value, key, hash)
     else operator.invokeDirect(this.#what, value, key, hash)
   }

@@ -2,7 +2,8 @@
  * The inputs of one task: takes elements from its channels in turn, aligns barriers, and combines what the channels say about time.
  *
  * 1. A channel that the aligner has blocked is not read: what it holds stays in it, in order.
- * 2. The watermark given out is the smallest of all channels that are neither idle nor ended, and never falls.
+ * 2. The watermark given out is the smallest of all channels that are neither idle nor ended, and never falls. When all of these have gone idle it is the
+ *    largest of theirs, so that it does not depend on the order in which they did.
  * 3. The end is given out once, after every channel has ended.
  */
 import type { Clock } from '@millrace/core'
@@ -164,9 +165,13 @@ export class InputGate {
       this.#allIdle = false
       this.#handler.active()
     }
-    if (smallest > this.#watermark) {
-      this.#watermark = smallest
-      this.#handler.watermark(smallest)
-    }
+    this.#advance(smallest)
+  }
+
+  #advance(time: number): void {
+    if (time <= this.#watermark) return
+    this.#watermark = time
+    this.#handler.watermark(time)
   }
 }
+        this.#advance(Math.max(...this.#watermarks.filter((_, index) => !this.#ended[index])))

@@ -1,9 +1,14 @@
 /**
  * The head of a task that reads a source: polls the reader, stamps its records and derives watermarks.
+ *
+ * 1. Watermarks never fall. They are at least `WATERMARK_INTERVAL_MS` apart, but for those that a generator announces.
+ * 2. What has been emitted is told of within that time even if the reader waits from then on; then `nextLookMs` says when to call `lookAtTime`.
+ * 3. The last watermark before the source goes idle is told before that it is.
  */
 import type { Clock } from '@millrace/core'
 import type { WatermarkStrategy } from '../api/watermarks.ts'
 import type { PositionedReader, SourceOutput, SourceReader, Split, SplitOutput } from '../connectors/source.ts'
+import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import { SplitTimes } from './split-times.ts'
@@ -22,53 +27,66 @@ export class SourceHead implements SourceOutput<unknown> {
   readonly reader: SourceReader<unknown>
   /** Records emitted since the start. */
   emitted = 0
+  /** The last that was given out. */
+  watermark = -Infinity
+  readonly #name: string
   readonly #chain: Chain
   readonly #strategy: WatermarkStrategy<unknown> | undefined
   readonly #clock: Clock
   readonly #time: SourceTime
-  /** Where the reader keeps time for each split. */
-  readonly #splits: SplitTimes | undefined
-  #largest = -Infinity
-  #watermark = -Infinity
-  #watermarkedAtMs = -Infinity
-  #recordAtMs = 0
-  /** When the splits' times were last compared, and how many records had been emitted then. */
+  /** Undefined without a strategy. */
+  readonly #times: SplitTimes | undefined
+  /** Where all records of a reader go that does not tell its splits apart. */
+  readonly #whole: SplitOutput<unknown> | undefined
+  /** When time was last looked at, and how many records had been emitted then. */
   #lookedAtMs = -Infinity
   #lookedAtEmitted = 0
+  readonly #periodic: boolean
   #idle = false
 
   constructor(
+    name: string,
     reader: SourceReader<unknown>,
     chain: Chain,
     strategy: WatermarkStrategy<unknown> | undefined,
     clock: Clock,
     time: SourceTime,
   ) {
+    this.#name = name
     this.reader = reader
     this.#chain = chain
     this.#strategy = strategy
     this.#clock = clock
     this.#time = time
-    if (reader.timesSplits !== true || strategy === undefined) return
-    const emit = (value: unknown, timestamp?: number): number => this.#emit(value, timestamp)
-    this.#splits = new SplitTimes({ emit, idleAfterMs: strategy.idleAfterMs })
+    this.#periodic = strategy?.createGenerator !== undefined
+    if (strategy === undefined) return
+    this.#times = new SplitTimes({
+      strategy,
+      emit: (value, timestamp) => this.#emit(value, timestamp),
+      announced: () => this.#look(false),
+      check: (watermark) => this.#check(watermark, 'a watermark'),
+    })
+    if (reader.timesSplits !== true) this.#whole = this.#times.open(clock.monotonic())
   }
 
   emit(value: unknown, timestamp: number = NO_TIMESTAMP): void {
-    const time = this.#emit(value, timestamp)
-    if (time > this.#largest) this.#largest = time
+    if (this.#whole === undefined) this.#emit(value, timestamp)
+    else this.#whole.emit(value, timestamp)
   }
 
   ofSplit(_id: string): SplitOutput<unknown> {
-    return this.#splits === undefined
-      ? { emit: (value, timestamp) => this.emit(value, timestamp) }
-      : this.#splits.open(this.#clock.monotonic())
+    if (this.#times !== undefined && this.#whole === undefined) return this.#times.open(this.#clock.monotonic())
+    return { emit: (value, timestamp) => this.emit(value, timestamp) }
   }
 
   #emit(value: unknown, timestamp: number = NO_TIMESTAMP): number {
     this.emitted++
     const { cursor, inputs } = this.#chain
-    const time = this.#strategy === undefined ? timestamp : this.#strategy.timestamp(value)
+    let time = timestamp
+    if (this.#strategy !== undefined) {
+      time = this.#strategy.timestamp(value, timestamp)
+      this.#check(time, 'a time stamp')
+    }
     cursor.timestamp = time
     inputs[0].receive(value)
     // Unwinds the reader's loop as soon as an operator has failed: nothing after the failure may count as read.
@@ -77,16 +95,33 @@ export class SourceHead implements SourceOutput<unknown> {
   }
 
   poll(): 'more' | 'wait' | 'end' {
-    const before = this.emitted
     const next = this.reader.poll(this)
-    if (this.#splits !== undefined) this.#tellSplitTime(this.#splits, this.#strategy!)
-    else if (this.#strategy !== undefined) this.#tellTime(this.#strategy, this.emitted > before)
+    if (this.#times === undefined) return next
+    const sinceMs = this.#clock.monotonic() - this.#lookedAtMs
+    if (sinceMs >= WATERMARK_INTERVAL_MS || (this.#idle && this.emitted > this.#lookedAtEmitted)) this.#look(true)
     return next
+  }
+
+  /** When to call `lookAtTime` although nothing was read, on the clock that `now` reads; undefined: not at all. */
+  get nextLookMs(): number | undefined {
+    if (this.#times === undefined) return undefined
+    const unsaid = this.emitted > this.#lookedAtEmitted || (this.#periodic && !this.#idle)
+    const due = Math.min(unsaid ? this.#lookedAtMs + WATERMARK_INTERVAL_MS : Infinity, this.#times.nextIdleMs ?? Infinity)
+    return due === Infinity ? undefined : Math.ceil(this.#clock.now() + due - this.#clock.monotonic())
+  }
+
+  /** Looks at time if that is due. Answers whether it was. */
+  lookAtTime(): boolean {
+    const next = this.nextLookMs
+    if (next === undefined || next > this.#clock.now()) return false
+    this.#look(true)
+    return true
   }
 
   /** The last watermark: no record follows. Also of a source without event time: it must not hold back the end of time of those it is joined with. */
   finishTime(): void {
-    this.#time.watermark(Infinity)
+    this.#setIdle(false)
+    this.#advance(Infinity)
   }
 
   splits(checkpointId: number): readonly Split[] {
@@ -98,23 +133,16 @@ export class SourceHead implements SourceOutput<unknown> {
     return positioned.position?.()
   }
 
-  #tellTime(strategy: WatermarkStrategy<unknown>, emitted: boolean): void {
+  #look(period: boolean): void {
     const nowMs = this.#clock.monotonic()
-    if (emitted) {
-      this.#recordAtMs = nowMs
-      this.#setIdle(false)
-    } else if (strategy.idleAfterMs !== undefined && nowMs - this.#recordAtMs >= strategy.idleAfterMs) this.#setIdle(true)
-    if (nowMs - this.#watermarkedAtMs >= WATERMARK_INTERVAL_MS) this.#advance(this.#largest - strategy.outOfOrderMs - 1, nowMs)
-  }
-
-  #tellSplitTime(splits: SplitTimes, strategy: WatermarkStrategy<unknown>): void {
-    const nowMs = this.#clock.monotonic()
-    if (nowMs - this.#lookedAtMs < WATERMARK_INTERVAL_MS && !(this.#idle && this.emitted > this.#lookedAtEmitted)) return
-    this.#lookedAtMs = nowMs
-    this.#lookedAtEmitted = this.emitted
-    const largest = splits.largest(nowMs)
-    this.#setIdle(largest === undefined)
-    if (largest !== undefined) this.#advance(largest - strategy.outOfOrderMs - 1, nowMs)
+    if (period) {
+      this.#lookedAtMs = nowMs
+      this.#lookedAtEmitted = this.emitted
+    }
+    const { watermark, idle } = this.#times!.look(nowMs, period)
+    if (!idle) this.#setIdle(false)
+    this.#advance(watermark)
+    if (idle) this.#setIdle(true)
   }
 
   #setIdle(idle: boolean): void {
@@ -124,10 +152,15 @@ export class SourceHead implements SourceOutput<unknown> {
     else this.#time.active()
   }
 
-  #advance(watermark: number, nowMs: number): void {
-    if (watermark <= this.#watermark) return
-    this.#watermark = watermark
-    this.#watermarkedAtMs = nowMs
+  #advance(watermark: number): void {
+    if (watermark <= this.watermark) return
+    this.watermark = watermark
     this.#time.watermark(watermark)
+  }
+
+  #check(time: number, what: string): void {
+    if (typeof time === 'number' && time > -Infinity && time < Infinity) return
+    const at = this.position()
+    throw engineError('EVENT_TIME_INVALID', { source: this.#name, what, time: String(time), position: at === undefined ? '' : ` at ${at}` })
   }
 }

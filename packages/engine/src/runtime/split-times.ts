@@ -2,39 +2,76 @@
  * Event time of the splits of one reader.
  *
  * 1. The source's time is that of the open split that is furthest behind. A split without records for `idleAfterMs` is left out until it has one again.
+ *    When all open ones are left out it is that of the one furthest ahead, so that it does not depend on the order in which they went idle.
  * 2. The source is idle while no split is open any more, or all open ones are. Before the first was opened it is not: it may be the one that is furthest behind.
  */
+import type { WatermarkGenerator, WatermarkStrategy } from '../api/watermarks.ts'
 import type { SplitOutput } from '../connectors/source.ts'
 
 export interface SplitTimesOptions {
+  readonly strategy: Pick<WatermarkStrategy<unknown>, 'outOfOrderMs' | 'idleAfterMs' | 'createGenerator'>
   /** Emits a record down the chain, and answers its event time. */
-  readonly emit: (value: unknown, timestamp?: number) => number
-  readonly idleAfterMs: number | undefined
+  readonly emit: (value: unknown, timestamp: number | undefined) => number
+  /** A generator has announced a watermark that should not wait. */
+  readonly announced: () => void
+  /** @throws where what a generator answers is not a time */
+  readonly check: (watermark: number, generator: WatermarkGenerator<unknown>) => void
 }
 
 /** A split: what is emitted here counts for its time. */
 class TimedSplit implements SplitOutput<unknown> {
-  readonly #emit: SplitTimesOptions['emit']
+  readonly #options: SplitTimesOptions
   readonly #closed: (split: TimedSplit) => void
-  largest = -Infinity
+  readonly #generator: WatermarkGenerator<unknown> | undefined
+  /** The largest time stamp, or what the generator last announced. */
+  #largest = -Infinity
   hasEmitted = false
+  isIdle = false
   recordAtMs: number
 
-  constructor(emit: SplitTimesOptions['emit'], openedMs: number, closed: (split: TimedSplit) => void) {
-    this.#emit = emit
-    this.#closed = closed
+  constructor(options: SplitTimesOptions, openedMs: number, closed: (split: TimedSplit) => void) {
+    this.#options = options
     this.recordAtMs = openedMs
+    this.#closed = closed
+    this.#generator = options.strategy.createGenerator?.()
+  }
+
+  get watermark(): number {
+    return this.#generator === undefined ? this.#largest - this.#options.strategy.outOfOrderMs - 1 : this.#largest
   }
 
   emit(value: unknown, timestamp?: number): void {
-    const time = this.#emit(value, timestamp)
+    const time = this.#options.emit(value, timestamp)
     this.hasEmitted = true
-    if (time > this.largest) this.largest = time
+    if (this.#generator !== undefined) this.#ask(this.#generator, value, time)
+    else if (time > this.#largest) this.#largest = time
+  }
+
+  period(): void {
+    const watermark = this.#generator?.onPeriod?.()
+    if (watermark !== undefined) this.#announce(watermark)
   }
 
   close(): void {
     this.#closed(this)
   }
+
+  #ask(generator: WatermarkGenerator<unknown>, value: unknown, time: number): void {
+    const watermark = generator.onRecord(value, time)
+    if (watermark !== undefined && this.#announce(watermark)) this.#options.announced()
+  }
+
+  #announce(watermark: number): boolean {
+    this.#options.check(watermark, this.#generator!)
+    if (watermark <= this.#largest) return false
+    this.#largest = watermark
+    return true
+  }
+}
+
+export interface SourceTimes {
+  readonly watermark: number
+  readonly idle: boolean
 }
 
 export class SplitTimes {
@@ -47,24 +84,45 @@ export class SplitTimes {
   }
 
   open(nowMs: number): SplitOutput<unknown> {
-    const split = new TimedSplit(this.#options.emit, nowMs, (closed) => void this.#open.delete(closed))
+    const split = new TimedSplit(this.#options, nowMs, (closed) => void this.#open.delete(closed))
     this.#open.add(split)
     this.#hasOpened = true
     return split
   }
 
-  /** The largest time stamp that all active splits have reached; undefined while none is active. */
-  largest(nowMs: number): number | undefined {
-    if (!this.#hasOpened) return -Infinity
-    const { idleAfterMs = Infinity } = this.#options
-    let least: number | undefined
+  /** What all splits together have come to. `period`: it is time to ask generators of their own accord. */
+  look(nowMs: number, period: boolean): SourceTimes {
+    if (!this.#hasOpened) return { watermark: -Infinity, idle: false }
+    let least = Infinity
+    let most = -Infinity
+    let idle = true
     for (const split of this.#open) {
-      if (split.hasEmitted) {
-        split.hasEmitted = false
-        split.recordAtMs = nowMs
-      } else if (nowMs - split.recordAtMs >= idleAfterMs) continue
-      if (least === undefined || split.largest < least) least = split.largest
+      if (this.#isActive(split, nowMs)) {
+        idle = false
+        if (period) split.period()
+        least = Math.min(least, split.watermark)
+      }
+      most = Math.max(most, split.watermark)
     }
-    return least
+    return { watermark: idle ? most : least, idle }
+  }
+
+  /** When the next split becomes idle if no record comes; undefined if none will. */
+  get nextIdleMs(): number | undefined {
+    const { idleAfterMs } = this.#options.strategy
+    if (idleAfterMs === undefined) return undefined
+    let next: number | undefined
+    for (const { isIdle, recordAtMs } of this.#open)
+      if (!isIdle && (next === undefined || recordAtMs + idleAfterMs < next)) next = recordAtMs + idleAfterMs
+    return next
+  }
+
+  #isActive(split: TimedSplit, nowMs: number): boolean {
+    if (split.hasEmitted) {
+      split.hasEmitted = false
+      split.recordAtMs = nowMs
+      split.isIdle = false
+    } else if (nowMs - split.recordAtMs >= (this.#options.strategy.idleAfterMs ?? Infinity)) split.isIdle = true
+    return !split.isIdle
   }
 }

@@ -153,11 +153,18 @@ class OneSubtask implements ChainHost {
       report: (notice: ConnectorNotice) => this.#report(deployment.plan.graph.operators[head]!.name, notice),
     }
     task.readSource(
-      new SourceHead(functions.source.createReader(context), chain, functions.watermarks, clock, {
-        watermark: (time) => chain.watermark(time),
-        idle: () => task.idle(),
-        active: () => task.active(),
-      }),
+      new SourceHead(
+        deployment.plan.graph.operators[head]!.name,
+        functions.source.createReader(context),
+        chain,
+        functions.watermarks,
+        clock,
+        {
+          watermark: (time) => chain.watermark(time),
+          idle: () => task.idle(),
+          active: () => task.active(),
+        },
+      ),
     )
     return { operator: head, subtask: this.#subtask }
   }

@@ -54,6 +54,9 @@ export class Task implements GateHandler {
   #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
   #stopped = false
+  /** What the inputs have come to, and what the outputs have been told. */
+  #idle = false
+  #toldIdle = false
   readonly #resumes: (() => void)[] = []
   readonly #orders: TaskOrders = new TaskOrders()
   recordsIn = 0
@@ -82,7 +85,7 @@ export class Task implements GateHandler {
   }
 
   get currentWatermark(): number {
-    return this.#gate?.watermark ?? -Infinity
+    return this.#gate?.watermark ?? this.#source?.watermark ?? -Infinity
   }
 
   get recordsOut(): number {
@@ -137,6 +140,11 @@ export class Task implements GateHandler {
     if (chain.pending > 0) chain.settle()
     if (!this.#drain()) return 'back-pressured'
     this.#actOnOrders()
+    if (chain.cursor.interrupted && chain.stopped) {
+      chain.goOn()
+      return 'worked'
+    }
+    if (this.#idle !== this.#toldIdle) this.#tellIdle()
     const timers = this.#fireTimers()
     if (this.#interrupted()) return timers ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
     if (this.#feed.holds) {
@@ -156,6 +164,7 @@ export class Task implements GateHandler {
   }
 
   #pollSource(source: SourceHead): boolean {
+    if (this.#waitsForTime) return source.lookAtTime()
     if (this.#stopped || this.#sourceNext !== 'more') return false
     const before = source.emitted
     this.#sourceNext = source.poll()
@@ -221,15 +230,32 @@ export class Task implements GateHandler {
   }
 
   idle(): void {
-    for (const output of this.parts.outputs) broadcastEvent(output, { kind: 'idle' })
+    this.#idle = true
+    this.#tellIdle()
   }
 
   active(): void {
-    for (const output of this.parts.outputs) broadcastEvent(output, { kind: 'active' })
+    this.#idle = false
+    this.#tellIdle()
+  }
+
+  /** What is under way in the chain, with its records and watermarks, comes before the news that none will. */
+  #tellIdle(): void {
+    if (this.#idle === this.#toldIdle || (this.#idle && this.chain.pending > 0)) return
+    this.#toldIdle = this.#idle
+    for (const output of this.parts.outputs) broadcastEvent(output, { kind: this.#idle ? 'idle' : 'active' })
   }
 
   get nextTimerMs(): number | undefined {
-    return this.#state === 'running' ? this.chain.nextProcessingTimerMs : undefined
+    if (this.#state !== 'running') return undefined
+    const timer = this.chain.nextProcessingTimerMs
+    const look = this.#waitsForTime ? this.#source!.nextLookMs : undefined
+    return timer === undefined || (look !== undefined && look < timer) ? look : timer
+  }
+
+  /** The reader has nothing at hand; event time may have something to tell all the same. */
+  get #waitsForTime(): boolean {
+    return this.#source !== undefined && this.#sourceNext === 'wait' && !this.#stopped && !this.chain.cursor.interrupted
   }
 
   #fireTimers(): boolean {
