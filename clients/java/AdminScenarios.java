@@ -54,7 +54,7 @@ final class AdminScenarios {
         Harness.until(() -> !broker.admin.listTopics().names().get().contains(topic), "the topic to go");
         Harness.fails(UnknownTopicOrPartitionException.class, () -> broker.admin.deleteTopics(List.of(topic)).all().get());
         broker.topic("admin-topics", 2, Map.of());
-        Harness.expect(partitionsOf(topic), 2, "partitions of the new topic");
+        Harness.until(() -> partitionsOf(topic) == 2, "the partitions of the new topic");
         var next = broker.admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).topicId();
         Harness.expect(next.equals(id), false, "a topic made again has the id of the first");
     }

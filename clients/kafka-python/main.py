@@ -388,7 +388,7 @@ def admin_topics():
     until(lambda: topic not in admin.list_topics(), "the topic to go")
     fails(UnknownTopicOrPartitionError, admin.delete_topics, [topic])
     make_topic("admin-topics", 2)
-    expect(len(admin.describe_topics([topic])[0]["partitions"]), 2, "partitions of the new topic")
+    until(lambda: len(admin.describe_topics([topic])[0]["partitions"]) == 2, "the partitions of the new topic", 5)
 
 
 def topic_config(topic, key):

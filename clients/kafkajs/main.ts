@@ -291,7 +291,7 @@ async function adminTopics(): Promise<void> {
   await until(async () => !(await admin.listTopics()).includes(topic), 'the topic to go')
   await fails(admin.deleteTopics({ topics: [topic] }), 'UNKNOWN_TOPIC_OR_PARTITION')
   await makeTopic('admin-topics', 2)
-  assert.equal(await partitionsOf(topic), 2)
+  await until(async () => (await partitionsOf(topic).catch(notYet)) === 2, 'the partitions of the new topic')
 }
 
 async function configOf(type: kafkajs.ConfigResourceTypes, name: string, key: string): Promise<string | undefined> {

@@ -262,7 +262,7 @@ func adminTopics() {
 	Until(func() bool { return !isListed(topic) }, "the topic to go")
 	Fails(deleteError(topic), kerr.UnknownTopicOrPartition)
 	makeTopic("admin-topics", 2, nil)
-	Expect(partitionsOf(topic), 2, "partitions of the new topic")
+	Until(func() bool { return partitionsOf(topic) == 2 }, "the partitions of the new topic")
 }
 
 func valueOf(configs kadm.ResourceConfigs, key string) string {

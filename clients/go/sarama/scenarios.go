@@ -285,7 +285,7 @@ func adminTopics() {
 	Until(func() bool { return !isListed(topic) }, "the topic to go")
 	isOf(admin.DeleteTopic(topic), sarama.ErrUnknownTopicOrPartition)
 	makeTopic("admin-topics", 2, nil)
-	Expect(partitionsOf(topic), 2, "partitions of the new topic")
+	Until(func() bool { return partitionsOf(topic) == 2 }, "the partitions of the new topic")
 }
 
 func configOf(kind sarama.ConfigResourceType, name, key string) string {
