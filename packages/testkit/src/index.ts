@@ -3,6 +3,7 @@ export { SimulatedDisk, type CrashReport, type SimulatedDiskOptions } from './di
 export type { DiskFailure, DiskOperation } from './disk/failures.ts'
 export { testAuthority, type CertificateOptions, type TestAuthority, type TestCertificate } from './certificates/certificates.ts'
 export { SeededRandom } from './random/seeded-random.ts'
+export { MortalPorts } from './connectors/mortal-ports.ts'
 export { RealMachine, SimulatedMachine, type MachinePorts, type TestMachine } from './connectors/machine.ts'
 export { sourceConformance, type SourceConformanceOptions, type SourceConformanceReport } from './connectors/source-conformance.ts'
 export { SourceHost, type SourceSnapshot } from './connectors/source-host.ts'
