@@ -210,6 +210,31 @@ const table = {
     message: 'The checkpoint folder {path} was there and is gone: it was removed or unmounted while the job ran',
   },
   CHECKPOINT_STORAGE_FAILED: { who: 'operator', retry: true, message: 'The checkpoint storage failed at {path}: {problem}' },
+  CHECKPOINT_STORAGE_UNREACHABLE: {
+    who: 'operator',
+    retry: true,
+    message: 'The checkpoint storage {path} does not answer, or cannot do what it is asked now: {problem}',
+  },
+  CHECKPOINT_STORAGE_FORBIDDEN: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint storage {path} refuses access: {problem}. Check credentials and permissions',
+  },
+  CHECKPOINT_STORAGE_MISSING: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint storage {path} does not exist: {problem}. Create the bucket, or set another with checkpointing.dir',
+  },
+  CHECKPOINT_URL_INVALID: {
+    who: 'user',
+    retry: false,
+    message: '{url} is no place of checkpoints: {problem}. There are s3://bucket/prefix, hdfs://host:port/path, webhdfs://host:port/path and folders',
+  },
+  CHECKPOINT_S3_SDK_MISSING: {
+    who: 'user',
+    retry: false,
+    message: 'Checkpoints in {url} need the package @aws-sdk/client-s3, which is not installed: npm install @aws-sdk/client-s3',
+  },
   CHECKPOINT_STATE_TOO_LARGE: {
     who: 'user',
     retry: false,
@@ -235,6 +260,13 @@ const table = {
     retry: false,
     message:
       'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
+  },
+  SAVEPOINT_FAILED: { who: 'operator', retry: true, message: 'The savepoint failed, and the job goes on: {problem}' },
+  SAVEPOINT_JOB_ENDED: { who: 'operator', retry: false, message: 'There is no savepoint: the job has ended, or ends, without' },
+  SAVEPOINT_IS_CHECKPOINT: {
+    who: 'user',
+    retry: false,
+    message: '{path} is a checkpoint of job {jobName} and no savepoint: the job removes its checkpoints itself',
   },
   CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
   JOB_LOCKED: {
@@ -334,12 +366,35 @@ const table = {
   STATE_MIGRATION_MISSING: {
     who: 'user',
     retry: false,
-    message: 'State "{state}" of {operator} is stored in version {stored} and declared in version {declared} without migrate',
+    message:
+      'State "{state}" of {operator} is stored in version {stored} and declared in version {declared}: give it migrate: (old, fromVersion) => today\'s value, or a schema that accepts what is stored',
   },
   STATE_MIGRATION_FAILED: {
     who: 'user',
     retry: false,
     message: 'migrate of state "{state}" of {operator} failed from version {stored} to {declared}: {problem}',
+  },
+  STATE_SCHEMA_FAILED: {
+    who: 'user',
+    retry: false,
+    message:
+      'State "{state}" of {operator}, stored in version {stored} and declared in version {declared}, is not what its schema asks for: {problem}. If its shape has changed, declare version {next} with migrate: (old, fromVersion) => today\'s value, or let the schema accept the older shape',
+  },
+  STATE_SCHEMA_ASYNC: {
+    who: 'user',
+    retry: false,
+    message: 'The schema of state "{state}" of {operator} validates asynchronously, which a restore cannot wait for',
+  },
+  STATE_CODEC_MISSING: {
+    who: 'user',
+    retry: false,
+    message:
+      'State "{state}" of {operator} was stored by a codec, in version {stored}, and is declared without one in version {declared}: declare the codec that reads it',
+  },
+  STATE_CODEC_FAILED: {
+    who: 'user',
+    retry: false,
+    message: 'The codec of state "{state}" of {operator}, declared in version {declared}, cannot decode what was stored in version {stored}: {problem}',
   },
   STATE_UNENCODABLE: {
     who: 'user',
@@ -350,6 +405,11 @@ const table = {
     who: 'bug',
     retry: false,
     message: 'The snapshot of checkpoint {checkpointId} was abandoned and has no index',
+  },
+  EVENT_TIME_INVALID: {
+    who: 'user',
+    retry: false,
+    message: 'The watermark strategy of source {source} gave {what} of {time}{position}, which is not a time in milliseconds',
   },
   TIMER_TIME_INVALID: { who: 'user', retry: false, message: 'A timer of {operator} is set to {time}, which is not a time in milliseconds' },
   // operators and runtime
@@ -367,17 +427,12 @@ const table = {
     who: 'user',
     retry: false,
     message:
-      'Checkpoint {checkpoint} holds state of operator "{operator}" ({stateId}), which the job no longer has: give an operator this uid, or start without the checkpoint (--restore none)',
+      'Checkpoint {checkpoint} holds state of operator "{operator}" ({stateId}), which the job no longer has: give an operator this uid, drop the state with --allow-non-restored-state (-n), or start without the checkpoint (--restore none)',
   },
   RESTORE_KIND_CHANGED: {
     who: 'user',
     retry: false,
     message: 'Operator "{operator}" ({stateId}) is stored as {stored} and is now {now}, which cannot take its state: give it another uid',
-  },
-  RESTORE_MAX_PARALLELISM: {
-    who: 'user',
-    retry: false,
-    message: 'Operator "{operator}" is stored with {stored} key groups and now has {now}: set maxParallelism to {stored}',
   },
   RESTORE_PARTLY_FINISHED: {
     who: 'user',
@@ -406,11 +461,6 @@ const table = {
   WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
   UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
   UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },
-  EVENT_TIME_INVALID: {
-    who: 'user',
-    retry: false,
-    message: 'The watermark strategy of source {source} gave {what} of {time}{position}, which is not a time in milliseconds',
-  },
   CAPSULE_OPERATOR_MISSING: {
     who: 'user',
     retry: false,

@@ -42,9 +42,11 @@ export {
   type MapState,
   type ReducingState,
   type StandardSchema,
+  type StateCodec,
   type StateDeclaration,
   type StateDeclarations,
   type StateOptions,
+  type StateTtl,
   type ValueState,
 } from './api/state.ts'
 export type { OperatorSettings, Output, PartitioningChoice, Stage, Stream, StreamView } from './api/stream.ts'
@@ -94,6 +96,8 @@ export type {
 
 export { loadJobModule } from './runtime/job-module.ts'
 export type {
+  CheckpointHistory,
+  CheckpointHistoryEntry,
   CheckpointMetrics,
   CompletedCheckpoint,
   CrashCapsule,
@@ -103,12 +107,14 @@ export type {
   JobResult,
   RunJobOptions,
   RunningJob,
+  SavepointOptions,
+  StopOptions,
   SubtaskMetrics,
   TaskMetrics,
 } from './runtime/job-types.ts'
 
 export { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './config/options.ts'
-export { collect, execute, type ExecuteOptions } from './runtime/execute.ts'
+export { collect, execute, startJob, type ExecuteOptions } from './runtime/execute.ts'
 export { runJob } from './runtime/run-job.ts'
 export { socketText, type SocketTextOptions } from './connectors/text/socket-text.ts'
 export { stdin, type StdinOptions } from './connectors/text/stdin.ts'

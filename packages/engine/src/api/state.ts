@@ -1,3 +1,5 @@
+import type { Duration } from '@millrace/core'
+
 /** An atom of a key. `-0` counts as `0`; `NaN` equals itself; `1`, `1n` and `'1'` are three different keys. */
 export type KeyAtom = string | number | bigint | boolean | null
 /** A key: an atom, or a tuple of atoms. */
@@ -13,11 +15,40 @@ export interface StandardSchema<T> {
   }
 }
 
+/**
+ * How long a value lives after it was last written, by the machine's clock (processing time). Elements of a list and entries of a map expire
+ * each on their own; what a value, reducing or aggregating state holds expires as one. As Flink's `StateTtlConfig`.
+ */
+export interface StateTtl {
+  /** Above 0: `'1h'`, `'7d'`, or milliseconds. */
+  readonly after: Duration
+  /** What begins the time anew: creating and writing (the default), or reading as well. A value changed in place is not written. */
+  readonly update?: 'on-write' | 'on-read-and-write'
+  /** Whether what has expired and is still there is seen once more, by the read that removes it. Default `never-return-expired`. */
+  readonly visibility?: 'never-return-expired' | 'until-cleaned'
+}
+
+/** How values of a state become bytes in checkpoints, instead of the engine's own format: for class instances, or a format that others read. */
+export interface StateCodec<T> {
+  encode(value: T): Uint8Array
+  /** `fromVersion`: the state's `version` when it was encoded. Answers today's value: `migrate` is not called for what a codec has written. */
+  decode(bytes: Uint8Array, fromVersion: number): T
+}
+
+/** Of list and map state the options are those of the elements and of the values. */
 export interface StateOptions<T> {
   /** Shape of what is stored, from 1; raise it when the shape changes. Default 1. */
   readonly version?: number
   /** Turns a stored value of an older version into today's. */
   readonly migrate?: (old: unknown, fromVersion: number) => T
+  /** Without it values live until they are cleared. A duration alone is `{ after }`. Keyed state only. */
+  readonly ttl?: Duration | StateTtl
+  /**
+   * What stored values must be like. Checked at a restore, after `migrate`; a value that does not pass stops it. What the schema answers is used, so that
+   * defaults fill what older values lack; it must accept what it answers. With a schema, a raised version needs no `migrate`.
+   */
+  readonly schema?: StandardSchema<T>
+  readonly codec?: StateCodec<T>
 }
 
 /** A single value per key. */

@@ -61,6 +61,7 @@ export class SlotHost {
       this.#send({ kind: 'ready' })
       for (const message of this.#early.splice(0)) this.#perform(message)
       this.#slot.start(this.#subtasks.map(({ task }) => task))
+      for (const subtask of this.#subtasks) subtask.clean()
       this.#reportMetrics()
     } catch (error) {
       await this.#failed(error)
@@ -85,6 +86,12 @@ export class SlotHost {
           subtask.task.abort(message.checkpointId)
           subtask.snapshots.aborted(message.checkpointId)
         }
+        return
+      case 'savepoint-complete':
+        for (const subtask of this.#running()) subtask.snapshots.savepointCompleted(message.checkpointId)
+        return
+      case 'drain':
+        for (const subtask of this.#running()) subtask.task.drain()
         return
       case 'splits':
         this.#reader(message.reader, ({ reader }) => reader.addSplits(message.splits))

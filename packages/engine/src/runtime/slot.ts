@@ -44,6 +44,9 @@ export class Slot {
   /** Downstream first: what drains comes before what fills. */
   #tasks: readonly Task[] = []
   readonly #background: Set<Background> = new Set()
+  /** Work that begins anew after a pause, and when. */
+  readonly #repeated: Map<Background, number> = new Map()
+  readonly #pauses: Set<Cancel> = new Set()
   #scheduled: Cancel | undefined
   #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined
   #running = false
@@ -74,8 +77,15 @@ export class Slot {
     this.wake()
   }
 
+  /** Does the work again and again, each time `pauseMs` after it has come to its end. */
+  repeat(work: Background, pauseMs: number): void {
+    this.#repeated.set(work, pauseMs)
+    this.addBackground(work)
+  }
+
   close(): void {
     this.#closed = true
+    for (const cancel of this.#pauses) cancel()
     this.#scheduled?.()
     this.#timer?.cancel()
     this.#background.clear()
@@ -126,9 +136,21 @@ export class Slot {
     let more = false
     for (const work of this.#background) {
       if (work.step(this.#turnMs / 2)) more = true
-      else this.#background.delete(work)
+      else {
+        this.#background.delete(work)
+        const pauseMs = this.#repeated.get(work)
+        if (pauseMs !== undefined) this.#pause(work, pauseMs)
+      }
     }
     return more
+  }
+
+  #pause(work: Background, pauseMs: number): void {
+    const cancel = this.#clock.after(pauseMs, () => {
+      this.#pauses.delete(cancel)
+      this.addBackground(work)
+    })
+    this.#pauses.add(cancel)
   }
 
   #flush(nowMs: number): void {

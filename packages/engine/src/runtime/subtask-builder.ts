@@ -7,7 +7,7 @@ import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import type { ConnectorNotice } from '../connectors/source.ts'
 import type { EdgeNode, OperatorNode } from '../graph/graph.ts'
 import type { PlannedTask } from '../graph/plan-types.ts'
-import { keyGroupRange } from '../keys/key-group.ts'
+import { formerGroups, keyGroupRange } from '../keys/key-group.ts'
 import { buildChain, type Chain, type ChainHost } from '../operators/chain.ts'
 import { operatorFailed, type OperatorHost, type OperatorOutputs } from '../operators/operator.ts'
 import { ChainCursor, type Receiver } from '../operators/receiver.ts'
@@ -26,6 +26,7 @@ import { SinkCommits } from './sink-commits.ts'
 import type { Slot } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import { SourceHead } from './source-head.ts'
+import { StateCleaning, sweepPauseMs } from './state-cleaning.ts'
 import { SubtaskSnapshots, type SnapshotParts } from './subtask-snapshots.ts'
 import { Task } from './task.ts'
 import { TaskTimes } from './task-times.ts'
@@ -39,6 +40,8 @@ export interface BuiltSubtask {
   metrics(): readonly MetricSnapshot[]
   /** Keyed state of an operator of the chain. */
   readonly keyed: (stateId: string) => KeyedState | undefined
+  /** Begins to remove what expires from the state, while the slot runs. */
+  clean(): void
 }
 
 export interface SubtaskBuilderOptions {
@@ -103,10 +106,10 @@ class OneSubtask implements ChainHost {
       finishedBefore,
     }
     const task: Task = new Task(parts, {
-      snapshot: (checkpointId, triggeredMs, completedId) => {
+      snapshot: (checkpointId, triggeredMs, completedId, savepoint) => {
         // A barrier from another thread may overtake the master's message about the checkpoint before it: what is built on must be what the master thinks it is.
         snapshots.knownComplete(completedId)
-        snapshots.take(checkpointId, triggeredMs, task.alignmentMs)
+        snapshots.take(checkpointId, triggeredMs, task.alignmentMs, savepoint)
       },
       declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
       inputFinished: () => this.#options.acknowledge({ kind: 'input-finished', attempt, subtask: place }),
@@ -119,6 +122,7 @@ class OneSubtask implements ChainHost {
       identity: { attempt, ...place },
       operators: this.#snapshotParts(chain, task),
       storage: ports.storage,
+      disk: ports.disk,
       clock: ports.clock,
       slot,
       finished: () => task.finished,
@@ -127,7 +131,21 @@ class OneSubtask implements ChainHost {
       failed: (error) => task.fail(error),
     })
     await this.#restore(chain)
-    return { task, snapshots, reader, metrics: () => this.#metrics.snapshot(), keyed: (stateId) => this.#keyedStates.get(stateId) }
+    return {
+      task,
+      snapshots,
+      reader,
+      metrics: () => this.#metrics.snapshot(),
+      keyed: (stateId) => this.#keyedStates.get(stateId),
+      clean: () => this.#clean(),
+    }
+  }
+
+  #clean(): void {
+    for (const state of this.#keyedStates.values()) {
+      const ttlMs = state.shortestTtlMs
+      if (ttlMs !== undefined) this.#options.slot.repeat(new StateCleaning(state), sweepPauseMs(ttlMs))
+    }
   }
 
   // ---------- inputs
@@ -211,6 +229,7 @@ class OneSubtask implements ChainHost {
     const keyed = new KeyedState({
       operator: node.name,
       states: fn.state ?? {},
+      clock: this.#options.ports.clock,
       maxParallelism,
       keyGroups: keyGroupRange(this.#subtask, parallelism, maxParallelism),
       freeze: this.#options.deployment.settings.development,
@@ -315,7 +334,9 @@ class OneSubtask implements ChainHost {
       const restored = this.#restored(id)
       if (restored === undefined) continue
       const range = keyGroupRange(this.#subtask, parallelism, maxParallelism)
-      await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, range, deployment.restoredCheckpointId)
+      const { maxParallelism: stored } = restored
+      const former = stored === maxParallelism ? undefined : { maxParallelism: stored, groups: formerGroups(range, maxParallelism, stored) }
+      await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, range, deployment.restoredCheckpointId, former)
       if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)
       const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
       this.#task!.resumeAfterOpen(() => operator?.resume(decodeAsyncInputs(restored.asyncInputs)))

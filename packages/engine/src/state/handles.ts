@@ -2,7 +2,10 @@
 import type { Aggregate, AggregatingState, ListState, ReducingState, StateDeclaration, ValueState } from '../api/state.ts'
 import type { Cell } from './cell.ts'
 import { detach } from './detach.ts'
+import { ExpiringListHandle } from './expiring-list.ts'
 import { freezeDeep } from './freeze.ts'
+import { ExpiringCell, type TimedCell } from './timed-cell.ts'
+import type { Expiry } from './ttl.ts'
 
 const emptyList: readonly never[] = Object.freeze([])
 
@@ -82,9 +85,12 @@ export class ReducingHandle implements ReducingState<unknown> {
   readonly #cell: Cell
   readonly #freeze: boolean
   readonly #reduce: (a: unknown, b: unknown) => unknown
+  readonly #read: Cell
 
-  constructor(cell: Cell, freeze: boolean, reduce: (a: unknown, b: unknown) => unknown) {
+  /** `read`: the cell as `get` sees it. */
+  constructor(cell: Cell, freeze: boolean, reduce: (a: unknown, b: unknown) => unknown, read: Cell = cell) {
     this.#cell = cell
+    this.#read = read
     this.#freeze = freeze
     this.#reduce = reduce
   }
@@ -97,7 +103,7 @@ export class ReducingHandle implements ReducingState<unknown> {
   }
 
   get(): unknown {
-    const value = this.#cell.get()
+    const value = this.#read.get()
     return this.#freeze ? freezeDeep(value) : value
   }
 
@@ -110,9 +116,12 @@ export class ReducingHandle implements ReducingState<unknown> {
 export class AggregatingHandle implements AggregatingState<unknown, unknown> {
   readonly #cell: Cell
   readonly #aggregate: Aggregate<unknown, unknown, unknown>
+  readonly #read: Cell
 
-  constructor(cell: Cell, aggregate: Aggregate<unknown, unknown, unknown>) {
+  /** `read`: the cell as `get` sees it. */
+  constructor(cell: Cell, aggregate: Aggregate<unknown, unknown, unknown>, read: Cell = cell) {
     this.#cell = cell
+    this.#read = read
     this.#aggregate = aggregate
   }
 
@@ -124,7 +133,7 @@ export class AggregatingHandle implements AggregatingState<unknown, unknown> {
   }
 
   get(): unknown {
-    const accumulator = this.#cell.get()
+    const accumulator = this.#read.get()
     return accumulator === undefined ? undefined : this.#aggregate.result(accumulator)
   }
 
@@ -150,5 +159,27 @@ export function cellHandle(
     case 'value':
     case 'map':
       return new ValueHandle(cell, freeze)
+  }
+}
+
+/** The handle of any state but a map's that expires. What has expired may be seen, but is never folded into. */
+export function expiringHandle(
+  declaration: StateDeclaration<unknown>,
+  cell: TimedCell,
+  expiry: Expiry,
+  freeze: boolean,
+  checkElement: (value: unknown) => void,
+): ValueHandle | ExpiringListHandle | ReducingHandle | AggregatingHandle {
+  const seen = new ExpiringCell(cell, expiry)
+  switch (declaration.kind) {
+    case 'list':
+      return new ExpiringListHandle(cell, expiry, freeze, checkElement)
+    case 'reducing':
+      return new ReducingHandle(new ExpiringCell(cell, expiry.strict()), freeze, declaration.reduce!, seen)
+    case 'aggregating':
+      return new AggregatingHandle(new ExpiringCell(cell, expiry.strict()), declaration.aggregate!, seen)
+    case 'value':
+    case 'map':
+      return new ValueHandle(seen, freeze)
   }
 }

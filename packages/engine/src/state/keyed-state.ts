@@ -1,10 +1,13 @@
 import { crc32 } from 'node:zlib'
+import type { Clock } from '@millrace/core'
 import type { KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
 import { checkParallelism } from '../keys/key-group.ts'
 import { RowCell } from './cell.ts'
-import { cellHandle } from './handles.ts'
-import { Invocation } from './invocation.ts'
+import { cloneOf, type CloneState } from './clone-state.ts'
+import { ExpiringMapHandle } from './expiring-map.ts'
+import { cellHandle, expiringHandle } from './handles.ts'
+import { Invocation, type RowState } from './invocation.ts'
 import { CheckpointLineage } from './lineage.ts'
 import { RowMapHandle } from './map-handle.ts'
 import { RESTORED_EPOCH, RestoreTarget } from './restore-target.ts'
@@ -12,6 +15,7 @@ import { RowStore } from './row-store.ts'
 import { schemaOf, type StateSchema } from './schema.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
+import { StateCleaner } from './state-cleaner.ts'
 import type {
   KeyedStateBackend,
   KeyedStateOptions,
@@ -22,10 +26,18 @@ import type {
   StateStatistics,
   TimerService,
 } from './state-types.ts'
+import { TimedRowCell } from './timed-cell.ts'
 import { Timers } from './timers.ts'
+import { Expiry } from './ttl.ts'
 
 /** Bytes that a key and its values are taken for where no snapshot has told better. */
 const ROW_BYTES_GUESS = 32
+
+const noClock: Pick<Clock, 'now'> = {
+  now: () => {
+    throw new Error('state that expires needs a clock')
+  },
+}
 
 /** Keyed state on the heap. */
 export class KeyedState implements KeyedStateBackend {
@@ -37,7 +49,11 @@ export class KeyedState implements KeyedStateBackend {
   readonly #timers: Timers
   readonly #lineage: CheckpointLineage
   readonly #target: RestoreTarget
-  readonly #bare: ReadonlyMap<string, RowCell | RowMapHandle>
+  readonly #bare: ReadonlyMap<string, RowState>
+  readonly #expiries: ReadonlyMap<string, Expiry>
+  readonly #clones: readonly CloneState[]
+  readonly #now: () => number
+  readonly #cleaner: StateCleaner | undefined
   #writer: SnapshotWriter | undefined = undefined
 
   /** @throws STATE_DECLARATION_INVALID, KEY_GROUP_RANGE */
@@ -46,15 +62,21 @@ export class KeyedState implements KeyedStateBackend {
     checkParallelism(1, maxParallelism)
     this.#options = options
     this.#schema = schemaOf(operator, states)
+    const clock = options.clock ?? noClock
+    this.#now = () => (this.#schema.expires ? clock.now() : 0)
+    this.#expiries = new Map(this.#schema.columns.flatMap(({ name, ttl }) => (ttl === undefined ? [] : [[name, new Expiry(ttl, clock)]])))
+    this.#clones = this.#schema.columns.map(({ codec, version }) => cloneOf(codec, version))
     this.#store = new RowStore(keyGroups, maxParallelism, this.#schema.columns.length)
     this.#store.epoch = RESTORED_EPOCH + 1
     this.#timers = new Timers(operator, this.#store, { event: this.#schema.eventTimers, processing: this.#schema.processingTimers })
     this.timers = this.#timers
     this.#lineage = new CheckpointLineage(keyGroups)
-    this.#target = new RestoreTarget(maxParallelism, this.#store, this.#schema, this.#timers, options.allowNonRestored ?? false)
+    const { allowNonRestored = false } = options
+    this.#target = new RestoreTarget({ maxParallelism, allowNonRestored, now: this.#now }, this.#store, this.#schema, this.#timers)
     const names = Object.keys(states)
     this.#bare = new Map(names.map((name, column) => [name, this.#bareHandle(name, column)]))
     this.handles = Object.freeze(Object.fromEntries(names.map((name) => [name, this.#handle(name)])))
+    this.#cleaner = this.#schema.expires ? this.#createCleaner() : undefined
   }
 
   get operator(): string {
@@ -70,14 +92,23 @@ export class KeyedState implements KeyedStateBackend {
   }
 
   invocation(key: unknown, hash: number): StateInvocation {
-    return new Invocation({ key, hash, store: this.#store, timers: this.#timers, options: this.#options, rows: this.#bare })
+    return new Invocation({
+      key,
+      hash,
+      store: this.#store,
+      timers: this.#timers,
+      options: this.#options,
+      rows: this.#bare,
+      clones: this.#clones,
+      expiries: this.#expiries,
+    })
   }
 
   beginSnapshot(checkpointId: number, { full }: { readonly full: 'all' | 'share' }): StateSnapshotWriter {
     this.#writer?.complete()
     const store = this.#store
     const plan = this.#lineage.plan(checkpointId, store.epoch, full)
-    const writer = new SnapshotWriter(plan, store, this.#schema, this.#lineage)
+    const writer = new SnapshotWriter(plan, store, this.#schema, this.#lineage, this.#now())
     store.epoch++
     store.visitor = writer
     this.#writer = writer
@@ -87,20 +118,36 @@ export class KeyedState implements KeyedStateBackend {
   /** All cells of a key as they are, by name; of a map state its entries. For looking at one key, never for a checkpoint. */
   exportKey(key: unknown, hash: number): { readonly [name: string]: unknown } {
     this.use(key, hash)
-    return Object.fromEntries(
-      Array.from(this.#bare, ([name, cell]) => [name, cell instanceof RowMapHandle ? [...cell.entries()] : cell.get()]),
-    )
+    const stored = (cell: RowState): unknown => {
+      if (cell instanceof RowMapHandle) return [...cell.entries()]
+      return cell instanceof TimedRowCell ? cell.read() : cell.get()
+    }
+    return Object.fromEntries(Array.from(this.#bare, ([name, cell]) => [name, stored(cell)]))
   }
 
-  /** Puts back what `exportKey` answered. */
+  /** Puts back what `exportKey` answered; what expires counts as updated now. */
   importKey(key: unknown, hash: number, cells: { readonly [name: string]: unknown }): void {
     this.use(key, hash)
     for (const [name, cell] of this.#bare) {
       const stored = cells[name]
       if (stored === undefined) continue
       if (cell instanceof RowMapHandle) for (const [entry, value] of stored as [KeyAtom, unknown][]) cell.set(entry, value)
-      else cell.set(stored)
+      else if (cell instanceof TimedRowCell) {
+        const now = this.#now()
+        cell.write(stored, Array.isArray(stored) && this.#options.states[name]!.kind === 'list' ? stored.map(() => now) : now)
+      } else cell.set(stored)
     }
+  }
+
+  /** How long the shortest-lived state lives; undefined if nothing expires. */
+  get shortestTtlMs(): number | undefined {
+    const all = Array.from(this.#expiries.values(), ({ ttl }) => ttl.afterMs)
+    return all.length === 0 ? undefined : Math.min(...all)
+  }
+
+  /** Looks at about `rows` more rows for what has expired, and removes that. Answers whether every row has been looked at; the next call begins again. */
+  clean(rows: number): boolean {
+    return this.#cleaner?.step(rows) ?? true
   }
 
   checkpointCompleted(checkpointId: number): void {
@@ -112,12 +159,13 @@ export class KeyedState implements KeyedStateBackend {
     this.#lineage.aborted(checkpointId)
   }
 
-  restoreGroup(group: number, segments: readonly SegmentBytes[]): void {
+  restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void {
     const { keyGroups } = this.#options
-    if (group < keyGroups.first || group >= keyGroups.end) {
+    if (formerMaxParallelism === undefined && (group < keyGroups.first || group >= keyGroups.end)) {
       throw engineError('KEY_GROUP_FOREIGN', { group, first: keyGroups.first, last: keyGroups.end - 1 })
     }
-    const reader = new SegmentReader(this.#target, group)
+    const regrouped = formerMaxParallelism === undefined ? undefined : { formerMaxParallelism, keyGroups }
+    const reader = new SegmentReader(this.#target, group, regrouped)
     this.#store.epoch = RESTORED_EPOCH
     for (const { bytes, crc32: expected } of segments) {
       if (expected !== undefined && crc32(bytes) !== expected) {
@@ -129,8 +177,8 @@ export class KeyedState implements KeyedStateBackend {
   }
 
   resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void {
-    // What was left out must not come back by way of an older segment.
-    if (!this.#target.dropped) this.#lineage.resume(checkpointId, RESTORED_EPOCH, chains)
+    // What was left out or changed must not come back as it was by way of an older segment.
+    if (!this.#target.changed) this.#lineage.resume(checkpointId, RESTORED_EPOCH, chains)
   }
 
   statistics(): StateStatistics {
@@ -153,18 +201,33 @@ export class KeyedState implements KeyedStateBackend {
     this.#store.clear()
   }
 
-  #bareHandle(state: string, column: number): RowCell | RowMapHandle {
-    const { operator, states, freeze } = this.#options
-    if (states[state]!.kind !== 'map') return new RowCell(this.#store, column)
-    return new RowMapHandle(this.#store, column, { operator, state }, freeze ?? false)
+  #bareHandle(state: string, column: number): RowState {
+    const { operator, states, freeze = false } = this.#options
+    const expiry = this.#expiries.get(state)
+    const name = { operator, state }
+    if (states[state]!.kind === 'map') {
+      return expiry === undefined
+        ? new RowMapHandle(this.#store, column, name, freeze)
+        : new ExpiringMapHandle(this.#store, column, name, freeze, expiry)
+    }
+    return expiry === undefined
+      ? new RowCell(this.#store, column)
+      : new TimedRowCell(this.#store, column, this.#schema.columns[column]!.partner)
   }
 
   #handle(state: string): unknown {
     const bare = this.#bare.get(state)!
     if (bare instanceof RowMapHandle) return bare
-    const { operator, states, freeze } = this.#options
-    return cellHandle(states[state]!, bare, freeze ?? false, (value) => {
+    const { operator, states, freeze = false } = this.#options
+    const checkElement = (value: unknown): void => {
       if (value === undefined) throw engineError('STATE_VALUE_UNDEFINED', { operator, state })
-    })
+    }
+    if (bare instanceof RowCell) return cellHandle(states[state]!, bare, freeze, checkElement)
+    return expiringHandle(states[state]!, bare, this.#expiries.get(state)!, freeze, checkElement)
+  }
+
+  #createCleaner(): StateCleaner {
+    const maps = [...this.#bare.values()].filter((bare) => bare instanceof ExpiringMapHandle)
+    return new StateCleaner(this.#store, this.#schema, new Map(maps.map((map) => [map.column, map])), this.#now)
   }
 }

@@ -23,6 +23,12 @@ export class MapEntry {
   }
 }
 
+/** An entry of a map whose entries expire. */
+export class TimedMapEntry extends MapEntry {
+  /** When it was last updated, milliseconds since 1970. */
+  time = 0
+}
+
 /** A snapshot that has entries of a cell still to visit. */
 export interface PendingEntries {
   /** The entry is about to change: writes it if it belongs into the snapshot. */
@@ -81,13 +87,17 @@ export class MapCell {
     for (const [key, entry] of this.removed) if (entry.epoch <= since) this.removed.delete(key)
   }
 
+  newEntry(key: KeyAtom, value: unknown, epoch: number): MapEntry {
+    return new MapEntry(key, value, epoch)
+  }
+
   get #tracked(): boolean {
     return this.trackedSince !== Number.POSITIVE_INFINITY
   }
 
   #revive(key: KeyAtom, epoch: number): MapEntry {
     const before = this.removed?.get(key)
-    const entry = before ?? new MapEntry(key, undefined, epoch)
+    const entry = before ?? this.newEntry(key, undefined, epoch)
     if (before !== undefined) this.removed!.delete(key)
     else if (this.#tracked) this.touched.push(entry)
     this.entries.set(key, entry)
@@ -100,5 +110,22 @@ export class MapCell {
     if (this.pending === undefined && this.removed.size > TOMBSTONES_MIN + 2 * this.entries.size) {
       this.track(Number.POSITIVE_INFINITY)
     }
+  }
+}
+
+/** The entries of a map state with a time to live. */
+export class TimedMapCell extends MapCell {
+  /** No entry was updated later. */
+  newest = 0
+
+  override newEntry(key: KeyAtom, value: unknown, epoch: number): TimedMapEntry {
+    return new TimedMapEntry(key, value, epoch)
+  }
+
+  /** The entry exists. */
+  stamp(key: KeyAtom, time: number): void {
+    const entry = this.entries.get(key) as TimedMapEntry
+    entry.time = time
+    if (time > this.newest) this.newest = time
   }
 }

@@ -21,86 +21,90 @@ export function mapKey(key: unknown, name: StateName): KeyAtom {
 
 /** The handle of a map state of the current row. */
 export class RowMapHandle implements MapState<KeyAtom, unknown> {
-  readonly #store: RowStore
-  readonly #column: number
-  readonly #name: StateName
+  protected readonly store: RowStore
+  readonly column: number
+  protected readonly name: StateName
   readonly #freeze: boolean
 
   constructor(store: RowStore, column: number, name: StateName, freeze: boolean) {
-    this.#store = store
-    this.#column = column
-    this.#name = name
+    this.store = store
+    this.column = column
+    this.name = name
     this.#freeze = freeze
   }
 
   get(key: KeyAtom): unknown {
-    const cell = this.#cell()
+    const cell = this.cell()
     const entry = cell?.entries.get(key)
-    return entry === undefined ? undefined : this.#handOut(cell!, entry)
+    return entry === undefined ? undefined : this.handOut(cell!, entry)
   }
 
   set(key: KeyAtom, value: unknown): void {
-    if (value === undefined) throw engineError('STATE_VALUE_UNDEFINED', { ...this.#name })
-    this.apply(mapKey(key, this.#name), detach(value))
+    if (value === undefined) throw engineError('STATE_VALUE_UNDEFINED', { ...this.name })
+    this.apply(mapKey(key, this.name), detach(value))
   }
 
   /** `set` with a key and a value that have memory of their own. */
   apply(key: KeyAtom, value: unknown): void {
-    const store = this.#store
-    let cell = this.#cell()
+    const store = this.store
+    let cell = this.cell()
     store.touch()
     if (cell === undefined) {
-      cell = new MapCell()
-      store.table.columns[this.#column]!.set(store.row, cell)
+      cell = this.newCell()
+      store.table.columns[this.column]!.set(store.row, cell)
     }
     cell.set(key, value, store.epoch)
   }
 
   has(key: KeyAtom): boolean {
-    return this.#cell()?.entries.has(key) ?? false
+    return this.cell()?.entries.has(key) ?? false
   }
 
   delete(key: KeyAtom): void {
-    const cell = this.#cell()
+    const cell = this.cell()
     if (cell === undefined || !cell.entries.has(key)) return
-    this.#store.touch()
+    this.store.touch()
     if (cell.size === 1) this.clear()
-    else cell.delete(key, this.#store.epoch)
+    else cell.delete(key, this.store.epoch)
   }
 
   *entries(): IterableIterator<[KeyAtom, unknown]> {
-    const cell = this.#cell()
+    const cell = this.cell()
     if (cell === undefined) return
-    const { key, hash } = this.#store
+    const { key, hash } = this.store
     for (const entry of cell.entries.values()) {
-      if (this.#store.hash !== hash || !Object.is(this.#store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.#name })
-      yield [entry.key, this.#handOut(cell, entry)]
+      if (this.store.hash !== hash || !Object.is(this.store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.name })
+      yield [entry.key, this.handOut(cell, entry)]
     }
   }
 
   get size(): number {
-    return this.#cell()?.size ?? 0
+    return this.cell()?.size ?? 0
   }
 
   clear(): void {
-    const store = this.#store
-    if (this.#cell() === undefined) return
+    const store = this.store
+    if (this.cell() === undefined) return
     store.touch()
     // The cell itself stays as it is: a snapshot may still have entries of it to write.
-    store.table.columns[this.#column]!.clear(store.row)
+    store.table.columns[this.column]!.clear(store.row)
     store.cellCleared()
   }
 
-  #cell(): MapCell | undefined {
-    const { row, table } = this.#store
-    return row < 0 ? undefined : (table.columns[this.#column]!.get(row) as MapCell | undefined)
+  protected newCell(): MapCell {
+    return new MapCell()
   }
 
-  #handOut(cell: MapCell, entry: MapEntry): unknown {
+  protected cell(): MapCell | undefined {
+    const { row, table } = this.store
+    return row < 0 ? undefined : (table.columns[this.column]!.get(row) as MapCell | undefined)
+  }
+
+  protected handOut(cell: MapCell, entry: MapEntry): unknown {
     const value = entry.value
     if (typeof value !== 'object' || value === null) return value
-    this.#store.touch()
-    cell.touch(entry, this.#store.epoch)
+    this.store.touch()
+    cell.touch(entry, this.store.epoch)
     return this.#freeze ? freezeDeep(value) : value
   }
 }

@@ -1,10 +1,19 @@
 import { VALUE_FORMAT_VERSION, ValueWriter } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
+import { liveElements } from './expiring-list.ts'
 import type { SnapshotPlan } from './lineage.ts'
-import { MapCell, REMOVED, type MapEntry } from './map-cell.ts'
+import { MapCell, REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from './map-cell.ts'
 import type { PendingMap } from './pending-map.ts'
-import { columnKinds, type StateSchema } from './schema.ts'
-import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_VERSION, type SegmentKind } from './segment-format.ts'
+import { columnKinds, type ColumnSchema, type StateSchema } from './schema.ts'
+import {
+  mark,
+  SEGMENT_MAGIC_0,
+  SEGMENT_MAGIC_1,
+  segmentKinds,
+  STATE_FORMAT_PLAIN,
+  STATE_FORMAT_VERSION,
+  type SegmentKind,
+} from './segment-format.ts'
 import type { Table } from './table.ts'
 import { Timer } from './timer-queue.ts'
 
@@ -14,14 +23,18 @@ export const INLINE_ENTRIES_MAX = 256
 /** A map cell too large to be written with its row. */
 export type OnLargeMap = (table: Table, row: number, column: number, cell: MapCell, whole: boolean) => void
 
-/** Writes the records of one snapshot, in the format of `segment-format.ts`. */
+/** Writes the records of one snapshot, in the format of `segment-format.ts`. What has expired by the barrier is left out. */
 export class RecordWriter extends ValueWriter {
   readonly #schema: StateSchema
   readonly #plan: SnapshotPlan
   readonly #onLargeMap: OnLargeMap
 
-  constructor(schema: StateSchema, plan: SnapshotPlan, onLargeMap: OnLargeMap) {
+  readonly #nowMs: number
+
+  /** `nowMs`: the time of the barrier, for what expires. */
+  constructor(schema: StateSchema, plan: SnapshotPlan, nowMs: number, onLargeMap: OnLargeMap) {
     super()
+    this.#nowMs = nowMs
     this.#schema = schema
     this.#plan = plan
     this.#onLargeMap = onLargeMap
@@ -30,7 +43,7 @@ export class RecordWriter extends ValueWriter {
   header(keyGroup: number, kind: SegmentKind): void {
     this.byte(SEGMENT_MAGIC_0)
     this.byte(SEGMENT_MAGIC_1)
-    this.byte(STATE_FORMAT_VERSION)
+    this.byte(this.#schema.special ? STATE_FORMAT_VERSION : STATE_FORMAT_PLAIN)
     this.byte(VALUE_FORMAT_VERSION)
     this.byte(segmentKinds.indexOf(kind))
     this.varint(keyGroup)
@@ -42,7 +55,7 @@ export class RecordWriter extends ValueWriter {
     }
   }
 
-  /** A row that is alive or, as a tombstone, dead. Answers 1, the records it took. @throws STATE_UNENCODABLE */
+  /** A row that is alive or, as a tombstone, dead. Answers the records it took: 0 if a full segment needs none for it. @throws STATE_UNENCODABLE */
   row(table: Table, row: number): number {
     const start = this.at
     const key = table.key(row)
@@ -56,6 +69,11 @@ export class RecordWriter extends ValueWriter {
     const columns = table.columns
     let at = 0
     try {
+      if (this.#schema.special) {
+        let present = false
+        for (; at < columns.length; at++) present = this.#specialCell(table, row, at) || present
+        return present || !this.#schema.expires ? 1 : this.#withoutCells(table, start, key)
+      }
       for (; at < columns.length; at++) {
         const value = columns[at]!.get(row)
         if (typeof value === 'number') this.value(value)
@@ -94,16 +112,71 @@ export class RecordWriter extends ValueWriter {
     this.at = at
   }
 
+  /** All its cells have expired. */
+  #withoutCells(table: Table, start: number, key: unknown): number {
+    this.at = start
+    if (this.#plan.isFull(table.keyGroup)) return 0
+    this.byte(mark.tombstone)
+    this.value(key, 'key')
+    return 1
+  }
+
+  /** A cell of a row some of whose states expire or have codecs. Answers whether anything of it is there. */
+  #specialCell(table: Table, row: number, at: number): boolean {
+    const column = this.#schema.columns[at]!
+    const value = this.#unexpired(table, row, at, column)
+    if (value === undefined) this.byte(mark.absent)
+    else if (value instanceof MapCell) return this.#map(table, row, at, value)
+    else if (column.codec === undefined) this.#cell(table, row, at, value)
+    else if (column.kind === 'list') this.#codedList(column, value as unknown[])
+    else this.#coded(column, value)
+    return value !== undefined
+  }
+
+  #unexpired(table: Table, row: number, at: number, { ttl, kind, partner }: ColumnSchema): unknown {
+    const value = table.columns[at]!.get(row)
+    if (ttl === undefined || value === undefined || kind === 'map') return value
+    const deadline = this.#nowMs - ttl.afterMs
+    const other = table.columns[partner]!.get(row)
+    const [stored, times] = kind === 'update-times' ? [other, value] : [value, other]
+    if (!Array.isArray(times)) return (times as number) <= deadline ? undefined : value
+    const live = liveElements(stored as unknown[], times as number[], deadline)
+    if (live.times.length === 0) return undefined
+    return kind === 'update-times' ? live.times : live.values
+  }
+
+  #coded({ codec }: ColumnSchema, value: unknown): void {
+    this.byte(mark.coded)
+    this.#bytes(codec!.encode(value))
+  }
+
+  #codedList({ codec }: ColumnSchema, values: readonly unknown[]): void {
+    this.byte(mark.codedList)
+    this.varint(values.length)
+    for (const value of values) this.#bytes(codec!.encode(value))
+  }
+
+  #bytes(bytes: unknown): void {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('encode of its codec answered something else than a Uint8Array')
+    this.varint(bytes.length)
+    this.raw(bytes)
+  }
+
   #cell(table: Table, row: number, column: number, value: unknown): void {
     if (value instanceof MapCell) this.#map(table, row, column, value)
     else if (value instanceof Timer) this.value(value.time)
     else this.value(value, this.#schema.columns[column]!.name)
   }
 
-  #map(table: Table, row: number, column: number, cell: MapCell): void {
+  /** Answers whether anything of it is there. */
+  #map(table: Table, row: number, column: number, cell: MapCell): boolean {
     const { boundary, since } = this.#plan
     const whole = this.#plan.isFull(table.keyGroup) || cell.trackedSince > since
     const large = (whole ? cell.size : cell.touched.length) > INLINE_ENTRIES_MAX
+    if (cell instanceof TimedMapCell && !this.#hasLive(column, cell, large)) {
+      this.byte(mark.absent)
+      return false
+    }
     this.byte(whole ? mark.map : mark.mapChanges)
     if (large) {
       this.varint(0)
@@ -118,13 +191,36 @@ export class RecordWriter extends ValueWriter {
       cell.prune(since)
     }
     if (cell.trackedSince === Number.POSITIVE_INFINITY) cell.track(boundary)
+    return true
   }
 
-  #change(column: number, entry: MapEntry): void {
+  /** Whether an entry is left; of a large map, whether one could be. */
+  #hasLive(column: number, cell: TimedMapCell, large: boolean): boolean {
+    const deadline = this.#nowMs - this.#schema.columns[column]!.ttl!.afterMs
+    if (cell.newest <= deadline || large) return cell.newest > deadline
+    for (const entry of cell.entries.values() as IterableIterator<TimedMapEntry>) if (entry.time > deadline) return true
+    return false
+  }
+
+  #change(at: number, entry: MapEntry): void {
     this.value(entry.key, 'key')
     if (entry.value === REMOVED) this.byte(mark.absent)
     else if (entry.value instanceof Timer) this.value(true)
-    else this.value(entry.value, this.#schema.columns[column]!.name)
+    else if (this.#schema.special) this.#specialEntry(this.#schema.columns[at]!, entry)
+    else this.value(entry.value, this.#schema.columns[at]!.name)
+  }
+
+  #specialEntry(column: ColumnSchema, entry: MapEntry): void {
+    if (entry instanceof TimedMapEntry) {
+      if (entry.time + column.ttl!.afterMs <= this.#nowMs) {
+        this.byte(mark.absent)
+        return
+      }
+      this.byte(mark.timed)
+      this.value(entry.time)
+    }
+    if (column.codec === undefined) this.value(entry.value, column.name)
+    else this.#coded(column, entry.value)
   }
 
   #unencodable(column: number, key: unknown, cause: unknown): Error {

@@ -1,8 +1,9 @@
 import type { Key, KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
-import { MapCell, MapEntry } from './map-cell.ts'
+import { MapCell, MapEntry, TimedMapCell } from './map-cell.ts'
 import type { RowStore } from './row-store.ts'
-import type { ColumnKind, ColumnSchema, StateSchema } from './schema.ts'
+import type { ColumnKind, StateSchema } from './schema.ts'
+import { StoredShape } from './stored-shape.ts'
 import { Timer } from './timer-queue.ts'
 import type { Timers } from './timers.ts'
 import type { TimerKind } from './state-types.ts'
@@ -15,26 +16,41 @@ export interface StoredColumn {
   clear(): void
   /** A value, a list, or a single timer. */
   set(value: unknown): void
-  put(key: KeyAtom, value: unknown): void
+  /** What a codec has written: of a list, its elements. */
+  setCoded(bytes: Uint8Array | readonly Uint8Array[]): void
+  /** `time`: when the entry was last updated, where that is stored. */
+  put(key: KeyAtom, value: unknown, time: number | undefined): void
+  putCoded(key: KeyAtom, bytes: Uint8Array, time: number | undefined): void
   delete(key: KeyAtom): void
+}
+
+export interface RestoreTargetOptions {
+  readonly maxParallelism: number
+  readonly allowNonRestored: boolean
+  /** The time that values without an update time count from. */
+  readonly now: () => number
 }
 
 /** What segments are loaded into: the rows, with stored columns matched to declared ones by name, and older versions migrated. */
 export class RestoreTarget {
-  readonly maxParallelism: number
+  readonly #options: RestoreTargetOptions
   readonly #store: RowStore
   readonly #schema: StateSchema
   readonly #timers: Timers
-  readonly #allowNonRestored: boolean
-  /** Whether something stored was left out. */
-  dropped = false
+  /** States that expire whose update times the segment does not have, as far as its columns are known. */
+  readonly #timeless: Set<string> = new Set()
+  /** Whether something stored was left out or changed: checkpoints must not build on what is stored. */
+  changed = false
 
-  constructor(maxParallelism: number, store: RowStore, schema: StateSchema, timers: Timers, allowNonRestored: boolean) {
-    this.maxParallelism = maxParallelism
+  constructor(options: RestoreTargetOptions, store: RowStore, schema: StateSchema, timers: Timers) {
+    this.#options = options
     this.#store = store
     this.#schema = schema
     this.#timers = timers
-    this.#allowNonRestored = allowNonRestored
+  }
+
+  get maxParallelism(): number {
+    return this.#options.maxParallelism
   }
 
   get operator(): string {
@@ -45,14 +61,37 @@ export class RestoreTarget {
   column(name: string, kind: ColumnKind, version: number): StoredColumn | undefined {
     if (kind === 'event-timers') return new StoredTimers(this.#store, this.#timers, 'event', this.#schema.eventTimers)
     if (kind === 'processing-timers') return new StoredTimers(this.#store, this.#timers, 'processing', this.#schema.processingTimers)
+    if (kind === 'update-times') return this.#times(name)
     const at = this.#schema.columns.findIndex((column) => column.name === name)
     const declared = this.#schema.columns[at]
     if (declared === undefined) {
-      if (!this.#allowNonRestored) throw engineError('STATE_UNMAPPED', { operator: this.operator, state: name })
-      this.dropped = true
+      if (!this.#options.allowNonRestored) throw engineError('STATE_UNMAPPED', { operator: this.operator, state: name })
+      this.changed = true
       return undefined
     }
-    return new StoredState(this.#store, at, kind === 'list', this.#migration(declared, kind, version))
+    if (declared.partner >= 0) this.#timeless.add(name)
+    const shape = new StoredShape(this.operator, declared, kind, version)
+    if (shape.older) this.changed = true
+    return new StoredState(this, this.#store, at, shape, declared.kind === 'map' && declared.ttl !== undefined, declared.partner)
+  }
+
+  /** All columns of a segment have been asked for. */
+  columnsKnown(): void {
+    if (this.#timeless.size > 0) this.changed = true
+    this.#timeless.clear()
+  }
+
+  get now(): number {
+    return this.#options.now()
+  }
+
+  /** Where update times go; undefined if the state does not expire any more. */
+  #times(name: string): StoredColumn | undefined {
+    this.#timeless.delete(name)
+    const at = this.#schema.columns.findIndex((column) => column.kind === 'update-times' && column.name === name)
+    if (at >= 0) return new StoredTimes(this.#store, at)
+    this.changed = true
+    return undefined
   }
 
   use(key: Key, hash: number): void {
@@ -105,59 +144,105 @@ export class RestoreTarget {
     for (const column of table.columns) column.clear(row)
     table.free(row)
   }
-
-  #migration(declared: ColumnSchema, kind: ColumnKind, stored: number): ((old: unknown) => unknown) | undefined {
-    const details = { operator: this.operator, state: declared.name }
-    if (declared.kind !== kind) throw engineError('STATE_KIND_CHANGED', { ...details, stored: kind, declared: declared.kind })
-    if (stored === declared.version) return undefined
-    if (stored > declared.version) throw engineError('STATE_VERSION_NEWER', { ...details, stored, declared: declared.version })
-    const { migrate } = declared
-    if (migrate === undefined) throw engineError('STATE_MIGRATION_MISSING', { ...details, stored, declared: declared.version })
-    return (old) => {
-      try {
-        const migrated = migrate(old, stored)
-        if (migrated !== undefined) return migrated
-      } catch (error) {
-        throw engineError('STATE_MIGRATION_FAILED', { ...details, stored, declared: declared.version, problem: String(error) }, error)
-      }
-      throw engineError('STATE_MIGRATION_FAILED', { ...details, stored, declared: declared.version, problem: 'it answered undefined' })
-    }
-  }
 }
 
 class StoredState implements StoredColumn {
+  readonly #target: RestoreTarget
   readonly #store: RowStore
   readonly #column: number
-  readonly #isList: boolean
-  readonly #migrate: ((old: unknown) => unknown) | undefined
+  readonly #shape: StoredShape
+  /** Entries of a map that expire each on their own. */
+  readonly #timedEntries: boolean
+  /** The column of update times, or -1. */
+  readonly #times: number
 
-  constructor(store: RowStore, column: number, isList: boolean, migrate: ((old: unknown) => unknown) | undefined) {
+  constructor(target: RestoreTarget, store: RowStore, column: number, shape: StoredShape, timedEntries: boolean, times: number) {
+    this.#target = target
     this.#store = store
     this.#column = column
-    this.#isList = isList
-    this.#migrate = migrate
+    this.#shape = shape
+    this.#timedEntries = timedEntries
+    this.#times = times
   }
 
   clear(): void {
     const { row, table } = this.#store
-    if (row >= 0) table.columns[this.#column]!.clear(row)
+    if (row < 0) return
+    table.columns[this.#column]!.clear(row)
+    if (this.#times >= 0) table.columns[this.#times]!.clear(row)
   }
 
   set(value: unknown): void {
-    const store = this.#store
-    const migrate = this.#migrate
-    const migrated = migrate === undefined ? value : this.#isList && Array.isArray(value) ? value.map(migrate) : migrate(value)
-    store.touch()
-    store.table.columns[this.#column]!.set(store.row, migrated)
+    this.#keep(this.#shape.cell(value))
   }
 
-  put(key: KeyAtom, value: unknown): void {
-    const cell = mapCell(this.#store, this.#column)
-    cell.entries.set(key, new MapEntry(key, this.#migrate === undefined ? value : this.#migrate(value), RESTORED_EPOCH))
+  setCoded(bytes: Uint8Array | readonly Uint8Array[]): void {
+    this.#keep(this.#shape.codedCell(bytes))
+  }
+
+  put(key: KeyAtom, value: unknown, time: number | undefined): void {
+    this.#keepEntry(key, this.#shape.value(value), time)
+  }
+
+  putCoded(key: KeyAtom, bytes: Uint8Array, time: number | undefined): void {
+    this.#keepEntry(key, this.#shape.coded(bytes), time)
   }
 
   delete(key: KeyAtom): void {
-    mapCell(this.#store, this.#column).entries.delete(key)
+    mapCell(this.#store, this.#column, this.#timedEntries).entries.delete(key)
+  }
+
+  #keep(value: unknown): void {
+    const store = this.#store
+    store.touch()
+    store.table.columns[this.#column]!.set(store.row, value)
+    if (this.#times < 0) return
+    // Stored update times, if there are any, come behind and replace these.
+    const { now } = this.#target
+    store.table.columns[this.#times]!.set(store.row, Array.isArray(value) && this.#shape.isList ? value.map(() => now) : now)
+  }
+
+  #keepEntry(key: KeyAtom, value: unknown, time: number | undefined): void {
+    const cell = mapCell(this.#store, this.#column, this.#timedEntries)
+    cell.entries.set(key, cell.newEntry(key, value, RESTORED_EPOCH))
+    if (cell instanceof TimedMapCell) cell.stamp(key, time ?? this.#target.now)
+    if (this.#timedEntries !== (time !== undefined)) this.#target.changed = true
+  }
+}
+
+/** Update times, which follow what they are of. */
+class StoredTimes implements StoredColumn {
+  readonly #store: RowStore
+  readonly #column: number
+
+  constructor(store: RowStore, column: number) {
+    this.#store = store
+    this.#column = column
+  }
+
+  clear(): void {}
+
+  set(times: unknown): void {
+    const { row, table } = this.#store
+    if (typeof times !== 'number' && !(Array.isArray(times) && times.every((time) => typeof time === 'number'))) return this.#corrupt()
+    if (row >= 0) table.columns[this.#column]!.set(row, times)
+  }
+
+  setCoded(): void {
+    this.#corrupt()
+  }
+  put(): void {
+    this.#corrupt()
+  }
+  putCoded(): void {
+    this.#corrupt()
+  }
+  delete(): void {
+    this.#corrupt()
+  }
+
+  #corrupt(): never {
+    throw engineError('VALUE_CORRUPT', { at: 0, problem: 'update times that are no numbers' })
   }
 }
 
@@ -192,6 +277,13 @@ class StoredTimers implements StoredColumn {
     mapCell(this.#store, this.#column).entries.set(time, new MapEntry(time, this.#timer(time), RESTORED_EPOCH))
   }
 
+  setCoded(): void {
+    this.#timer(undefined)
+  }
+  putCoded(): void {
+    this.#timer(undefined)
+  }
+
   delete(time: KeyAtom): void {
     const { entries } = mapCell(this.#store, this.#column)
     const entry = entries.get(time)
@@ -208,11 +300,11 @@ class StoredTimers implements StoredColumn {
 }
 
 /** The map in the current row's cell; a new one, which counts as stored, if there is none. */
-function mapCell(store: RowStore, column: number): MapCell {
+function mapCell(store: RowStore, column: number, timed = false): MapCell {
   store.touch()
   const present = store.table.columns[column]!.get(store.row)
   if (present instanceof MapCell) return present
-  const cell = new MapCell()
+  const cell = timed ? new TimedMapCell() : new MapCell()
   cell.track(RESTORED_EPOCH)
   store.table.columns[column]!.set(store.row, cell)
   return cell

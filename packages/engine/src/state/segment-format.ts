@@ -1,5 +1,5 @@
 /**
- * The state format, version 1: rows of one key group as bytes. What is written here is read for ever; see `docs/internals/state-format.md`.
+ * The state format, versions 1 and 2: rows of one key group as bytes. What is written here is read for ever; see `docs/internals/state-format.md`.
  *
  *   segment   magic, version byte, value format version byte, kind byte (`segmentKinds`), varint key group, varint columns,
  *             per column: byte (its place in `columnKinds`), varint version, text name; then records up to the segment's end
@@ -9,9 +9,16 @@
  *   cell      a value · mark.absent · mark.map, varint count, that many entries: the whole map · mark.mapChanges, varint count, changes: over the map as it was
  *   change    the entry's key, then its value or mark.absent where it was removed
  *
+ * Version 2 is written where a state expires or has a codec. It adds columns of update times (a number; of a list an array of them), and
+ *
+ *   value     mark.coded, varint length, bytes: what a codec has written; as a list's cell mark.codedList, varint count, for each varint length, bytes
+ *   change    the entry's key, mark.timed, its update time (a value), then its value
+ *
  * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
  */
-export const STATE_FORMAT_VERSION = 1
+export const STATE_FORMAT_VERSION = 2
+/** Of segments without anything that the second version added. */
+export const STATE_FORMAT_PLAIN = 1
 
 export const SEGMENT_MAGIC_0 = 0x4d
 export const SEGMENT_MAGIC_1 = 0x53
@@ -26,4 +33,7 @@ export const mark = {
   entries: 0xf2,
   map: 0xf3,
   mapChanges: 0xf4,
+  timed: 0xf5,
+  coded: 0xf6,
+  codedList: 0xf7,
 } as const

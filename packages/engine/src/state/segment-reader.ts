@@ -4,11 +4,17 @@ import type { Key, KeyAtom } from '../api/state.ts'
 import { checkValueVersion, ValueReader } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import { hashKey } from '../keys/hash.ts'
-import { keyGroupOf } from '../keys/key-group.ts'
+import { keyGroupOf, type KeyGroupRange } from '../keys/key-group.ts'
 import { canonicalKey, isAtom } from '../keys/key.ts'
 import { columnKinds } from './schema.ts'
 import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_VERSION } from './segment-format.ts'
 import type { RestoreTarget, StoredColumn } from './restore-target.ts'
+
+/** The group is one of another number of key groups than today's: only keys of these are loaded. */
+export interface Regrouped {
+  readonly formerMaxParallelism: number
+  readonly keyGroups: KeyGroupRange
+}
 
 export class SegmentReader extends ValueReader {
   readonly #target: RestoreTarget
@@ -16,11 +22,13 @@ export class SegmentReader extends ValueReader {
   #columns: readonly (StoredColumn | undefined)[] = []
   /** Whether a segment came before. */
   #loaded = false
+  readonly #regrouped: Regrouped | undefined
 
-  constructor(target: RestoreTarget, keyGroup: number) {
+  constructor(target: RestoreTarget, keyGroup: number, regrouped?: Regrouped) {
     super()
     this.#target = target
     this.#keyGroup = keyGroup
+    this.#regrouped = regrouped
   }
 
   /** @throws STATE_CORRUPT, and what the target throws */
@@ -45,7 +53,11 @@ export class SegmentReader extends ValueReader {
     const keyGroup = this.varint()
     if (kind === undefined || keyGroup !== this.#keyGroup) throw this.corrupt(`it is a segment of key group ${keyGroup}`)
     this.#columns = Array.from({ length: this.#count() }, () => this.#column())
-    if (kind === 'full' && this.#loaded) this.#target.clear(keyGroup)
+    this.#target.columnsKnown()
+    if (kind === 'full' && this.#loaded) {
+      if (this.#regrouped !== undefined) throw this.corrupt('two full segments of one of the former key groups')
+      this.#target.clear(keyGroup)
+    }
     this.#loaded = true
   }
 
@@ -68,17 +80,19 @@ export class SegmentReader extends ValueReader {
     const tag = this.#tag()
     if (tag === mark.tombstone) {
       this.at++
-      this.#use()
-      this.#target.remove()
+      if (this.#use()) this.#target.remove()
+      else return
     } else if (tag === mark.entries) {
       this.at++
-      this.#use()
+      const own = this.#use()
       const column = this.varint()
       if (column >= this.#columns.length) throw this.corrupt(`entries of column ${column}`)
-      this.#changes(this.#columns[column], this.#count())
+      this.#changes(own ? this.#columns[column] : undefined, this.#count())
+      if (!own) return
     } else {
-      this.#use()
-      for (const column of this.#columns) this.#cell(column)
+      const own = this.#use()
+      for (const column of this.#columns) this.#cell(own ? column : undefined)
+      if (!own) return
     }
     this.#target.settle()
   }
@@ -87,14 +101,22 @@ export class SegmentReader extends ValueReader {
     return this.at < this.end ? this.memory[this.at]! : -1
   }
 
-  #use(): void {
+  /** Answers whether the key is one to load. */
+  #use(): boolean {
     const stored = this.value()
     if (stored === undefined) throw this.corrupt('a key that is undefined')
     const key: Key = canonicalKey(stored)
     const hash = hashKey(key)
-    if (keyGroupOf(hash, this.#target.maxParallelism) !== this.#keyGroup)
+    const { maxParallelism } = this.#target
+    const regrouped = this.#regrouped
+    if (keyGroupOf(hash, regrouped?.formerMaxParallelism ?? maxParallelism) !== this.#keyGroup)
       throw this.corrupt('a key of another group: was the max parallelism changed?')
+    if (regrouped !== undefined) {
+      const group = keyGroupOf(hash, maxParallelism)
+      if (group < regrouped.keyGroups.first || group >= regrouped.keyGroups.end) return false
+    }
     this.#target.use(key, hash)
+    return true
   }
 
   #cell(column: StoredColumn | undefined): void {
@@ -106,10 +128,26 @@ export class SegmentReader extends ValueReader {
       this.at++
       if (tag === mark.map) column?.clear()
       this.#changes(column, this.#count())
+    } else if (tag === mark.coded) {
+      const bytes = this.#coded()
+      column?.setCoded(bytes)
+    } else if (tag === mark.codedList) {
+      this.at++
+      const list = Array.from({ length: this.#count() }, () => this.#bytes())
+      column?.setCoded(list)
     } else {
       const value = this.value()
       column?.set(value)
     }
+  }
+
+  #coded(): Uint8Array {
+    this.at++
+    return this.#bytes()
+  }
+
+  #bytes(): Uint8Array {
+    return this.raw(this.#count())
   }
 
   #changes(column: StoredColumn | undefined, count: number): void {
@@ -119,11 +157,32 @@ export class SegmentReader extends ValueReader {
       if (this.#tag() === mark.absent) {
         this.at++
         column?.delete(key)
-      } else {
-        const value = this.value()
-        column?.put(key satisfies KeyAtom, value)
-      }
+      } else this.#entry(column, key)
     }
+  }
+
+  #entry(column: StoredColumn | undefined, key: KeyAtom): void {
+    let time: number | undefined
+    if (this.#tag() === mark.timed) {
+      this.at++
+      time = this.#time()
+    }
+    if (this.#tag() === mark.coded) {
+      const bytes = this.#coded()
+      column?.putCoded(key, bytes, time)
+    } else {
+      const value = this.value()
+      column?.put(key, value, time)
+    }
+  }
+
+  #time(): number {
+    const time = this.value()
+    return typeof time === 'number' ? time : this.#notANumber()
+  }
+
+  #notANumber(): never {
+    throw this.corrupt('an update time that is no number')
   }
 
   /** Errors of decoding say where; others pass. */

@@ -44,14 +44,15 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   #failure: unknown = undefined
   #state: 'writing' | 'done' | 'abandoned' = 'writing'
 
-  constructor(plan: SnapshotPlan, store: RowStore, schema: StateSchema, lineage: CheckpointLineage) {
+  /** `nowMs`: the time, for what expires. */
+  constructor(plan: SnapshotPlan, store: RowStore, schema: StateSchema, lineage: CheckpointLineage, nowMs: number) {
     this.#plan = plan
     this.#store = store
     this.#lineage = lineage
     const onLargeMap = (table: Table, row: number, column: number, cell: MapCell, whole: boolean): void =>
       this.#addPendingMap(table, row, column, cell, whole)
-    this.#out = new RecordWriter(schema, plan, onLargeMap)
-    this.#early = new EarlyRecords(new RecordWriter(schema, plan, onLargeMap))
+    this.#out = new RecordWriter(schema, plan, nowMs, onLargeMap)
+    this.#early = new EarlyRecords(new RecordWriter(schema, plan, nowMs, onLargeMap))
     this.#tables = store.directory.tables()
     this.#group = store.directory.keyGroups.first
     for (const table of this.#tables) {

@@ -1,3 +1,4 @@
+import type { Clock } from '@millrace/core'
 import type { Key, StateDeclarations } from '../api/state.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 
@@ -63,9 +64,12 @@ export interface KeyedStateBackend {
 
   /**
    * Loads one key group, once and before first use: its segments in the order of the chain, the full one first.
-   * @throws STATE_CORRUPT, STATE_UNMAPPED, STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED
+   * `formerMaxParallelism`: the group is one of so many, another number than today's. Keys that fall to other key groups than this backend's are left out, and
+   * there is exactly one full segment.
+   * @throws STATE_CORRUPT, STATE_UNMAPPED, STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED,
+   * STATE_SCHEMA_FAILED, STATE_CODEC_MISSING, STATE_CODEC_FAILED
    */
-  restoreGroup(group: number, segments: readonly SegmentBytes[]): void
+  restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void
   /** After all groups: the next checkpoint may be a delta over `checkpointId`. Without this call it is a full one. `chains`: segments that each group was restored from. */
   resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void
 
@@ -80,6 +84,8 @@ export interface KeyedStateOptions {
   readonly states: StateDeclarations
   readonly maxParallelism: number
   readonly keyGroups: KeyGroupRange
+  /** Tells the time for states that expire, which need it. */
+  readonly clock?: Pick<Clock, 'now'>
   /** Development mode: objects that handles give out are deeply frozen. Default false. */
   readonly freeze?: boolean
   /** Stored states that are not declared are left out on restore instead of refused. Default false. */

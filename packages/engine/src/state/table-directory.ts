@@ -46,6 +46,11 @@ export class TableDirectory {
     return tables
   }
 
+  /** Whether the table is one of them still: growth replaces tables. */
+  holds(table: Table): boolean {
+    return this.#slots[table.slot] === table
+  }
+
   /** Makes room for one more row of this hash. Answers its table, another one perhaps. */
   makeRoom(hash: number): Table {
     let table = this.locate(hash)

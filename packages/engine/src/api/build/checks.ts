@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { engineError } from '../../errors.ts'
 import type { StateNode } from '../../graph/graph.ts'
+import { optionProblem } from '../../state/schema.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
 import type { StateDeclarations } from '../state.ts'
 
@@ -64,6 +65,8 @@ function stateProblem(name: string, declaration: StateDeclarations[string]): str
   const { version = 1, migrate } = declaration.options
   if (!Number.isInteger(version) || version < 1) return `must have a whole version of 1 or more, and has ${show(version)}`
   if (migrate !== undefined && typeof migrate !== 'function') return 'must have a function as migrate'
+  const problem = optionProblem(declaration.options)
+  if (problem !== undefined) return `is declared with ${problem}`
   if (declaration.kind === 'reducing' && typeof declaration.reduce !== 'function') return 'needs a function that reduces'
   const aggregate = declaration.aggregate as { readonly [member: string]: unknown } | undefined
   const missing = ['create', 'add', 'result'].find((member) => typeof aggregate?.[member] !== 'function')

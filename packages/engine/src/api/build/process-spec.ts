@@ -29,6 +29,11 @@ export function processSpec(
   checkProcessFunction(name, fn, required[kind], keyed)
   const own = stateNodes(name, fn.state)
   const shared = stateNodes(name, broadcast).map((state) => ({ ...state, kind: 'broadcast' as const }))
+  const expiring = Object.entries(broadcast ?? {}).find(([, { options }]) => options.ttl !== undefined)
+  if (expiring !== undefined) {
+    const problem = 'has a ttl, which broadcast state cannot have: clocks differ, and every subtask must hold the same'
+    throw engineError('STATE_INVALID', { operator: name, state: expiring[0], problem })
+  }
   const twice = own.find((state) => shared.some((other) => other.name === state.name))
   if (twice !== undefined) {
     throw engineError('STATE_INVALID', { operator: name, state: twice.name, problem: 'is declared both per key and for the broadcast' })

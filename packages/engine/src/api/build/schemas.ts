@@ -1,8 +1,8 @@
 import { engineError } from '../../errors.ts'
-import { isAsyncFunction, isThenable } from '../../operators/thenable.ts'
+import { isAsyncFunction } from '../../operators/thenable.ts'
 import type { Emitter } from '../contexts.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
-import type { StandardSchema } from '../state.ts'
+import { isStandardSchema, judge } from '../standard-schema.ts'
 import type { SideTypes } from '../types.ts'
 
 const methods = ['finish', 'onElement', 'onLeft', 'onRight', 'onBroadcast', 'onEventTimer', 'onProcessingTimer'] as const
@@ -41,29 +41,13 @@ export function validated(operator: string, fn: ErasedProcessFunction): ErasedPr
 }
 
 function checkOf(operator: string, declaration: string, declared: unknown): Check | undefined {
-  const standard = (declared as Partial<StandardSchema<unknown>> | undefined)?.['~standard']
-  if (standard === undefined) return undefined
+  if (!isStandardSchema(declared)) return undefined
   return (value) => {
-    const result = standard.validate(value) as SchemaResult
-    if (isThenable(result)) throw engineError('SCHEMA_ASYNC', { operator, declaration })
-    if (result.issues === undefined) return result.value
-    throw engineError('EMITTED_INVALID', { operator, declaration, problem: describeIssues(result.issues) })
+    const verdict = judge(declared, value)
+    if (verdict.kind === 'valid') return verdict.value
+    if (verdict.kind === 'async') throw engineError('SCHEMA_ASYNC', { operator, declaration })
+    throw engineError('EMITTED_INVALID', { operator, declaration, problem: verdict.problem })
   }
-}
-
-type SchemaResult = { readonly issues?: undefined; readonly value: unknown } | { readonly issues: readonly SchemaIssue[] }
-
-interface SchemaIssue {
-  readonly message: string
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
-}
-
-function describeIssues(issues: readonly SchemaIssue[]): string {
-  const texts = issues.slice(0, 5).map(({ message, path = [] }) => {
-    const place = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
-    return place === '' ? message : `${place}: ${message}`
-  })
-  return texts.join('; ')
 }
 
 type Erased = Emitter<unknown, SideTypes> & { readonly [member in KeyedMember]: unknown }

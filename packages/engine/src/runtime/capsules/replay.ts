@@ -95,7 +95,13 @@ class ReplayBench implements ChainHost {
   }
 
   keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedState {
-    const keyed = new KeyedState({ operator: node.name, states: fn.state ?? {}, maxParallelism: 1, keyGroups: { first: 0, end: 1 } })
+    const keyed = new KeyedState({
+      operator: node.name,
+      states: fn.state ?? {},
+      clock: nodeClock,
+      maxParallelism: 1,
+      keyGroups: { first: 0, end: 1 },
+    })
     const { key, state } = this.#facts
     if (state !== undefined) keyed.importKey(key, hashKey(key), state)
     return keyed

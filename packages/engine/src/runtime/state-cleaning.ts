@@ -1,0 +1,27 @@
+import type { KeyedState } from '../state/keyed-state.ts'
+import type { Background } from './slot.ts'
+
+/** Rows looked at in one turn of the slot, well under a tenth of a millisecond. */
+const ROWS_A_TURN = 256
+/** Sweeps a time to live. What has expired is gone after an eighth of it, and the time that a sweep takes. */
+const SWEEPS_A_LIFE = 8
+const PAUSE_MS_MIN = 50
+const PAUSE_MS_MAX = 600_000
+
+/** Removes what has expired from the keyed state of one operator instance, a few rows a turn. */
+export class StateCleaning implements Background {
+  readonly #state: KeyedState
+
+  constructor(state: KeyedState) {
+    this.#state = state
+  }
+
+  step(): boolean {
+    return !this.#state.clean(ROWS_A_TURN)
+  }
+}
+
+/** How long to wait between two sweeps over state that lives for `ttlMs`. */
+export function sweepPauseMs(ttlMs: number): number {
+  return Math.min(Math.max(ttlMs / SWEEPS_A_LIFE, PAUSE_MS_MIN), PAUSE_MS_MAX)
+}

@@ -1,0 +1,105 @@
+import type { KeyAtom } from '../api/state.ts'
+import { engineError } from '../errors.ts'
+import { detach } from './detach.ts'
+import { TimedMapCell, type TimedMapEntry } from './map-cell.ts'
+import { mapKey, RowMapHandle, type StateName } from './map-handle.ts'
+import type { RowStore } from './row-store.ts'
+import type { Expiry } from './ttl.ts'
+
+/** The handle of a map state of the current row whose entries expire each on their own. */
+export class ExpiringMapHandle extends RowMapHandle {
+  readonly expiry: Expiry
+
+  constructor(store: RowStore, column: number, name: StateName, freeze: boolean, expiry: Expiry) {
+    super(store, column, name, freeze)
+    this.expiry = expiry
+  }
+
+  override get(key: KeyAtom): unknown {
+    const cell = this.cell()
+    const entry = cell?.entries.get(key) as TimedMapEntry | undefined
+    if (entry === undefined) return undefined
+    if (this.expiry.expired(entry.time)) {
+      const { value } = entry
+      this.delete(key)
+      return this.expiry.ttl.returnsExpired ? value : undefined
+    }
+    this.#refresh(entry)
+    return this.handOut(cell!, entry)
+  }
+
+  override has(key: KeyAtom): boolean {
+    const entry = this.cell()?.entries.get(key) as TimedMapEntry | undefined
+    if (entry === undefined) return false
+    if (this.expiry.expired(entry.time)) {
+      this.delete(key)
+      return this.expiry.ttl.returnsExpired
+    }
+    this.#refresh(entry)
+    return true
+  }
+
+  override set(key: KeyAtom, value: unknown): void {
+    if (value === undefined) throw engineError('STATE_VALUE_UNDEFINED', { ...this.name })
+    this.apply(mapKey(key, this.name), detach(value))
+  }
+
+  override apply(key: KeyAtom, value: unknown): void {
+    this.put(key, value, this.expiry.now)
+  }
+
+  /** `apply`, as of a time. */
+  put(key: KeyAtom, value: unknown, time: number): void {
+    super.apply(key, value)
+    this.cell()!.stamp(key, time)
+  }
+
+  /** Begins the time of an entry anew, if it is there. */
+  refresh(key: KeyAtom, time: number): void {
+    const cell = this.cell()
+    const entry = cell?.entries.get(key)
+    if (cell === undefined || entry === undefined) return
+    this.store.touch()
+    cell.touch(entry, this.store.epoch)
+    cell.stamp(key, time)
+  }
+
+  override *entries(): IterableIterator<[KeyAtom, unknown]> {
+    const cell = this.cell()
+    if (cell === undefined) return
+    const { key, hash } = this.store
+    for (const entry of cell.entries.values() as IterableIterator<TimedMapEntry>) {
+      if (this.store.hash !== hash || !Object.is(this.store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.name })
+      const expired = this.expiry.expired(entry.time)
+      if (expired && !this.expiry.ttl.returnsExpired) continue
+      if (!expired) this.#refresh(entry)
+      yield [entry.key, this.handOut(cell, entry)]
+    }
+  }
+
+  /** Looks at every entry, unless expired ones count. */
+  override get size(): number {
+    const cell = this.cell()
+    if (cell === undefined) return 0
+    return this.expiry.ttl.returnsExpired ? cell.size : liveEntries(cell, this.expiry)
+  }
+
+  protected override newCell(): TimedMapCell {
+    return new TimedMapCell()
+  }
+
+  protected override cell(): TimedMapCell | undefined {
+    return super.cell() as TimedMapCell | undefined
+  }
+
+  #refresh(entry: TimedMapEntry): void {
+    if (this.expiry.ttl.onRead) this.refresh(entry.key, this.expiry.now)
+  }
+}
+
+export function liveEntries(cell: TimedMapCell, expiry: Expiry): number {
+  const deadline = expiry.now - expiry.ttl.afterMs
+  let live = 0
+  for (const entry of cell.entries.values() as IterableIterator<TimedMapEntry>) if (entry.time > deadline) live++
+  return live
+}
