@@ -83,9 +83,10 @@ export class AsyncExecution {
     this.#schedule(entry)
   }
 
-  /** Takes in an invocation that is already under way. Only without keys. */
+  /** Takes in an invocation that is already under way, as the first of all. */
   adopt(input: UnfinishedInput, started: StartedInvocation): void {
     const entry = this.#add(input, this.#epochs.at(-1)!)
+    if (this.#keyed) this.#byKey.set(input.hash, [entry])
     this.#follow(entry, started)
   }
 
