@@ -35,7 +35,12 @@ async function startRun(flags: { readonly [name: string]: unknown } = {}, enviro
       launched.resolve(options)
       return {
         done: ended.promise,
-        stop: async () => void calls.push('stop'),
+        stop: async () => {
+          calls.push('stop')
+          return undefined
+        },
+        savepoint: () => assert.fail('nobody asks for one'),
+        checkpoints: () => assert.fail('nobody asks for them'),
         cancel: async () => void calls.push('cancel'),
         metrics: () => jobMetrics({ tasks: [taskMetrics('map "x"', 0, [3])] }),
       }

@@ -17,6 +17,10 @@ export function recordOf(event: JobEvent): LogRecord {
       const message = `${what} ${event.checkpoint.id} completed in ${formatElapsed(event.durationMs)}, ${describeSize(event.sizeBytes)}`
       return at(event.final ? 'info' : 'debug', message)
     }
+    case 'savepoint-completed': {
+      const fields = { path: event.savepoint.path ?? '' }
+      return at('info', `savepoint completed in ${formatElapsed(event.durationMs)}, ${describeSize(event.sizeBytes)}`, fields)
+    }
     case 'checkpoint-failed':
       return at('warn', `checkpoint ${event.checkpointId} failed`, { error: event.error })
     case 'restarting':

@@ -1,8 +1,22 @@
 import type { AlignmentDecline } from './aligner.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
 
-/** `final`: the last one, at the end of all input or on stop. */
-export type CheckpointKind = 'periodic' | 'manual' | 'final'
+/** `final`: the last one, at the end of all input or on stop. `savepoint`: the user's alone; one taken on stop is a `final` with a target. */
+export type CheckpointKind = 'periodic' | 'manual' | 'savepoint' | 'final'
+
+/** Where a savepoint goes. Every subtask is told, by the master and by barriers: whichever comes first. */
+export interface SavepointTarget {
+  /** Its own folder, absolute. */
+  readonly dir: string
+  /** It is the job's last checkpoint as well: what is written goes to both places, and sinks commit. */
+  readonly isCheckpoint: boolean
+}
+
+/** Asked for by the user: in a folder that was made for it. */
+export interface SavepointRequest {
+  readonly requestId: number
+  readonly dir: string
+}
 
 /**
  * Why a subtask gives no snapshot. `snapshot-failed`: it tried and could not. `not-ready`: it does not run yet, or closes already.
@@ -11,7 +25,7 @@ export type CheckpointKind = 'periodic' | 'manual' | 'final'
 export type DeclineReason = AlignmentDecline | 'snapshot-failed' | 'not-ready'
 
 /** Why a checkpoint came to nothing. */
-export type AbortReason = DeclineReason | 'timeout' | 'subsumed' | 'persist-failed' | 'task-failed' | 'closed'
+export type AbortReason = DeclineReason | 'timeout' | 'subsumed' | 'persist-failed' | 'task-failed' | 'closed' | 'stopping'
 
 /** What the coordinator is told. `atMs`: monotonic time, `Clock.monotonic`. */
 export type CoordinatorEvent = { readonly atMs: number } & (
@@ -24,6 +38,13 @@ export type CoordinatorEvent = { readonly atMs: number } & (
   | { readonly kind: 'request'; readonly requestId: number }
   /** SIGTERM: take a final checkpoint, then stop. */
   | { readonly kind: 'stop' }
+  /** A savepoint while the job goes on. */
+  | ({ readonly kind: 'savepoint' } & SavepointRequest)
+  /**
+   * The final checkpoint as a savepoint, then stop; if that fails the job goes on. `drain`: sources end first, as if there were no more input: event time comes
+   * to its end, operators finish, and there is no way back.
+   */
+  | ({ readonly kind: 'stop-with-savepoint'; readonly drain: boolean } & SavepointRequest)
   /** `persist` has succeeded: the metadata is durable. */
   | { readonly kind: 'persisted'; readonly checkpointId: number; readonly metadataBytes: number }
   | { readonly kind: 'persist-failed'; readonly checkpointId: number; readonly error: string }
@@ -52,7 +73,10 @@ export type CoordinatorCommand =
       readonly checkpoint: CheckpointKind
       readonly triggeredMs: number
       readonly stopSources: boolean
+      readonly savepoint?: SavepointTarget
     }
+  /** Sources read no further and end. */
+  | { readonly kind: 'drain' }
   /**
    * Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. Once begun it is not taken back:
    * before anything is restored, also after `close`, wait for it.
@@ -62,10 +86,16 @@ export type CoordinatorCommand =
       readonly checkpointId: number
       readonly checkpoint: CheckpointKind
       readonly triggeredMs: number
+      readonly savepoint?: SavepointTarget
       readonly snapshots: readonly { readonly subtask: SubtaskId; readonly snapshot: SubtaskSnapshot }[]
     }
   /** Complete and durable: tell every subtask. Sinks commit, backends may build on it. */
   | { readonly kind: 'notify-complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }
+  /**
+   * A savepoint of a job that goes on is complete: tell every subtask, so that none builds on it. Nobody commits; what sinks prepared for it goes into the next
+   * checkpoint as well.
+   */
+  | { readonly kind: 'notify-savepoint'; readonly checkpointId: number }
   /**
    * Given up: tell every subtask; forget the enumerators' snapshot. What sinks prepared for it must go into the next checkpoint's handles
    * (as long as a checkpoint is undecided, every later one repeats its handles), for nothing else holds those records.

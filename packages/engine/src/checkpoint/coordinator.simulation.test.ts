@@ -17,7 +17,7 @@ type Fate = 'collecting' | 'persisting' | 'completed' | 'aborted'
 
 interface Watched {
   readonly checkpointId: number
-  readonly kind: 'periodic' | 'manual' | 'final'
+  readonly kind: 'periodic' | 'manual' | 'savepoint' | 'final'
   readonly triggeredAtMs: number
   readonly baseId: number
   readonly acknowledged: Set<number>

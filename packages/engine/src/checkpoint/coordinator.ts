@@ -1,7 +1,16 @@
-import type { AbortReason, CheckpointKind, CoordinatorCommand, CoordinatorEvent, CoordinatorMessage } from './coordinator-events.ts'
+import type {
+  AbortReason,
+  CheckpointKind,
+  CoordinatorCommand,
+  CoordinatorEvent,
+  CoordinatorMessage,
+  SavepointRequest,
+} from './coordinator-events.ts'
+import { Ending } from './ending.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
 import type { CheckpointOptions } from './options.ts'
 import { PendingCheckpoint, subtaskKey } from './pending-checkpoint.ts'
+import { Retention } from './retention.ts'
 import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
 
 export interface CoordinatorConfig {
@@ -17,9 +26,9 @@ export interface CoordinatorConfig {
   readonly restoredId: number | undefined
   /** `Clock.now` less `Clock.monotonic` at the start of the attempt: turns the time of events into that of people. */
   readonly wallClockOffsetMs: number
+  /** Over all attempts of a run; default: an account of this one alone. */
+  readonly account?: CheckpointAccount
 }
-
-type Final = 'stop' | 'input-finished'
 
 /** How long after a failed final checkpoint the next one is tried. */
 const FINAL_RETRY_MS = 1_000
@@ -36,24 +45,24 @@ const FINAL_RETRY_MS = 1_000
  * 6. The job fails only with more than `tolerableFailures` in a row of snapshots or metadata that could not be written,
  *    or of failed final checkpoints; time, back-pressure and skipped barriers never fail it.
  * 7. After `close`, `fail-job` or `finish` nothing is triggered or completed any more.
+ * 8. A savepoint is no part of the job's own history: nothing builds on it, is given up for it or retired after it, and its failure counts for nothing. It waits until
+ *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it.
  */
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
   readonly #options: CheckpointOptions
   readonly #maxConcurrent: number
-  readonly #account = new CheckpointAccount()
+  readonly #account: CheckpointAccount
   readonly #inputFinished = new Set<string>()
   /** Ascending by id. */
   #pending: PendingCheckpoint[] = []
-  /** Completed and kept, in the order in which they are retired: what is not this run's history first. */
-  #kept: number[]
+  readonly #retention: Retention
   #latestOwnId: number
-  #hasCompleted = false
   #nextCheckpointId: number
   #phase: 'starting' | 'running' | 'over' = 'starting'
-  #final: Final | undefined
-  #finalDueMs = 0
+  readonly #ending = new Ending()
   #requests: number[] = []
+  #savepoints: SavepointRequest[] = []
   #periodicDueMs = 0
   #pausedUntilMs = 0
   #failuresInRow = 0
@@ -66,8 +75,8 @@ export class CheckpointCoordinator {
     this.#maxConcurrent = config.options.minPauseMs > 0 ? 1 : config.options.maxConcurrent
     this.#nextCheckpointId = config.nextCheckpointId
     this.#latestOwnId = config.restoredId ?? 0
-    const others = config.completed.filter((id) => id !== config.restoredId).toSorted((a, b) => a - b)
-    this.#kept = config.restoredId !== undefined && config.completed.includes(config.restoredId) ? [...others, config.restoredId] : others
+    this.#retention = new Retention(config.options.numRetained, config.completed, config.restoredId)
+    this.#account = config.account ?? new CheckpointAccount()
   }
 
   get nextCheckpointId(): number {
@@ -101,8 +110,12 @@ export class CheckpointCoordinator {
         return this.#expire(event.atMs)
       case 'request':
         return this.#request(event.requestId)
+      case 'savepoint':
+        return this.#requestSavepoint(event)
+      case 'stop-with-savepoint':
+        return this.#stopWithSavepoint(event, event.drain, event.atMs)
       case 'stop':
-        return this.#beginFinal('stop', event.atMs)
+        return this.#ending.stop(event.atMs)
       case 'acknowledged':
       case 'declined':
       case 'input-finished':
@@ -123,15 +136,25 @@ export class CheckpointCoordinator {
   }
 
   #request(requestId: number): void {
-    if (this.#phase === 'over') {
-      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId: 0, reason: 'closed' } })
-    } else this.#requests.push(requestId)
+    if (this.#phase === 'over') this.#refuse(requestId, 'closed')
+    else this.#requests.push(requestId)
   }
 
-  #beginFinal(final: Final, atMs: number): void {
-    if (this.#final !== undefined || this.#phase === 'over') return
-    this.#final = final
-    this.#finalDueMs = atMs
+  #requestSavepoint({ requestId, dir }: SavepointRequest): void {
+    if (this.#phase === 'over') this.#refuse(requestId, 'closed')
+    else this.#savepoints.push({ requestId, dir })
+  }
+
+  #stopWithSavepoint({ requestId, dir }: SavepointRequest, drain: boolean, atMs: number): void {
+    if (this.#phase === 'over') return this.#refuse(requestId, 'closed')
+    if (this.#ending.isTaken) return this.#refuse(requestId, 'stopping')
+    if (!drain) return this.#ending.stopWithSavepoint({ requestId, dir }, atMs)
+    this.#ending.drain({ requestId, dir })
+    this.#commands.push({ kind: 'drain' })
+  }
+
+  #refuse(requestId: number, reason: AbortReason): void {
+    this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId: 0, reason } })
   }
 
   #hear(message: CoordinatorMessage, atMs: number): void {
@@ -149,7 +172,7 @@ export class CheckpointCoordinator {
 
   #finishInput(subtask: SubtaskId, atMs: number): void {
     this.#inputFinished.add(subtaskKey(subtask))
-    if (this.#inputFinished.size === this.#config.subtasks.length) this.#beginFinal('input-finished', atMs)
+    if (this.#inputFinished.size === this.#config.subtasks.length) this.#ending.finishInput(atMs)
   }
 
   #expire(atMs: number): void {
@@ -160,25 +183,34 @@ export class CheckpointCoordinator {
   }
 
   #triggerDue(atMs: number): void {
-    if (this.#final !== undefined) {
-      if (this.#hasFinalPending() || atMs < this.#finalDueMs) return
-      return this.#trigger('final', atMs)
+    if (this.#ending.cause !== undefined) {
+      if (this.#hasPending('final') || atMs < this.#ending.dueMs) return
+      return this.#trigger('final', atMs, this.#ending.begin())
     }
-    if (this.#pending.length >= this.#maxConcurrent) return
+    if (this.#savepoints.length > 0 && this.#pending.length === 0) return this.#trigger('savepoint', atMs, this.#savepoints.shift())
+    if (this.#isHeld()) return
     if (this.#requests.length > 0) return this.#trigger('manual', atMs)
     if (atMs < this.#periodicAtMs()) return
     this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
     this.#trigger('periodic', atMs)
   }
 
-  #trigger(kind: CheckpointKind, atMs: number): void {
+  /** Whether no periodic checkpoint may begin, whatever the time. */
+  #isHeld(): boolean {
+    return this.#pending.length >= this.#maxConcurrent || this.#savepoints.length > 0 || this.#hasPending('savepoint')
+  }
+
+  #trigger(kind: CheckpointKind, atMs: number, request?: SavepointRequest): void {
     const checkpointId = this.#nextCheckpointId++
-    const facts = { checkpointId, kind, triggeredAtMs: atMs, baseId: this.#latestOwnId, requestIds: this.#requests }
+    const savepoint = request === undefined ? undefined : { dir: request.dir, isCheckpoint: kind === 'final' }
+    const requestIds = [...(request === undefined ? [] : [request.requestId]), ...(kind === 'savepoint' ? [] : this.#requests)]
+    const facts = { checkpointId, kind, triggeredAtMs: atMs, baseId: this.#latestOwnId, requestIds, savepoint }
     this.#pending.push(new PendingCheckpoint(facts, this.#config.subtasks))
-    this.#requests = []
+    if (kind !== 'savepoint') this.#requests = []
     this.#account.trigger()
-    const stopSources = kind === 'final' && this.#final === 'stop'
-    this.#commands.push({ kind: 'trigger', checkpointId, checkpoint: kind, triggeredMs: this.#wallMs(atMs), stopSources })
+    const stopSources = kind === 'final' && this.#ending.cause === 'stop'
+    const target = savepoint === undefined ? {} : { savepoint }
+    this.#commands.push({ kind: 'trigger', checkpointId, checkpoint: kind, triggeredMs: this.#wallMs(atMs), stopSources, ...target })
   }
 
   #persistNext(): void {
@@ -188,31 +220,46 @@ export class CheckpointCoordinator {
     next.startPersisting()
     const snapshots = [...next.acknowledged.values()].map(({ subtask, snapshot }) => ({ subtask, snapshot }))
     const triggeredMs = this.#wallMs(next.triggeredAtMs)
-    this.#commands.push({ kind: 'persist', checkpointId: next.checkpointId, checkpoint: next.kind, triggeredMs, snapshots })
+    const { checkpointId, kind: checkpoint, savepoint } = next
+    const target = savepoint === undefined ? {} : { savepoint }
+    this.#commands.push({ kind: 'persist', checkpointId, checkpoint, triggeredMs, ...target, snapshots })
   }
 
   #complete(checkpointId: number, metadataBytes: number, atMs: number): void {
     const checkpoint = this.#find(checkpointId)
     if (checkpoint?.phase !== 'persisting' || this.#phase === 'over') return
+    if (checkpoint.kind === 'savepoint') return this.#completeSavepoint(checkpoint, metadataBytes, atMs)
     for (const older of this.#pending.filter((other) => other.checkpointId < checkpointId)) this.#giveUp(older, 'subsumed', atMs)
     this.#remove(checkpoint, atMs)
     this.#account.complete(checkpoint, atMs, metadataBytes)
     this.#failuresInRow = 0
     this.#latestOwnId = checkpointId
-    this.#hasCompleted = true
-    this.#kept.push(checkpointId)
+    this.#retention.completed(checkpointId)
     this.#commands.push({ kind: 'notify-complete', checkpointId, checkpoint: checkpoint.kind })
-    for (const requestId of checkpoint.requestIds) {
-      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'completed', checkpointId } })
-    }
+    this.#answer(checkpoint)
     this.#retire()
     if (checkpoint.kind === 'final') return this.#finish(checkpointId, atMs)
     this.#persistNext()
   }
 
+  #completeSavepoint(checkpoint: PendingCheckpoint, metadataBytes: number, atMs: number): void {
+    this.#remove(checkpoint, atMs)
+    this.#account.complete(checkpoint, atMs, metadataBytes)
+    this.#commands.push({ kind: 'notify-savepoint', checkpointId: checkpoint.checkpointId })
+    this.#answer(checkpoint)
+    this.#retire()
+    this.#persistNext()
+  }
+
+  #answer({ requestIds, checkpointId }: PendingCheckpoint): void {
+    for (const requestId of requestIds) {
+      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'completed', checkpointId } })
+    }
+  }
+
   #finish(checkpointId: number, atMs: number): void {
     this.#close('closed', atMs)
-    this.#commands.push({ kind: 'finish', checkpointId, stopped: this.#final === 'stop' })
+    this.#commands.push({ kind: 'finish', checkpointId, stopped: this.#ending.stopped })
   }
 
   #persistFailed(checkpointId: number, error: string, atMs: number): void {
@@ -225,15 +272,17 @@ export class CheckpointCoordinator {
   #fail(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
     this.#giveUp(checkpoint, reason, atMs, error)
     const isFinal = checkpoint.kind === 'final'
+    if (isFinal && checkpoint.savepoint !== undefined) return this.#ending.savepointFailed(atMs)
+    if (checkpoint.kind === 'savepoint') return
     if (reason !== 'snapshot-failed' && reason !== 'persist-failed' && !isFinal) return
     this.#failuresInRow++
-    const isLastChance = isFinal && this.#final === 'stop'
+    const isLastChance = isFinal && this.#ending.cause === 'stop'
     if (this.#failuresInRow > this.#options.tolerableFailures || isLastChance) {
       const { checkpointId } = checkpoint
       const failures = this.#failuresInRow
       this.#close('closed', atMs)
       this.#commands.push({ kind: 'fail-job', checkpointId, reason, failures, ...(error === undefined ? {} : { error }) })
-    } else if (isFinal) this.#finalDueMs = atMs + FINAL_RETRY_MS
+    } else if (isFinal) this.#ending.dueMs = atMs + FINAL_RETRY_MS
   }
 
   #giveUp(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
@@ -241,7 +290,7 @@ export class CheckpointCoordinator {
     this.#remove(checkpoint, atMs)
     this.#account.fail(checkpoint, atMs, reason, error)
     this.#commands.push({ kind: 'notify-aborted', checkpointId, reason, ...(error === undefined ? {} : { error }) })
-    const paths = checkpoint.newPaths()
+    const paths = checkpoint.kind === 'savepoint' ? [] : checkpoint.newPaths()
     if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
     for (const requestId of checkpoint.requestIds) {
       this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId, reason } })
@@ -256,20 +305,16 @@ export class CheckpointCoordinator {
       if (checkpoint.phase !== 'persisting') this.#giveUp(checkpoint, reason, atMs)
     }
     const persisting = this.#pending.flatMap((checkpoint) => checkpoint.requestIds)
-    for (const requestId of [...persisting, ...this.#requests]) {
-      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId: 0, reason } })
-    }
+    const waiting = [...this.#savepoints, ...this.#ending.waiting].map(({ requestId }) => requestId)
+    for (const requestId of [...persisting, ...this.#requests, ...waiting]) this.#refuse(requestId, reason)
     this.#requests = []
+    this.#savepoints = []
   }
 
   #retire(): void {
+    if (this.#phase === 'over') return
     const neededId = Math.min(...this.#pending.map((checkpoint) => checkpoint.baseId))
-    while (this.#hasCompleted && this.#phase !== 'over' && this.#kept.length > this.#options.numRetained) {
-      const oldest = this.#kept[0]!
-      if (oldest >= neededId) return
-      this.#kept.shift()
-      this.#commands.push({ kind: 'retire', checkpointId: oldest })
-    }
+    for (const checkpointId of this.#retention.retire(neededId)) this.#commands.push({ kind: 'retire', checkpointId })
   }
 
   #remove(checkpoint: PendingCheckpoint, atMs: number): void {
@@ -286,8 +331,8 @@ export class CheckpointCoordinator {
     return this.#pending.find((checkpoint) => checkpoint.checkpointId === checkpointId)
   }
 
-  #hasFinalPending(): boolean {
-    return this.#pending.some((checkpoint) => checkpoint.kind === 'final')
+  #hasPending(kind: CheckpointKind): boolean {
+    return this.#pending.some((checkpoint) => checkpoint.kind === kind)
   }
 
   #wallMs(atMs: number): number {
@@ -303,9 +348,9 @@ export class CheckpointCoordinator {
     const times = this.#pending.flatMap((checkpoint) =>
       checkpoint.phase === 'collecting' ? [checkpoint.triggeredAtMs + this.#options.timeoutMs] : [],
     )
-    if (this.#final !== undefined) {
-      if (!this.#hasFinalPending()) times.push(this.#finalDueMs)
-    } else if (this.#pending.length < this.#maxConcurrent) times.push(this.#periodicAtMs())
+    if (this.#ending.cause !== undefined) {
+      if (!this.#hasPending('final')) times.push(this.#ending.dueMs)
+    } else if (!this.#isHeld()) times.push(this.#periodicAtMs())
     const next = this.#phase === 'running' ? Math.min(...times) : Infinity
     const atMs = next === Infinity ? undefined : next
     if (atMs === this.#wakeAtMs) return

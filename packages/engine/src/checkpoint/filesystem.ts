@@ -1,6 +1,7 @@
 import { MillraceError, type Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
-import { makeDurableFolder, parentOf } from './durable-folders.ts'
+import { makeDurableFolder } from './durable-folders.ts'
+import { findDamage, METADATA, readNamed, restoreForeign } from './foreign-checkpoint.ts'
 import type { StateFileHandle } from './handles.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
@@ -11,6 +12,7 @@ import type {
   DamagedCheckpoint,
   PersistedCheckpoint,
   ResolveOptions,
+  RestoredCheckpoint,
   RestoreRequest,
   RestoreResolution,
   StateFileReader,
@@ -26,8 +28,6 @@ export interface FilesystemCheckpointsOptions {
   /** Rejects once another instance has taken over; asked before anything is completed or removed. `JobLock.check`. */
   readonly fence?: () => Promise<void>
 }
-
-const METADATA = '_metadata'
 
 type ReadMetadata =
   | { readonly kind: 'complete'; readonly metadata: CheckpointMetadata }
@@ -257,7 +257,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       const read = await this.#read(checkpointId)
       if (read.kind === 'incomplete') continue
       if (read.kind === 'unknown-format') throw read.error
-      const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, this.#files, verify)
+      const problem = read.kind === 'damaged' ? read.damaged.problem : await findDamage(read.metadata, this.#files, verify)
       if (problem === undefined && read.kind === 'complete') {
         await this.#disk.syncDirectory(this.#folder(checkpointId))
         return { checkpoint: { metadata: read.metadata, path: this.#folder(checkpointId), own: true }, damaged }
@@ -270,32 +270,13 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     return { checkpoint: undefined, damaged }
   }
 
-  async #resolvePath(path: string, verify: 'full' | 'length'): Promise<RestoreResolution['checkpoint']> {
-    const folder = path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
-    const dir = parentOf(folder)
-    let metadata: CheckpointMetadata
-    try {
-      metadata = decodeMetadata(await this.#disk.readFile(`${folder}/${METADATA}`))
-    } catch (error) {
-      if (isNotFound(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path }, error)
-      if (isDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path, problem: messageOf(error) }, error)
-      throw error
-    }
-    const problem = await this.#findDamage(metadata, new FilesystemStateFiles(this.#disk, dir), verify)
+  async #resolvePath(path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+    const named = await readNamed(this.#disk, path)
+    if (named.base !== this.#dir) return await restoreForeign(this.#disk, path, verify)
+    const problem = await findDamage(named.metadata, this.#files, verify)
     if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
-    const own = dir === this.#dir
-    if (own) await this.#disk.syncDirectory(folder)
-    return { metadata: own ? metadata : withFiles(metadata, (file) => ({ ...file, path: `${dir}/${file.path}` })), path: folder, own }
-  }
-
-  async #findDamage(metadata: CheckpointMetadata, files: FilesystemStateFiles, verify: 'full' | 'length'): Promise<string | undefined> {
-    try {
-      for (const file of stateFilesOf(metadata)) await files.verify(file, verify)
-      return undefined
-    } catch (error) {
-      if (isDamage(error)) return messageOf(error)
-      throw error
-    }
+    await this.#disk.syncDirectory(named.folder)
+    return { metadata: named.metadata, path: named.folder, own: true }
   }
 
   async #read(checkpointId: number): Promise<ReadMetadata> {

@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib'
+import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
+import { restoreForeign } from './foreign-checkpoint.ts'
 import type { StateFileHandle } from './handles.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
-import { SHARED_FOLDER } from './state-files.ts'
+import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
 import type {
   CheckpointStorage,
   PersistedCheckpoint,
@@ -22,19 +24,23 @@ export const MEMORY_STATE_BYTES_MAX: number = 5 * 1024 * 1024
 /** Bytes of the metadata of one checkpoint. */
 export const MEMORY_MESSAGE_BYTES_MAX: number = 10 * 1024 * 1024
 
-export interface MemoryLimits {
+export interface MemoryOptions {
   /** Default 5 MiB. */
   readonly stateBytesMax?: number
   /** Default 10 MiB. */
   readonly messageBytesMax?: number
+  /** Where savepoints, and other jobs' checkpoints, are read from; undefined: from nowhere. */
+  readonly disk?: Disk
 }
 
 /** State files in memory: the bytes travel with the handle. Any number on any threads. */
 export class MemoryStateFiles implements StateFileStorage {
   readonly #stateBytesMax: number
+  readonly #disk: Disk | undefined
 
-  constructor(limits: MemoryLimits = {}) {
-    this.#stateBytesMax = limits.stateBytesMax ?? MEMORY_STATE_BYTES_MAX
+  constructor(options: MemoryOptions = {}) {
+    this.#stateBytesMax = options.stateBytesMax ?? MEMORY_STATE_BYTES_MAX
+    this.#disk = options.disk
   }
 
   async createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
@@ -44,6 +50,7 @@ export class MemoryStateFiles implements StateFileStorage {
 
   async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
     const { inline, path, length } = file
+    if (inline === undefined && path.startsWith('/') && this.#disk !== undefined) return await new FilesystemStateFiles(this.#disk, '/').openStateFile(file)
     if (inline?.length !== length) throw engineError('CHECKPOINT_DAMAGED', { path, problem: 'its bytes are not in memory' })
     return {
       read: async (offset, count, expected) => {
@@ -97,11 +104,13 @@ interface StoredCheckpoint {
 /** Checkpoints in memory: for tests and jobs that need no state after the process ends. Survives restarts of the job within the process. */
 export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointStorage {
   readonly #messageBytesMax: number
+  readonly #disk: Disk | undefined
   readonly #stored: Map<number, StoredCheckpoint> = new Map()
 
-  constructor(limits: MemoryLimits = {}) {
-    super(limits)
-    this.#messageBytesMax = limits.messageBytesMax ?? MEMORY_MESSAGE_BYTES_MAX
+  constructor(options: MemoryOptions = {}) {
+    super(options)
+    this.#messageBytesMax = options.messageBytesMax ?? MEMORY_MESSAGE_BYTES_MAX
+    this.#disk = options.disk
   }
 
   async open(): Promise<StorageReport> {
@@ -132,7 +141,10 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
 
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
-    if (restore !== 'latest') throw engineError('CHECKPOINT_NOT_FOUND', { path: restore })
+    if (restore !== 'latest') {
+      if (this.#disk === undefined) throw engineError('CHECKPOINT_NOT_FOUND', { path: restore })
+      return { checkpoint: await restoreForeign(this.#disk, restore, options.verify ?? 'full'), damaged: [] }
+    }
     const newest = this.#ids().findLast((id) => options.exclude?.has(id) !== true)
     if (newest === undefined) return { checkpoint: undefined, damaged: [] }
     const { metadata, files } = this.#stored.get(newest)!

@@ -126,7 +126,7 @@ describe('checkpoint metadata format', () => {
     })
     const edits: [RegExp, Partial<CheckpointMetadata>][] = [
       [/checkpointId/, { checkpointId: 0 }],
-      [/kind/, { kind: 'savepoint' as 'final' }],
+      [/kind/, { kind: 'holiday' as 'final' }],
       [/subtasks/, { operators: [{ ...source, parallelism: 3 }] }],
       [/path/, withFile({ path: 'shared/../../etc/passwd' })],
       [/path/, withFile({ path: '/etc/passwd' })],

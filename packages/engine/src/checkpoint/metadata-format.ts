@@ -77,7 +77,7 @@ function decodeBody(fields: JsonFields): CheckpointMetadata {
         .map(([name, value]) => [name, decodeParameter(fields, value)]),
     ),
     checkpointId: fields.integer('checkpointId', 1),
-    kind: fields.oneOf('kind', ['checkpoint', 'final']),
+    kind: fields.oneOf('kind', ['checkpoint', 'final', 'savepoint']),
     attempt: fields.integer('attempt'),
     triggeredMs: fields.integer('triggeredMs', Number.MIN_SAFE_INTEGER),
     operators: fields.list('operators', decodeOperator),

@@ -10,7 +10,8 @@ export interface CheckpointMetadata {
   readonly fingerprint: string
   readonly params: { readonly [name: string]: string | number | boolean }
   readonly checkpointId: number
-  readonly kind: 'checkpoint' | 'final'
+  /** `savepoint`: the paths of its files are relative to its own folder, else to the one above. */
+  readonly kind: 'checkpoint' | 'final' | 'savepoint'
   /** Of the run that took it; grows with every start and restart of the job. */
   readonly attempt: number
   /** Wall clock, milliseconds since 1970. */

@@ -1,4 +1,4 @@
-import type { CheckpointKind } from './coordinator-events.ts'
+import type { CheckpointKind, SavepointTarget } from './coordinator-events.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
 
 /** Names a subtask in maps. */
@@ -26,12 +26,13 @@ export class PendingCheckpoint {
   /** The newest checkpoint that was complete at the trigger: what deltas build on is this one or newer. */
   readonly baseId: number
   readonly requestIds: readonly number[]
+  readonly savepoint: SavepointTarget | undefined
   readonly acknowledged: Map<string, Acknowledgement> = new Map()
   readonly #waiting: Set<string>
   #persisting = false
 
   constructor(
-    facts: Pick<PendingCheckpoint, 'checkpointId' | 'kind' | 'triggeredAtMs' | 'baseId' | 'requestIds'>,
+    facts: Pick<PendingCheckpoint, 'checkpointId' | 'kind' | 'triggeredAtMs' | 'baseId' | 'requestIds' | 'savepoint'>,
     subtasks: readonly SubtaskId[],
   ) {
     this.checkpointId = facts.checkpointId
@@ -39,6 +40,7 @@ export class PendingCheckpoint {
     this.triggeredAtMs = facts.triggeredAtMs
     this.baseId = facts.baseId
     this.requestIds = facts.requestIds
+    this.savepoint = facts.savepoint
     this.#waiting = new Set(subtasks.map(subtaskKey))
   }
 

@@ -24,6 +24,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof DiskError && error.reason === 'not-found'
 }
 
+/** There is nothing, and on this path there cannot be. */
+export function isAbsent(error: unknown): boolean {
+  return isNotFound(error) || (error instanceof DiskError && error.reason === 'not-a-directory')
+}
+
 /** Whether a failed read says that the data are bad, and not that the machine has no permission or no handles left. */
 export function isDamage(error: unknown): boolean {
   if (error instanceof DiskError) return ['not-found', 'input-output', 'is-a-directory', 'not-a-directory'].includes(error.reason)

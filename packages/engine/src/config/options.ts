@@ -136,6 +136,13 @@ export const engineOptionTable = {
     whenUnset: '`checkpoints` in the folder of the job under `stateDir`',
     documentation: 'Folder of the checkpoints, for the storage `filesystem`.',
   },
+  'checkpointing.savepointDir': {
+    type: 'path',
+    flag: 'savepoint-dir',
+    flink: 'execution.checkpointing.savepoint-dir',
+    whenUnset: '`savepoints` in the folder of the job under `stateDir`',
+    documentation: 'Folder in which a savepoint gets its own, where none is named when it is triggered.',
+  },
   'restart.strategy': {
     type: 'enum',
     values: ['none', 'fixed-delay', 'failure-rate', 'exponential-delay'],

@@ -1,3 +1,5 @@
+import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
+
 /**
  * What travels on a channel, in order. Records travel in batches; everything else is an event between batches.
  */
@@ -19,7 +21,14 @@ export type ChannelEvent =
   | { readonly kind: 'idle' }
   | { readonly kind: 'active' }
   /** `completedId`: the newest checkpoint that was complete when this one was triggered, 0 if there was none. What the snapshot builds on is at least that. */
-  | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number; readonly completedId: number }
+  | {
+      readonly kind: 'barrier'
+      readonly checkpointId: number
+      readonly triggeredMs: number
+      readonly completedId: number
+      /** Where the snapshot goes, if it is one for a savepoint. */
+      readonly savepoint?: SavepointTarget
+    }
   | { readonly kind: 'cancel-barrier'; readonly checkpointId: number }
   | { readonly kind: 'end' }
   | { readonly kind: 'latency'; readonly markedMs: number; readonly operator: number; readonly subtask: number }

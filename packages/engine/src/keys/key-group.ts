@@ -3,6 +3,9 @@ import { engineError } from '../errors.ts'
 /** The most key groups a job can have, as in Flink. */
 export const MAX_PARALLELISM_LIMIT = 32_768
 
+/** A hash is one of so many. */
+const HASHES = 4_294_967_296
+
 /** Key groups from `first` to `end`, `end` not included. */
 export interface KeyGroupRange {
   readonly first: number
@@ -14,7 +17,7 @@ export interface KeyGroupRange {
  * Scaling reads the high bits and leaves the low ones to the tables, so that the keys of one group still spread over a table.
  */
 export function keyGroupOf(hash: number, maxParallelism: number): number {
-  return Math.floor(((hash >>> 0) * maxParallelism) / 4_294_967_296)
+  return Math.floor(((hash >>> 0) * maxParallelism) / HASHES)
 }
 
 /**
@@ -27,6 +30,13 @@ export function keyGroupRange(subtask: number, parallelism: number, maxParalleli
     first: Math.floor((subtask * maxParallelism + parallelism - 1) / parallelism),
     end: Math.floor(((subtask + 1) * maxParallelism - 1) / parallelism) + 1,
   }
+}
+
+/** The groups that a range's keys were in when there were `formerMaxParallelism` of them: keys lie in the same order in both, so these are contiguous too. */
+export function formerGroups({ first, end }: KeyGroupRange, maxParallelism: number, formerMaxParallelism: number): KeyGroupRange {
+  const lowest = Math.ceil((first * HASHES) / maxParallelism)
+  const highest = Math.ceil((end * HASHES) / maxParallelism) - 1
+  return { first: keyGroupOf(lowest, formerMaxParallelism), end: keyGroupOf(highest, formerMaxParallelism) + 1 }
 }
 
 /** The subtask whose range holds the group. Does not check: it is called for every record. */

@@ -8,15 +8,17 @@
 import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
-import type { CoordinatorCommand, CoordinatorEvent } from '../checkpoint/coordinator-events.ts'
+import type { CoordinatorCommand, CoordinatorEvent, SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 import type { Deployment } from './deployment.ts'
 import { Enumerators, type RestoredSource } from './enumerators.ts'
 import { reportFailure } from './failure-report.ts'
 import type { FailureReport, MasterMessage, SlotMessage, TaskReport } from './messages.ts'
+import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher, SlotLink } from './slot-link.ts'
 
 type Persist = Extract<CoordinatorCommand, { kind: 'persist' }>
+type Trigger = Extract<CoordinatorCommand, { kind: 'trigger' }>
 
 export interface AttemptParts {
   readonly plan: ExecutionPlan
@@ -37,8 +39,9 @@ export interface AttemptHandler {
   retire(checkpointId: number): Promise<void>
   discard(paths: readonly string[]): Promise<void>
   started(): void
-  triggered(checkpointId: number, triggeredMs: number): void
+  triggered(command: Trigger): void
   checkpointAborted(checkpointId: number, reason: string, error: string | undefined): void
+  requestDone(requestId: number, outcome: RequestOutcome): void
   log(record: LogRecord): void
   metricsOf(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
 }
@@ -115,6 +118,20 @@ export class Attempt {
     this.#tell({ kind: 'stop', atMs: this.#parts.clock.monotonic() })
   }
 
+  /** The coordinator answers by `requestDone`, in any case. */
+  savepoint(request: SavepointRequest): void {
+    this.#request({ kind: 'savepoint', ...request, atMs: this.#parts.clock.monotonic() })
+  }
+
+  stopWithSavepoint(request: SavepointRequest, drain: boolean): void {
+    this.#request({ kind: 'stop-with-savepoint', drain, ...request, atMs: this.#parts.clock.monotonic() })
+  }
+
+  #request(event: Extract<CoordinatorEvent, { kind: 'savepoint' | 'stop-with-savepoint' }>): void {
+    if (this.#ending === undefined) return this.#tell(event)
+    this.#handler.requestDone(event.requestId, { kind: 'aborted', checkpointId: 0, reason: 'closed' })
+  }
+
   cancel(): void {
     this.#end({ kind: 'canceled' })
   }
@@ -179,7 +196,7 @@ export class Attempt {
   #perform(command: CoordinatorCommand): void {
     switch (command.kind) {
       case 'trigger':
-        this.#handler.triggered(command.checkpointId, command.triggeredMs)
+        this.#handler.triggered(command)
         this.#enumeratorSnapshots.set(command.checkpointId, this.#enumerators.snapshot())
         this.#sendAll({
           kind: 'trigger',
@@ -187,7 +204,11 @@ export class Attempt {
           triggeredMs: command.triggeredMs,
           completedId: this.#parts.coordinator.latestCompletedId ?? 0,
           stopSources: command.stopSources,
+          ...(command.savepoint === undefined ? {} : { savepoint: command.savepoint }),
         })
+        return
+      case 'drain':
+        this.#sendAll({ kind: 'drain' })
         return
       case 'persist':
         this.#persist(command)
@@ -196,9 +217,13 @@ export class Attempt {
         this.#enumeratorSnapshots.delete(command.checkpointId)
         this.#sendAll({ kind: 'complete', checkpointId: command.checkpointId, checkpoint: command.checkpoint })
         return
+      case 'notify-savepoint':
+        this.#enumeratorSnapshots.delete(command.checkpointId)
+        this.#sendAll({ kind: 'savepoint-complete', checkpointId: command.checkpointId })
+        return
       case 'notify-aborted':
         this.#enumeratorSnapshots.delete(command.checkpointId)
-        this.#handler.checkpointAborted(command.checkpointId, command.reason, this.#declined.get(command.checkpointId))
+        this.#handler.checkpointAborted(command.checkpointId, command.reason, command.error ?? this.#declined.get(command.checkpointId))
         this.#declined.delete(command.checkpointId)
         this.#sendAll({ kind: 'aborted', checkpointId: command.checkpointId })
         return
@@ -225,6 +250,7 @@ export class Attempt {
         this.#finish(command.stopped)
         return
       case 'request-done':
+        this.#handler.requestDone(command.requestId, command.outcome)
         return
       default:
         command satisfies never

@@ -40,19 +40,25 @@ export interface ExecuteOptions<P extends Params = Params> {
  * @throws the failure that ended the job; everything that building it throws; EXECUTE_IN_WORKER, EXECUTE_MODULE_UNKNOWN
  */
 export async function execute<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): Promise<JobResult> {
-  const result = await startExecution(job, options)
+  const result = await startJob(job, options).done
   if (result.state === 'failed') throw result.failure.error
   return result
 }
 
-async function startExecution<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): Promise<JobResult> {
+/**
+ * Starts a job as `execute` does, and answers at once: for savepoints, figures and an end on demand. A failure that ends the job is its result.
+ *
+ * @throws everything that building the job throws; EXECUTE_IN_WORKER, EXECUTE_MODULE_UNKNOWN
+ */
+export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): RunningJob {
   if (thisThread.runsSlot) throw engineError('EXECUTE_IN_WORKER', { job: job.name })
   const running = options.threads === true ? startThreaded(job, options) : startLocal(job, options)
   const { signal } = options
   const cancel = (): void => void running.cancel()
   if (signal?.aborted === true) cancel()
   else signal?.addEventListener('abort', cancel, { once: true })
-  return running.done.finally(() => signal?.removeEventListener('abort', cancel))
+  void running.done.finally(() => signal?.removeEventListener('abort', cancel))
+  return running
 }
 
 function startLocal<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): RunningJob {

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '@millrace/core'
 import { BarrierAligner, type AlignerAction, type AlignerEvent } from '../checkpoint/aligner.ts'
+import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { CheckpointMode } from '../checkpoint/options.ts'
 import type { ChannelEvent, InputChannel, RecordBatch } from '../exchange/elements.ts'
 
@@ -52,6 +53,8 @@ export class InputGate {
   #next = 0
   #aligning: { readonly checkpointId: number; readonly sinceMs: number } | undefined
   readonly #clock: Clock
+  /** Where the snapshots of savepoints go that are not taken yet. */
+  readonly #savepoints: Map<number, SavepointTarget> = new Map()
   alignmentMs = 0
   /** The newest checkpoint that a barrier has told to be complete. */
   completedId = 0
@@ -93,6 +96,19 @@ export class InputGate {
     return this.channels.some(({ channel }, index) => !this.#blocked[index] && !this.#ended[index] && channel.available)
   }
 
+  /** A snapshot that will be asked for is one for a savepoint. */
+  expectSavepoint(checkpointId: number, target: SavepointTarget): void {
+    this.#savepoints.set(checkpointId, target)
+  }
+
+  /** Where the snapshot of a checkpoint goes that is taken now, or given up: nothing older will be taken any more. */
+  takeSavepoint(checkpointId: number): SavepointTarget | undefined {
+    if (this.#savepoints.size === 0) return undefined
+    const target = this.#savepoints.get(checkpointId)
+    for (const id of this.#savepoints.keys()) if (id <= checkpointId) this.#savepoints.delete(id)
+    return target
+  }
+
   /** Tells the aligner what the coordinator says. */
   control(event: Extract<AlignerEvent, { kind: 'trigger' | 'abort' }>): void {
     this.#align(event)
@@ -111,6 +127,7 @@ export class InputGate {
         return
       case 'barrier':
         this.completedId = Math.max(this.completedId, event.completedId)
+        if (event.savepoint !== undefined) this.expectSavepoint(event.checkpointId, event.savepoint)
         this.#align({ kind: 'barrier', channel: index, checkpointId: event.checkpointId, triggeredMs: event.triggeredMs })
         return
       case 'cancel-barrier':
@@ -157,6 +174,7 @@ export class InputGate {
     if (speaking === 0) {
       if (!this.#allIdle && this.#open > 0) {
         this.#allIdle = true
+        this.#advance(Math.max(...this.#watermarks.filter((_, index) => !this.#ended[index])))
         this.#handler.idle()
       }
       return
@@ -174,4 +192,3 @@ export class InputGate {
     this.#handler.watermark(time)
   }
 }
-        this.#advance(Math.max(...this.#watermarks.filter((_, index) => !this.#ended[index])))

@@ -9,17 +9,19 @@ import type { Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
-import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
+import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { EngineOptions, ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 import { graphWarnings, requireUids } from '../graph/warnings.ts'
 import { RestartPolicy, restartOptions } from '../restart/restart.ts'
 import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
-import { assembleMetadata } from './assemble-metadata.ts'
+import { CheckpointKeeper } from './checkpoint-keeper.ts'
 import { slotsOf, type Deployment } from './deployment.ts'
+import type { SavepointRequest } from '../checkpoint/coordinator-events.ts'
+import { engineError } from '../errors.ts'
 import { ReportedError } from './failure-report.ts'
-import type { CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
+import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
 import type { FailureReport } from './messages.ts'
 import { MetricsBoard } from './metrics-board.ts'
 import { checkpointOptions, slotSettings } from './master-settings.ts'
@@ -35,6 +37,9 @@ export interface JobMasterParts {
   /** Whether state that no operator takes is left out instead of refused. */
   readonly allowNonRestoredState: boolean
   readonly storage: CheckpointStorage
+  readonly savepoints: FilesystemSavepoints
+  /** Where savepoints go for which no folder is named. */
+  readonly savepointDir: string
   readonly lock: JobLock
   readonly launcher: SlotLauncher
   readonly clock: Clock
@@ -48,6 +53,7 @@ export class JobMaster implements AttemptHandler {
   readonly #parts: JobMasterParts
   readonly #restarts: RestartPolicy
   readonly #board: MetricsBoard
+  readonly #keeper: CheckpointKeeper
   readonly #startedMs: number
   #attempt: Attempt | undefined
   #attemptNumber = 0
@@ -56,16 +62,18 @@ export class JobMaster implements AttemptHandler {
   #nextCheckpointId = 1
   #restartCount = 0
   #restored: CompletedCheckpoint | undefined
-  #last: CompletedCheckpoint | undefined
   #asked: 'stop' | 'cancel' | undefined
   #interruptDelay: (() => void) | undefined
-  readonly #triggered: Map<number, number> = new Map()
+  #over = false
+  /** Requests that are not answered. */
+  readonly #asking: Set<Promise<unknown>> = new Set()
 
   constructor(parts: JobMasterParts) {
     this.#parts = parts
     this.#startedMs = parts.clock.monotonic()
     this.#restarts = new RestartPolicy(restartOptions(parts.options))
     this.#board = new MetricsBoard(parts.plan, parts.clock)
+    this.#keeper = new CheckpointKeeper({ ...parts, board: this.#board })
   }
 
   /** Never rejects. */
@@ -76,6 +84,8 @@ export class JobMaster implements AttemptHandler {
     } catch (error) {
       result = this.#result({ state: 'failed', failure: { error: error instanceof Error ? error : new Error(String(error)) } })
     }
+    this.#over = true
+    while (this.#asking.size > 0) await Promise.allSettled(this.#asking)
     await this.#parts.lock.release().catch(() => {})
     this.#board.state = 'ended'
     this.#parts.onEvent({ kind: 'ended', timeMs: this.#parts.clock.now(), result })
@@ -99,6 +109,43 @@ export class JobMaster implements AttemptHandler {
     this.#interruptDelay?.()
   }
 
+  /** @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, CHECKPOINT_STORAGE_* */
+  savepoint(dir: string | undefined): Promise<CompletedCheckpoint> {
+    return this.#ask(dir, (attempt, request) => attempt.savepoint(request))
+  }
+
+  /** Ends the job with a final checkpoint that is a savepoint too; if that fails the job goes on. @throws as `savepoint` */
+  async stopWithSavepoint(dir: string | undefined, drain: boolean): Promise<CompletedCheckpoint> {
+    return await this.#ask(dir, (attempt, request) => attempt.stopWithSavepoint(request, drain))
+  }
+
+  #ask(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
+    const asking = this.#request(dir, tell)
+    this.#asking.add(asking)
+    const done = (): void => void this.#asking.delete(asking)
+    asking.then(done, done)
+    return asking
+  }
+
+  async #request(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
+    this.#checkRunning()
+    const { requests } = this.#keeper
+    const request = await requests.begin(dir)
+    const answer = requests.answer(request)
+    if (this.#attempt === undefined) this.requestDone(request.requestId, { kind: 'aborted', checkpointId: 0, reason: 'task-failed' })
+    else tell(this.#attempt, request)
+    return await answer
+  }
+
+  #checkRunning(): void {
+    if (this.#over) throw engineError('SAVEPOINT_JOB_ENDED')
+    if (this.#attempt === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting, or between two attempts' })
+  }
+
+  checkpoints(): CheckpointHistory {
+    return this.#keeper.history()
+  }
+
   metrics(): JobMetrics {
     return this.#board.read(this.#restartCount)
   }
@@ -106,6 +153,7 @@ export class JobMaster implements AttemptHandler {
   async #runAttempts(): Promise<JobResult> {
     const { lock } = this.#parts
     this.#attemptNumber = await lock.nextAttempt()
+    await this.#recoverSavepoints()
     if (this.#parts.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
     for (;;) {
@@ -148,6 +196,7 @@ export class JobMaster implements AttemptHandler {
       completed: restore.completed,
       restoredId: restore.checkpointId,
       wallClockOffsetMs: clock.now() - clock.monotonic(),
+      account: this.#keeper.account,
     })
     const attempt = new Attempt(
       {
@@ -183,7 +232,7 @@ export class JobMaster implements AttemptHandler {
     for (const damaged of report.damaged)
       this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
     // After the first completed checkpoint of this run, and on every restart once there is one, that is where to go on.
-    const request = this.#last !== undefined ? 'latest' : restore
+    const request = this.#keeper.last !== undefined ? 'latest' : restore
     const resolution = await storage.resolveRestore(request)
     for (const damaged of resolution.damaged)
       this.#warn(`checkpoint ${damaged.checkpointId} is damaged and passed over: ${damaged.problem}`, { path: damaged.path })
@@ -196,6 +245,14 @@ export class JobMaster implements AttemptHandler {
       checkpointId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
       restoring: checkpoint !== undefined,
       completed: report.completed,
+    }
+  }
+
+  /** What a former process was killed over. */
+  async #recoverSavepoints(): Promise<void> {
+    for (const { path, found } of await this.#parts.savepoints.recover()) {
+      if (found === 'removed') this.#warn('a savepoint was not completed by a former process: what was there of it is removed', { path })
+      else this.#warn('a savepoint was completed by a former process, which ended before it could say so: it is there', { path })
     }
   }
 
@@ -235,38 +292,15 @@ export class JobMaster implements AttemptHandler {
     if (this.#asked === 'stop') this.#attempt?.stop()
   }
 
-  async persist(
+  persist(
     command: Parameters<AttemptHandler['persist']>[0],
     enumerators: ReadonlyMap<number, unknown>,
   ): Promise<{ readonly metadataBytes: number }> {
-    const { plan, storage, clock } = this.#parts
-    const metadata: CheckpointMetadata = assembleMetadata(
-      plan,
-      command,
-      enumerators,
-      this.#attemptNumber,
-      this.#triggered.get(command.checkpointId) ?? clock.now(),
-    )
-    const { path, metadataBytes } = await storage.persist(metadata)
-    const durationMs = clock.now() - metadata.triggeredMs
-    const sizeBytes = metadataBytes + command.snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.writtenBytes, 0)
-    this.#last = { id: command.checkpointId, path }
-    this.#triggered.delete(command.checkpointId)
-    this.#board.checkpointCompleted({ id: command.checkpointId, completedMs: clock.now(), durationMs, sizeBytes })
-    this.#parts.onEvent({
-      kind: 'checkpoint-completed',
-      timeMs: clock.now(),
-      checkpoint: this.#last,
-      durationMs,
-      sizeBytes,
-      final: command.checkpoint === 'final',
-    })
-    return { metadataBytes }
+    return this.#keeper.persist(command, enumerators, this.#attemptNumber)
   }
 
-  triggered(checkpointId: number, triggeredMs: number): void {
-    this.#triggered.set(checkpointId, triggeredMs)
-    this.#board.checkpointTriggered()
+  triggered(command: Parameters<AttemptHandler['triggered']>[0]): void {
+    this.#keeper.triggered(command)
   }
 
   retire(checkpointId: number): Promise<void> {
@@ -278,10 +312,11 @@ export class JobMaster implements AttemptHandler {
   }
 
   checkpointAborted(checkpointId: number, reason: string, error: string | undefined): void {
-    this.#triggered.delete(checkpointId)
-    this.#board.checkpointFailed()
-    const message = `checkpoint ${checkpointId} was given up: ${reason}${error === undefined ? '' : `: ${error}`}`
-    this.#parts.onEvent({ kind: 'checkpoint-failed', timeMs: this.#parts.clock.now(), checkpointId, error: new Error(message) })
+    this.#keeper.aborted(checkpointId, reason, error)
+  }
+
+  requestDone(...done: Parameters<AttemptHandler['requestDone']>): void {
+    void this.#keeper.requestDone(...done)
   }
 
   log(record: LogRecord): void {
@@ -297,7 +332,7 @@ export class JobMaster implements AttemptHandler {
   async #end(state: 'finished' | 'stopped' | 'canceled'): Promise<JobResult> {
     if (state === 'canceled' && !this.#parts.options.checkpointing.retainOnCancel) {
       await this.#parts.storage.removeAll()
-      this.#last = undefined
+      this.#keeper.last = undefined
     }
     return this.#result({ state })
   }
@@ -309,7 +344,7 @@ export class JobMaster implements AttemptHandler {
       jobName: this.#parts.plan.graph.name,
       durationMs: this.#parts.clock.monotonic() - this.#startedMs,
       restarts: this.#restartCount,
-      lastCheckpoint: this.#last ?? this.#restored,
+      lastCheckpoint: this.#keeper.last ?? this.#restored,
       ...outcome,
     }
   }

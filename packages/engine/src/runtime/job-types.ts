@@ -3,6 +3,7 @@
  * Plain data but for the callbacks: all of it may come from another thread.
  */
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
+import type { CheckpointRecord, CheckpointStatistics } from '../checkpoint/statistics.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 
@@ -27,12 +28,53 @@ export interface RunJobOptions {
 export interface RunningJob {
   /** Resolves once all threads have ended and all files are closed; never rejects: a failure is a result. */
   readonly done: Promise<JobResult>
-  /** Takes a final checkpoint, then ends; resolves with `done`. If the checkpoint fails the job ends without and the result says so. Again: no effect. */
-  stop(): Promise<void>
+  /**
+   * Takes a final checkpoint, then ends; resolves with `done`. If the checkpoint fails the job ends without and the result says so. Again: no effect.
+   *
+   * With `savepoint` the final checkpoint is stored as a savepoint as well, and answered; if that fails the job goes on.
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, CHECKPOINT_STORAGE_*; none of them without `savepoint`
+   */
+  stop(options?: StopOptions): Promise<CompletedCheckpoint | undefined>
+  /**
+   * Takes a savepoint while the job goes on: a folder with everything in it, the user's to keep. It commits nothing, and no checkpoint builds on it.
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, CHECKPOINT_STORAGE_*; the job goes on
+   */
+  savepoint(options?: SavepointOptions): Promise<CompletedCheckpoint>
   /** Ends without a checkpoint; resolves with `done`. Also after `stop`, which it cuts short. */
   cancel(): Promise<void>
   /** The latest figures at hand; cheap, may be called several times a second. */
   metrics(): JobMetrics
+  /** The newest few checkpoints and savepoints of this run, whatever became of them. */
+  checkpoints(): CheckpointHistory
+}
+
+export interface SavepointOptions {
+  /** Folder in which the savepoint gets its own; default: the option `checkpointing.savepointDir`. */
+  readonly dir?: string
+}
+
+export interface StopOptions {
+  /** Whether the final checkpoint is stored as a savepoint too, and where. Default false. */
+  readonly savepoint?: boolean | SavepointOptions
+  /**
+   * Sources end first, as if there were no more input: event time comes to its end, every timer fires, operators finish. For a job that is not to go on.
+   * Default false; only with `savepoint`.
+   */
+  readonly drain?: boolean
+}
+
+export interface CheckpointHistory {
+  /** Since the start of the run. */
+  readonly counts: Omit<CheckpointStatistics, 'lastCompleted' | 'lastFailed' | 'history'>
+  /** Oldest first. */
+  readonly history: readonly CheckpointHistoryEntry[]
+}
+
+export interface CheckpointHistoryEntry extends Omit<CheckpointRecord, 'triggeredAtMs'> {
+  /** Wall clock, milliseconds since 1970. */
+  readonly triggeredMs: number
+  /** Folder that `--restore` takes; undefined for storage in memory, and for what came to nothing. */
+  readonly path: string | undefined
 }
 
 export type JobResult = {
@@ -88,6 +130,15 @@ export type JobEvent =
       readonly kind: 'checkpoint-completed'
       readonly timeMs: number
       readonly checkpoint: CompletedCheckpoint
+      readonly durationMs: number
+      readonly sizeBytes: number
+      readonly final: boolean
+    }
+  /** `final`: it is the job's last checkpoint as well. */
+  | {
+      readonly kind: 'savepoint-completed'
+      readonly timeMs: number
+      readonly savepoint: CompletedCheckpoint
       readonly durationMs: number
       readonly sizeBytes: number
       readonly final: boolean

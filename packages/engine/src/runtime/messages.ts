@@ -2,7 +2,7 @@
  * What the master of a job and its slots say to each other. Plain data: a slot may be on another thread.
  */
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
-import type { CheckpointKind, CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { CheckpointKind, CoordinatorMessage, SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { Split } from '../connectors/source.ts'
 import type { SubtaskMetrics } from './job-types.ts'
 
@@ -20,9 +20,14 @@ export type MasterMessage =
       /** The newest complete checkpoint, 0 if there is none. */
       readonly completedId: number
       readonly stopSources: boolean
+      readonly savepoint?: SavepointTarget
     }
+  /** Sources read no further and end. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }
   | { readonly kind: 'aborted'; readonly checkpointId: number }
+  /** A savepoint of a job that goes on is complete: nothing is committed, and nothing builds on it. */
+  | { readonly kind: 'savepoint-complete'; readonly checkpointId: number }
   | { readonly kind: 'splits'; readonly reader: OperatorInstance; readonly splits: readonly Split[] }
   | { readonly kind: 'no-more-splits'; readonly reader: OperatorInstance }
   /** The final checkpoint is complete: commit, close, then say `closed`. */

@@ -39,10 +39,11 @@ export class MetricsBoard {
     this.#inProgress++
   }
 
-  checkpointCompleted(last: NonNullable<CheckpointMetrics['last']>): void {
+  /** Undefined: a savepoint, which is not what the job would go on from. */
+  checkpointCompleted(last: CheckpointMetrics['last']): void {
     this.#inProgress--
     this.#completed++
-    this.#last = last
+    this.#last = last ?? this.#last
   }
 
   checkpointFailed(): void {

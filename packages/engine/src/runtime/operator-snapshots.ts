@@ -26,14 +26,15 @@ export class OperatorSnapshots {
     this.#rowsAStep = rowsAStep
   }
 
-  /** Loads what falls into `range` of the former subtasks' files. */
+  /** Loads what falls into `range` of the former subtasks' files. `former`: the number of key groups at the time, and those of them that keys of the range were in. */
   async restore(
     storage: StateFileStorage,
     chains: readonly (readonly KeyedStateFile[])[],
     range: KeyGroupRange,
     checkpointId: number,
+    former?: { readonly maxParallelism: number; readonly groups: KeyGroupRange },
   ): Promise<void> {
-    const files = chains.flatMap((chain) => filesOfRange(chain, range))
+    const files = chains.flatMap((chain) => filesOfRange(former === undefined ? chain : neededFiles(chain), former?.groups ?? range))
     const readers = new Map<string, Awaited<ReturnType<StateFileStorage['openStateFile']>>>()
     const counts = new Map<number, number>()
     try {
@@ -45,6 +46,7 @@ export class OperatorSnapshots {
         this.keyed.restoreGroup(
           group,
           bytes.map((each) => ({ bytes: each })),
+          former?.maxParallelism,
         )
         counts.set(group, segments.length)
       }
@@ -52,16 +54,18 @@ export class OperatorSnapshots {
       // All of them, whatever the disk says to one: nothing was written.
       await Promise.allSettled(Array.from(readers.values(), (reader) => reader.close()))
     }
-    if (checkpointId > 0) {
+    // A delta over other key groups would be none.
+    if (checkpointId > 0 && former === undefined) {
       this.keyed.resumeFrom(checkpointId, counts)
       this.#chains.set(checkpointId, files)
     }
   }
 
-  begin(checkpointId: number, create: () => Promise<StateFileWriter>): KeyedSnapshot {
+  /** `full`: `all` for savepoints, which stand by themselves. */
+  begin(checkpointId: number, create: () => Promise<StateFileWriter>, full: 'all' | 'share'): KeyedSnapshot {
     // As of now: while it is written newer checkpoints complete, and the chain that it builds on is forgotten.
     const chains = new Map(this.#chains)
-    return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full: 'share' }), this.#rowsAStep, create, (base, file) => {
+    return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full }), this.#rowsAStep, create, (base, file) => {
       const before = base === undefined ? [] : chains.get(base)
       if (before === undefined) throw new Error(`checkpoint ${checkpointId} is a delta over ${base}, whose files are not known`)
       const chain = neededFiles(file === undefined ? before : [...before, file])

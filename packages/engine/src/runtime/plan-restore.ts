@@ -6,7 +6,8 @@ import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.t
 import { engineError } from '../errors.ts'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
-import { keyGroupRange } from '../keys/key-group.ts'
+import { formerGroups, keyGroupRange } from '../keys/key-group.ts'
+import { decodeAsyncInputs, encodeAsyncInputs } from './async-inputs.ts'
 import type { SubtaskPlace } from './deployment.ts'
 import type { RestoredSource } from './enumerators.ts'
 import type { RestoredOperator } from './restored.ts'
@@ -35,9 +36,17 @@ export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | 
     operators: known.flatMap(({ task, node }) => restoreOperator(node, task, former.get(node.stateId)!)),
     sources: known.filter(({ node }) => node.kind === 'source').map(({ node }) => restoreSource(node, former.get(node.stateId)!)),
     finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former, options)),
-    warnings: placed
-      .filter(({ node }) => !former.has(node.stateId) && isStateful(node))
-      .map(({ node }) => `operator '${node.name}' is not in the checkpoint and starts empty`),
+    warnings: [
+      ...placed
+        .filter(({ node }) => !former.has(node.stateId) && isStateful(node))
+        .map(({ node }) => `operator '${node.name}' is not in the checkpoint and starts empty`),
+      ...known
+        .filter(({ node, task }) => isRegrouped(node, task, former.get(node.stateId)!))
+        .map(({ node, task }) => {
+          const { maxParallelism } = former.get(node.stateId)!
+          return `the keys of operator '${node.name}' are dealt out anew, from ${maxParallelism} key groups to ${task.maxParallelism}`
+        }),
+    ],
   }
 }
 
@@ -71,30 +80,38 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
   if (holdsState(state) && kindOfState(state.kind) !== kindOfState(node.kind)) {
     throw engineError('RESTORE_KIND_CHANGED', { operator: node.name, stateId: node.stateId, stored: state.kind, now: node.kind })
   }
-  const keyedBytes = state.subtasks.some(({ keyed }) => keyed.length > 0)
-  if (keyedBytes && state.maxParallelism !== task.maxParallelism) {
-    throw engineError('RESTORE_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })
-  }
+  const regrouped = isRegrouped(node, task, state)
+  const asyncInputs = state.subtasks.map((subtask) => {
+    const stored = subtask.asyncInputs ?? []
+    return regrouped ? encodeAsyncInputs(decodeAsyncInputs(stored), task.maxParallelism) : stored
+  })
   return Array.from({ length: task.parallelism }, (_, subtask) => {
     const { first, end } = keyGroupRange(subtask, task.parallelism, task.maxParallelism)
+    const former = regrouped ? formerGroups({ first, end }, task.maxParallelism, state.maxParallelism) : { first, end }
     const own = (group: number): boolean =>
       node.kind.startsWith('keyed') ? group >= first && group < end : group % task.parallelism === subtask
     return {
       operator: node.id,
       subtask,
+      maxParallelism: state.maxParallelism,
       keyed: state.subtasks
-        .map(({ keyed }) => keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= first && keyGroup < end)))
+        .map(({ keyed }) => keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= former.first && keyGroup < former.end)))
         .filter((chain) => chain.length > 0),
       broadcast: state.subtasks.find(({ broadcast }) => broadcast !== undefined)?.broadcast,
       // Of one former subtask all to one: a sink may tidy up after those whose handles it is given.
       sinkHandles: state.subtasks.flatMap(({ sinkHandles }, index) => (index % task.parallelism === subtask ? (sinkHandles ?? []) : [])),
-      asyncInputs: state.subtasks.flatMap(({ asyncInputs }, index) =>
-        (asyncInputs ?? []).filter(({ keyGroup }) =>
+      asyncInputs: asyncInputs.flatMap((stored, index) =>
+        stored.filter(({ keyGroup }) =>
           node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask,
         ),
       ),
     }
   })
+}
+
+/** Whether the operator has another number of key groups than when its state was stored. */
+function isRegrouped(node: OperatorNode, task: PlannedTask, state: OperatorState): boolean {
+  return node.kind.startsWith('keyed') && state.maxParallelism !== task.maxParallelism
 }
 
 function restoreSource(node: OperatorNode, state: OperatorState): RestoredSource {

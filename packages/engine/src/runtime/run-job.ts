@@ -4,9 +4,11 @@ import { parseParams } from '../api/params.ts'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
-import type { JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
+import type { CheckpointHistory, JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module-sources.ts'
+import { engineError } from '../errors.ts'
+import { stopMaster } from './start-job.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
 import { ThreadSlots } from './threads/thread-slots.ts'
@@ -53,12 +55,27 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
     return master.run()
   }
   const done = start()
-  const ask = async (what: 'stop' | 'cancel'): Promise<void> => {
-    asked = what
-    master?.[what]()
-    await done
+  const running = (): JobMaster => {
+    if (master === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting' })
+    return master
   }
-  return { done, stop: () => ask('stop'), cancel: () => ask('cancel'), metrics: () => master?.metrics() ?? notYet() }
+  return {
+    done,
+    stop: async (options) => {
+      if (master !== undefined || options?.savepoint !== undefined) return await stopMaster(running(), done, options)
+      asked = 'stop'
+      await done
+      return undefined
+    },
+    savepoint: async (options) => await running().savepoint(options?.dir),
+    cancel: async () => {
+      asked = 'cancel'
+      master?.cancel()
+      await done
+    },
+    metrics: () => master?.metrics() ?? notYet(),
+    checkpoints: () => master?.checkpoints() ?? noCheckpoints,
+  }
 }
 
 function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sources }: LoadedJob): JobMaster {
@@ -67,7 +84,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
   const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
-  const { storage, lock } = jobFolder(name, settings, ports)
+  const folder = jobFolder(name, settings, ports)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({
     plan: planJob(built.graph, {
@@ -80,13 +97,14 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
     options: values,
     restore: options.restore,
     allowNonRestoredState: options.allowNonRestoredState ?? false,
-    storage,
-    lock,
+    ...folder,
     launcher: new ThreadSlots({ threads, modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
     ...ports,
     onEvent: (event) => options.onEvent(event),
   })
 }
+
+const noCheckpoints: CheckpointHistory = { counts: { triggered: 0, completed: 0, failed: 0, subsumed: 0, inProgress: 0 }, history: [] }
 
 function failedToStart(options: ThreadedJobOptions, error: unknown, durationMs: number): JobResult {
   const result: JobResult = {

@@ -4,7 +4,8 @@ import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
 import { JobMaster } from './job-master.ts'
-import type { JobEvent, RunningJob } from './job-types.ts'
+import { engineError } from '../errors.ts'
+import type { CompletedCheckpoint, JobEvent, RunningJob, StopOptions } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './local-slots.ts'
 import type { SlotLauncher } from './slot-link.ts'
 import { jobFolder } from './state-folder.ts'
@@ -36,7 +37,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     maxParallelism: values.maxParallelism,
     encodeAll: values.development,
   })
-  const { storage, lock } = jobFolder(first.graph.name, settings, ports, options.processes)
+  const { storage, ...folder } = jobFolder(first.graph.name, settings, ports, options.processes)
   let unused: BuiltJob | undefined = first
   const functions = (): BuiltJob['functions'] => {
     const built = unused ?? options.build()
@@ -52,7 +53,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     restore: options.restore,
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,
-    lock,
+    ...folder,
     launcher: options.launcher?.(slots) ?? slots,
     ...ports,
     onEvent: options.onEvent,
@@ -65,14 +66,30 @@ export function runningJob(master: JobMaster): RunningJob {
   const done = Promise.resolve().then(() => master.run())
   return {
     done,
-    stop: async () => {
-      master.stop()
-      await done
-    },
+    stop: (options) => stopMaster(master, done, options),
+    savepoint: async (options) => await master.savepoint(options?.dir),
     cancel: async () => {
       master.cancel()
       await done
     },
     metrics: () => master.metrics(),
+    checkpoints: () => master.checkpoints(),
   }
+}
+
+/** @throws what `RunningJob.stop` says */
+export async function stopMaster(
+  master: JobMaster,
+  done: Promise<unknown>,
+  { savepoint, drain = false }: StopOptions = {},
+): Promise<CompletedCheckpoint | undefined> {
+  if (savepoint === undefined || savepoint === false) {
+    if (drain) throw engineError('ARGUMENT_INVALID', { call: 'stop', argument: 'drain', expected: 'used with savepoint', value: 'true' })
+    master.stop()
+    await done
+    return undefined
+  }
+  const completed = await master.stopWithSavepoint(savepoint === true ? undefined : savepoint.dir, drain)
+  await done
+  return completed
 }

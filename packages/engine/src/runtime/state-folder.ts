@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import type { Clock, Disk, Random } from '@millrace/core'
 import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
+import { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../checkpoint/storage.ts'
@@ -14,14 +15,26 @@ interface FolderPorts {
   readonly random: Random
 }
 
-/** Where a job keeps its checkpoints, and the lock on that place. */
+/** Where a job keeps its checkpoints, the lock on that place, and where its savepoints go for which no folder is named. */
+export interface JobFolder {
+  readonly storage: CheckpointStorage
+  readonly savepoints: FilesystemSavepoints
+  readonly savepointDir: string
+  readonly lock: JobLock
+}
+
 export function jobFolder(
   jobName: string,
   settings: ResolvedEngineOptions,
   ports: FolderPorts,
   processes?: ProcessInspector,
-): { readonly storage: CheckpointStorage; readonly lock: JobLock } {
-  if (settings.values.checkpointing.storage === 'memory') return { storage: new MemoryCheckpoints(), lock: noLock() }
+): JobFolder {
+  const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
+  const { disk } = ports
+  if (settings.values.checkpointing.storage === 'memory') {
+    const savepoints = new FilesystemSavepoints({ disk, notes: undefined })
+    return { storage: new MemoryCheckpoints({ disk }), savepoints, savepointDir, lock: noLock() }
+  }
   const dir = checkpointFolder(jobName, settings)
   const lock = openJobLock({
     disk: ports.disk,
@@ -30,13 +43,14 @@ export function jobFolder(
     jobName,
     ...(processes === undefined ? {} : { processes }),
   })
-  const storage = new FilesystemCheckpoints({ disk: ports.disk, dir, fence: () => lock.check() })
-  return { storage, lock }
+  const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check() })
+  const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way') })
+  return { storage, savepoints, savepointDir, lock }
 }
 
 /** The same place, as a slot sees it: it writes state files, and completes nothing. */
 export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
-  if (settings.values.checkpointing.storage === 'memory') return new MemoryStateFiles()
+  if (settings.values.checkpointing.storage === 'memory') return new MemoryStateFiles({ disk: ports.disk })
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
 }
 

@@ -6,10 +6,12 @@
  * 3. A snapshot that fails declines the checkpoint; a sink that cannot make its output durable fails the task, as that output is in no other checkpoint.
  */
 import { inspect } from 'node:util'
-import type { Clock } from '@millrace/core'
-import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { Clock, Disk } from '@millrace/core'
+import type { CoordinatorMessage, SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { AsyncInputs, StateFileHandle, SubtaskOperatorState, SubtaskSnapshot } from '../checkpoint/handles.ts'
-import type { StateFileStorage, StateWriterIdentity } from '../checkpoint/storage.ts'
+import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
+import type { StateFileStorage, StateFileWriter, StateWriterIdentity } from '../checkpoint/storage.ts'
+import { TeeStateFile } from '../checkpoint/tee-state-file.ts'
 import type { Split } from '../connectors/source.ts'
 import type { Operator } from '../operators/operator.ts'
 import type { BroadcastState } from '../state/broadcast-state.ts'
@@ -33,6 +35,8 @@ export interface SubtaskSnapshotsOptions {
   readonly identity: StateWriterIdentity
   readonly operators: readonly SnapshotParts[]
   readonly storage: StateFileStorage
+  /** Where savepoints go. */
+  readonly disk: Disk
   readonly clock: Clock
   readonly slot: Slot
   finished(): boolean
@@ -56,13 +60,13 @@ export class SubtaskSnapshots {
     this.#options = options
   }
 
-  /** At the barrier. */
-  take(checkpointId: number, triggeredMs: number, alignmentMs: number): void {
-    const { clock, operators, slot, storage, identity } = this.#options
+  /** At the barrier. A savepoint stands by itself: all of the state goes into its folder. */
+  take(checkpointId: number, triggeredMs: number, alignmentMs: number, savepoint?: SavepointTarget): void {
+    const { clock, operators, slot } = this.#options
     const startMs = clock.monotonic()
-    const parts = operators.map((operator, index) =>
-      this.#part(operator, checkpointId, () => storage.createStateFile(identity, checkpointId, `operator-${index}`)),
-    )
+    const create = this.#creator(checkpointId, savepoint)
+    const full = savepoint === undefined ? 'share' : 'all'
+    const parts = operators.map((operator, index) => this.#part(operator, checkpointId, () => create(`operator-${index}`), full))
     const syncMs = clock.monotonic() - startMs
     const progress = new SnapshotInProgress(parts, clock, slot, (result) =>
       this.#written(checkpointId, result, { triggeredMs, alignmentMs, syncMs, startMs }),
@@ -77,6 +81,21 @@ export class SubtaskSnapshots {
     this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message })
   }
 
+  /** What begins the files of a snapshot. */
+  #creator(checkpointId: number, savepoint: SavepointTarget | undefined): (name: string) => Promise<StateFileWriter> {
+    const { storage, disk, identity } = this.#options
+    const own = (name: string): Promise<StateFileWriter> => storage.createStateFile(identity, checkpointId, name)
+    if (savepoint === undefined) return own
+    const files = new FilesystemStateFiles(disk, savepoint.dir)
+    const apart = (name: string): Promise<StateFileWriter> => files.createStateFile(identity, checkpointId, name)
+    if (!savepoint.isCheckpoint) return apart
+    return (name) =>
+      TeeStateFile.create(
+        () => own(name),
+        () => apart(name),
+      )
+  }
+
   /** A checkpoint is complete, as far as later snapshots may build on it. What else follows from that waits for `completed`. */
   knownComplete(checkpointId: number): void {
     for (const { keyed } of this.#options.operators) keyed?.completed(checkpointId)
@@ -88,6 +107,11 @@ export class SubtaskSnapshots {
       commits?.complete(checkpointId)
     }
     this.#options.readerCompleted(checkpointId)
+  }
+
+  /** A savepoint of a job that goes on: no checkpoint builds on it, and nothing is committed. */
+  savepointCompleted(checkpointId: number): void {
+    for (const { keyed } of this.#options.operators) keyed?.aborted(checkpointId)
   }
 
   aborted(checkpointId: number): void {
@@ -107,7 +131,7 @@ export class SubtaskSnapshots {
     for (const { keyed } of this.#options.operators) keyed?.keyed.dispose()
   }
 
-  #part(parts: SnapshotParts, checkpointId: number, create: Parameters<OperatorSnapshots['begin']>[1]): OperatorPart {
+  #part(parts: SnapshotParts, checkpointId: number, create: () => Promise<StateFileWriter>, full: 'all' | 'share'): OperatorPart {
     const unfinished = parts.operator?.unfinished() ?? []
     const asyncInputs: readonly AsyncInputs[] = unfinished.length === 0 ? [] : encodeAsyncInputs(unfinished, parts.maxParallelism)
     const handles = parts.commits?.prepare(checkpointId)
@@ -121,7 +145,7 @@ export class SubtaskSnapshots {
         ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
         ...(this.#options.finished() ? { finished: true } : {}),
       },
-      keyed: parts.keyed?.begin(checkpointId, create),
+      keyed: parts.keyed?.begin(checkpointId, create, full),
       handles,
     }
   }

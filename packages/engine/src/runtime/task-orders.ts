@@ -1,4 +1,5 @@
 /** What the master says to a task and is not yet acted on, in its order. */
+import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { SourceHead } from './source-head.ts'
 
 export interface Trigger {
@@ -7,6 +8,7 @@ export interface Trigger {
   readonly triggeredMs: number
   readonly completedId: number
   readonly stopSources: boolean
+  readonly savepoint?: SavepointTarget
 }
 
 /** Something from the enumerator to its reader. */

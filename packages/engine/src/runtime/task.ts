@@ -9,7 +9,8 @@
  */
 import type { Clock } from '@millrace/core'
 import type { AlignerAction } from '../checkpoint/aligner.ts'
-import type { RecordBatch } from '../exchange/elements.ts'
+import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
+import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import { SinkOperator } from '../operators/sink.ts'
 import { BatchFeed } from './batch-feed.ts'
@@ -33,7 +34,7 @@ export interface TaskParts {
 
 export interface TaskHandler {
   /** Take the snapshot; the task forwards the barrier right after. */
-  snapshot(checkpointId: number, triggeredMs: number, completedId: number): void
+  snapshot(checkpointId: number, triggeredMs: number, completedId: number, savepoint?: SavepointTarget): void
   declined(action: Extract<AlignerAction, { kind: 'decline' }>): void
   /** All input is processed, the operators have finished, and the end is sent on. */
   inputFinished(): void
@@ -53,7 +54,9 @@ export class Task implements GateHandler {
   readonly #feed: BatchFeed
   #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
-  #stopped = false
+  /** The final checkpoint whose barrier the source stopped at. */
+  #stoppedFor: number | undefined
+  #draining = false
   /** What the inputs have come to, and what the outputs have been told. */
   #idle = false
   #toldIdle = false
@@ -164,10 +167,11 @@ export class Task implements GateHandler {
   }
 
   #pollSource(source: SourceHead): boolean {
+    if (this.#sourceNext === 'end') return false
     if (this.#waitsForTime) return source.lookAtTime()
-    if (this.#stopped || this.#sourceNext !== 'more') return false
+    if (!this.#draining && (this.#stoppedFor !== undefined || this.#sourceNext !== 'more')) return false
     const before = source.emitted
-    this.#sourceNext = source.poll()
+    this.#sourceNext = this.#draining ? 'end' : source.poll()
     this.recordsIn += source.emitted - before
     if (this.chain.cursor.failure !== undefined) throw this.chain.cursor.failure
     if (this.#sourceNext === 'end') {
@@ -255,7 +259,7 @@ export class Task implements GateHandler {
 
   /** The reader has nothing at hand; event time may have something to tell all the same. */
   get #waitsForTime(): boolean {
-    return this.#source !== undefined && this.#sourceNext === 'wait' && !this.#stopped && !this.chain.cursor.interrupted
+    return this.#source !== undefined && this.#sourceNext === 'wait' && this.#stoppedFor === undefined && !this.#draining && !this.chain.cursor.interrupted
   }
 
   #fireTimers(): boolean {
@@ -270,8 +274,15 @@ export class Task implements GateHandler {
   // ---------- checkpoints
 
   /** From the coordinator; acted on between two records. */
-  trigger({ checkpointId, triggeredMs, completedId, stopSources }: Omit<Trigger, 'kind'>): void {
-    this.#orders.add({ kind: 'trigger', checkpointId, triggeredMs, completedId, stopSources })
+  trigger(trigger: Omit<Trigger, 'kind'>): void {
+    this.#orders.add({ ...trigger, kind: 'trigger' })
+    this.#handler.wake()
+  }
+
+  /** The source reads no further: its input ends here, as if there were no more. */
+  drain(): void {
+    if (this.#source === undefined) return
+    this.#draining = true
     this.#handler.wake()
   }
 
@@ -286,7 +297,11 @@ export class Task implements GateHandler {
 
   abort(checkpointId: number): void {
     this.#orders.drop(checkpointId)
-    if (this.#state !== 'over') this.#gate?.control({ kind: 'abort', checkpointId })
+    if (this.#state === 'over') return
+    this.#gate?.control({ kind: 'abort', checkpointId })
+    if (this.#stoppedFor !== checkpointId) return
+    this.#stoppedFor = undefined
+    this.wake()
   }
 
   #actOnOrders(): void {
@@ -303,29 +318,30 @@ export class Task implements GateHandler {
   #actOn(trigger: Trigger): void {
     if (this.#gate !== undefined) {
       this.#gate.completedId = Math.max(this.#gate.completedId, trigger.completedId)
+      if (trigger.savepoint !== undefined) this.#gate.expectSavepoint(trigger.checkpointId, trigger.savepoint)
       this.#gate.control({ kind: 'trigger', checkpointId: trigger.checkpointId, triggeredMs: trigger.triggeredMs })
       return
     }
-    if (trigger.stopSources) this.#stopped = true
-    this.#snapshot(trigger.checkpointId, trigger.triggeredMs, trigger.completedId)
+    if (trigger.stopSources) this.#stoppedFor = trigger.checkpointId
+    this.#snapshot(trigger.checkpointId, trigger.triggeredMs, trigger.completedId, trigger.savepoint)
   }
 
   aligned(action: AlignerAction): void {
-    if (action.kind === 'snapshot') this.#snapshot(action.checkpointId, action.triggeredMs, this.#gate!.completedId)
+    if (action.kind === 'ignored') return
+    const gate = this.#gate!
+    const savepoint = 'checkpointId' in action ? gate.takeSavepoint(action.checkpointId) : undefined
+    if (action.kind === 'snapshot') this.#snapshot(action.checkpointId, action.triggeredMs, gate.completedId, savepoint)
     else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
     else if (action.kind === 'decline') this.#handler.declined(action)
   }
 
-  #snapshot(checkpointId: number, triggeredMs: number, completedId: number): void {
-    this.#handler.snapshot(checkpointId, triggeredMs, completedId)
-    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId })
+  #snapshot(checkpointId: number, triggeredMs: number, completedId: number, savepoint: SavepointTarget | undefined): void {
+    this.#handler.snapshot(checkpointId, triggeredMs, completedId, savepoint)
+    const target = savepoint === undefined ? {} : { savepoint }
+    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId, ...target })
   }
 
-  #forward(
-    event:
-      | { readonly kind: 'barrier'; readonly checkpointId: number; readonly triggeredMs: number; readonly completedId: number }
-      | { readonly kind: 'cancel-barrier'; readonly checkpointId: number },
-  ): void {
+  #forward(event: Extract<ChannelEvent, { kind: 'barrier' | 'cancel-barrier' }>): void {
     if (this.#state === 'finished') return
     for (const output of this.parts.outputs) broadcastEvent(output, event)
   }

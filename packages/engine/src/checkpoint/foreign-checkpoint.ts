@@ -1,0 +1,59 @@
+import type { Disk } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import { parentOf } from './durable-folders.ts'
+import { decodeMetadata } from './metadata-format.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
+import { FilesystemStateFiles } from './state-files.ts'
+import { isDamage, isNotFound } from './storage-errors.ts'
+import type { RestoredCheckpoint } from './storage.ts'
+
+/** The file that makes a folder a checkpoint, or a savepoint. */
+export const METADATA = '_metadata'
+
+/** A checkpoint that was named by its path, with the folder that the paths of its files are relative to. */
+export interface NamedCheckpoint {
+  readonly metadata: CheckpointMetadata
+  readonly folder: string
+  readonly base: string
+}
+
+/** Reads the checkpoint or savepoint at a path: its folder, or the `_metadata` in it. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN */
+export async function readNamed(disk: Disk, path: string): Promise<NamedCheckpoint> {
+  const folder = path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
+  try {
+    const metadata = decodeMetadata(await disk.readFile(`${folder}/${METADATA}`))
+    // A savepoint has everything in its own folder; checkpoints of a job share state files, which lie beside them.
+    return { metadata, folder, base: metadata.kind === 'savepoint' ? folder : parentOf(folder) }
+  } catch (error) {
+    if (isNotFound(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path }, error)
+    if (isDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path, problem: messageOf(error) }, error)
+    throw error
+  }
+}
+
+/** The same with its files checked; they get absolute paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN */
+export async function restoreForeign(disk: Disk, path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+  const { metadata, folder, base } = await readNamed(disk, path)
+  const problem = await findDamage(metadata, new FilesystemStateFiles(disk, base), verify)
+  if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
+  return { metadata: withFiles(metadata, (file) => ({ ...file, path: `${base}/${file.path}` })), path: folder, own: false }
+}
+
+/** What is wrong with the state files of a checkpoint, if anything is. */
+export async function findDamage(
+  metadata: CheckpointMetadata,
+  files: FilesystemStateFiles,
+  verify: 'full' | 'length',
+): Promise<string | undefined> {
+  try {
+    for (const file of stateFilesOf(metadata)) await files.verify(file, verify)
+    return undefined
+  } catch (error) {
+    if (isDamage(error)) return messageOf(error)
+    throw error
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,195 @@
+import type { Disk } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import { makeDurableFolder, parentOf } from './durable-folders.ts'
+import { METADATA, readNamed } from './foreign-checkpoint.ts'
+import { encodeMetadata } from './metadata-format.ts'
+import type { CheckpointMetadata } from './metadata.ts'
+import { SHARED_FOLDER } from './state-files.ts'
+import { isAbsent, isNotFound, withStorageErrors } from './storage-errors.ts'
+
+export interface SavepointsOptions {
+  readonly disk: Disk
+  /** Where it is noted which savepoints are under way, absolute; undefined: nowhere, and what a crash leaves half-written stays. */
+  readonly notes: string | undefined
+}
+
+/** A savepoint that a former process had begun and not announced. */
+export interface UnannouncedSavepoint {
+  readonly path: string
+  /** `removed`: it was half-written. `complete`: it can be restored, and stays. */
+  readonly found: 'removed' | 'complete'
+}
+
+/**
+ * Savepoints of one job in folders of the user's choice, each self-contained: `<folder>/_metadata`, and `<folder>/shared/` with the state files.
+ *
+ * 1. `_metadata` exists only whole, after everything it refers to is durable. What is not complete is no savepoint.
+ * 2. A folder is noted, durably, before it is made, and until it is complete or gone: whatever a crash interrupts is found and removed at the next start.
+ * 3. What is complete is the user's: only `disposeSavepoint`, or `discard` before anyone has heard of it, removes it.
+ * 4. One operation at a time.
+ */
+export class FilesystemSavepoints {
+  readonly #disk: Disk
+  readonly #notes: string | undefined
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor({ disk, notes }: SavepointsOptions) {
+    this.#disk = disk
+    this.#notes = notes
+  }
+
+  /** Makes the folder of a savepoint that is about to be taken. @throws CHECKPOINT_STORAGE_* */
+  begin(folder: string): Promise<void> {
+    return this.#inTurn(folder, async () => {
+      await this.#note(folder)
+      await makeDurableFolder(this.#disk, `${folder}/${SHARED_FOLDER}`)
+    })
+  }
+
+  /** Makes it complete: durable and visible at once, or not at all. @throws CHECKPOINT_STORAGE_*, CHECKPOINT_UNENCODABLE */
+  persist(folder: string, metadata: CheckpointMetadata): Promise<{ readonly metadataBytes: number }> {
+    return this.#inTurn(folder, async () => {
+      const bytes = encodeMetadata({ ...metadata, kind: 'savepoint' })
+      const pending = `${folder}/${METADATA}.pending`
+      const file = await this.#disk.open(pending, 'write')
+      try {
+        await file.write(bytes, 0)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await this.#disk.rename(pending, `${folder}/${METADATA}`)
+      await this.#disk.syncDirectory(folder)
+      return { metadataBytes: bytes.length }
+    })
+  }
+
+  /** The user has heard of it: it is no longer this job's business. */
+  announced(folder: string): Promise<void> {
+    return this.#inTurn(folder, () => this.#forget(folder))
+  }
+
+  /** Removes one that came to nothing. What cannot be removed now is removed at the next start. */
+  discard(folder: string): Promise<void> {
+    return this.#inTurn(folder, () => this.#remove(folder))
+  }
+
+  /** At the start of a job, with its lock held: what former processes had begun. @throws CHECKPOINT_STORAGE_* */
+  recover(): Promise<readonly UnannouncedSavepoint[]> {
+    return this.#inTurn(this.#notes ?? '', async () => {
+      const found: UnannouncedSavepoint[] = []
+      for (const folder of await this.#noted()) {
+        const isComplete = await this.#isComplete(folder)
+        if (isComplete) await this.#forget(folder)
+        else await this.#remove(folder)
+        found.push({ path: folder, found: isComplete ? 'complete' : 'removed' })
+      }
+      return found
+    })
+  }
+
+  async #remove(folder: string): Promise<void> {
+    await removeSavepoint(this.#disk, folder)
+    await this.#forget(folder)
+  }
+
+  async #isComplete(folder: string): Promise<boolean> {
+    try {
+      await this.#disk.stat(`${folder}/${METADATA}`)
+      return true
+    } catch (error) {
+      if (isNotFound(error)) return false
+      throw error
+    }
+  }
+
+  async #note(folder: string): Promise<void> {
+    if (this.#notes === undefined) return
+    await makeDurableFolder(this.#disk, this.#notes)
+    const file = await this.#disk.open(this.#notePath(folder), 'write')
+    try {
+      await file.write(Buffer.from(`${JSON.stringify({ version: 1, folder })}\n`), 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await this.#disk.syncDirectory(this.#notes)
+  }
+
+  async #forget(folder: string): Promise<void> {
+    if (this.#notes === undefined) return
+    try {
+      await this.#disk.remove(this.#notePath(folder))
+      await this.#disk.syncDirectory(this.#notes)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
+  /** The folders that notes name. A note that is not whole was never followed by a folder. */
+  async #noted(): Promise<readonly string[]> {
+    const notes = this.#notes
+    if (notes === undefined) return []
+    let names: readonly string[]
+    try {
+      names = await this.#disk.list(notes)
+    } catch (error) {
+      if (isNotFound(error)) return []
+      throw error
+    }
+    const folders: string[] = []
+    for (const name of names) {
+      const folder = decodeNote(await this.#disk.readFile(`${notes}/${name}`))
+      if (folder === undefined) await this.#disk.remove(`${notes}/${name}`)
+      else folders.push(folder)
+    }
+    return folders
+  }
+
+  #notePath(folder: string): string {
+    return `${this.#notes}/${folder.slice(folder.lastIndexOf('/') + 1)}`
+  }
+
+  #inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(() => withStorageErrors(path, work))
+    this.#tail = turn.catch(() => {})
+    return turn
+  }
+}
+
+/**
+ * Removes a savepoint and everything in its folder; `path` is the folder, or the `_metadata` in it.
+ *
+ * @throws CHECKPOINT_NOT_FOUND, SAVEPOINT_IS_CHECKPOINT for a checkpoint, which belongs to its job; CHECKPOINT_DAMAGED, CHECKPOINT_STORAGE_*
+ */
+export async function disposeSavepoint(disk: Disk, path: string): Promise<string> {
+  const { metadata, folder } = await readNamed(disk, path)
+  if (metadata.kind !== 'savepoint') throw engineError('SAVEPOINT_IS_CHECKPOINT', { path: folder, jobName: metadata.jobName })
+  await withStorageErrors(folder, () => removeSavepoint(disk, folder))
+  return folder
+}
+
+/** First what makes it a savepoint, durably: half of one is never taken for one. */
+async function removeSavepoint(disk: Disk, folder: string): Promise<void> {
+  try {
+    await disk.remove(`${folder}/${METADATA}`)
+    await disk.syncDirectory(folder)
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+  try {
+    await disk.removeTree(folder)
+    await disk.syncDirectory(parentOf(folder))
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+}
+
+function decodeNote(bytes: Uint8Array): string | undefined {
+  try {
+    const note = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly folder?: unknown }
+    return typeof note.folder === 'string' && note.folder.startsWith('/') ? note.folder : undefined
+  } catch {
+    return undefined
+  }
+}

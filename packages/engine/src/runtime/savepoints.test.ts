@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { nodeDisk } from '@millrace/core'
+import { reducing, type Job, type RunningJob } from '../index.ts'
+import { defineJob, fileSink, generator, startJob, type, type ExecuteOptions } from '../index.ts'
+import { disposeSavepoint } from '../checkpoint/savepoints.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-savepoints-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const KEYS = 20
+
+interface Parts {
+  readonly name: string
+  readonly count?: number
+}
+
+/** Counts by key; each record is published once. */
+function countingJob({ name, count }: Parts): Job {
+  return defineJob(name, (env) => {
+    env
+      .fromSource(generator({ generate: (n) => n, ratePerSecond: 4_000, ...(count === undefined ? {} : { count }) }), { uid: 'numbers' })
+      .keyBy((n) => n % KEYS)
+      .process({
+        emits: type<{ n: number; seen: number }>(),
+        state: { seen: reducing<number>((a, b) => a + b) },
+        onElement(n, ctx) {
+          ctx.state.seen.add(1)
+          ctx.emit({ n, seen: ctx.state.seen.get()! })
+        },
+      })
+      .uid('count')
+      .sinkTo(fileSink({ dir: join(folder, name, 'out'), format: 'json' }))
+      .uid('out')
+  })
+}
+
+interface Row {
+  readonly n: number
+  readonly seen: number
+}
+
+function rowsOf(name: string): Row[] {
+  const out = join(folder, name, 'out')
+  if (!existsSync(out)) return []
+  const lines = readdirSync(out)
+    .filter((file) => !file.startsWith('.'))
+    .flatMap((file) => readFileSync(join(out, file), 'utf8').split('\n').slice(0, -1))
+  return lines.map((line) => JSON.parse(line) as Row).toSorted((a, b) => a.n - b.n)
+}
+
+/** Every number once, and each key's counts without a gap. */
+function checkRows(rows: readonly Row[]): void {
+  assert.deepEqual(
+    rows.map(({ n }) => n),
+    rows.map((_, index) => index),
+  )
+  for (const [, counts] of countsByKey(rows))
+    assert.deepEqual(
+      counts,
+      counts.map((_, index) => index + 1),
+      'state has seen each once',
+    )
+}
+
+function countsByKey(rows: readonly Row[]): Map<number, number[]> {
+  const keys = Map.groupBy(rows, ({ n }) => n % KEYS)
+  return new Map(Array.from(keys, ([key, list]) => [key, list.map(({ seen }) => seen).toSorted((a, b) => a - b)]))
+}
+
+function start(job: Job, options: ExecuteOptions = {}, checkpointing: object = {}): RunningJob {
+  const stateDir = join(folder, 'state')
+  return startJob(job, {
+    ...options,
+    options: { stateDir, ...options.options, checkpointing: { storage: 'filesystem', interval: '20ms', ...checkpointing } },
+  })
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !condition(); waited += 5) {
+    assert.ok(waited < 10_000, what)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+async function running(job: RunningJob): Promise<RunningJob> {
+  await until(() => job.metrics().checkpoints.completed > 1, 'it does not run')
+  return job
+}
+
+const COUNT = 3_000
+
+void describe('savepoints of a running job', () => {
+  void it('is taken while the job goes on, moved, and restored at another parallelism and max parallelism', async () => {
+    const first = await running(start(countingJob({ name: 'moved', count: COUNT })))
+    const { path } = await first.savepoint({ dir: join(folder, 'sp') })
+    assert.match(path!, /\/sp\/savepoint-[0-9a-f]{6}-[0-9a-f]{12}$/)
+    assert.deepEqual(readdirSync(path!).toSorted(), ['_metadata', 'shared'])
+    await first.done
+    checkRows(rowsOf('moved'))
+    const moved = join(folder, 'elsewhere')
+    renameSync(path!, moved)
+    const published = rowsOf('moved').length
+    const second = start(countingJob({ name: 'moved', count: COUNT }), { restore: moved, parallelism: 3, options: { maxParallelism: 7 } })
+    assert.equal((await second.done).state, 'finished')
+    // What came after the savepoint is done again, with the same counts.
+    const rows = rowsOf('moved')
+    assert.ok(rows.length > published)
+    for (const [, counts] of countsByKey(rows)) assert.deepEqual([...new Set(counts)], Array.from({ length: COUNT / KEYS }, (_, at) => at + 1))
+    assert.equal(rows.filter(({ n }) => n === COUNT - 1).length, 2)
+  })
+
+  void it('on stop it is the last checkpoint too: nothing is lost or done twice, from either', async () => {
+    for (const from of ['savepoint', 'latest'] as const) {
+      const name = `stopped-${from}`
+      const first = await running(start(countingJob({ name, count: COUNT }), { parallelism: 2 }))
+      const savepoint = await first.stop({ savepoint: { dir: join(folder, 'sp') } })
+      assert.equal((await first.done).state, 'stopped')
+      assert.ok(rowsOf(name).length < COUNT)
+      const restore = from === 'latest' ? from : savepoint!.path!
+      const second = start(countingJob({ name, count: COUNT }), { restore, parallelism: 3, options: { maxParallelism: 200 } })
+      assert.equal((await second.done).state, 'finished')
+      assert.equal(rowsOf(name).length, COUNT)
+      checkRows(rowsOf(name))
+    }
+  })
+
+  void it('drained, sources end and operators finish', async () => {
+    const first = await running(start(countingJob({ name: 'drained' }), { parallelism: 2 }))
+    const savepoint = await first.stop({ savepoint: true, drain: true })
+    const result = await first.done
+    assert.equal(result.state, 'stopped')
+    assert.ok(savepoint!.path!.startsWith(join(folder, 'state', 'drained', 'savepoints')))
+    assert.ok(rowsOf('drained').length > 0)
+  })
+
+  void it('one that cannot be written leaves nothing, and the job goes on', async () => {
+    const job = await running(start(countingJob({ name: 'undisturbed', count: COUNT })))
+    await assert.rejects(job.savepoint({ dir: '/dev/null/nowhere' }), { code: 'CHECKPOINT_STORAGE_FAILED' })
+    await assert.rejects(job.stop({ savepoint: { dir: '/dev/null/nowhere' } }), { code: 'CHECKPOINT_STORAGE_FAILED' })
+    assert.equal((await job.done).state, 'finished')
+    assert.equal(rowsOf('undisturbed').length, COUNT)
+    await assert.rejects(job.savepoint(), { code: 'SAVEPOINT_JOB_ENDED' })
+    assert.deepEqual(readdirSync(join(folder, 'state', 'undisturbed', 'checkpoints', 'savepoints-under-way')), [])
+  })
+
+  void it('of a job with its checkpoints in memory is a folder all the same', async () => {
+    const first = await running(start(countingJob({ name: 'memory', count: COUNT }), { parallelism: 2 }, { storage: 'memory' }))
+    const savepoint = await first.stop({ savepoint: { dir: join(folder, 'sp') } })
+    const second = start(countingJob({ name: 'memory', count: COUNT }), { restore: savepoint!.path! }, { storage: 'memory' })
+    assert.equal((await second.done).state, 'finished')
+    assert.equal(rowsOf('memory').length, COUNT)
+    checkRows(rowsOf('memory'))
+  })
+
+  void it('is disposed of by its path; a checkpoint is not', async () => {
+    const job = await running(start(countingJob({ name: 'disposed' })))
+    const { path } = await job.savepoint({ dir: join(folder, 'sp') })
+    await job.stop()
+    const { lastCheckpoint } = await job.done
+    assert.equal(await disposeSavepoint(nodeDisk, path!), path)
+    assert.equal(existsSync(path!), false)
+    await assert.rejects(disposeSavepoint(nodeDisk, path!), { code: 'CHECKPOINT_NOT_FOUND' })
+    await assert.rejects(disposeSavepoint(nodeDisk, lastCheckpoint!.path!), { code: 'SAVEPOINT_IS_CHECKPOINT' })
+  })
+})
