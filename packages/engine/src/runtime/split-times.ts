@@ -78,13 +78,18 @@ export class SplitTimes {
   readonly #options: SplitTimesOptions
   readonly #open = new Set<TimedSplit>()
   #hasOpened = false
+  /** A split was closed since the last look: it may have been what held time back. */
+  #hasClosed = false
 
   constructor(options: SplitTimesOptions) {
     this.#options = options
   }
 
   open(nowMs: number): SplitOutput<unknown> {
-    const split = new TimedSplit(this.#options, nowMs, (closed) => void this.#open.delete(closed))
+    const split = new TimedSplit(this.#options, nowMs, (closed) => {
+      this.#open.delete(closed)
+      this.#hasClosed = true
+    })
     this.#open.add(split)
     this.#hasOpened = true
     return split
@@ -93,6 +98,7 @@ export class SplitTimes {
   /** What all splits together have come to. `period`: it is time to ask generators of their own accord. */
   look(nowMs: number, period: boolean): SourceTimes {
     if (!this.#hasOpened) return { watermark: -Infinity, idle: false }
+    this.#hasClosed = false
     let least = Infinity
     let most = -Infinity
     let idle = true
@@ -107,8 +113,9 @@ export class SplitTimes {
     return { watermark: idle ? most : least, idle }
   }
 
-  /** When the next split becomes idle if no record comes; undefined if none will. */
+  /** When the next split becomes idle if no record comes, or one is closed (then 0); undefined if none will. */
   get nextIdleMs(): number | undefined {
+    if (this.#hasClosed) return 0
     const { idleAfterMs } = this.#options.strategy
     if (idleAfterMs === undefined) return undefined
     let next: number | undefined

@@ -112,7 +112,7 @@ export class Fetcher {
     return end < 0 ? undefined : end
   }
 
-  /** Has this called when `take` may have something to give. It may be called from anywhere, also more than once. */
+  /** Has this called when `take` may have something to give, or a position has moved. It may be called from anywhere, also more than once. */
   onReady(listener: () => void): void {
     this.#readyListener = listener
   }
@@ -211,7 +211,9 @@ export class Fetcher {
       const { isolation } = this.#settings
       const found = await listOffsets(this.#cluster, [{ topic: position.topic, partition: position.partition, spec }], isolation)
       const { offset, leaderEpoch } = found[0]!
-      if (version === position.version) position.found(offset, leaderEpoch)
+      if (version !== position.version) return
+      position.found(offset, leaderEpoch)
+      this.#readyListener?.()
     })
   }
 
@@ -378,8 +380,8 @@ export class Fetcher {
   }
 
   #wake(): void {
-    if (this.#ready.isEmpty && !this.#isClosed) return
     this.#readyListener?.()
+    if (this.#ready.isEmpty && !this.#isClosed) return
     for (const wake of this.#waiting.splice(0)) wake()
   }
 

@@ -5,7 +5,7 @@
  * 2. What a partition has is taken from the fetcher only when all that was taken before is emitted: what is not taken fills its buffers, and then nothing more is fetched.
  * 3. A partition is read by one reader, and its records are emitted in the order of their offsets.
  */
-import type { Cancel, MillraceError } from '@millrace/core'
+import type { MillraceError } from '@millrace/core'
 import type { FetchedRecords, Fetcher, LogClient } from '@millrace/log/client'
 import { engineError } from '../../../errors.ts'
 import type { ReaderContext, SourceOutput, SourceReader, Split, SplitOutput } from '../../source.ts'
@@ -17,8 +17,6 @@ import { RecordEmitter } from './record-emitter.ts'
 import { isOrder, splitId, type KafkaSplit, type SplitOrder, type TopicPartition } from './split.ts'
 
 const RECORDS_PER_POLL = 256
-/** Time goes on for the watermarks of partitions without records. */
-const LOOK_EVERY_MS = 100
 /** How long the end of a job waits for offsets to be committed. */
 const CLOSE_WAIT_MS = 5_000
 
@@ -51,10 +49,10 @@ export class KafkaReader implements SourceReader<unknown> {
   #batches: Batch[] = []
   /** A format waits. */
   #isHeldUp = false
-  #hasNone = false
+  /** Partitions have come, or it was said that there are none. */
+  #hasNews = false
   #ends = false
   #isClosed = false
-  #cancelLook: Cancel | undefined
 
   constructor(context: ReaderContext, settings: KafkaSourceSettings) {
     this.#context = context
@@ -75,9 +73,9 @@ export class KafkaReader implements SourceReader<unknown> {
   addSplits(splits: readonly Split[]): void {
     for (const split of splits as readonly (KafkaSplit | SplitOrder)[]) {
       if (!isOrder(split)) this.#add(split)
-      else if (split.order === 'none') this.#hasNone = true
-      else this.#remove(split)
+      else if (split.order === 'drop') this.#remove(split)
     }
+    this.#hasNews = true
     this.#context.wake()
   }
 
@@ -87,11 +85,11 @@ export class KafkaReader implements SourceReader<unknown> {
   }
 
   poll(output: SourceOutput<unknown>): 'more' | 'wait' | 'end' {
-    this.#tellNone(output)
+    if (this.#hasNews) this.#tellNews(output)
     for (let room = RECORDS_PER_POLL; room > 0 && !this.#isHeldUp;) {
       const batch = this.#batches[0] ?? this.#take()
-      if (batch === undefined) return this.#ends && this.#assigned.size === 0 ? 'end' : this.#wait()
-      room -= this.#emitSome(batch, room, output)
+      if (batch === undefined) return this.#ends && this.#assigned.size === 0 ? 'end' : 'wait'
+      room -= this.#emitSome(batch, room)
     }
     return this.#isHeldUp ? 'wait' : 'more'
   }
@@ -112,7 +110,6 @@ export class KafkaReader implements SourceReader<unknown> {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#cancelLook?.()
     this.#fetcher.close()
     if (this.#commits !== undefined) await this.#patiently(this.#commits.close())
     this.#client.close()
@@ -144,19 +141,11 @@ export class KafkaReader implements SourceReader<unknown> {
     this.#batches = this.#batches.filter((batch) => batch.assigned !== assigned)
   }
 
-  /** There is no partition for this reader: it must not hold the others' time back. */
-  #tellNone(output: SourceOutput<unknown>): void {
-    if (!this.#hasNone) return
-    this.#hasNone = false
-    output.ofSplit?.('none').close?.()
-  }
-
-  #wait(): 'wait' {
-    this.#cancelLook ??= this.#context.clock.after(LOOK_EVERY_MS, () => {
-      this.#cancelLook = undefined
-      this.#context.wake()
-    })
-    return 'wait'
+  /** New partitions count for event time before their first records do. Where there is none for this reader it must not hold the others back. */
+  #tellNews(output: SourceOutput<unknown>): void {
+    this.#hasNews = false
+    for (const assigned of this.#assigned.values()) assigned.output ??= output.ofSplit?.(assigned.split.id) ?? output
+    if (this.#assigned.size === 0) output.ofSplit?.('none').close?.()
   }
 
   /** The next of what was fetched, after all that was taken before has been emitted. */
@@ -186,18 +175,18 @@ export class KafkaReader implements SourceReader<unknown> {
     }
   }
 
-  #emitSome(batch: Batch, room: number, output: SourceOutput<unknown>): number {
+  #emitSome(batch: Batch, room: number): number {
     const { assigned, fetched } = batch
     const { records } = fetched
     const { endOffset } = assigned
-    const { topic, partition, id } = assigned.split
-    assigned.output ??= output.ofSplit?.(id) ?? output
+    const { topic, partition } = assigned.split
+    const output = assigned.output!
     this.#emitter.at(topic, partition)
     const from = batch.at
     const to = Math.min(records.length, from + room)
     try {
       while (batch.at < to && records[batch.at]!.offset < endOffset) {
-        this.#emitter.emit(records[batch.at]!, assigned.output)
+        this.#emitter.emit(records[batch.at]!, output)
         batch.at++
       }
     } catch (error) {
