@@ -1,0 +1,117 @@
+import { isAbsolute } from 'node:path'
+import type { Disk } from '@millrace/core'
+import { restoreForeign } from '../foreign-checkpoint.ts'
+import type { StateFileHandle } from '../handles.ts'
+import { MemoryStateFiles } from '../memory.ts'
+import { withFiles, type CheckpointMetadata } from '../metadata.ts'
+import { FilesystemStateFiles } from '../state-files.ts'
+import type {
+  CheckpointStorage,
+  PersistedCheckpoint,
+  ResolveOptions,
+  RestoreRequest,
+  RestoreResolution,
+  StateFileReader,
+  StateFileStorage,
+  StateFileWriter,
+  StateWriterIdentity,
+  StorageReport,
+} from '../storage.ts'
+import { isCheckpointUrl } from './checkpoint-url.ts'
+import { ObjectCheckpoints } from './object-checkpoints.ts'
+import { ObjectStateFiles } from './object-state-files.ts'
+import type { RemotePlaces } from './remote-places.ts'
+
+/** How places other than the job's own are reached. */
+export interface RouteParts {
+  readonly places: RemotePlaces
+  readonly disk: Disk
+}
+
+/** State files of the job's own storage, and those of a checkpoint of any other that it was restored from. */
+export class RoutedStateFiles implements StateFileStorage {
+  readonly #own: StateFileStorage
+  readonly #parts: RouteParts
+  readonly #memory = new MemoryStateFiles()
+
+  constructor(own: StateFileStorage, parts: RouteParts) {
+    this.#own = own
+    this.#parts = parts
+  }
+
+  createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
+    return this.#own.createStateFile(writer, checkpointId, name)
+  }
+
+  openStateFile(file: StateFileHandle): Promise<StateFileReader> {
+    const { path, inline } = file
+    if (inline !== undefined) return this.#memory.openStateFile(file)
+    if (isAbsolute(path)) return new FilesystemStateFiles(this.#parts.disk, '/').openStateFile(file)
+    if (!isCheckpointUrl(path)) return this.#own.openStateFile(file)
+    const [folder, name] = splitFile(path)
+    return new ObjectStateFiles(this.#parts.places.place(folder)).openStateFile({ ...file, path: name })
+  }
+}
+
+/**
+ * The storage of a job, which also restores from a checkpoint that is anywhere else. What is restored so has absolute paths and is not the job's
+ * own: no later checkpoint builds on it.
+ */
+export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointStorage {
+  readonly #own: CheckpointStorage
+  readonly #url: string | undefined
+  readonly #parts: RouteParts
+
+  /** `url`: of the job's own place, if that is no folder. */
+  constructor(own: CheckpointStorage, url: string | undefined, parts: RouteParts) {
+    super(own, parts)
+    this.#own = own
+    this.#url = url
+    this.#parts = parts
+  }
+
+  open(): Promise<StorageReport> {
+    return this.#own.open()
+  }
+
+  persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
+    return this.#own.persist(metadata)
+  }
+
+  discard(paths: readonly string[]): Promise<void> {
+    return this.#own.discard(paths)
+  }
+
+  retire(checkpointId: number): Promise<void> {
+    return this.#own.retire(checkpointId)
+  }
+
+  removeAll(): Promise<void> {
+    return this.#own.removeAll()
+  }
+
+  async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
+    if (restore === 'latest' || restore === 'none') return this.#own.resolveRestore(restore, options)
+    if (isCheckpointUrl(restore)) return this.#resolveUrl(restore, options)
+    if (this.#url === undefined) return this.#own.resolveRestore(restore, options)
+    return { checkpoint: await restoreForeign(this.#parts.disk, restore, options.verify ?? 'full'), damaged: [] }
+  }
+
+  async #resolveUrl(url: string, options: ResolveOptions): Promise<RestoreResolution> {
+    const folder = url.replace(/\/+$/, '').replace(/\/_metadata$/, '')
+    const at = folder.lastIndexOf('/')
+    const place = this.#parts.places.place(folder.slice(0, at))
+    const canonical = `${place.url}/${folder.slice(at + 1)}`
+    if (place.url === this.#url) return this.#own.resolveRestore(canonical, options)
+    const { checkpoint, damaged } = await new ObjectCheckpoints({ place }).resolveRestore(canonical, options)
+    if (checkpoint === undefined) return { checkpoint, damaged }
+    const metadata = withFiles(checkpoint.metadata, (file) => ({ ...file, path: `${place.url}/${file.path}` }))
+    return { checkpoint: { metadata, path: checkpoint.path, own: false }, damaged }
+  }
+}
+
+/** `s3://bucket/prefix/shared/1-2-3-0-state`: the place, and the path in it. */
+function splitFile(path: string): readonly [string, string] {
+  const at = path.lastIndexOf('/', path.lastIndexOf('/') - 1)
+  return [path.slice(0, at), path.slice(at + 1)]
+}
