@@ -108,12 +108,18 @@ export class ProcessOperator extends PlainOperator {
 
   /** The way of a record that need not be buffered. `hash` is 0 without keys. */
   invokeDirect(what: What, value: unknown, key: unknown, hash: number): void {
-    const { fn, keyed } = this.#parts
-    const context = this.#direct
+    const { keyed } = this.#parts
     if (keyed !== undefined) {
       keyed.use(key, hash)
-      ;(context as DirectKeyedContext).key = key
+      ;(this.#direct as DirectKeyedContext).key = key
     }
+    this.#callDirect(what, value, key)
+  }
+
+  /** With the key's state current already, as a timer's is. */
+  #callDirect(what: What, value: unknown, key: unknown): void {
+    const { fn } = this.#parts
+    const context = this.#direct
     let result: unknown
     try {
       result = what === 'element' ? fn.onElement!(value, context) : fn[methods[what]]!(value as never, context)
@@ -303,8 +309,11 @@ export class ProcessOperator extends PlainOperator {
       this.#held.push({ what, value: key, timestamp: due, hash })
       return
     }
-    if (this.#execution === undefined)
-      return this.#failuresAside ? this.invokeAside(what, due, key, hash) : this.invokeDirect(what, due, key, hash)
+    if (this.#execution === undefined) {
+      if (this.#failuresAside) return this.invokeAside(what, due, key, hash)
+      ;(this.#direct as DirectKeyedContext).key = key
+      return this.#callDirect(what, due, key)
+    }
     const input: UnfinishedInput = { what, value: key, timestamp: due, hash }
     if (what === 'event-timer') this.#execution.submitTimer(input)
     else this.#execution.submit(input)
