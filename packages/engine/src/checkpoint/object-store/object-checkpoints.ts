@@ -52,6 +52,7 @@ interface KnownCheckpoint {
  *    the checkpoint never will be, or the checkpoint is. Where the store does not even answer that, its files are kept until a newer one is complete.
  * 3. The lock is looked at before a checkpoint is written and again after, before anybody hears of it. An instance that takes over claims first
  *    and lists then: either it finds the checkpoint, or the former instance finds the claim and does not call the checkpoint complete.
+ *    In the same way orphans are listed before the lock is looked at, and removed after: files of a successor are never among them.
  * 4. What a former instance completes too late all the same is no newer than the checkpoints of those after it: attempts count before ids.
  * 5. A state file is removed only if no metadata refers to it; while there are metadata that cannot be read, none is removed at start.
  * 6. Metadata go before the files they refer to.
@@ -138,6 +139,8 @@ export class ObjectCheckpoints implements CheckpointStorage {
       const id = idOf(name)
       return id > 0 && (!isMetadata(name) || incomplete.has(id))
     })
+    // An instance that has been taken over, and does not know it yet, must not take its successor's files for orphans.
+    await this.#fence()
     await this.#delete(orphans)
     const uploads = await this.#place.store.abortUploads(this.#place.prefix)
     const usedIds = names.map((name) => idOf(name) || Number(/^shared\/\d+-(\d+)-/.exec(name)?.[1] ?? 0))
@@ -267,7 +270,11 @@ export class ObjectCheckpoints implements CheckpointStorage {
     return ids.toSorted((a, b) => attempt(b) - attempt(a) || b - a)
   }
 
-  async #resolvePath(path: string, sizes: ReadonlyMap<string, number>, verify: 'full' | 'length'): Promise<RestoreResolution['checkpoint']> {
+  async #resolvePath(
+    path: string,
+    sizes: ReadonlyMap<string, number>,
+    verify: 'full' | 'length',
+  ): Promise<RestoreResolution['checkpoint']> {
     const folder = path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
     const checkpointId = folder.startsWith(`${this.#place.url}/`) ? idOf(`${folder.slice(this.#place.url.length + 1)}/`) : 0
     const read = checkpointId === 0 ? undefined : await this.#read(checkpointId)

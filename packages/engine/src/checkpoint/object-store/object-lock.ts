@@ -137,7 +137,9 @@ export class ObjectLock implements JobLock {
 
   async #remove(attempts: readonly number[]): Promise<void> {
     if (attempts.length === 0) return
-    await this.#options.place.store.delete(attempts.flatMap((attempt) => [this.#key(name(attempt)), this.#key(`${name(attempt)}.released`)]))
+    await this.#options.place.store.delete(
+      attempts.flatMap((attempt) => [this.#key(name(attempt)), this.#key(`${name(attempt)}.released`)]),
+    )
   }
 
   #refusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', { attempt, sinceMs, owner }: LockClaim): MillraceError {

@@ -7,7 +7,14 @@
  * 3. An upload whose completion was lost is complete if the object is there in its length.
  */
 import { randomBelow, type Clock, type Random } from '@millrace/core'
-import { isObjectMissing, ObjectStoreError, type ByteRange, type ObjectStore, type ObjectUpload, type StoredObject } from './object-store.ts'
+import {
+  isObjectMissing,
+  ObjectStoreError,
+  type ByteRange,
+  type ObjectStore,
+  type ObjectUpload,
+  type StoredObject,
+} from './object-store.ts'
 
 export interface RetryOptions {
   readonly clock: Clock

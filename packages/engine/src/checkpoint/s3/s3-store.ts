@@ -3,12 +3,7 @@
  *
  * The SDK is loaded with the first call. It does not retry by itself: `RetryingStore` does, and knows what a lost answer means.
  */
-import type {
-  ListMultipartUploadsCommandInput,
-  ListMultipartUploadsCommandOutput,
-  S3Client,
-  S3ClientConfig,
-} from '@aws-sdk/client-s3'
+import type { ListMultipartUploadsCommandInput, ListMultipartUploadsCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { engineError } from '../../errors.ts'
 import {
   ObjectStoreError,
@@ -151,9 +146,7 @@ export class S3Store implements ObjectStore {
 
   async #abort(Key: string, UploadId: string | undefined): Promise<void> {
     try {
-      await this.#call(({ sdk, client }) =>
-        client.send(new sdk.AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId })),
-      )
+      await this.#call(({ sdk, client }) => client.send(new sdk.AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId })))
     } catch (error) {
       if (!isObjectMissing(error)) throw error
     }

@@ -36,7 +36,9 @@ function reasonOf(status: number, message: string = ''): ObjectStoreReason {
 /** The first line of what the name node says: the rest is a trace of Java's. */
 function remoteException(body: string): { readonly exception?: string; readonly message?: string } {
   try {
-    const { RemoteException } = JSON.parse(body) as { readonly RemoteException?: { readonly exception?: string; readonly message?: string } }
+    const { RemoteException } = JSON.parse(body) as {
+      readonly RemoteException?: { readonly exception?: string; readonly message?: string }
+    }
     const { exception, message } = RemoteException ?? {}
     const line = message?.split('\n')[0]
     return { ...(exception === undefined ? {} : { exception }), ...(line === undefined ? {} : { message: line }) }
