@@ -31,6 +31,7 @@ test('the directory of another broker is taken over: its number, topics, ids and
   const id = await withLog({ 'node.id': '7' }, async (client) => {
     const made = await createTopic(client, 'kept', { 'retention.ms': '1234567' }, 2)
     await produceTo(client, 'kept', batchOf(['a', 'b']))
+    await produceTo(client, 'kept', batchOf(['c']), { partition: 1 })
     await client.ask('Metadata', 12, { topics: [{ name: '__consumer_offsets' }] })
     return made
   })

@@ -3,6 +3,12 @@ import { DiskError, type Disk } from '@millrace/core'
 
 /** Replaces a small file so that after a crash it is wholly the old or wholly the new one, and durably the new one once this resolves. */
 export async function writeAtomically(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  await replaceFile(disk, path, bytes)
+  await disk.syncDirectory(posix.dirname(path))
+}
+
+/** As `writeAtomically`, but for the name, which is durable after the folder's own sync. */
+export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`
   const file = await disk.open(temporary, 'write')
   try {
@@ -12,7 +18,6 @@ export async function writeAtomically(disk: Disk, path: string, bytes: Uint8Arra
     await file.close()
   }
   await disk.rename(temporary, path)
-  await disk.syncDirectory(posix.dirname(path))
 }
 
 /** The whole file, or undefined if there is none. */

@@ -1,5 +1,5 @@
 import type { Disk } from '@millrace/core'
-import { readIfPresent, writeAtomically } from './atomic-file.ts'
+import { readIfPresent, replaceFile } from './atomic-file.ts'
 import { formatCheckpoint, parseCheckpoint, parseCheckpointNumber } from './text-checkpoint.ts'
 
 /** The first offset written under a leader epoch. */
@@ -10,8 +10,9 @@ export interface EpochStart {
 
 export const leaderEpochCheckpointName = 'leader-epoch-checkpoint'
 
+/** The name is durable after the folder's own sync. */
 export async function writeLeaderEpochCheckpoint(disk: Disk, path: string, starts: readonly EpochStart[]): Promise<void> {
-  await writeAtomically(disk, path, formatCheckpoint(starts.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`)))
+  await replaceFile(disk, path, formatCheckpoint(starts.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`)))
 }
 
 /** In the order of the file; empty if there is none. @throws `STORAGE_CORRUPT` */

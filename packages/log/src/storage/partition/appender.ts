@@ -83,6 +83,7 @@ export class Appender {
     const { active, host } = this.#state
     const position = active.sizeBytes
     if (group.chunks.length > 0) {
+      if (!(await this.#hasNames(group))) return false
       try {
         await active.file.use((handle) => handle.writeAll(group.chunks, position))
       } catch (error) {
@@ -92,6 +93,19 @@ export class Appender {
     }
     group.publish()
     return true
+  }
+
+  /** Where the acknowledgement is to wait for a sync, the folder is made durable first: what it needs may not be there, and then nothing is written. */
+  async #hasNames(group: AppendGroup): Promise<boolean> {
+    const state = this.#state
+    if (state.areNamesDurable || !this.#isSyncDue(group.nextOffset)) return true
+    try {
+      await state.saveNames()
+      return true
+    } catch (error) {
+      group.undo(state.host.failed(error, state.directory))
+      return false
+    }
   }
 
   async #cutOff(position: number, refusal: unknown): Promise<unknown> {
@@ -109,20 +123,28 @@ export class Appender {
   }
 
   #acknowledge(group: AppendGroup): void {
-    const { config, logEndOffset, recoveryPoint } = this.#state
-    const isFlushDue = logEndOffset - recoveryPoint >= config.flushMessages
-    if (!isFlushDue && !config.durable) {
+    const { logEndOffset } = this.#state
+    if (!this.#isSyncDue(logEndOffset)) {
       this.#flusher.armTimer()
       group.resolve()
       return
     }
     // The records' own sync is what an acknowledgement means; the rest of a flush may fail on a full disk and be tried again.
     const synced = this.#flusher.syncData()
-    if (isFlushDue) this.#flusher.flushInBackground()
+    if (this.#isFlushDue(logEndOffset)) this.#flusher.flushInBackground()
     synced.then(
       () => group.resolve(),
       (error: unknown) => group.reject(error),
     )
+  }
+
+  #isFlushDue(logEndOffset: number): boolean {
+    const { config, recoveryPoint } = this.#state
+    return logEndOffset - recoveryPoint >= config.flushMessages
+  }
+
+  #isSyncDue(logEndOffset: number): boolean {
+    return this.#state.config.durable || this.#isFlushDue(logEndOffset)
   }
 
   #needsRoll(request: AppendRequest, group: AppendGroup | undefined): boolean {

@@ -6,7 +6,8 @@
  * 3. Older segments are synced before younger ones: what survives is a prefix.
  */
 import type { Cancel } from '@millrace/core'
-import { writeAtomically } from '../checkpoints/atomic-file.ts'
+import { replaceFile } from '../checkpoints/atomic-file.ts'
+import type { Segment } from '../segment/segment.ts'
 import type { LogState } from './log-state.ts'
 
 export class Flusher {
@@ -61,13 +62,13 @@ export class Flusher {
     this.#timer = undefined
   }
 
-  /** The flush itself, for who holds `syncing` already. */
-  async flushLocked(): Promise<void> {
+  /** The flush itself, for who holds `syncing` already. With `isLast` the active segment is sealed, and its indexes are saved too. */
+  async flushLocked(isLast = false): Promise<void> {
     const state = this.#state
     await this.#syncData()
     const target = state.syncedOffset
     try {
-      await this.#saveCompanions(target)
+      await this.#saveCompanions(target, isLast ? state.segments : state.segments.slice(0, -1))
     } catch (error) {
       throw state.host.failed(error, state.directory)
     }
@@ -95,7 +96,7 @@ export class Flusher {
       segment.syncedBytes = sizeBytes
     }
     try {
-      await state.saveNames()
+      if (target > 0) await state.saveNames()
     } catch (error) {
       throw state.host.failed(error, state.directory)
     }
@@ -103,19 +104,17 @@ export class Flusher {
   }
 
   /** What belongs to the records below `target`. */
-  async #saveCompanions(target: number): Promise<void> {
+  async #saveCompanions(target: number, sealed: readonly Segment[]): Promise<void> {
     const state = this.#state
-    for (const segment of state.segments.slice(0, -1)) {
-      if (segment.indexes === undefined) continue
-      this.#hasNewNames = (await segment.saveSealedIndexes()) || this.#hasNewNames
-    }
+    for (const segment of sealed) this.#hasNewNames = (await segment.saveSealedIndexes()) || this.#hasNewNames
     for (const [offset, bytes] of state.pendingSnapshots) {
       if (offset > target) continue
-      await writeAtomically(state.host.disk, state.snapshotPath(offset), bytes)
+      await replaceFile(state.host.disk, state.snapshotPath(offset), bytes)
+      this.#hasNewNames = true
       state.pendingSnapshots.delete(offset)
       state.snapshotOffsets.add(offset)
     }
-    await state.saveEpochs()
+    this.#hasNewNames = (await state.saveEpochs()) || this.#hasNewNames
     if (!this.#hasNewNames) return
     await state.host.disk.syncDirectory(state.directory)
     this.#hasNewNames = false

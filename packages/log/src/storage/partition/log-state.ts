@@ -50,6 +50,7 @@ export class LogState {
   readonly syncing: Mutex = new Mutex()
   isClosed = false
   segmentJitterMs = 0
+  #naming: Promise<void> | undefined
   #discardCount = 0
   readonly #removals = new Map<Segment, Cancel>()
 
@@ -142,18 +143,24 @@ export class LogState {
     if (this.snapshotOffsets.delete(offset)) await removeIfPresent(this.host.disk, this.snapshotPath(offset))
   }
 
-  /** Makes the leader epochs durable where they have changed. */
-  async saveEpochs(): Promise<void> {
+  /** Makes the leader epochs durable (but for the name) where they have changed. Gives whether they had to be written. */
+  async saveEpochs(): Promise<boolean> {
     const { epochs } = this
     const { starts } = epochs
-    if (epochs.isSaved(this.logEndOffset)) return
+    if (epochs.isSaved(this.logEndOffset)) return false
     await writeLeaderEpochCheckpoint(this.host.disk, this.path(leaderEpochCheckpointName), starts)
     epochs.markSaved(starts)
+    return true
   }
 
   /** Makes the folder durable, with the topic's id in it: before anything else of it is called durable. */
   async saveNames(): Promise<void> {
-    if (this.areNamesDurable || this.logEndOffset === 0) return
+    if (this.areNamesDurable) return
+    this.#naming ??= this.#saveNames().finally(() => (this.#naming = undefined))
+    await this.#naming
+  }
+
+  async #saveNames(): Promise<void> {
     const { disk } = this.host
     if (this.topicId !== undefined) await writePartitionMetadata(disk, this.path(partitionMetadataName), this.topicId)
     else await disk.syncDirectory(this.directory)

@@ -280,12 +280,7 @@ export class PartitionLog {
     if (state.logEndOffset === 0) return
     state.active.seal()
     if (!state.snapshotOffsets.has(state.logEndOffset)) state.pendingSnapshots.set(state.logEndOffset, state.producers.snapshot())
-    await this.#flusher.flushLocked()
-    try {
-      if (await state.active.saveSealedIndexes()) await state.host.disk.syncDirectory(state.directory)
-    } catch (error) {
-      throw state.host.failed(error, state.directory)
-    }
+    await this.#flusher.flushLocked(true)
     state.recoveryPoint = state.logEndOffset
   }
 

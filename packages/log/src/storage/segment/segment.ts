@@ -83,19 +83,22 @@ export class Segment {
 
   /** It is to grow again: its indexes come to memory, brought up to the end of the file. Says where and why that ends. */
   async resume(endOffsetMin: number = this.nextOffset): Promise<BatchScanner> {
-    const indexes = this.indexes ?? (await this.#host.indexes.get(this))
+    const isEmpty = this.sizeBytes === 0 && this.indexes === undefined
+    const indexes = isEmpty ? SegmentIndexes.empty(this.baseOffset) : await this.currentIndexes()
     this.nextOffset = endOffsetMin
     this.#host.indexes.drop(this)
     await this.#reopen('update')
     const last = indexes.offsets.last
     indexes.resume()
     const scanner = this.scan(last?.position ?? 0, this.sizeBytes, 65_536)
+    this.firstBatchTimestamp = undefined
     for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+      if (scanner.batchPosition === 0) this.firstBatchTimestamp = batch.maxTimestamp
       indexes.append(batch, scanner.batchPosition, this.#indexIntervalBytes)
       this.nextOffset = Math.max(this.nextOffset, batch.nextOffset)
     }
     this.indexes = indexes
-    this.firstBatchTimestamp = (await this.scan(0).next())?.maxTimestamp
+    this.firstBatchTimestamp ??= (await this.scan(0).next())?.maxTimestamp
     return scanner
   }
 
@@ -159,7 +162,7 @@ export class Segment {
   async loadIndexes(): Promise<SegmentIndexes> {
     const { disk } = this.#host.files
     const paths = this.indexPaths
-    const txn = (await readIfPresent(disk, paths.txnindex)) ?? new Uint8Array(0)
+    const txn = (this.hasAborted ? await readIfPresent(disk, paths.txnindex) : undefined) ?? new Uint8Array(0)
     const aborted = parseAbortedTransactions(txn, paths.txnindex)
     try {
       const offsets = OffsetIndex.parse(this.baseOffset, await disk.readFile(paths.index), paths.index)
