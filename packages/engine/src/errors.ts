@@ -64,6 +64,10 @@ const table = {
     retry: false,
     message: 'kafkaSource: group {groupId} has committed no offset of {topic}-{partition}',
   },
+  SCHEMA_REGISTRY_REFUSED: { who: 'user', retry: false, message: 'The schema registry refuses {url} with status {status}: {problem}' },
+  SCHEMA_REGISTRY_UNAVAILABLE: { who: 'operator', retry: true, message: 'The schema registry {url} does not answer {path}: {problem}' },
+  SCHEMA_UNUSABLE: { who: 'user', retry: false, message: 'A schema cannot be used: {problem}' },
+  LIBRARY_MISSING: { who: 'user', retry: false, message: 'The format {format} needs the package {name}: npm install {name}' },
   KAFKA_NO_END: { who: 'user', retry: false, message: 'kafkaSource: endAt.offsets names no offset of {topic}-{partition}' },
   KAFKA_SINK_HANDLE_UNKNOWN: {
     who: 'user',
@@ -228,7 +232,8 @@ const table = {
   CHECKPOINT_URL_INVALID: {
     who: 'user',
     retry: false,
-    message: '{url} is no place of checkpoints: {problem}. There are s3://bucket/prefix, hdfs://host:port/path, webhdfs://host:port/path and folders',
+    message:
+      '{url} is no place of checkpoints: {problem}. There are s3://bucket/prefix, hdfs://host:port/path, webhdfs://host:port/path and folders',
   },
   CHECKPOINT_S3_SDK_MISSING: {
     who: 'user',
@@ -261,6 +266,13 @@ const table = {
     message:
       'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
   },
+  CONTROL_VERSION: {
+    who: 'operator',
+    retry: false,
+    message: 'The job speaks version {ours} of the protocol of its socket, and not {theirs}: use the `millrace` command of its own release',
+  },
+  CONTROL_REQUEST_INVALID: { who: 'bug', retry: false, message: 'What was sent to the socket of a job is no request: {problem}' },
+  CONTROL_LOST: { who: 'operator', retry: true, message: 'The job did not answer: {problem} ({path})' },
   SAVEPOINT_FAILED: { who: 'operator', retry: true, message: 'The savepoint failed, and the job goes on: {problem}' },
   SAVEPOINT_JOB_ENDED: { who: 'operator', retry: false, message: 'There is no savepoint: the job has ended, or ends, without' },
   SAVEPOINT_IS_CHECKPOINT: {
@@ -394,7 +406,21 @@ const table = {
   STATE_CODEC_FAILED: {
     who: 'user',
     retry: false,
-    message: 'The codec of state "{state}" of {operator}, declared in version {declared}, cannot decode what was stored in version {stored}: {problem}',
+    message:
+      'The codec of state "{state}" of {operator}, declared in version {declared}, cannot decode what was stored in version {stored}: {problem}',
+  },
+  STATE_RAW_FAILED: { who: 'user', retry: false, message: 'Raw state "{state}" of {operator}: {problem}' },
+  STATE_RAW_BUFFERED: {
+    who: 'user',
+    retry: false,
+    message:
+      'Raw state "{state}" of {operator} was used by an asynchronous function, or with onError: \'side\': what is done to it cannot be held back until the call has succeeded. Use a list or keyed state there',
+  },
+  RESTORE_RAW_MAX_PARALLELISM: {
+    who: 'user',
+    retry: false,
+    message:
+      'Keyed raw state of "{operator}" is stored with {stored} key groups and there are {now} now: only its operator knows the keys in it, so set maxParallelism to {stored}',
   },
   STATE_UNENCODABLE: {
     who: 'user',

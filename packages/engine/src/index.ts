@@ -16,6 +16,19 @@ export type { Environment, SourceOptions } from './api/environment.ts'
 export type { JobFunctions } from './api/functions.ts'
 export { defineJob, isJob, type Job } from './api/job.ts'
 export type { KeyCount, KeyedStream } from './api/keyed-stream.ts'
+export {
+  raw,
+  rawKeyed,
+  splitList,
+  unionList,
+  type OperatorHandles,
+  type OperatorStateDeclaration,
+  type OperatorStateDeclarations,
+  type OperatorStateOptions,
+  type RawOutput,
+  type RawState,
+  type UnionListState,
+} from './api/operator-state.ts'
 export { parseParams, type Params, type ParamValue, type WidenParams } from './api/params.ts'
 export type {
   BroadcastProcessFunction,
@@ -26,6 +39,7 @@ export type {
   KeyedProcessFunction,
   OnError,
   ProcessFunction,
+  WithOperatorState,
 } from './api/process-functions.ts'
 export type { CheckpointSettings, RestartSettings, RestartStrategy } from './api/settings.ts'
 export {
@@ -60,7 +74,14 @@ export {
   type Type,
   type TypeOf,
 } from './api/types.ts'
-export { watermarks, type CustomWatermarks, type IdleOptions, type TimestampOf, type WatermarkGenerator, type WatermarkStrategy } from './api/watermarks.ts'
+export {
+  watermarks,
+  type CustomWatermarks,
+  type IdleOptions,
+  type TimestampOf,
+  type WatermarkGenerator,
+  type WatermarkStrategy,
+} from './api/watermarks.ts'
 export { describeJob, type EdgeDescription, type JobDescription, type OperatorDescription, type TaskDescription } from './graph/describe.ts'
 export { describeAsMermaid } from './graph/describe-mermaid.ts'
 export { describeAsText } from './graph/describe-text.ts'

@@ -1,4 +1,5 @@
 import type { RecordContext } from './contexts.ts'
+import type { OperatorStateDeclarations } from './operator-state.ts'
 import type { CoProcessFunction, KeyedCoProcessFunction, OnError } from './process-functions.ts'
 import type { Key, StateDeclarations } from './state.ts'
 import type { Output, Stream } from './stream.ts'
@@ -11,8 +12,8 @@ export interface ConnectedStreams<A, B> {
   readonly [phantom]?: [A, B]
   /** One record for each, of either input. */
   map<U, V = U>(left: (value: A, ctx: RecordContext) => U, right: (value: B, ctx: RecordContext) => V): Stream<Readonly<Awaited<U | V>>>
-  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: CoProcessFunction<A, B, Out, Side, E>,
+  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail', O extends OperatorStateDeclarations = {}>(
+    fn: CoProcessFunction<A, B, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, A | B, E>
   /** Keys both inputs by the same type of key. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- const makes a tuple of what the second selector answers
@@ -22,7 +23,13 @@ export interface ConnectedStreams<A, B> {
 /** Two keyed streams as the two inputs of one operator: equal keys meet in the same state. */
 export interface KeyedConnected<A, B, K> {
   readonly [phantom]?: [A, B, K]
-  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E>,
+  process<
+    S extends StateDeclarations = {},
+    Out extends Declared = never,
+    Side extends SideTypes = {},
+    E extends OnError = 'fail',
+    O extends OperatorStateDeclarations = {},
+  >(
+    fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, A | B, E>
 }

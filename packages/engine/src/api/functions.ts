@@ -1,6 +1,7 @@
 import type { Sink } from '../connectors/sink.ts'
 import type { Source } from '../connectors/source.ts'
 import type { WatermarkStrategy } from './watermarks.ts'
+import type { OperatorStateDeclarations } from './operator-state.ts'
 import type { StateDeclarations } from './state.ts'
 
 /**
@@ -32,6 +33,7 @@ export type OperatorFunctions =
 /** Every process function with its types erased; which members are there depends on the operator's kind. */
 export interface ErasedProcessFunction {
   readonly state?: StateDeclarations
+  readonly operatorState?: OperatorStateDeclarations
   readonly emits?: unknown
   readonly sides?: { readonly [name: string]: unknown }
   readonly onError?: 'fail' | 'side'

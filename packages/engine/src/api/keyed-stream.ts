@@ -1,5 +1,6 @@
 import type { KeyedBroadcastConnected, BroadcastStream } from './broadcast.ts'
 import type { KeyedConnected } from './connected.ts'
+import type { OperatorStateDeclarations } from './operator-state.ts'
 import type { KeyedProcessFunction, OnError } from './process-functions.ts'
 import type { Aggregate, StateDeclarations, StateOptions } from './state.ts'
 import type { Output, Stream } from './stream.ts'
@@ -18,8 +19,14 @@ export interface KeyedStream<T, K> {
   /** A mapped type, so that two streams are compared member by member: judged by variance alone, the parameters `field` would make them invariant. */
   readonly [phantom]?: [{ readonly [N in keyof T]-?: T[N] }, K]
   /** The general operator, with state and timers per key. */
-  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: KeyedProcessFunction<T, K, S, Out, Side, E>,
+  process<
+    S extends StateDeclarations = {},
+    Out extends Declared = never,
+    Side extends SideTypes = {},
+    E extends OnError = 'fail',
+    O extends OperatorStateDeclarations = {},
+  >(
+    fn: KeyedProcessFunction<T, K, S, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, T, E>
   /** Folds the records of a key into one; the first is emitted as it is. `fn` must not change its arguments. */
   reduce(fn: (a: T, b: T) => T, options?: StateOptions<T>): Stream<T>

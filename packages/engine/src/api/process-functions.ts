@@ -1,4 +1,5 @@
 import type { Emitter, Handles, KeyedContext, ReadonlyHandles, RecordContext } from './contexts.ts'
+import type { OperatorHandles, OperatorStateDeclarations } from './operator-state.ts'
 import type { StateDeclarations } from './state.ts'
 import type { Declared, MaybePromise, SideTypes, TypeOf } from './types.ts'
 
@@ -11,18 +12,25 @@ export interface Failure<T> {
   readonly error: { readonly name: string; readonly message: string; readonly stack: string }
 }
 
+/** State of the subtask, as all calls of a function see it. */
+export interface WithOperatorState<O extends OperatorStateDeclarations> {
+  readonly operatorState: OperatorHandles<O>
+}
+
 /** What all process functions declare and may implement. */
-export interface FunctionBase<Out extends Declared, Side extends SideTypes, E extends OnError> {
+export interface FunctionBase<Out extends Declared, Side extends SideTypes, E extends OnError, O extends OperatorStateDeclarations> {
   /** What `ctx.emit` takes. Undeclared: nothing is emitted. A Standard Schema also validates. */
   readonly emits?: Out
   /** Side outputs by name, for `ctx.emitTo`; read as `stream.side.NAME`. */
   readonly sides?: Side
   /** Default `fail`. */
   readonly onError?: E
+  /** State of each subtask, by name: lists and raw state. Handles are on `ctx.operatorState`. */
+  readonly operatorState?: O
   /** Before the first record of a subtask. */
-  open?(ctx: RecordContext): MaybePromise<void>
+  open?(ctx: RecordContext & WithOperatorState<O>): MaybePromise<void>
   /** At the end of bounded input; may still emit. */
-  finish?(ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+  finish?(ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
   /** Always, also after a failure. */
   close?(): MaybePromise<void>
 }
@@ -35,18 +43,24 @@ export interface Unkeyed {
 }
 
 /** State and timers per key. */
-export interface Keyed<K, S extends StateDeclarations, Out extends Declared, Side extends SideTypes> {
+export interface Keyed<K, S extends StateDeclarations, Out extends Declared, Side extends SideTypes, O extends OperatorStateDeclarations> {
   /** Declared states, by name; handles are on `ctx.state`. */
   readonly state?: S
   /** The watermark has passed `time`. */
-  onEventTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+  onEventTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
   /** The clock has passed `time`. */
-  onProcessingTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+  onProcessingTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
-export interface ProcessFunction<T, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>
-  extends FunctionBase<Out, Side, E>, Unkeyed {
-  onElement(value: T, ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+export interface ProcessFunction<
+  T,
+  Out extends Declared = never,
+  Side extends SideTypes = {},
+  E extends OnError = 'fail',
+  O extends OperatorStateDeclarations = {},
+>
+  extends FunctionBase<Out, Side, E, O>, Unkeyed {
+  onElement(value: T, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
 export interface KeyedProcessFunction<
@@ -56,16 +70,24 @@ export interface KeyedProcessFunction<
   Out extends Declared = never,
   Side extends SideTypes = {},
   E extends OnError = 'fail',
+  O extends OperatorStateDeclarations = {},
 >
-  extends FunctionBase<Out, Side, E>, Keyed<K, S, Out, Side> {
-  onElement(value: T, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+  extends FunctionBase<Out, Side, E, O>, Keyed<K, S, Out, Side, O> {
+  onElement(value: T, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
 /** Two inputs, each with a method of its own; they never run at the same time in a subtask. */
-export interface CoProcessFunction<A, B, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>
-  extends FunctionBase<Out, Side, E>, Unkeyed {
-  onLeft(value: A, ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
-  onRight(value: B, ctx: Emitter<TypeOf<Out>, Side>): MaybePromise<void>
+export interface CoProcessFunction<
+  A,
+  B,
+  Out extends Declared = never,
+  Side extends SideTypes = {},
+  E extends OnError = 'fail',
+  O extends OperatorStateDeclarations = {},
+>
+  extends FunctionBase<Out, Side, E, O>, Unkeyed {
+  onLeft(value: A, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
+  onRight(value: B, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
 /** Two inputs with equal keys meet in the same state. */
@@ -77,10 +99,11 @@ export interface KeyedCoProcessFunction<
   Out extends Declared = never,
   Side extends SideTypes = {},
   E extends OnError = 'fail',
+  O extends OperatorStateDeclarations = {},
 >
-  extends FunctionBase<Out, Side, E>, Keyed<K, S, Out, Side> {
-  onLeft(value: A, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
-  onRight(value: B, ctx: KeyedContext<K, S, TypeOf<Out>, Side>): MaybePromise<void>
+  extends FunctionBase<Out, Side, E, O>, Keyed<K, S, Out, Side, O> {
+  onLeft(value: A, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
+  onRight(value: B, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
 /** Broadcast state as elements see it. */
@@ -100,11 +123,12 @@ export interface BroadcastProcessFunction<
   Out extends Declared = never,
   Side extends SideTypes = {},
   E extends OnError = 'fail',
+  O extends OperatorStateDeclarations = {},
 >
-  extends FunctionBase<Out, Side, E>, Unkeyed {
-  onElement(value: A, ctx: Emitter<TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+  extends FunctionBase<Out, Side, E, O>, Unkeyed {
+  onElement(value: A, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O> & ReadsBroadcast<B>): MaybePromise<void>
   /** Synchronous: broadcast state changes in the same order everywhere. */
-  onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WritesBroadcast<B>): undefined | void
+  onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O> & WritesBroadcast<B>): undefined | void
 }
 
 export interface KeyedBroadcastProcessFunction<
@@ -116,11 +140,15 @@ export interface KeyedBroadcastProcessFunction<
   Out extends Declared = never,
   Side extends SideTypes = {},
   E extends OnError = 'fail',
-> extends FunctionBase<Out, Side, E> {
+  O extends OperatorStateDeclarations = {},
+> extends FunctionBase<Out, Side, E, O> {
   readonly state?: S
-  onElement(value: A, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+  onElement(value: A, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O> & ReadsBroadcast<B>): MaybePromise<void>
   /** Synchronous: broadcast state changes in the same order everywhere. */
-  onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WritesBroadcast<B>): undefined | void
-  onEventTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
-  onProcessingTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & ReadsBroadcast<B>): MaybePromise<void>
+  onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O> & WritesBroadcast<B>): undefined | void
+  onEventTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O> & ReadsBroadcast<B>): MaybePromise<void>
+  onProcessingTimer?(
+    time: number,
+    ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O> & ReadsBroadcast<B>,
+  ): MaybePromise<void>
 }

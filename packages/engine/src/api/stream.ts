@@ -3,6 +3,7 @@ import type { BroadcastConnected, BroadcastStream } from './broadcast.ts'
 import type { ConnectedStreams } from './connected.ts'
 import type { RecordContext } from './contexts.ts'
 import type { KeyedStream } from './keyed-stream.ts'
+import type { OperatorStateDeclarations } from './operator-state.ts'
 import type { Failure, OnError, ProcessFunction } from './process-functions.ts'
 import type { Key, StateDeclarations } from './state.ts'
 import type { Declared, MaybePromise, SideTypes, TypeOf, WidenKey } from './types.ts'
@@ -44,8 +45,8 @@ export interface StreamView<T> {
   /** Sends every record to every subtask of the next operator, which keeps the declared state from them. */
   broadcast<B extends StateDeclarations>(state: B): BroadcastStream<T, B>
   /** The general operator. Without keys, so without state and timers. */
-  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: ProcessFunction<T, Out, Side, E>,
+  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail', O extends OperatorStateDeclarations = {}>(
+    fn: ProcessFunction<T, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, T, E>
   /** Sets how records reach the next operator. The default is `forward`, or `rebalance` where the parallelisms differ. */
   partition(how: PartitioningChoice<T>): StreamView<T>

@@ -1,4 +1,5 @@
 import type { Split } from '../connectors/source.ts'
+import type { StoredList } from '../state/operator-state.ts'
 
 /** Which subtask of which task of the execution plan. */
 export interface SubtaskId {
@@ -41,6 +42,27 @@ export interface AsyncInputs {
   readonly bytes: Uint8Array
 }
 
+/** A run of bytes of a state file. */
+export interface FileRun {
+  readonly offset: number
+  readonly length: number
+  /** CRC-32 of the bytes, unsigned. */
+  readonly crc32: number
+}
+
+/** One part of a raw state: what a restore hands to one subtask, in pieces. */
+export interface RawPart {
+  readonly state: string
+  /** -1: not keyed. */
+  readonly keyGroup: number
+  readonly runs: readonly FileRun[]
+}
+
+/** A state file with raw state. */
+export interface RawStateFile extends StateFileHandle {
+  readonly parts: readonly RawPart[]
+}
+
 /** What one subtask of one operator contributes to a checkpoint. Plain data, goes through a structured clone. */
 export interface SubtaskOperatorState {
   readonly stateId: string
@@ -48,6 +70,9 @@ export interface SubtaskOperatorState {
   readonly keyed: readonly KeyedStateFile[]
   /** Broadcast state, the same in every subtask, in the state backend's encoding. */
   readonly broadcast?: Uint8Array
+  /** Elements of the lists of this subtask. */
+  readonly lists?: readonly StoredList[]
+  readonly raw?: RawStateFile
   /** Of sources: `SourceReader.snapshot`. */
   readonly splits?: readonly Split[]
   /** Of sinks: `SinkWriter.prepare`. */

@@ -10,7 +10,8 @@ import { crc32 } from 'node:zlib'
 import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
-import type { AsyncInputs, KeyedStateFile, KeyGroupSegment } from './handles.ts'
+import type { StoredList } from '../state/operator-state.ts'
+import type { AsyncInputs, FileRun, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle } from './handles.ts'
 import { JsonFields } from './json-fields.ts'
 import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
 import type { Split } from '../connectors/source.ts'
@@ -35,7 +36,18 @@ const operatorKinds: readonly OperatorKind[] = [
   'keyed-broadcast-process',
   'sink',
 ]
-const stateKinds: readonly StateNode['kind'][] = ['value', 'list', 'map', 'reducing', 'aggregating', 'broadcast']
+const stateKinds: readonly StateNode['kind'][] = [
+  'value',
+  'list',
+  'map',
+  'reducing',
+  'aggregating',
+  'broadcast',
+  'split-list',
+  'union-list',
+  'raw',
+  'raw-keyed',
+]
 
 /** @throws CHECKPOINT_UNENCODABLE where a source or sink gave something that is no plain data */
 export function encodeMetadata(metadata: CheckpointMetadata): Uint8Array<ArrayBuffer> {
@@ -134,10 +146,12 @@ function decodeOperator(fields: JsonFields): OperatorState {
 }
 
 function encodeSubtask(subtask: SubtaskState, operator: string): object {
-  const { keyed, broadcast, splits, sinkHandles, asyncInputs, finished } = subtask
+  const { keyed, broadcast, lists, raw, splits, sinkHandles, asyncInputs, finished } = subtask
   return {
     keyed: keyed.map(encodeFile),
     ...(broadcast === undefined ? {} : { broadcast: encodeBytes(broadcast) }),
+    ...(lists === undefined ? {} : { lists: lists.map(encodeStoredList) }),
+    ...(raw === undefined ? {} : { raw: encodeRaw(raw) }),
     ...(splits === undefined ? {} : { splits: encodePlain(splits, `the reader of '${operator}'`) }),
     ...(sinkHandles === undefined ? {} : { sinkHandles: encodePlain(sinkHandles, `the writer of '${operator}'`) }),
     ...(asyncInputs === undefined
@@ -151,6 +165,8 @@ function decodeSubtask(fields: JsonFields, maxParallelism: number): SubtaskState
   return {
     keyed: fields.list('keyed', (file) => decodeFile(file, maxParallelism)),
     ...(fields.has('broadcast') ? { broadcast: fields.bytes('broadcast') } : {}),
+    ...(fields.has('lists') ? { lists: fields.list('lists', decodeStoredList) } : {}),
+    ...(fields.has('raw') ? { raw: decodeRaw(fields.fields('raw'), maxParallelism) } : {}),
     ...(fields.has('splits') ? { splits: decodeList(fields, 'splits') as readonly Split[] } : {}),
     ...(fields.has('sinkHandles') ? { sinkHandles: decodeList(fields, 'sinkHandles') } : {}),
     ...(fields.has('asyncInputs') ? { asyncInputs: fields.list('asyncInputs', (input) => decodeAsyncInputs(input, maxParallelism)) } : {}),
@@ -162,9 +178,79 @@ function decodeAsyncInputs(fields: JsonFields, maxParallelism: number): AsyncInp
   return { keyGroup: fields.integer('keyGroup', 0, maxParallelism - 1), bytes: fields.bytes('bytes') }
 }
 
+/** All elements in one text: few lists have many, but then they are small. */
+function encodeStoredList({ name, kind, version, coded, elements }: StoredList): object {
+  return {
+    name,
+    kind,
+    version,
+    ...(coded ? { coded } : {}),
+    lengths: elements.map(({ length }) => length),
+    bytes: encodeBytes(Buffer.concat(elements)),
+  }
+}
+
+function decodeStoredList(fields: JsonFields): StoredList {
+  const bytes = fields.bytes('bytes')
+  let end = 0
+  const elements = fields.integers('lengths').map((length) => bytes.slice(end, (end += length)))
+  if (end !== bytes.length) fields.fail('lengths', `add up to ${end} where there are ${bytes.length} bytes`)
+  return {
+    name: fields.text('name'),
+    kind: fields.oneOf('kind', ['split-list', 'union-list']),
+    version: fields.integer('version', 1),
+    coded: fields.get('coded') === true,
+    elements,
+  }
+}
+
+function encodeRaw({ path, length, crc32, parts }: RawStateFile): object {
+  checkPath(path)
+  return {
+    path,
+    length,
+    crc32,
+    parts: parts.map(({ state, keyGroup, runs }) => ({
+      state,
+      ...(keyGroup < 0 ? {} : { keyGroup }),
+      offsets: runs.map((run) => run.offset),
+      lengths: runs.map((run) => run.length),
+      crc32s: runs.map((run) => run.crc32),
+    })),
+  }
+}
+
+function decodeRaw(fields: JsonFields, maxParallelism: number): RawStateFile {
+  const handle = decodeHandle(fields)
+  return {
+    ...handle,
+    parts: fields.list('parts', (part) => ({
+      state: part.text('state'),
+      keyGroup: part.has('keyGroup') ? part.integer('keyGroup', 0, maxParallelism - 1) : -1,
+      runs: decodeRuns(part, handle.length),
+    })),
+  }
+}
+
+function decodeRuns(fields: JsonFields, fileLength: number): FileRun[] {
+  const offsets = fields.integers('offsets')
+  const lengths = fields.integers('lengths')
+  const crc32s = fields.integers('crc32s', 0, 0xffff_ffff)
+  if (lengths.length !== offsets.length || crc32s.length !== offsets.length)
+    fields.fail('offsets', 'has another length than the other columns')
+  return offsets.map((offset, index) => {
+    if (offset + lengths[index]! > fileLength) fields.fail('offsets', `lead beyond the end of the file in run ${index}`)
+    return { offset, length: lengths[index]!, crc32: crc32s[index]! }
+  })
+}
+
+function checkPath(path: string): void {
+  if (!PATH.test(path)) throw engineError('CHECKPOINT_UNENCODABLE', { owner: 'a subtask', problem: `${path} is no path of a state file` })
+}
+
 /** Segments by column: a file has as many as a subtask has key groups, and most of their text would be field names. */
 function encodeFile({ path, length, crc32, segments }: KeyedStateFile): object {
-  if (!PATH.test(path)) throw engineError('CHECKPOINT_UNENCODABLE', { owner: 'a subtask', problem: `${path} is no path of a state file` })
+  checkPath(path)
   return {
     path,
     length,
@@ -181,15 +267,14 @@ function encodeFile({ path, length, crc32, segments }: KeyedStateFile): object {
 }
 
 function decodeFile(fields: JsonFields, maxParallelism: number): KeyedStateFile {
+  const handle = decodeHandle(fields)
+  return { ...handle, segments: decodeSegments(fields.fields('segments'), maxParallelism, handle.length) }
+}
+
+function decodeHandle(fields: JsonFields): StateFileHandle {
   const path = fields.text('path')
   if (!PATH.test(path)) fields.fail('path', `is no path of a state file: ${path}`)
-  const length = fields.integer('length')
-  return {
-    path,
-    length,
-    crc32: fields.integer('crc32', 0, 0xffff_ffff),
-    segments: decodeSegments(fields.fields('segments'), maxParallelism, length),
-  }
+  return { path, length: fields.integer('length'), crc32: fields.integer('crc32', 0, 0xffff_ffff) }
 }
 
 function decodeSegments(fields: JsonFields, maxParallelism: number, fileLength: number): KeyGroupSegment[] {

@@ -1,5 +1,5 @@
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
-import type { KeyedStateFile, StateFileHandle, SubtaskOperatorState } from './handles.ts'
+import type { StateFileHandle, SubtaskOperatorState } from './handles.ts'
 
 /**
  * Everything a completed checkpoint holds, or refers to. Immutable once written; `docs/internals/checkpoint-format.md` describes its file.
@@ -38,15 +38,23 @@ export type SubtaskState = Omit<SubtaskOperatorState, 'stateId'>
 
 /** Every state file that a checkpoint refers to, once. */
 export function stateFilesOf(metadata: CheckpointMetadata): readonly StateFileHandle[] {
-  const files = metadata.operators.flatMap((operator) => operator.subtasks.flatMap((subtask) => subtask.keyed))
+  const files = metadata.operators.flatMap((operator) => operator.subtasks.flatMap(filesOf))
   return [...new Map(files.map((file) => [file.path, file])).values()]
 }
 
+function filesOf({ keyed, raw }: SubtaskState): readonly StateFileHandle[] {
+  return raw === undefined ? keyed : [...keyed, raw]
+}
+
 /** The same checkpoint with its files changed one by one. */
-export function withFiles(metadata: CheckpointMetadata, change: (file: KeyedStateFile) => KeyedStateFile): CheckpointMetadata {
+export function withFiles(metadata: CheckpointMetadata, change: <F extends StateFileHandle>(file: F) => F): CheckpointMetadata {
   const operators = metadata.operators.map((operator) => ({
     ...operator,
-    subtasks: operator.subtasks.map((subtask) => ({ ...subtask, keyed: subtask.keyed.map(change) })),
+    subtasks: operator.subtasks.map(({ raw, ...subtask }) => ({
+      ...subtask,
+      keyed: subtask.keyed.map((file) => change(file)),
+      ...(raw === undefined ? {} : { raw: change(raw) }),
+    })),
   }))
   return { ...metadata, operators }
 }

@@ -52,7 +52,7 @@ export interface OperatorNode {
 
 export interface StateNode {
   readonly name: string
-  readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating' | 'broadcast'
+  readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating' | 'broadcast' | 'split-list' | 'union-list' | 'raw' | 'raw-keyed'
   readonly version: number
 }
 

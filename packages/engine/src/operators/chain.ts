@@ -2,7 +2,9 @@ import type { ErasedProcessFunction, JobFunctions } from '../api/functions.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { EdgeNode, OperatorNode, OutputName } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
+import type { OperatorStateDeclarations } from '../api/operator-state.ts'
 import type { BroadcastState } from '../state/broadcast-state.ts'
+import type { OperatorState } from '../state/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import type { Operator, OperatorHost, OperatorOutputs } from './operator.ts'
 import { ProcessOperator } from './process.ts'
@@ -19,6 +21,8 @@ export interface ChainHost {
   /** State by key of an operator that has any, already restored. */
   keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend
   broadcastState(node: OperatorNode): BroadcastState
+  /** State of the subtask, of an operator that declares any. */
+  operatorState(node: OperatorNode, states: OperatorStateDeclarations, keyed: KeyedStateBackend | undefined): OperatorState
   sinkWriter(node: OperatorNode): { readonly writer: SinkWriter<unknown>; readonly restored: readonly unknown[] }
   /** The receiver of an edge that leaves the chain. */
   exchange(edge: EdgeNode): Receiver
@@ -196,11 +200,13 @@ class ChainBuilder {
       return keyed && edge !== undefined ? this.#functions.keySelectors.get(edge.id) : undefined
     }
     const broadcast = node.kind.includes('broadcast') ? this.#host.broadcastState(node) : undefined
+    const keyedState = keyed ? this.#host.keyedState(node, fn) : undefined
     return new ProcessOperator(host, {
       fn,
-      keyed: keyed ? this.#host.keyedState(node, fn) : undefined,
+      keyed: keyedState,
       keySelectors: [selector(0), selector(1)],
       hashArrives: node.id === this.#task.operators[0],
+      operatorState: fn.operatorState === undefined ? undefined : this.#host.operatorState(node, fn.operatorState, keyedState),
       broadcast: broadcast === undefined ? undefined : { reading: broadcast.readonlyHandles, writing: broadcast.handles },
     })
   }

@@ -2,9 +2,12 @@ import { parseDuration, type Duration } from '@millrace/core'
 import type { Emitter, EventTimers, Log, Metrics, ProcessingTimers, RecordContext } from '../api/contexts.ts'
 import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import type { OperatorInvocation, OperatorState } from '../state/operator-state.ts'
 import type { KeyTimers, StateInvocation } from '../state/state-types.ts'
 import type { OperatorHost } from './operator.ts'
 import type { Receiver } from './receiver.ts'
+
+const noStates: object = Object.freeze({})
 
 /** What operators without output of their own see: the record's circumstances. One object an operator, read through to the chain's cursor. */
 export function recordContext(host: OperatorHost): RecordContext {
@@ -41,9 +44,12 @@ export class DirectContext extends CursorContext implements Emitter<unknown, Rec
   readonly #sides: ReadonlyMap<string, Receiver>
   /** Broadcast state of operators that have one. */
   broadcast: unknown
+  /** State of the subtask. */
+  readonly operatorState: unknown
 
-  constructor(host: OperatorHost) {
+  constructor(host: OperatorHost, operatorState?: OperatorState) {
     super(host)
+    this.operatorState = operatorState?.handles ?? noStates
     this.#main = host.outputs.main
     this.#sides = host.outputs.sides
   }
@@ -64,8 +70,8 @@ export class DirectKeyedContext extends DirectContext {
   readonly eventTimers: EventTimers
   readonly processingTimers: ProcessingTimers
 
-  constructor(host: OperatorHost, state: unknown, timers: KeyTimers, watermark: () => number) {
-    super(host)
+  constructor(host: OperatorHost, state: unknown, timers: KeyTimers, watermark: () => number, operatorState?: OperatorState) {
+    super(host, operatorState)
     this.state = state
     this.eventTimers = eventTimersOf(host, timers, watermark, () => host.cursor.timestamp)
     this.processingTimers = processingTimersOf(host, timers)
@@ -81,9 +87,11 @@ export class InvocationContext implements Emitter<unknown, Record<string, never>
   readonly #host: OperatorHost
   readonly #outputs: Receiver[] = []
   readonly #values: unknown[] = []
+  readonly #operatorState: OperatorInvocation | undefined
   #settled = false
 
-  constructor(host: OperatorHost, timestamp: number, broadcast: unknown) {
+  constructor(host: OperatorHost, timestamp: number, broadcast: unknown, operatorState: OperatorInvocation | undefined) {
+    this.#operatorState = operatorState
     this.#host = host
     this.timestamp = timestamp
     this.broadcast = broadcast
@@ -114,9 +122,15 @@ export class InvocationContext implements Emitter<unknown, Record<string, never>
     this.#values.push(value)
   }
 
+  get operatorState(): unknown {
+    this.live('operatorState')
+    return this.#operatorState?.handles ?? noStates
+  }
+
   /** Sends on what was emitted. */
   flush(): void {
     this.#settled = true
+    this.#operatorState?.commit()
     for (let i = 0; i < this.#outputs.length; i++) {
       this.#host.cursor.timestamp = this.timestamp
       this.#outputs[i]!.receive(this.#values[i])
@@ -126,6 +140,7 @@ export class InvocationContext implements Emitter<unknown, Record<string, never>
   /** Forgets what was emitted. */
   revoke(): void {
     this.#settled = true
+    this.#operatorState?.discard()
   }
 
   protected live(use: string): void {
@@ -143,11 +158,12 @@ export class KeyedInvocationContext extends InvocationContext {
     host: OperatorHost,
     timestamp: number,
     broadcast: unknown,
+    operatorState: OperatorInvocation | undefined,
     key: unknown,
     invocation: StateInvocation,
     watermark: () => number,
   ) {
-    super(host, timestamp, broadcast)
+    super(host, timestamp, broadcast, operatorState)
     this.key = key
     this.#invocation = invocation
     const checked: KeyTimers = {

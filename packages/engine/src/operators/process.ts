@@ -2,6 +2,7 @@ import type { ErasedProcessFunction } from '../api/functions.ts'
 import { hashKey } from '../keys/hash.ts'
 import { canonicalKey } from '../keys/key.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import type { OperatorState } from '../state/operator-state.ts'
 import type { FireTimer, KeyedStateBackend } from '../state/state-types.ts'
 import { AsyncExecution, type StartedInvocation } from './async-execution.ts'
 import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext } from './contexts.ts'
@@ -24,6 +25,8 @@ export interface ProcessParts {
   readonly hashArrives: boolean
   /** Broadcast state: its handles to read, and to write. */
   readonly broadcast: { readonly reading: unknown; readonly writing: unknown } | undefined
+  /** State of the subtask, if the function declares any. */
+  readonly operatorState?: OperatorState | undefined
 }
 
 type What = UnfinishedInput['what']
@@ -70,12 +73,15 @@ export class ProcessOperator extends PlainOperator {
   constructor(host: OperatorHost, parts: ProcessParts) {
     super(host)
     this.#parts = parts
-    const { keyed, fn } = parts
+    const { keyed, fn, operatorState } = parts
     const watermark = (): number => this.#watermark
-    this.#direct = keyed === undefined ? new DirectContext(host) : new DirectKeyedContext(host, keyed.handles, keyed.timers, watermark)
+    this.#direct =
+      keyed === undefined
+        ? new DirectContext(host, operatorState)
+        : new DirectKeyedContext(host, keyed.handles, keyed.timers, watermark, operatorState)
     this.#direct.broadcast = parts.broadcast?.reading
     if (parts.broadcast !== undefined) {
-      this.#broadcasting = new DirectContext(host)
+      this.#broadcasting = new DirectContext(host, operatorState)
       this.#broadcasting.broadcast = parts.broadcast.writing
     }
     this.#failuresAside = fn.onError === 'side'
@@ -176,9 +182,11 @@ export class ProcessOperator extends PlainOperator {
   }
 
   #invocationContext(timestamp: number, key: unknown, hash: number): InvocationContext {
-    const { keyed, broadcast } = this.#parts
-    if (keyed === undefined) return new InvocationContext(this.host, timestamp, broadcast?.reading)
-    return new KeyedInvocationContext(this.host, timestamp, broadcast?.reading, key, keyed.invocation(key, hash), () => this.#watermark)
+    const { keyed, broadcast, operatorState } = this.#parts
+    const states = operatorState?.invocation()
+    if (keyed === undefined) return new InvocationContext(this.host, timestamp, broadcast?.reading, states)
+    const invocation = keyed.invocation(key, hash)
+    return new KeyedInvocationContext(this.host, timestamp, broadcast?.reading, states, key, invocation, () => this.#watermark)
   }
 
   #start(input: UnfinishedInput): StartedInvocation {

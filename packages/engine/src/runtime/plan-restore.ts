@@ -8,6 +8,7 @@ import type { OperatorNode } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
 import { formerGroups, keyGroupRange } from '../keys/key-group.ts'
 import { decodeAsyncInputs, encodeAsyncInputs } from './async-inputs.ts'
+import { listsOf, rawOf } from './deal-out.ts'
 import type { SubtaskPlace } from './deployment.ts'
 import type { RestoredSource } from './enumerators.ts'
 import type { RestoredOperator } from './restored.ts'
@@ -58,8 +59,13 @@ function holdsState(state: OperatorState): boolean {
   return (
     state.kind === 'source' ||
     state.subtasks.some(
-      ({ keyed, broadcast, sinkHandles, asyncInputs }) =>
-        keyed.length > 0 || broadcast !== undefined || (sinkHandles?.length ?? 0) > 0 || (asyncInputs?.length ?? 0) > 0,
+      ({ keyed, broadcast, lists, raw, sinkHandles, asyncInputs }) =>
+        keyed.length > 0 ||
+        broadcast !== undefined ||
+        lists !== undefined ||
+        raw !== undefined ||
+        (sinkHandles?.length ?? 0) > 0 ||
+        (asyncInputs?.length ?? 0) > 0,
     )
   )
 }
@@ -81,6 +87,9 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
     throw engineError('RESTORE_KIND_CHANGED', { operator: node.name, stateId: node.stateId, stored: state.kind, now: node.kind })
   }
   const regrouped = isRegrouped(node, task, state)
+  if (regrouped && state.subtasks.some(({ raw }) => raw?.parts.some(({ keyGroup }) => keyGroup >= 0))) {
+    throw engineError('RESTORE_RAW_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })
+  }
   const asyncInputs = state.subtasks.map((subtask) => {
     const stored = subtask.asyncInputs ?? []
     return regrouped ? encodeAsyncInputs(decodeAsyncInputs(stored), task.maxParallelism) : stored
@@ -95,15 +104,18 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
       subtask,
       maxParallelism: state.maxParallelism,
       keyed: state.subtasks
-        .map(({ keyed }) => keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= former.first && keyGroup < former.end)))
+        .map(({ keyed }) =>
+          keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= former.first && keyGroup < former.end)),
+        )
         .filter((chain) => chain.length > 0),
       broadcast: state.subtasks.find(({ broadcast }) => broadcast !== undefined)?.broadcast,
+      lists: listsOf(state.subtasks, subtask, task.parallelism),
+      unions: state.subtasks.flatMap(({ lists }) => (lists ?? []).filter(({ kind }) => kind === 'union-list')),
+      raw: rawOf(state.subtasks, subtask, task.parallelism, { first, end }),
       // Of one former subtask all to one: a sink may tidy up after those whose handles it is given.
       sinkHandles: state.subtasks.flatMap(({ sinkHandles }, index) => (index % task.parallelism === subtask ? (sinkHandles ?? []) : [])),
       asyncInputs: asyncInputs.flatMap((stored, index) =>
-        stored.filter(({ keyGroup }) =>
-          node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask,
-        ),
+        stored.filter(({ keyGroup }) => (node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask)),
       ),
     }
   })

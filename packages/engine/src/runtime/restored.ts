@@ -1,4 +1,5 @@
-import type { AsyncInputs, KeyedStateFile } from '../checkpoint/handles.ts'
+import type { AsyncInputs, KeyedStateFile, RawStateFile } from '../checkpoint/handles.ts'
+import type { StoredList } from '../state/operator-state.ts'
 
 /** What one operator instance starts from. Plain data. */
 export interface RestoredOperator {
@@ -9,6 +10,12 @@ export interface RestoredOperator {
   /** One chain of files for each former subtask whose key groups fall, in part, to this one; each chain oldest first. */
   readonly keyed: readonly (readonly KeyedStateFile[])[]
   readonly broadcast: Uint8Array | undefined
+  /** Elements of lists that come to this subtask. */
+  readonly lists: readonly StoredList[]
+  /** Of union lists: those of all subtasks, in their order. */
+  readonly unions: readonly StoredList[]
+  /** Parts of raw state that come to this subtask. */
+  readonly raw: readonly RawStateFile[]
   readonly sinkHandles: readonly unknown[]
   readonly asyncInputs: readonly AsyncInputs[]
 }

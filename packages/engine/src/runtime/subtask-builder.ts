@@ -3,16 +3,20 @@
  */
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
 import type { ErasedProcessFunction } from '../api/functions.ts'
+import type { OperatorStateDeclarations } from '../api/operator-state.ts'
 import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import type { ConnectorNotice } from '../connectors/source.ts'
 import type { EdgeNode, OperatorNode } from '../graph/graph.ts'
 import type { PlannedTask } from '../graph/plan-types.ts'
-import { formerGroups, keyGroupRange } from '../keys/key-group.ts'
+import { hashKey } from '../keys/hash.ts'
+import { formerGroups, keyGroupOf, keyGroupRange } from '../keys/key-group.ts'
 import { buildChain, type Chain, type ChainHost } from '../operators/chain.ts'
 import { operatorFailed, type OperatorHost, type OperatorOutputs } from '../operators/operator.ts'
 import { ChainCursor, type Receiver } from '../operators/receiver.ts'
+import { engineError } from '../errors.ts'
 import { BroadcastState } from '../state/broadcast-state.ts'
 import { KeyedState } from '../state/keyed-state.ts'
+import { OperatorState } from '../state/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import { decodeAsyncInputs } from './async-inputs.ts'
 import { channelsOf, receiversOf, type ChannelPlace, type Deployment } from './deployment.ts'
@@ -21,6 +25,7 @@ import type { GateChannel } from './input-gate.ts'
 import type { OperatorInstance } from './messages.ts'
 import { OperatorSnapshots } from './operator-snapshots.ts'
 import { createPartitioner } from '../exchange/partitioner.ts'
+import { restoreRaw } from './raw-files.ts'
 import type { RestoredOperator } from './restored.ts'
 import { SinkCommits } from './sink-commits.ts'
 import type { Slot } from './slot.ts'
@@ -79,6 +84,7 @@ class OneSubtask implements ChainHost {
   readonly #keyed: Map<number, OperatorSnapshots> = new Map()
   readonly #keyedStates: Map<string, KeyedState> = new Map()
   readonly #broadcast: Map<number, BroadcastState> = new Map()
+  readonly #operatorStates: Map<number, OperatorState> = new Map()
   readonly #commits: Map<number, SinkCommits> = new Map()
   readonly #metrics: TaskMetricsRegistry = new TaskMetricsRegistry()
   #task: Task | undefined
@@ -249,6 +255,21 @@ class OneSubtask implements ChainHost {
     return state
   }
 
+  operatorState(node: OperatorNode, states: OperatorStateDeclarations, keyed: KeyedStateBackend | undefined): OperatorState {
+    const { maxParallelism, parallelism } = this.#planned
+    const { settings, allowNonRestoredState } = this.#options.deployment
+    const state = new OperatorState({
+      operator: node.name,
+      states,
+      keyGroups: keyGroupRange(this.#subtask, parallelism, maxParallelism),
+      currentGroup: () => keyGroupOf(hashKey(keyed!.key), maxParallelism),
+      freeze: settings.development,
+      allowNonRestored: allowNonRestoredState,
+    })
+    this.#operatorStates.set(node.id, state)
+    return state
+  }
+
   sinkWriter(node: OperatorNode): ReturnType<ChainHost['sinkWriter']> {
     const { deployment, ports } = this.#options
     const functions = ports.functions.operators.get(node.id)
@@ -337,10 +358,23 @@ class OneSubtask implements ChainHost {
       const { maxParallelism: stored } = restored
       const former = stored === maxParallelism ? undefined : { maxParallelism: stored, groups: formerGroups(range, maxParallelism, stored) }
       await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, range, deployment.restoredCheckpointId, former)
+      await this.#restoreOperatorState(id, restored)
       if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)
       const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
       this.#task!.resumeAfterOpen(() => operator?.resume(decodeAsyncInputs(restored.asyncInputs)))
     }
+  }
+
+  async #restoreOperatorState(id: number, { lists, unions, raw }: RestoredOperator): Promise<void> {
+    const state = this.#operatorStates.get(id)
+    if (state !== undefined) {
+      state.restore(lists, unions)
+      await restoreRaw(this.#options.ports.storage, raw, state)
+      return
+    }
+    const lost = lists[0]?.name ?? raw[0]?.parts[0]?.state
+    if (lost === undefined || this.#options.deployment.allowNonRestoredState) return
+    throw engineError('STATE_UNMAPPED', { operator: this.#options.deployment.plan.graph.operators[id]!.name, state: lost })
   }
 
   #snapshotParts(chain: Chain, task: Task): readonly SnapshotParts[] {
@@ -351,6 +385,7 @@ class OneSubtask implements ChainHost {
       maxParallelism: this.#planned.maxParallelism,
       keyed: this.#keyed.get(id),
       broadcast: this.#broadcast.get(id),
+      operatorState: this.#operatorStates.get(id),
       commits: this.#commits.get(id),
       splits: graph.operators[id]!.kind === 'source' ? (checkpointId) => task.source!.splits(checkpointId) : undefined,
     }))

@@ -15,9 +15,12 @@ import { TeeStateFile } from '../checkpoint/tee-state-file.ts'
 import type { Split } from '../connectors/source.ts'
 import type { Operator } from '../operators/operator.ts'
 import type { BroadcastState } from '../state/broadcast-state.ts'
+import type { OperatorState, StoredList } from '../state/operator-state.ts'
+import type { RawPartBytes } from '../state/raw-state.ts'
 import { encodeAsyncInputs } from './async-inputs.ts'
 import type { KeyedSnapshot, OperatorSnapshots } from './operator-snapshots.ts'
 import type { SinkCommits } from './sink-commits.ts'
+import { RawSnapshot } from './raw-files.ts'
 import type { Background, Slot } from './slot.ts'
 
 /** What of an operator instance goes into checkpoints. */
@@ -27,6 +30,7 @@ export interface SnapshotParts {
   readonly maxParallelism: number
   readonly keyed: OperatorSnapshots | undefined
   readonly broadcast: BroadcastState | undefined
+  readonly operatorState: OperatorState | undefined
   readonly commits: SinkCommits | undefined
   readonly splits: ((checkpointId: number) => readonly Split[]) | undefined
 }
@@ -49,6 +53,9 @@ export interface SubtaskSnapshotsOptions {
 interface OperatorPart {
   readonly state: SubtaskOperatorState
   readonly keyed: KeyedSnapshot | undefined
+  readonly raw: RawSnapshot | undefined
+  /** What the operator's state could not be taken for. */
+  readonly failure: unknown
   readonly handles: Promise<readonly unknown[]> | undefined
 }
 
@@ -66,7 +73,7 @@ export class SubtaskSnapshots {
     const startMs = clock.monotonic()
     const create = this.#creator(checkpointId, savepoint)
     const full = savepoint === undefined ? 'share' : 'all'
-    const parts = operators.map((operator, index) => this.#part(operator, checkpointId, () => create(`operator-${index}`), full))
+    const parts = operators.map((operator, index) => this.#part(operator, checkpointId, index, create, full))
     const syncMs = clock.monotonic() - startMs
     const progress = new SnapshotInProgress(parts, clock, slot, (result) =>
       this.#written(checkpointId, result, { triggeredMs, alignmentMs, syncMs, startMs }),
@@ -131,7 +138,14 @@ export class SubtaskSnapshots {
     for (const { keyed } of this.#options.operators) keyed?.keyed.dispose()
   }
 
-  #part(parts: SnapshotParts, checkpointId: number, create: () => Promise<StateFileWriter>, full: 'all' | 'share'): OperatorPart {
+  #part(
+    parts: SnapshotParts,
+    checkpointId: number,
+    index: number,
+    create: (name: string) => Promise<StateFileWriter>,
+    full: 'all' | 'share',
+  ): OperatorPart {
+    const { lists, raw, failure } = operatorStateOf(parts.operatorState)
     const unfinished = parts.operator?.unfinished() ?? []
     const asyncInputs: readonly AsyncInputs[] = unfinished.length === 0 ? [] : encodeAsyncInputs(unfinished, parts.maxParallelism)
     const handles = parts.commits?.prepare(checkpointId)
@@ -141,11 +155,14 @@ export class SubtaskSnapshots {
         stateId: parts.stateId,
         keyed: [],
         ...(parts.broadcast === undefined ? {} : { broadcast: parts.broadcast.snapshot() }),
+        ...(lists.length === 0 ? {} : { lists }),
         ...(parts.splits === undefined ? {} : { splits: structuredClone(parts.splits(checkpointId)) }),
         ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
         ...(this.#options.finished() ? { finished: true } : {}),
       },
-      keyed: parts.keyed?.begin(checkpointId, create, full),
+      keyed: parts.keyed?.begin(checkpointId, () => create(`operator-${index}`), full),
+      raw: raw.length === 0 ? undefined : new RawSnapshot(raw, () => create(`operator-${index}-raw`)),
+      failure,
       handles,
     }
   }
@@ -173,10 +190,25 @@ export class SubtaskSnapshots {
         syncMs: times.syncMs,
         asyncMs: clock.monotonic() - times.startMs - times.syncMs,
         writtenBytes: result.newFiles.reduce((sum, file) => sum + file.length, 0),
-        stateBytes: result.operators.flatMap(({ keyed }) => keyed).reduce((sum, file) => sum + file.length, 0),
+        stateBytes: result.operators
+          .flatMap(({ keyed, raw }): readonly StateFileHandle[] => (raw === undefined ? keyed : [...keyed, raw]))
+          .reduce((sum, file) => sum + file.length, 0),
       },
     }
     this.#options.acknowledge({ kind: 'acknowledged', attempt, subtask: { task, subtask }, checkpointId, snapshot })
+  }
+}
+
+/** What cannot be stored fails the snapshot, not the job. */
+function operatorStateOf(state: OperatorState | undefined): {
+  readonly lists: readonly StoredList[]
+  readonly raw: readonly RawPartBytes[]
+  readonly failure: unknown
+} {
+  try {
+    return { lists: state?.snapshot() ?? [], raw: state?.snapshotRaw() ?? [], failure: undefined }
+  } catch (error) {
+    return { lists: [], raw: [], failure: error }
   }
 }
 
@@ -216,7 +248,14 @@ class SnapshotInProgress implements Background {
 
   async abort(): Promise<void> {
     this.#over = true
-    for (const { keyed } of this.#parts) await keyed?.abort()
+    await this.#abortFiles()
+  }
+
+  async #abortFiles(): Promise<void> {
+    for (const { keyed, raw } of this.#parts) {
+      await keyed?.abort()
+      await raw?.abort()
+    }
   }
 
   async #finish(): Promise<void> {
@@ -224,16 +263,24 @@ class SnapshotInProgress implements Background {
     const newFiles: StateFileHandle[] = []
     let sink = false
     try {
-      for (const { state, keyed, handles } of this.#parts) {
+      for (const { state, keyed, raw, handles, failure } of this.#parts) {
+        if (failure !== undefined) throw failure
         const files = await keyed?.finish()
         if (files?.file !== undefined) newFiles.push(files.file)
+        const rawFile = await raw?.finish()
+        if (rawFile !== undefined) newFiles.push(rawFile)
         sink = true
         const sinkHandles = await handles
         sink = false
-        operators.push({ ...state, keyed: files?.chain ?? [], ...(sinkHandles === undefined ? {} : { sinkHandles }) })
+        operators.push({
+          ...state,
+          keyed: files?.chain ?? [],
+          ...(rawFile === undefined ? {} : { raw: rawFile }),
+          ...(sinkHandles === undefined ? {} : { sinkHandles }),
+        })
       }
     } catch (error) {
-      for (const { keyed } of this.#parts) await keyed?.abort()
+      await this.#abortFiles()
       this.#done({ kind: sink ? 'sink-failed' : 'failed', error })
       return
     }

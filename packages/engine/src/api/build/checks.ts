@@ -3,7 +3,8 @@ import { engineError } from '../../errors.ts'
 import type { StateNode } from '../../graph/graph.ts'
 import { optionProblem } from '../../state/schema.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
-import type { StateDeclarations } from '../state.ts'
+import type { OperatorStateDeclarations } from '../operator-state.ts'
+import type { StateDeclarations, StateOptions } from '../state.ts'
 
 /** The largest parallelism and number of key groups, as in Flink (2^15). */
 export const maxParallelismLimit = 32_768
@@ -62,15 +63,58 @@ function stateProblem(name: string, declaration: StateDeclarations[string]): str
   if (typeof declaration !== 'object' || declaration === null || !stateKinds.includes(declaration.kind)) {
     return 'must be declared with value(), list(), map(), reducing() or aggregating()'
   }
-  const { version = 1, migrate } = declaration.options
-  if (!Number.isInteger(version) || version < 1) return `must have a whole version of 1 or more, and has ${show(version)}`
-  if (migrate !== undefined && typeof migrate !== 'function') return 'must have a function as migrate'
-  const problem = optionProblem(declaration.options)
-  if (problem !== undefined) return `is declared with ${problem}`
+  const problem = optionsProblem(declaration.options)
+  if (problem !== undefined) return problem
   if (declaration.kind === 'reducing' && typeof declaration.reduce !== 'function') return 'needs a function that reduces'
   const aggregate = declaration.aggregate as { readonly [member: string]: unknown } | undefined
   const missing = ['create', 'add', 'result'].find((member) => typeof aggregate?.[member] !== 'function')
   return declaration.kind === 'aggregating' && missing !== undefined ? `needs the function ${missing}` : undefined
+}
+
+const operatorStateKinds = ['split-list', 'union-list', 'raw', 'raw-keyed']
+
+/** Checked declarations of operator state as nodes of the graph, in the order of their names. */
+export function operatorStateNodes(operator: string, states: OperatorStateDeclarations | undefined, keyed: boolean): StateNode[] {
+  if (states === undefined) return []
+  if (typeof states !== 'object' || states === null) {
+    throw engineError('ARGUMENT_INVALID', {
+      call: operator,
+      argument: 'operatorState',
+      expected: 'an object of declarations',
+      value: show(states),
+    })
+  }
+  return Object.entries(states)
+    .map(([name, declaration]) => {
+      const problem = operatorStateProblem(name, declaration)
+      if (problem !== undefined) throw engineError('STATE_INVALID', { operator, state: name, problem })
+      if (!keyed && declaration.kind === 'raw-keyed')
+        throw engineError('STATE_NOT_KEYED', { operator, member: `keyed raw state "${name}"` })
+      return { name, kind: declaration.kind, version: declaration.options.version ?? 1 }
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function operatorStateProblem(name: string, declaration: OperatorStateDeclarations[string]): string | undefined {
+  if (!readable.test(name)) return 'must have a name of 1 to 255 characters, without control characters'
+  if (typeof declaration !== 'object' || declaration === null || !operatorStateKinds.includes(declaration.kind)) {
+    return 'must be declared with splitList(), unionList(), raw() or rawKeyed()'
+  }
+  if (!declaration.kind.startsWith('raw')) {
+    if ((declaration.options as { ttl?: unknown }).ttl !== undefined) return 'has a ttl, which only keyed state has'
+    return optionsProblem(declaration.options)
+  }
+  const raw = declaration.raw as { readonly [member: string]: unknown } | undefined
+  const missing = ['create', 'snapshot', 'restore'].find((member) => typeof raw?.[member] !== 'function')
+  return missing === undefined ? undefined : `needs the function ${missing}`
+}
+
+function optionsProblem(options: StateOptions<unknown>): string | undefined {
+  const { version = 1, migrate } = options
+  if (!Number.isInteger(version) || version < 1) return `must have a whole version of 1 or more, and has ${show(version)}`
+  if (migrate !== undefined && typeof migrate !== 'function') return 'must have a function as migrate'
+  const problem = optionProblem(options)
+  return problem === undefined ? undefined : `is declared with ${problem}`
 }
 
 const optionalMembers = ['open', 'finish', 'close', 'onEventTimer', 'onProcessingTimer'] as const

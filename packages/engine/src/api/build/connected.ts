@@ -2,6 +2,7 @@ import { isAsyncFunction, isThenable } from '../../operators/thenable.ts'
 import type { BroadcastConnected, BroadcastStream, KeyedBroadcastConnected } from '../broadcast.ts'
 import type { ConnectedStreams, KeyedConnected } from '../connected.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
+import type { OperatorStateDeclarations } from '../operator-state.ts'
 import type {
   BroadcastProcessFunction,
   CoProcessFunction,
@@ -48,8 +49,8 @@ export class Connected<A, B> extends Pair implements ConnectedStreams<A, B> {
     }) as unknown as Stream<Readonly<Awaited<U | V>>>
   }
 
-  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: CoProcessFunction<A, B, Out, Side, E>,
+  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail', O extends OperatorStateDeclarations = {}>(
+    fn: CoProcessFunction<A, B, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, A | B, E> {
     return this.operator('co-process', 'process', fn) as unknown as Output<TypeOf<Out>, Side, A | B, E>
   }
@@ -74,9 +75,13 @@ function emitting(fn: Mapper): (value: unknown, ctx: { emit(value: unknown): voi
 }
 
 export class KeyedPair<A, B, K> extends Pair implements KeyedConnected<A, B, K> {
-  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E>,
-  ): Output<TypeOf<Out>, Side, A | B, E> {
+  process<
+    S extends StateDeclarations = {},
+    Out extends Declared = never,
+    Side extends SideTypes = {},
+    E extends OnError = 'fail',
+    O extends OperatorStateDeclarations = {},
+  >(fn: KeyedCoProcessFunction<A, B, K, S, Out, Side, E, O>): Output<TypeOf<Out>, Side, A | B, E> {
     return this.operator('keyed-co-process', 'process', fn) as unknown as Output<TypeOf<Out>, Side, A | B, E>
   }
 }
@@ -99,8 +104,14 @@ export class BroadcastPair<A, U, K, B extends StateDeclarations>
   extends Pair
   implements BroadcastConnected<A, U, B>, KeyedBroadcastConnected<A, U, K, B>
 {
-  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: BroadcastProcessFunction<A, U, B, Out, Side, E> | KeyedBroadcastProcessFunction<A, U, K, S, B, Out, Side, E>,
+  process<
+    S extends StateDeclarations = {},
+    Out extends Declared = never,
+    Side extends SideTypes = {},
+    E extends OnError = 'fail',
+    O extends OperatorStateDeclarations = {},
+  >(
+    fn: BroadcastProcessFunction<A, U, B, Out, Side, E, O> | KeyedBroadcastProcessFunction<A, U, K, S, B, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, A | U, E> {
     const kind = this.left.shape === 'keyed' ? 'keyed-broadcast-process' : 'broadcast-process'
     return this.operator(kind, 'process', fn, this.right.broadcastState) as unknown as Output<TypeOf<Out>, Side, A | U, E>

@@ -3,6 +3,7 @@ import type { BroadcastStream, KeyedBroadcastConnected } from '../broadcast.ts'
 import type { KeyedConnected } from '../connected.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
 import type { KeyCount, KeyedStream } from '../keyed-stream.ts'
+import type { OperatorStateDeclarations } from '../operator-state.ts'
 import type { KeyedProcessFunction, OnError } from '../process-functions.ts'
 import type { Aggregate, StateDeclarations, StateOptions } from '../state.ts'
 import type { Output, Stream } from '../stream.ts'
@@ -19,9 +20,13 @@ export class Keyed<T, K> extends StreamBase implements KeyedStream<T, K> {
     super(shapes, builder, ports, 'keyed', 'a keyed stream')
   }
 
-  process<S extends StateDeclarations = {}, Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: KeyedProcessFunction<T, K, S, Out, Side, E>,
-  ): Output<TypeOf<Out>, Side, T, E> {
+  process<
+    S extends StateDeclarations = {},
+    Out extends Declared = never,
+    Side extends SideTypes = {},
+    E extends OnError = 'fail',
+    O extends OperatorStateDeclarations = {},
+  >(fn: KeyedProcessFunction<T, K, S, Out, Side, E, O>): Output<TypeOf<Out>, Side, T, E> {
     return this.#keyed('process', fn) as unknown as Output<TypeOf<Out>, Side, T, E>
   }
 

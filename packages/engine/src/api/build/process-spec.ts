@@ -2,7 +2,7 @@ import { engineError } from '../../errors.ts'
 import type { ErasedProcessFunction, OperatorFunctions } from '../functions.ts'
 import type { StateDeclarations } from '../state.ts'
 import { validated } from './schemas.ts'
-import { checkProcessFunction, stateNodes } from './checks.ts'
+import { checkProcessFunction, operatorStateNodes, stateNodes } from './checks.ts'
 import type { OperatorSpec, Port } from './graph-builder.ts'
 
 /** The members that each kind of process function must have. */
@@ -34,16 +34,20 @@ export function processSpec(
     const problem = 'has a ttl, which broadcast state cannot have: clocks differ, and every subtask must hold the same'
     throw engineError('STATE_INVALID', { operator: name, state: expiring[0], problem })
   }
-  const twice = own.find((state) => shared.some((other) => other.name === state.name))
+  const ofOperator = operatorStateNodes(name, fn.operatorState, keyed)
+  const states = [...own, ...shared, ...ofOperator]
+  const twice = states.find((state, index) => states.findIndex((other) => other.name === state.name) < index)
   if (twice !== undefined) {
-    throw engineError('STATE_INVALID', { operator: name, state: twice.name, problem: 'is declared both per key and for the broadcast' })
+    const others = own.some((state) => state.name === twice.name) ? 'per key' : 'for the broadcast'
+    const problem = `is declared both ${others} and ${twice.kind === 'broadcast' ? 'for the broadcast' : 'for the operator'}`
+    throw engineError('STATE_INVALID', { operator: name, state: twice.name, problem })
   }
   return {
     kind,
     name,
     inputs,
     functions: { kind, fn: validated(name, fn), ...(broadcast === undefined ? {} : { broadcast }) } as OperatorFunctions,
-    states: [...own, ...shared],
+    states,
     timers: fn.onEventTimer !== undefined || fn.onProcessingTimer !== undefined,
     silent: fn.emits === undefined,
     sides: Object.keys(fn.sides ?? {}).sort(),

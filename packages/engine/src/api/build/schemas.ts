@@ -51,7 +51,7 @@ function checkOf(operator: string, declaration: string, declared: unknown): Chec
 }
 
 type Erased = Emitter<unknown, SideTypes> & { readonly [member in KeyedMember]: unknown }
-type KeyedMember = 'key' | 'state' | 'eventTimers' | 'processingTimers' | 'broadcast'
+type KeyedMember = 'key' | 'state' | 'operatorState' | 'eventTimers' | 'processingTimers' | 'broadcast'
 
 /** A context seen through its schemas. Every member is asked of the inner one at each use, as it may be revoked. */
 class ValidatingContext {
@@ -92,6 +92,9 @@ class ValidatingContext {
   }
   get state(): unknown {
     return this.#inner.state
+  }
+  get operatorState(): unknown {
+    return this.#inner.operatorState
   }
   get eventTimers(): unknown {
     return this.#inner.eventTimers

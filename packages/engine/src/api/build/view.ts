@@ -5,6 +5,7 @@ import type { BroadcastConnected, BroadcastStream } from '../broadcast.ts'
 import type { ConnectedStreams } from '../connected.ts'
 import type { RecordContext } from '../contexts.ts'
 import type { KeyedStream } from '../keyed-stream.ts'
+import type { OperatorStateDeclarations } from '../operator-state.ts'
 import type { OnError, ProcessFunction } from '../process-functions.ts'
 import type { Key, StateDeclarations } from '../state.ts'
 import type { Output, PartitioningChoice, Stage, Stream, StreamView } from '../stream.ts'
@@ -61,8 +62,8 @@ export class View<T> extends StreamBase implements StreamView<T> {
     return this.shapes.broadcast(this.builder, ports, state) as unknown as BroadcastStream<T, B>
   }
 
-  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail'>(
-    fn: ProcessFunction<T, Out, Side, E>,
+  process<Out extends Declared = never, Side extends SideTypes = {}, E extends OnError = 'fail', O extends OperatorStateDeclarations = {}>(
+    fn: ProcessFunction<T, Out, Side, E, O>,
   ): Output<TypeOf<Out>, Side, T, E> {
     const spec = processSpec('process', 'process', fn, [this.ports])
     return this.#operator(spec) as unknown as Output<TypeOf<Out>, Side, T, E>

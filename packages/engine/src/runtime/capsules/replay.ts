@@ -8,6 +8,7 @@ import type { Job } from '../../api/job.ts'
 import type { Params } from '../../api/params.ts'
 import { decodeValue } from '../../codec/value.ts'
 import { engineError } from '../../errors.ts'
+import type { OperatorStateDeclarations } from '../../api/operator-state.ts'
 import type { OperatorNode } from '../../graph/graph.ts'
 import { planJob } from '../../graph/plan.ts'
 import { hashKey } from '../../keys/hash.ts'
@@ -16,6 +17,7 @@ import type { Operator, OperatorHost, OperatorOutputs } from '../../operators/op
 import { ChainCursor, type Receiver } from '../../operators/receiver.ts'
 import { BroadcastState } from '../../state/broadcast-state.ts'
 import { KeyedState } from '../../state/keyed-state.ts'
+import { OperatorState } from '../../state/operator-state.ts'
 import { taskLog, TaskMetricsRegistry } from '../user-instruments.ts'
 import type { CrashFacts } from './capsule.ts'
 
@@ -105,6 +107,12 @@ class ReplayBench implements ChainHost {
     const { key, state } = this.#facts
     if (state !== undefined) keyed.importKey(key, hashKey(key), state)
     return keyed
+  }
+
+  /** Empty: a capsule does not hold it. */
+  operatorState(node: OperatorNode, states: OperatorStateDeclarations): OperatorState {
+    const keyGroups = { first: 0, end: 1 }
+    return new OperatorState({ operator: node.name, states, keyGroups, currentGroup: () => 0, freeze: false, allowNonRestored: false })
   }
 
   broadcastState(node: OperatorNode): BroadcastState {
