@@ -78,15 +78,15 @@ class Model {
     if (typeof says === 'number') one.watermark = Math.max(one.watermark, says)
     else if (says === 'end') one.ended = true
     else one.idle = says === 'idle'
-    const open = this.#channels.filter(({ ended }) => !ended)
-    if (open.length === 0) return ['end']
+    if (this.#channels.every(({ ended }) => ended)) return ['end']
+    const open = this.#channels.filter(({ ended, watermark }) => !ended && watermark < Infinity)
     const active = open.filter(({ idle }) => !idle)
     const said: Said[] = []
     const wasIdle = this.#idle
-    this.#idle = active.length === 0
+    this.#idle = open.length > 0 && active.length === 0
     if (wasIdle && !this.#idle) said.push('active')
     const time = this.#idle ? Math.max(...open.map(({ watermark }) => watermark)) : Math.min(...active.map(({ watermark }) => watermark))
-    if (!(wasIdle && this.#idle) && time > this.#watermark) said.push((this.#watermark = time))
+    if (time > this.#watermark) said.push((this.#watermark = time))
     if (!wasIdle && this.#idle) said.push('idle')
     return said
   }
@@ -151,6 +151,17 @@ void describe('event time of several channels', () => {
       assert.equal(bench.watermark, 10)
       assert.equal(bench.said.at(-1), 'idle')
     }
+  })
+
+  void it('does not end while a channel is idle that may still have records', () => {
+    const bench = new Bench(2)
+    bench.take({ channel: 0, says: 'idle' })
+    assert.deepEqual(bench.take({ channel: 1, says: 40 }), [40])
+    assert.deepEqual(bench.take({ channel: 1, says: Infinity }), ['idle'])
+    assert.deepEqual(bench.take({ channel: 1, says: 'end' }), [])
+    assert.deepEqual(bench.take({ channel: 0, says: 'active' }), ['active'])
+    assert.deepEqual(bench.take({ channel: 0, says: 50 }), [50])
+    assert.deepEqual(bench.take({ channel: 0, says: Infinity }), [Infinity])
   })
 
   void it('waits again for a channel that has become active, but does not go back for it', () => {

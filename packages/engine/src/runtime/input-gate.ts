@@ -2,8 +2,9 @@
  * The inputs of one task: takes elements from its channels in turn, aligns barriers, and combines what the channels say about time.
  *
  * 1. A channel that the aligner has blocked is not read: what it holds stays in it, in order.
- * 2. The watermark given out is the smallest of all channels that are neither idle nor ended, and never falls. When all of these have gone idle it is the
- *    largest of theirs, so that it does not depend on the order in which they did.
+ * 2. The watermark given out is the smallest of all channels that are neither idle nor at the end of time, and never falls. When all of these have gone idle
+ *    it is the largest of theirs, so that it does not depend on the order in which they did. It is the end of time only when all channels are there:
+ *    an idle one may still have records.
  * 3. The end is given out once, after every channel has ended.
  */
 import type { Clock } from '@millrace/core'
@@ -166,24 +167,29 @@ export class InputGate {
   #combine(): void {
     let smallest = Infinity
     let speaking = 0
+    let largestIdle = NEVER
+    let unfinished = false
     for (let index = 0; index < this.channels.length; index++) {
-      if (this.#idle[index] || this.#ended[index]) continue
-      speaking++
-      smallest = Math.min(smallest, this.#watermarks[index]!)
-    }
-    if (speaking === 0) {
-      if (!this.#allIdle && this.#open > 0) {
-        this.#allIdle = true
-        this.#advance(Math.max(...this.#watermarks.filter((_, index) => !this.#ended[index])))
-        this.#handler.idle()
+      const time = this.#watermarks[index]!
+      if (this.#ended[index] || time === Infinity) continue
+      unfinished = true
+      if (this.#idle[index]) largestIdle = Math.max(largestIdle, time)
+      else {
+        speaking++
+        smallest = Math.min(smallest, time)
       }
-      return
     }
-    if (this.#allIdle) {
-      this.#allIdle = false
-      this.#handler.active()
-    }
-    this.#advance(smallest)
+    const idle = unfinished && speaking === 0
+    if (!idle) this.#setIdle(false)
+    this.#advance(idle ? largestIdle : smallest)
+    if (idle) this.#setIdle(true)
+  }
+
+  #setIdle(idle: boolean): void {
+    if (idle === this.#allIdle) return
+    this.#allIdle = idle
+    if (idle) this.#handler.idle()
+    else this.#handler.active()
   }
 
   #advance(time: number): void {
