@@ -18,7 +18,7 @@ export interface Alert {
 }
 
 /** The state that follows, for each state and each event that it allows. */
-const transitions: { readonly [state in OrderState]: { readonly [event in OrderEventType]?: OrderState } } = {
+export const transitions: { readonly [state in OrderState]: { readonly [event in OrderEventType]?: OrderState } } = {
   'awaiting-payment': { pay: 'paid', cancel: 'cancelled' },
   paid: { ship: 'in-delivery', cancel: 'cancelled' },
   'in-delivery': { receive: 'received', cancel: 'cancelled' },
@@ -26,7 +26,7 @@ const transitions: { readonly [state in OrderState]: { readonly [event in OrderE
   cancelled: {},
 }
 
-function isFinal(state: OrderState): boolean {
+export function isFinal(state: OrderState): boolean {
   return Object.keys(transitions[state]).length === 0
 }
 

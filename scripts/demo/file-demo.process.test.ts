@@ -1,4 +1,4 @@
-// The demo as users start it, shortened.
+// The demo with files as users start it, shortened.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -7,7 +7,9 @@ import { test } from 'node:test'
 
 void test('the demo is right after a kill, and leaves nothing behind', () => {
   const flags = ['--seconds', '3', '--kills', '1', '--rate', '2000']
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'demo.ts'), ...flags], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'file-demo.ts'), ...flags], {
+    encoding: 'utf8',
+  })
   assert.equal(status, 0, stdout + stderr)
   assert.match(stdout, /kill -9 \d+[^]*started in [\d,]+ ms[^]*SIGTERM: final checkpoint \d+, exit code 0[^]*Right: each of/)
   const folder = /\S+millrace-demo-\w+/.exec(stdout)![0]
@@ -25,7 +27,9 @@ void test('the kill test is right, at another parallelism in each life', () => {
 })
 
 void test('mistakes on the command line are told', () => {
-  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'demo.ts'), '--kills', 'many'], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'file-demo.ts'), '--kills', 'many'], {
+    encoding: 'utf8',
+  })
   assert.equal(status, 1)
   assert.match(stderr, /--kills must be a whole number/)
 })

@@ -1,15 +1,15 @@
-// npm run demo: a web server's log grows, a job counts the requests per path, is killed with `kill -9`, comes back, and is right.
+// npm run demo:file: a web server's log grows, a job counts the requests per path, is killed with `kill -9`, comes back, and is right.
 import { parseArgs, styleText } from 'node:util'
 import { someSeed, switchOption, textOption, wholeNumber } from './command-line.ts'
 import { drawsOf } from './draws.ts'
 import type { JobProcess } from './job-process.ts'
-import { Screen } from './screen.ts'
+import { stageScreen, type StageScreen } from './stage-screen.ts'
 import { nginxLog, sleep, Stage, until } from './stage.ts'
 import { formatNumber, judge, problemText, verdictTable } from './verdict.ts'
 import { recount, total } from './counts.ts'
 import { readLog } from './growing-log.ts'
 
-const usage = `npm run demo -- [options]
+const usage = `npm run demo:file -- [options]
 
   --kills N      how often the job is killed (3)
   --seconds N    how long the log grows (20)
@@ -68,7 +68,7 @@ function killMoments({ kills, seconds, seed }: DemoOptions): readonly number[] {
 }
 
 /** Says when the job is up, and when it has published again. */
-async function announceStart(job: JobProcess, screen: Screen, stage: Stage): Promise<void> {
+async function announceStart(job: JobProcess, screen: StageScreen, stage: Stage): Promise<void> {
   const linesBefore = stage.published.numLines
   await until(() => job.startedMs !== undefined || job.hasEnded, 20_000)
   if (job.startedMs === undefined) return
@@ -78,7 +78,7 @@ async function announceStart(job: JobProcess, screen: Screen, stage: Stage): Pro
   if (published && !job.hasEnded) screen.say(`publishes ${formatNumber(Date.now() - job.spawnedMs)} ms after its start`)
 }
 
-async function live(options: DemoOptions, stage: Stage, screen: Screen): Promise<JobProcess> {
+async function live(options: DemoOptions, stage: Stage, screen: StageScreen): Promise<JobProcess> {
   let job = stage.startJob(options.parallelism)
   void announceStart(job, screen, stage)
   stage.log.start()
@@ -100,7 +100,7 @@ function failIfEnded(job: JobProcess): void {
   if (job.hasEnded) throw new Error(`the job has ended by itself\n${[...job.troubles, job.stderr].join('\n')}`)
 }
 
-async function finish(job: JobProcess, stage: Stage, screen: Screen): Promise<number> {
+async function finish(job: JobProcess, stage: Stage, screen: StageScreen): Promise<number> {
   stage.log.stop()
   const requests = total(recount(await readLog(stage.folders.input)))
   screen.say(`the log is complete: ${formatNumber(stage.log.appended)} lines, ${formatNumber(requests)} of them requests`)
@@ -126,7 +126,7 @@ async function finish(job: JobProcess, stage: Stage, screen: Screen): Promise<nu
 
 async function demo(options: DemoOptions): Promise<number> {
   const stage = await Stage.set({ log: options.log, linesPerSecond: options.rate, checkpointInterval, keep: options.keep })
-  const screen = new Screen(stage)
+  const screen = stageScreen(stage)
   const { kills, seconds, rate, parallelism, seed } = options
   console.log(`
 ${styleText('bold', 'Millrace')}: requests per path of a web server, counted exactly once by a job that is killed ${kills} times

@@ -4,10 +4,15 @@ import { createInterface } from 'node:readline'
 
 const root = join(import.meta.dirname, '../..')
 
-export interface JobFolders {
-  readonly input: string
-  readonly output: string
-  readonly state: string
+export interface JobStart {
+  /** The job's file, from the root of the repository. */
+  readonly file: string
+  readonly parallelism: number
+  readonly checkpointInterval: string
+  /** Where its state is, and its working directory. */
+  readonly stateDir: string
+  readonly params: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** What `millrace run --output json` says, as far as it is of use here. */
@@ -22,7 +27,7 @@ interface EventLine {
   readonly result?: { readonly state: string; readonly failure?: { readonly error: { readonly message: string } } }
 }
 
-/** One life of the job: `millrace run examples/01-access-count.ts` in a process of its own. */
+/** One life of a job: `millrace run` in a process of its own. */
 export class JobProcess {
   readonly spawnedMs: number = Date.now()
   readonly closed: Promise<number | null>
@@ -38,25 +43,18 @@ export class JobProcess {
   readonly #child: ChildProcess
   #stderr = ''
 
-  constructor(folders: JobFolders, parallelism: number, checkpointInterval: string) {
+  constructor({ file, parallelism, checkpointInterval, stateDir, params, environment = {} }: JobStart) {
     const flags = [
       `--parallelism=${parallelism}`,
       '--restore=latest',
       `--checkpoint-interval=${checkpointInterval}`,
-      `--state-dir=${folders.state}`,
+      `--state-dir=${stateDir}`,
       '--output=json',
-      `--param=input=${folders.input}`,
-      `--param=output=${folders.output}`,
-      '--param=follow=true',
+      ...Object.entries(params).map(([name, text]) => `--param=${name}=${text}`),
     ]
-    const command = [
-      '--conditions=@millrace/source',
-      join(root, 'packages/millrace/src/bin.ts'),
-      'run',
-      join(root, 'examples/01-access-count.ts'),
-      ...flags,
-    ]
-    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folders.state })
+    const command = ['--conditions=@millrace/source', join(root, 'packages/millrace/src/bin.ts'), 'run', join(root, file), ...flags]
+    const env = { ...process.env, ...environment }
+    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], cwd: stateDir, env })
     this.#child = child
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-10_000)))
     createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line))

@@ -1,22 +1,27 @@
 import { styleText } from 'node:util'
-import type { Stage } from './stage.ts'
-import { formatNumber } from './verdict.ts'
 
 const refreshMs = 200
 const rateWindowMs = 1_000
 
+export interface ScreenView<Name extends string> {
+  /** Figures that grow. */
+  readonly sample: () => Readonly<Record<Name, number>>
+  /** The line that says where things stand; rates are per second, over the last one. */
+  readonly status: (figures: Readonly<Record<Name, number>>, rates: Readonly<Record<Name, number>>) => string
+}
+
 /** What happens, as lines; and where things stand: on a terminal the last line, kept up to date, in a pipe a line each second. */
-export class Screen {
-  readonly #stage: Stage
+export class Screen<Name extends string = string> {
+  readonly #view: ScreenView<Name>
   readonly #isTerminal = process.stdout.isTTY
   readonly #startedMs = performance.now()
   /** The last second's figures, oldest first. */
-  readonly #samples: { readonly atMs: number; readonly appended: number; readonly published: number }[] = []
+  readonly #samples: { readonly atMs: number; readonly figures: Readonly<Record<Name, number>> }[] = []
   #timer: NodeJS.Timeout | undefined
   #printedMs = 0
 
-  constructor(stage: Stage) {
-    this.#stage = stage
+  constructor(view: ScreenView<Name>) {
+    this.#view = view
   }
 
   open(): void {
@@ -37,10 +42,8 @@ export class Screen {
   }
 
   #refresh(): void {
-    const { log, published } = this.#stage
-    published.refresh()
     const nowMs = performance.now()
-    this.#samples.push({ atMs: nowMs, appended: log.appended, published: published.numLines })
+    this.#samples.push({ atMs: nowMs, figures: this.#view.sample() })
     while (this.#samples.length > 2 && this.#samples[1]!.atMs < nowMs - rateWindowMs) this.#samples.shift()
     if (this.#isTerminal) {
       process.stdout.write(`\r\x1b[2K${this.#status()}`)
@@ -51,13 +54,16 @@ export class Screen {
   }
 
   #status(): string {
-    const { log, published } = this.#stage
     const [first, last] = [this.#samples[0], this.#samples.at(-1)]
-    const spanMs = first === undefined ? 0 : last!.atMs - first.atMs
-    const rate = (name: 'appended' | 'published'): string =>
-      `${formatNumber(spanMs === 0 ? 0 : ((last![name] - first![name]) * 1_000) / spanMs).padStart(6)}/s`
-    const text = `log ${formatNumber(log.appended).padStart(8)} ${rate('appended')}   published ${formatNumber(published.numLines).padStart(8)} ${rate('published')} in ${published.numFiles} files`
-    return `  ${this.#clock()}  ${styleText('cyan', text)}`
+    if (first === undefined || last === undefined) return ''
+    const seconds = Math.max(0.001, (last.atMs - first.atMs) / 1_000)
+    const rates = Object.fromEntries(
+      Object.entries<number>(last.figures).map(([name, value]) => [
+        name,
+        first === last ? 0 : (value - first.figures[name as Name]) / seconds,
+      ]),
+    ) as Record<Name, number>
+    return `  ${this.#clock()}  ${styleText('cyan', this.#view.status(last.figures, rates))}`
   }
 
   #clock(): string {

@@ -3,9 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { recount, PublishedCounts, tooMany } from './counts.ts'
 import { GrowingLog, readLog } from './growing-log.ts'
-import { JobProcess, type JobFolders } from './job-process.ts'
+import { JobProcess } from './job-process.ts'
 
 export const nginxLog: string = join(import.meta.dirname, '../../examples/data/access.log.gz')
+
+interface JobFolders {
+  readonly input: string
+  readonly output: string
+  readonly state: string
+}
 
 export interface StageOptions {
   readonly log: string
@@ -44,7 +50,14 @@ export class Stage {
   }
 
   startJob(parallelism: number): JobProcess {
-    this.#job = new JobProcess(this.folders, parallelism, this.#options.checkpointInterval)
+    const { input, output, state } = this.folders
+    this.#job = new JobProcess({
+      file: 'examples/01-access-count.ts',
+      parallelism,
+      checkpointInterval: this.#options.checkpointInterval,
+      stateDir: state,
+      params: { input, output, follow: 'true' },
+    })
     return this.#job
   }
 
