@@ -20,5 +20,18 @@ export {
   type Serializer,
   type WriteFormat,
 } from './formats/format.ts'
+export { csv, type CsvOptions } from './formats/csv.ts'
+export { debezium, type Change } from './formats/debezium.ts'
 export { bytes, json, string } from './formats/plain.ts'
+export { avro, type AvroOptions } from './formats/registry/avro.ts'
+export { jsonSchema, type JsonSchemaOptions } from './formats/registry/json-schema.ts'
+export { protobuf, type ProtobufOptions } from './formats/registry/protobuf.ts'
+export type { RegistryFormatOptions } from './formats/registry/registry-format.ts'
+export {
+  SchemaRegistry,
+  type RegisteredSchema,
+  type SchemaReference,
+  type SchemaRegistryOptions,
+  type SchemaType,
+} from './formats/registry/schema-registry.ts'
 export { withSchema } from './formats/schema.ts'

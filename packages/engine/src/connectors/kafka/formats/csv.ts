@@ -1,0 +1,72 @@
+import { encodeText, textOf } from './plain.ts'
+import { present, type Format } from './format.ts'
+
+export interface CsvOptions<C extends string> {
+  /** Names of the fields, in order; every row has as many. */
+  readonly columns: readonly C[]
+  /** One character; a comma by default. */
+  readonly delimiter?: string
+}
+
+/**
+ * One row of comma separated values a record, quoted as RFC 4180 says: all fields are text. A line end behind the row is left out. Put `withSchema` around it for numbers.
+ *
+ * ```ts
+ * csv({ columns: ['id', 'amount'] })  // { id: string, amount: string }
+ * ```
+ */
+export function csv<const C extends string>(options: CsvOptions<C>): Format<{ [name in C]: string }> {
+  const { columns, delimiter = ',' } = options
+  if (delimiter.length !== 1 || '"\r\n'.includes(delimiter))
+    throw new TypeError(`a delimiter is one character, no quote and no line end: ${delimiter}`)
+  return {
+    deserialize: (bytes) => {
+      const fields = fieldsOf(textOf(present(bytes)), delimiter)
+      if (fields.length !== columns.length) throw new TypeError(`a row of ${fields.length} fields where ${columns.length} were expected`)
+      return Object.fromEntries(columns.map((name, index) => [name, fields[index]])) as { [name in C]: string }
+    },
+    serialize: (row) => encodeText(columns.map((name) => quoted(row[name], delimiter)).join(delimiter)),
+  }
+}
+
+/** The fields of one row. @throws `TypeError` for quotes that do not match, and for a second row */
+function fieldsOf(text: string, delimiter: string): string[] {
+  const fields: string[] = []
+  let at = 0
+  for (;;) {
+    const isQuoted = text[at] === '"'
+    const { field, end } = isQuoted ? quotedField(text, at) : { field: undefined, end: plainEnd(text, at, delimiter) }
+    fields.push(field ?? text.slice(at, end))
+    if (text[end] === delimiter) {
+      at = end + 1
+      continue
+    }
+    const rest = text.slice(end)
+    if (rest === '' || rest === '\n' || rest === '\r\n') return fields
+    throw new TypeError(
+      isQuoted ? `something follows the quote that ends at character ${end}` : `a second row begins behind character ${end}`,
+    )
+  }
+}
+
+function plainEnd(text: string, from: number, delimiter: string): number {
+  for (let at = from; at < text.length; at++) if (text[at] === delimiter || text[at] === '\n' || text[at] === '\r') return at
+  return text.length
+}
+
+function quotedField(text: string, from: number): { readonly field: string; readonly end: number } {
+  let field = ''
+  for (let at = from + 1; ;) {
+    const quote = text.indexOf('"', at)
+    if (quote < 0) throw new TypeError(`the quote at character ${from} has no end`)
+    field += text.slice(at, quote)
+    if (text[quote + 1] !== '"') return { field, end: quote + 1 }
+    field += '"'
+    at = quote + 2
+  }
+}
+
+function quoted(value: string | number | null | undefined, delimiter: string): string {
+  const text = value === null || value === undefined ? '' : String(value)
+  return text.includes(delimiter) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

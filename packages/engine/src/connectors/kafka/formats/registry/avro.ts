@@ -1,0 +1,119 @@
+import type { Type } from 'avsc'
+import type { Format } from '../format.ts'
+import {
+  optionalLibrary,
+  RegistryFormat,
+  type NamedSchema,
+  type RegistryFormatOptions,
+  type SchemaCodec,
+  type SchemaKind,
+} from './registry-format.ts'
+import type { RegisteredSchema } from './schema-registry.ts'
+
+export interface AvroOptions extends RegistryFormatOptions {
+  /** What a `long` is: a number (the default; one that is not exact makes a poison record), or a bigint. */
+  readonly long?: 'number' | 'bigint'
+}
+
+/**
+ * Avro with a schema registry. Records are plain objects. With `schema` values are read as that schema says, whatever (compatible) schema they were written with.
+ * Needs the package `avsc`.
+ */
+export function avro<T = unknown>(options: AvroOptions): Format<T> {
+  return new RegistryFormat<T>(new Avro(options), options)
+}
+
+type Library = Pick<typeof import('avsc'), 'Type' | 'types'>
+
+class Avro implements SchemaKind {
+  readonly type = 'AVRO'
+  readonly format = 'avro'
+  readonly #options: AvroOptions
+  #library: Library | undefined
+  #readAs: Type | undefined
+
+  constructor(options: AvroOptions) {
+    this.#options = options
+  }
+
+  async load(): Promise<void> {
+    this.#library ??= (await optionalLibrary('avro', 'avsc', () => import('avsc'))).default
+  }
+
+  codec({ schema, references }: RegisteredSchema, named: readonly NamedSchema[], isOwn: boolean): SchemaCodec {
+    const written = this.#typeOf(schema, named)
+    // Where it refers to others it may only be known when they are: values are read as they were written then.
+    if (!isOwn && this.#options.schema !== undefined && references.length === 0) {
+      const own = this.#options.schema
+      this.#readAs ??= this.#typeOf(typeof own === 'string' ? own : JSON.stringify(own), [])
+    }
+    const read = isOwn ? written : (this.#readAs ?? written)
+    const resolver = read === written ? undefined : read.createResolver(written)
+    return {
+      decode: (payload) => plain(read.fromBuffer(Buffer.from(payload.buffer, payload.byteOffset, payload.length), resolver)),
+      encode: (value) => {
+        if (!written.isValid(value)) throw new TypeError(`this is not what the schema describes: ${invalidPath(written, value)}`)
+        return written.toBuffer(value)
+      },
+    }
+  }
+
+  #typeOf(schema: string, named: readonly NamedSchema[]): Type {
+    const { Type: types } = this.#library!
+    const registry = this.#options.long === 'bigint' ? { long: this.#bigLong() } : {}
+    const options = { registry, omitRecordMethods: true } as Parameters<typeof types.forSchema>[1]
+    for (const reference of named) types.forSchema(parsed(reference.schema), options)
+    return types.forSchema(parsed(schema), options)
+  }
+
+  #bigLong(): Type {
+    return this.#library!.types.LongType.__with({
+      fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
+      toBuffer: (value: bigint) => {
+        const buffer = Buffer.alloc(8)
+        buffer.writeBigInt64LE(value)
+        return buffer
+      },
+      fromJSON: BigInt,
+      toJSON: Number,
+      isValid: (value: unknown) => typeof value === 'bigint',
+      compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
+    })
+  }
+}
+
+type AvroSchema = Parameters<typeof Type.forSchema>[0]
+
+/** A schema is JSON; a primitive may stand for itself. */
+function parsed(schema: string): AvroSchema {
+  try {
+    return JSON.parse(schema) as AvroSchema
+  } catch {
+    return schema
+  }
+}
+
+function invalidPath(type: Type, value: unknown): string {
+  let problem = ''
+  type.isValid(value, {
+    errorHook: (path: string[], found: unknown, expected: Type) => {
+      problem ||= `${path.join('.') || 'the value'} is ${found === undefined ? 'missing' : JSON.stringify(found, bigints)}, not ${expected.toString()}`
+    },
+  })
+  return problem
+}
+
+function bigints(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+/** The library makes instances of classes of its own; state and exchanges take plain objects. Bytes are copied out of the fetched buffer. */
+function plain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (value instanceof Date) return value
+  if (Array.isArray(value)) return value.map(plain)
+  const copy: Record<string, unknown> = {}
+  for (const name of Object.keys(value)) copy[name] = plain((value as Record<string, unknown>)[name])
+  return copy
+}
