@@ -6,6 +6,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line, an option, or the job module is wrong: nothing was started. */
   usage: 2,
+  /** No job of that name runs here: nothing was asked of anybody. */
+  notRunning: 3,
   /** Ended at once, without a final checkpoint, by a second SIGINT (Ctrl-C): 128 + 2, as shells say it. */
   interrupted: 130,
   /** The same by SIGTERM: 128 + 15. */

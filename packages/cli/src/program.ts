@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { CommandIo } from './terminal.ts'
 import { exitCodes } from './exit-codes.ts'
+import { addJobCommands } from './job-commands/program.ts'
 import { addLogCommands } from './log-commands/program.ts'
 import { engineFlags } from './settings.ts'
 
@@ -14,6 +15,7 @@ export function buildProgram(version: string, io: CommandIo, finish: (exitCode: 
     .showHelpAfterError('(millrace --help says more)')
   addRun(program, io, finish)
   addInfo(program, io, finish)
+  addJobCommands(program, io, finish)
   addLogCommands(program, io, finish)
   return program
 }
@@ -59,8 +61,8 @@ function addInfo(program: Command, io: CommandIo, finish: (exitCode: number) => 
 
 function restoreOption(): Option {
   return new Option(
-    '--restore <latest|none|PATH>',
-    'state to start from: the newest checkpoint of the job, if there is one; none; or that in a folder',
+    '-s, --restore <latest|none|PATH>',
+    'state to start from: the newest checkpoint of the job, if there is one; none; or the savepoint or checkpoint in a folder',
   ).default('latest')
 }
 

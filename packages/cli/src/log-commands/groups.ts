@@ -2,7 +2,8 @@ import type { GroupOffset, LogClient } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import type { ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
-import { done, printRows, wholeNumber, withLogClient } from './log-client.ts'
+import { printRows } from '../table.ts'
+import { done, wholeNumber, withLogClient } from './log-client.ts'
 import { parsePlace, type Place } from './start-position.ts'
 
 /** `millrace groups list` */

@@ -2,7 +2,8 @@ import type { LogClient, TopicView } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { readPairs, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
-import { done, printRows, wholeNumber, withLogClient } from './log-client.ts'
+import { printRows } from '../table.ts'
+import { done, wholeNumber, withLogClient } from './log-client.ts'
 
 /** `millrace topics list` */
 export async function listTopics(flags: ParsedFlags, io: CommandIo): Promise<number> {

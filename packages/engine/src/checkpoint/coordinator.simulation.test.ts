@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { CheckpointCoordinator } from './coordinator.ts'
-import type { AbortReason, CoordinatorCommand, CoordinatorEvent, DeclineReason } from './coordinator-events.ts'
+import type { AbortReason, CoordinatorCommand, CoordinatorEvent, DeclineReason, SavepointTarget } from './coordinator-events.ts'
 import type { SubtaskId } from './handles.ts'
 import type { CheckpointOptions } from './options.ts'
 
@@ -20,6 +20,7 @@ interface Watched {
   readonly kind: 'periodic' | 'manual' | 'savepoint' | 'final'
   readonly triggeredAtMs: number
   readonly baseId: number
+  readonly savepoint: SavepointTarget | undefined
   readonly acknowledged: Set<number>
   fate: Fate
 }
@@ -42,6 +43,11 @@ class Model {
   lastEndAtMs: number | undefined
   readonly openRequests = new Set<number>()
   requestsWaiting = 0
+  /** Folders of savepoints that are to be taken while the job goes on. */
+  readonly savepointsWaiting: string[] = []
+  /** What the final checkpoint is to be stored as. */
+  finalSavepoint: string | undefined
+  draining = false
 
   constructor(options: CheckpointOptions, subtasks: readonly SubtaskId[], restoredId: number | undefined) {
     this.options = options
@@ -60,17 +66,28 @@ class Model {
   }
 
   finalDue(): boolean {
-    return this.stopAsked || this.inputFinished.size === this.subtasks.length
+    return (
+      this.stopAsked || this.inputFinished.size === this.subtasks.length || (this.finalSavepoint !== undefined && !this.draining)
+    )
+  }
+
+  /** Whether periodic checkpoints, and those asked for, wait for a savepoint. */
+  held(): boolean {
+    return this.savepointsWaiting.length > 0 || this.pending().some(({ kind }) => kind === 'savepoint')
   }
 
   watch(command: CoordinatorCommand, event: CoordinatorEvent): void {
     switch (command.kind) {
       case 'trigger':
-        return this.#trigger(command.checkpointId, command.checkpoint)
+        return this.#trigger(command)
       case 'persist':
         return this.#persist(command.checkpointId, command.snapshots.length)
       case 'notify-complete':
         return this.#complete(command.checkpointId, event)
+      case 'notify-savepoint':
+        return this.#completeSavepoint(command.checkpointId, event)
+      case 'drain':
+        return assert.ok(event.kind === 'stop-with-savepoint' && event.drain)
       case 'notify-aborted':
         return this.#abort(command.checkpointId, command.reason, event)
       case 'discard':
@@ -99,17 +116,25 @@ class Model {
   }
 
   #isFailedStop(checkpointId: number): boolean {
-    return this.stopAsked && this.checkpoints.get(checkpointId)?.kind === 'final'
+    const checkpoint = this.checkpoints.get(checkpointId)
+    return this.stopAsked && checkpoint?.kind === 'final' && checkpoint.savepoint === undefined
   }
 
-  #trigger(checkpointId: number, kind: Watched['kind']): void {
+  #trigger({ checkpointId, checkpoint: kind, savepoint }: Extract<CoordinatorCommand, { kind: 'trigger' }>): void {
     assert.ok(this.started && !this.over)
     assert.ok(checkpointId > Math.max(this.restoredId ?? 0, ...this.checkpoints.keys()), 'ids ascend')
     const pending = this.pending()
     if (kind === 'final') {
       assert.ok(this.finalDue())
       assert.ok(pending.every((other) => other.kind !== 'final'))
+      assert.deepEqual(savepoint, this.finalSavepoint === undefined ? undefined : { dir: this.finalSavepoint, isCheckpoint: true })
+    } else if (kind === 'savepoint') {
+      assert.ok(!this.finalDue())
+      assert.equal(pending.length, 0, 'a savepoint is taken alone')
+      assert.deepEqual(savepoint, { dir: this.savepointsWaiting.shift(), isCheckpoint: false })
     } else {
+      assert.ok(!this.held(), 'a savepoint is not disturbed')
+      assert.equal(savepoint, undefined)
       assert.ok(!this.finalDue())
       assert.ok(pending.length < this.maxConcurrent, 'not too many at a time')
     }
@@ -121,8 +146,8 @@ class Model {
       assert.ok(this.lastEndAtMs === undefined || this.atMs - this.lastEndAtMs >= this.options.minPauseMs, 'the pause is kept')
       this.lastPeriodicAtMs = this.atMs
     }
-    this.requestsWaiting = 0
-    const facts = { checkpointId, kind, triggeredAtMs: this.atMs, baseId: this.latestId, acknowledged: new Set<number>() }
+    if (kind !== 'savepoint') this.requestsWaiting = 0
+    const facts = { savepoint, checkpointId, kind, triggeredAtMs: this.atMs, baseId: this.latestId, acknowledged: new Set<number>() }
     this.checkpoints.set(checkpointId, { ...facts, fate: 'collecting' })
   }
 
@@ -155,6 +180,15 @@ class Model {
     )
   }
 
+  #completeSavepoint(checkpointId: number, event: CoordinatorEvent): void {
+    assert.ok(event.kind === 'persisted' && event.checkpointId === checkpointId, 'nothing is complete before it is durable')
+    const checkpoint = this.checkpoints.get(checkpointId)!
+    assert.equal(checkpoint.fate, 'persisting')
+    assert.equal(checkpoint.kind, 'savepoint')
+    checkpoint.fate = 'completed'
+    this.lastEndAtMs = this.atMs
+  }
+
   #abort(checkpointId: number, reason: AbortReason, event: CoordinatorEvent): void {
     const checkpoint = this.checkpoints.get(checkpointId)!
     assert.ok(
@@ -167,7 +201,9 @@ class Model {
       reason === 'snapshot-failed' ||
       reason === 'persist-failed' ||
       (checkpoint.kind === 'final' && reason !== 'closed' && reason !== 'task-failed')
-    if (counts) this.failuresInRow++
+    if (counts && checkpoint.savepoint === undefined) this.failuresInRow++
+    // The job goes on without; at the end of an attempt it makes no difference any more.
+    if (checkpoint.kind === 'final' && checkpoint.savepoint !== undefined) this.finalSavepoint = undefined
     checkpoint.fate = 'aborted'
     this.lastEndAtMs = this.atMs
   }
@@ -176,6 +212,7 @@ class Model {
     for (const path of paths) {
       const owner = this.checkpoints.get(Number(path.split('-')[0]))
       assert.ok(owner?.checkpointId === checkpointId)
+      // The folder of a savepoint goes as a whole. Late messages do no harm.
       // Of a message of another attempt even a completed one may be named: storage knows what is in use.
       if (!path.endsWith('stale')) assert.ok(owner.fate === 'aborted', `discarded ${path} of a checkpoint that is ${owner.fate}`)
     }
@@ -211,6 +248,7 @@ class Model {
     }
     if (this.finalDue())
       assert.ok(pending.some(({ kind }) => kind === 'final') || this.wakeAtMs !== undefined, 'the final checkpoint comes')
+    else if (this.held()) assert.ok(pending.length > 0, 'savepoints do not wait for nothing')
     else if (pending.length < this.maxConcurrent) {
       assert.equal(this.requestsWaiting, 0, 'requests do not wait for nothing')
       if (this.options.intervalMs !== undefined) assert.ok(this.wakeAtMs !== undefined, 'the next periodic one comes')
@@ -277,11 +315,33 @@ function act(world: World, action: number, choice: number): void {
   } else if (action === 98 && choice % 5 === 0) {
     model.over = true
     tell(world, { kind: 'close', reason: 'task-failed', atMs })
+  } else if (action === 99 && model.started && !model.over) {
+    askForSavepoint(world, choice)
   } else if (!model.started) {
     model.started = true
     model.lastPeriodicAtMs = atMs
     tell(world, { kind: 'started', atMs })
   }
+}
+
+function askForSavepoint(world: World, choice: number): void {
+  const { model } = world
+  const { atMs } = model
+  const requestId = world.nextRequest++
+  const dir = `/savepoints/${requestId}`
+  model.openRequests.add(requestId)
+  if (choice % 4 < 2) {
+    model.savepointsWaiting.push(dir)
+    return tell(world, { kind: 'savepoint', requestId, dir, atMs })
+  }
+  const drain = choice % 4 === 3
+  const isTaken = model.finalDue() || model.finalSavepoint !== undefined
+  if (!isTaken) {
+    model.finalSavepoint = dir
+    model.draining = drain
+  }
+  tell(world, { kind: 'stop-with-savepoint', requestId, dir, drain, atMs })
+  if (isTaken) assert.ok(!model.openRequests.has(requestId), 'refused at once')
 }
 
 const options: fc.Arbitrary<CheckpointOptions> = fc
@@ -319,6 +379,11 @@ describe('checkpoint coordinator, simulated', () => {
           const world: World = { coordinator, model: new Model(chosen, subtasks, restoredId), nextRequest: 1 }
           act(world, 99, 0)
           for (const [action, choice] of actions) act(world, action, choice)
+          for (const { fate, kind, savepoint } of world.model.checkpoints.values()) {
+            if (savepoint === undefined) continue
+            const name = `${kind} savepoint ${fate}`
+            reached.set(name, (reached.get(name) ?? 0) + 1)
+          }
           for (const { outcome } of coordinator.statistics().history) {
             const name = outcome.kind === 'completed' ? 'completed' : outcome.reason
             reached.set(name, (reached.get(name) ?? 0) + 1)
@@ -327,7 +392,8 @@ describe('checkpoint coordinator, simulated', () => {
       ),
       { numRuns: 500 },
     )
-    for (const situation of ['completed', 'subsumed', 'timeout', 'persist-failed', 'snapshot-failed', 'task-failed']) {
+    const savepoints = ['savepoint', 'final'].flatMap((kind) => [`${kind} savepoint completed`, `${kind} savepoint aborted`])
+    for (const situation of ['completed', 'subsumed', 'timeout', 'persist-failed', 'snapshot-failed', 'task-failed', ...savepoints]) {
       assert.ok((reached.get(situation) ?? 0) >= 5, `hardly ever ${situation}: ${JSON.stringify([...reached])}`)
     }
   })

@@ -4,7 +4,7 @@ import { makeDurableFolder } from './durable-folders.ts'
 import { findDamage, METADATA, readNamed, restoreForeign } from './foreign-checkpoint.ts'
 import type { StateFileHandle } from './handles.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
-import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
+import { stateFilesOf, type CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
 import { isDamage, isNotFound, storageError, withStorageErrors } from './storage-errors.ts'
 import type {

@@ -35,7 +35,7 @@ export interface CheckpointStatistics {
   readonly inProgress: number
   readonly lastCompleted: CheckpointRecord | undefined
   readonly lastFailed: CheckpointRecord | undefined
-  /** The newest few, oldest first. */
+  /** The newest few checkpoints, and the newest few savepoints, oldest first. */
   readonly history: readonly CheckpointRecord[]
 }
 
@@ -49,6 +49,8 @@ export class CheckpointAccount {
   #lastCompleted: CheckpointRecord | undefined
   #lastFailed: CheckpointRecord | undefined
   #history: CheckpointRecord[] = []
+  /** Apart: they are few, and many checkpoints later still of interest. */
+  #savepoints: CheckpointRecord[] = []
 
   trigger(): void {
     this.#triggered++
@@ -78,14 +80,19 @@ export class CheckpointAccount {
       inProgress: this.#triggered - this.#completed - this.#failed - this.#subsumed,
       lastCompleted: this.#lastCompleted,
       lastFailed: this.#lastFailed,
-      history: [...this.#history],
+      history: [...this.#savepoints, ...this.#history].toSorted((a, b) => a.checkpointId - b.checkpointId),
     }
   }
 
   #keep(record: CheckpointRecord): CheckpointRecord {
-    this.#history = [...this.#history.slice(1 - CheckpointAccount.HISTORY_MAX), record]
+    if (record.kind === 'savepoint') this.#savepoints = newest(this.#savepoints, record)
+    else this.#history = newest(this.#history, record)
     return record
   }
+}
+
+function newest(records: readonly CheckpointRecord[], record: CheckpointRecord): CheckpointRecord[] {
+  return [...records.slice(1 - CheckpointAccount.HISTORY_MAX), record]
 }
 
 function describe(

@@ -31,9 +31,6 @@ export interface CheckpointKeeperParts {
   readonly onEvent: (event: JobEvent) => void
 }
 
-/** Paths remembered of what is in the history. */
-const PATHS_MAX = 2 * CheckpointAccount.HISTORY_MAX
-
 export class CheckpointKeeper {
   readonly requests: SavepointRequests
   readonly account: CheckpointAccount = new CheckpointAccount()
@@ -134,6 +131,7 @@ export class CheckpointKeeper {
 
   #remember(checkpointId: number, path: string): void {
     this.#paths.set(checkpointId, path)
-    for (const id of this.#paths.keys()) if (this.#paths.size > PATHS_MAX) this.#paths.delete(id)
+    const known = new Set(this.account.summarize().history.map((record) => record.checkpointId))
+    for (const id of this.#paths.keys()) if (id < checkpointId && !known.has(id)) this.#paths.delete(id)
   }
 }

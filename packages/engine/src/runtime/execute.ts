@@ -10,6 +10,7 @@ import { collectSink } from '../connectors/collect/collect-sink.ts'
 import { ResultBuffer } from '../connectors/collect/result-buffer.ts'
 import { engineError } from '../errors.ts'
 import type { JobEvent, JobResult, RunningJob } from './job-types.ts'
+import { controlOf } from './control/control-of-job.ts'
 import { runOnThreads } from './run-job.ts'
 import { startLocalJob } from './start-job.ts'
 import { thisThread } from './threads/this-thread.ts'
@@ -64,13 +65,16 @@ export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<
 function startLocal<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): RunningJob {
   const build = (): BuiltJob => buildJob(job, options.params === undefined ? {} : { params: options.params })
   const first = build()
+  const settings = settingsOf(first, options)
   return startLocalJob({
     first,
     build,
-    settings: settingsOf(first, options),
+    settings,
     restore: options.restore ?? 'none',
     ports: { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom },
     onEvent: (event) => options.onEvent?.(event),
+    // A job that keeps nothing has no folder either.
+    ...(settings.values.checkpointing.storage === 'filesystem' ? { control: controlOf(first.graph.name, settings) } : {}),
   })
 }
 

@@ -17,6 +17,8 @@ import { graphWarnings, requireUids } from '../graph/warnings.ts'
 import { RestartPolicy, restartOptions } from '../restart/restart.ts'
 import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
+import type { ControlledJob, ControlServer } from './control/control-server.ts'
+import type { JobStatus } from './control/protocol.ts'
 import { slotsOf, type Deployment } from './deployment.ts'
 import type { SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import { engineError } from '../errors.ts'
@@ -47,9 +49,11 @@ export interface JobMasterParts {
   readonly network: Network
   readonly random: Random
   readonly onEvent: (event: JobEvent) => void
+  /** Lets others give orders, as long as the lock is held. */
+  readonly control?: (job: ControlledJob) => Promise<ControlServer>
 }
 
-export class JobMaster implements AttemptHandler {
+export class JobMaster implements AttemptHandler, ControlledJob {
   readonly #parts: JobMasterParts
   readonly #restarts: RestartPolicy
   readonly #board: MetricsBoard
@@ -65,6 +69,8 @@ export class JobMaster implements AttemptHandler {
   #asked: 'stop' | 'cancel' | undefined
   #interruptDelay: (() => void) | undefined
   #over = false
+  readonly #ended: PromiseWithResolvers<JobResult> = Promise.withResolvers()
+  #server: ControlServer | undefined
   /** Requests that are not answered. */
   readonly #asking: Set<Promise<unknown>> = new Set()
 
@@ -86,7 +92,10 @@ export class JobMaster implements AttemptHandler {
     }
     this.#over = true
     while (this.#asking.size > 0) await Promise.allSettled(this.#asking)
+    this.#ended.resolve(result)
+    await this.#server?.retire()
     await this.#parts.lock.release().catch(() => {})
+    this.#server?.end()
     this.#board.state = 'ended'
     this.#parts.onEvent({ kind: 'ended', timeMs: this.#parts.clock.now(), result })
     return result
@@ -122,8 +131,7 @@ export class JobMaster implements AttemptHandler {
   #ask(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
     const asking = this.#request(dir, tell)
     this.#asking.add(asking)
-    const done = (): void => void this.#asking.delete(asking)
-    asking.then(done, done)
+    void Promise.allSettled([asking]).then(() => this.#asking.delete(asking))
     return asking
   }
 
@@ -142,6 +150,33 @@ export class JobMaster implements AttemptHandler {
     if (this.#attempt === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting, or between two attempts' })
   }
 
+  get result(): Promise<JobResult> {
+    return this.#ended.promise
+  }
+
+  status(): JobStatus {
+    const { plan, options, clock } = this.#parts
+    const last = this.#keeper.last ?? this.#restored
+    return {
+      job: plan.graph.name,
+      state: this.#board.state,
+      pid: process.pid,
+      startedMs: Math.round(clock.now() - (clock.monotonic() - this.#startedMs)),
+      restarts: this.#restartCount,
+      parallelism: options.parallelism,
+      lastCheckpoint: last === undefined ? null : { id: last.id, path: last.path },
+    }
+  }
+
+  /** A socket that cannot be had is said, and does not stop the job. */
+  async #listen(): Promise<void> {
+    try {
+      this.#server = await this.#parts.control?.(this)
+    } catch (error) {
+      this.#warn(`the job takes no orders from the command line: ${error instanceof Error ? error.message : String(error)}`, {})
+    }
+  }
+
   checkpoints(): CheckpointHistory {
     return this.#keeper.history()
   }
@@ -154,6 +189,7 @@ export class JobMaster implements AttemptHandler {
     const { lock } = this.#parts
     this.#attemptNumber = await lock.nextAttempt()
     await this.#recoverSavepoints()
+    await this.#listen()
     if (this.#parts.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
     for (;;) {

@@ -3,6 +3,7 @@ import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import { parseParams } from '../api/params.ts'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
+import { controlOf } from './control/control-of-job.ts'
 import { JobMaster } from './job-master.ts'
 import type { CheckpointHistory, JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
@@ -101,6 +102,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
     launcher: new ThreadSlots({ threads, modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
     ...ports,
     onEvent: (event) => options.onEvent(event),
+    control: controlOf(name, settings),
   })
 }
 

@@ -3,7 +3,7 @@ import type { BuiltJob } from '../api/build-job.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
-import { JobMaster } from './job-master.ts'
+import { JobMaster, type JobMasterParts } from './job-master.ts'
 import { engineError } from '../errors.ts'
 import type { CompletedCheckpoint, JobEvent, RunningJob, StopOptions } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './local-slots.ts'
@@ -26,6 +26,7 @@ export interface LocalJobOptions {
   /** Puts something between master and slots. */
   readonly launcher?: (launcher: SlotLauncher) => SlotLauncher
   readonly onEvent: (event: JobEvent) => void
+  readonly control?: JobMasterParts['control']
 }
 
 /** Starts a job whose slots all run on this thread. */
@@ -57,6 +58,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     launcher: options.launcher?.(slots) ?? slots,
     ...ports,
     onEvent: options.onEvent,
+    ...(options.control === undefined ? {} : { control: options.control }),
   })
   return runningJob(master)
 }

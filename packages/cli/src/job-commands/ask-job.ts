@@ -1,0 +1,36 @@
+import { resolve } from 'node:path'
+import type { ControlRequest } from '@millrace/engine/control'
+import { exitCodes } from '../exit-codes.ts'
+import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import type { CommandIo } from '../terminal.ts'
+
+/** The folder of all state, as `run` would take it from the same place. */
+export async function stateDirOf(io: CommandIo, flags: ParsedFlags): Promise<string> {
+  const { values } = await resolveSettings(io, flags)
+  return resolve(io.cwd, values.stateDir)
+}
+
+/** Asks the running job of a name; what it cannot do is said in a line. `done` says what it answered, and gives the exit code. */
+export async function askRunningJob<T extends object>(
+  io: CommandIo,
+  flags: ParsedFlags,
+  job: string,
+  request: ControlRequest,
+  done: (result: T) => number,
+): Promise<number> {
+  const { askJob, controlSocketOf } = await import('@millrace/engine/control')
+  const stateDir = await stateDirOf(io, flags)
+  const answer = await askJob<T>(controlSocketOf(stateDir, job), request)
+  if (answer === undefined) {
+    io.stderr.write(`millrace: no job ${job} runs with the state folder ${stateDir}\n`)
+    return exitCodes.notRunning
+  }
+  if (answer.kind === 'result') return done(answer.result)
+  io.stderr.write(`millrace: ${answer.error.message}\n`)
+  return exitCodes.failed
+}
+
+/** An optional folder of the command line, absolute. */
+export function folderOf(io: CommandIo, text: unknown): { readonly dir?: string } {
+  return typeof text === 'string' ? { dir: resolve(io.cwd, text) } : {}
+}

@@ -1,0 +1,38 @@
+import { exitCodes } from '../exit-codes.ts'
+import type { ParsedFlags } from '../settings.ts'
+import type { CommandIo } from '../terminal.ts'
+import { printRows } from '../table.ts'
+import { stateDirOf } from './ask-job.ts'
+
+const columns = ['job', 'state', 'pid', 'since', 'restarts', 'parallelism', 'checkpoint'] as const
+
+/** `millrace list`: the jobs of a state folder. */
+export async function listJobs(flags: ParsedFlags, io: CommandIo): Promise<number> {
+  const { jobsOf } = await import('@millrace/engine/control')
+  const jobs = await jobsOf(await stateDirOf(io, flags))
+  const rows = jobs.map(({ job, status }) => ({
+    job,
+    state: status?.state ?? 'not running',
+    pid: status?.pid ?? null,
+    since: status === undefined ? null : new Date(status.startedMs).toISOString(),
+    restarts: status?.restarts ?? null,
+    parallelism: status?.parallelism ?? null,
+    checkpoint: status?.lastCheckpoint?.id ?? null,
+  }))
+  printRows(
+    io,
+    flags['format'],
+    rows.filter(({ state }) => isWanted(state, flags)),
+    columns,
+  )
+  return exitCodes.done
+}
+
+/** Without any flag all that are alive, as with `-r -s`. */
+function isWanted(state: string, flags: ParsedFlags): boolean {
+  if (flags['all'] === true) return true
+  if (state === 'not running') return false
+  const isWaiting = state === 'starting' || state === 'restarting'
+  const [running, scheduled] = [flags['running'] === true, flags['scheduled'] === true]
+  return running === scheduled || (isWaiting ? scheduled : running)
+}

@@ -1,0 +1,57 @@
+import { connect, type Socket } from 'node:net'
+import { engineError } from '../../errors.ts'
+import { LineBuffer } from './lines.ts'
+import { CONTROL_VERSION, type ControlError, type ControlRequest } from './protocol.ts'
+
+/** An answer may have so many bytes. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024
+
+export type ControlAnswer<T> = { readonly kind: 'result'; readonly result: T } | { readonly kind: 'error'; readonly error: ControlError }
+
+/**
+ * Asks a running job one thing. Undefined: nobody listens there; no job runs.
+ * Whoever asks for the end of a job (`stop`, `cancel`) is answered when its lock is free, so that it can be started again at once.
+ *
+ * @throws CONTROL_LOST if the job's process dies before it has answered; CONTROL_VERSION
+ */
+export async function askJob<T>(path: string, request: ControlRequest): Promise<ControlAnswer<T> | undefined> {
+  const socket = await open(path)
+  if (socket === undefined) return undefined
+  try {
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    const answer = await exchange<T>(socket, request)
+    if (answer.kind === 'result' && (request.do === 'stop' || request.do === 'cancel')) await closed
+    return answer
+  } finally {
+    socket.destroy()
+  }
+}
+
+function open(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTSOCK'
+      if (nobody) resolve(undefined)
+      else reject(engineError('CONTROL_LOST', { path, problem: error.message }, error))
+    })
+  })
+}
+
+function exchange<T>(socket: Socket, request: ControlRequest): Promise<ControlAnswer<T>> {
+  return new Promise((resolve, reject) => {
+    const lost = (problem: string): void => reject(engineError('CONTROL_LOST', { path: request.do, problem }))
+    const lines = new LineBuffer(ANSWER_BYTES_MAX)
+    socket.on('error', (error) => lost(error.message))
+    socket.on('close', () => lost('it hung up'))
+    socket.on('data', (bytes: Buffer) => {
+      const [line] = lines.push(bytes) ?? []
+      if (line === undefined) return
+      const { version, result, error } = JSON.parse(line) as { version: unknown; result?: T; error?: ControlError }
+      if (version !== CONTROL_VERSION) reject(engineError('CONTROL_VERSION', { theirs: String(version), ours: CONTROL_VERSION }))
+      else resolve(error === undefined ? { kind: 'result', result: result as T } : { kind: 'error', error })
+    })
+    socket.write(`${JSON.stringify({ version: CONTROL_VERSION, id: 1, request })}\n`)
+  })
+}

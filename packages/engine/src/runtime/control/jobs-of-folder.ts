@@ -1,0 +1,54 @@
+import { readdirSync, type Dirent } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { jobFolderName } from '../../checkpoint/filesystem.ts'
+import { askJob } from './control-client.ts'
+import type { JobStatus } from './protocol.ts'
+import { controlSocketPath } from './socket-path.ts'
+
+/** A job that has a folder in the folder of all state. */
+export interface KnownJob {
+  readonly job: string
+  /** Undefined: it does not run. */
+  readonly status: JobStatus | undefined
+}
+
+/** The socket of a job by its name. `stateDir`: the option. */
+export function controlSocketOf(stateDir: string, job: string): string {
+  return controlSocketPath(join(resolve(stateDir), jobFolderName(job)))
+}
+
+/** Every job that runs, or has run, with this folder of state; by name. */
+export async function jobsOf(stateDir: string): Promise<readonly KnownJob[]> {
+  const jobs = foldersIn(stateDir).flatMap((name) => {
+    const job = nameOf(name)
+    return job === undefined ? [] : [job]
+  })
+  const known = await Promise.all(jobs.map(async (job): Promise<KnownJob> => ({ job, status: await statusOf(stateDir, job) })))
+  return known.toSorted((a, b) => (a.job < b.job ? -1 : 1))
+}
+
+async function statusOf(stateDir: string, job: string): Promise<JobStatus | undefined> {
+  const answer = await askJob<JobStatus>(controlSocketOf(stateDir, job), { do: 'status' })
+  return answer?.kind === 'result' ? answer.result : undefined
+}
+
+function foldersIn(path: string): readonly string[] {
+  let entries: readonly Dirent[]
+  try {
+    entries = readdirSync(path, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+}
+
+/** What was made into a folder's name by `jobFolderName`. */
+function nameOf(folder: string): string | undefined {
+  try {
+    const job = decodeURIComponent(folder)
+    return jobFolderName(job) === folder ? job : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * What a command line and a running job say to each other over the job's socket, version 1: one JSON object a line. A client sends
+ * `{"version":1,"id":1,"request":{"do":"status"}}`, and is answered `{"version":1,"id":1,"result":…}` or `{"version":1,"id":1,"error":{"code":…,"message":…}}`
+ * with the same id, in whatever order requests come to their end.
+ */
+import type { CompletedCheckpoint, JobMetrics } from '../job-types.ts'
+
+export const CONTROL_VERSION = 1
+
+/** A line may have so many bytes: more is no request. */
+export const CONTROL_LINE_BYTES_MAX: number = 64 * 1024
+
+export type ControlRequest =
+  | { readonly do: 'status' }
+  /** Answers a `CheckpointHistory`. */
+  | { readonly do: 'checkpoints' }
+  /** Answers a `CompletedCheckpoint`. `dir`: absolute. */
+  | { readonly do: 'savepoint'; readonly dir?: string }
+  /** Answers a `StopAnswer` when the job has ended. Without `savepoint` its final checkpoint is an ordinary one. */
+  | { readonly do: 'stop'; readonly savepoint: boolean; readonly dir?: string; readonly drain: boolean }
+  /** Answers a `StopAnswer` when the job has ended. With `savepoint` one is taken first; if it fails the job goes on. */
+  | { readonly do: 'cancel'; readonly savepoint: boolean; readonly dir?: string }
+
+export interface StopAnswer {
+  readonly state: 'finished' | 'stopped' | 'canceled' | 'failed'
+  readonly savepoint: CompletedCheckpoint | null
+  readonly lastCheckpoint: CompletedCheckpoint | null
+}
+
+export interface JobStatus {
+  readonly job: string
+  readonly state: JobMetrics['state']
+  readonly pid: number
+  /** Wall clock, milliseconds since 1970: when the process began to run the job. */
+  readonly startedMs: number
+  readonly restarts: number
+  readonly parallelism: number
+  readonly lastCheckpoint: CompletedCheckpoint | null
+}
+
+export interface ControlError {
+  readonly code: string
+  readonly message: string
+}
+
+/** Why bytes are no request; undefined: they are one. */
+export function requestProblem(request: unknown): string | undefined {
+  if (typeof request !== 'object' || request === null) return 'it has no request'
+  const { do: what, dir, savepoint, drain } = request as { readonly [name: string]: unknown }
+  if (typeof what !== 'string' || !names.has(what)) return `it asks for ${JSON.stringify(what)}`
+  if (dir !== undefined && (typeof dir !== 'string' || !dir.startsWith('/'))) return 'dir is no absolute path'
+  if ((what === 'stop' || what === 'cancel') && typeof savepoint !== 'boolean') return 'savepoint is neither true nor false'
+  if (what === 'stop' && typeof drain !== 'boolean') return 'drain is neither true nor false'
+  return undefined
+}
+
+const names: ReadonlySet<string> = new Set(['status', 'checkpoints', 'savepoint', 'stop', 'cancel'] satisfies ControlRequest['do'][])
