@@ -69,6 +69,11 @@ export class JobProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
+  /** Whether it ended without having been killed. */
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null
+  }
+
   get stderr(): string {
     return this.#stderr
   }

@@ -1,7 +1,7 @@
 /**
  * Places at which a test lets a process die or wait. In production nothing is named in the environment, and `reach` does nothing.
  *
- * `MILLRACE_KAFKA_FAILPOINT=<name>@<n>[:<folder>]`: at the n-th time that the place is reached in this thread the process kills itself with SIGKILL; with a
+ * `KAFKA_SINK_FAILPOINT=<name>@<n>[:<folder>]`: at the n-th time that the place is reached in this thread the process kills itself with SIGKILL; with a
  * folder, a file `<name>` is made there instead, and the thread goes on once that file is gone. A test has then time to kill somebody else.
  */
 import { existsSync, writeFileSync } from 'node:fs'
@@ -33,7 +33,7 @@ const POLL_MS = 2
 export function failpointsOf(setting: string | undefined): Reach {
   if (setting === undefined || setting === '') return NOTHING
   const match = /^([a-z-]+)@(\d+)(?::(.+))?$/.exec(setting)
-  if (match === null || !(failpoints as readonly string[]).includes(match[1]!)) throw new Error(`MILLRACE_KAFKA_FAILPOINT is ${setting}`)
+  if (match === null || !(failpoints as readonly string[]).includes(match[1]!)) throw new Error(`KAFKA_SINK_FAILPOINT is ${setting}`)
   const [, name, count, folder] = match
   let left = Number(count)
   return (failpoint) => {

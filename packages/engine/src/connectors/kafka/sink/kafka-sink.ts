@@ -94,7 +94,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
     transactionTimeoutMs,
     checkTimes: () => checkTransactionTimes({ transactionTimeoutMs, checkpointIntervalMs, checkpointTimeoutMs, toleratedDowntimeMs }),
     client: transactionClient(client, tuning, transactionTimeoutMs),
-    reach: failpointsOf(process.env['MILLRACE_KAFKA_FAILPOINT']),
+    reach: failpointsOf(process.env['KAFKA_SINK_FAILPOINT']),
     record,
     openFormat,
   })
