@@ -89,8 +89,8 @@ for (const parallelism of [1, 2]) {
         const late = env.fromSource(quietAfter([100, 200].map((at) => ({ sensor: 'late', at }))), { watermarks: time })
         return passed(early.union(late) as Stream<Reading>)
       }
-      const results = await first(2, build, parallelism)
-      assert.deepEqual(results, ['early 1', 'late 100'])
+      // At parallelism 2 their keys may be on different subtasks.
+      assert.deepEqual((await first(2, build, parallelism)).toSorted(), ['early 1', 'late 100'])
     })
   })
 }
