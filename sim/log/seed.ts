@@ -25,6 +25,9 @@ export interface SeedOptions {
 const aims = ['any', 'any', 'roll', 'swap', 'end', 'commit', 'append'] as const
 type Aim = (typeof aims)[number]
 
+/** Names that are lost alone, or kept alone, show best which of them must be durable before another. */
+const nameLosses = ['none', 'all', 'later', 'any', 'one', 'one', 'all-but-one', 'all-but-one'] as const
+
 const networkDelayMs = 3
 const lives = 4
 
@@ -47,7 +50,7 @@ class World {
   constructor(seed: number, options: SeedOptions) {
     this.random = new SeededRandom(seed)
     this.#options = options
-    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs: [0, 2] })
+    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs: [0, 2], nameLosses })
     this.network = new SimulatedNetwork(this.clock, this.random.fork(), { delayMsMax: networkDelayMs, breakChance: 0, refuseChance: 0 })
     this.#isDurable = this.random.chance(0.8)
     this.#config = {

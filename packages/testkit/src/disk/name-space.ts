@@ -30,7 +30,9 @@ interface NameChange {
 type NameOperation = readonly NameChange[]
 
 /** How the names that were not synced fare in a crash: a journal keeps their order, other file systems only that of each name. */
-type NameLoss = 'none' | 'all' | 'later' | 'any'
+export type NameLoss = 'none' | 'all' | 'later' | 'any' | 'one' | 'all-but-one'
+
+export const usualNameLosses: readonly NameLoss[] = ['none', 'all', 'later', 'later', 'any', 'any']
 
 /**
  * The tree of names and what of it is durable.
@@ -94,14 +96,22 @@ export class NameSpace {
   }
 
   /** Loss of power. Gives the number of operations lost. */
-  loseUnsynced(random: SeededRandom): number {
-    const loss = random.pick<NameLoss>(['none', 'all', 'later', 'later', 'any', 'any'])
+  loseUnsynced(random: SeededRandom, losses: readonly NameLoss[]): number {
+    const loss = random.pick(losses)
     const firstLost = random.between(0, this.#unsynced.length)
     const lostNames = new Map<DirectoryNode, Set<string>>()
     let lost = 0
     for (const [index, operation] of this.#unsynced.entries()) {
       const depends = operation.some((change) => lostNames.get(change.directory)?.has(change.name) === true)
-      const chosen = { none: false, all: true, later: index >= firstLost, any: random.chance(0.5) }[loss]
+      const isTheOne = index === firstLost
+      const chosen = {
+        none: false,
+        all: true,
+        later: index >= firstLost,
+        any: random.chance(0.5),
+        one: isTheOne,
+        'all-but-one': !isTheOne,
+      }[loss]
       if (!depends && !chosen) {
         makeDurable(operation)
         continue

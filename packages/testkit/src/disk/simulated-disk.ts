@@ -3,7 +3,7 @@ import type { SeededRandom } from '../random/seeded-random.ts'
 import type { Effect } from './effect.ts'
 import { FailureList, type DiskFailure, type DiskOperation } from './failures.ts'
 import { FileNode, type LossCounts } from './file-node.ts'
-import { describe, DirectoryNode, NameSpace, normalize } from './name-space.ts'
+import { describe, DirectoryNode, NameSpace, normalize, usualNameLosses, type NameLoss } from './name-space.ts'
 import { SimulatedFile } from './simulated-file.ts'
 
 export interface SimulatedDiskOptions {
@@ -16,6 +16,8 @@ export interface SimulatedDiskOptions {
   readonly capacityBytes?: number
   /** Opening more fails with `too-many-open`; unlimited by default. */
   readonly handlesMax?: number
+  /** What may become of names that were not synced: one of these a crash; repeat one to make it likelier. By default none, all, the later ones or any of them are lost. */
+  readonly nameLosses?: readonly NameLoss[]
   /** How often a read gives less than was asked for, as the port allows; 0.05 by default. */
   readonly shortReadProbability?: number
 }
@@ -153,7 +155,7 @@ export class SimulatedDisk implements Disk {
     this.kill()
     const files = new Set<FileNode>()
     for (const node of this.#names.all()) if (node.kind === 'file') files.add(node)
-    const namesLost = this.#names.loseUnsynced(this.#random)
+    const namesLost = this.#names.loseUnsynced(this.#random, this.#options.nameLosses ?? usualNameLosses)
     for (const node of this.#names.rewind()) if (node.kind === 'file') files.add(node)
     const writes = { kept: 0, torn: 0, lost: 0 }
     const survival = this.#random.pick([0, 0.1, 0.5, 0.9, 1])

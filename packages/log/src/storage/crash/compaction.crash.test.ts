@@ -22,6 +22,9 @@ import { LogDirectory } from '../directory/log-directory.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'
 import { readAll } from './model.test.ts'
 
+/** Names that are lost alone, or kept alone, show best which of them must be durable before another. */
+const nameLosses = ['none', 'all', 'later', 'any', 'one', 'one', 'all-but-one', 'all-but-one'] as const
+
 const partition = { topic: 'accounts', partition: 3 }
 
 /** The last value of each key among the records below `end` by their order, aborted ones left out; tombstones leave `null`. */
@@ -88,7 +91,7 @@ class Scenario {
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
-    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs: [0, 2] })
+    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs: [0, 2], nameLosses })
     this.config = {
       ...defaultLogConfig,
       cleanupDelete: false,
