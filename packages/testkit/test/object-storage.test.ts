@@ -293,7 +293,7 @@ describe('the lock in a store of objects', () => {
     const [first, second] = [open(bucket, 1, alive), open(bucket, 2, alive)]
     const took = await Promise.allSettled([first.nextAttempt(), second.nextAttempt()])
     assert.deepEqual(took.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
-    const [holder, other] = took[0]!.status === 'fulfilled' ? [first, second] : [second, first]
+    const [holder, other] = took[0].status === 'fulfilled' ? [first, second] : [second, first]
     await assert.rejects(other.nextAttempt(), hasCode('JOB_LOCKED'))
     await assert.rejects(other.check(), hasCode('JOB_FENCED'))
     assert.equal(await holder.nextAttempt(), 2)

@@ -58,9 +58,9 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
   return exitCodeOf(result, started)
 }
 
-/** The words `latest` and `none`, or a folder; `./latest` is a folder of that name. */
+/** The words `latest` and `none`, a URL, or a folder; `./latest` is a folder of that name. */
 function restoreOf(text: string, cwd: string): string {
-  return text === 'latest' || text === 'none' ? text : resolve(cwd, text)
+  return text === 'latest' || text === 'none' || text.includes('://') ? text : resolve(cwd, text)
 }
 
 function stop(running: RunningJob, view: JobView): void {

@@ -134,7 +134,8 @@ export const engineOptionTable = {
     flag: 'checkpoint-dir',
     flink: 'execution.checkpointing.dir',
     whenUnset: '`checkpoints` in the folder of the job under `stateDir`',
-    documentation: 'Folder of the checkpoints, for the storage `filesystem`.',
+    documentation:
+      'Place of the checkpoints, for the storage `filesystem`: a folder, `s3://bucket/prefix`, `hdfs://host:port/path` or `webhdfs://host:port/path`. Each job has a folder of its own in it.',
   },
   'checkpointing.savepointDir': {
     type: 'path',
@@ -142,6 +143,43 @@ export const engineOptionTable = {
     flink: 'execution.checkpointing.savepoint-dir',
     whenUnset: '`savepoints` in the folder of the job under `stateDir`',
     documentation: 'Folder in which a savepoint gets its own, where none is named when it is triggered.',
+  },
+  'checkpointing.requestTimeout': {
+    type: 'duration',
+    default: '30s',
+    min: '100ms',
+    documentation: 'The longest that one request to a checkpoint storage on S3 or HDFS may take before it is made again.',
+  },
+  'checkpointing.s3.endpoint': {
+    type: 'string',
+    flink: 's3.endpoint',
+    whenUnset: 'as the AWS SDK finds it: from AWS_ENDPOINT_URL_S3, the shared configuration, else that of the region',
+    documentation: 'URL of the S3 server. Credentials are found by the AWS SDK, and are never options.',
+  },
+  'checkpointing.s3.region': {
+    type: 'string',
+    flink: 's3.region',
+    whenUnset: 'as the AWS SDK finds it: from AWS_REGION or the shared configuration',
+    documentation: 'Region of the bucket.',
+  },
+  'checkpointing.s3.pathStyle': {
+    type: 'boolean',
+    default: false,
+    flink: 's3.path.style.access',
+    documentation: 'Names the bucket in the path of a URL and not in its host, as most servers other than that of AWS want it.',
+  },
+  'checkpointing.hdfs.webPort': {
+    type: 'integer',
+    min: 1,
+    max: 65535,
+    unit: 'port',
+    whenUnset: 'the port of the URL; 9870 where it has none, or one of Hadoop’s own protocol (8020, 9000)',
+    documentation: 'Port of the HTTP interface of the name node, for `hdfs://` URLs.',
+  },
+  'checkpointing.hdfs.user': {
+    type: 'string',
+    whenUnset: 'HADOOP_USER_NAME, else the user of the process',
+    documentation: 'Who HDFS is told we are. Clusters with Kerberos are not supported.',
   },
   'restart.strategy': {
     type: 'enum',

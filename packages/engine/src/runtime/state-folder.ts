@@ -3,6 +3,12 @@ import type { Clock, Disk, Random } from '@millrace/core'
 import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
 import { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
+import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
+import { ObjectCheckpoints } from '../checkpoint/object-store/object-checkpoints.ts'
+import { ObjectLock } from '../checkpoint/object-store/object-lock.ts'
+import { ObjectStateFiles } from '../checkpoint/object-store/object-state-files.ts'
+import { RemotePlaces } from '../checkpoint/object-store/remote-places.ts'
+import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../checkpoint/object-store/routed-storage.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../checkpoint/storage.ts'
@@ -23,17 +29,18 @@ export interface JobFolder {
   readonly lock: JobLock
 }
 
-export function jobFolder(
-  jobName: string,
-  settings: ResolvedEngineOptions,
-  ports: FolderPorts,
-  processes?: ProcessInspector,
-): JobFolder {
+export function jobFolder(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, processes?: ProcessInspector): JobFolder {
   const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
   const { disk } = ports
-  if (settings.values.checkpointing.storage === 'memory') {
+  const parts = routeParts(settings, ports)
+  const { storage: kind, dir: place } = settings.values.checkpointing
+  if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined })
-    return { storage: new MemoryCheckpoints({ disk }), savepoints, savepointDir, lock: noLock() }
+    return { storage: new RoutedCheckpoints(new MemoryCheckpoints({ disk }), undefined, parts), savepoints, savepointDir, lock: noLock() }
+  }
+  if (place !== undefined && isCheckpointUrl(place)) {
+    const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way') })
+    return { ...objectFolder(jobName, place, parts, ports, processes), savepoints, savepointDir }
   }
   const dir = checkpointFolder(jobName, settings)
   const lock = openJobLock({
@@ -45,12 +52,38 @@ export function jobFolder(
   })
   const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check() })
   const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way') })
-  return { storage, savepoints, savepointDir, lock }
+  return { storage: new RoutedCheckpoints(storage, undefined, parts), savepoints, savepointDir, lock }
+}
+
+function objectFolder(
+  jobName: string,
+  url: string,
+  parts: RouteParts,
+  ports: FolderPorts,
+  processes?: ProcessInspector,
+): Pick<JobFolder, 'storage' | 'lock'> {
+  const place = parts.places.place(url, jobFolderName(jobName))
+  const { clock, random } = ports
+  const lock = new ObjectLock({ place, clock, random, jobName, ...(processes === undefined ? {} : { processes }) })
+  const storage = new ObjectCheckpoints({ place, fence: () => lock.check() })
+  return { storage: new RoutedCheckpoints(storage, place.url, parts), lock }
+}
+
+function routeParts(settings: ResolvedEngineOptions, { clock, disk, random }: FolderPorts): RouteParts {
+  const { s3, hdfs, requestTimeout } = settings.values.checkpointing
+  return { places: new RemotePlaces({ s3, hdfs, requestTimeoutMs: requestTimeout }, { clock, random }), disk }
 }
 
 /** The same place, as a slot sees it: it writes state files, and completes nothing. */
 export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
-  if (settings.values.checkpointing.storage === 'memory') return new MemoryStateFiles({ disk: ports.disk })
+  const parts = routeParts(settings, ports)
+  return new RoutedStateFiles(ownStateFiles(jobName, settings, ports, parts), parts)
+}
+
+function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, { places }: RouteParts): StateFileStorage {
+  const { storage, dir } = settings.values.checkpointing
+  if (storage === 'memory') return new MemoryStateFiles()
+  if (dir !== undefined && isCheckpointUrl(dir)) return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)))
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
 }
 

@@ -26,7 +26,7 @@ export function remoteError(status: number, body: string, name: string): ObjectS
 function reasonOf(status: number, message: string = ''): ObjectStoreReason {
   // A wrapped safe mode, or no data node that takes the block: with space they come back, without it they do not.
   if (/quota/i.test(message) && /exceeded/i.test(message)) return 'full'
-  if (/safe mode|could only be written to|StandbyException/i.test(message)) return 'unavailable'
+  if (/safe mode|could only be written to|find datanode|StandbyException/i.test(message)) return 'unavailable'
   if (status === 401) return 'forbidden'
   if (status === 404) return 'not-found'
   if (status === 429) return 'throttled'
