@@ -105,7 +105,8 @@ export class TimerQueue {
       let least = child
       const end = child + 4 < length ? child + 4 : length
       for (let other = child + 1; other < end; other++) {
-        if (times[other]! < times[least]! || (times[other]! === times[least]! && hashes[other]! < hashes[least]!)) least = other
+        const ahead = times[other]! - times[least]!
+        if (ahead < 0 || (ahead === 0 && hashes[other]! < hashes[least]!)) least = other
       }
       if (time < times[least]! || (time === times[least]! && hash <= hashes[least]!)) break
       this.#move(least, at)
