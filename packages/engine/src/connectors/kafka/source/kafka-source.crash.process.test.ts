@@ -40,6 +40,7 @@ void test('a job that is killed reads on from its last checkpoint, at any parall
   const producer = client.producer({ lingerMs: 1 })
   const written: string[] = []
   let kills = 0
+  const enough = Promise.withResolvers<void>()
   const writing = (async () => {
     for (let n = 0; n < RECORDS; n++) {
       const value = `${n % PARTITIONS}:${n}`
@@ -47,7 +48,7 @@ void test('a job that is killed reads on from its last checkpoint, at any parall
       producer.append({ topic: 'copied', partition: n % PARTITIONS, value })
       if (n % 60 === 59) await sleep(30)
       // The end comes when the job has been killed often enough.
-      while (kills < KILLS && n > 0.9 * RECORDS) await sleep(20)
+      if (n === RECORDS / 2) await enough.promise
     }
     await producer.close()
   })()
@@ -65,6 +66,7 @@ void test('a job that is killed reads on from its last checkpoint, at any parall
       while (child.exitCode === null && !(await hasCheckpoint())) await sleep(20)
       await sleep(life === 0 ? 100 : 700)
       if (child.kill('SIGKILL')) kills++
+      if (kills === KILLS) enough.resolve()
     }
     const [exitCode, signal] = (await exited) as [number | null, string | null]
     code = exitCode

@@ -1,7 +1,7 @@
 import type { Source } from '../../source.ts'
 import type { ReadFormat } from '../formats/format.ts'
 import { KafkaEnumerator } from './enumerator.ts'
-import { CONNECTOR, sourceSettings, type KafkaRecord, type KafkaSourceOptions, type OnPoison } from './options.ts'
+import { sourceSettings, type KafkaRecord, type KafkaSourceOptions, type OnPoison } from './options.ts'
 import type { PoisonRecord } from './poison.ts'
 import { KafkaReader } from './reader.ts'
 
@@ -41,7 +41,7 @@ export function kafkaSource(
 ): Source<unknown> {
   const settings = sourceSettings(options)
   return {
-    connector: CONNECTOR,
+    connector: 'kafka',
     replayable: true,
     bounded: settings.end !== undefined,
     createEnumerator: (context) => new KafkaEnumerator(context, settings),
