@@ -37,10 +37,12 @@ export const networkConfigs = {
     documentation: 'Exceptions of max.connections.per.ip: address:number, separated by commas.',
   },
   'connections.max.idle.ms': { type: 'long', default: '600000', documentation: 'A connection that is silent for longer is closed.' },
+  // Kafka has no limit here, but its heap is one: 1 GiB, as its own script starts it. What ours keeps of requests is outside of the heap, where
+  // nothing would end it before the machine does. A gigabyte is ten requests of the largest size, and thousands of what clients send.
   'queued.max.request.bytes': {
     type: 'long',
-    default: '-1',
-    documentation: 'Bytes of requests under way; above it nothing is read from any connection. -1: no limit.',
+    default: '1073741824',
+    documentation: 'Bytes of requests under way; above it nothing is read from any connection. -1: no limit. Kafka has none by default.',
   },
   'fetch.max.bytes': {
     type: 'int',

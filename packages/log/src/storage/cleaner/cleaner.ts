@@ -1,6 +1,6 @@
 import type { LogDirectory } from '../directory/log-directory.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'
-import { compactLog, type CompactionResult } from './compaction.ts'
+import { compactLog } from './compaction.ts'
 import { cleanable, type Cleanable } from './cleanable.ts'
 
 /** What may and should be compacted of a log now. */
@@ -28,25 +28,34 @@ export async function cleanableOf(directory: LogDirectory, log: PartitionLog): P
 }
 
 /**
- * Compacts the log of the directory that needs it most; undefined if none does, or it got nowhere.
+ * Compacts the logs of the directory that need it, those first that need it most; gives how many it got somewhere with.
+ *
+ * What is due is found by one look at all logs: a look before each compaction would grow with the square of their number.
  *
  * `mapBytesMax` bounds the memory for its keys (24 bytes a slot, three quarters of which are used): a log with more keys is
  * compacted a part at a time. @throws as the log's operations; a failure leaves the log as it was, or half compacted, which is the same to readers
  */
-export async function compactDirtiest(
-  directory: LogDirectory,
-  mapBytesMax: number,
-): Promise<{ readonly log: PartitionLog; readonly result: CompactionResult } | undefined> {
-  let dirtiest: { readonly log: PartitionLog; readonly range: Cleanable } | undefined
+export async function compactDue(directory: LogDirectory, mapBytesMax: number, isStopped: () => boolean): Promise<number> {
+  const due: { readonly log: PartitionLog; readonly dirtyRatio: number }[] = []
   for (const log of directory.logs()) {
-    if (!log.config.cleanupCompact) continue
-    const range = await cleanableOf(directory, log)
-    if (range.isDue && range.dirtyRatio > (dirtiest?.range.dirtyRatio ?? -1)) dirtiest = { log, range }
+    if (!log.config.cleanupCompact || log.segmentCount === 1) continue
+    const { isDue, dirtyRatio } = await cleanableOf(directory, log)
+    if (isDue) due.push({ log, dirtyRatio })
   }
-  if (dirtiest === undefined) return undefined
-  const { log, range } = dirtiest
+  let compacted = 0
+  for (const { log } of due.sort((left, right) => right.dirtyRatio - left.dirtyRatio)) {
+    if (isStopped()) break
+    if (await compactOne(directory, log, mapBytesMax)) compacted++
+  }
+  return compacted
+}
+
+/** False where nothing is due any longer, or it got nowhere: the next look would only bring the same. */
+async function compactOne(directory: LogDirectory, log: PartitionLog, mapBytesMax: number): Promise<boolean> {
+  if (directory.offline !== undefined || log.isClosed) return false
+  const range = await cleanableOf(directory, log)
+  if (!range.isDue) return false
   const result = await compactLog(log, range, mapBytesMax)
   await directory.checkpointCleaned(log, result.cleanedUpTo)
-  // Without headway the next look would only bring the same.
-  return result.cleanedUpTo > range.firstDirtyOffset ? { log, result } : undefined
+  return result.cleanedUpTo > range.firstDirtyOffset
 }

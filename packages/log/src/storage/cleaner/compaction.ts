@@ -69,7 +69,8 @@ export async function compactLog(log: PartitionLog, range: Cleanable, mapBytesMa
 
 /** The last offsets of the keys in the dirty part, as far as the map reaches. */
 async function mapKeys(log: PartitionLog, sealed: readonly Segment[], range: Cleanable, mapBytesMax: number): Promise<OffsetMap> {
-  const offsets = new OffsetMap(mapBytesMax)
+  // No more keys than offsets: most compactions need little of what they may take.
+  const offsets = new OffsetMap(Math.min(mapBytesMax, OffsetMap.bytesFor(range.endOffset - range.firstDirtyOffset)))
   offsets.latestOffset = range.firstDirtyOffset - 1
   const transactions = new TransactionFilter(await log.abortedTransactions(range.firstDirtyOffset, range.endOffset))
   for (const segment of sealed) {

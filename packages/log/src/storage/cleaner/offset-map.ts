@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 const hashBytes = 16
 /** Words of a slot: four of the key's hash, two of the offset. */
 const slotWords = 6
+const FILL = 0.75
 
 /**
  * The last offset of each key, in a fixed amount of memory: keys are kept as 128-bit hashes, so that two of them are taken for
@@ -21,8 +22,13 @@ export class OffsetMap {
   /** `bytesMax` is what the table may take: 24 bytes a slot. */
   constructor(bytesMax: number) {
     this.#slotCount = Math.max(4, Math.floor(bytesMax / (slotWords * 4)))
-    this.capacity = Math.floor(this.#slotCount * 0.75)
+    this.capacity = Math.floor(this.#slotCount * FILL)
     this.#words = new Uint32Array(this.#slotCount * slotWords)
+  }
+
+  /** What a table for so many keys takes. */
+  static bytesFor(keys: number): number {
+    return Math.ceil(keys / FILL + 1) * slotWords * 4
   }
 
   get size(): number {

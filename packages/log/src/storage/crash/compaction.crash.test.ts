@@ -10,7 +10,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
-import type { BatchView } from '../../records/batch.ts'
+import { BatchView } from '../../records/batch.ts'
 import { buildBatch } from '../../records/batch-builder.ts'
 import { batchEndTransactionMarker, buildEndTransactionMarker } from '../../records/control-record.ts'
 import { records } from '../../records/record.ts'
@@ -20,7 +20,8 @@ import { compactLog } from '../cleaner/compaction.ts'
 import { defaultLogConfig, type LogConfig } from '../config.ts'
 import { LogDirectory } from '../directory/log-directory.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'
-import { readAll } from './model.test.ts'
+import { readRanges } from '../partition/read-plan.ts'
+import { assertSame, readAll } from './model.test.ts'
 
 /** Names that are lost alone, or kept alone, show best which of them must be durable before another. */
 const nameLosses = ['none', 'all', 'later', 'any', 'one', 'one', 'all-but-one', 'all-but-one'] as const
@@ -214,8 +215,27 @@ async function check(scenario: Scenario, before: readonly BatchView[], end: numb
   const earlier = recordsByOffset(before)
   for (const [offset, record] of recordsByOffset(after)) assert.equal(record, earlier.get(offset), `the record at ${offset}`)
   assert.deepEqual(producersOf(scenario.log), producers)
+  await scenario.clock.run(checkLookups(scenario, after))
   const { segments } = scenario.log.state
   for (const [index, segment] of segments.slice(0, -1).entries()) assert.equal(segment.nextOffset, segments[index + 1]!.baseOffset)
+}
+
+/** The indexes belong to the log files beside them: what is found by them is what a scan finds. */
+async function checkLookups({ log, random }: Scenario, found: readonly BatchView[]): Promise<void> {
+  for (let look = 0; look < 12 && found.length > 0; look++) {
+    const target = random.pick(found)
+    const offset = random.between(target.baseOffset, target.lastOffset)
+    const plan = await log.read({ startOffset: offset, maxBytes: 1, isolation: 'log-end', minOneBatch: true })
+    const bytes = await readRanges(plan)
+    plan.release()
+    assertSame(
+      new BatchView(bytes),
+      found.find((batch) => batch.lastOffset >= offset)!,
+    )
+    const timestamp = random.between(target.baseTimestamp - 1, target.maxTimestamp + 1)
+    const first = found.flatMap((batch) => [...records(batch)]).find((record) => record.timestamp >= timestamp)
+    assert.equal((await log.findTimestamp(timestamp))?.offset, first?.offset, `time ${timestamp}`)
+  }
 }
 
 test('compaction keeps the last value of each key, crash or not', async () => {

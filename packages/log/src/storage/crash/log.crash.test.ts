@@ -304,6 +304,7 @@ test('a log survives crashes', async () => {
     'crash',
     'kill',
     'clean',
+    'write-torn',
     'write-lost',
     'name-lost',
     'truncated',

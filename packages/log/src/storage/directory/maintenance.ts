@@ -1,5 +1,5 @@
 import type { Cancel } from '@millrace/core'
-import { compactDirtiest } from '../cleaner/cleaner.ts'
+import { compactDue } from '../cleaner/cleaner.ts'
 import type { LogDirectory } from './log-directory.ts'
 
 /** How often a directory's logs are looked after; Kafka's broker configurations by name, and its defaults. */
@@ -40,22 +40,22 @@ export function maintain(directory: LogDirectory, options: MaintenanceOptions = 
     repeat(directory, options.producerExpirationCheckIntervalMs ?? 600_000, async () => {
       for (const log of directory.logs()) log.expireProducers()
     }),
-    repeat(directory, options.cleanerBackoffMs ?? 15_000, async () => {
+    repeat(directory, options.cleanerBackoffMs ?? 15_000, async (isStopped) => {
       if (options.isCleaning === false) return
-      while (directory.offline === undefined && (await compactDirtiest(directory, mapBytesMax)) !== undefined);
+      while (directory.offline === undefined && !isStopped() && (await compactDue(directory, mapBytesMax, isStopped)) > 0);
     }),
   ]
   return async () => void (await Promise.all(stops.map((stop) => stop())))
 }
 
-function repeat(directory: LogDirectory, intervalMs: number, duty: () => Promise<void>): () => Promise<void> {
+function repeat(directory: LogDirectory, intervalMs: number, duty: (isStopped: () => boolean) => Promise<void>): () => Promise<void> {
   let isStopped = false
   let cancel: Cancel = () => undefined
   let underWay: Promise<void> = Promise.resolve()
   const arm = (): void => {
     if (isStopped || directory.offline !== undefined) return
     cancel = directory.clock.after(intervalMs, () => {
-      underWay = duty()
+      underWay = duty(() => isStopped)
         .catch((error: unknown) => directory.notice({ kind: 'background-failure', path: directory.path, problem: String(error) }))
         .then(arm)
     })

@@ -59,6 +59,11 @@ export class PartitionLog {
     this.#state.areNamesDurable = false
   }
 
+  /** Closed, or about to be removed. */
+  get isClosed(): boolean {
+    return this.#state.isClosed
+  }
+
   get config(): LogConfig {
     return this.#state.config
   }
