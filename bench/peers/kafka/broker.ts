@@ -1,7 +1,13 @@
-/** One broker of ours, to be measured: node broker.ts DIR PORT. Prints where it listens; SIGTERM closes it. */
+/** One broker of ours, to be measured: node broker.ts DIR PORT TLS_PORT METRICS_PORT KEY_STORE. Prints where it listens; SIGTERM closes it. */
 import { Log } from '@millrace/log'
 
-const [dir = '', port = '0'] = process.argv.slice(2)
-const log = await Log.start({ dir, port: Number(port) })
+const [dir = '', port = '0', tlsPort = '0', metricsPort = '0', keyStore = ''] = process.argv.slice(2)
+const config = {
+  listeners: `PLAINTEXT://127.0.0.1:${port},SSL://127.0.0.1:${tlsPort}`,
+  'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},SSL://localhost:${tlsPort}`,
+  'ssl.keystore.type': 'PEM',
+  'ssl.keystore.location': keyStore,
+}
+const log = await Log.start({ dir, config, metricsPort: Number(metricsPort) })
 console.log(log.bootstrap)
 process.once('SIGTERM', () => void log.close().then(() => process.exit(0)))

@@ -1,41 +1,79 @@
 /** The brokers that are measured: ours, and Apache Kafka, each a process of its own with a folder of its own. */
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { usageOf } from '../process-usage.ts'
+import { firstProduce } from './first-produce.ts'
 import { lastLine, run } from './processes.ts'
 
 export interface RunningBroker {
   readonly name: string
   readonly bootstrap: string
+  readonly tlsBootstrap: string
   readonly pid: number
+  /** Where its metrics are, if they can be read over HTTP. */
+  readonly metricsUrl: string | undefined
+  /** From the start of its process to the first acknowledged record. */
+  readonly startToProduceMs: number
+  /** Resident, three seconds later. */
+  readonly idleMb: number
   stop(): Promise<void>
 }
 
 export interface BrokerPlace {
+  /** The first of five. */
   readonly port: number
   readonly cores: string | undefined
+  /** Key and certificate in PEM. */
+  readonly keyStore: string
 }
 
 const START_TIMEOUT_MS = 120_000
+const SETTLE_MS = 3000
+const TLS_OFFSET = 3
 
 /** Apache Kafka at its defaults for production, as `start.sh` starts it. */
-export async function startKafka(name: string, { port, cores }: BrokerPlace): Promise<RunningBroker> {
+export async function startKafka(name: string, { port, cores, keyStore }: BrokerPlace): Promise<RunningBroker> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-bench-kafka-'))
   const pinned = cores === undefined ? [] : ['--cores', cores]
   const script = (file: string): string => join(import.meta.dirname, file)
-  const line = await lastLine(run(script('start.sh'), ['--port', String(port), '--dir', dir, ...pinned], { timeoutMs: START_TIMEOUT_MS }))
-  const { bootstrap, pid } = JSON.parse(line) as { bootstrap: string; pid: number }
+  const [plain, controller, tls] = [port, port + 1, port + TLS_OFFSET].map((each) => `127.0.0.1:${each}`)
+  const settings = [
+    `listeners=PLAINTEXT://${plain},CONTROLLER://${controller},SSL://${tls}`,
+    `advertised.listeners=PLAINTEXT://${plain},SSL://${tls}`,
+    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL',
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${keyStore}`,
+  ]
+  const args = ['--port', String(port), '--dir', dir, ...pinned, ...settings.flatMap((setting) => ['--set', setting])]
+  const firstProduced = firstProduce({ host: '127.0.0.1', port }, START_TIMEOUT_MS)
+  const line = await lastLine(run(script('start.sh'), args, { timeoutMs: START_TIMEOUT_MS }))
+  const { bootstrap, pid, rssMb } = JSON.parse(line) as { bootstrap: string; pid: number; rssMb: number }
   const stop = async (): Promise<void> => void (await run(script('stop.sh'), ['--dir', dir, '--purge'], { timeoutMs: START_TIMEOUT_MS }))
-  return { name, bootstrap, pid, stop }
+  const startToProduceMs = (await firstProduced) - startedMs(pid)
+  return {
+    name,
+    bootstrap,
+    tlsBootstrap: `localhost:${port + TLS_OFFSET}`,
+    pid,
+    metricsUrl: undefined,
+    startToProduceMs,
+    idleMb: rssMb,
+    stop,
+  }
 }
 
-/** Ours, from the sources, at its defaults. */
-export async function startMillrace(name: string, { port, cores }: BrokerPlace): Promise<RunningBroker> {
+/** Ours, at its defaults: what `npm run build` has made, or the sources, which take longer to start. */
+export async function startMillrace(name: string, { port, cores, keyStore }: BrokerPlace, isBuilt: boolean): Promise<RunningBroker> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-bench-log-'))
-  const node = [process.execPath, '--conditions=@millrace/source', '--disable-warning=ExperimentalWarning']
+  const node = [process.execPath, ...(isBuilt ? [] : ['--conditions=@millrace/source']), '--disable-warning=ExperimentalWarning']
   const [program = '', ...args] = [...(cores === undefined ? [] : ['taskset', '-c', cores]), ...node]
-  const child = spawn(program, [...args, join(import.meta.dirname, 'broker.ts'), dir, String(port)], {
+  const firstProduced = firstProduce({ host: '127.0.0.1', port }, START_TIMEOUT_MS)
+  const beganMs = Date.now()
+  const ports = [port, port + TLS_OFFSET, port + 4].map(String)
+  const child = spawn(program, [...args, join(import.meta.dirname, 'broker.ts'), dir, ...ports, keyStore], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const bootstrap = await new Promise<string>((resolve, reject) => {
@@ -48,5 +86,16 @@ export async function startMillrace(name: string, { port, cores }: BrokerPlace):
     await gone
     await rm(dir, { recursive: true, force: true })
   }
-  return { name, bootstrap, pid: child.pid!, stop }
+  const startToProduceMs = (await firstProduced) - beganMs
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  const idleMb = usageOf(child.pid!)?.rssMb ?? Number.NaN
+  const metricsUrl = `http://127.0.0.1:${port + 4}/metrics`
+  return { name, bootstrap, tlsBootstrap: `localhost:${port + TLS_OFFSET}`, pid: child.pid!, metricsUrl, startToProduceMs, idleMb, stop }
+}
+
+/** When a process began, in milliseconds since 1970. */
+function startedMs(pid: number): number {
+  const ticks = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19])
+  const bootSeconds = Number(/^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))![1])
+  return bootSeconds * 1000 + ticks * 10
 }

@@ -1,27 +1,36 @@
 /**
- * npm run bench:log -- [--only REGEX] [--rounds 3] [--scale 1] [--broker-cores 0] [--client-cores 1] [--tie] [--list] [--port 21092]
+ * npm run bench:log -- [--only REGEX] [--rounds 3] [--scale 1] [--broker-cores 0] [--client-cores 1] [--tie] [--built] [--out FILE] [--list] [--port 21092]
  *
- * Our broker and Apache Kafka in turn, scenario by scenario, with Kafka's own clients; one JSON line a measurement, then the ratios of the medians.
+ * Our broker and Apache Kafka in turn, scenario by scenario, with Kafka's own clients; the broker on one core and the clients on another ('any' for no such rule).
+ * One JSON line a measurement, then the ratios of the medians and what is asked of them. With `--out` the lines are kept: what is there is not measured again.
  * `--tie` holds Kafka against itself instead: how far apart equals come out on this machine, now. Needs Java 17 and Maven; the first run fetches the jars.
  */
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { usageOf } from '../process-usage.ts'
+import { median } from '../../statistics.ts'
 import { startKafka, startMillrace, type RunningBroker } from './brokers.ts'
+import { judged } from './criteria.ts'
 import { lastLine, run } from './processes.ts'
 import { ratios, type Line } from './ratios.ts'
-import { Bench, scenarios, type Figures, type Scenario } from './scenarios.ts'
+import { appendLine, readLines } from './results.ts'
+import { Bench, loadedLatencies, SATURATION, scenarios, type Figures, type Scenario } from './scenarios.ts'
+import { writeTlsFiles } from './tls.ts'
 
+const hasTwoCores = cpus().length > 1
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', default: '.' },
     rounds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
     port: { type: 'string', default: '21092' },
-    'broker-cores': { type: 'string' },
-    'client-cores': { type: 'string' },
-    'timeout-seconds': { type: 'string', default: '120' },
+    'broker-cores': { type: 'string', default: hasTwoCores ? '0' : 'any' },
+    'client-cores': { type: 'string', default: hasTwoCores ? '1' : 'any' },
+    'timeout-seconds': { type: 'string', default: '180' },
+    'tie-band': { type: 'string', default: '0.1' },
+    out: { type: 'string' },
+    built: { type: 'boolean', default: false },
     tie: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -29,10 +38,15 @@ const { values: flags } = parseArgs({
 
 const JARS_TIMEOUT_MS = 600_000
 const PEAK_INTERVAL_MS = 200
+const START = 'start'
 
 const cache = process.env['KAFKA_PEER_CACHE'] ?? join(tmpdir(), 'kafka-peer')
 const version = process.env['KAFKA_PEER_VERSION'] ?? '4.1.1'
-const wanted = scenarios(Number(flags.scale)).filter(({ name }) => new RegExp(flags.only).test(name))
+const scale = Number(flags.scale)
+const isWanted = ({ name }: { readonly name: string }): boolean => new RegExp(flags.only).test(name)
+const coresOf = (flag: string): string | undefined => (flag === 'any' ? undefined : flag)
+const place = `cores ${flags['broker-cores']} and ${flags['client-cores']}`
+const setting = `${cpus()[0]?.model.trim()} x ${cpus().length}, ${place}, scale ${flags.scale}, ${flags.built ? 'built' : 'sources'}${flags.tie ? ', tie' : ''}`
 
 /** What a broker uses while something is done. */
 async function observed({ pid }: RunningBroker, { records, recordBytes }: Scenario, work: () => Promise<Figures>): Promise<Figures> {
@@ -59,42 +73,85 @@ async function measure(broker: RunningBroker, scenario: Scenario, topic: string,
   }
 }
 
-async function measureAll(brokers: readonly RunningBroker[], benches: ReadonlyMap<RunningBroker, Bench>): Promise<Line[]> {
-  const lines: Line[] = []
-  for (const scenario of wanted) {
-    for (let round = 1; round <= Number(flags.rounds); round++) {
-      for (const broker of brokers) {
-        const figures = await measure(broker, scenario, `bench-${process.pid}-${lines.length}`, benches.get(broker)!)
-        const line: Line = { broker: broker.name, scenario: scenario.name, round, figures }
-        lines.push(line)
-        console.log(JSON.stringify(line))
+/** The lines that are there, and what is still to be measured of each scenario. */
+class Session {
+  readonly lines: Line[]
+  readonly #benches: ReadonlyMap<RunningBroker, Bench>
+
+  constructor(benches: ReadonlyMap<RunningBroker, Bench>) {
+    this.#benches = benches
+    this.lines = flags.out === undefined ? [] : [...readLines(flags.out, setting)]
+  }
+
+  note(line: Line): void {
+    this.lines.push(line)
+    console.log(JSON.stringify(line))
+    if (flags.out !== undefined) appendLine(flags.out, { ...line, setting })
+  }
+
+  async measureAll(wanted: readonly Scenario[]): Promise<void> {
+    for (const scenario of wanted) {
+      for (let round = 1; round <= Number(flags.rounds); round++) {
+        for (const [broker, bench] of this.#benches) {
+          if (scenario.isOursAlone === true && broker.metricsUrl === undefined) continue
+          if (this.#has(broker.name, scenario.name, round)) continue
+          const figures = await measure(broker, scenario, `bench-${process.pid}-${this.lines.length}`, bench)
+          this.note({ broker: broker.name, scenario: scenario.name, round, figures })
+        }
       }
     }
   }
-  return lines
+
+  noteStarts(): void {
+    for (const { name, startToProduceMs, idleMb } of this.#benches.keys()) {
+      const round = 1 + this.lines.filter(({ broker, scenario }) => broker === name && scenario === START).length
+      this.note({ broker: name, scenario: START, round, figures: { startToProduceMs, idleMb } })
+    }
+  }
+
+  /** What the slower broker can take, in records a second; undefined if it was not measured. */
+  get saturation(): number | undefined {
+    const found = [...this.#benches.keys()].map(({ name }) =>
+      median(this.lines.flatMap((line) => (line.broker === name && line.scenario === SATURATION ? line.figures['recordsPerSecond']! : []))),
+    )
+    return found.some(Number.isNaN) ? undefined : Math.min(...found)
+  }
+
+  #has(broker: string, scenario: string, round: number): boolean {
+    return this.lines.some((line) => line.broker === broker && line.scenario === scenario && line.round === round)
+  }
+}
+
+async function measureWanted(session: Session): Promise<void> {
+  const all = scenarios(scale)
+  const latencies = loadedLatencies(1, scale)
+  session.noteStarts()
+  const needsSaturation = latencies.some(isWanted)
+  await session.measureAll(all.filter((scenario) => isWanted(scenario) || (needsSaturation && scenario.name === SATURATION)))
+  if (session.saturation !== undefined) await session.measureAll(loadedLatencies(session.saturation, scale).filter(isWanted))
 }
 
 async function main(): Promise<void> {
-  const place = { port: Number(flags.port), cores: flags['broker-cores'] }
+  const tls = writeTlsFiles(join(cache, 'tls'))
+  const at = { port: Number(flags.port), cores: coresOf(flags['broker-cores']), keyStore: tls.keyStore }
   const timeoutMs = Number(flags['timeout-seconds']) * 1000
   const classPath = await lastLine(run(join(import.meta.dirname, 'jars.sh'), [], { timeoutMs: JARS_TIMEOUT_MS }))
   const brokers: RunningBroker[] = []
   try {
-    brokers.push(await startKafka('kafka', place))
-    const other = { ...place, port: place.port + 10 }
-    brokers.push(flags.tie ? await startKafka('kafka-again', other) : await startMillrace('millrace', other))
-    const benches = new Map(
-      brokers.map((broker) => {
-        const { bootstrap } = broker
-        const logConfig = join(cache, version, 'log4j2-tools.xml')
-        return [broker, new Bench({ bootstrap, cores: flags['client-cores'], timeoutMs, cache, classPath, logConfig })]
-      }),
-    )
-    for (const line of ratios(await measureAll(brokers, benches), brokers[0]!.name, brokers[1]!.name)) console.log(line)
+    brokers.push(await startKafka('kafka', at))
+    const other = { ...at, port: at.port + 10 }
+    brokers.push(flags.tie ? await startKafka('kafka-again', other) : await startMillrace('millrace', other, flags.built))
+    const logConfig = join(cache, version, 'log4j2-tools.xml')
+    const shared = { tls, cores: coresOf(flags['client-cores']), timeoutMs, cache, classPath, logConfig }
+    const session = new Session(new Map(brokers.map((broker) => [broker, new Bench({ ...broker, ...shared })])))
+    await measureWanted(session)
+    const [first, second] = [brokers[0]!.name, brokers[1]!.name]
+    for (const line of ratios(session.lines, first, second)) console.log(line)
+    if (!flags.tie) for (const line of judged(session.lines, first, second, Number(flags['tie-band']))) console.log(line)
   } finally {
     for (const broker of brokers) await broker.stop()
   }
 }
 
-if (flags.list) for (const { name } of wanted) console.log(name)
+if (flags.list) for (const { name } of [...scenarios(scale), ...loadedLatencies(1, scale)].filter(isWanted)) console.log(name)
 else await main()

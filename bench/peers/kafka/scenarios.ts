@@ -1,6 +1,7 @@
 /** What is measured: each scenario prepares a topic of its own, and gives what to measure. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TlsFiles } from './tls.ts'
 import { writePayloads } from './payloads.ts'
 import { lastLine, run } from './processes.ts'
 
@@ -12,6 +13,8 @@ export interface Scenario {
   /** Records that are sent or received while it is measured, and their size. */
   readonly records: number
   readonly recordBytes: number
+  /** Whether only ours has what is measured. */
+  readonly isOursAlone?: boolean
   prepare(topic: string, bench: Bench): Promise<() => Promise<Figures>>
 }
 
@@ -23,6 +26,9 @@ const BATCH_64K = ['linger.ms=5', 'batch.size=65536']
 
 export interface BenchOptions {
   readonly bootstrap: string
+  readonly tlsBootstrap: string
+  readonly tls: TlsFiles
+  readonly metricsUrl: string | undefined
   /** Where clients run. */
   readonly cores: string | undefined
   readonly timeoutMs: number
@@ -51,6 +57,10 @@ export class Bench {
     return run(process.execPath, [...flags, join(import.meta.dirname, file), this.#options.bootstrap, ...args], this.#options)
   }
 
+  get metricsUrl(): string {
+    return this.#options.metricsUrl ?? ''
+  }
+
   async createTopic(topic: string, partitions: number = PARTITIONS): Promise<void> {
     const counts = ['--partitions', String(partitions), '--replication-factor', '1']
     await this.#tool('TopicCommand', '--bootstrap-server', this.#options.bootstrap, '--create', '--topic', topic, ...counts)
@@ -61,20 +71,31 @@ export class Bench {
   }
 
   /** @param rate records a second; -1 for as many as go */
-  async produce(topic: string, recordBytes: number, count: number, rate: number, properties: readonly string[]): Promise<Figures> {
+  async produce(
+    topic: string,
+    recordBytes: number,
+    count: number,
+    rate: number,
+    properties: readonly string[],
+    isTls = false,
+  ): Promise<Figures> {
+    const { bootstrap, tlsBootstrap, tls } = this.#options
     const payloads = join(this.#options.cache, `payload-${recordBytes}.txt`)
     if (!existsSync(payloads)) writePayloads(payloads, recordBytes)
     const counts = ['--num-records', String(count), '--payload-file', payloads, '--throughput', String(rate)]
-    const props = ['--producer-props', `bootstrap.servers=${this.#options.bootstrap}`, ...properties]
+    const secured = isTls ? tls.clientProperties : []
+    const props = ['--producer-props', `bootstrap.servers=${isTls ? tlsBootstrap : bootstrap}`, ...secured, ...properties]
     const line = await lastLine(this.#tool('ProducerPerformance', '--topic', topic, ...counts, ...props))
     const found = /^(\d+) records sent, ([\d.]+) records\/sec .*?([\d.]+) ms avg latency.*?(\d+) ms 50th.*?(\d+) ms 99th/.exec(line)
     if (found === null || Number(found[1]) < count) throw new Error(`unexpected: ${line}`)
     return { recordsPerSecond: Math.round(Number(found[2])), averageMs: Number(found[3]), p50Ms: Number(found[4]), p99Ms: Number(found[5]) }
   }
 
-  async consume(topic: string, count: number): Promise<Figures> {
+  async consume(topic: string, count: number, isTls = false): Promise<Figures> {
+    const { bootstrap, tlsBootstrap, tls } = this.#options
     const wanted = ['--topic', topic, '--messages', String(count), '--hide-header', '--timeout', '20000']
-    const line = await lastLine(this.#tool('ConsumerPerformance', '--bootstrap-server', this.#options.bootstrap, ...wanted))
+    const at = ['--bootstrap-server', isTls ? tlsBootstrap : bootstrap, ...(isTls ? ['--consumer.config', tls.clientConfig] : [])]
+    const line = await lastLine(this.#tool('ConsumerPerformance', ...at, ...wanted))
     const fields = line.split(',').map((field) => Number(field.trim()))
     if (!(fields[4]! >= count)) throw new Error(`consumed ${fields[4]} of ${count}`)
     return { recordsPerSecond: Math.round(fields[9]!), joinMs: fields[6]! }
@@ -95,30 +116,32 @@ export class Bench {
   }
 }
 
-function produce(acks: string, recordBytes: number, compression: string, batching: 'default' | 'batch64k', scale: number): Scenario {
+type Batching = 'default' | 'batch64k'
+
+function produce(acks: string, recordBytes: number, compression: string, batching: Batching, scale: number, isTls = false): Scenario {
   const records = Math.round(RECORDS[recordBytes]! * scale)
   const properties = [`acks=${acks}`, `compression.type=${compression}`, ...(batching === 'batch64k' ? BATCH_64K : [])]
   return {
-    name: `produce acks=${acks} ${recordBytes}B ${batching} ${compression}`,
+    name: `produce${isTls ? ' TLS' : ''} acks=${acks} ${recordBytes}B ${batching} ${compression}`,
     records,
     recordBytes,
     async prepare(topic, bench) {
       await bench.createTopic(topic)
-      return () => bench.produce(topic, recordBytes, records, -1, properties)
+      return () => bench.produce(topic, recordBytes, records, -1, properties, isTls)
     },
   }
 }
 
-function consume(recordBytes: number, compression: string, scale: number): Scenario {
+function consume(recordBytes: number, compression: string, scale: number, isTls = false): Scenario {
   const records = Math.round(RECORDS[recordBytes]! * scale)
   return {
-    name: `consume ${recordBytes}B ${compression}`,
+    name: `consume${isTls ? ' TLS' : ''} ${recordBytes}B ${compression}`,
     records,
     recordBytes,
     async prepare(topic, bench) {
       await bench.createTopic(topic)
       await bench.produce(topic, recordBytes, records + SPARE_RECORDS, -1, ['acks=1', `compression.type=${compression}`, ...BATCH_64K])
-      return () => bench.consume(topic, records)
+      return () => bench.consume(topic, records, isTls)
     },
   }
 }
@@ -162,6 +185,31 @@ function connections(count: number, scale: number): Scenario {
   }
 }
 
+/** What the broker with the least of it can take is measured by this one. */
+export const SATURATION = 'produce acks=all 1024B default none'
+
+/** Latency of an open loop at shares of what the slower broker can take, in records a second. */
+export function loadedLatencies(saturation: number, scale: number): readonly Scenario[] {
+  return [25, 50, 80].map((percent) => {
+    const rate = Math.max(1, Math.round((saturation * percent) / 100))
+    return { ...latency(rate, 16, ['linger.ms=0'], scale), name: `latency at ${percent} % of saturation 1024B acks=all` }
+  })
+}
+
+function eventLoop(scale: number): Scenario {
+  const seconds = Math.max(20, Math.round(60 * scale))
+  return {
+    name: 'event loop through compaction, roll and rebalance',
+    records: 0,
+    recordBytes: 0,
+    isOursAlone: true,
+    async prepare(topic, bench) {
+      await bench.createTopic(topic, 1)
+      return async () => JSON.parse(await lastLine(bench.node('event-loop.ts', topic, bench.metricsUrl, String(seconds)))) as Figures
+    },
+  }
+}
+
 /** @param scale of the numbers of records and seconds: 1 for figures that are to be quoted */
 export function scenarios(scale: number): readonly Scenario[] {
   const produced = ['none', 'lz4'].flatMap((compression) =>
@@ -174,9 +222,12 @@ export function scenarios(scale: number): readonly Scenario[] {
     ...produced,
     produce('1', 1024, 'none', 'batch64k', scale),
     ...consumed,
+    ...[100, 1024].map((recordBytes) => produce('all', recordBytes, 'none', 'default', scale, true)),
+    ...[100, 1024].map((recordBytes) => consume(recordBytes, 'none', scale, true)),
     connections(50, scale),
     fixedRate(20_000, scale),
     latency(500, 16, [], scale),
     latency(20_000, 12, ['linger.ms=5'], scale),
+    eventLoop(scale),
   ]
 }
