@@ -28,7 +28,11 @@ export class TestServer {
   }
 
   async start(): Promise<void> {
-    const child = spawn(this.#script, ['run', String(this.port), this.folder], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.#script, ['run', String(this.port), this.folder], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Who runs a mini cluster may do everything in it: not whom the tests pass themselves off as.
+      env: { ...process.env, HADOOP_USER_NAME: 'hdfs' },
+    })
     let stderr = ''
     // A name node answers before it has a data node.
     const ready = { is: !this.#script.endsWith('hdfs.sh') }

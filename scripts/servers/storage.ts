@@ -223,7 +223,7 @@ async function refuseOnHdfs({ port }: TestServer): Promise<void> {
   await web('PUT', '/private', 'op=MKDIRS&permission=700', 'another')
   await assert.rejects(at('private').open(), hasCode('CHECKPOINT_STORAGE_FORBIDDEN'))
   await web('PUT', '/small', 'op=MKDIRS&permission=777', 'someone')
-  await web('PUT', '/small', 'op=SETQUOTA&namespacequota=2', process.env['USER'] ?? 'root')
+  await web('PUT', '/small', 'op=SETQUOTA&namespacequota=2', 'hdfs')
   const storage = at('small')
   await assert.rejects(storage.persist(metadataOf(1, 1, [[]])), hasCode('CHECKPOINT_STORAGE_FULL'))
 }
