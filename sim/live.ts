@@ -1,7 +1,7 @@
 /** One life of a job: from its start until it ends or its time is up. */
 import { inspect } from 'node:util'
 import { resolveOptions } from '@millrace/core'
-import { buildJob, engineOptionTable, type JobEvent, type JobResult } from '@millrace/engine'
+import { buildJob, engineOptionTable, type JobEvent, type JobResult, type RunningJob } from '@millrace/engine'
 import { startLocalJob } from '@millrace/engine/simulation'
 import { DelayedChannels } from './delayed-channels.ts'
 import type { Interposer } from './interposer.ts'
@@ -14,6 +14,7 @@ import { disturbDisk, drawUserCode } from './weather.ts'
 import { noNetwork, type Life, type World } from './world.ts'
 
 export const STATE = '/data/state'
+export const SAVEPOINTS = '/data/savepoints'
 
 /** An error on purpose, made anew for each life. */
 export type MakeInterposer = () => Interposer
@@ -27,6 +28,12 @@ export interface LifePlan {
   /** When it is asked to stop, with a final checkpoint. */
   readonly stopAtMs: number | undefined
   readonly ambush: Ambush | undefined
+  /** When savepoints are asked for. */
+  readonly savepointsAtMs?: readonly number[]
+  /** Whether the final checkpoint of `stopAtMs` is to be a savepoint too. */
+  readonly stopWithSavepoint?: boolean
+  /** In place of the scenario's. */
+  readonly maxParallelism?: number
 }
 
 export interface LifeOptions {
@@ -45,6 +52,8 @@ export interface LifeOutcome {
   /** Whether the disk was made to fail. */
   readonly stormy: boolean
   readonly violations: readonly string[]
+  /** Where the job can go on from that was stopped with a savepoint. */
+  readonly stoppedAt: string | undefined
   readonly observer: Observer
   readonly life: Life
 }
@@ -63,6 +72,7 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
     calm: plan.calm,
     calls: scenario.inputs * scenario.branches * scenario.stages.length,
     violation: (problem) => void violations.push(problem),
+    met: reached,
   })
   const heal = plan.calm ? undefined : disturbDisk(world.disk, life.clock, random, () => reached('disk failure'))
   let result: JobResult | undefined
@@ -93,10 +103,46 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
     },
   })
   void running.done.then((ended) => (result = ended))
-  if (plan.stopAtMs !== undefined) life.clock.after(plan.stopAtMs, () => void running.stop())
+  let stoppedAt: string | undefined
+  const orders = ordersTo(running, life, reached)
+  const stop = async (): Promise<void> => {
+    if (plan.stopWithSavepoint !== true) return void (await running.stop())
+    stoppedAt = await orders.stopWithSavepoint()
+  }
+  if (plan.stopAtMs !== undefined) life.clock.after(plan.stopAtMs, () => void stop())
+  for (const atMs of plan.savepointsAtMs ?? []) life.clock.after(atMs, () => void orders.savepoint())
   await life.run(plan.durationMs, () => result !== undefined || observer.ambushed || violations.length > 0)
   heal?.()
-  return { result, stormy: heal !== undefined, violations, observer, life }
+  return { result, stormy: heal !== undefined, violations, stoppedAt, observer, life }
+}
+
+interface Orders {
+  savepoint(): Promise<void>
+  /** Answers its path, if it came to one. */
+  stopWithSavepoint(): Promise<string | undefined>
+}
+
+/** Gives them again while the job starts. */
+function ordersTo(running: RunningJob, life: Life, reached: LifeOptions['reached']): Orders {
+  const give = async (order: () => Promise<string | undefined>, situation: Situation): Promise<string | undefined> => {
+    for (;;) {
+      try {
+        const path = await order()
+        reached(situation)
+        return path
+      } catch (error) {
+        if (!String(error).includes('it is starting')) {
+          reached('savepoint given up')
+          return undefined
+        }
+        await new Promise<void>((resolve) => void life.clock.after(20, resolve))
+      }
+    }
+  }
+  return {
+    savepoint: async () => void (await give(async () => (await running.savepoint({ dir: SAVEPOINTS })).path, 'savepoint')),
+    stopWithSavepoint: () => give(async () => (await running.stop({ savepoint: { dir: SAVEPOINTS } }))?.path, 'stop with savepoint'),
+  }
 }
 
 function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: Interposer | undefined): object {
@@ -104,7 +150,7 @@ function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: 
   const { checkpointMs, minPauseMs, maxConcurrent, numRetained } = scenario
   return {
     parallelism: plan.parallelism,
-    maxParallelism: scenario.maxParallelism,
+    maxParallelism: plan.maxParallelism ?? scenario.maxParallelism,
     stateDir: STATE,
     bufferTimeout: random.pick([0, 1, 10]),
     checkpointing: {

@@ -54,6 +54,10 @@ const stageKinds = [
   'keyed-timer',
   'keyed-async-timer',
   'keyed-event-timer',
+  'keyed-expiring',
+  'keyed-operator-list',
+  'keyed-async-operator-list',
+  'keyed-raw',
 ] as const
 export type StageKind = (typeof stageKinds)[number]
 

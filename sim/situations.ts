@@ -22,6 +22,15 @@ export const situations = [
   'failed for good, started again',
   'disk failure',
   'retained checkpoint restored aside',
+  'savepoint',
+  'savepoint given up',
+  'stop with savepoint',
+  'crash while a savepoint is written',
+  'savepoint moved and restored aside',
+  'keys dealt out anew',
+  'state had expired',
+  'operator list restored',
+  'raw state restored',
 ] as const
 export type Situation = (typeof situations)[number]
 

@@ -1,6 +1,8 @@
 /** The stages of a random job. Each passes every record on exactly once; those with keys add how many they had seen. */
 import { aggregating, list, map, reducing, type, value, type Stream, type StreamView } from '@millrace/engine'
 import { CYCLE, widthOf, type StagePlan } from './scenario.ts'
+import type { Situation } from './situations.ts'
+import { expiring, operatorLists, rawCounts } from './state-stages.ts'
 import type { Traced } from './traced.ts'
 
 /** What the functions of a job meet in one life. */
@@ -11,6 +13,7 @@ export interface UserCode {
   delay(): Promise<void>
   /** Something is seen that must never be: the seed fails. */
   violation(problem: string): void
+  met(situation: Situation): void
 }
 
 export interface StageParts {
@@ -299,6 +302,13 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
           },
         }),
       )
+    case 'keyed-expiring':
+      return settle(expiring(keyed, counted, user))
+    case 'keyed-operator-list':
+    case 'keyed-async-operator-list':
+      return settle(operatorLists(keyed, counted, user, plan.kind === 'keyed-async-operator-list'))
+    case 'keyed-raw':
+      return settle(rawCounts(keyed, counted, user))
     default:
       return settle(
         keyed.process({

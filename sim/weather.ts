@@ -1,6 +1,7 @@
 /** What goes wrong in one life besides its end: a failing or slow disk, and user code that throws. */
 import { randomBelow, type Clock, type DiskErrorReason } from '@millrace/core'
 import type { DiskOperation, SeededRandom, SimulatedDisk } from '@millrace/testkit'
+import type { Situation } from './situations.ts'
 import type { UserCode } from './stages.ts'
 
 const operations: readonly (readonly DiskOperation[])[] = [
@@ -65,9 +66,10 @@ export interface UserCodeOptions {
   /** About as often as user code will be called in a life. */
   readonly calls: number
   readonly violation: (problem: string) => void
+  readonly met: (situation: Situation) => void
 }
 
-export function drawUserCode({ clock, random, calm, calls, violation }: UserCodeOptions): UserCode {
+export function drawUserCode({ clock, random, calm, calls, violation, met }: UserCodeOptions): UserCode {
   const probability = calm || random.chance(0.5) ? 0 : random.pick([0.3, 2]) / calls
   const delays = random.pick([[0], [0, 1, 5, 30], [0, 0, 0, 80], [2, 3]])
   let failures = 0
@@ -79,5 +81,6 @@ export function drawUserCode({ clock, random, calm, calls, violation }: UserCode
     },
     delay: () => new Promise((resolve) => void clock.after(random.pick(delays), resolve)),
     violation,
+    met,
   }
 }

@@ -13,9 +13,8 @@ const LIFE_EVENTS_MAX = 300_000
 export class World {
   readonly random: SeededRandom
   readonly disk: SimulatedDisk
-  #wallMs = Date.UTC(2026, 0, 1)
   #pid = 100
-  #clock: VirtualClock = new VirtualClock({ startMs: this.#wallMs })
+  #clock: VirtualClock = new VirtualClock({ startMs: Date.UTC(2026, 0, 1) })
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
@@ -30,8 +29,7 @@ export class World {
 
   /** The ports of a new life. */
   begin(): Life {
-    this.#wallMs = this.#clock.now() + 1_000
-    this.#clock = new VirtualClock({ startMs: this.#wallMs })
+    this.#clock = new VirtualClock({ startMs: this.#clock.now() + 1_000 })
     return new Life(this.#clock, this.disk.attach(), this.random, ++this.#pid)
   }
 
@@ -43,7 +41,7 @@ export class World {
   /** Another world with the same files and a fate of its own. */
   async copy(seed: number): Promise<World> {
     const other = new World(seed)
-    other.#wallMs = this.#clock.now()
+    other.#clock = new VirtualClock({ startMs: this.#clock.now() })
     other.#pid = this.#pid
     for (const [path, bytes] of await this.wait(filesOf(this.disk, '/data'))) await other.wait(other.writeFile(path, bytes))
     return other

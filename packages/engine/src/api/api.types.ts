@@ -1,6 +1,7 @@
 /**
  * What the compiler must infer, and what it must refuse: each `@ts-expect-error` is a mistake of a user. Compiled with the workspace, never run.
  */
+import { raw, rawKeyed, splitList, unionList, type RawState } from './operator-state.ts'
 import { discard } from '../connectors/discard.ts'
 import type { Sink } from '../connectors/sink.ts'
 import type { Source } from '../connectors/source.ts'
@@ -32,6 +33,7 @@ declare const readings: Source<Reading>
 declare const alarms: Sink<Alarm>
 declare const totals: Sink<{ key: string; count: number }>
 declare const schema: StandardSchema<Alarm>
+declare const bloom: RawState<Set<string>>
 
 export const jobs: readonly Job[] = [
   // ---------- stateless streams
@@ -132,6 +134,26 @@ export const jobs: readonly Job[] = [
     stream.process({ onElement: (reading, ctx) => ctx.emit(reading) })
     // @ts-expect-error failures go to a side output only if declared
     void stream.process({ onElement: () => {} }).failures
+    stream.process({
+      emits: type<number>(),
+      operatorState: { recent: splitList<Reading>(), all: unionList<string>(), filter: raw(bloom) },
+      open: (ctx) => exactly<readonly string[]>()(ctx.operatorState.all.restored),
+      onElement(reading, ctx) {
+        ctx.operatorState.recent.add(reading)
+        exactly<Set<string>>()(ctx.operatorState.filter)
+        // @ts-expect-error readings are kept
+        ctx.operatorState.recent.add('reading')
+        // @ts-expect-error only a union knows what all had
+        void ctx.operatorState.recent.restored
+        // @ts-expect-error not declared
+        void ctx.operatorState.others
+      },
+      finish: (ctx) => ctx.emit(ctx.operatorState.recent.get().length),
+    })
+    // @ts-expect-error operator state does not expire
+    splitList<string>({ ttl: '1h' })
+    // @ts-expect-error per-key state is no state of the operator
+    stream.process({ operatorState: { last: value<number>() }, onElement: () => {} })
     // @ts-expect-error only a keyed stream has state
     stream.process({ state: { last: value<number>() }, onElement: () => {} })
     // @ts-expect-error only a keyed stream has timers
@@ -215,6 +237,32 @@ export const jobs: readonly Job[] = [
           ctx.emit(ctx.key[2])
         },
       })
+    stream
+      .keyBy((r) => r.sensor)
+      .process({
+        state: {
+          last: value<number>({ ttl: '1h' }),
+          seen: map<string, Reading>({ ttl: { after: 5, update: 'on-read-and-write', visibility: 'until-cleaned' } }),
+          checked: value<Alarm>({ schema, codec: { encode: ({ why }) => Buffer.from(why), decode: () => ({ sensor: '', why: '' }) } }),
+        },
+        operatorState: { groups: rawKeyed(bloom), list: splitList<string>() },
+        async onElement(reading, ctx) {
+          exactly<Set<string>>()(ctx.operatorState.groups)
+          ctx.operatorState.list.add(ctx.key)
+          ctx.state.seen.set(ctx.key, reading)
+        },
+        onEventTimer(_time, ctx) {
+          exactly<readonly string[]>()(ctx.operatorState.list.get())
+        },
+      })
+    // @ts-expect-error a ttl says after what
+    value<number>({ ttl: { update: 'on-write' } })
+    // @ts-expect-error no such update
+    value<number>({ ttl: { after: '1h', update: 'on-read' } })
+    // @ts-expect-error the schema is of something else
+    value<number>({ schema })
+    // @ts-expect-error the codec is of something else
+    value<number>({ codec: { encode: (text: string) => Buffer.from(text), decode: () => '' } })
     // @ts-expect-error declared with value(), list(), …
     stream.keyBy((r) => r.sensor).process({ state: { last: 0 }, onElement: () => {} })
     // @ts-expect-error a map state's keys are atoms

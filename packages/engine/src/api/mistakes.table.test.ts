@@ -6,6 +6,7 @@ import { requireUids } from '../graph/warnings.ts'
 import { buildJob } from './build-job.ts'
 import type { Environment } from './environment.ts'
 import { defineJob } from './job.ts'
+import { raw, rawKeyed, splitList } from './operator-state.ts'
 import { aggregating, map, value } from './state.ts'
 import type { StreamView } from './stream.ts'
 import { type } from './types.ts'
@@ -42,6 +43,58 @@ const mistakes: readonly Mistake[] = [
   ['nothing at all', 'JOB_EMPTY', /no sink/, noop],
   ['async build', 'JOB_BUILD_ASYNC', /must be synchronous/, async (env) => numbers(env).sinkTo(discard())],
   ['after the build', 'JOB_BUILT', /fromSource was called after/, () => late!.fromCollection([1])],
+
+  [
+    'a ttl that is no duration',
+    'STATE_INVALID',
+    /"last" of "?process"? is declared with a ttl of soon/,
+    (env) => keyed(env)['process']!({ state: { last: value({ ttl: 'soon' as never }) }, onElement: noop }),
+  ],
+  [
+    'a schema that is none',
+    'STATE_INVALID',
+    /"last" of "?process"? is declared with a schema/,
+    (env) => keyed(env)['process']!({ state: { last: value({ schema: {} as never }) }, onElement: noop }),
+  ],
+  [
+    'a ttl of broadcast state',
+    'STATE_INVALID',
+    /"rule" of "?process"? has a ttl, which broadcast state cannot have/,
+    (env) =>
+      numbers(env)
+        .connect(numbers(env).broadcast({ rule: value<number>({ ttl: 5 }) }))
+        .process({ onElement: noop, onBroadcast: noop }),
+  ],
+  [
+    'operator state that is declared per key',
+    'STATE_INVALID',
+    /"last" of "?process"? must be declared with splitList/,
+    (env) => loose(env)['process']!({ operatorState: { last: value() }, onElement: noop }),
+  ],
+  [
+    'operator state with a ttl',
+    'STATE_INVALID',
+    /"last" of "?process"? has a ttl, which only keyed state has/,
+    (env) => loose(env)['process']!({ operatorState: { last: splitList({ ttl: 5 } as never) }, onElement: noop }),
+  ],
+  [
+    'raw state without restore',
+    'STATE_INVALID',
+    /"raw" of "?process"? needs the function restore/,
+    (env) => loose(env)['process']!({ operatorState: { raw: raw({ create: noop, snapshot: noop } as never) }, onElement: noop }),
+  ],
+  [
+    'keyed raw state without keys',
+    'STATE_NOT_KEYED',
+    /keyed raw state "raw"/,
+    (env) => loose(env)['process']!({ operatorState: { raw: rawKeyed({ create: noop, snapshot: noop, restore: noop }) }, onElement: noop }),
+  ],
+  [
+    'a name for two states',
+    'STATE_INVALID',
+    /"last" of "?process"? is declared both per key and for the operator/,
+    (env) => keyed(env)['process']!({ state: { last: value() }, operatorState: { last: splitList() }, onElement: noop }),
+  ],
 
   [
     'uid twice',

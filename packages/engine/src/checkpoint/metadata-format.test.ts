@@ -5,7 +5,7 @@ import { MillraceError } from '@millrace/core'
 import * as fc from 'fast-check'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
 import type { KeyedStateFile } from './handles.ts'
-import type { CheckpointMetadata, OperatorState } from './metadata.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata, type OperatorState } from './metadata.ts'
 
 const sample: CheckpointMetadata = {
   jobName: 'order-alerts ⚙',
@@ -70,6 +70,42 @@ const sample: CheckpointMetadata = {
 describe('checkpoint metadata format', () => {
   it('gives back what was stored', () => {
     assert.deepEqual(decodeMetadata(encodeMetadata(sample)), sample)
+  })
+
+  it('gives back lists and raw state of operators, whose files count as well', () => {
+    const [, machine] = sample.operators as [OperatorState, OperatorState]
+    const kinds = ['split-list', 'union-list', 'raw', 'raw-keyed'] as const
+    const subtask = {
+      ...machine.subtasks[0]!,
+      lists: [
+        {
+          name: 'a',
+          kind: 'split-list' as const,
+          version: 2,
+          coded: true,
+          elements: [new Uint8Array([1, 2]), new Uint8Array(), new Uint8Array([3])],
+        },
+        { name: 'b', kind: 'union-list' as const, version: 1, coded: false, elements: [new Uint8Array([4])] },
+      ],
+      raw: {
+        path: 'shared/3-17-1-0-raw',
+        length: 9,
+        crc32: 5,
+        parts: [
+          { state: 'c', keyGroup: -1, runs: [{ offset: 0, length: 4, crc32: 6 }] },
+          { state: 'd', keyGroup: 127, runs: [{ offset: 4, length: 5, crc32: 7 }] },
+        ],
+      },
+    }
+    const states = kinds.map((kind, index) => ({ name: 'abcd'[index]!, kind, version: 1 }))
+    const operators = [{ ...machine, states, subtasks: [subtask] }]
+    const metadata = { ...sample, operators }
+    assert.deepEqual(decodeMetadata(encodeMetadata(metadata)), metadata)
+    assert.ok(stateFilesOf(metadata).some(({ path }) => path === 'shared/3-17-1-0-raw'))
+    const moved = withFiles(metadata, (file) => ({ ...file, path: `shared/x${file.path.slice(7)}` }))
+    assert.ok(stateFilesOf(moved).every(({ path }) => path.startsWith('shared/x')))
+    const beyond = { ...subtask, raw: { ...subtask.raw, length: 8 } }
+    assert.throws(() => decodeMetadata(encodeMetadata({ ...metadata, operators: [{ ...machine, subtasks: [beyond] }] })), /offsets/)
   })
 
   it('does not change: what was written is read for ever', () => {

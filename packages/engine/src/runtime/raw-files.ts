@@ -25,6 +25,7 @@ export class RawSnapshot {
   /** Everything is durable. Undefined if there was nothing to write. */
   async finish(): Promise<RawStateFile | undefined> {
     if (this.#parts.length === 0) return undefined
+    if (this.#aborted) throw new Error('the snapshot was given up')
     const file = await this.#create()
     this.#file = file
     const parts: RawPart[] = []
