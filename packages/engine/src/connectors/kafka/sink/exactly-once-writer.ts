@@ -12,8 +12,6 @@ import { transactionalIdOf } from './transactional-id.ts'
 export interface ExactlyOnceOptions<T> {
   readonly prefix: string
   readonly transactionTimeoutMs: number
-  /** @throws `KAFKA_SINK_TIMEOUT_TOO_SHORT` */
-  readonly checkTimes: () => void
   readonly client: TransactionClient
   readonly reach: Reach
   /** @throws why the value is no record */
@@ -69,7 +67,6 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
 
   async open(restored: readonly unknown[]): Promise<void> {
     const handles = checkHandles(restored, this.#context.stateId)
-    this.#options.checkTimes()
     try {
       for (const prepared of transactionsOf(handles)) await this.#commitRecovered(prepared)
       await this.#fenceLingering(handles)

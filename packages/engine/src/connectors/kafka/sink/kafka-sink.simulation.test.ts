@@ -169,7 +169,6 @@ class Life {
         {
           prefix: 'job-sink',
           transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-          checkTimes: () => {},
           client: fakeClient(coordinator, isAlive),
           reach: (failpoint) => this.#reach(failpoint),
           record: (value) => ({ topic: 'out', value: String(value) }),

@@ -16,6 +16,8 @@ export interface PlainOptions<T> {
 
 /** Records that may wait for room before more is refused. */
 const BACKLOG_RECORDS_MAX = 1_000
+/** What nobody has waited for before has so long to be written at the end. */
+const LAST_FLUSH_MS = 1_000
 
 /**
  * Writes the records of one subtask without transactions.
@@ -79,7 +81,7 @@ export class PlainWriter<T> implements SinkWriter<T> {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#backlog = []
-    await this.#producer.close(0).catch(() => {})
+    await this.#producer.close(this.#options.delivery === 'none' ? LAST_FLUSH_MS : 0).catch(() => {})
     this.#options.client.close()
   }
 
