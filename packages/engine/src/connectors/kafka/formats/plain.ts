@@ -40,10 +40,12 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Format<T> {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Takes any bytes, without a Buffer made for them; not in the types of Node. */
+const { utf8Slice } = Buffer.prototype as unknown as { readonly utf8Slice: (this: Uint8Array, start: number, end: number) => string }
+
 /** @throws `TypeError` for bytes that are no UTF-8 */
 export function textOf(value: Uint8Array): string {
-  const buffer = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  const text = buffer.toString('utf8')
+  const text = utf8Slice.call(value, 0, value.length)
   // What cannot be decoded shows as U+FFFD, which may also be meant.
   return text.includes('\uFFFD') ? decoder.decode(value) : text
 }

@@ -46,8 +46,13 @@ export class KafkaEnumerator implements SplitEnumerator {
   }
 
   async start(restored: unknown): Promise<void> {
-    if (restored === undefined) await this.#begin()
-    else await this.#restore(restored as KafkaEnumeratorState)
+    try {
+      if (restored === undefined) await this.#begin()
+      else await this.#restore(restored as KafkaEnumeratorState)
+    } catch (error) {
+      this.#client.close()
+      throw error
+    }
     this.#schedule(restored === undefined ? this.#settings.discoverEveryMs : 0)
   }
 
@@ -173,8 +178,10 @@ export class KafkaEnumerator implements SplitEnumerator {
     // A bounded source has been promised to take nothing more.
     const splits = this.#isBounded ? [] : await this.#splits(found.topics, found.added, 'earliest')
     if (this.#isClosed) return
-    for (const topic of [...found.deleted, ...found.recreated]) this.#drop(topic)
-    this.#topics = found.topics
+    const lost = new Map([...found.deleted, ...found.recreated].map((topic) => [topic.name, topic]))
+    for (const topic of lost.values()) this.#drop(topic)
+    // What a bounded source does not read stays unknown to it: it may be made to read on.
+    this.#topics = this.#isBounded ? this.#topics.filter(({ name }) => !lost.has(name)) : found.topics
     this.#unassigned.push(...splits)
     this.#assign()
   }

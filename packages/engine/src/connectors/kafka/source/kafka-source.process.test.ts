@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
 import { Log } from '@millrace/log'
 import { LogClient, type ProducerRecord } from '@millrace/log/client'
 import { collect } from '../../../runtime/execute.ts'
@@ -11,9 +12,13 @@ import { type } from '../../../api/types.ts'
 import { watermarks } from '../../../api/watermarks.ts'
 import type { Source } from '../../source.ts'
 import { json, string } from '../formats/plain.ts'
-import { nullable } from '../formats/format.ts'
+import { NotReady, nullable, type Format } from '../formats/format.ts'
+import { avro } from '../formats/registry/avro.ts'
+import { RegistryServer } from '../formats/registry/testing/registry-server.ts'
+import { KafkaEnumerator } from './enumerator.ts'
+import type { KafkaSplit } from './split.ts'
 import { kafkaSource } from './kafka-source.ts'
-import type { EndAt, StartAt } from './options.ts'
+import { sourceSettings, type EndAt, type StartAt } from './options.ts'
 import { isPoison } from './poison.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'millrace-kafka-source-'))
@@ -278,4 +283,89 @@ void test('event time is that of the partition that is furthest behind; a reader
   }
   assert.equal(await timesAt('earliest', undefined), 51_000)
   assert.ok((await timesAt({ offsets: { [topic]: [0, 2] } }, 100)) >= 99_000)
+})
+
+/** The bytes of values, once the format has what it waits for. */
+async function encoded<T>(format: Format<T>, topic: string, value: T): Promise<Uint8Array> {
+  await format.open?.({ isKey: false, topics: [topic] })
+  return format.serialize(value, { topic, isKey: false })!
+}
+
+void test('records wait for their schemas, and keep their order', async () => {
+  const registry = await RegistryServer.start()
+  const topic = await newTopic(1)
+  const field = (type: string): object => ({ type: 'record', name: 'R', fields: [{ name: 'n', type }] })
+  const options = { registry: { url: registry.url } }
+  const formats = [avro<{ n: number }>({ ...options, schema: field('int') }), avro<{ n: number }>({ ...options, schema: field('double') })]
+  const numbers = Array.from({ length: 700 }, (_, n) => n)
+  const values = await Promise.all(numbers.map((n) => encoded(formats[n % 2]!, topic, { n })))
+  await produce(values.map((value) => ({ topic, value })))
+  const source = kafkaSource({ brokers, topics: topic, value: avro<{ n: number }>(options), endAt: 'latest' })
+  assert.deepEqual(
+    (await read(source)).map(({ n }) => n),
+    numbers,
+  )
+  const failing: Format<never> = {
+    deserialize: () => {
+      throw new NotReady(Promise.reject(new Error('the registry is gone')))
+    },
+    serialize: () => null,
+  }
+  await assert.rejects(read(kafkaSource({ brokers, topics: topic, value: failing, endAt: 'latest' })), /the registry is gone/)
+  await registry.close()
+})
+
+void test('a restored job follows its options: topics that are not chosen any more are left, ends are found or forgotten', async () => {
+  const [kept, left] = [await newTopic(1), await newTopic(1)]
+  await produceNumbers(kept, 0, 0, 5)
+  const splits = async (
+    endAt: EndAt | undefined,
+    restored: unknown,
+    back: readonly KafkaSplit[],
+  ): Promise<{ given: KafkaSplit[]; state: unknown; notices: string[] }> => {
+    const given: KafkaSplit[] = []
+    const notices: string[] = []
+    const settings = sourceSettings({
+      brokers,
+      topics: kept,
+      value: string(),
+      ...(endAt === undefined ? {} : { endAt }),
+      discoverEvery: false,
+    })
+    const enumerator = new KafkaEnumerator(
+      {
+        parallelism: 1,
+        clock: nodeClock,
+        disk: nodeDisk,
+        network: nodeNetwork,
+        random: nodeRandom,
+        assign: (_subtask, list) => void given.push(...(list as KafkaSplit[])),
+        noMoreSplits: () => {},
+        fail: (error) => assert.fail(String(error)),
+        report: ({ code }) => void notices.push(code),
+      },
+      settings,
+    )
+    await enumerator.start(restored)
+    enumerator.addSplitsBack(back)
+    enumerator.addReader(0)
+    const state = enumerator.snapshot()
+    await enumerator.close()
+    return { given, state, notices }
+  }
+  const first = await splits(undefined, undefined, [])
+  assert.deepEqual([first.given[0]!.offset, first.given[0]!.endOffset], [0, undefined])
+  const back = [
+    { ...first.given[0]!, offset: 3 },
+    { ...first.given[0]!, id: `${left}-0`, topic: left },
+  ]
+  const bounded = await splits('latest', first.state, back)
+  assert.deepEqual(
+    bounded.given.map(({ id, offset, endOffset }) => [id, offset, endOffset]),
+    [[`${kept}-0`, 3, 5]],
+  )
+  assert.deepEqual(bounded.notices, ['KAFKA_TOPIC_LEFT'])
+  await produceNumbers(kept, 0, 5, 9)
+  assert.equal((await splits('latest', bounded.state, bounded.given)).given[0]!.endOffset, 5)
+  assert.equal((await splits(undefined, bounded.state, bounded.given)).given[0]!.endOffset, undefined)
 })

@@ -150,16 +150,23 @@ export class KafkaReader implements SourceReader<unknown> {
 
   /** The next of what was fetched, after all that was taken before has been emitted. */
   #take(): Batch | undefined {
+    while (!this.#takeOnce());
+    this.#passUnseen()
+    return this.#batches[0]
+  }
+
+  /** False where a partition could not go on, and it was seen to: others may have something behind that. */
+  #takeOnce(): boolean {
     try {
       for (const fetched of this.#fetcher.take()) {
         const assigned = this.#assigned.get(splitId(fetched))
         if (assigned !== undefined) this.#batches.push({ assigned, fetched, at: 0 })
       }
+      return true
     } catch (error) {
       this.#troubled(error as MillraceError)
+      return false
     }
-    this.#passUnseen()
-    return this.#batches[0]
   }
 
   /** Where nothing waits to be emitted a partition is as far as its fetcher, past what is never shown. */
