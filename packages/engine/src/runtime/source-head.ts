@@ -28,7 +28,7 @@ export class SourceHead implements SourceOutput<unknown> {
   /** Records emitted since the start. */
   emitted = 0
   /** The last that was given out. */
-  watermark = -Infinity
+  watermark: number = -Infinity
   readonly #name: string
   readonly #chain: Chain
   readonly #strategy: WatermarkStrategy<unknown> | undefined
