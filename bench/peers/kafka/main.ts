@@ -137,6 +137,9 @@ async function main(): Promise<void> {
   const timeoutMs = Number(flags['timeout-seconds']) * 1000
   const classPath = await lastLine(run(join(import.meta.dirname, 'jars.sh'), [], { timeoutMs: JARS_TIMEOUT_MS }))
   const brokers: RunningBroker[] = []
+  // Kafka is a process of its own session: who interrupts this one must not leave it behind.
+  const stopAll = async (): Promise<void> => void (await Promise.all(brokers.splice(0).map((broker) => broker.stop())))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)))
   try {
     brokers.push(await startKafka('kafka', at))
     const other = { ...at, port: at.port + 10 }
@@ -149,7 +152,7 @@ async function main(): Promise<void> {
     for (const line of ratios(session.lines, first, second)) console.log(line)
     if (!flags.tie) for (const line of judged(session.lines, first, second, Number(flags['tie-band']))) console.log(line)
   } finally {
-    for (const broker of brokers) await broker.stop()
+    await stopAll()
   }
 }
 
