@@ -8,16 +8,37 @@ import type { JobEvent } from '@millrace/engine'
 export class Ledger {
   /** Of each checkpoint that was prepared the files of its past, by their final names; each with the first checkpoint that held it. */
   readonly #pasts: Map<number, ReadonlyMap<string, number>>
+  /** The same of each savepoint, by its path: ids of savepoints are given again after a crash. */
+  readonly #savepoints: Map<string, ReadonlyMap<string, number>>
   #files: Map<string, number>
   #rewound = false
 
-  constructor(pasts: Iterable<readonly [number, ReadonlyMap<string, number>]> = [], files: Iterable<readonly [string, number]> = []) {
+  constructor(
+    pasts: Iterable<readonly [number, ReadonlyMap<string, number>]> = [],
+    files: Iterable<readonly [string, number]> = [],
+    savepoints: Iterable<readonly [string, ReadonlyMap<string, number>]> = [],
+  ) {
     this.#pasts = new Map(pasts)
     this.#files = new Map(files)
+    this.#savepoints = new Map(savepoints)
   }
 
   copy(): Ledger {
-    return new Ledger(this.#pasts, this.#files)
+    return new Ledger(this.#pasts, this.#files, this.#savepoints)
+  }
+
+  /** A savepoint has been said to be complete. */
+  saved(checkpointId: number, path: string): void {
+    this.#savepoints.set(path, this.#pasts.get(checkpointId) ?? new Map())
+  }
+
+  /** Paths of the savepoints that have been said to be complete. */
+  get savepoints(): readonly string[] {
+    return [...this.#savepoints.keys()]
+  }
+
+  moved(from: string, to: string): void {
+    this.#savepoints.set(to, this.#savepoints.get(from)!)
   }
 
   /** A sink has prepared these for a checkpoint. */
@@ -32,7 +53,9 @@ export class Ledger {
   }
 
   started({ restored }: Extract<JobEvent, { kind: 'started' }>): void {
-    this.#files = new Map(restored === undefined ? [] : this.#pasts.get(restored.id))
+    if (restored === undefined) this.#files = new Map()
+    else
+      this.#files = new Map((restored.path === undefined ? undefined : this.#savepoints.get(restored.path)) ?? this.#pasts.get(restored.id))
   }
 
   /** As long as nothing was rewound every file that is visible counts. */

@@ -32,6 +32,8 @@ export interface LifePlan {
   readonly savepointsAtMs?: readonly number[]
   /** Whether the final checkpoint of `stopAtMs` is to be a savepoint too. */
   readonly stopWithSavepoint?: boolean
+  /** Checkpoints have time enough. */
+  readonly patient?: boolean
   /** In place of the scenario's. */
   readonly maxParallelism?: number
 }
@@ -159,7 +161,7 @@ function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: 
       maxConcurrent,
       numRetained,
       mode,
-      timeout: plan.calm ? 10_000 : random.pick([30, 100, 2_000, 2_000, 2_000]),
+      timeout: plan.calm || plan.patient === true ? 10_000 : random.pick([30, 100, 2_000, 2_000, 2_000]),
       tolerableFailures: plan.calm ? 1_000 : random.pick([0, 3, 1_000]),
     },
     restart: { strategy: 'fixed-delay', fixedDelay: { attempts: 1_000, delay: 5 } },

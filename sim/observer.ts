@@ -52,6 +52,9 @@ export class Observer implements Interposer {
         reached(event.final ? 'final checkpoint' : 'checkpoint')
         this.#moment('announced')
         return
+      case 'savepoint-completed':
+        ledger.saved(event.savepoint.id, event.savepoint.path!)
+        return
       case 'checkpoint-failed':
         this.#underWay = false
         reached('abandoned checkpoint')
@@ -65,6 +68,7 @@ export class Observer implements Interposer {
           reached('fallback from a damaged checkpoint')
           ledger.rewind()
         }
+        if (event.record.message.includes('dealt out anew')) reached('keys dealt out anew')
         return
       case 'stopping':
       case 'ended':

@@ -1,4 +1,5 @@
 /** One seed: a random job, run through random failures until it has ended, then checked. */
+import { posix } from 'node:path'
 import { randomBelow } from '@millrace/core'
 import { SeededRandom } from '@millrace/testkit'
 import { checkLeftovers, checkpointFolders, damageNewest, retainedCheckpoints } from './checkpoint-folder.ts'
@@ -7,6 +8,7 @@ import { Ledger } from './ledger.ts'
 import { live, type LifeOutcome, type LifePlan, type MakeInterposer } from './live.ts'
 import type { Ambush } from './observer.ts'
 import { checkRows, readPublished } from './oracle.ts'
+import { savepointFolders } from './savepoint-folder.ts'
 import { drawScenario, type Scenario } from './scenario.ts'
 import { SituationCounts } from './situations.ts'
 import { fileContent } from './sources.ts'
@@ -14,6 +16,10 @@ import { World } from './world.ts'
 
 /** From this life on nothing goes wrong any more: every job gets to its end. */
 const CALM_LIFE = 10
+/** Far from the seeds of the rest. */
+const SAVEPOINT_SEEDS = 1_000_000_007
+const MOVED = '/data/elsewhere/moved'
+const maxParallelisms = [3, 4, 5, 7, 16, 33] as const
 
 export interface SeedOptions {
   /** In place of the one that the seed draws. */
@@ -39,6 +45,10 @@ class SeedRun {
   readonly #scenario: Scenario
   readonly #mutation: MakeInterposer | undefined
   readonly #world: World
+  /** For what has to do with savepoints alone; undefined: this seed has none. */
+  readonly #savepoints: SeededRandom | undefined
+  /** Where a life was stopped with a savepoint, and the next may go on from. */
+  #stoppedAt: string | undefined
   readonly #ledger: Ledger = new Ledger()
   /** Checkpoints whose files were damaged. */
   readonly #damaged: Set<number> = new Set()
@@ -48,6 +58,8 @@ class SeedRun {
     this.#scenario = scenario ?? scenarioOf(seed)
     this.#mutation = mutation
     this.#world = new World(seed)
+    const random = new SeededRandom(seed + SAVEPOINT_SEEDS)
+    this.#savepoints = random.chance(0.6) ? random : undefined
   }
 
   async run(): Promise<void> {
@@ -67,6 +79,7 @@ class SeedRun {
         reached: (situation) => this.situations.reached(situation),
       })
       checkOutcome(outcome, plan)
+      this.#stoppedAt = outcome.stoppedAt
       if (outcome.result?.state === 'finished') return await this.#checkEnd(outcome)
       if (outcome.result === undefined) outcome.observer.ended()
       else this.situations.reached(outcome.result.state === 'stopped' ? 'stop and resume' : 'failed for good, started again')
@@ -86,12 +99,31 @@ class SeedRun {
     const durationMs = random.pick([50, 200, 300, 500, 1_000])
     return {
       parallelism: 1 + randomBelow(random, 3),
-      restore: 'latest',
+      restore: this.#stoppedAt !== undefined && this.#savepoints?.chance(0.5) === true ? this.#stoppedAt : 'latest',
       calm,
       durationMs: calm ? Infinity : durationMs,
       stopAtMs: !calm && random.chance(0.2) ? randomBelow(random, durationMs) : undefined,
       ambush: calm ? undefined : random.pick<Ambush | undefined>(['announced', 'durable', 'triggered', undefined, undefined, undefined]),
+      ...(calm ? {} : this.#drawSavepoints(durationMs)),
     }
+  }
+
+  /** What some lives differ in from those without savepoints. */
+  #drawSavepoints(durationMs: number): Partial<LifePlan> {
+    const random = this.#savepoints
+    if (random?.chance(0.7) !== true) return {}
+    return {
+      durationMs: durationMs + random.pick([0, 300, 600]),
+      patient: random.chance(0.8),
+      savepointsAtMs: Array.from({ length: random.pick([0, 1, 1, 3]) }, () => randomBelow(random, durationMs)),
+      ...(random.chance(0.3) ? { stopAtMs: randomBelow(random, durationMs), stopWithSavepoint: true } : {}),
+      ...(random.chance(0.2) ? this.#drawMaxParallelism(random) : {}),
+    }
+  }
+
+  /** Raw state by key group cannot be dealt out anew, and says so. */
+  #drawMaxParallelism(random: SeededRandom): Pick<LifePlan, 'maxParallelism'> {
+    return this.#scenario.stages.some(({ kind }) => kind === 'keyed-raw') ? {} : { maxParallelism: random.pick(maxParallelisms) }
   }
 
   #noteStart(plan: LifePlan, before: LifePlan | undefined): void {
@@ -105,7 +137,11 @@ class SeedRun {
     const how = world.random.chance(0.5) ? 'kill' : 'crash'
     world.end(how)
     this.situations.reached(how)
+    const { half } = await world.wait(savepointFolders(world.disk))
+    if (half.length > 0) this.situations.reached('crash while a savepoint is written')
+    await this.#checkSavepoints()
     if (world.random.chance(0.1) && this.#mutation === undefined) await this.#restoreAside()
+    if (this.#savepoints?.chance(0.6) === true && this.#mutation === undefined) await this.#restoreSavepointAside(this.#savepoints)
     if (this.#scenario.numRetained > 1 && world.random.chance(0.15)) await damageNewest(world, this.#damaged)
   }
 
@@ -136,6 +172,43 @@ class SeedRun {
     }
   }
 
+  /** What was said to be complete is there, whatever was lost in a crash. */
+  async #checkSavepoints(): Promise<void> {
+    const { complete } = await this.#world.wait(savepointFolders(this.#world.disk))
+    const lost = this.#ledger.savepoints.find((path) => !complete.includes(path))
+    if (lost !== undefined) throw new Error(`the savepoint ${lost} was announced and is gone`)
+  }
+
+  /** Moves a savepoint, in a copy of the world, and runs the job from it to its end, at any parallelism and max parallelism. */
+  async #restoreSavepointAside(random: SeededRandom): Promise<void> {
+    if (this.#scenario.sources.includes('files')) return // a copied file is another file
+    const path = random.pick([...this.#ledger.savepoints, undefined])
+    if (path === undefined) return
+    const world = await this.#world.copy(this.#seed * 1_000 + 999)
+    const ledger = this.#ledger.copy()
+    ledger.rewind()
+    await world.wait(world.disk.makeDirectory(posix.dirname(MOVED)))
+    await world.wait(world.disk.rename(path, MOVED))
+    ledger.moved(path, MOVED)
+    const plan: LifePlan = {
+      parallelism: random.between(1, 3),
+      ...this.#drawMaxParallelism(random),
+      restore: MOVED,
+      calm: true,
+      durationMs: Infinity,
+      stopAtMs: undefined,
+      ambush: undefined,
+    }
+    try {
+      const outcome = await live({ world, scenario: this.#scenario, ledger, plan, mutation: undefined, reached: () => {} })
+      checkOutcome(outcome, plan)
+      checkRows(this.#scenario, await world.wait(readPublished(world.disk, OUT, ledger)))
+    } catch (error) {
+      throw new Error(`restored from ${path} aside, at max parallelism ${plan.maxParallelism ?? 'unchanged'}`, { cause: error })
+    }
+    this.situations.reached('savepoint moved and restored aside')
+  }
+
   async #checkEnd({ life, stormy }: LifeOutcome): Promise<void> {
     const world = this.#world
     const { disk } = world
@@ -145,6 +218,9 @@ class SeedRun {
     const retained = await world.wait(retainedCheckpoints(disk))
     if (!stormy && retained > this.#scenario.numRetained)
       throw new Error(`${retained} checkpoints are kept where ${this.#scenario.numRetained} should be`)
+    const { half } = await world.wait(savepointFolders(disk))
+    if (!stormy && half.length > 0) throw new Error(`half-written savepoints are left: ${half.join(', ')}`)
+    await this.#checkSavepoints()
     // What a failing disk would not remove is removed at the next start.
     if (!stormy && this.#damaged.size === 0) await world.wait(checkLeftovers(disk))
   }

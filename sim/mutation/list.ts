@@ -2,6 +2,7 @@ import type { MakeInterposer } from '../live.ts'
 import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.ts'
 import { barrierOvertakes, elementLost } from './channels.ts'
 import { enumeratorKeepsAssigned, offsetAhead, offsetBehind } from './sources.ts'
+import { formerGroupForgotten, savepointTakenForCheckpoint } from './savepoints.ts'
 import { commitAtPrepare, forgetHandles, forgetRestoredHandles } from './sinks.ts'
 import { baseOnAborted, lostTombstones, lostTimers } from './states.ts'
 import { commitAtAcknowledgement, dropAsyncInputs, dropNewestDelta, dropSplits } from './snapshots.ts'
@@ -36,4 +37,6 @@ export const mutations: readonly Mutation[] = [
   { name: 'timers lost', make: lostTimers },
   { name: 'the newest delta left out of the chain', make: dropNewestDelta },
   { name: 'unfinished asynchronous inputs forgotten', make: dropAsyncInputs },
+  { name: 'a savepoint taken for a checkpoint', make: savepointTakenForCheckpoint },
+  { name: 'a former key group forgotten where keys are dealt out anew', make: formerGroupForgotten },
 ]

@@ -2,4 +2,4 @@
 export { disposeSavepoint } from './checkpoint/savepoints.ts'
 export { askJob } from './runtime/control/control-client.ts'
 export { controlSocketOf, jobsOf } from './runtime/control/jobs-of-folder.ts'
-export type { ControlRequest, StopAnswer } from './runtime/control/protocol.ts'
+export type { ControlAnswers, ControlRequest, StopAnswer } from './runtime/control/protocol.ts'

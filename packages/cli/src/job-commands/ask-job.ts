@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { ControlRequest } from '@millrace/engine/control'
+import type { ControlAnswers, ControlRequest } from '@millrace/engine/control'
 import { exitCodes } from '../exit-codes.ts'
 import { resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
@@ -11,16 +11,16 @@ export async function stateDirOf(io: CommandIo, flags: ParsedFlags): Promise<str
 }
 
 /** Asks the running job of a name; what it cannot do is said in a line. `done` says what it answered, and gives the exit code. */
-export async function askRunningJob<T extends object>(
+export async function askRunningJob<const R extends ControlRequest>(
   io: CommandIo,
   flags: ParsedFlags,
   job: string,
-  request: ControlRequest,
-  done: (result: T) => number,
+  request: R,
+  done: (result: ControlAnswers[R['do']]) => number,
 ): Promise<number> {
   const { askJob, controlSocketOf } = await import('@millrace/engine/control')
   const stateDir = await stateDirOf(io, flags)
-  const answer = await askJob<T>(controlSocketOf(stateDir, job), request)
+  const answer = await askJob(controlSocketOf(stateDir, job), request)
   if (answer === undefined) {
     io.stderr.write(`millrace: no job ${job} runs with the state folder ${stateDir}\n`)
     return exitCodes.notRunning

@@ -1,5 +1,5 @@
 import { describeSize } from '@millrace/core'
-import type { CheckpointHistory, CheckpointHistoryEntry } from '@millrace/engine'
+import type { CheckpointHistoryEntry } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { formatElapsed } from '../quantities.ts'
 import type { ParsedFlags } from '../settings.ts'
@@ -7,11 +7,24 @@ import { printRows } from '../table.ts'
 import type { CommandIo } from '../terminal.ts'
 import { askRunningJob } from './ask-job.ts'
 
-const columns = ['id', 'kind', 'triggered', 'outcome', 'duration', 'size', 'written', 'startDelay', 'alignment', 'sync', 'async', 'path'] as const
+const columns = [
+  'id',
+  'kind',
+  'triggered',
+  'outcome',
+  'duration',
+  'size',
+  'written',
+  'startDelay',
+  'alignment',
+  'sync',
+  'async',
+  'path',
+] as const
 
 /** `millrace checkpoints JOB`: the newest checkpoints and savepoints, and what each took. */
 export async function checkpointsCommand(job: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
-  return await askRunningJob<CheckpointHistory>(io, flags, job, { do: 'checkpoints' }, (history) => {
+  return await askRunningJob(io, flags, job, { do: 'checkpoints' }, (history) => {
     if (flags['format'] === 'json') {
       for (const entry of history.history) io.stdout.write(`${JSON.stringify(entry)}\n`)
       return exitCodes.done
@@ -32,7 +45,8 @@ function rowOf(entry: CheckpointHistoryEntry): Readonly<Record<string, unknown>>
     id: entry.checkpointId,
     kind: entry.kind,
     triggered: new Date(entry.triggeredMs).toISOString(),
-    outcome: outcome.kind === 'completed' ? 'completed' : `failed: ${outcome.reason}${outcome.error === undefined ? '' : `, ${outcome.error}`}`,
+    outcome:
+      outcome.kind === 'completed' ? 'completed' : `failed: ${outcome.reason}${outcome.error === undefined ? '' : `, ${outcome.error}`}`,
     duration: formatElapsed(entry.durationMs),
     size: describeSize(entry.stateBytes),
     written: describeSize(entry.writtenBytes),

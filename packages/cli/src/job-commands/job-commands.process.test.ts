@@ -60,7 +60,9 @@ function millrace(...flags: string[]): Command {
   return { child, output, exitCode: new Promise((resolve) => child.on('close', resolve)) }
 }
 
-async function finished(...flags: string[]): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }> {
+async function finished(
+  ...flags: string[]
+): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }> {
   const { exitCode, output } = millrace(...flags)
   return { exitCode: await exitCode, ...output }
 }
@@ -111,7 +113,11 @@ const socketOf = (job: string): string => join(folder, '.millrace', job, 'contro
 
 void test('a running job is listed, looked at, saved, stopped, and goes on with more subtasks', async () => {
   const path = writeJob('orders', { ratePerSecond: 5_000 })
-  assert.deepEqual(await finished('list'), { exitCode: 0, stdout: 'JOB  STATE  PID  SINCE  RESTARTS  PARALLELISM  CHECKPOINT\n', stderr: '' })
+  assert.deepEqual(await finished('list'), {
+    exitCode: 0,
+    stdout: 'JOB  STATE  PID  SINCE  RESTARTS  PARALLELISM  CHECKPOINT\n',
+    stderr: '',
+  })
   const run = await started('orders', path)
   assert.equal(statSync(socketOf('orders')).mode & 0o777, 0o600)
 
@@ -125,7 +131,10 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
   assert.match(taken.stdout, /\/sp\/savepoint-[0-9a-f]{6}-[0-9a-f]{12}\n$/)
 
   const history = await finished('checkpoints', 'orders', '--format', 'json')
-  const entries = history.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as { kind: string; path: string; stateBytes: number })
+  const entries = history.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; path: string; stateBytes: number })
   const saved = entries.find(({ kind }) => kind === 'savepoint')
   assert.equal(`${saved?.path}\n`, taken.stdout)
   assert.ok(saved!.stateBytes > 0)
@@ -169,7 +178,11 @@ void test('what cannot be asked is said, with an exit code of its own', async ()
 void test('a savepoint that cannot be written is an error of the command, and the job goes on', async () => {
   const path = writeJob('steady', { ratePerSecond: 2_000 })
   const run = await started('steady', path)
-  for (const flags of [['savepoint', 'steady', '/dev/null/x'], ['stop', 'steady', '-p', '/dev/null/x'], ['cancel', 'steady', '-s', '/dev/null/x']]) {
+  for (const flags of [
+    ['savepoint', 'steady', '/dev/null/x'],
+    ['stop', 'steady', '-p', '/dev/null/x'],
+    ['cancel', 'steady', '-s', '/dev/null/x'],
+  ]) {
     const { exitCode, stderr } = await finished(...flags)
     assert.equal(exitCode, 1)
     assert.match(stderr, /^millrace: The checkpoint storage failed at \/dev\/null\/x/)

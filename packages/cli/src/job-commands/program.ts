@@ -48,7 +48,11 @@ function addStop(program: Command, io: CommandIo, finish: Finish): void {
     .argument('<job>', 'its name')
     .option('-p, --savepoint-path <dir>', 'folder in which the savepoint gets its own (default: the option savepointDir of the job)')
     .option('--savepointPath <dir>', 'the same, as Flink writes it')
-    .option('-d, --drain', 'end the sources first: event time comes to its end, timers fire, operators finish; for a job that is not to go on', false)
+    .option(
+      '-d, --drain',
+      'end the sources first: event time comes to its end, timers fire, operators finish; for a job that is not to go on',
+      false,
+    )
     .option('--no-savepoint', 'only take a final checkpoint, as on SIGTERM')
     .action(async (job: string, flags: Flags) => {
       const { stopCommand } = await import('./stop.ts')

@@ -7,7 +7,12 @@ import type { CommandIo } from '../terminal.ts'
 import { askRunningJob, folderOf } from './ask-job.ts'
 
 /** `millrace savepoint JOB [DIR]`: prints the savepoint's path. With `--dispose PATH`: removes one. */
-export async function savepointCommand(job: string | undefined, dir: string | undefined, flags: ParsedFlags, io: CommandIo): Promise<number> {
+export async function savepointCommand(
+  job: string | undefined,
+  dir: string | undefined,
+  flags: ParsedFlags,
+  io: CommandIo,
+): Promise<number> {
   const { dispose } = flags
   if (typeof dispose === 'string') {
     if (job !== undefined) throw cliError('CLI_ARGUMENT', { flag: '--dispose', expected: 'stand without a job', value: job })
@@ -16,7 +21,7 @@ export async function savepointCommand(job: string | undefined, dir: string | un
     return exitCodes.done
   }
   if (job === undefined) throw cliError('CLI_ARGUMENT', { flag: 'JOB', expected: 'be the name of a running job', value: 'missing' })
-  return await askRunningJob<{ readonly path: string }>(io, flags, job, { do: 'savepoint', ...folderOf(io, dir) }, ({ path }) => {
+  return await askRunningJob(io, flags, job, { do: 'savepoint', ...folderOf(io, dir) }, ({ path }) => {
     io.stdout.write(`${path}\n`)
     return exitCodes.done
   })

@@ -11,14 +11,14 @@ export async function stopCommand(job: string, flags: ParsedFlags, io: CommandIo
   const drain = flags['drain'] === true
   if (!savepoint && drain) throw cliError('CLI_ARGUMENT', { flag: '--drain', expected: 'go with a savepoint', value: '--no-savepoint' })
   const dir = folderOf(io, flags['savepointPath'])
-  return await askRunningJob<StopAnswer>(io, flags, job, { do: 'stop', savepoint, drain, ...dir }, (answer) => tellEnd(io, job, answer))
+  return await askRunningJob(io, flags, job, { do: 'stop', savepoint, drain, ...dir }, (answer) => tellEnd(io, job, answer))
 }
 
 /** `millrace cancel JOB`: ends it without a final checkpoint; with `-s` after a savepoint, whose path it prints. */
 export async function cancelCommand(job: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const wanted = flags['withSavepoint']
   const request = { do: 'cancel', savepoint: wanted !== undefined, ...folderOf(io, wanted) } as const
-  return await askRunningJob<StopAnswer>(io, flags, job, request, (answer) => tellEnd(io, job, answer))
+  return await askRunningJob(io, flags, job, request, (answer) => tellEnd(io, job, answer))
 }
 
 function tellEnd(io: CommandIo, job: string, { state, savepoint, lastCheckpoint }: StopAnswer): number {

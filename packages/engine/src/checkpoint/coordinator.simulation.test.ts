@@ -66,9 +66,7 @@ class Model {
   }
 
   finalDue(): boolean {
-    return (
-      this.stopAsked || this.inputFinished.size === this.subtasks.length || (this.finalSavepoint !== undefined && !this.draining)
-    )
+    return this.stopAsked || this.inputFinished.size === this.subtasks.length || (this.finalSavepoint !== undefined && !this.draining)
   }
 
   /** Whether periodic checkpoints, and those asked for, wait for a savepoint. */
@@ -99,6 +97,7 @@ class Model {
         return
       case 'request-done':
         assert.ok(this.openRequests.delete(command.requestId), 'answered once')
+        if (command.outcome.kind === 'completed') this.#answered(command.outcome.checkpointId)
         return
       case 'fail-job':
         assert.ok(!this.over)
@@ -113,6 +112,13 @@ class Model {
         this.over = true
         return
     }
+  }
+
+  #answered(checkpointId: number): void {
+    const { kind, fate } = this.checkpoints.get(checkpointId)!
+    assert.equal(fate, 'completed')
+    // The snapshot of subtask 0 has staged output in it.
+    if (kind === 'savepoint') assert.ok(this.latestId > checkpointId, 'what was staged is in a later checkpoint')
   }
 
   #isFailedStop(checkpointId: number): boolean {
@@ -269,8 +275,9 @@ function tell(world: World, event: CoordinatorEvent): void {
 }
 
 function snapshotOf(path: string): Extract<CoordinatorEvent, { kind: 'acknowledged' }>['snapshot'] {
+  const operators = [{ stateId: 'sink', keyed: [], ...(path.endsWith('0') ? { sinkHandles: [1] } : {}) }]
   const timings = { startDelayMs: 0, alignmentMs: 0, alignmentBytes: 0, syncMs: 0, asyncMs: 0, writtenBytes: 1, stateBytes: 1 }
-  return { operators: [], newFiles: [{ path, length: 1, crc32: 0 }], timings }
+  return { operators, newFiles: [{ path, length: 1, crc32: 0 }], timings }
 }
 
 /** One thing that happens, chosen by two numbers. */

@@ -7,6 +7,7 @@ import type {
   SavepointRequest,
 } from './coordinator-events.ts'
 import { Ending } from './ending.ts'
+import { FollowUps } from './follow-ups.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
 import type { CheckpointOptions } from './options.ts'
 import { PendingCheckpoint, subtaskKey } from './pending-checkpoint.ts'
@@ -46,7 +47,7 @@ const FINAL_RETRY_MS = 1_000
  *    or of failed final checkpoints; time, back-pressure and skipped barriers never fail it.
  * 7. After `close`, `fail-job` or `finish` nothing is triggered or completed any more.
  * 8. A savepoint is no part of the job's own history: nothing builds on it, is given up for it or retired after it, and its failure counts for nothing. It waits until
- *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it.
+ *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it. It is announced when what sinks staged for it is safe: see `FollowUps`.
  */
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
@@ -63,6 +64,7 @@ export class CheckpointCoordinator {
   readonly #ending = new Ending()
   #requests: number[] = []
   #savepoints: SavepointRequest[] = []
+  readonly #followUps = new FollowUps()
   #periodicDueMs = 0
   #pausedUntilMs = 0
   #failuresInRow = 0
@@ -153,8 +155,8 @@ export class CheckpointCoordinator {
     this.#commands.push({ kind: 'drain' })
   }
 
-  #refuse(requestId: number, reason: AbortReason): void {
-    this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId: 0, reason } })
+  #refuse(requestId: number, reason: AbortReason, checkpointId = 0): void {
+    this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId, reason } })
   }
 
   #hear(message: CoordinatorMessage, atMs: number): void {
@@ -189,7 +191,7 @@ export class CheckpointCoordinator {
     }
     if (this.#savepoints.length > 0 && this.#pending.length === 0) return this.#trigger('savepoint', atMs, this.#savepoints.shift())
     if (this.#isHeld()) return
-    if (this.#requests.length > 0) return this.#trigger('manual', atMs)
+    if (this.#requests.length > 0 || this.#followUps.due) return this.#trigger('manual', atMs)
     if (atMs < this.#periodicAtMs()) return
     this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
     this.#trigger('periodic', atMs)
@@ -206,7 +208,10 @@ export class CheckpointCoordinator {
     const requestIds = [...(request === undefined ? [] : [request.requestId]), ...(kind === 'savepoint' ? [] : this.#requests)]
     const facts = { checkpointId, kind, triggeredAtMs: atMs, baseId: this.#latestOwnId, requestIds, savepoint }
     this.#pending.push(new PendingCheckpoint(facts, this.#config.subtasks))
-    if (kind !== 'savepoint') this.#requests = []
+    if (kind !== 'savepoint') {
+      this.#requests = []
+      this.#followUps.begun()
+    }
     this.#account.trigger()
     const stopSources = kind === 'final' && this.#ending.cause === 'stop'
     const target = savepoint === undefined ? {} : { savepoint }
@@ -236,6 +241,7 @@ export class CheckpointCoordinator {
     this.#latestOwnId = checkpointId
     this.#retention.completed(checkpointId)
     this.#commands.push({ kind: 'notify-complete', checkpointId, checkpoint: checkpoint.kind })
+    for (const savepoint of this.#followUps.completed(checkpointId)) this.#answer(savepoint)
     this.#answer(checkpoint)
     this.#retire()
     if (checkpoint.kind === 'final') return this.#finish(checkpointId, atMs)
@@ -246,9 +252,17 @@ export class CheckpointCoordinator {
     this.#remove(checkpoint, atMs)
     this.#account.complete(checkpoint, atMs, metadataBytes)
     this.#commands.push({ kind: 'notify-savepoint', checkpointId: checkpoint.checkpointId })
-    this.#answer(checkpoint)
+    if (checkpoint.hasStagedOutput) this.#followUps.add(checkpoint)
+    else this.#answer(checkpoint)
     this.#retire()
     this.#persistNext()
+  }
+
+  /** No other checkpoint would come by itself. */
+  #giveUpFollowUps(reason: AbortReason): void {
+    for (const { requestIds, checkpointId } of this.#followUps.giveUp()) {
+      for (const requestId of requestIds) this.#refuse(requestId, reason, checkpointId)
+    }
   }
 
   #answer({ requestIds, checkpointId }: PendingCheckpoint): void {
@@ -271,6 +285,7 @@ export class CheckpointCoordinator {
 
   #fail(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
     this.#giveUp(checkpoint, reason, atMs, error)
+    if (this.#options.intervalMs === undefined && checkpoint.kind === 'manual') this.#giveUpFollowUps(reason)
     const isFinal = checkpoint.kind === 'final'
     if (isFinal && checkpoint.savepoint !== undefined) return this.#ending.savepointFailed(atMs)
     if (checkpoint.kind === 'savepoint') return
@@ -304,9 +319,10 @@ export class CheckpointCoordinator {
     for (const checkpoint of this.#pending) {
       if (checkpoint.phase !== 'persisting') this.#giveUp(checkpoint, reason, atMs)
     }
-    const persisting = this.#pending.flatMap((checkpoint) => checkpoint.requestIds)
+    this.#giveUpFollowUps(reason)
+    const unanswered = this.#pending.flatMap((checkpoint) => checkpoint.requestIds)
     const waiting = [...this.#savepoints, ...this.#ending.waiting].map(({ requestId }) => requestId)
-    for (const requestId of [...persisting, ...this.#requests, ...waiting]) this.#refuse(requestId, reason)
+    for (const requestId of [...unanswered, ...this.#requests, ...waiting]) this.#refuse(requestId, reason)
     this.#requests = []
     this.#savepoints = []
   }

@@ -61,6 +61,12 @@ export class PendingCheckpoint {
     this.#persisting = true
   }
 
+  /** Whether sinks have staged output for it that is to be committed. */
+  get hasStagedOutput(): boolean {
+    const operators = [...this.acknowledged.values()].flatMap(({ snapshot }) => snapshot.operators)
+    return operators.some(({ sinkHandles }) => sinkHandles !== undefined && sinkHandles.length > 0)
+  }
+
   /** Files written for it alone. */
   newPaths(): string[] {
     return [...this.acknowledged.values()].flatMap(({ snapshot }) => snapshot.newFiles.map((file) => file.path))

@@ -41,6 +41,8 @@ export class CheckpointKeeper {
   /** Why checkpoints were given up that somebody waits for. */
   readonly #problems: Map<number, string> = new Map()
   readonly #paths: Map<number, string> = new Map()
+  /** Of savepoints that are complete: what will be said once they are announced. */
+  readonly #unannounced: Map<number, JobEvent> = new Map()
 
   constructor(parts: CheckpointKeeperParts) {
     this.#parts = parts
@@ -57,11 +59,7 @@ export class CheckpointKeeper {
     this.#parts.board.checkpointTriggered()
   }
 
-  async persist(
-    command: Persist,
-    enumerators: ReadonlyMap<number, unknown>,
-    attempt: number,
-  ): Promise<{ readonly metadataBytes: number }> {
+  async persist(command: Persist, enumerators: ReadonlyMap<number, unknown>, attempt: number): Promise<{ readonly metadataBytes: number }> {
     const { plan, clock } = this.#parts
     const triggeredMs = this.#triggered.get(command.checkpointId)?.triggeredMs ?? clock.now()
     const metadata = assembleMetadata(plan, command, enumerators, attempt, triggeredMs)
@@ -92,7 +90,8 @@ export class CheckpointKeeper {
     const final = checkpoint === 'final'
     board.checkpointCompleted(checkpoint === 'savepoint' ? undefined : { id: checkpointId, completedMs: timeMs, durationMs, sizeBytes })
     if (savepoint !== undefined) {
-      onEvent({ kind: 'savepoint-completed', timeMs, savepoint: { id: checkpointId, path: savepoint.dir }, durationMs, sizeBytes, final })
+      const told = { id: checkpointId, path: savepoint.dir }
+      this.#unannounced.set(checkpointId, { kind: 'savepoint-completed', timeMs, savepoint: told, durationMs, sizeBytes, final })
     }
     if (checkpoint !== 'savepoint') onEvent({ kind: 'checkpoint-completed', timeMs, checkpoint: this.last!, durationMs, sizeBytes, final })
   }
@@ -113,7 +112,10 @@ export class CheckpointKeeper {
   async requestDone(requestId: number, outcome: RequestOutcome): Promise<void> {
     const problem = this.#problems.get(outcome.checkpointId)
     this.#problems.delete(outcome.checkpointId)
+    const event = this.#unannounced.get(outcome.checkpointId)
+    this.#unannounced.delete(outcome.checkpointId)
     if (outcome.kind === 'aborted') this.#paths.delete(outcome.checkpointId)
+    else if (event !== undefined) this.#parts.onEvent(event)
     await this.requests.answered(requestId, outcome, problem)
   }
 

@@ -83,7 +83,7 @@ export class SavepointRequests {
 
 function failure(reason: AbortReason | undefined, problem: string | undefined): Error {
   if (reason === 'closed' || reason === 'stopping') return engineError('SAVEPOINT_JOB_ENDED')
-  return engineError('SAVEPOINT_FAILED', { problem: problem === undefined ? String(reason) : `${reason}: ${problem}` })
+  return engineError('SAVEPOINT_FAILED', { problem: problem ?? String(reason) })
 }
 
 /** Tells the savepoints of jobs in one folder apart, as the job ids in Flink's names do. */

@@ -24,7 +24,9 @@ interface Parts {
 function countingJob({ name, count, fast = false }: Parts): Job {
   return defineJob(name, (env) => {
     env
-      .fromSource(generator({ generate: (n) => n, ...(fast ? {} : { ratePerSecond: 1_000 }), ...(count === undefined ? {} : { count }) }), { uid: 'numbers' })
+      .fromSource(generator({ generate: (n) => n, ...(fast ? {} : { ratePerSecond: 1_000 }), ...(count === undefined ? {} : { count }) }), {
+        uid: 'numbers',
+      })
       .keyBy((n) => n % KEYS)
       .process({
         emits: type<{ n: number; seen: number }>(),
@@ -107,13 +109,21 @@ void describe('savepoints of a running job', () => {
     await first.cancel()
     const moved = join(folder, 'elsewhere')
     renameSync(path!, moved)
-    const second = start(countingJob({ name: 'moved', count: COUNT, fast: true }), { restore: moved, parallelism: 3, options: { maxParallelism: 7 } })
+    const second = start(countingJob({ name: 'moved', count: COUNT, fast: true }), {
+      restore: moved,
+      parallelism: 3,
+      options: { maxParallelism: 7 },
+    })
     assert.equal((await second.done).state, 'finished')
     // What came after the savepoint is done again, with the same counts.
     const rows = rowsOf('moved')
     assert.ok(rows.length > COUNT)
     assert.equal(new Set(rows.map(({ n }) => n)).size, COUNT)
-    for (const [, counts] of countsByKey(rows)) assert.deepEqual([...new Set(counts)], Array.from({ length: COUNT / KEYS }, (_, at) => at + 1))
+    for (const [, counts] of countsByKey(rows))
+      assert.deepEqual(
+        [...new Set(counts)],
+        Array.from({ length: COUNT / KEYS }, (_, at) => at + 1),
+      )
   })
 
   void it('on stop it is the last checkpoint too: nothing is lost or done twice, from either', async () => {

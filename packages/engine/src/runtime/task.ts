@@ -259,7 +259,13 @@ export class Task implements GateHandler {
 
   /** The reader has nothing at hand; event time may have something to tell all the same. */
   get #waitsForTime(): boolean {
-    return this.#source !== undefined && this.#sourceNext === 'wait' && this.#stoppedFor === undefined && !this.#draining && !this.chain.cursor.interrupted
+    return (
+      this.#source !== undefined &&
+      this.#sourceNext === 'wait' &&
+      this.#stoppedFor === undefined &&
+      !this.#draining &&
+      !this.chain.cursor.interrupted
+    )
   }
 
   #fireTimers(): boolean {

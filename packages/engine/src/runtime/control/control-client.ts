@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { engineError } from '../../errors.ts'
 import { LineBuffer } from './lines.ts'
-import { CONTROL_VERSION, type ControlError, type ControlRequest } from './protocol.ts'
+import { CONTROL_VERSION, type ControlAnswers, type ControlError, type ControlRequest } from './protocol.ts'
 
 /** An answer may have so many bytes. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
@@ -14,12 +14,15 @@ export type ControlAnswer<T> = { readonly kind: 'result'; readonly result: T } |
  *
  * @throws CONTROL_LOST if the job's process dies before it has answered; CONTROL_VERSION
  */
-export async function askJob<T>(path: string, request: ControlRequest): Promise<ControlAnswer<T> | undefined> {
+export async function askJob<const R extends ControlRequest>(
+  path: string,
+  request: R,
+): Promise<ControlAnswer<ControlAnswers[R['do']]> | undefined> {
   const socket = await open(path)
   if (socket === undefined) return undefined
   try {
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-    const answer = await exchange<T>(socket, request)
+    const answer = await exchange<ControlAnswers[R['do']]>(socket, request)
     if (answer.kind === 'result' && (request.do === 'stop' || request.do === 'cancel')) await closed
     return answer
   } finally {

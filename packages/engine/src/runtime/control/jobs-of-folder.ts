@@ -28,7 +28,7 @@ export async function jobsOf(stateDir: string): Promise<readonly KnownJob[]> {
 }
 
 async function statusOf(stateDir: string, job: string): Promise<JobStatus | undefined> {
-  const answer = await askJob<JobStatus>(controlSocketOf(stateDir, job), { do: 'status' })
+  const answer = await askJob(controlSocketOf(stateDir, job), { do: 'status' })
   return answer?.kind === 'result' ? answer.result : undefined
 }
 

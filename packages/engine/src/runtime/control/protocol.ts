@@ -3,7 +3,7 @@
  * `{"version":1,"id":1,"request":{"do":"status"}}`, and is answered `{"version":1,"id":1,"result":…}` or `{"version":1,"id":1,"error":{"code":…,"message":…}}`
  * with the same id, in whatever order requests come to their end.
  */
-import type { CompletedCheckpoint, JobMetrics } from '../job-types.ts'
+import type { CheckpointHistory, CompletedCheckpoint, JobMetrics } from '../job-types.ts'
 
 export const CONTROL_VERSION = 1
 
@@ -12,14 +12,22 @@ export const CONTROL_LINE_BYTES_MAX: number = 64 * 1024
 
 export type ControlRequest =
   | { readonly do: 'status' }
-  /** Answers a `CheckpointHistory`. */
   | { readonly do: 'checkpoints' }
-  /** Answers a `CompletedCheckpoint`. `dir`: absolute. */
+  /** `dir`: absolute. */
   | { readonly do: 'savepoint'; readonly dir?: string }
-  /** Answers a `StopAnswer` when the job has ended. Without `savepoint` its final checkpoint is an ordinary one. */
+  /** Answered when the job has ended. Without `savepoint` its final checkpoint is an ordinary one. */
   | { readonly do: 'stop'; readonly savepoint: boolean; readonly dir?: string; readonly drain: boolean }
-  /** Answers a `StopAnswer` when the job has ended. With `savepoint` one is taken first; if it fails the job goes on. */
+  /** Answered when the job has ended. With `savepoint` one is taken first; if it fails the job goes on. */
   | { readonly do: 'cancel'; readonly savepoint: boolean; readonly dir?: string }
+
+/** What each request is answered with. */
+export interface ControlAnswers {
+  readonly status: JobStatus
+  readonly checkpoints: CheckpointHistory
+  readonly savepoint: CompletedCheckpoint
+  readonly stop: StopAnswer
+  readonly cancel: StopAnswer
+}
 
 export interface StopAnswer {
   readonly state: 'finished' | 'stopped' | 'canceled' | 'failed'
