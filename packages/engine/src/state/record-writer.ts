@@ -30,11 +30,13 @@ export class RecordWriter extends ValueWriter {
   readonly #onLargeMap: OnLargeMap
 
   readonly #nowMs: number
+  readonly #special: boolean
 
   /** `nowMs`: the time of the barrier, for what expires. */
   constructor(schema: StateSchema, plan: SnapshotPlan, nowMs: number, onLargeMap: OnLargeMap) {
     super()
     this.#nowMs = nowMs
+    this.#special = schema.special
     this.#schema = schema
     this.#plan = plan
     this.#onLargeMap = onLargeMap
@@ -66,14 +68,10 @@ export class RecordWriter extends ValueWriter {
     }
     table.stored[row] = 1
     this.value(key, 'key')
+    if (this.#special) return this.#specialRow(table, row, start, key)
     const columns = table.columns
     let at = 0
     try {
-      if (this.#schema.special) {
-        let present = false
-        for (; at < columns.length; at++) present = this.#specialCell(table, row, at) || present
-        return present || !this.#schema.expires ? 1 : this.#withoutCells(table, start, key)
-      }
       for (; at < columns.length; at++) {
         const value = columns[at]!.get(row)
         if (typeof value === 'number') this.value(value)
@@ -110,6 +108,19 @@ export class RecordWriter extends ValueWriter {
     let at = this.at
     for (let from = start; from < end; from++) memory[at++] = bytes[from]!
     this.at = at
+  }
+
+  /** A row some of whose states expire or have codecs. */
+  #specialRow(table: Table, row: number, start: number, key: unknown): number {
+    let present = false
+    let at = 0
+    try {
+      for (; at < table.columns.length; at++) present = this.#specialCell(table, row, at) || present
+    } catch (error) {
+      this.at = start
+      throw this.#unencodable(at, key, error)
+    }
+    return present || !this.#schema.expires ? 1 : this.#withoutCells(table, start, key)
   }
 
   /** All its cells have expired. */
@@ -206,7 +217,7 @@ export class RecordWriter extends ValueWriter {
     this.value(entry.key, 'key')
     if (entry.value === REMOVED) this.byte(mark.absent)
     else if (entry.value instanceof Timer) this.value(true)
-    else if (this.#schema.special) this.#specialEntry(this.#schema.columns[at]!, entry)
+    else if (this.#special) this.#specialEntry(this.#schema.columns[at]!, entry)
     else this.value(entry.value, this.#schema.columns[at]!.name)
   }
 
