@@ -154,7 +154,11 @@ function resultOf(target: FetchPartition, outcome: Outcome, isolationLevel: numb
     return { ...result, ...divergence, abortedTransactions: none, records: NO_RECORDS }
   }
   const { plan } = outcome
-  const abortedTransactions = plan.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? none
+  // In the order of their first offsets: Kafka promises none, but there are clients (kafkajs) that count on it and show aborted records otherwise.
+  const abortedTransactions =
+    plan.abortedTransactions
+      ?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+      .toSorted((a, b) => a.firstOffset - b.firstOffset) ?? none
   if (plan.sizeBytes > 0) return { ...result, abortedTransactions, records: new StreamedPlan(plan) }
   plan.release()
   return { ...result, abortedTransactions, records: NO_RECORDS }
