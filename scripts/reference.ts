@@ -5,6 +5,7 @@ import { optionReference, type ErrorTable } from '@millrace/core'
 import { engineOptionTable } from '@millrace/engine/options'
 import { compatibilityPage } from '../clients/page.ts'
 import { logOptionTable } from '../packages/cli/src/log-options.ts'
+import { configurationReference } from '../packages/log/src/broker/config/reference.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -75,9 +76,7 @@ function codeSpan(text: string): string {
   return `${fence}${space}${text.replaceAll('\n', ' ')}${space}${fence}`
 }
 
-async function logConfigurationsPage(): Promise<string> {
-  const path = join(root, 'packages/log/src/broker/config/reference.ts')
-  const { configurationReference } = (await import(path)) as { readonly configurationReference: () => string }
+function logConfigurationsPage(): string {
   return `# Configurations of the log
 
 ${notice}
@@ -94,7 +93,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/kafka-compatibility.md', compatibilityPage()],
     ['docs/reference/options.md', optionsPage()],
     ['docs/reference/errors.md', await errorsPage()],
-    ['docs/reference/log-configurations.md', await logConfigurationsPage()],
+    ['docs/reference/log-configurations.md', logConfigurationsPage()],
   ])
 }
 

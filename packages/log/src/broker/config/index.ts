@@ -1,16 +1,7 @@
 /** What brokers and topics can be configured to do, by Kafka's names. */
-export {
-  BrokerConfig,
-  brokerConfigProblem,
-  CONFIG_SOURCE,
-  unknownName,
-  type ConfigListener,
-  type ConfigSynonym,
-  type ConfigTexts,
-  type DynamicConfigs,
-} from './broker-config.ts'
-export { brokerConfigDefinition, brokerConfigs, brokerSynonyms, type BrokerConfigName } from './broker-configs.ts'
-export { CONFIG_TYPE, parseConfig, type ConfigDefinition } from './definition.ts'
+export { BrokerConfig, brokerConfigProblem, CONFIG_SOURCE, type ConfigSynonym, type ConfigTexts } from './broker-config.ts'
+export { brokerConfigDefinition, brokerConfigs } from './broker-configs.ts'
+export { CONFIG_TYPE, type ConfigDefinition } from './definition.ts'
 export {
   groupConfig,
   groupConfigDefinition,
@@ -19,8 +10,6 @@ export {
   groupConfigs,
   groupConfigSynonyms,
   isGroupConfigName,
-  type GroupConfig,
-  type GroupConfigName,
 } from './group-config.ts'
 export {
   topicConfig,
@@ -30,4 +19,4 @@ export {
   topicConfigText,
   type TopicConfig,
 } from './topic-config.ts'
-export { isTopicConfigName, topicConfigNames, topicConfigs, type TopicConfigName } from './topic-configs.ts'
+export { isTopicConfigName, topicConfigNames, topicConfigs } from './topic-configs.ts'

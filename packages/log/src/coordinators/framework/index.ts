@@ -1,6 +1,6 @@
 /** State over an internal topic's partitions: what group and transaction coordinators are made of. Begin with `partition-coordinator.ts`. */
-export { Coordinator, type CoordinatorOptions } from './coordinator.ts'
-export type { CoordinatorLog, KnownProducer } from './coordinator-log.ts'
+export { Coordinator } from './coordinator.ts'
+export type { CoordinatorLog } from './coordinator-log.ts'
 export {
   answer,
   type Answer,
@@ -14,13 +14,8 @@ export {
   type Ticket,
   type TimerChange,
 } from './decision.ts'
-export {
-  PartitionCoordinator,
-  type CoordinatorNotice,
-  type MarkerToWrite,
-  type PartitionCoordinatorOptions,
-} from './partition-coordinator.ts'
-export { InternalTopic, type InternalTopicOptions } from './internal-topic.ts'
+export { PartitionCoordinator, type CoordinatorNotice, type MarkerToWrite } from './partition-coordinator.ts'
+export { InternalTopic } from './internal-topic.ts'
 export { coordinatorLogOf, type LedPartition } from './partition-log.ts'
-export { javaStringHash, partitionFor } from './partition-for.ts'
-export { recordFormat, type RecordDeclaration, type RecordFormat, type RecordOf, type RecordTable } from './record-format.ts'
+export { partitionFor } from './partition-for.ts'
+export { recordFormat, type RecordFormat, type RecordOf } from './record-format.ts'

@@ -28,7 +28,6 @@ const CLUSTER: readonly AclOperation[] = [
   'AlterConfigs',
   'IdempotentWrite',
 ]
-const GROUP: readonly AclOperation[] = ['Read', 'Delete', 'Describe', 'DescribeConfigs', 'AlterConfigs']
 
 export function topicOperations(context: RequestContext, name: string): number {
   return operations(context, TOPIC, 'Topic', name)
@@ -36,10 +35,6 @@ export function topicOperations(context: RequestContext, name: string): number {
 
 export function clusterOperations(context: RequestContext): number {
   return operations(context, CLUSTER, 'Cluster', CLUSTER_NAME)
-}
-
-export function groupOperations(context: RequestContext, group: string): number {
-  return operations(context, GROUP, 'Group', group)
 }
 
 function operations({ allows }: RequestContext, supported: readonly AclOperation[], resource: ResourceType, name: string): number {
