@@ -269,7 +269,7 @@ const table = {
   CONTROL_VERSION: {
     who: 'operator',
     retry: false,
-    message: 'The job speaks version {ours} of the protocol of its socket, and not {theirs}: use the `millrace` command of its own release',
+    message: 'The job speaks version {ours} of the protocol of its socket, and not {theirs}: use the millrace command of its own release',
   },
   CONTROL_REQUEST_INVALID: { who: 'bug', retry: false, message: 'What was sent to the socket of a job is no request: {problem}' },
   CONTROL_LOST: { who: 'operator', retry: true, message: 'The job did not answer: {problem} ({path})' },
