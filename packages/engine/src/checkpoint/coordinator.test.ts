@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CheckpointCoordinator, type CoordinatorConfig } from './coordinator.ts'
+import type { CoordinatorConfig } from './coordinator-config.ts'
+import { CheckpointCoordinator } from './coordinator.ts'
 import type { CoordinatorCommand, CoordinatorEvent, DeclineReason } from './coordinator-events.ts'
 import type { SubtaskSnapshot } from './handles.ts'
 import type { CheckpointOptions } from './options.ts'

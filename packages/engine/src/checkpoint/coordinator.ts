@@ -1,3 +1,5 @@
+import { CheckpointRequests } from './checkpoint-requests.ts'
+import type { CoordinatorConfig } from './coordinator-config.ts'
 import type {
   AbortReason,
   CheckpointKind,
@@ -7,29 +9,13 @@ import type {
   SavepointRequest,
 } from './coordinator-events.ts'
 import { Ending } from './ending.ts'
-import { FollowUps } from './follow-ups.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
 import type { CheckpointOptions } from './options.ts'
 import { PendingCheckpoint, subtaskKey } from './pending-checkpoint.ts'
+import { PendingCheckpoints } from './pending-checkpoints.ts'
+import { PeriodicSchedule } from './periodic-schedule.ts'
 import { Retention } from './retention.ts'
 import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
-
-export interface CoordinatorConfig {
-  readonly options: CheckpointOptions
-  /** Of this run; messages of another are ignored. */
-  readonly attempt: number
-  /** Every subtask of the plan, at least one. */
-  readonly subtasks: readonly SubtaskId[]
-  /** As `StorageReport.nextCheckpointId`, or the former attempt's `nextCheckpointId` if that is larger. */
-  readonly nextCheckpointId: number
-  /** Completed checkpoints that storage holds, damaged and newer ones than the restored one included. */
-  readonly completed: readonly number[]
-  readonly restoredId: number | undefined
-  /** `Clock.now` less `Clock.monotonic` at the start of the attempt: turns the time of events into that of people. */
-  readonly wallClockOffsetMs: number
-  /** Over all attempts of a run; default: an account of this one alone. */
-  readonly account?: CheckpointAccount
-}
 
 /** How long after a failed final checkpoint the next one is tried. */
 const FINAL_RETRY_MS = 1_000
@@ -47,7 +33,7 @@ const FINAL_RETRY_MS = 1_000
  *    or of failed final checkpoints; time, back-pressure and skipped barriers never fail it.
  * 7. After `close`, `fail-job` or `finish` nothing is triggered or completed any more.
  * 8. A savepoint is no part of the job's own history: nothing builds on it, is given up for it or retired after it, and its failure counts for nothing. It waits until
- *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it. It is announced when what sinks staged for it is safe: see `FollowUps`.
+ *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it. It is announced when what sinks staged for it is safe: see `CheckpointRequests`.
  */
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
@@ -55,18 +41,14 @@ export class CheckpointCoordinator {
   readonly #maxConcurrent: number
   readonly #account: CheckpointAccount
   readonly #inputFinished = new Set<string>()
-  /** Ascending by id. */
-  #pending: PendingCheckpoint[] = []
+  readonly #pending = new PendingCheckpoints()
+  readonly #schedule: PeriodicSchedule
   readonly #retention: Retention
   #latestOwnId: number
   #nextCheckpointId: number
   #phase: 'starting' | 'running' | 'over' = 'starting'
   readonly #ending = new Ending()
-  #requests: number[] = []
-  #savepoints: SavepointRequest[] = []
-  readonly #followUps = new FollowUps()
-  #periodicDueMs = 0
-  #pausedUntilMs = 0
+  readonly #requests = new CheckpointRequests((command) => this.#commands.push(command))
   #failuresInRow = 0
   #wakeAtMs: number | undefined
   #commands: CoordinatorCommand[] = []
@@ -78,7 +60,9 @@ export class CheckpointCoordinator {
     this.#nextCheckpointId = config.nextCheckpointId
     this.#latestOwnId = config.restoredId ?? 0
     this.#retention = new Retention(config.options.numRetained, config.completed, config.restoredId)
+    this.#schedule = new PeriodicSchedule(config.options)
     this.#account = config.account ?? new CheckpointAccount()
+    this.#account.begin()
   }
 
   get nextCheckpointId(): number {
@@ -111,11 +95,9 @@ export class CheckpointCoordinator {
         this.#wakeAtMs = Number.NaN
         return this.#expire(event.atMs)
       case 'request':
-        return this.#request(event.requestId)
       case 'savepoint':
-        return this.#requestSavepoint(event)
       case 'stop-with-savepoint':
-        return this.#stopWithSavepoint(event, event.drain, event.atMs)
+        return this.#request(event)
       case 'stop':
         return this.#ending.stop(event.atMs)
       case 'acknowledged':
@@ -134,29 +116,18 @@ export class CheckpointCoordinator {
   #start(atMs: number): void {
     if (this.#phase !== 'starting') return
     this.#phase = 'running'
-    this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
+    this.#schedule.begun(atMs)
   }
 
-  #request(requestId: number): void {
-    if (this.#phase === 'over') this.#refuse(requestId, 'closed')
-    else this.#requests.push(requestId)
-  }
-
-  #requestSavepoint({ requestId, dir }: SavepointRequest): void {
-    if (this.#phase === 'over') this.#refuse(requestId, 'closed')
-    else this.#savepoints.push({ requestId, dir })
-  }
-
-  #stopWithSavepoint({ requestId, dir }: SavepointRequest, drain: boolean, atMs: number): void {
-    if (this.#phase === 'over') return this.#refuse(requestId, 'closed')
-    if (this.#ending.isTaken) return this.#refuse(requestId, 'stopping')
-    if (!drain) return this.#ending.stopWithSavepoint({ requestId, dir }, atMs)
-    this.#ending.drain({ requestId, dir })
+  #request(event: Extract<CoordinatorEvent, { kind: 'request' | 'savepoint' | 'stop-with-savepoint' }>): void {
+    if (this.#phase === 'over') return this.#requests.refuse(event.requestId, 'closed')
+    if (event.kind === 'request') return this.#requests.add(event.requestId)
+    if (event.kind === 'savepoint') return this.#requests.addSavepoint(event)
+    if (this.#ending.isTaken) return this.#requests.refuse(event.requestId, 'stopping')
+    const savepoint = { requestId: event.requestId, dir: event.dir }
+    if (!event.drain) return this.#ending.stopWithSavepoint(savepoint, event.atMs)
+    this.#ending.drain(savepoint)
     this.#commands.push({ kind: 'drain' })
-  }
-
-  #refuse(requestId: number, reason: AbortReason, checkpointId = 0): void {
-    this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId, reason } })
   }
 
   #hear(message: CoordinatorMessage, atMs: number): void {
@@ -165,7 +136,7 @@ export class CheckpointCoordinator {
       return
     }
     if (message.kind === 'input-finished') return this.#finishInput(message.subtask, atMs)
-    const checkpoint = this.#find(message.checkpointId)
+    const checkpoint = this.#pending.find(message.checkpointId)
     if (message.kind === 'acknowledged') {
       if (checkpoint === undefined) return this.#discard(message.checkpointId, message.snapshot)
       if (checkpoint.acknowledge(message.subtask, message.snapshot, atMs)) this.#persistNext()
@@ -178,40 +149,34 @@ export class CheckpointCoordinator {
   }
 
   #expire(atMs: number): void {
-    const expired = this.#pending.filter(
-      (checkpoint) => checkpoint.phase === 'collecting' && atMs >= checkpoint.triggeredAtMs + this.#options.timeoutMs,
-    )
-    for (const checkpoint of expired) this.#fail(checkpoint, 'timeout', atMs)
+    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs)) this.#fail(checkpoint, 'timeout', atMs)
   }
 
   #triggerDue(atMs: number): void {
     if (this.#ending.cause !== undefined) {
-      if (this.#hasPending('final') || atMs < this.#ending.dueMs) return
+      if (this.#pending.has('final') || atMs < this.#ending.dueMs) return
       return this.#trigger('final', atMs, this.#ending.begin())
     }
-    if (this.#savepoints.length > 0 && this.#pending.length === 0) return this.#trigger('savepoint', atMs, this.#savepoints.shift())
+    if (this.#requests.savepointWaits && this.#pending.count === 0) return this.#trigger('savepoint', atMs, this.#requests.takeSavepoint())
     if (this.#isHeld()) return
-    if (this.#requests.length > 0 || this.#followUps.due) return this.#trigger('manual', atMs)
-    if (atMs < this.#periodicAtMs()) return
-    this.#periodicDueMs = atMs + (this.#options.intervalMs ?? 0)
+    if (this.#requests.checkpointDue) return this.#trigger('manual', atMs)
+    if (atMs < this.#schedule.nextMs) return
+    this.#schedule.begun(atMs)
     this.#trigger('periodic', atMs)
   }
 
   /** Whether no periodic checkpoint may begin, whatever the time. */
   #isHeld(): boolean {
-    return this.#pending.length >= this.#maxConcurrent || this.#savepoints.length > 0 || this.#hasPending('savepoint')
+    return this.#pending.count >= this.#maxConcurrent || this.#requests.savepointWaits || this.#pending.has('savepoint')
   }
 
   #trigger(kind: CheckpointKind, atMs: number, request?: SavepointRequest): void {
     const checkpointId = this.#nextCheckpointId++
     const savepoint = request === undefined ? undefined : { dir: request.dir, isCheckpoint: kind === 'final' }
-    const requestIds = [...(request === undefined ? [] : [request.requestId]), ...(kind === 'savepoint' ? [] : this.#requests)]
+    const plain = kind === 'savepoint' ? [] : this.#requests.takePlain()
+    const requestIds = request === undefined ? plain : [request.requestId, ...plain]
     const facts = { checkpointId, kind, triggeredAtMs: atMs, baseId: this.#latestOwnId, requestIds, savepoint }
-    this.#pending.push(new PendingCheckpoint(facts, this.#config.subtasks))
-    if (kind !== 'savepoint') {
-      this.#requests = []
-      this.#followUps.begun()
-    }
+    this.#pending.add(new PendingCheckpoint(facts, this.#config.subtasks))
     this.#account.trigger()
     const stopSources = kind === 'final' && this.#ending.cause === 'stop'
     const target = savepoint === undefined ? {} : { savepoint }
@@ -219,8 +184,7 @@ export class CheckpointCoordinator {
   }
 
   #persistNext(): void {
-    if (this.#pending.some((checkpoint) => checkpoint.phase === 'persisting')) return
-    const next = this.#pending.find((checkpoint) => checkpoint.phase === 'acknowledged')
+    const next = this.#pending.nextToPersist()
     if (next === undefined) return
     next.startPersisting()
     const snapshots = [...next.acknowledged.values()].map(({ subtask, snapshot }) => ({ subtask, snapshot }))
@@ -231,18 +195,17 @@ export class CheckpointCoordinator {
   }
 
   #complete(checkpointId: number, metadataBytes: number, atMs: number): void {
-    const checkpoint = this.#find(checkpointId)
+    const checkpoint = this.#pending.find(checkpointId)
     if (checkpoint?.phase !== 'persisting' || this.#phase === 'over') return
     if (checkpoint.kind === 'savepoint') return this.#completeSavepoint(checkpoint, metadataBytes, atMs)
-    for (const older of this.#pending.filter((other) => other.checkpointId < checkpointId)) this.#giveUp(older, 'subsumed', atMs)
+    for (const older of this.#pending.olderThan(checkpointId)) this.#giveUp(older, 'subsumed', atMs)
     this.#remove(checkpoint, atMs)
     this.#account.complete(checkpoint, atMs, metadataBytes)
     this.#failuresInRow = 0
     this.#latestOwnId = checkpointId
     this.#retention.completed(checkpointId)
     this.#commands.push({ kind: 'notify-complete', checkpointId, checkpoint: checkpoint.kind })
-    for (const savepoint of this.#followUps.completed(checkpointId)) this.#answer(savepoint)
-    this.#answer(checkpoint)
+    this.#requests.completed(checkpoint)
     this.#retire()
     if (checkpoint.kind === 'final') return this.#finish(checkpointId, atMs)
     this.#persistNext()
@@ -252,23 +215,9 @@ export class CheckpointCoordinator {
     this.#remove(checkpoint, atMs)
     this.#account.complete(checkpoint, atMs, metadataBytes)
     this.#commands.push({ kind: 'notify-savepoint', checkpointId: checkpoint.checkpointId })
-    if (checkpoint.hasStagedOutput) this.#followUps.add(checkpoint)
-    else this.#answer(checkpoint)
+    this.#requests.completed(checkpoint)
     this.#retire()
     this.#persistNext()
-  }
-
-  /** No other checkpoint would come by itself. */
-  #giveUpFollowUps(reason: AbortReason): void {
-    for (const { requestIds, checkpointId } of this.#followUps.giveUp()) {
-      for (const requestId of requestIds) this.#refuse(requestId, reason, checkpointId)
-    }
-  }
-
-  #answer({ requestIds, checkpointId }: PendingCheckpoint): void {
-    for (const requestId of requestIds) {
-      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'completed', checkpointId } })
-    }
   }
 
   #finish(checkpointId: number, atMs: number): void {
@@ -277,7 +226,7 @@ export class CheckpointCoordinator {
   }
 
   #persistFailed(checkpointId: number, error: string, atMs: number): void {
-    const checkpoint = this.#find(checkpointId)
+    const checkpoint = this.#pending.find(checkpointId)
     if (checkpoint?.phase !== 'persisting' || this.#phase === 'over') return
     this.#fail(checkpoint, 'persist-failed', atMs, error)
     this.#persistNext()
@@ -285,7 +234,7 @@ export class CheckpointCoordinator {
 
   #fail(checkpoint: PendingCheckpoint, reason: AbortReason, atMs: number, error?: string): void {
     this.#giveUp(checkpoint, reason, atMs, error)
-    if (this.#options.intervalMs === undefined && checkpoint.kind === 'manual') this.#giveUpFollowUps(reason)
+    if (this.#options.intervalMs === undefined && checkpoint.kind === 'manual') this.#requests.giveUpFollowUps(reason)
     const isFinal = checkpoint.kind === 'final'
     if (isFinal && checkpoint.savepoint !== undefined) return this.#ending.savepointFailed(atMs)
     if (checkpoint.kind === 'savepoint') return
@@ -307,35 +256,28 @@ export class CheckpointCoordinator {
     this.#commands.push({ kind: 'notify-aborted', checkpointId, reason, ...(error === undefined ? {} : { error }) })
     const paths = checkpoint.kind === 'savepoint' ? [] : checkpoint.newPaths()
     if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
-    for (const requestId of checkpoint.requestIds) {
-      this.#commands.push({ kind: 'request-done', requestId, outcome: { kind: 'aborted', checkpointId, reason } })
-    }
+    this.#requests.givenUp(checkpoint, reason)
     this.#retire()
   }
 
   #close(reason: 'task-failed' | 'closed', atMs: number): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
-    for (const checkpoint of this.#pending) {
+    for (const checkpoint of this.#pending.all()) {
       if (checkpoint.phase !== 'persisting') this.#giveUp(checkpoint, reason, atMs)
     }
-    this.#giveUpFollowUps(reason)
-    const unanswered = this.#pending.flatMap((checkpoint) => checkpoint.requestIds)
-    const waiting = [...this.#savepoints, ...this.#ending.waiting].map(({ requestId }) => requestId)
-    for (const requestId of [...unanswered, ...this.#requests, ...waiting]) this.#refuse(requestId, reason)
-    this.#requests = []
-    this.#savepoints = []
+    const persisting = this.#pending.all().flatMap(({ requestIds }) => requestIds)
+    this.#requests.close(reason, [...persisting, ...this.#ending.waiting.map(({ requestId }) => requestId)])
   }
 
   #retire(): void {
     if (this.#phase === 'over') return
-    const neededId = Math.min(...this.#pending.map((checkpoint) => checkpoint.baseId))
-    for (const checkpointId of this.#retention.retire(neededId)) this.#commands.push({ kind: 'retire', checkpointId })
+    for (const checkpointId of this.#retention.retire(this.#pending.neededId())) this.#commands.push({ kind: 'retire', checkpointId })
   }
 
   #remove(checkpoint: PendingCheckpoint, atMs: number): void {
-    this.#pending = this.#pending.filter((other) => other !== checkpoint)
-    this.#pausedUntilMs = atMs + this.#options.minPauseMs
+    this.#pending.remove(checkpoint)
+    this.#schedule.ended(atMs)
   }
 
   #discard(checkpointId: number, snapshot: SubtaskSnapshot): void {
@@ -343,30 +285,15 @@ export class CheckpointCoordinator {
     if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
   }
 
-  #find(checkpointId: number): PendingCheckpoint | undefined {
-    return this.#pending.find((checkpoint) => checkpoint.checkpointId === checkpointId)
-  }
-
-  #hasPending(kind: CheckpointKind): boolean {
-    return this.#pending.some((checkpoint) => checkpoint.kind === kind)
-  }
-
   #wallMs(atMs: number): number {
     return Math.floor(atMs + this.#config.wallClockOffsetMs)
   }
 
-  /** When the next periodic checkpoint may start, as far as time is concerned. */
-  #periodicAtMs(): number {
-    return this.#options.intervalMs === undefined ? Infinity : Math.max(this.#periodicDueMs, this.#pausedUntilMs)
-  }
-
   #setWake(): void {
-    const times = this.#pending.flatMap((checkpoint) =>
-      checkpoint.phase === 'collecting' ? [checkpoint.triggeredAtMs + this.#options.timeoutMs] : [],
-    )
+    const times = [this.#pending.nextExpiryMs(this.#options.timeoutMs)]
     if (this.#ending.cause !== undefined) {
-      if (!this.#hasPending('final')) times.push(this.#ending.dueMs)
-    } else if (!this.#isHeld()) times.push(this.#periodicAtMs())
+      if (!this.#pending.has('final')) times.push(this.#ending.dueMs)
+    } else if (!this.#isHeld()) times.push(this.#schedule.nextMs)
     const next = this.#phase === 'running' ? Math.min(...times) : Infinity
     const atMs = next === Infinity ? undefined : next
     if (atMs === this.#wakeAtMs) return

@@ -50,7 +50,8 @@ export class MemoryStateFiles implements StateFileStorage {
 
   async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
     const { inline, path, length } = file
-    if (inline === undefined && path.startsWith('/') && this.#disk !== undefined) return await new FilesystemStateFiles(this.#disk, '/').openStateFile(file)
+    if (inline === undefined && path.startsWith('/') && this.#disk !== undefined)
+      return await new FilesystemStateFiles(this.#disk, '/').openStateFile(file)
     if (inline?.length !== length) throw engineError('CHECKPOINT_DAMAGED', { path, problem: 'its bytes are not in memory' })
     return {
       read: async (offset, count, expected) => {

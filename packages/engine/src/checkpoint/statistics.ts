@@ -52,6 +52,11 @@ export class CheckpointAccount {
   /** Apart: they are few, and many checkpoints later still of interest. */
   #savepoints: CheckpointRecord[] = []
 
+  /** A new attempt: what the one before has left undecided will not be decided any more. */
+  begin(): void {
+    this.#failed = this.#triggered - this.#completed - this.#subsumed
+  }
+
   trigger(): void {
     this.#triggered++
   }

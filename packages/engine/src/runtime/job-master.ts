@@ -28,6 +28,7 @@ import type { FailureReport } from './messages.ts'
 import { MetricsBoard } from './metrics-board.ts'
 import { checkpointOptions, slotSettings } from './master-settings.ts'
 import { planRestore, type RestorePlan } from './plan-restore.ts'
+import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
 
 export interface JobMasterParts {
@@ -69,10 +70,10 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   #asked: 'stop' | 'cancel' | undefined
   #interruptDelay: (() => void) | undefined
   #over = false
+  /** Savepoints that the job is to end with. */
+  readonly #stopRequests: Set<number> = new Set()
   readonly #ended: PromiseWithResolvers<JobResult> = Promise.withResolvers()
   #server: ControlServer | undefined
-  /** Requests that are not answered. */
-  readonly #asking: Set<Promise<unknown>> = new Set()
 
   constructor(parts: JobMasterParts) {
     this.#parts = parts
@@ -91,7 +92,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       result = this.#result({ state: 'failed', failure: { error: error instanceof Error ? error : new Error(String(error)) } })
     }
     this.#over = true
-    while (this.#asking.size > 0) await Promise.allSettled(this.#asking)
+    await this.#keeper.requests.settled()
     this.#ended.resolve(result)
     await this.#server?.retire()
     await this.#parts.lock.release().catch(() => {})
@@ -125,29 +126,19 @@ export class JobMaster implements AttemptHandler, ControlledJob {
 
   /** Ends the job with a final checkpoint that is a savepoint too; if that fails the job goes on. @throws as `savepoint` */
   async stopWithSavepoint(dir: string | undefined, drain: boolean): Promise<CompletedCheckpoint> {
-    return await this.#ask(dir, (attempt, request) => attempt.stopWithSavepoint(request, drain))
+    return await this.#ask(dir, (attempt, request) => {
+      this.#stopRequests.add(request.requestId)
+      attempt.stopWithSavepoint(request, drain)
+    })
   }
 
-  #ask(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
-    const asking = this.#request(dir, tell)
-    this.#asking.add(asking)
-    void Promise.allSettled([asking]).then(() => this.#asking.delete(asking))
-    return asking
-  }
-
-  async #request(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
-    this.#checkRunning()
-    const { requests } = this.#keeper
-    const request = await requests.begin(dir)
-    const answer = requests.answer(request)
-    if (this.#attempt === undefined) this.requestDone(request.requestId, { kind: 'aborted', checkpointId: 0, reason: 'task-failed' })
-    else tell(this.#attempt, request)
-    return await answer
-  }
-
-  #checkRunning(): void {
+  async #ask(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
     if (this.#over) throw engineError('SAVEPOINT_JOB_ENDED')
     if (this.#attempt === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting, or between two attempts' })
+    return await this.#keeper.requests.ask(dir, (request) => {
+      if (this.#attempt !== undefined) tell(this.#attempt, request)
+      return this.#attempt !== undefined
+    })
   }
 
   get result(): Promise<JobResult> {
@@ -351,8 +342,10 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     this.#keeper.aborted(checkpointId, reason, error)
   }
 
-  requestDone(...done: Parameters<AttemptHandler['requestDone']>): void {
-    void this.#keeper.requestDone(...done)
+  requestDone(requestId: number, outcome: RequestOutcome): void {
+    // From here on the job ends, whatever happens: what is left to do the next start does.
+    if (this.#stopRequests.delete(requestId) && outcome.kind === 'completed') this.#asked ??= 'stop'
+    void this.#keeper.requestDone(requestId, outcome)
   }
 
   log(record: LogRecord): void {

@@ -2,7 +2,7 @@
  * The savepoints that the user has asked for and not been answered about.
  *
  * 1. Each request is answered once: with a savepoint that is complete, or with an error after which nothing of it will be left.
- * 2. A folder is made before the coordinator hears of the request.
+ * 2. A folder is made before anybody hears of the request.
  */
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
@@ -38,14 +38,38 @@ const RANDOM_DIGITS = 12
 export class SavepointRequests {
   readonly #options: SavepointRequestsOptions
   readonly #open: Map<number, Open> = new Map()
+  readonly #asking: Set<Promise<unknown>> = new Set()
   #lastId = 0
 
   constructor(options: SavepointRequestsOptions) {
     this.#options = options
   }
 
-  /** Makes a savepoint's own folder in `dir`. @throws CHECKPOINT_STORAGE_* */
-  async begin(dir: string | undefined): Promise<SavepointRequest> {
+  /**
+   * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers whether anybody has taken it.
+   *
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, CHECKPOINT_STORAGE_*
+   */
+  ask(dir: string | undefined, deliver: (request: SavepointRequest) => boolean): Promise<CompletedCheckpoint> {
+    const asking = this.#ask(dir, deliver)
+    this.#asking.add(asking)
+    void Promise.allSettled([asking]).then(() => this.#asking.delete(asking))
+    return asking
+  }
+
+  /** Resolves when every request has been answered. */
+  async settled(): Promise<void> {
+    while (this.#asking.size > 0) await Promise.allSettled(this.#asking)
+  }
+
+  async #ask(dir: string | undefined, deliver: (request: SavepointRequest) => boolean): Promise<CompletedCheckpoint> {
+    const request = await this.#begin(dir)
+    const { promise } = this.#open.get(request.requestId)!.answer
+    if (!deliver(request)) await this.answered(request.requestId, { kind: 'aborted', checkpointId: 0, reason: 'task-failed' }, undefined)
+    return await promise
+  }
+
+  async #begin(dir: string | undefined): Promise<SavepointRequest> {
     const { storage, jobName, random, defaultDir } = this.#options
     const name = `savepoint-${shortJobId(jobName)}-${randomId(random).slice(0, RANDOM_DIGITS)}`
     const request = { requestId: ++this.#lastId, dir: join(resolve(dir ?? defaultDir), name) }
@@ -57,11 +81,6 @@ export class SavepointRequests {
     }
     this.#open.set(request.requestId, { dir: request.dir, answer: Promise.withResolvers() })
     return request
-  }
-
-  /** Resolves when the request is answered. @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED */
-  answer({ requestId }: SavepointRequest): Promise<CompletedCheckpoint> {
-    return this.#open.get(requestId)!.answer.promise
   }
 
   /** `problem`: what is known about a failure besides its kind. */
