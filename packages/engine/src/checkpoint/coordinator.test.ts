@@ -316,4 +316,69 @@ describe('checkpoint coordinator', () => {
       [20, 21, 22, 23, 24, 25, 26, 27, 28, 29],
     )
   })
+
+  it('takes a savepoint alone, and builds nothing on it', () => {
+    const script = new Script({ maxConcurrent: 3 })
+    script.on({ kind: 'started' })
+    assert.deepEqual(kinds(script.tickAt(100)), ['trigger 1'])
+    assert.deepEqual(kinds(script.on({ kind: 'savepoint', requestId: 7, dir: '/s' })), [])
+    assert.deepEqual(kinds(script.tickAt(200)), [], 'nothing begins before it')
+    const done = script.complete(1)
+    assert.deepEqual(kinds(done), ['persist 1', 'notify-complete 1', 'trigger 2'])
+    const trigger = done.at(-1)
+    assert.deepEqual(trigger?.kind === 'trigger' && trigger.savepoint, { dir: '/s', isCheckpoint: false })
+    assert.deepEqual(kinds(script.tickAt(300)), [], 'nothing begins beside it')
+    const saved = script.complete(2)
+    assert.deepEqual(kinds(saved), ['persist 2', 'notify-savepoint 2', 'request-done', 'trigger 3'])
+    assert.equal(script.coordinator.latestCompletedId, 1)
+    assert.deepEqual(kinds(script.complete(3)), ['persist 3', 'notify-complete 3', 'retire 1'])
+  })
+
+  it('announces a savepoint with staged output after a checkpoint more', () => {
+    const script = new Script({ intervalMs: undefined })
+    script.on({ kind: 'started' })
+    assert.deepEqual(kinds(script.on({ kind: 'savepoint', requestId: 7, dir: '/s' })), ['trigger 1'])
+    const snapshot = { ...snapshotOf(), operators: [{ stateId: 'out', keyed: [], sinkHandles: ['part'] }] }
+    script.on({ kind: 'acknowledged', attempt: 3, subtask: subtasks[0]!, checkpointId: 1, snapshot })
+    script.acknowledge(1, 1)
+    assert.deepEqual(kinds(script.persisted(1)), ['notify-savepoint 1', 'trigger 2'])
+    const commands = script.complete(2)
+    assert.deepEqual(
+      commands.find(({ kind }) => kind === 'request-done'),
+      { kind: 'request-done', requestId: 7, outcome: { kind: 'completed', checkpointId: 1 } },
+    )
+  })
+
+  it('a failed savepoint never fails the job, and one that stops it lets it go on', () => {
+    const script = new Script({ intervalMs: undefined })
+    script.on({ kind: 'started' })
+    script.on({ kind: 'savepoint', requestId: 7, dir: '/s' })
+    assert.deepEqual(kinds(script.decline(1, 'snapshot-failed')), ['notify-aborted 1', 'request-done'])
+    assert.deepEqual(kinds(script.on({ kind: 'stop-with-savepoint', requestId: 8, dir: '/t', drain: false })), ['trigger 2'])
+    assert.deepEqual(kinds(script.decline(2, 'snapshot-failed')), ['notify-aborted 2', 'request-done'])
+    assert.deepEqual(kinds(script.on({ kind: 'request', requestId: 9 })), ['trigger 3'], 'it goes on')
+  })
+
+  it('a stop asked for while a savepoint is to stop the job takes its place when that fails', () => {
+    const script = new Script({ intervalMs: undefined })
+    script.on({ kind: 'started' })
+    script.on({ kind: 'stop-with-savepoint', requestId: 8, dir: '/t', drain: false })
+    assert.deepEqual(kinds(script.on({ kind: 'stop' })), [])
+    assert.deepEqual(kinds(script.decline(1, 'snapshot-failed')), ['notify-aborted 1', 'request-done', 'trigger 2'])
+    assert.deepEqual(kinds(script.complete(2)), ['persist 2', 'notify-complete 2', 'finish 2'])
+  })
+
+  it('drained, the sources end first and the final checkpoint is the savepoint', () => {
+    const script = new Script({ intervalMs: undefined })
+    script.on({ kind: 'started' })
+    assert.deepEqual(script.on({ kind: 'stop-with-savepoint', requestId: 8, dir: '/t', drain: true }), [{ kind: 'drain' }])
+    const [trigger] = script.finishInput()
+    assert.deepEqual(trigger?.kind === 'trigger' && [trigger.checkpoint, trigger.savepoint?.dir, trigger.stopSources], [
+      'final',
+      '/t',
+      false,
+    ])
+    const end = script.complete(1).at(-1)
+    assert.deepEqual(end, { kind: 'finish', checkpointId: 1, stopped: true })
+  })
 })

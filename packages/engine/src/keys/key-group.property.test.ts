@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { hashKey } from './hash.ts'
-import { keyGroupOf, keyGroupRange, MAX_PARALLELISM_LIMIT, subtaskOfKeyGroup } from './key-group.ts'
+import { formerGroups, keyGroupOf, keyGroupRange, MAX_PARALLELISM_LIMIT, subtaskOfKeyGroup } from './key-group.ts'
 
 test('ranges are contiguous, cover every group once, and agree with the subtask of each group', () => {
   fc.assert(
@@ -59,4 +59,24 @@ test('impossible parallelisms are refused', () => {
   ] as const) {
     assert.throws(() => keyGroupRange(0, parallelism, maxParallelism), { code: 'KEY_GROUP_RANGE' })
   }
+})
+
+test('with another number of groups, a key is in a former group of its range, and every group of it is needed', () => {
+  const groups = fc.integer({ min: 1, max: 500 })
+  fc.assert(
+    fc.property(groups, groups, fc.nat(), fc.integer(), (maxParallelism, former, seed, hash) => {
+      const parallelism = 1 + (seed % maxParallelism)
+      const group = keyGroupOf(hash, maxParallelism)
+      const range = keyGroupRange(subtaskOfKeyGroup(group, maxParallelism, parallelism), parallelism, maxParallelism)
+      const { first, end } = formerGroups(range, maxParallelism, former)
+      const formerGroup = keyGroupOf(hash, former)
+      assert.ok(formerGroup >= first && formerGroup < end)
+      assert.ok(first >= 0 && end <= former)
+      // The last hash of the first former group, and the first of the last, are of the range.
+      const lastHash = Math.ceil(((first + 1) * 2 ** 32) / former) - 1
+      const firstHash = Math.ceil(((end - 1) * 2 ** 32) / former)
+      assert.ok(keyGroupOf(lastHash, maxParallelism) >= range.first && keyGroupOf(firstHash, maxParallelism) < range.end)
+    }),
+    { numRuns: 500 },
+  )
 })
