@@ -25,7 +25,7 @@ function fails(args: readonly string[], env: Record<string, string>): Promise<st
 }
 
 const suites: readonly (readonly [name: string, args: readonly string[], env: Record<string, string>])[] = [
-  ['storage', ['--test', 'packages/log/src/storage/crash/*.test.ts'], { MILLRACE_SEEDS: '300' }],
+  ['storage', ['--test', '--test-isolation=none', 'packages/log/src/storage/crash/*.test.ts'], { MILLRACE_SEEDS: '500' }],
   ['coordination', ['--test', 'packages/core/src/coordination/**/*.test.ts'], {}],
   ['simulation', ['sim/log/main.ts', '--bail', '--seeds', values.seeds, '--first-seed', values['first-seed']], {}],
 ]

@@ -1,5 +1,5 @@
 export { VirtualClock, type VirtualClockOptions } from './clock/virtual-clock.ts'
-export { SimulatedDisk, type CrashReport, type SimulatedDiskOptions } from './disk/simulated-disk.ts'
+export { SimulatedDisk, type CrashReport, type NameFate, type SimulatedDiskOptions } from './disk/simulated-disk.ts'
 export type { DiskFailure, DiskOperation } from './disk/failures.ts'
 export { testAuthority, type CertificateOptions, type TestAuthority, type TestCertificate } from './certificates/certificates.ts'
 export { SeededRandom } from './random/seeded-random.ts'

@@ -95,10 +95,14 @@ export class NameSpace {
     this.#unsynced = this.#unsynced.filter((operation) => !due.has(operation))
   }
 
+  get unsyncedCount(): number {
+    return this.#unsynced.length
+  }
+
   /** Loss of power. Gives the number of operations lost. */
-  loseUnsynced(random: SeededRandom, losses: readonly NameLoss[]): number {
+  loseUnsynced(random: SeededRandom, losses: readonly NameLoss[], at?: number): number {
     const loss = random.pick(losses)
-    const firstLost = random.between(0, this.#unsynced.length)
+    const firstLost = at ?? random.between(0, this.#unsynced.length)
     const lostNames = new Map<DirectoryNode, Set<string>>()
     let lost = 0
     for (const [index, operation] of this.#unsynced.entries()) {

@@ -22,6 +22,12 @@ export interface SimulatedDiskOptions {
   readonly shortReadProbability?: number
 }
 
+/** What becomes of the names that were not synced: 'one' is lost alone, or kept alone ('all-but-one'), the one at `at` in the order of their changes. */
+export interface NameFate {
+  readonly loss: NameLoss
+  readonly at: number
+}
+
 /** What a loss of power did to what was not synced. */
 export interface CrashReport {
   readonly writes: Readonly<LossCounts>
@@ -150,12 +156,21 @@ export class SimulatedDisk implements Disk {
     }
   }
 
-  /** The power fails: the process dies, and of what was not synced any part may be lost. */
-  crash(): CrashReport {
+  /** Creations, renames and removals that a crash may undo. */
+  get unsyncedNames(): number {
+    return this.#names.unsyncedCount
+  }
+
+  /** The power fails: the process dies, and of what was not synced any part may be lost. `names` says what becomes of names, for tests that try all. */
+  crash(names?: NameFate): CrashReport {
     this.kill()
     const files = new Set<FileNode>()
     for (const node of this.#names.all()) if (node.kind === 'file') files.add(node)
-    const namesLost = this.#names.loseUnsynced(this.#random, this.#options.nameLosses ?? usualNameLosses)
+    const namesLost = this.#names.loseUnsynced(
+      this.#random,
+      names === undefined ? (this.#options.nameLosses ?? usualNameLosses) : [names.loss],
+      names?.at,
+    )
     for (const node of this.#names.rewind()) if (node.kind === 'file') files.add(node)
     const writes = { kept: 0, torn: 0, lost: 0 }
     const survival = this.#random.pick([0, 0.1, 0.5, 0.9, 1])
