@@ -8,7 +8,7 @@ export interface Snippet {
   readonly output: string | undefined
 }
 
-interface Fence {
+export interface Fence {
   readonly language: string
   readonly words: readonly string[]
   readonly line: number
@@ -37,7 +37,8 @@ export function snippetsOf(path: string, markdown: string): readonly Snippet[] {
   return snippets
 }
 
-function fencesOf(markdown: string): readonly Fence[] {
+/** The fenced blocks of a page. */
+export function fencesOf(markdown: string): readonly Fence[] {
   const fences: Fence[] = []
   const lines = markdown.split('\n')
   for (let index = 0; index < lines.length; index++) {
