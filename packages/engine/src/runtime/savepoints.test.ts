@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { nodeDisk } from '@millrace/core'
 import { reducing, type Job, type RunningJob } from '../index.ts'
-import { defineJob, fileSink, generator, startJob, type, type ExecuteOptions } from '../index.ts'
+import { defineJob, discard, fileSink, generator, startJob, type, watermarks, type ExecuteOptions } from '../index.ts'
 import { disposeSavepoint } from '../checkpoint/savepoints.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-savepoints-'))
@@ -141,13 +141,39 @@ void describe('savepoints of a running job', () => {
     }
   })
 
-  void it('drained, sources end and operators finish', async () => {
-    const first = await running(start(countingJob({ name: 'drained' }), { parallelism: 2 }))
-    const savepoint = await first.stop({ savepoint: true, drain: true })
-    const result = await first.done
-    assert.equal(result.state, 'stopped')
-    assert.ok(savepoint!.path!.startsWith(join(folder, 'state', 'drained', 'savepoints')))
-    assert.ok(rowsOf('drained').length > 0)
+  void it('drained, sources end, time comes to its end and operators finish; else they do not', async () => {
+    for (const drain of [false, true]) {
+      const name = drain ? 'drained' : 'kept'
+      const said: string[] = []
+      const job = defineJob(name, (env) => {
+        env
+          .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), {
+            uid: 'numbers',
+            watermarks: watermarks.monotonous((n) => n),
+          })
+          .keyBy((n) => n % 2)
+          .process({
+            emits: type<number>(),
+            onElement(_, ctx) {
+              ctx.eventTimers.at(1e12)
+            },
+            onEventTimer(time) {
+              said.push(`timer ${time}`)
+            },
+            finish() {
+              said.push('finish')
+            },
+          })
+          .uid('waits')
+          .sinkTo(discard())
+      })
+      const first = await running(start(job, { parallelism: 2 }))
+      const savepoint = await first.stop({ savepoint: true, drain })
+      assert.equal((await first.done).state, 'stopped')
+      assert.ok(savepoint!.path!.startsWith(join(folder, 'state', name, 'savepoints')))
+      const expected = drain ? ['finish', 'finish', 'timer 1000000000000', 'timer 1000000000000'] : []
+      assert.deepEqual(said.toSorted(), expected)
+    }
   })
 
   void it('one that cannot be written leaves nothing, and the job goes on', async () => {

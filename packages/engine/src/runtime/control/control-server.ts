@@ -2,13 +2,14 @@
  * The socket on which a running job takes orders from its own user, and from nobody else.
  *
  * 1. It is there only while the job's lock is held, so that what lies in its place before is of a dead process, and is removed.
- * 2. Only the user who runs the job can connect: the socket's mode is 0600 from its first moment.
+ * 2. Only the user who runs the job can connect: the socket's mode is 0600, from its first moment where a thread may see to that.
  * 3. Every request is answered before the socket goes; whoever asked for the end of the job is hung up on when its lock is free.
  * 4. What is no request ends its connection, and nothing else.
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobResult } from '../job-types.ts'
@@ -68,11 +69,11 @@ class SocketServer implements ControlServer {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       // The name appears within the call: at no moment may others connect.
-      const former = process.umask(0o177)
+      const former = isMainThread ? process.umask(0o177) : undefined
       try {
         this.#server.listen(path, resolve)
       } finally {
-        process.umask(former)
+        if (former !== undefined) process.umask(former)
       }
     })
     chmodSync(path, 0o600)

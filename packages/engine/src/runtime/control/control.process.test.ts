@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { CompletedCheckpoint, JobResult } from '../job-types.ts'
+import { askJob } from './control-client.ts'
+import { serveControl, type ControlledJob } from './control-server.ts'
+import { LineBuffer } from './lines.ts'
+import { controlSocketPath } from './socket-path.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-control-'))
+after(() => rmSync(folder, { recursive: true }))
+
+class Job implements ControlledJob {
+  readonly ended: PromiseWithResolvers<JobResult> = Promise.withResolvers()
+  readonly savepoints: PromiseWithResolvers<CompletedCheckpoint> = Promise.withResolvers()
+  readonly calls: string[] = []
+
+  get result(): Promise<JobResult> {
+    return this.ended.promise
+  }
+
+  status(): ReturnType<ControlledJob['status']> {
+    return { job: 'j', state: 'running', pid: 1, startedMs: 0, restarts: 0, parallelism: 1, lastCheckpoint: null }
+  }
+
+  checkpoints(): ReturnType<ControlledJob['checkpoints']> {
+    return { counts: { triggered: 0, completed: 0, failed: 0, subsumed: 0, inProgress: 0 }, history: [] }
+  }
+
+  savepoint(dir: string | undefined): Promise<CompletedCheckpoint> {
+    this.calls.push(`savepoint ${dir}`)
+    return this.savepoints.promise
+  }
+
+  stop(): void {
+    this.calls.push('stop')
+  }
+
+  async stopWithSavepoint(dir: string | undefined, drain: boolean): Promise<CompletedCheckpoint> {
+    this.calls.push(`stop with savepoint ${dir} ${drain}`)
+    return await this.savepoints.promise
+  }
+
+  cancel(): void {
+    this.calls.push('cancel')
+  }
+}
+
+const stopped: JobResult = { jobName: 'j', durationMs: 1, restarts: 0, lastCheckpoint: undefined, state: 'stopped' }
+const saved: CompletedCheckpoint = { id: 3, path: '/s' }
+
+void test('what a dead process has left in the place of the socket is removed', async () => {
+  const path = join(folder, 'stale.sock')
+  writeFileSync(path, '')
+  assert.equal(await askJob(path, { do: 'status' }), undefined)
+  const job = new Job()
+  const server = await serveControl(path, job)
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  const answer = await askJob(path, { do: 'status' })
+  assert.equal(answer?.kind === 'result' && answer.result.job, 'j')
+  await server.retire()
+  server.end()
+  assert.equal(existsSync(path), false)
+  assert.equal(await askJob(path, { do: 'status' }), undefined)
+})
+
+void test('the end of a job is answered first, and told to be over when its lock is free', async () => {
+  const path = join(folder, 'end.sock')
+  const job = new Job()
+  const server = await serveControl(path, job)
+  let over = false
+  const stopping = askJob(path, { do: 'stop', savepoint: true, drain: true, dir: '/d' }).then((answer) => {
+    assert.ok(over, 'not before the connection is closed')
+    return answer
+  })
+  while (job.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  assert.deepEqual(job.calls, ['stop with savepoint /d true'])
+  job.savepoints.resolve(saved)
+  job.ended.resolve(stopped)
+  await server.retire()
+  over = true
+  server.end()
+  assert.deepEqual(await stopping, { kind: 'result', result: { state: 'stopped', savepoint: saved, lastCheckpoint: null } })
+})
+
+void test('a job that dies before it has answered is told', async () => {
+  const path = join(folder, 'dies.sock')
+  const dying = createServer((socket) => socket.once('data', () => socket.destroy()))
+  await new Promise<void>((resolve) => dying.listen(path, resolve))
+  await assert.rejects(askJob(path, { do: 'status' }), { code: 'CONTROL_LOST' })
+  await new Promise((resolve) => dying.close(resolve))
+})
+
+void test('a folder with a long path has its socket elsewhere, always in the same place', async () => {
+  const deep = join(folder, 'x'.repeat(120))
+  mkdirSync(deep)
+  const path = controlSocketPath(deep)
+  assert.equal(path, controlSocketPath(deep))
+  assert.notEqual(path, controlSocketPath(`${deep}y`))
+  assert.ok(Buffer.byteLength(path) < 104)
+  const server = await serveControl(path, new Job())
+  assert.equal((await askJob(path, { do: 'checkpoints' }))?.kind, 'result')
+  await server.retire()
+  server.end()
+})
+
+void test('lines are cut wherever the pieces are, and none is longer than it may be', () => {
+  const text = 'one\ntwo\n\nthrée\n'
+  for (let size = 1; size < 8; size++) {
+    const lines = new LineBuffer(10)
+    const bytes = Buffer.from(text)
+    const cut: string[] = []
+    for (let at = 0; at < bytes.length; at += size) cut.push(...lines.push(bytes.subarray(at, at + size))!)
+    assert.deepEqual(cut, ['one', 'two', '', 'thrée'])
+  }
+  assert.equal(new LineBuffer(3).push(Buffer.from('long')), undefined)
+  assert.equal(new LineBuffer(3).push(Buffer.from('long\n')), undefined)
+})
