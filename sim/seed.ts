@@ -47,6 +47,8 @@ class SeedRun {
   readonly #world: World
   /** For what has to do with savepoints alone; undefined: this seed has none. */
   readonly #savepoints: SeededRandom | undefined
+  /** Savepoints whose staged output was safe in a checkpoint that may be one of the damaged: a fallback gives it up, and says so when it is missed. */
+  readonly #exposed: Set<string> = new Set()
   /** Where a life was stopped with a savepoint, and the next may go on from. */
   #stoppedAt: string | undefined
   readonly #ledger: Ledger = new Ledger()
@@ -142,7 +144,9 @@ class SeedRun {
     await this.#checkSavepoints()
     if (world.random.chance(0.1) && this.#mutation === undefined) await this.#restoreAside()
     if (this.#savepoints?.chance(0.6) === true && this.#mutation === undefined) await this.#restoreSavepointAside(this.#savepoints)
+    const before = this.#damaged.size
     if (this.#scenario.numRetained > 1 && world.random.chance(0.15)) await damageNewest(world, this.#damaged)
+    if (this.#damaged.size > before) for (const path of this.#ledger.savepoints) this.#exposed.add(path)
   }
 
   /** Runs the job to its end, in a copy of the world, from each checkpoint that is there. */
@@ -182,7 +186,7 @@ class SeedRun {
   /** Moves a savepoint, in a copy of the world, and runs the job from it to its end, at any parallelism and max parallelism. */
   async #restoreSavepointAside(random: SeededRandom): Promise<void> {
     if (this.#scenario.sources.includes('files')) return // a copied file is another file
-    const path = random.pick([...this.#ledger.savepoints, undefined])
+    const path = random.pick([...this.#ledger.savepoints.filter((each) => !this.#exposed.has(each)), undefined])
     if (path === undefined) return
     const world = await this.#world.copy(this.#seed * 1_000 + 999)
     const ledger = this.#ledger.copy()
