@@ -97,7 +97,10 @@ test('topics are refused for what is wrong with them, and deleted by name and id
     removed.responses.map(({ name, errorCode }) => [name, errorCode]),
     [['gone', ERROR_CODE.NONE]],
   )
-  const twice = await client.ask('DeleteTopics', 6, { topics: [{ topicId: id }, { topicId: id }, { name: 'none', topicId: new Uint8Array(16) }], timeoutMs: 1000 })
+  const twice = await client.ask('DeleteTopics', 6, {
+    topics: [{ topicId: id }, { topicId: id }, { name: 'none', topicId: new Uint8Array(16) }],
+    timeoutMs: 1000,
+  })
   assert.deepEqual(
     twice.responses.map(({ errorCode }) => errorCode),
     [ERROR_CODE.INVALID_REQUEST, ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION],
