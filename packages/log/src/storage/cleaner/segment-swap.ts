@@ -23,8 +23,8 @@ export async function swapSegments(state: LogState, old: readonly Segment[], com
     for (const segment of old) await state.discard(segment, segment.baseOffset === compacted.baseOffset)
     // An old index under the new log's name would be worse than none.
     await state.host.disk.syncDirectory(state.directory)
+    // Not synced: under either name it is complete, and alone. Before it could grow again, what is behind it goes, which is.
     await compacted.rename('')
-    await state.host.disk.syncDirectory(state.directory)
     return true
   } catch (error) {
     throw state.host.failed(error, state.directory, true)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { BatchView } from '../../records/batch.ts'
+import { batches } from '../../records/batch-cursor.ts'
 import { buildBatch } from '../../records/batch-builder.ts'
 import { batchEndTransactionMarker, buildEndTransactionMarker } from '../../records/control-record.ts'
 import { records } from '../../records/record.ts'
@@ -173,8 +174,20 @@ export async function check(scenario: Scenario, before: readonly BatchView[], en
   for (const [offset, record] of recordsByOffset(after)) assert.equal(record, earlier.get(offset), `the record at ${offset}`)
   assert.deepEqual(producersOf(scenario.log), producers)
   await scenario.clock.run(checkLookups(scenario, after))
+  await scenario.clock.run(checkFiles(scenario))
   const { segments } = scenario.log.state
   for (const [index, segment] of segments.slice(0, -1).entries()) assert.equal(segment.nextOffset, segments[index + 1]!.baseOffset)
+}
+
+/** No log file reaches into the next one: never do both count, a compacted segment and one that it was made from. */
+async function checkFiles({ disk, log }: Scenario): Promise<void> {
+  const files = disk.attach()
+  const names = (await files.list(log.directory)).filter((name) => name.endsWith('.log'))
+  for (const [index, name] of names.entries()) {
+    const last = [...batches(await files.readFile(`${log.directory}/${name}`))].at(-1)
+    const next = names[index + 1]
+    if (last !== undefined && next !== undefined) assert.ok(last.lastOffset < parseInt(next, 10), `${name} reaches into ${next}`)
+  }
 }
 
 /** The indexes belong to the log files beside them: what is found by them is what a scan finds. */

@@ -77,48 +77,69 @@ async function everyName(moment: object, crash: (fate: NameFate) => Promise<numb
   return true
 }
 
+/** False when the compaction was over before. */
+function compactionAt(seed: number, steps: number): Promise<boolean> {
+  return everyName({ seed, steps }, async (fate) => {
+    const interrupted = new Interrupted(seed)
+    if (!(await interrupted.run((scenario) => scenario.compact(), steps))) return undefined
+    const { disk } = interrupted.scenario
+    const { unsyncedNames } = disk
+    disk.crash(fate)
+    await interrupted.look()
+    return unsyncedNames
+  })
+}
+
 test('a compaction survives a crash at every moment, whichever name is lost or kept', async () => {
-  for (let seed = 1; seed <= logs; seed++) {
-    const at = (steps: number): Promise<boolean> =>
-      everyName({ seed, steps }, async (fate) => {
-        const interrupted = new Interrupted(seed)
-        if (!(await interrupted.run((scenario) => scenario.compact(), steps))) return undefined
-        const { disk } = interrupted.scenario
-        const { unsyncedNames } = disk
-        disk.crash(fate)
-        await interrupted.look()
-        return unsyncedNames
-      })
-    for (let steps = 1; await at(steps); steps += stride);
-  }
+  // After the swap has begun and before that is durable.
+  for (let steps = 22; steps < 28; steps++) await compactionAt(1, steps)
+  for (let seed = 1; seed <= logs; seed++) for (let steps = 1; await compactionAt(seed, steps); steps += stride);
 })
 
+interface RecoveryMoment {
+  readonly seed: number
+  /** What the first crash does to all names. */
+  readonly first: 'none' | 'all'
+  /** Of the compaction, and of the recovery. */
+  readonly steps: number
+  readonly recoverySteps: number
+}
+
+/** 'over' when the compaction was over before; 'none' when nothing was left to recover, or the recovery was over. */
+async function recoveryAt(moment: RecoveryMoment): Promise<'none' | 'tried' | 'over'> {
+  const { seed, first, steps, recoverySteps } = moment
+  let outcome: 'none' | 'tried' | 'over' = 'tried'
+  const isMoment = await everyName(moment, async (fate) => {
+    const interrupted = new Interrupted(seed)
+    if (!(await interrupted.run((scenario) => scenario.compact(), steps))) outcome = 'over'
+    if (outcome === 'over') return undefined
+    const { disk } = interrupted.scenario
+    disk.crash({ loss: first, at: 0 })
+    if (!(await interrupted.hasSwap())) outcome = 'none'
+    if (outcome === 'none') return undefined
+    let isOpen = false
+    void interrupted.scenario.opening().then(() => (isOpen = true))
+    await interrupted.step(recoverySteps)
+    if (isOpen) outcome = 'none'
+    const { unsyncedNames } = disk
+    disk.crash(fate)
+    await interrupted.look()
+    return isOpen ? undefined : unsyncedNames
+  })
+  return isMoment ? 'tried' : outcome
+}
+
 test('a recovery that completes a swap survives a crash at every moment, whichever name is lost or kept', async () => {
+  // The segment has its name, what it replaces has not lost its own durably.
+  for (let recoverySteps = 20; recoverySteps < 30; recoverySteps++) await recoveryAt({ seed: 3, first: 'none', steps: 65, recoverySteps })
   for (let seed = 1; seed <= logs; seed++) {
     for (const first of ['none', 'all'] as const) {
-      const at = async (steps: number, recoverySteps: number): Promise<'none' | 'tried' | 'over'> => {
-        let outcome: 'none' | 'tried' | 'over' = 'tried'
-        const isMoment = await everyName({ seed, first, steps, recoverySteps }, async (fate) => {
-          const interrupted = new Interrupted(seed)
-          if (!(await interrupted.run((scenario) => scenario.compact(), steps))) outcome = 'over'
-          if (outcome === 'over') return undefined
-          const { disk } = interrupted.scenario
-          disk.crash({ loss: first, at: 0 })
-          if (!(await interrupted.hasSwap())) outcome = 'none'
-          if (outcome === 'none') return undefined
-          let isOpen = false
-          void interrupted.scenario.opening().then(() => (isOpen = true))
-          await interrupted.step(recoverySteps)
-          if (isOpen) outcome = 'none'
-          const { unsyncedNames } = disk
-          disk.crash(fate)
-          await interrupted.look()
-          return isOpen ? undefined : unsyncedNames
-        })
-        return isMoment ? 'tried' : outcome
-      }
       for (let steps = 1, outcome = ''; outcome !== 'over'; steps += stride) {
-        for (let recoverySteps = 1; (outcome = await at(steps, recoverySteps)) === 'tried'; recoverySteps += stride);
+        for (
+          let recoverySteps = 1;
+          (outcome = await recoveryAt({ seed, first, steps, recoverySteps })) === 'tried';
+          recoverySteps += stride
+        );
       }
     }
   }

@@ -76,8 +76,8 @@ async function completeSwap(disk: Disk, directory: string, baseOffset: number): 
       await removeIfPresent(disk, posix.join(directory, segmentFileName(file.baseOffset, file.kind)))
   }
   await disk.syncDirectory(directory)
+  // Durable with all else that is tidied.
   await disk.rename(swap, posix.join(directory, segmentFileName(baseOffset, 'log')))
-  await disk.syncDirectory(directory)
 }
 
 /** The offset behind the last batch; undefined if the file does not end with a whole one. */
