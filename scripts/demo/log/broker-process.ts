@@ -5,12 +5,14 @@ import { createInterface } from 'node:readline'
 /** Millrace's log in a process of its own, life after life on one folder and one port. */
 export class BrokerProcess {
   readonly #folder: string
+  readonly #isBuilt: boolean
   #child: ChildProcess | undefined
   #port = 0
   #stderr = ''
 
-  constructor(folder: string) {
+  constructor(folder: string, isBuilt = false) {
     this.#folder = folder
+    this.#isBuilt = isBuilt
   }
 
   get bootstrap(): string {
@@ -24,7 +26,8 @@ export class BrokerProcess {
   /** Answers after how many milliseconds it was ready. */
   async start(): Promise<number> {
     const startMs = performance.now()
-    const command = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'broker.ts')]
+    const source = this.#isBuilt ? [] : ['--conditions=@millrace/source']
+    const command = [...source, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'broker.ts')]
     const child = spawn(process.execPath, [...command, this.#folder, String(this.#port)], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-10_000)))

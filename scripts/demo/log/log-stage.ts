@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { controlSocketOf } from '@millrace/engine/control'
 import { LogClient } from '@millrace/log/client'
 import { JobProcess } from '../job-process.ts'
 import { BrokerProcess } from './broker-process.ts'
@@ -10,6 +11,10 @@ export interface LogStageOptions {
   readonly bootstrap: string | undefined
   readonly checkpointInterval: string
   readonly keep: boolean
+  /** Of the two topics; what the cluster has as its default where it is left out. */
+  readonly replicas?: number
+  /** Jobs and log as `npm run build` has made them. */
+  readonly isBuilt?: boolean
 }
 
 const partitions = 4
@@ -28,7 +33,7 @@ export class LogStage {
 
   static async set(options: LogStageOptions): Promise<LogStage> {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
-    const broker = options.bootstrap === undefined ? new BrokerProcess(join(folder, 'log')) : undefined
+    const broker = options.bootstrap === undefined ? new BrokerProcess(join(folder, 'log'), options.isBuilt) : undefined
     const clear = (): void => {
       broker?.killNow()
       if (!options.keep) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
@@ -38,7 +43,12 @@ export class LogStage {
     const stage = new LogStage(options, folder, broker)
     process.off('exit', clear)
     try {
-      for (const name of Object.values(stage.topics)) await stage.client.admin.createTopics([{ name, partitions }])
+      const { replicas: replicationFactor } = options
+      const replicated =
+        replicationFactor === undefined
+          ? {}
+          : { replicationFactor, configs: { 'min.insync.replicas': String(Math.ceil(replicationFactor / 2)) } }
+      for (const name of Object.values(stage.topics)) await stage.client.admin.createTopics([{ name, partitions, ...replicated }])
     } catch (error) {
       stage.client.close()
       throw error
@@ -63,11 +73,21 @@ export class LogStage {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   }
 
-  startJob(parallelism: number, environment: Readonly<Record<string, string>> = {}): JobProcess {
+  /** The socket on which the running job takes orders. */
+  get controlSocket(): string {
+    return controlSocketOf(this.#stateDir, 'orders-log-to-log')
+  }
+
+  startJob(
+    parallelism: number,
+    environment: Readonly<Record<string, string>> = {},
+    checkpointInterval: string = this.#options.checkpointInterval,
+  ): JobProcess {
     this.#job = new JobProcess({
       file: 'examples/05-orders-log-to-log.ts',
       parallelism,
-      checkpointInterval: this.#options.checkpointInterval,
+      checkpointInterval,
+      ...(this.#options.isBuilt === undefined ? {} : { isBuilt: this.#options.isBuilt }),
       stateDir: this.#stateDir,
       params: { brokers: this.bootstrap, ...this.topics },
       environment,

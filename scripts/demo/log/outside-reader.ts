@@ -15,9 +15,9 @@ interface Fetched {
 }
 
 /**
- * Leaves out what was aborted, in place of what kafkajs 2.2.4 does for it: that takes the brokers' list of aborted transactions to be in the order of their
- * first offsets, and it is in the order in which they were aborted, on Apache Kafka too; and it looks at one of them a message. So it shows
- * aborted records where several transactions overlap.
+ * Leaves out what was aborted, in place of what kafkajs 2.2.4 does for it. That takes the brokers' list of aborted transactions to be in the order of their
+ * first offsets: Millrace's log sends it so, Apache Kafka in the order in which they were aborted. And it takes one of them from the list a
+ * message: where two that were open before are aborted within what is fetched, it shows a record of the second, on any broker.
  */
 function withoutAborted({ messages, abortedTransactions }: Fetched): readonly FetchedMessage[] {
   const starts = (abortedTransactions ?? [])
@@ -45,7 +45,7 @@ const markersMax = 1_000
 
 /** All records of a topic that are committed at this moment, as JSON. */
 export async function readCommitted<T>(bootstrap: string, topic: string): Promise<readonly T[]> {
-  const kafka = new Kafka({ clientId: 'outside-reader', brokers: [bootstrap], logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ clientId: 'outside-reader', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
   const ends = await admin.fetchTopicOffsets(topic)
