@@ -6,6 +6,7 @@ import { engineOptionTable } from '@millrace/engine/options'
 import { compatibilityPage } from '../clients/page.ts'
 import { logOptionTable } from '../packages/cli/src/log-options.ts'
 import { configurationReference } from '../packages/log/src/broker/config/reference.ts'
+import { checkpointOptionsPage } from './checkpoint-options.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -92,6 +93,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/reference/kafka-compatibility.md', compatibilityPage()],
     ['docs/reference/options.md', optionsPage()],
+    ['docs/reference/checkpoints.md', checkpointOptionsPage(notice)],
     ['docs/reference/errors.md', await errorsPage()],
     ['docs/reference/log-configurations.md', logConfigurationsPage()],
   ])

@@ -30,7 +30,8 @@ function placeholder(definition: OptionDefinition): string {
   return definition.type === 'enum' ? definition.values.join('|') : definition.type
 }
 
-function describeDefault(definition: OptionDefinition): string {
+/** As `default: 5s`, or what holds while the option is unset. */
+export function describeDefault(definition: OptionDefinition): string {
   const value = defaultOf(definition)
   return value === undefined ? `default: ${definition.whenUnset ?? 'none'}` : `default: ${formatOption(definition, value)}`
 }
@@ -54,6 +55,7 @@ function optionSection(key: string, definition: OptionDefinition): string {
     ['Flag', `\`${flag}\`${short}${definition.type === 'boolean' ? `, \`--no-${flag.slice(2)}\`` : ''}`],
     ['Environment', `\`${environmentNameOf(key)}\``],
     ['In Flink', definition.flink === undefined ? undefined : `\`${definition.flink}\``],
+    ['While the job runs', definition.dynamic === true ? 'can be changed by `millrace config`' : undefined],
   ]
   const list = rows.flatMap(([name, text]) => (text === undefined ? [] : [`- ${name}: ${text}`]))
   return [`### \`${key}\``, definition.documentation, list.join('\n')].join('\n\n')

@@ -31,6 +31,8 @@ interface Described {
   readonly shortFlag?: string
   /** The name of the same option in Apache Flink. */
   readonly flink?: string
+  /** It can be changed while the job runs, by `millrace config`. */
+  readonly dynamic?: true
   /** Checks beyond the type: answers what is wrong, after "must". */
   readonly validate?: (value: unknown) => string | undefined
 }
