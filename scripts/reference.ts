@@ -56,8 +56,8 @@ async function errorsPage(): Promise<string> {
     const entries = Object.entries(table)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(
-        ([code, { who, retry, message }]) =>
-          `### \`${code}\`\n\n${codeSpan(message)}\n\nTo act: ${actors[who]}.${retry ? ' Trying again may help.' : ''}\n`,
+        ([code, { who, retry, final, message }]) =>
+          `### \`${code}\`\n\n${codeSpan(message)}\n\nTo act: ${actors[who]}.${retry ? ' Trying again may help.' : ''}${final === true ? ' A job that fails with it is not restarted.' : ''}\n`,
       )
     return `## ${name}\n\n${entries.join('\n')}`
   })
@@ -66,7 +66,7 @@ async function errorsPage(): Promise<string> {
 ${notice}
 
 Every error has a stable code, in brackets at the end of its message and as \`error.code\`. \`error.who\` says who must act, \`error.retry\`
-whether the same attempt may succeed later, \`error.details\` holds what stands in braces below, \`error.cause\` what was behind it.
+whether the same attempt may succeed later, \`error.final\` whether no restart of a job can mend it, \`error.details\` holds what stands in braces below, \`error.cause\` what was behind it.
 
 ${sections.join('\n')}`
 }

@@ -7,6 +7,8 @@
 export interface ErrorDefinition {
   readonly who: 'user' | 'operator' | 'bug'
   readonly retry: boolean
+  /** What it speaks of is lost: a job that fails with it is not restarted, whatever its restart strategy. */
+  readonly final?: true
   /** Text with `{name}` for each detail. */
   readonly message: string
 }
@@ -21,6 +23,8 @@ export class MillraceError extends Error {
   readonly code: string
   readonly who: ErrorDefinition['who']
   readonly retry: boolean
+  /** No restart can mend it. */
+  readonly final: boolean
   readonly details: ErrorDetails
 
   constructor(code: string, definition: ErrorDefinition, details: ErrorDetails, cause?: unknown) {
@@ -28,6 +32,7 @@ export class MillraceError extends Error {
     this.code = code
     this.who = definition.who
     this.retry = definition.retry
+    this.final = definition.final === true
     this.details = details
   }
 }

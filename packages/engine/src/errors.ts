@@ -25,11 +25,13 @@ const table = {
   FILE_SINK_LOST: {
     who: 'operator',
     retry: false,
+    final: true,
     message: 'fileSink: {file} belongs to a checkpoint and is gone, and so is its final form {final}',
   },
   FILE_SINK_DAMAGED: {
     who: 'operator',
     retry: false,
+    final: true,
     message: 'fileSink: {file} has {found} bytes instead of the {expected} that were written',
   },
   FILE_SINK_HANDLE_UNKNOWN: {
@@ -91,6 +93,7 @@ const table = {
   KAFKA_SINK_TRANSACTION_LOST: {
     who: 'operator',
     retry: false,
+    final: true,
     message:
       'kafkaSink: the transaction that holds the records of checkpoint {checkpointId} (first topic {topic}; transactional id {transactionalId}, producer {producerId} epoch {producerEpoch}) can no longer be committed, and was not: the cluster has aborted it. It could count on being kept until {deadline}. Its records are not to be read; restore the checkpoint or savepoint before this one to write them again',
   },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { defineJob, discard, generator, type Environment, type Job } from '@millrace/engine'
+import { engineError } from '../../engine/src/errors.ts'
 import { VirtualMachine } from './virtual-job.ts'
 
 type Strategy = NonNullable<Environment['restart']['strategy']>
@@ -45,6 +46,34 @@ const states = async (job: Job, restart: object): Promise<string> => {
   const { state, delays } = await outcome(job, { restart })
   return `${state} ${delays.join(',')}`.trimEnd()
 }
+
+/** Throws this at its first record, once. */
+function throwing(error: Error): Job {
+  let thrown = false
+  return defineJob('throws', (env) => {
+    env.restart.strategy = { kind: 'fixed-delay', attempts: 3, delay: 1 }
+    env
+      .fromCollection([1, 2])
+      .map((n) => {
+        if (thrown) return n
+        thrown = true
+        throw error
+      })
+      .sinkTo(discard())
+  })
+}
+
+describe('what no restart can mend', () => {
+  it('ends the job whatever the strategy: the error says so', async () => {
+    const lost = engineError('KAFKA_SINK_TRANSACTION_LOST', { checkpointId: 3 })
+    assert.ok(lost.final)
+    assert.equal(await states(throwing(lost), {}), 'failed')
+    assert.equal(await states(throwing(new Error('wrapped', { cause: lost })), {}), 'failed')
+    const passing = engineError('KAFKA_SINK_FENCED', { problem: 'p' })
+    assert.equal(passing.final, false)
+    assert.equal(await states(throwing(passing), {}), 'finished 1')
+  })
+})
 
 describe('restart options', () => {
   it('option: restart.strategy: each does what it says, and code goes before millrace.yaml', async () => {

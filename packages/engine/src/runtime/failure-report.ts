@@ -2,6 +2,9 @@ import { MillraceError } from '@millrace/core'
 import { OperatorFailure } from '../operators/failure.ts'
 import type { FailureReport } from './messages.ts'
 
+/** Links of a chain of causes that are looked at. */
+const CAUSES_MAX = 10
+
 /** An error as plain data, for its way to another thread. */
 export function reportFailure(error: unknown, capsule?: FailureReport['capsule']): FailureReport {
   const base = error instanceof Error ? error : new Error(`something that is no Error was thrown: ${String(error)}`)
@@ -20,8 +23,17 @@ export function reportFailure(error: unknown, capsule?: FailureReport['capsule']
     cause: cause === undefined ? undefined : describeCause(cause),
     who: error instanceof MillraceError ? error.who : error instanceof OperatorFailure ? causeOwner(cause) : 'bug',
     retry: error instanceof MillraceError ? error.retry : true,
+    final: isFinal(error),
     capsule,
   }
+}
+
+/** Whether the error, or what is behind it, says that no restart helps. */
+function isFinal(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < CAUSES_MAX; at = at.cause, depth++) {
+    if (at instanceof MillraceError && at.final) return true
+  }
+  return false
 }
 
 function causeOwner(cause: unknown): 'user' | 'operator' | 'bug' {

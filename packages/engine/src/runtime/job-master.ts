@@ -189,7 +189,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       const failure = jobFailure(outcome.failure)
       const decision = this.#restarts.decide({
         atMs: this.#parts.clock.monotonic(),
-        recoverable: outcome.failure.retry || outcome.failure.who !== 'user' || outcome.failure.operator !== undefined,
+        recoverable: isRecoverable(outcome.failure),
         random: this.#parts.random.uint32() / 2 ** 32,
       })
       if (this.#asked === 'cancel') return await this.#end('canceled')
@@ -405,6 +405,10 @@ interface Restoration {
   readonly restoring: boolean
   /** Ids of the completed checkpoints there are. */
   readonly completed: readonly number[]
+}
+
+function isRecoverable({ final, retry, who, operator }: FailureReport): boolean {
+  return !final && (retry || who !== 'user' || operator !== undefined)
 }
 
 function jobFailure(report: FailureReport): JobFailure {

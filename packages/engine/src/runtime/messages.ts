@@ -67,5 +67,7 @@ export interface FailureReport {
   /** Who must act. */
   readonly who: 'user' | 'operator' | 'bug'
   readonly retry: boolean
+  /** No restart can mend it. */
+  readonly final: boolean
   readonly capsule: { readonly path: string; readonly command: string } | undefined
 }
