@@ -39,44 +39,50 @@ const noClock: Pick<Clock, 'now'> = {
   },
 }
 
+/** Makes the rows that keyed state is kept in. */
+export type CreateRowStore = (options: KeyedStateOptions, schema: StateSchema) => RowStore
+
+const createRowStore: CreateRowStore = ({ keyGroups, maxParallelism }, schema) =>
+  new RowStore(keyGroups, maxParallelism, schema.columns.length)
+
 /** Keyed state on the heap. */
 export class KeyedState implements KeyedStateBackend {
   readonly handles: StateHandles
   readonly timers: TimerService
+  protected readonly schema: StateSchema
   readonly #options: KeyedStateOptions
-  readonly #schema: StateSchema
   readonly #store: RowStore
   readonly #timers: Timers
   readonly #lineage: CheckpointLineage
-  readonly #target: RestoreTarget
+  protected readonly target: RestoreTarget
   readonly #bare: ReadonlyMap<string, RowState>
   readonly #expiries: ReadonlyMap<string, Expiry>
   readonly #clones: readonly CloneState[]
-  readonly #now: () => number
+  protected readonly now: () => number
   readonly #cleaner: StateCleaner | undefined
-  #writer: SnapshotWriter | undefined = undefined
+  protected writer: SnapshotWriter | undefined = undefined
 
   /** @throws STATE_DECLARATION_INVALID, KEY_GROUP_RANGE */
-  constructor(options: KeyedStateOptions) {
+  constructor(options: KeyedStateOptions, createStore: CreateRowStore = createRowStore) {
     const { operator, states, maxParallelism, keyGroups } = options
     checkParallelism(1, maxParallelism)
     this.#options = options
-    this.#schema = schemaOf(operator, states)
+    this.schema = schemaOf(operator, states)
     const clock = options.clock ?? noClock
-    this.#now = () => (this.#schema.expires ? clock.now() : 0)
-    this.#expiries = new Map(this.#schema.columns.flatMap(({ name, ttl }) => (ttl === undefined ? [] : [[name, new Expiry(ttl, clock)]])))
-    this.#clones = this.#schema.columns.map(({ codec, version }) => cloneOf(codec, version))
-    this.#store = new RowStore(keyGroups, maxParallelism, this.#schema.columns.length)
+    this.now = () => (this.schema.expires ? clock.now() : 0)
+    this.#expiries = new Map(this.schema.columns.flatMap(({ name, ttl }) => (ttl === undefined ? [] : [[name, new Expiry(ttl, clock)]])))
+    this.#clones = this.schema.columns.map(({ codec, version }) => cloneOf(codec, version))
+    this.#store = createStore(options, this.schema)
     this.#store.epoch = RESTORED_EPOCH + 1
-    this.#timers = new Timers(operator, this.#store, { event: this.#schema.eventTimers, processing: this.#schema.processingTimers })
+    this.#timers = new Timers(operator, this.#store, { event: this.schema.eventTimers, processing: this.schema.processingTimers })
     this.timers = this.#timers
     this.#lineage = new CheckpointLineage(keyGroups)
     const { allowNonRestored = false } = options
-    this.#target = new RestoreTarget({ maxParallelism, allowNonRestored, now: this.#now }, this.#store, this.#schema, this.#timers)
+    this.target = new RestoreTarget({ maxParallelism, allowNonRestored, now: this.now }, this.#store, this.schema, this.#timers)
     const names = Object.keys(states)
     this.#bare = new Map(names.map((name, column) => [name, this.#bareHandle(name, column)]))
     this.handles = Object.freeze(Object.fromEntries(names.map((name) => [name, this.#handle(name)])))
-    this.#cleaner = this.#schema.expires ? this.#createCleaner() : undefined
+    this.#cleaner = this.schema.expires ? this.#createCleaner() : undefined
   }
 
   get operator(): string {
@@ -105,13 +111,13 @@ export class KeyedState implements KeyedStateBackend {
   }
 
   beginSnapshot(checkpointId: number, { full }: { readonly full: 'all' | 'share' }): StateSnapshotWriter {
-    this.#writer?.complete()
+    this.writer?.complete()
     const store = this.#store
     const plan = this.#lineage.plan(checkpointId, store.epoch, full)
-    const writer = new SnapshotWriter(plan, store, this.#schema, this.#lineage, this.#now())
+    const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: this.#lineage, nowMs: this.now() })
     store.epoch++
     store.visitor = writer
-    this.#writer = writer
+    this.writer = writer
     return writer
   }
 
@@ -133,7 +139,7 @@ export class KeyedState implements KeyedStateBackend {
       if (stored === undefined) continue
       if (cell instanceof RowMapHandle) for (const [entry, value] of stored as [KeyAtom, unknown][]) cell.set(entry, value)
       else if (cell instanceof TimedRowCell) {
-        const now = this.#now()
+        const now = this.now()
         cell.write(stored, Array.isArray(stored) && this.#options.states[name]!.kind === 'list' ? stored.map(() => now) : now)
       } else cell.set(stored)
     }
@@ -155,7 +161,7 @@ export class KeyedState implements KeyedStateBackend {
   }
 
   checkpointAborted(checkpointId: number): void {
-    if (this.#writer?.checkpointId === checkpointId) this.#writer.abandon()
+    if (this.writer?.checkpointId === checkpointId) this.writer.abandon()
     this.#lineage.aborted(checkpointId)
   }
 
@@ -165,7 +171,7 @@ export class KeyedState implements KeyedStateBackend {
       throw engineError('KEY_GROUP_FOREIGN', { group, first: keyGroups.first, last: keyGroups.end - 1 })
     }
     const regrouped = formerMaxParallelism === undefined ? undefined : { formerMaxParallelism, keyGroups }
-    const reader = new SegmentReader(this.#target, group, regrouped)
+    const reader = new SegmentReader(this.target, group, regrouped)
     this.#store.epoch = RESTORED_EPOCH
     for (const { bytes, crc32: expected } of segments) {
       if (expected !== undefined && crc32(bytes) !== expected) {
@@ -178,7 +184,7 @@ export class KeyedState implements KeyedStateBackend {
 
   resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void {
     // What was left out or changed must not come back as it was by way of an older segment.
-    if (!this.#target.changed) this.#lineage.resume(checkpointId, RESTORED_EPOCH, chains)
+    if (!this.target.changed) this.#lineage.resume(checkpointId, RESTORED_EPOCH, chains)
   }
 
   statistics(): StateStatistics {
@@ -195,8 +201,8 @@ export class KeyedState implements KeyedStateBackend {
   }
 
   dispose(): void {
-    this.#writer?.abandon()
-    this.#writer = undefined
+    this.writer?.abandon()
+    this.writer = undefined
     this.#timers.clear()
     this.#store.clear()
   }
@@ -212,7 +218,7 @@ export class KeyedState implements KeyedStateBackend {
     }
     return expiry === undefined
       ? new RowCell(this.#store, column)
-      : new TimedRowCell(this.#store, column, this.#schema.columns[column]!.partner)
+      : new TimedRowCell(this.#store, column, this.schema.columns[column]!.partner)
   }
 
   #handle(state: string): unknown {
@@ -228,6 +234,6 @@ export class KeyedState implements KeyedStateBackend {
 
   #createCleaner(): StateCleaner {
     const maps = [...this.#bare.values()].filter((bare) => bare instanceof ExpiringMapHandle)
-    return new StateCleaner(this.#store, this.#schema, new Map(maps.map((map) => [map.column, map])), this.#now)
+    return new StateCleaner(this.#store, this.schema, new Map(maps.map((map) => [map.column, map])), this.now)
   }
 }

@@ -31,6 +31,8 @@ export class RecordWriter extends ValueWriter {
 
   readonly #nowMs: number
   readonly #special: boolean
+  /** Where the cells of the last row begin, behind its key. */
+  protected cellsAt = 0
 
   /** `nowMs`: the time of the barrier, for what expires. */
   constructor(schema: StateSchema, plan: SnapshotPlan, nowMs: number, onLargeMap: OnLargeMap) {
@@ -68,6 +70,7 @@ export class RecordWriter extends ValueWriter {
     }
     table.stored[row] = 1
     this.value(key, 'key')
+    this.cellsAt = this.at
     if (this.#special) return this.#specialRow(table, row, start, key)
     const columns = table.columns
     let at = 0

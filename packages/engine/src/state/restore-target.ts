@@ -305,7 +305,7 @@ function mapCell(store: RowStore, column: number, timed = false): MapCell {
   const present = store.table.columns[column]!.get(store.row)
   if (present instanceof MapCell) return present
   const cell = timed ? new TimedMapCell() : new MapCell()
-  cell.track(RESTORED_EPOCH)
+  if (store.tracksRestored) cell.track(RESTORED_EPOCH)
   store.table.columns[column]!.set(store.row, cell)
   return cell
 }

@@ -30,6 +30,8 @@ export class RowStore {
   /** Keys that have state. */
   rows = 0
   visitor: SnapshotVisitor | undefined = undefined
+  /** Whether maps that are restored count as stored, so that the next delta needs their changes alone. */
+  readonly tracksRestored: boolean = true
 
   constructor(keyGroups: KeyGroupRange, maxParallelism: number, columns: number) {
     this.directory = new TableDirectory(keyGroups, maxParallelism, columns)

@@ -42,6 +42,18 @@ export class SegmentReader extends ValueReader {
     }
   }
 
+  /** Loads the cells of the current key, written with the columns of the last header that was loaded, and what records of it follow. */
+  loadCells(bytes: Uint8Array): void {
+    this.reset(bytes)
+    try {
+      for (const column of this.#columns) this.#cell(column)
+      this.#target.settle()
+      while (this.remaining > 0) this.#record()
+    } catch (error) {
+      throw this.#named(error)
+    }
+  }
+
   #header(): void {
     if (this.byte() !== SEGMENT_MAGIC_0 || this.byte() !== SEGMENT_MAGIC_1) throw this.corrupt('it does not begin as a segment')
     const version = this.byte()

@@ -23,10 +23,32 @@ const CHUNK_BYTES_MIN = 256 * 1024
 /** Rows looked at and left out that count as one written. */
 const SKIPPED_A_ROW = 32
 
+/** Rows that belong into a snapshot and are not in the tables. */
+export interface RowsBelow {
+  /** Goes to the next row of the group; false if there is none left. */
+  next(keyGroup: number): boolean
+  /** Writes its records. */
+  copy(out: RecordWriter): void
+  close(): void
+}
+
+export interface SnapshotParts {
+  readonly plan: SnapshotPlan
+  readonly store: RowStore
+  readonly schema: StateSchema
+  readonly lineage: Pick<CheckpointLineage, 'written'>
+  /** For what expires. */
+  readonly nowMs: number
+  /** The tables hold what changed over these alone: of each group they are written first, then the tables' rows that were touched. */
+  readonly below?: RowsBelow | undefined
+}
+
 export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   readonly #plan: SnapshotPlan
   readonly #store: RowStore
-  readonly #lineage: CheckpointLineage
+  readonly #lineage: Pick<CheckpointLineage, 'written'>
+  readonly #below: RowsBelow | undefined
+  #belowOfGroup: boolean
   readonly #tables: readonly Table[]
   readonly #out: RecordWriter
   readonly #early: EarlyRecords
@@ -44,15 +66,18 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   #failure: unknown = undefined
   #state: 'writing' | 'done' | 'abandoned' = 'writing'
 
-  /** `nowMs`: the time, for what expires. */
-  constructor(plan: SnapshotPlan, store: RowStore, schema: StateSchema, lineage: CheckpointLineage, nowMs: number) {
+  constructor({ plan, store, schema, lineage, nowMs, below }: SnapshotParts) {
     this.#plan = plan
+    this.#below = below
+    this.#belowOfGroup = below !== undefined
     this.#store = store
     this.#lineage = lineage
     const onLargeMap = (table: Table, row: number, column: number, cell: MapCell, whole: boolean): void =>
       this.#addPendingMap(table, row, column, cell, whole)
-    this.#out = new RecordWriter(schema, plan, nowMs, onLargeMap)
-    this.#early = new EarlyRecords(new RecordWriter(schema, plan, nowMs, onLargeMap))
+    // Records over rows below are those of a delta, also where the group's segments together are a full one.
+    const rowPlan = below === undefined ? plan : { ...plan, isFull: () => false }
+    this.#out = new RecordWriter(schema, rowPlan, nowMs, onLargeMap)
+    this.#early = new EarlyRecords(new RecordWriter(schema, rowPlan, nowMs, onLargeMap))
     this.#tables = store.directory.tables()
     this.#group = store.directory.keyGroups.first
     for (const table of this.#tables) {
@@ -126,6 +151,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
 
   /** Does something, answers what it cost. */
   #work(budget: number): number {
+    if (this.#belowOfGroup) return this.#copyBelow(this.#below!, budget)
     const table = this.#tables[this.#next]
     if (table !== undefined && table.keyGroup === this.#group) return this.#scan(table, budget)
     const map = this.#pendingMaps.get(this.#group)?.[0]
@@ -134,10 +160,29 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     return 1
   }
 
+  #copyBelow(below: RowsBelow, budget: number): number {
+    let copied = 0
+    this.#attempt(() => {
+      for (; copied < budget && below.next(this.#group); copied++) {
+        if (this.#segmentStart < 0) this.#openSegment()
+        below.copy(this.#out)
+        this.#rows++
+      }
+    })
+    this.#belowOfGroup = copied === budget
+    this.#sealIfLarge()
+    return copied + 1
+  }
+
+  /** Whether every row of the group is written, not only those that were touched. */
+  #isWhole(keyGroup: number): boolean {
+    return this.#below === undefined && this.#plan.isFull(keyGroup)
+  }
+
   /** Writes rows of a table, in the order of their numbers. */
   #scan(table: Table, budget: number): number {
-    const { since, boundary, isFull } = this.#plan
-    const whole = isFull(table.keyGroup)
+    const { since, boundary } = this.#plan
+    const whole = this.#isWhole(table.keyGroup)
     if (!whole && table.isCleanSince(since)) table.position = table.used
     const from = table.position
     const until = Math.min(table.used, from + budget * SKIPPED_A_ROW)
@@ -179,7 +224,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     const mark = table.epochs[row]!
     const epoch = touchedEpoch(mark)
     if (epoch < 0 || epoch > this.#plan.boundary) return false
-    return this.#plan.isFull(table.keyGroup) ? mark >= 0 : epoch > this.#plan.since
+    return this.#isWhole(table.keyGroup) ? mark >= 0 : epoch > this.#plan.since
   }
 
   #addPendingMap(table: Table, row: number, column: number, cell: MapCell, whole: boolean): void {
@@ -264,6 +309,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     })
     if (this.#segmentStart >= 0) this.#sealSegment()
     this.#group++
+    this.#belowOfGroup = this.#below !== undefined
     if (this.#group < this.#store.directory.keyGroups.end || this.#failure !== undefined) return
     this.#emit()
     this.#lineage.written(this.#plan, this.#groups)
@@ -289,6 +335,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     for (const table of this.#tables) table.pending = false
     for (const maps of this.#pendingMaps.values()) for (const map of maps) map.end()
     this.#pendingMaps.clear()
+    this.#below?.close()
     if (this.#store.visitor === this) this.#store.visitor = undefined
   }
 }

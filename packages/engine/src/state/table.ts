@@ -36,6 +36,8 @@ export class Table {
   epochs: Int32Array
   /** 1 where some snapshot may hold the row: it needs a tombstone when it goes. */
   stored: Uint8Array
+  /** 1 where the row was used since a cache last looked at it; else unused. */
+  recent: Uint8Array
   readonly columns: readonly Column[]
   /** Rows below have been given out at least once. */
   used = 0
@@ -62,6 +64,7 @@ export class Table {
     this.index = capacity === 0 ? emptyIndex : new Int32Array(4 * capacity)
     this.epochs = new Int32Array(capacity).fill(FREE)
     this.stored = new Uint8Array(capacity)
+    this.recent = new Uint8Array(capacity)
     this.keys = new Column(capacity)
     this.columns = capacity === 0 ? [] : Array.from({ length: columns }, () => new Column(capacity))
   }
@@ -178,6 +181,7 @@ export class Table {
     const capacity = this.#capacity * 2
     this.epochs = enlarge(this.epochs, new Int32Array(capacity).fill(FREE))
     this.stored = enlarge(this.stored, new Uint8Array(capacity))
+    this.recent = enlarge(this.recent, new Uint8Array(capacity))
     this.keys.grow(capacity)
     for (const column of this.columns) column.grow(capacity)
     this.#capacity = capacity
