@@ -69,7 +69,7 @@ const table = {
   SCHEMA_REGISTRY_REFUSED: { who: 'user', retry: false, message: 'The schema registry refuses {url} with status {status}: {problem}' },
   SCHEMA_REGISTRY_UNAVAILABLE: { who: 'operator', retry: true, message: 'The schema registry {url} does not answer {path}: {problem}' },
   SCHEMA_UNUSABLE: { who: 'user', retry: false, message: 'A schema cannot be used: {problem}' },
-  LIBRARY_MISSING: { who: 'user', retry: false, message: 'The format {format} needs the package {name}: npm install {name}' },
+  LIBRARY_MISSING: { who: 'user', retry: false, message: '{user} needs the package {name}: npm install {name}' },
   KAFKA_NO_END: { who: 'user', retry: false, message: 'kafkaSource: endAt.offsets names no offset of {topic}-{partition}' },
   KAFKA_SINK_HANDLE_UNKNOWN: {
     who: 'user',
@@ -101,6 +101,36 @@ const table = {
     who: 'operator',
     retry: true,
     message: 'kafkaSink: more than {limit} transactions are prepared and wait for a checkpoint to complete: too many have come to nothing',
+  },
+  POSTGRES_SINK_UNAVAILABLE: { who: 'operator', retry: true, message: 'postgresSink: the database cannot do its part now: {problem}' },
+  POSTGRES_SINK_REFUSED: { who: 'user', retry: false, message: 'postgresSink: the database refuses table {table}: {problem}' },
+  POSTGRES_SINK_RECORD_REFUSED: {
+    who: 'user',
+    retry: false,
+    message: 'postgresSink: table {table} refuses the row {row}{place}: {problem}',
+  },
+  POSTGRES_SINK_FENCED: {
+    who: 'operator',
+    retry: true,
+    message:
+      'postgresSink: another start of job {jobName} has taken over the sink {sink}; nothing more of this one is committed. Nothing is lost: whoever goes on from the checkpoint commits it',
+  },
+  POSTGRES_SINK_ENTRY_MISSING: {
+    who: 'operator',
+    retry: false,
+    message:
+      'postgresSink: {commitTable} has no entry for what checkpoint {checkpointId} holds (batch {batch} of run {run}), so that nobody can tell whether it is in table {table}: the checkpoint was made with another database, or the database is older than it',
+  },
+  POSTGRES_SINK_STAGED_TOO_MUCH: {
+    who: 'operator',
+    retry: true,
+    message:
+      'postgresSink: more than {limit} bytes of rows wait for a checkpoint to complete: checkpoint more often, raise the parallelism or maxStagedBytes, or see why checkpoints fail',
+  },
+  POSTGRES_SINK_HANDLE_UNKNOWN: {
+    who: 'user',
+    retry: false,
+    message: 'postgresSink: the checkpoint holds something under {stateId} that this sink did not write',
   },
   // loading a job's module
   JOB_MODULE_NOT_FOUND: { who: 'user', retry: false, message: 'There is no file {path}' },

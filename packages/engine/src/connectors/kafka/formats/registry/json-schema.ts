@@ -1,14 +1,8 @@
 import type { Ajv, ValidateFunction } from 'ajv'
+import { optionalLibrary } from '../../../optional-library.ts'
 import type { Format } from '../format.ts'
 import { encodeText, textOf } from '../plain.ts'
-import {
-  optionalLibrary,
-  RegistryFormat,
-  type NamedSchema,
-  type RegistryFormatOptions,
-  type SchemaCodec,
-  type SchemaKind,
-} from './registry-format.ts'
+import { RegistryFormat, type NamedSchema, type RegistryFormatOptions, type SchemaCodec, type SchemaKind } from './registry-format.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface JsonSchemaOptions extends RegistryFormatOptions {

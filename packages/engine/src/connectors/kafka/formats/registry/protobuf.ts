@@ -1,13 +1,7 @@
 import type { NamespaceBase, Root } from 'protobufjs'
+import { optionalLibrary } from '../../../optional-library.ts'
 import type { Format } from '../format.ts'
-import {
-  optionalLibrary,
-  RegistryFormat,
-  type NamedSchema,
-  type RegistryFormatOptions,
-  type SchemaCodec,
-  type SchemaKind,
-} from './registry-format.ts'
+import { RegistryFormat, type NamedSchema, type RegistryFormatOptions, type SchemaCodec, type SchemaKind } from './registry-format.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface ProtobufOptions extends RegistryFormatOptions {

@@ -165,13 +165,3 @@ function compiled(what: string, compile: () => SchemaCodec): SchemaCodec {
 function unusable(problem: string): MillraceError {
   return engineError('SCHEMA_UNUSABLE', { problem })
 }
-
-/** Loads a library that only some formats need. @throws `LIBRARY_MISSING` */
-export async function optionalLibrary<M>(format: string, name: string, load: () => Promise<M>): Promise<M> {
-  try {
-    return await load()
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw engineError('LIBRARY_MISSING', { format, name }, error)
-  }
-}

@@ -6,7 +6,7 @@ import { NotReady, nullable, type DeserializationContext, type Format } from '..
 import { avro } from './avro.ts'
 import { jsonSchema } from './json-schema.ts'
 import { protobuf } from './protobuf.ts'
-import { optionalLibrary } from './registry-format.ts'
+import { optionalLibrary } from '../../../optional-library.ts'
 import { SchemaRegistry, type RegisteredSchema } from './schema-registry.ts'
 import { RegistryServer } from './testing/registry-server.ts'
 

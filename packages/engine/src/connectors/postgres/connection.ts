@@ -1,0 +1,86 @@
+import { isIP } from 'node:net'
+import type { Duration } from '@millrace/core'
+import type { ClientConfig } from 'pg'
+import { engineError } from '../../errors.ts'
+import { durationOption, wholeNumberOption } from '../options.ts'
+
+/** How the server is reached. What is left out is taken from `PGHOST`, `PGUSER`, `PGPASSWORD`, … and `~/.pgpass`, as PostgreSQL's own programs do. */
+export interface PostgresConnection {
+  /** `postgres://user@host:5432/database?sslmode=verify-full`; what else is given counts before it. Of its parameters only `sslmode` is known: `disable`, or `verify-full`. */
+  readonly url?: string
+  readonly host?: string
+  readonly port?: number
+  readonly database?: string
+  readonly user?: string
+  /** The password, or what answers it anew for each connection: a token that expires. */
+  readonly password?: string | (() => string | Promise<string>)
+  /** TLS: true checks the server's certificate against the roots that Node trusts; PEM text for other roots, and for a client's certificate. False by default. */
+  readonly tls?: boolean | PostgresTls
+  /** Time to connect; `10s` by default. */
+  readonly connectTimeout?: Duration
+  /** Time for one statement; `1m` by default. */
+  readonly statementTimeout?: Duration
+}
+
+export interface PostgresTls {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** The name that the server's certificate must have; the host by default. */
+  readonly serverName?: string
+}
+
+/** A process that is gone without a word holds its locks no longer than this. */
+const IDLE_IN_TRANSACTION_MS = 60_000
+/** Beyond the server's own time-out: a server that is gone without a word. */
+const ANSWER_MARGIN_MS = 5_000
+
+/** @throws `CONNECTOR_OPTION_INVALID` */
+export function clientConfig(connector: string, options: PostgresConnection): ClientConfig {
+  const { url, connectTimeout = '10s', statementTimeout = '1m' } = options
+  const { host, port, database, user, password, tls } = { ...(url === undefined ? {} : partsOf(connector, url)), ...given(options) }
+  if (port !== undefined) wholeNumberOption(connector, 'port', port, 1, 65_535)
+  const statementMs = durationOption(connector, 'statementTimeout', statementTimeout)
+  const ssl = tls === undefined || typeof tls === 'boolean' ? tls : tlsConfig(tls, host)
+  return {
+    ...given({ host, port, database, user, password, ssl }),
+    application_name: 'millrace',
+    keepAlive: true,
+    connectionTimeoutMillis: durationOption(connector, 'connectTimeout', connectTimeout),
+    statement_timeout: statementMs,
+    query_timeout: statementMs + ANSWER_MARGIN_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+  }
+}
+
+type Parts = Pick<PostgresConnection, 'host' | 'port' | 'database' | 'user' | 'password' | 'tls'>
+
+function partsOf(connector: string, text: string): Parts {
+  const invalid = (problem: string): never => {
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: 'url', problem })
+  }
+  const url = URL.parse(text)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) return invalid('is no address that begins with postgres://')
+  for (const name of url.searchParams.keys()) if (name !== 'sslmode') invalid(`has the parameter ${name}, which is not known`)
+  const mode = url.searchParams.get('sslmode')
+  if (mode !== null && mode !== 'disable' && mode !== 'verify-full') invalid(`has the sslmode ${mode}: disable or verify-full`)
+  const part = (value: string): string | undefined => (value === '' ? undefined : decodeURIComponent(value))
+  return given({
+    host: part(url.hostname.replace(/^\[(.*)\]$/, '$1')),
+    port: url.port === '' ? undefined : Number(url.port),
+    database: part(url.pathname.slice(1)),
+    user: part(url.username),
+    password: part(url.password),
+    tls: mode === null ? undefined : mode !== 'disable',
+  })
+}
+
+function tlsConfig({ ca, cert, key, serverName }: PostgresTls, host: string | undefined): NonNullable<ClientConfig['ssl']> {
+  const name = serverName ?? (host === undefined || isIP(host) !== 0 ? undefined : host)
+  return given({ ca, cert, key, servername: name })
+}
+
+/** Without what is undefined. */
+function given<O extends object>(options: O): { [name in keyof O]: Exclude<O[name], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
+}

@@ -1,0 +1,118 @@
+import { randomId, type MillraceError } from '@millrace/core'
+import { engineError } from '../../errors.ts'
+import type { SinkWriter, WriterContext } from '../sink.ts'
+import { applyBatch, takeOver, type CommitNames } from './commit-protocol.ts'
+import { batchesByRun, checkHandles, type PostgresSinkHandle, type RestoredRun, type StagedBatch } from './handle.ts'
+import { Patience } from './patience.ts'
+import type { Staging } from './staging.ts'
+import type { RowStore, Run } from './store.ts'
+
+export interface ExactlyOnceOptions<T> {
+  readonly names: CommitNames
+  readonly store: RowStore
+  readonly staging: Staging<T>
+  /** Rows that wait for checkpoints: more fails the task. */
+  readonly stagedBytesMax: number
+  readonly retryForMs: number
+}
+
+/**
+ * Keeps the rows of one subtask until the checkpoint that holds them is complete.
+ *
+ * 1. A batch holds the rows of one checkpoint interval only, and all of this subtask's.
+ * 2. A handle holds every batch that is not known to be in the table, also those of checkpoints that came to nothing: whichever completes next brings them there.
+ * 3. Only `commit` and the restored handles in `open` write to the table.
+ */
+export class ExactlyOnceWriter<T> implements SinkWriter<T> {
+  readonly #context: WriterContext
+  readonly #options: ExactlyOnceOptions<T>
+  readonly #run: Run
+  readonly #patience: Patience
+  #lastBatch = 0
+  /** Sealed and not known to be applied, by number. */
+  readonly #pending: Map<number, { readonly batch: StagedBatch; readonly sizeBytes: number }> = new Map()
+  #pendingBytes = 0
+  #applying: Promise<void> = Promise.resolve()
+  #failure: MillraceError | undefined
+
+  constructor(context: WriterContext, options: ExactlyOnceOptions<T>) {
+    this.#context = context
+    this.#options = options
+    const { subtask, parallelism, attempt, clock } = context
+    this.#run = { run: randomId(context.random), subtask, parallelism, attempt }
+    this.#patience = new Patience(clock, options.retryForMs)
+  }
+
+  async open(restored: readonly unknown[]): Promise<void> {
+    const runs = batchesByRun(checkHandles(restored, this.#context.stateId))
+    const { store, names } = this.#options
+    await this.#patience.with(() => store.check())
+    await this.#patience.with(() => takeOver(store, this.#run))
+    for (const [run, former] of runs) {
+      for (const batch of former.batches) await this.#patience.with(() => applyBatch(store, names, run, batch, false))
+      await this.#patience.with(() => this.#compare(run, former))
+    }
+  }
+
+  write(value: T): void {
+    if (this.#failure !== undefined) throw this.#failure
+    const { staging, stagedBytesMax } = this.#options
+    staging.add(value)
+    if (staging.sizeBytes + this.#pendingBytes > stagedBytesMax) {
+      this.#failure = engineError('POSTGRES_SINK_STAGED_TOO_MUCH', { limit: stagedBytesMax })
+      throw this.#failure
+    }
+  }
+
+  async prepare(checkpointId: number): Promise<readonly PostgresSinkHandle[]> {
+    if (this.#failure !== undefined) throw this.#failure
+    const { staging } = this.#options
+    if (staging.rows > 0) {
+      const { sizeBytes } = staging
+      const batch = { batch: ++this.#lastBatch, checkpointId, ...staging.take() }
+      this.#pending.set(batch.batch, { batch, sizeBytes })
+      this.#pendingBytes += sizeBytes
+    }
+    const batches = [...this.#pending.values()].map(({ batch }) => batch)
+    return [{ kind: 'postgres-sink', version: 1, run: this.#run.run, checkpointId, lastBatch: this.#lastBatch, batches }]
+  }
+
+  /** One after the other: there is one connection. */
+  async commit(handles: readonly unknown[]): Promise<void> {
+    const runs = batchesByRun(checkHandles(handles, this.#context.stateId))
+    const applied = this.#applying.then(() => this.#commit(runs))
+    this.#applying = applied.catch(() => {})
+    await applied
+  }
+
+  async close(): Promise<void> {
+    this.#patience.end()
+    await this.#options.store.close()
+  }
+
+  async #commit(runs: ReadonlyMap<string, RestoredRun>): Promise<void> {
+    const { store, names } = this.#options
+    for (const [run, { batches }] of runs) {
+      const isOwn = run === this.#run.run
+      for (const batch of batches) {
+        const pending = isOwn ? this.#pending.get(batch.batch) : undefined
+        if (isOwn && pending === undefined) continue // applied before
+        await this.#patience.with(() => applyBatch(store, names, run, batch, isOwn))
+        if (pending === undefined) continue
+        this.#pending.delete(batch.batch)
+        this.#pendingBytes -= pending.sizeBytes
+      }
+    }
+  }
+
+  /** Says so where the table is ahead of the checkpoint: an older one than the last is restored. */
+  async #compare(run: string, { lastBatch, checkpointId }: RestoredRun): Promise<void> {
+    const position = await this.#options.store.transaction((transaction) => transaction.position(run))
+    if (position === undefined || position.batch <= lastBatch) return
+    const { table } = this.#options.names
+    this.#context.report?.({
+      code: 'POSTGRES_SINK_AHEAD',
+      message: `postgresSink: table ${table} holds rows up to checkpoint ${position.checkpointId}, and the job goes on from checkpoint ${checkpointId}: what came between is written again`,
+    })
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * A PostgreSQL server by the package `pg`. An edge: the driver has its own sockets and timers.
+ *
+ * 1. One connection. After anything that leaves it in doubt it is thrown away, and the next call makes another.
+ * 2. A row that the database refuses is found by writing the rows of the transaction one by one, in another transaction of the same.
+ */
+import type { Client, ClientConfig } from 'pg'
+import { engineError } from '../../errors.ts'
+import { optionalLibrary } from '../optional-library.ts'
+import type { CommitNames } from './commit-protocol.ts'
+import { databaseError, kindOf, type DatabaseProblem } from './database-errors.ts'
+import type { StagedBatch } from './handle.ts'
+import {
+  commitStatements,
+  quotedTable,
+  rowStatements,
+  type CommitStatements,
+  type RowStatements,
+  type RowTarget,
+  type TableName,
+} from './sql.ts'
+import type { RowStore, RowTransaction, Run, RunPosition } from './store.ts'
+
+export interface PgStoreOptions {
+  readonly client: ClientConfig
+  readonly target: RowTarget
+  readonly names: CommitNames
+  /** Undefined: there is none. */
+  readonly commitTable: TableName | undefined
+}
+
+/** Keeps those apart who make the table of commits at once. */
+const CREATE_LOCK = 0x6d_69_6c_6c
+
+export class PgStore implements RowStore {
+  readonly #options: PgStoreOptions
+  readonly #rows: RowStatements
+  #client: Client | undefined
+  #isClosed = false
+
+  constructor(options: PgStoreOptions) {
+    this.#options = options
+    this.#rows = rowStatements(options.target)
+  }
+
+  async check(): Promise<void> {
+    const { commitTable } = this.#options
+    await this.transaction(async (transaction) => {
+      const { client } = transaction as PgTransaction
+      // Plans it and does nothing: finds tables, columns, keys without an index and missing rights.
+      await client.query(`EXPLAIN ${this.#rows.write}`, ['[]'])
+      if (this.#rows.delete !== undefined) await client.query(`EXPLAIN ${this.#rows.delete}`, ['[]'])
+      if (commitTable === undefined) return
+      const { rows } = await client.query<{ oid: string | null }>('SELECT to_regclass($1) AS oid', [quotedTable(commitTable)])
+      if (rows[0]?.oid !== null) return
+      await client.query('SELECT pg_advisory_xact_lock($1)', [CREATE_LOCK])
+      await client.query(commitStatements(commitTable).create)
+    })
+  }
+
+  async transaction<R>(work: (transaction: RowTransaction) => Promise<R>): Promise<R> {
+    const { table } = this.#options.names
+    try {
+      return await this.#attempt(work, false)
+    } catch (error) {
+      if (!isOfRows(error)) throw databaseError(error, table)
+    }
+    try {
+      return await this.#attempt(work, true)
+    } catch (error) {
+      throw databaseError(error, table)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const client = this.#client
+    this.#client = undefined
+    await client?.end().catch(() => {})
+  }
+
+  async #attempt<R>(work: (transaction: RowTransaction) => Promise<R>, oneByOne: boolean): Promise<R> {
+    const client = (this.#client ??= await this.#connect())
+    const { names, commitTable } = this.#options
+    try {
+      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+      const commits = commitTable === undefined ? undefined : commitStatements(commitTable)
+      const result = await work(new PgTransaction(client, this.#rows, commits, names, oneByOne))
+      await client.query('COMMIT')
+      return result
+    } catch (error) {
+      await this.#rollBack(client)
+      throw error
+    }
+  }
+
+  async #rollBack(client: Client): Promise<void> {
+    try {
+      await client.query('ROLLBACK')
+    } catch {
+      this.#discard(client)
+    }
+  }
+
+  async #connect(): Promise<Client> {
+    if (this.#isClosed) throw engineError('POSTGRES_SINK_UNAVAILABLE', { problem: 'the sink is closed' })
+    const { default: pg } = await optionalLibrary('postgresSink', 'pg', () => import('pg'))
+    const client = new pg.Client(this.#options.client)
+    // Between queries nobody else hears of a connection that is lost.
+    client.on('error', () => this.#discard(client))
+    try {
+      await client.connect()
+      // What is acknowledged must survive a crash of the server.
+      await client.query(`SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+    } catch (error) {
+      this.#discard(client)
+      throw error
+    }
+    return client
+  }
+
+  #discard(client: Client): void {
+    if (this.#client === client) this.#client = undefined
+    client.end().catch(() => {})
+  }
+}
+
+class PgTransaction implements RowTransaction {
+  readonly client: Client
+  readonly #rows: RowStatements
+  readonly #commits: CommitStatements | undefined
+  readonly #names: CommitNames
+  readonly #oneByOne: boolean
+
+  constructor(client: Client, rows: RowStatements, commits: CommitStatements | undefined, names: CommitNames, oneByOne: boolean) {
+    this.client = client
+    this.#rows = rows
+    this.#commits = commits
+    this.#names = names
+    this.#oneByOne = oneByOne
+  }
+
+  async addRun({ run, subtask, attempt }: Run): Promise<void> {
+    await this.client.query(this.#commits!.addRun, [...this.#entry(run), subtask, attempt])
+  }
+
+  async fenceOthers({ run, subtask, parallelism }: Run): Promise<void> {
+    await this.client.query(this.#commits!.fenceOthers, [...this.#entry(run), subtask, parallelism])
+  }
+
+  async advance(run: string, { batch, checkpointId }: StagedBatch, asOwner: boolean): Promise<boolean> {
+    const { advance, advanceUnlessFenced } = this.#commits!
+    const { rowCount } = await this.client.query(asOwner ? advanceUnlessFenced : advance, [...this.#entry(run), batch, checkpointId])
+    return rowCount === 1
+  }
+
+  async position(run: string): Promise<RunPosition | undefined> {
+    const { rows } = await this.client.query<{ batch: string; checkpoint_id: string; fenced: boolean }>(
+      this.#commits!.position,
+      this.#entry(run),
+    )
+    const [row] = rows
+    return row === undefined ? undefined : { batch: Number(row.batch), checkpointId: Number(row.checkpoint_id), isFenced: row.fenced }
+  }
+
+  async write({ writes, deletes }: Pick<StagedBatch, 'writes' | 'deletes'>): Promise<void> {
+    for (const rows of deletes) await this.#writeSome(this.#rows.delete!, rows)
+    for (const rows of writes) await this.#writeSome(this.#rows.write, rows)
+  }
+
+  async #writeSome(statement: string, rows: string): Promise<void> {
+    if (!this.#oneByOne) {
+      await this.client.query(statement, [rows])
+      return
+    }
+    for (const each of JSON.parse(rows) as readonly object[]) {
+      const row = JSON.stringify(each)
+      try {
+        await this.client.query(statement, [`[${row}]`])
+      } catch (error) {
+        throw databaseError(error, this.#names.table, row)
+      }
+    }
+  }
+
+  #entry(run: string): [string, string, string] {
+    return [this.#names.jobName, this.#names.sink, run]
+  }
+}
+
+function isOfRows(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && kindOf(error as DatabaseProblem) === 'row'
+}

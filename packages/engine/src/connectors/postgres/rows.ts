@@ -1,0 +1,100 @@
+import { engineError } from '../../errors.ts'
+
+/** What a column of a row is made of: a property of the record, or what a function makes of it. */
+export type ColumnSource<T> = Extract<keyof T, string> | ((record: T) => unknown)
+
+export interface RowOptions<T> {
+  readonly columns: readonly (readonly [name: string, source: ColumnSource<T>])[]
+  readonly keys: readonly string[]
+  readonly deleteWhen: ((record: T) => boolean) | undefined
+}
+
+export interface MadeRow {
+  /** The same for rows of the same key. */
+  readonly key: string
+  /** JSON of all columns, or of the key's for a delete. */
+  readonly text: string
+  readonly isDelete: boolean
+}
+
+/** Makes rows of records. */
+export class RowMaker<T> {
+  readonly #columns: readonly Column<T>[]
+  readonly #keys: readonly Column<T>[]
+  readonly #deleteWhen: ((record: T) => boolean) | undefined
+
+  constructor({ columns, keys, deleteWhen }: RowOptions<T>) {
+    this.#columns = columns.map(([name, source]) => ({ name, label: `${JSON.stringify(name)}:`, read: reader(source) }))
+    this.#keys = keys.map((key) => this.#columns.find(({ name }) => name === key)!)
+    this.#deleteWhen = deleteWhen
+  }
+
+  /** @throws `SINK_FORMAT_FAILED` */
+  make(record: T): MadeRow {
+    let name = ''
+    try {
+      const isDelete = this.#deleteWhen?.(record) === true
+      const parts: string[] = []
+      for (const column of isDelete ? this.#keys : this.#columns) {
+        name = column.name
+        parts.push(column.label + jsonOf(column.read(record)))
+      }
+      return { key: this.#keyOf(record), text: `{${parts.join(',')}}`, isDelete }
+    } catch (cause) {
+      const problem = `${name === '' ? '' : `column ${name}: `}${cause instanceof Error ? cause.message : String(cause)}`
+      throw engineError('SINK_FORMAT_FAILED', { connector: 'postgresSink', format: 'a row', problem }, cause)
+    }
+  }
+
+  #keyOf(record: T): string {
+    if (this.#keys.length === 0) return ''
+    return JSON.stringify(
+      this.#keys.map(({ name, read }) => {
+        const value = read(record)
+        if (value === null || value === undefined) throw new TypeError(`${name} is a key and has no value`)
+        // 1 and '1' are one key in any column.
+        const json = jsonOf(value)
+        return json.startsWith('"') ? JSON.parse(json) : json
+      }),
+    )
+  }
+}
+
+interface Column<T> {
+  readonly name: string
+  readonly label: string
+  readonly read: (record: T) => unknown
+}
+
+function reader<T>(source: ColumnSource<T>): (record: T) => unknown {
+  return typeof source === 'function' ? source : (record) => record[source]
+}
+
+/** JSON that PostgreSQL reads into a column of any type. @throws `TypeError` for what has no such form */
+export function jsonOf(value: unknown): string {
+  if (typeof value === 'string') return textOf(value)
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : `"${value}"`
+  if (typeof value === 'bigint') return `"${value}"`
+  if (typeof value === 'boolean') return String(value)
+  if (value === undefined) return 'null'
+  if (typeof value === 'object') return objectOf(value)
+  throw new TypeError(`${typeof value} has no form in a database`)
+}
+
+function objectOf(value: object | null): string {
+  if (value === null) return 'null'
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new TypeError('it is an invalid Date')
+    return `"${value.toISOString()}"`
+  }
+  if (value instanceof Uint8Array) return `"\\\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}"`
+  if (value instanceof Map || value instanceof Set) throw new TypeError('Map and Set have no form in a database')
+  const text = JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each)) as string | undefined
+  if (text === undefined) throw new TypeError('it has no form in JSON')
+  return text
+}
+
+function textOf(value: string): string {
+  if (value.includes('\u0000')) throw new TypeError('text with a zero character has no form in a database')
+  return JSON.stringify(value)
+}

@@ -1,0 +1,78 @@
+/** The statements, as text. Pure. Names are quoted: they count as they are written, capitals included. */
+
+export interface TableName {
+  readonly schema: string | undefined
+  readonly name: string
+}
+
+/** 'orders' or 'shop.orders'; undefined for anything else. */
+export function parseTable(text: string): TableName | undefined {
+  const parts = text.split('.')
+  if (parts.length > 2 || parts.some((part) => part === '' || part.includes('\u0000'))) return undefined
+  return parts.length === 2 ? { schema: parts[0]!, name: parts[1]! } : { schema: undefined, name: parts[0]! }
+}
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function quotedTable({ schema, name }: TableName): string {
+  return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
+}
+
+export interface RowStatements {
+  /** Takes an array of rows as JSON. */
+  readonly write: string
+  /** Takes an array of keys as JSON; undefined without keys. */
+  readonly delete: string | undefined
+}
+
+export interface RowTarget {
+  readonly table: TableName
+  readonly columns: readonly string[]
+  /** None: rows are only inserted. */
+  readonly keys: readonly string[]
+  /** What is done where a row of the key is there. */
+  readonly onConflict: 'update' | 'ignore'
+}
+
+/** Rows go as one text of JSON, which the database reads as rows of the table: any type, no limit of parameters. */
+export function rowStatements({ table, columns, keys, onConflict }: RowTarget): RowStatements {
+  const into = quotedTable(table)
+  const rows = `json_populate_recordset(NULL::${into}, $1::json)`
+  const names = columns.map(quoted).join(', ')
+  const insert = `INSERT INTO ${into} (${names}) SELECT ${names} FROM ${rows}`
+  if (keys.length === 0) return { write: insert, delete: undefined }
+  const others = columns.filter((column) => !keys.includes(column)).map((column) => `${quoted(column)} = EXCLUDED.${quoted(column)}`)
+  const then = onConflict === 'ignore' || others.length === 0 ? 'NOTHING' : `UPDATE SET ${others.join(', ')}`
+  const same = keys.map((key) => `present.${quoted(key)} = gone.${quoted(key)}`).join(' AND ')
+  return {
+    write: `${insert} ON CONFLICT (${keys.map(quoted).join(', ')}) DO ${then}`,
+    delete: `DELETE FROM ${into} AS present USING ${rows} AS gone WHERE ${same}`,
+  }
+}
+
+export interface CommitStatements {
+  readonly create: string
+  readonly addRun: string
+  readonly fenceOthers: string
+  readonly advance: string
+  readonly advanceUnlessFenced: string
+  readonly position: string
+}
+
+/** `$1` and `$2` are job and sink, `$3` the run. */
+export function commitStatements(commitTable: TableName): CommitStatements {
+  const table = quotedTable(commitTable)
+  const mine = 'job = $1 AND sink = $2 AND run = $3'
+  const advance = `UPDATE ${table} SET batch = $4, checkpoint_id = $5, changed_at = now() WHERE ${mine} AND batch = $4::bigint - 1`
+  return {
+    create: `CREATE TABLE IF NOT EXISTS ${table} (job text NOT NULL, sink text NOT NULL, run text NOT NULL, subtask integer NOT NULL, attempt bigint NOT NULL, batch bigint NOT NULL, checkpoint_id bigint NOT NULL, fenced boolean NOT NULL, changed_at timestamptz NOT NULL, PRIMARY KEY (job, sink, run))`,
+    addRun: `INSERT INTO ${table} (job, sink, run, subtask, attempt, batch, checkpoint_id, fenced, changed_at) VALUES ($1, $2, $3, $4, $5, 0, 0, false, now()) ON CONFLICT (job, sink, run) DO NOTHING`,
+    // In one order: two that open at once must not wait for each other.
+    fenceOthers: `UPDATE ${table} SET fenced = true, changed_at = now() WHERE job = $1 AND sink = $2 AND run IN (SELECT run FROM ${table} WHERE job = $1 AND sink = $2 AND run <> $3 AND NOT fenced AND subtask % $5::integer = $4::integer ORDER BY run FOR UPDATE)`,
+    advance,
+    advanceUnlessFenced: `${advance} AND NOT fenced`,
+    position: `SELECT batch, checkpoint_id, fenced FROM ${table} WHERE ${mine}`,
+  }
+}
