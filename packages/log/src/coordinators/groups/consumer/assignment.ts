@@ -24,12 +24,12 @@ export function assignmentOf(entries: Iterable<readonly [topicId: string, partit
   const all = new Map<string, number[]>()
   for (const [topicId, partitions] of entries) {
     const known = all.get(topicId)
-    if (known === undefined) all.set(topicId, [...partitions])
+    if (known === undefined) all.set(topicId, partitions.slice())
     else known.push(...partitions)
   }
   for (const [topicId, partitions] of all) {
     if (partitions.length === 0) all.delete(topicId)
-    else all.set(topicId, ascending(partitions))
+    else if (!isAscending(partitions)) all.set(topicId, ascending(partitions))
   }
   return all
 }
@@ -52,14 +52,16 @@ export function hasPartition(assignment: Assignment, topicId: string, partition:
   return assignment.get(topicId)?.includes(partition) ?? false
 }
 
-/** The partitions for which the test holds. */
+/** The partitions for which the test holds; the very same value where it holds for all. */
 export function filterAssignment(assignment: Assignment, keeps: (topicId: string, partition: number) => boolean): Assignment {
   const kept = new Map<string, readonly number[]>()
+  let isWhole = true
   for (const [topicId, partitions] of assignment) {
     const left = partitions.filter((partition) => keeps(topicId, partition))
+    isWhole &&= left.length === partitions.length
     if (left.length > 0) kept.set(topicId, left)
   }
-  return kept
+  return isWhole ? assignment : kept
 }
 
 export function intersection(one: Assignment, other: Assignment): Assignment {
@@ -95,6 +97,11 @@ export function sameAssignment(one: Assignment, other: Assignment): boolean {
 
 function asSets(assignment: Assignment): Map<string, ReadonlySet<number>> {
   return new Map([...assignment].map(([topicId, partitions]) => [topicId, new Set(partitions)]))
+}
+
+function isAscending(partitions: readonly number[]): boolean {
+  for (let at = 1; at < partitions.length; at++) if (partitions[at - 1]! >= partitions[at]!) return false
+  return true
 }
 
 function ascending(partitions: readonly number[]): number[] {

@@ -6,7 +6,16 @@
  * 3. Records of a log whose older records are compacted away may come in any order of members; none of them is refused.
  */
 import { assignmentFromWire, EMPTY_ASSIGNMENT, type Assignment } from './assignment.ts'
-import { isReconciledTo, LEAVE_EPOCH, MEMBER_STATE, newMember, regexOf, type ConsumerMember, type MemberState } from './member.ts'
+import {
+  isReconciledTo,
+  LEAVE_EPOCH,
+  MEMBER_STATE,
+  newMember,
+  regexOf,
+  sameNames,
+  type ConsumerMember,
+  type MemberState,
+} from './member.ts'
 import { PartitionOwners } from './owners.ts'
 import type { ConsumerGroupRecord, ResolvedRegex } from './records.ts'
 import { metadataHash, type GroupTopics } from './topics.ts'
@@ -120,8 +129,10 @@ export class ConsumerGroup {
     if (this.#subscriptions !== undefined) return this.#subscriptions
     const names = new Set<string>()
     const regexes = new Map<string, number>()
+    let last: readonly string[] | undefined
     for (const member of this.#members.values()) {
-      for (const name of member.subscribedTopicNames) names.add(name)
+      if (member.subscribedTopicNames !== last) for (const name of member.subscribedTopicNames) names.add(name)
+      last = member.subscribedTopicNames
       const regex = regexOf(member)
       if (regex !== undefined) regexes.set(regex, (regexes.get(regex) ?? 0) + 1)
     }
@@ -183,10 +194,17 @@ export class ConsumerGroup {
     this.#members.set(memberId, {
       ...(before ?? newMember(memberId)),
       ...metadata,
-      subscribedTopicNames: [...new Set(subscribedTopicNames)].sort(),
+      subscribedTopicNames: this.#shared([...new Set(subscribedTopicNames)].sort()),
       classic,
     })
     if (value.instanceId !== null) this.#staticMembers.set(value.instanceId, memberId)
+  }
+
+  /** Members of a group mostly want the same: then they have the very same list, which is looked at once. */
+  #shared(names: readonly string[]): readonly string[] {
+    for (const { subscribedTopicNames } of this.#members.values())
+      return sameNames(subscribedTopicNames, names) ? subscribedTopicNames : names
+    return names
   }
 
   #forgetStatic({ instanceId, memberId }: ConsumerMember): void {

@@ -101,12 +101,18 @@ function assignorInput(
   partitionCounts: Map<string, number>
 } {
   const partitionCounts = new Map<string, number>()
-  const known = new Map<string, ReadonlySet<string>>()
+  /** Members that want the same mostly have the very same list of names. */
+  const known = new Map<readonly string[], Map<string | undefined, ReadonlySet<string>>>()
   const idsOf = (member: ConsumerMember): ReadonlySet<string> => {
-    const names = new Set([...member.subscribedTopicNames, ...(group.regexes.get(regexOf(member) ?? '')?.topics ?? [])])
-    const key = JSON.stringify([...names])
-    const before = known.get(key)
-    if (before !== undefined) return before
+    const { subscribedTopicNames } = member
+    const regex = regexOf(member)
+    const byRegex = known.get(subscribedTopicNames) ?? new Map<string | undefined, ReadonlySet<string>>()
+    const ids = byRegex.get(regex) ?? find(new Set([...subscribedTopicNames, ...(group.regexes.get(regex ?? '')?.topics ?? [])]))
+    byRegex.set(regex, ids)
+    known.set(subscribedTopicNames, byRegex)
+    return ids
+  }
+  const find = (names: ReadonlySet<string>): ReadonlySet<string> => {
     const ids = new Set<string>()
     for (const name of names) {
       const topic = topics.named(name)
@@ -114,7 +120,6 @@ function assignorInput(
       ids.add(topic.id)
       partitionCounts.set(topic.id, topic.partitionCount)
     }
-    known.set(key, ids)
     return ids
   }
   const members = new Map<string, AssignorMember>()

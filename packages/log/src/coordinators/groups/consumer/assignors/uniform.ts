@@ -4,7 +4,7 @@
  * All members subscribed to the same topics: sizes differ by one at most, and no assignment so balanced keeps more partitions where they were.
  * Otherwise: no single partition could move to another of its subscribers to make the two more equal.
  */
-import { filterAssignment, type Assignment } from '../assignment.ts'
+import { filterAssignment, partitionCount, type Assignment } from '../assignment.ts'
 import { isHomogeneous, type AssignorInput } from './assignor.ts'
 
 type Load = Map<string, number[]>
@@ -12,7 +12,10 @@ type Load = Map<string, number[]>
 /** A member while partitions are dealt out. */
 interface Seat {
   readonly topicIds: ReadonlySet<string>
-  readonly load: Load
+  /** What it has already. Most seats of a large group change nothing of it. */
+  readonly kept: Assignment
+  /** What it has in the end; undefined as long as that is what it had. */
+  load: Load | undefined
   size: number
 }
 
@@ -23,7 +26,7 @@ export function assignUniform(input: AssignorInput): Map<string, Assignment> {
   for (const [memberId, { topicIds }] of input.members) seats.set(memberId, seatOf(topicIds, kept.get(memberId)!))
   if (homogeneous) balanceEvenly([...seats.values()], free)
   else balanceBySubscription([...seats.values()], free)
-  return new Map([...seats].map(([memberId, { load }]) => [memberId, settled(load)]))
+  return new Map([...seats].map(([memberId, seat]) => [memberId, settled(seat)]))
 }
 
 interface TopicPartition {
@@ -33,35 +36,47 @@ interface TopicPartition {
 
 /** What members still are subscribed to of what they have, each partition for one of them, and the partitions that are left over. */
 function keepCurrent({ members, partitionCounts }: AssignorInput): { free: TopicPartition[]; kept: Map<string, Assignment> } {
-  const taken = new Map<string, Set<number>>()
+  /** By topic, one byte a partition. */
+  const taken = new Map<string, Uint8Array>([...partitionCounts].map(([topicId, count]) => [topicId, new Uint8Array(count)]))
   const kept = new Map<string, Assignment>()
   for (const [memberId, { topicIds, current }] of members) {
     const valid = filterAssignment(current, (topicId, partition) => {
-      if (!topicIds.has(topicId) || partition >= (partitionCounts.get(topicId) ?? 0)) return false
+      if (!topicIds.has(topicId)) return false
       const others = taken.get(topicId)
-      if (others === undefined) taken.set(topicId, new Set([partition]))
-      else if (others.has(partition)) return false
-      else others.add(partition)
+      // Also of a partition that there is not.
+      if (others?.[partition] !== 0) return false
+      others[partition] = 1
       return true
     })
     kept.set(memberId, valid)
   }
   const free: TopicPartition[] = []
-  const subscribed = new Set<string>()
-  for (const { topicIds } of members.values()) for (const topicId of topicIds) subscribed.add(topicId)
-  for (const topicId of [...subscribed].sort()) {
-    const others = taken.get(topicId)
-    const count = partitionCounts.get(topicId) ?? 0
-    for (let partition = 0; partition < count; partition++) if (others?.has(partition) !== true) free.push({ topicId, partition })
+  for (const topicId of [...subscribedTopics(members)].sort()) {
+    taken.get(topicId)?.forEach((isTaken, partition) => {
+      if (isTaken === 0) free.push({ topicId, partition })
+    })
   }
   return { free, kept }
 }
 
+function subscribedTopics(members: AssignorInput['members']): Set<string> {
+  const subscribed = new Set<string>()
+  let last: ReadonlySet<string> | undefined
+  for (const { topicIds } of members.values()) {
+    if (topicIds === last) continue
+    for (const topicId of topicIds) subscribed.add(topicId)
+    last = topicIds
+  }
+  return subscribed
+}
+
 function seatOf(topicIds: ReadonlySet<string>, kept: Assignment): Seat {
-  const load: Load = new Map([...kept].map(([topicId, partitions]) => [topicId, [...partitions]]))
-  let size = 0
-  for (const partitions of load.values()) size += partitions.length
-  return { topicIds, load, size }
+  return { topicIds, kept, load: undefined, size: partitionCount(kept) }
+}
+
+function loadOf(seat: Seat): Load {
+  seat.load ??= new Map([...seat.kept].map(([topicId, partitions]) => [topicId, [...partitions]]))
+  return seat.load
 }
 
 /** Everyone gets the same number, those that have most already one more where it does not divide evenly. */
@@ -129,7 +144,7 @@ function levelTopic(topicId: string, seats: readonly Seat[]): boolean {
   for (let moved = false; ; moved = true) {
     const to = smallest(seats)
     let from: Seat | undefined
-    for (const seat of seats) if (seat.load.has(topicId) && (from === undefined || seat.size > from.size)) from = seat
+    for (const seat of seats) if ((seat.load ?? seat.kept).has(topicId) && (from === undefined || seat.size > from.size)) from = seat
     if (from === undefined || from.size - to.size < 2) return moved
     give(to, { topicId, partition: take(from, topicId) })
   }
@@ -142,30 +157,34 @@ function smallest(seats: readonly Seat[]): Seat {
 }
 
 function give(seat: Seat, { topicId, partition }: TopicPartition): void {
-  const known = seat.load.get(topicId)
-  if (known === undefined) seat.load.set(topicId, [partition])
+  const load = loadOf(seat)
+  const known = load.get(topicId)
+  if (known === undefined) load.set(topicId, [partition])
   else known.push(partition)
   seat.size++
 }
 
 function take(seat: Seat, topicId: string): number {
-  const partitions = seat.load.get(topicId)!
+  const load = loadOf(seat)
+  const partitions = load.get(topicId)!
   const partition = partitions.pop()!
-  if (partitions.length === 0) seat.load.delete(topicId)
+  if (partitions.length === 0) load.delete(topicId)
   seat.size--
   return partition
 }
 
 /** From the topic it has most of. */
 function takeFromLargest(seat: Seat): TopicPartition {
+  const load = loadOf(seat)
   let largest: string | undefined
-  for (const [topicId, partitions] of seat.load) {
-    if (largest === undefined || partitions.length > seat.load.get(largest)!.length) largest = topicId
+  for (const [topicId, partitions] of load) {
+    if (largest === undefined || partitions.length > load.get(largest)!.length) largest = topicId
   }
   return { topicId: largest!, partition: take(seat, largest!) }
 }
 
-function settled(load: Load): Assignment {
+function settled({ load, kept }: Seat): Assignment {
+  if (load === undefined) return kept
   for (const partitions of load.values()) partitions.sort((one, other) => one - other)
   return load
 }
