@@ -68,6 +68,8 @@ class DelayedChannel implements OutputChannel, InputChannel {
   #moving = false
   /** Of the last barrier that was taken out; all of them once the channel has ended. */
   deliveredId = 0
+  readonly readBytes = 0
+  held = false
   #toldId = 0
   readonly #onMore: (barrier: number) => void
 
@@ -119,6 +121,11 @@ class DelayedChannel implements OutputChannel, InputChannel {
 
   get available(): boolean {
     return this.#arrived.length > 0
+  }
+
+  hold(on: boolean): void {
+    this.held = on
+    if (!on) this.wakeWriter()
   }
 
   close(): void {

@@ -64,7 +64,13 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
   const { world, scenario, ledger, plan, reached } = options
   const { random } = world
   const life = world.begin()
-  const observer = new Observer({ ledger, ambush: plan.ambush, patience: random.pick([0, 1, 3, 6]), reached })
+  const observer = new Observer({
+    ledger,
+    ambush: plan.ambush,
+    patience: random.pick([0, 1, 3, 6]),
+    alignedTimeoutMs: scenario.unaligned?.alignedTimeoutMs ?? 0,
+    reached,
+  })
   const mutation = options.mutation?.()
   const interposers = mutation === undefined ? [observer] : [mutation, observer]
   const violations: string[] = []
@@ -95,7 +101,11 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
         const channels = new DelayedChannels(life.clock, random, () => reached('blocked channel with data behind the barrier'))
         return mutation?.channels?.(channels) ?? channels
       },
-      pace: { turnMs: 0, snapshotRows: scenario.snapshotRows },
+      pace: {
+        turnMs: 0,
+        snapshotRows: scenario.snapshotRows,
+        ...(scenario.unaligned === undefined ? {} : { sliceRecords: scenario.unaligned.sliceRecords }),
+      },
       keyedState: (backend) => interposers.reduce((inner, interposer) => interposer.keyedState?.(inner) ?? inner, backend),
     },
     launcher: (launcher) => interposers.reduce((inner, interposer) => interposer.launcher?.(inner) ?? inner, launcher),
@@ -161,6 +171,13 @@ function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: 
       maxConcurrent,
       numRetained,
       mode,
+      ...(scenario.unaligned === undefined || mode !== 'exactly-once'
+        ? {}
+        : {
+            unaligned: true,
+            alignedTimeout: scenario.unaligned.alignedTimeoutMs,
+            inFlightLimit: plan.calm ? 1_000_000 : scenario.unaligned.limitBytes,
+          }),
       timeout: plan.calm || plan.patient === true ? 10_000 : random.pick([30, 100, 2_000, 2_000, 2_000]),
       tolerableFailures: plan.calm ? 1_000 : random.pick([0, 3, 1_000]),
     },

@@ -14,6 +14,8 @@ export interface ObserverOptions {
   readonly ambush: Ambush | undefined
   /** How many such moments are let go by. */
   readonly patience: number
+  /** Of the scenario; 0: none. */
+  readonly alignedTimeoutMs: number
   readonly reached: (situation: Situation) => void
 }
 
@@ -27,6 +29,7 @@ export class Observer implements Interposer {
   #completedId = 0
   #durableId = 0
   #underWay = false
+  #replaying = false
   /** What each sink writer has prepared, and not committed, by checkpoint: whether anything was in it. */
   readonly #prepared: Set<Map<number, boolean>> = new Set()
 
@@ -143,10 +146,24 @@ export class Observer implements Interposer {
     const restored = deployments.flatMap((deployment) => deployment.restored)
     if (restored.some(({ keyed }) => keyed.some((chain) => chain.length > 1))) this.#options.reached('restore from a chain of deltas')
     if (restored.some(({ asyncInputs }) => asyncInputs.length > 0)) this.#options.reached('unfinished async inputs restored')
+    const inFlight = restored.flatMap((each) => each.inFlight.map(({ path }) => ({ subtask: each.subtask, former: formerSubtask(path) })))
+    if (inFlight.length > 0) this.#options.reached('in flight restored')
+    if (inFlight.some(({ subtask, former }) => subtask !== former)) this.#options.reached('in flight dealt out anew')
+    this.#replaying = inFlight.length > 0
   }
 
   #heard(message: SlotMessage): void {
-    if (message.kind !== 'coordinator' || message.message.kind !== 'acknowledged') return
+    if (message.kind !== 'coordinator') return
+    if (message.message.kind === 'declined' && message.message.reason === 'alignment-bytes') this.#options.reached('too much in flight')
+    if (message.message.kind !== 'acknowledged') return
+    const { timings, operators } = message.message.snapshot
+    if (timings.unaligned) this.#options.reached('snapshot overtook barriers')
+    if (timings.unaligned && this.#options.alignedTimeoutMs > 0)
+      this.#options.reached('snapshot overtook barriers after an aligned timeout')
+    if (timings.inFlightBytes > 0) this.#options.reached('in flight in a snapshot')
+    // Only what is replayed is in flight to an operator that no channel leads to.
+    if (this.#replaying && operators.slice(1).some(({ inFlight }) => inFlight !== undefined))
+      this.#options.reached('in flight again while it was replayed')
     if (message.message.snapshot.operators.some(({ asyncInputs }) => asyncInputs !== undefined))
       this.#options.reached('unfinished async inputs in a snapshot')
   }
@@ -176,4 +193,9 @@ export class Observer implements Interposer {
   #moment(which: Ambush): void {
     if (this.#options.ambush === which) this.#patience--
   }
+}
+
+/** The subtask that wrote a state file. */
+function formerSubtask(path: string): number {
+  return Number(/shared\/\d+-\d+-\d+-(\d+)-/.exec(path)?.[1])
 }

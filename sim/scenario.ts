@@ -19,6 +19,17 @@ export interface Scenario {
   readonly numRetained: number
   /** Rows of a snapshot written in one turn. */
   readonly snapshotRows: number
+  /** Undefined: checkpoints are aligned. */
+  readonly unaligned?: UnalignedPlan
+}
+
+export interface UnalignedPlan {
+  /** How long barriers are waited for. */
+  readonly alignedTimeoutMs: number
+  /** Records handed in at a time. */
+  readonly sliceRecords: number
+  /** What may be in flight to a subtask. */
+  readonly limitBytes: number
 }
 
 export interface StagePlan {
@@ -99,6 +110,16 @@ export function drawScenario(random: SeededRandom): Scenario {
     maxConcurrent: random.pick([1, 1, 2, 3]),
     numRetained: random.pick([1, 2, 3]),
     snapshotRows: random.pick([1, 1, 4, 64]),
+  }
+}
+
+/** Apart from the rest, so that a seed's job is the same with and without. */
+export function drawUnaligned(random: SeededRandom): UnalignedPlan | undefined {
+  if (!random.chance(0.5)) return undefined
+  return {
+    alignedTimeoutMs: random.pick([0, 0, 0, 2, 10]),
+    sliceRecords: random.pick([1, 1, 3, 64]),
+    limitBytes: random.chance(0.05) ? 300 : 1_000_000,
   }
 }
 

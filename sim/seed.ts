@@ -9,7 +9,7 @@ import { live, type LifeOutcome, type LifePlan, type MakeInterposer } from './li
 import type { Ambush } from './observer.ts'
 import { checkRows, readPublished } from './oracle.ts'
 import { savepointFolders } from './savepoint-folder.ts'
-import { drawScenario, type Scenario } from './scenario.ts'
+import { drawScenario, drawUnaligned, type Scenario } from './scenario.ts'
 import { SituationCounts } from './situations.ts'
 import { fileContent } from './sources.ts'
 import { World } from './world.ts'
@@ -18,6 +18,7 @@ import { World } from './world.ts'
 const CALM_LIFE = 10
 /** Far from the seeds of the rest. */
 const SAVEPOINT_SEEDS = 1_000_000_007
+const UNALIGNED_SEEDS = 2_000_000_011
 const MOVED = '/data/elsewhere/moved'
 const maxParallelisms = [3, 4, 5, 7, 16, 33] as const
 
@@ -29,7 +30,9 @@ export interface SeedOptions {
 
 /** The scenario that a seed stands for. */
 export function scenarioOf(seed: number): Scenario {
-  return drawScenario(new SeededRandom(seed).fork())
+  const scenario = drawScenario(new SeededRandom(seed).fork())
+  const unaligned = drawUnaligned(new SeededRandom(seed + UNALIGNED_SEEDS))
+  return unaligned === undefined || scenario.mode !== 'exactly-once' ? scenario : { ...scenario, maxConcurrent: 1, unaligned }
 }
 
 /** @throws where anything is not as it must be. */

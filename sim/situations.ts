@@ -31,6 +31,13 @@ export const situations = [
   'state had expired',
   'operator list restored',
   'raw state restored',
+  'snapshot overtook barriers',
+  'snapshot overtook barriers after an aligned timeout',
+  'in flight in a snapshot',
+  'in flight restored',
+  'in flight dealt out anew',
+  'in flight again while it was replayed',
+  'too much in flight',
 ] as const
 export type Situation = (typeof situations)[number]
 

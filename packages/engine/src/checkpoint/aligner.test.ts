@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MillraceError } from '@millrace/core'
-import { BarrierAligner, type AlignerAction, type AlignerEvent } from './aligner.ts'
+import type { AlignerAction, AlignerEvent } from './aligner-events.ts'
+import { BarrierAligner } from './aligner.ts'
 import type { CheckpointMode } from './options.ts'
 
 const barrier = (channel: number, checkpointId: number): AlignerEvent => ({
@@ -15,7 +16,12 @@ const end = (channel: number): AlignerEvent => ({ kind: 'end', channel })
 const trigger = (checkpointId: number): AlignerEvent => ({ kind: 'trigger', checkpointId, triggeredMs: checkpointId * 100 })
 const abort = (checkpointId: number): AlignerEvent => ({ kind: 'abort', checkpointId })
 
-const snapshot = (checkpointId: number): AlignerAction => ({ kind: 'snapshot', checkpointId, triggeredMs: checkpointId * 100 })
+const snapshot = (checkpointId: number): AlignerAction => ({
+  kind: 'snapshot',
+  checkpointId,
+  triggeredMs: checkpointId * 100,
+  overtaken: [],
+})
 const block = (channel: number): AlignerAction => ({ kind: 'block', channel })
 const unblock: AlignerAction = { kind: 'unblock-all' }
 const ignored = (checkpointId: number): AlignerAction => ({ kind: 'ignored', checkpointId })

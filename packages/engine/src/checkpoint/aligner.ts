@@ -1,45 +1,6 @@
 import { engineError } from '../errors.ts'
+import type { AlignerAction, AlignerEvent, AlignerOptions, AlignmentDecline } from './aligner-events.ts'
 import type { CheckpointMode } from './options.ts'
-
-export interface AlignerOptions {
-  /** Input channels; 0 for sources, which only `trigger` reaches. */
-  readonly channels: number
-  readonly mode: CheckpointMode
-  /** Checkpoints followed at a time in at-least-once mode; one more gives up the oldest. Default 50. */
-  readonly pendingMax?: number
-  /** Ids up to this one are over: the restored checkpoint's. Default 0. */
-  readonly settledId?: number
-}
-
-/** What the aligner is told. Events of a blocked channel are withheld until it is unblocked. */
-export type AlignerEvent =
-  | { readonly kind: 'barrier'; readonly channel: number; readonly checkpointId: number; readonly triggeredMs: number }
-  | { readonly kind: 'cancel-barrier'; readonly channel: number; readonly checkpointId: number }
-  | { readonly kind: 'end'; readonly channel: number }
-  /** From the coordinator, to every subtask: takes effect for sources at once, elsewhere once all channels have ended. */
-  | { readonly kind: 'trigger'; readonly checkpointId: number; readonly triggeredMs: number }
-  /** From the coordinator: the checkpoint is given up. */
-  | { readonly kind: 'abort'; readonly checkpointId: number }
-  /** Too much is held back for the alignment under way, or it takes too long. */
-  | { readonly kind: 'limit-exceeded'; readonly limit: 'bytes' | 'time' }
-
-/** Why a task gave up a checkpoint before its snapshot. */
-export type AlignmentDecline = 'superseded' | 'cancelled-upstream' | 'alignment-bytes' | 'alignment-time' | 'too-many-pending'
-
-/** What is to be done, in this order. */
-export type AlignerAction =
-  /** Take nothing more from this channel. */
-  | { readonly kind: 'block'; readonly channel: number }
-  /** Go on with all blocked channels; what they hold comes before anything newer. */
-  | { readonly kind: 'unblock-all' }
-  /** Take the snapshot now, before anything else is processed, and forward the barrier (to outputs that have not ended). */
-  | { readonly kind: 'snapshot'; readonly checkpointId: number; readonly triggeredMs: number }
-  /** Send the cancellation on, to outputs that have not ended. */
-  | { readonly kind: 'forward-cancel'; readonly checkpointId: number }
-  /** Tell the coordinator that there will be no snapshot of this checkpoint. */
-  | { readonly kind: 'decline'; readonly checkpointId: number; readonly reason: AlignmentDecline }
-  /** Nothing: the checkpoint is over already. */
-  | { readonly kind: 'ignored'; readonly checkpointId: number }
 
 /** A checkpoint that has begun here and is not decided. */
 interface Pending {
@@ -47,6 +8,15 @@ interface Pending {
   readonly triggeredMs: number
   /** Channels that have delivered the barrier. */
   readonly delivered: Set<number>
+  /** Barriers of other channels are not waited for, where that can be. */
+  overtakes: boolean
+}
+
+/** A checkpoint whose snapshot is taken, while what is in flight is still being read. */
+interface Collecting {
+  readonly checkpointId: number
+  /** Channels whose barrier has not come. */
+  readonly awaited: Set<number>
 }
 
 /**
@@ -54,8 +24,9 @@ interface Pending {
  *
  * A channel is aligned for a checkpoint once it has delivered its barrier or has ended.
  *
- * 1. A snapshot is asked for exactly when the last channel becomes aligned, or at the trigger where there is none left to wait for;
- *    never twice, and never for a checkpoint that was cancelled, aborted or superseded: ids up to `settledId` are over.
+ * 1. A snapshot is asked for exactly when the last channel becomes aligned, or at the trigger where there is none left to wait for, or, of a checkpoint that
+ *    overtakes, when the last channel is aligned that cannot be overtaken; never twice, and never for a checkpoint that was cancelled, aborted or superseded:
+ *    ids up to `settledId` are over.
  * 2. Snapshot ids ascend.
  * 3. exactly-once: a channel that has delivered its barrier is blocked until the snapshot is taken or given up. At most one checkpoint
  *    has barriers; a newer barrier gives up the older one.
@@ -64,10 +35,13 @@ interface Pending {
  *    What is older than a checkpoint given up is given up with it.
  * 6. A trigger gives up nothing: it waits for all channels to end, or becomes the barrier's checkpoint.
  * 7. At most `pendingMax` checkpoints are followed.
+ * 8. After a snapshot that has overtaken channels, exactly one of these follows: all of them have delivered its barrier or ended (`collected`), or it is given
+ *    up, which is declined unless the coordinator said so itself. Later alignments do not wait for it.
  */
 export class BarrierAligner {
   readonly #channels: number
   readonly #mode: CheckpointMode
+  readonly #alignedOnly: readonly boolean[]
   readonly #pendingMax: number
   readonly #ended = new Set<number>()
   readonly #blocked = new Set<number>()
@@ -75,12 +49,14 @@ export class BarrierAligner {
   readonly #lastBarriers: Float64Array
   /** Ascending by id. */
   #pending: Pending[] = []
+  #collecting: Collecting | undefined
   #settledId: number
   #actions: AlignerAction[] = []
 
   constructor(options: AlignerOptions) {
     this.#channels = options.channels
     this.#mode = options.mode
+    this.#alignedOnly = options.alignedOnly ?? []
     this.#pendingMax = options.pendingMax ?? 50
     this.#settledId = options.settledId ?? 0
     this.#lastBarriers = new Float64Array(options.channels).fill(-1)
@@ -98,6 +74,16 @@ export class BarrierAligner {
 
   isBlocked(channel: number): boolean {
     return this.#blocked.has(channel)
+  }
+
+  /** Whether what the channel brings up to its barrier is part of a snapshot that has been taken. */
+  isAwaited(channel: number): boolean {
+    return this.#collecting?.awaited.has(channel) === true
+  }
+
+  /** Whether a snapshot of this checkpoint may still be asked for here. */
+  isOpen(checkpointId: number): boolean {
+    return checkpointId > this.#settledId
   }
 
   /** @throws BARRIER_REPEATED, CHANNEL_CORRUPT: the stream is not what a task sends; the task must fail. */
@@ -119,6 +105,15 @@ export class BarrierAligner {
       case 'abort':
         this.#abort(event.checkpointId)
         break
+      case 'overtake':
+        this.#overtake(event.checkpointId, event.triggeredMs)
+        break
+      case 'ends-ahead':
+        this.#collectFrom(event.channel)
+        break
+      case 'skips-ahead':
+        if (this.isAwaited(event.channel)) this.#giveUpCollecting('superseded')
+        break
       case 'limit-exceeded':
         this.#limitExceeded(event.limit)
         break
@@ -130,13 +125,17 @@ export class BarrierAligner {
     this.#expectLive(channel, 'a barrier')
     const last = this.#lastBarriers[channel]!
     if (checkpointId === last) throw engineError('BARRIER_REPEATED', { channel, checkpointId })
+    if (this.#collecting?.checkpointId === checkpointId && this.isAwaited(channel)) {
+      this.#lastBarriers[channel] = checkpointId
+      return this.#collectFrom(channel)
+    }
     if (checkpointId <= this.#settledId || checkpointId < last) return this.#ignore(checkpointId)
     this.#lastBarriers[channel] = checkpointId
     this.#supersede(channel, checkpointId)
     const pending = this.#follow(checkpointId, triggeredMs)
     if (pending === undefined) return
     pending.delivered.add(channel)
-    if (this.#isAligned(pending)) return this.#snapshotAligned()
+    if (this.#isReady(pending)) return this.#snapshotAligned()
     if (this.#mode === 'at-least-once') return
     this.#blocked.add(channel)
     this.#actions.push({ kind: 'block', channel })
@@ -144,6 +143,7 @@ export class BarrierAligner {
 
   #cancelBarrier(channel: number, checkpointId: number): void {
     this.#expectLive(channel, 'a barrier cancellation')
+    if (this.isAwaited(channel) && checkpointId >= this.#collecting!.checkpointId) this.#giveUpCollecting('cancelled-upstream')
     if (checkpointId <= this.#settledId) return this.#ignore(checkpointId)
     this.#giveUpTo(checkpointId, 'cancelled-upstream')
   }
@@ -159,14 +159,40 @@ export class BarrierAligner {
     if (this.#follow(checkpointId, triggeredMs) !== undefined) this.#snapshotAligned()
   }
 
+  #overtake(checkpointId: number, triggeredMs: number): void {
+    if (checkpointId <= this.#settledId) return this.#ignore(checkpointId)
+    const pending = this.#follow(checkpointId, triggeredMs)
+    if (pending === undefined) return
+    pending.overtakes = true
+    this.#snapshotAligned()
+  }
+
   #abort(checkpointId: number): void {
+    if (this.#collecting !== undefined && this.#collecting.checkpointId <= checkpointId) this.#giveUpCollecting(undefined)
     if (checkpointId <= this.#settledId) return this.#ignore(checkpointId)
     this.#giveUpTo(checkpointId, undefined)
   }
 
   #limitExceeded(limit: 'bytes' | 'time'): void {
+    const reason = limit === 'bytes' ? 'alignment-bytes' : 'alignment-time'
+    if (this.#collecting !== undefined) return this.#giveUpCollecting(reason)
     const aligningId = this.aligningId
-    if (aligningId !== undefined) this.#giveUpTo(aligningId, limit === 'bytes' ? 'alignment-bytes' : 'alignment-time')
+    if (aligningId !== undefined) this.#giveUpTo(aligningId, reason)
+  }
+
+  #collectFrom(channel: number): void {
+    const { checkpointId, awaited } = this.#collecting ?? { checkpointId: 0, awaited: new Set() }
+    if (!awaited.delete(channel) || awaited.size > 0) return
+    this.#collecting = undefined
+    this.#actions.push({ kind: 'collected', checkpointId })
+  }
+
+  /** `reason` is undefined where the coordinator itself gave it up. */
+  #giveUpCollecting(reason: AlignmentDecline | undefined): void {
+    const { checkpointId } = this.#collecting!
+    this.#collecting = undefined
+    this.#actions.push({ kind: 'give-up-collecting', checkpointId })
+    if (reason !== undefined) this.#actions.push({ kind: 'decline', checkpointId, reason })
   }
 
   /** A barrier shows which older checkpoints this channel will never deliver; with blocking, no two alignments overlap at all. */
@@ -186,32 +212,48 @@ export class BarrierAligner {
       this.#ignore(checkpointId)
       return undefined
     }
-    const begun: Pending = { checkpointId, triggeredMs, delivered: new Set() }
+    const begun: Pending = { checkpointId, triggeredMs, delivered: new Set(), overtakes: false }
     this.#pending.splice(index === -1 ? this.#pending.length : index, 0, begun)
     if (this.#pending.length > this.#pendingMax) this.#giveUpTo(this.#pending[0]!.checkpointId, 'too-many-pending')
     return checkpointId > this.#settledId ? begun : undefined
   }
 
-  #isAligned(pending: Pending): boolean {
-    let aligned = this.#ended.size
-    for (const channel of pending.delivered) if (!this.#ended.has(channel)) aligned++
-    return aligned === this.#channels
+  /** Channels whose barrier has not come. */
+  #missing({ delivered }: Pending): readonly number[] {
+    const missing: number[] = []
+    for (let channel = 0; channel < this.#channels; channel++) {
+      if (!delivered.has(channel) && !this.#ended.has(channel)) missing.push(channel)
+    }
+    return missing
+  }
+
+  #isReady(pending: Pending): boolean {
+    const missing = this.#missing(pending)
+    return missing.length === 0 || (pending.overtakes && missing.every((channel) => this.#alignedOnly[channel] !== true))
   }
 
   #snapshotAligned(): void {
     for (let at = 0; at < this.#pending.length;) {
-      const { checkpointId, triggeredMs } = this.#pending[at]!
-      if (!this.#isAligned(this.#pending[at]!)) {
+      const pending = this.#pending[at]!
+      if (!this.#isReady(pending)) {
         at++
         continue
       }
+      const { checkpointId, triggeredMs } = pending
       if (at > 0) this.#giveUpTo(this.#pending[at - 1]!.checkpointId, 'superseded')
       this.#pending.shift()
       this.#settledId = checkpointId
-      this.#actions.push({ kind: 'snapshot', checkpointId, triggeredMs })
+      const overtaken = this.#missing(pending)
+      if (overtaken.length > 0) this.#collect(checkpointId, overtaken)
+      this.#actions.push({ kind: 'snapshot', checkpointId, triggeredMs, overtaken })
       this.#unblockAll()
       at = 0
     }
+  }
+
+  #collect(checkpointId: number, channels: readonly number[]): void {
+    if (this.#collecting !== undefined) this.#giveUpCollecting('superseded')
+    this.#collecting = { checkpointId, awaited: new Set(channels) }
   }
 
   /** Settles everything up to `checkpointId`, declining what is pending; `reason` is undefined for what the coordinator itself gave up. */

@@ -1,4 +1,4 @@
-import type { AlignmentDecline } from './aligner.ts'
+import type { AlignmentDecline } from './aligner-events.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
 
 /** `final`: the last one, at the end of all input or on stop. `savepoint`: the user's alone; one taken on stop is a `final` with a target. */
@@ -76,6 +76,8 @@ export type CoordinatorCommand =
       readonly savepoint?: SavepointTarget
     }
   /** Sources read no further and end. */
+      /** Subtasks need not wait for barriers: what is in flight is part of the checkpoint. */
+      readonly unaligned?: true
   | { readonly kind: 'drain' }
   /**
    * Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. Once begun it is not taken back:

@@ -276,7 +276,17 @@ function tell(world: World, event: CoordinatorEvent): void {
 
 function snapshotOf(path: string): Extract<CoordinatorEvent, { kind: 'acknowledged' }>['snapshot'] {
   const operators = [{ stateId: 'sink', keyed: [], ...(path.endsWith('0') ? { sinkHandles: [1] } : {}) }]
-  const timings = { startDelayMs: 0, alignmentMs: 0, alignmentBytes: 0, syncMs: 0, asyncMs: 0, writtenBytes: 1, stateBytes: 1 }
+  const timings = {
+    startDelayMs: 0,
+    alignmentMs: 0,
+    alignmentBytes: 0,
+    unaligned: false,
+    inFlightBytes: 0,
+    syncMs: 0,
+    asyncMs: 0,
+    writtenBytes: 1,
+    stateBytes: 1,
+  }
   return { operators, newFiles: [{ path, length: 1, crc32: 0 }], timings }
 }
 

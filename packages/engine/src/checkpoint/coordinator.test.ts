@@ -11,7 +11,17 @@ const subtasks = [
   { task: 1, subtask: 0 },
 ]
 
-const timings = { startDelayMs: 1, alignmentMs: 2, alignmentBytes: 0, syncMs: 3, asyncMs: 4, writtenBytes: 10, stateBytes: 100 }
+const timings = {
+  startDelayMs: 1,
+  alignmentMs: 2,
+  alignmentBytes: 0,
+  unaligned: false,
+  inFlightBytes: 0,
+  syncMs: 3,
+  asyncMs: 4,
+  writtenBytes: 10,
+  stateBytes: 100,
+}
 
 function snapshotOf(path?: string): SubtaskSnapshot {
   return { operators: [], newFiles: path === undefined ? [] : [{ path, length: 1, crc32: 0 }], timings }

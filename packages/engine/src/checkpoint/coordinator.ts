@@ -180,7 +180,17 @@ export class CheckpointCoordinator {
     this.#account.trigger()
     const stopSources = kind === 'final' && this.#ending.cause === 'stop'
     const target = savepoint === undefined ? {} : { savepoint }
-    this.#commands.push({ kind: 'trigger', checkpointId, checkpoint: kind, triggeredMs: this.#wallMs(atMs), stopSources, ...target })
+    // What the user keeps, and what a changed job may go on from, has nothing in flight: that would bind it to the graph as it was.
+    const unaligned = this.#options.unaligned === true && (kind === 'periodic' || kind === 'manual') ? { unaligned: true as const } : {}
+    this.#commands.push({
+      kind: 'trigger',
+      checkpointId,
+      checkpoint: kind,
+      triggeredMs: this.#wallMs(atMs),
+      stopSources,
+      ...unaligned,
+      ...target,
+    })
   }
 
   #persistNext(): void {

@@ -63,6 +63,20 @@ export interface RawStateFile extends StateFileHandle {
   readonly parts: readonly RawPart[]
 }
 
+/** Records for one input of an operator that were in flight. */
+export interface InFlightPart {
+  readonly input: 0 | 1
+  /** They came by key, with their hashes: dealt out by them. */
+  readonly keyed: boolean
+  readonly records: number
+  readonly runs: readonly FileRun[]
+}
+
+/** A state file with what was in flight to an operator instance. */
+export interface InFlightFile extends StateFileHandle {
+  readonly parts: readonly InFlightPart[]
+}
+
 /** What one subtask of one operator contributes to a checkpoint. Plain data, goes through a structured clone. */
 export interface SubtaskOperatorState {
   readonly stateId: string
@@ -78,6 +92,8 @@ export interface SubtaskOperatorState {
   /** Of sinks: `SinkWriter.prepare`. */
   readonly sinkHandles?: readonly unknown[]
   readonly asyncInputs?: readonly AsyncInputs[]
+  /** Of unaligned checkpoints: records that the snapshot has overtaken. */
+  readonly inFlight?: InFlightFile
   /** All input had ended and `finish` had run: after a restore it does not run again. */
   readonly finished?: true
 }
@@ -96,8 +112,12 @@ export interface SnapshotTimings {
   readonly startDelayMs: number
   /** From the first barrier to the last. 0 with one channel or none. */
   readonly alignmentMs: number
-  /** Bytes received and held back meanwhile. */
+  /** Bytes of records received and processed meanwhile, before the snapshot; 0 where records pass by reference. */
   readonly alignmentBytes: number
+  /** Whether the snapshot was taken before all barriers had come. */
+  readonly unaligned: boolean
+  /** Bytes of records stored that were in flight. */
+  readonly inFlightBytes: number
   /** What the job stood still for. */
   readonly syncMs: number
   /** From there to durable. */

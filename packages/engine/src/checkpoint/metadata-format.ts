@@ -11,7 +11,7 @@ import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
 import type { StoredList } from '../state/operator-state.ts'
-import type { AsyncInputs, FileRun, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle } from './handles.ts'
+import type { AsyncInputs, FileRun, InFlightFile, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle } from './handles.ts'
 import { JsonFields } from './json-fields.ts'
 import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
 import type { Split } from '../connectors/source.ts'
@@ -146,7 +146,7 @@ function decodeOperator(fields: JsonFields): OperatorState {
 }
 
 function encodeSubtask(subtask: SubtaskState, operator: string): object {
-  const { keyed, broadcast, lists, raw, splits, sinkHandles, asyncInputs, finished } = subtask
+  const { keyed, broadcast, lists, raw, splits, sinkHandles, asyncInputs, inFlight, finished } = subtask
   return {
     keyed: keyed.map(encodeFile),
     ...(broadcast === undefined ? {} : { broadcast: encodeBytes(broadcast) }),
@@ -157,6 +157,7 @@ function encodeSubtask(subtask: SubtaskState, operator: string): object {
     ...(asyncInputs === undefined
       ? {}
       : { asyncInputs: asyncInputs.map(({ keyGroup, bytes }) => ({ keyGroup, bytes: encodeBytes(bytes) })) }),
+    ...(inFlight === undefined ? {} : { inFlight: encodeInFlight(inFlight) }),
     ...(finished === undefined ? {} : { finished }),
   }
 }
@@ -170,6 +171,7 @@ function decodeSubtask(fields: JsonFields, maxParallelism: number): SubtaskState
     ...(fields.has('splits') ? { splits: decodeList(fields, 'splits') as readonly Split[] } : {}),
     ...(fields.has('sinkHandles') ? { sinkHandles: decodeList(fields, 'sinkHandles') } : {}),
     ...(fields.has('asyncInputs') ? { asyncInputs: fields.list('asyncInputs', (input) => decodeAsyncInputs(input, maxParallelism)) } : {}),
+    ...(fields.has('inFlight') ? { inFlight: decodeInFlight(fields.fields('inFlight')) } : {}),
     ...(fields.get('finished') === true ? { finished: true } : {}),
   }
 }
@@ -213,9 +215,33 @@ function encodeRaw({ path, length, crc32, parts }: RawStateFile): object {
     parts: parts.map(({ state, keyGroup, runs }) => ({
       state,
       ...(keyGroup < 0 ? {} : { keyGroup }),
-      offsets: runs.map((run) => run.offset),
-      lengths: runs.map((run) => run.length),
-      crc32s: runs.map((run) => run.crc32),
+      ...encodeRuns(runs),
+    })),
+  }
+}
+
+function encodeRuns(runs: readonly FileRun[]): object {
+  return {
+    offsets: runs.map((run) => run.offset),
+    lengths: runs.map((run) => run.length),
+    crc32s: runs.map((run) => run.crc32),
+  }
+}
+
+function encodeInFlight({ path, length, crc32, parts }: InFlightFile): object {
+  checkPath(path)
+  return { path, length, crc32, parts: parts.map(({ input, keyed, records, runs }) => ({ input, keyed, records, ...encodeRuns(runs) })) }
+}
+
+function decodeInFlight(fields: JsonFields): InFlightFile {
+  const handle = decodeHandle(fields)
+  return {
+    ...handle,
+    parts: fields.list('parts', (part) => ({
+      input: part.integer('input', 0, 1) === 0 ? 0 : 1,
+      keyed: part.get('keyed') === true,
+      records: part.integer('records'),
+      runs: decodeRuns(part, handle.length),
     })),
   }
 }

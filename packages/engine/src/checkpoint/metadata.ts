@@ -42,18 +42,19 @@ export function stateFilesOf(metadata: CheckpointMetadata): readonly StateFileHa
   return [...new Map(files.map((file) => [file.path, file])).values()]
 }
 
-function filesOf({ keyed, raw }: SubtaskState): readonly StateFileHandle[] {
-  return raw === undefined ? keyed : [...keyed, raw]
+function filesOf({ keyed, raw, inFlight }: SubtaskState): readonly StateFileHandle[] {
+  return [...keyed, ...(raw === undefined ? [] : [raw]), ...(inFlight === undefined ? [] : [inFlight])]
 }
 
 /** The same checkpoint with its files changed one by one. */
 export function withFiles(metadata: CheckpointMetadata, change: <F extends StateFileHandle>(file: F) => F): CheckpointMetadata {
   const operators = metadata.operators.map((operator) => ({
     ...operator,
-    subtasks: operator.subtasks.map(({ raw, ...subtask }) => ({
+    subtasks: operator.subtasks.map(({ raw, inFlight, ...subtask }) => ({
       ...subtask,
       keyed: subtask.keyed.map((file) => change(file)),
       ...(raw === undefined ? {} : { raw: change(raw) }),
+      ...(inFlight === undefined ? {} : { inFlight: change(inFlight) }),
     })),
   }))
   return { ...metadata, operators }

@@ -6,6 +6,8 @@ export interface CheckpointOptions {
   /** Between two periodic triggers; undefined: none but the final one and those asked for. */
   readonly intervalMs: number | undefined
   readonly mode: CheckpointMode
+  /** Whether what is in flight may be part of a checkpoint, so that it need not wait for it. Exactly-once, with one checkpoint at a time. Default false. */
+  readonly unaligned?: boolean
   /** At least this long from the end of one to the next periodic trigger; above 0 there is never more than one at a time. */
   readonly minPauseMs: number
   /** A checkpoint that has not all its snapshots by then is given up. */

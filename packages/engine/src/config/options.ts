@@ -80,6 +80,30 @@ export const engineOptionTable = {
     type: 'duration',
     default: '10m',
     min: '10ms',
+  'checkpointing.unaligned': {
+    type: 'boolean',
+    default: false,
+    flag: 'checkpoint-unaligned',
+    flink: 'execution.checkpointing.unaligned.enabled',
+    documentation:
+      'Checkpoints do not wait until what is in flight has been processed: they store it. They complete fast also under back-pressure. For exactly once, with one checkpoint at a time; savepoints and the checkpoint that a job stops with are aligned all the same.',
+  },
+  'checkpointing.alignedTimeout': {
+    type: 'duration',
+    default: 0,
+    flag: 'checkpoint-aligned-timeout',
+    flink: 'execution.checkpointing.aligned-checkpoint-timeout',
+    documentation:
+      'With `unaligned`: a subtask waits for barriers this long, from the trigger of the checkpoint, before it goes over to storing what is in flight. 0: it does not wait.',
+  },
+  'checkpointing.inFlightLimit': {
+    type: 'bytes',
+    default: '256MiB',
+    min: 0,
+    flag: 'checkpoint-in-flight-limit',
+    documentation:
+      'With `unaligned`: the most that a checkpoint may store of what is in flight to one subtask. With more it is given up; the job goes on.',
+  },
     flag: 'checkpoint-timeout',
     flink: 'execution.checkpointing.timeout',
     documentation: 'A checkpoint that takes longer is abandoned; the job goes on.',

@@ -31,6 +31,9 @@ export class LocalChannel implements OutputChannel, InputChannel {
   /** Undefined as long as no record of the batch has a time stamp. */
   #timestamps: number[] | undefined
   #hashes: number[] = []
+  /** They pass by reference. */
+  readonly readBytes = 0
+  held = false
   /** Told when something to read has arrived. */
   wakeReader: () => void = () => {}
   /** Told when there is room again. */
@@ -97,6 +100,11 @@ export class LocalChannel implements OutputChannel, InputChannel {
 
   get available(): boolean {
     return this.#queue.length > 0
+  }
+
+  hold(on: boolean): void {
+    this.held = on
+    if (!on) this.wakeWriter()
   }
 
   close(): void {

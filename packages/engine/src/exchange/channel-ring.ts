@@ -94,6 +94,10 @@ export class RingOutputChannel implements OutputChannel {
     return this.#encoder.count > 0
   }
 
+  get held(): boolean {
+    return this.#ring.held
+  }
+
   close(): void {
     this.#queue.length = 0
     this.queuedBytes = 0
@@ -114,10 +118,13 @@ export class RingInputChannel implements InputChannel {
   readonly #ring: RingReader
   readonly #decoder = new ColumnDecoder()
   readonly #label: string
+  readonly #wakeWriter: () => void
+  readBytes = 0
 
   /** `label` names the channel in errors: `exchange 3, 0 to 1`. */
   constructor(memory: SharedArrayBuffer, writer: Waker, options: RingChannelOptions & { readonly label: string }) {
-    this.#ring = new RingReader(memory, () => writer.wake())
+    this.#wakeWriter = () => writer.wake()
+    this.#ring = new RingReader(memory, this.#wakeWriter)
     this.#label = options.label
   }
 
@@ -139,11 +146,19 @@ export class RingInputChannel implements InputChannel {
     return this.#ring.available
   }
 
+  hold(on: boolean): void {
+    this.#ring.hold(on)
+    if (!on) this.#wakeWriter()
+  }
+
   close(): void {}
 
   #decode(frame: Uint8Array): Element {
     const kind = frameKind(frame)
-    if (kind === FRAME_RECORDS) return this.#decoder.decode(frame)
+    if (kind === FRAME_RECORDS) {
+      this.readBytes += frame.length
+      return this.#decoder.decode(frame)
+    }
     if (kind === FRAME_EVENT) return decodeEvent(frame)
     throw engineError('FRAME_CORRUPT', { problem: `it is of kind ${kind}` })
   }

@@ -26,6 +26,8 @@ export type ChannelEvent =
       readonly checkpointId: number
       readonly triggeredMs: number
       readonly completedId: number
+      /** Receivers may take their snapshot before the barriers of all their channels have come: what is then in flight is part of the checkpoint. */
+      readonly unaligned?: true
       /** Where the snapshot goes, if it is one for a savepoint. */
       readonly savepoint?: SavepointTarget
     }
@@ -50,6 +52,8 @@ export interface OutputChannel {
   readonly queuedBytes: number
   /** Whether records are under construction that a buffer timeout should flush. */
   readonly pending: boolean
+  /** The reader holds the writer back: its task takes no more input for now. */
+  readonly held: boolean
   close(): void
 }
 
@@ -62,5 +66,9 @@ export interface InputChannel {
   poll(): Element | undefined
   /** Whether `poll` would answer an element. */
   readonly available: boolean
+  /** Bytes of the records handed out so far; 0 where they pass by reference. */
+  readonly readBytes: number
+  /** Holds the writer back, or no longer: for a reader that has taken elements out before it could process them. What the writer has sent, and must send, still comes. */
+  hold(on: boolean): void
   close(): void
 }

@@ -11,12 +11,14 @@
  * 3. A frame too large to go in one piece goes in several; the reader sees whole frames only.
  * 4. A writer that found no room says so (`WANTS`) and looks once more. The reader, when half of the ring is free, takes that back and calls `freed`:
  *    a writer that waits is woken once, one that does not want room never.
+ * 5. The reader may hold the writer back (`HELD`), whatever room there is: a request to whoever fills the ring, nothing that the ring itself obeys.
  */
 import { engineError } from '../errors.ts'
 
 const WRITTEN = 0
 const READ = 16
 const WANTS = 32
+const HELD = 40
 const COUNTERS_BYTES = 192
 const HEADER_BYTES = 8
 const SKIP = -1
@@ -114,6 +116,11 @@ export class RingWriter {
     return this.#free >= this.#ring.capacity / 2
   }
 
+  /** Whether the reader holds the writer back. */
+  get held(): boolean {
+    return Atomics.load(this.#ring.counters, HELD) !== 0
+  }
+
   get #free(): number {
     return this.#ring.capacity - ((this.#written - this.#read) | 0)
   }
@@ -201,6 +208,11 @@ export class RingReader {
     if (this.#release === 0) return
     this.#advance(this.#release)
     this.#release = 0
+  }
+
+  /** Holds the writer back, or no longer. */
+  hold(on: boolean): void {
+    Atomics.store(this.#ring.counters, HELD, on ? 1 : 0)
   }
 
   #join(): Uint8Array {

@@ -211,6 +211,7 @@ export class Attempt {
         this.#sendAll({ kind: 'drain' })
         return
       case 'persist':
+          ...(command.unaligned === undefined ? {} : { unaligned: command.unaligned }),
         this.#persist(command)
         return
       case 'notify-complete':

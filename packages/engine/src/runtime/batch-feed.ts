@@ -2,22 +2,37 @@
  * Hands the records of a batch into a chain, one after the other, and holds what is left where the chain asks for a stop.
  *
  * 1. Records go in once each, in their order; nothing of a later batch before the rest of an earlier one.
- * 2. Between two records, and only there, it stops.
+ * 2. Between two records, and only there, it stops: where the chain asks for it, and after so many records as `slice` says.
  */
 import type { RecordBatch } from '../exchange/elements.ts'
-import type { Chain } from '../operators/chain.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
-import type { GateChannel } from './input-gate.ts'
+import type { Chain } from '../operators/chain.ts'
+import type { Receiver } from '../operators/receiver.ts'
+import { detached } from './read-ahead.ts'
+
+/** Where the records of a batch come from. */
+export interface BatchOrigin {
+  /** Of the gate; undefined where it is replayed from a checkpoint. */
+  readonly channel: number | undefined
+  /** 'orders[3]': for messages. */
+  readonly label: string
+  /** Place in the chain of the operator that they are for. */
+  readonly operator: number
+  readonly input: 0 | 1
+}
 
 interface HeldBatch {
-  readonly batch: RecordBatch
-  readonly channel: GateChannel
+  batch: RecordBatch
+  readonly origin: BatchOrigin
+  readonly receiver: Receiver
   next: number
 }
 
 export class BatchFeed {
   readonly #chain: Chain
   #held: HeldBatch | undefined
+  /** Records handed in at a time. */
+  slice: number = Infinity
 
   constructor(chain: Chain) {
     this.#chain = chain
@@ -28,20 +43,30 @@ export class BatchFeed {
     return this.#held !== undefined
   }
 
-  take(batch: RecordBatch, channel: GateChannel): void {
-    this.#held = { batch, channel, next: 0 }
+  /** What is not handed in yet, and stays valid whatever the channel is asked. */
+  rest(): { readonly batch: RecordBatch; readonly origin: BatchOrigin } | undefined {
+    const held = this.#held
+    if (held === undefined) return undefined
+    held.batch = detached(held.batch, held.next)
+    held.next = 0
+    return held
+  }
+
+  take(batch: RecordBatch, origin: BatchOrigin, receiver: Receiver): void {
+    this.#held = { batch, origin, receiver, next: 0 }
     this.goOn()
   }
 
   /** Hands in the rest of the batch, until something asks for a stop. @throws the chain's failure */
   goOn(): void {
     const held = this.#held!
-    const { cursor, inputs } = this.#chain
-    const receiver = inputs[held.channel.input]
+    const { cursor } = this.#chain
+    const { receiver } = held
     const { values, timestamps, hashes, count } = held.batch
     let index = held.next
+    const end = Math.min(count, index + this.slice)
     if (timestamps === undefined) cursor.timestamp = NO_TIMESTAMP
-    for (; index < count && !cursor.interrupted; index++) {
+    for (; index < end && !cursor.interrupted; index++) {
       if (timestamps !== undefined) cursor.timestamp = timestamps[index]!
       if (hashes !== undefined) cursor.hash = hashes[index]!
       held.next = index
@@ -55,6 +80,6 @@ export class BatchFeed {
   /** Where the record that is passing came from. */
   position(): string | undefined {
     const held = this.#held
-    return held === undefined ? undefined : `record ${held.next + 1} of a batch from ${held.channel.label}`
+    return held === undefined ? undefined : `record ${held.next + 1} of a batch from ${held.origin.label}`
   }
 }

@@ -1,7 +1,7 @@
 /** What of the state of all former subtasks that belongs to no key each subtask of today gets. Pure. */
-import type { RawPart, RawStateFile } from '../checkpoint/handles.ts'
-import type { SubtaskState } from '../checkpoint/metadata.ts'
-import type { KeyGroupRange } from '../keys/key-group.ts'
+import type { InFlightFile, RawPart, RawStateFile } from '../checkpoint/handles.ts'
+import type { OperatorState, SubtaskState } from '../checkpoint/metadata.ts'
+import { formerGroups, keyGroupRange, type KeyGroupRange } from '../keys/key-group.ts'
 import type { StoredList } from '../state/operator-state.ts'
 
 /**
@@ -58,4 +58,24 @@ export function rawOf(
   const files = new Map<RawStateFile, RawPart[]>()
   for (const { file, part } of [...keyed, ...others]) files.set(file, [...(files.get(file) ?? []), part])
   return Array.from(files, ([file, own]) => ({ ...file, parts: own }))
+}
+
+/**
+ * Files with records that were in flight, as far as they may hold some of a subtask's own: those that came by key go to every subtask that has keys of the former one
+ * (which takes its own out of them), all others of one former subtask to one of today.
+ */
+export function inFlightOf(
+  state: Pick<OperatorState, 'subtasks' | 'parallelism' | 'maxParallelism'>,
+  subtask: number,
+  now: { readonly parallelism: number; readonly maxParallelism: number },
+): readonly InFlightFile[] {
+  const range = keyGroupRange(subtask, now.parallelism, now.maxParallelism)
+  const own = now.maxParallelism === state.maxParallelism ? range : formerGroups(range, now.maxParallelism, state.maxParallelism)
+  return state.subtasks.flatMap(({ inFlight }, index) => {
+    if (inFlight === undefined) return []
+    const { first, end } = keyGroupRange(index, state.parallelism, state.maxParallelism)
+    const sharesKeys = first < own.end && own.first < end
+    const parts = inFlight.parts.filter(({ keyed }) => (keyed ? sharesKeys : index % now.parallelism === subtask))
+    return parts.length === 0 ? [] : [{ ...inFlight, parts }]
+  })
 }

@@ -4,6 +4,7 @@
 import type { CheckpointMode } from '../checkpoint/options.ts'
 import type { EdgeNode, Partitioning } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedExchange, PlannedTask } from '../graph/plan-types.ts'
+import type { UnalignedSettings } from './overtaking.ts'
 import type { RestoredOperator } from './restored.ts'
 
 /** What a slot needs to know to run its part of an attempt. Plain data. */
@@ -29,6 +30,8 @@ export interface Deployment {
 export interface SlotSettings {
   readonly bufferTimeoutMs: number
   readonly mode: CheckpointMode
+  /** Undefined: every checkpoint is aligned. */
+  readonly unaligned?: UnalignedSettings
   /** When checkpoints are taken; `intervalMs` undefined: only at the end and when asked for. */
   readonly checkpoints: { readonly intervalMs: number | undefined; readonly timeoutMs: number }
   readonly development: boolean
@@ -101,4 +104,12 @@ function rescaleReceivers(from: number, senders: number, receivers: number): rea
 
 export function channelKey(place: { readonly exchange: PlannedExchange; readonly from: number; readonly to: number }): string {
   return `${place.exchange.id}:${place.from}:${place.to}`
+}
+
+/**
+ * Whether a snapshot may overtake records on such an exchange, for they could be dealt out anew at another parallelism: by key, or to anyone. Records of the others are for
+ * the very subtask that has them, or for all alike.
+ */
+export function canBeOvertaken(partitioning: Partitioning): boolean {
+  return partitioning === 'hash' || partitioning === 'rebalance' || partitioning === 'shuffle' || partitioning === 'global'
 }

@@ -21,6 +21,8 @@ class ScriptedChannel implements InputChannel {
   get available(): boolean {
     return this.elements.length > 0
   }
+  readonly readBytes = 0
+  hold(): void {}
   close(): void {}
 }
 
@@ -41,6 +43,9 @@ class Bench {
         idle: () => void this.said.push('idle'),
         active: () => void this.said.push('active'),
         aligned: () => {},
+        inFlight: () => {},
+        collected: () => {},
+        wake: () => {},
         end: () => void this.said.push('end'),
       },
     )

@@ -16,6 +16,7 @@ export function checkpointOptions({ checkpointing }: EngineOptions): CheckpointO
     tolerableFailures: checkpointing.tolerableFailures,
     numRetained: checkpointing.numRetained,
     retainOnCancel: checkpointing.retainOnCancel,
+    unaligned: checkpointing.unaligned,
   }
 }
 
@@ -23,6 +24,9 @@ export function slotSettings(options: EngineOptions): SlotSettings {
   return {
     bufferTimeoutMs: options.bufferTimeout,
     mode: options.checkpointing.mode,
+    ...(options.checkpointing.unaligned
+      ? { unaligned: { alignedTimeoutMs: options.checkpointing.alignedTimeout, bytesMax: options.checkpointing.inFlightLimit } }
+      : {}),
     checkpoints: { intervalMs: options.checkpointing.interval, timeoutMs: options.checkpointing.timeout },
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,

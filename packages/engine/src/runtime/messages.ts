@@ -21,6 +21,8 @@ export type MasterMessage =
       readonly completedId: number
       readonly stopSources: boolean
       readonly savepoint?: SavepointTarget
+      /** Subtasks need not wait for barriers. */
+      readonly unaligned?: boolean
     }
   /** Sources read no further and end. */
   | { readonly kind: 'drain' }

@@ -8,7 +8,7 @@ import type { OperatorNode } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
 import { formerGroups, keyGroupRange } from '../keys/key-group.ts'
 import { decodeAsyncInputs, encodeAsyncInputs } from './async-inputs.ts'
-import { listsOf, rawOf } from './deal-out.ts'
+import { inFlightOf, listsOf, rawOf } from './deal-out.ts'
 import type { SubtaskPlace } from './deployment.ts'
 import type { RestoredSource } from './enumerators.ts'
 import type { RestoredOperator } from './restored.ts'
@@ -59,11 +59,12 @@ function holdsState(state: OperatorState): boolean {
   return (
     state.kind === 'source' ||
     state.subtasks.some(
-      ({ keyed, broadcast, lists, raw, sinkHandles, asyncInputs }) =>
+      ({ keyed, broadcast, lists, raw, sinkHandles, asyncInputs, inFlight }) =>
         keyed.length > 0 ||
         broadcast !== undefined ||
         lists !== undefined ||
         raw !== undefined ||
+        inFlight !== undefined ||
         (sinkHandles?.length ?? 0) > 0 ||
         (asyncInputs?.length ?? 0) > 0,
     )
@@ -117,6 +118,7 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
       asyncInputs: asyncInputs.flatMap((stored, index) =>
         stored.filter(({ keyGroup }) => (node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask)),
       ),
+      inFlight: inFlightOf(state, subtask, task),
     }
   })
 }

@@ -1,4 +1,4 @@
-import type { AsyncInputs, KeyedStateFile, RawStateFile } from '../checkpoint/handles.ts'
+import type { AsyncInputs, InFlightFile, KeyedStateFile, RawStateFile } from '../checkpoint/handles.ts'
 import type { StoredList } from '../state/operator-state.ts'
 
 /** What one operator instance starts from. Plain data. */
@@ -18,4 +18,6 @@ export interface RestoredOperator {
   readonly raw: readonly RawStateFile[]
   readonly sinkHandles: readonly unknown[]
   readonly asyncInputs: readonly AsyncInputs[]
+  /** Files with records that were in flight to subtasks whose records now come, in part, to this one: all of those without keys are its own. */
+  readonly inFlight: readonly InFlightFile[]
 }

@@ -9,9 +9,9 @@ import type { ConnectorNotice } from '../connectors/source.ts'
 import type { EdgeNode, OperatorNode } from '../graph/graph.ts'
 import type { PlannedTask } from '../graph/plan-types.ts'
 import { hashKey } from '../keys/hash.ts'
-import { formerGroups, keyGroupOf, keyGroupRange } from '../keys/key-group.ts'
+import { formerGroups, keyGroupOf, keyGroupRange, subtaskOfKeyGroup } from '../keys/key-group.ts'
 import { buildChain, type Chain, type ChainHost } from '../operators/chain.ts'
-import { operatorFailed, type OperatorHost, type OperatorOutputs } from '../operators/operator.ts'
+import { operatorFailed, type Operator, type OperatorHost, type UnfinishedInput, type OperatorOutputs } from '../operators/operator.ts'
 import { ChainCursor, type Receiver } from '../operators/receiver.ts'
 import { engineError } from '../errors.ts'
 import { BroadcastState } from '../state/broadcast-state.ts'
@@ -19,12 +19,13 @@ import { KeyedState } from '../state/keyed-state.ts'
 import { OperatorState } from '../state/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import { decodeAsyncInputs } from './async-inputs.ts'
-import { channelsOf, receiversOf, type ChannelPlace, type Deployment } from './deployment.ts'
+import { canBeOvertaken, channelsOf, receiversOf, type ChannelPlace, type Deployment } from './deployment.ts'
 import { BroadcastExchangeOutput, KeyedExchangeOutput, PlainExchangeOutput, type ExchangeOutput } from './exchange-output.ts'
 import type { GateChannel } from './input-gate.ts'
 import type { OperatorInstance } from './messages.ts'
 import { OperatorSnapshots } from './operator-snapshots.ts'
 import { createPartitioner } from '../exchange/partitioner.ts'
+import { ownRecords, readInFlight } from './in-flight.ts'
 import { restoreRaw } from './raw-files.ts'
 import type { RestoredOperator } from './restored.ts'
 import { SinkCommits } from './sink-commits.ts'
@@ -111,13 +112,16 @@ class OneSubtask implements ChainHost {
       times: new TaskTimes(ports.clock.monotonic()),
       finishedBefore,
     }
+      unaligned: deployment.settings.unaligned,
+      sliceRecords: ports.pace?.sliceRecords,
     const task: Task = new Task(parts, {
-      snapshot: (checkpointId, triggeredMs, completedId, savepoint) => {
+      snapshot: (order) => {
         // A barrier from another thread may overtake the master's message about the checkpoint before it: what is built on must be what the master thinks it is.
-        snapshots.knownComplete(completedId)
-        snapshots.take(checkpointId, triggeredMs, task.alignmentMs, savepoint)
+        snapshots.knownComplete(order.completedId)
+        snapshots.take(order, { ms: task.alignmentMs, bytes: task.alignmentBytes })
       },
       declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
+      snapshotGivenUp: (checkpointId) => snapshots.aborted(checkpointId),
       inputFinished: () => this.#options.acknowledge({ kind: 'input-finished', attempt, subtask: place }),
       failed: this.#options.failed,
       wake: slot.wake,
@@ -206,6 +210,7 @@ class OneSubtask implements ChainHost {
           label: `${plan.tasks[exchange.from]!.name}[${place.from}]`,
         }))
     })
+          alignedOnly: !canBeOvertaken(exchange.partitioning),
   }
 
   // ---------- ChainHost
@@ -351,7 +356,9 @@ class OneSubtask implements ChainHost {
   async #restore(chain: Chain): Promise<void> {
     const { deployment, ports } = this.#options
     const { maxParallelism, parallelism } = this.#planned
-    for (const id of this.#planned.operators) {
+    let replays = false
+    // The last first: what an operator had in flight comes before what those before it in the chain make of theirs.
+    for (const id of this.#planned.operators.toReversed()) {
       const restored = this.#restored(id)
       if (restored === undefined) continue
       const range = keyGroupRange(this.#subtask, parallelism, maxParallelism)
@@ -361,7 +368,26 @@ class OneSubtask implements ChainHost {
       await this.#restoreOperatorState(id, restored)
       if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)
       const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
-      this.#task!.resumeAfterOpen(() => operator?.resume(decodeAsyncInputs(restored.asyncInputs)))
+      if (operator === undefined) continue
+      const inputs = decodeAsyncInputs(restored.asyncInputs)
+      if (replays && inputs.length > 0) this.#task!.replay({ kind: 'unfinished', operator, inputs })
+      else this.#task!.resumeAfterOpen(() => operator.resume(inputs))
+      if (restored.inFlight.length > 0) replays = true
+      await this.#restoreInFlight(operator, restored)
+    }
+  }
+
+  async #restoreInFlight(operator: Operator, { operator: id, inFlight }: RestoredOperator): Promise<void> {
+    const { maxParallelism, parallelism } = this.#planned
+    const isOwn = (hash: number): boolean =>
+      subtaskOfKeyGroup(keyGroupOf(hash, maxParallelism), maxParallelism, parallelism) === this.#subtask
+    const label = 'the restored checkpoint'
+    for (const file of inFlight) {
+      for (const { input, batch } of await readInFlight(this.#options.ports.storage, file)) {
+        const own = ownRecords(batch, isOwn)
+        const origin = { channel: undefined, label, operator: this.#planned.operators.indexOf(id), input }
+        if (own !== undefined) this.#task!.replay({ kind: 'batch', batch: own, origin, receiver: operator.input(input) })
+      }
     }
   }
 
@@ -379,9 +405,14 @@ class OneSubtask implements ChainHost {
 
   #snapshotParts(chain: Chain, task: Task): readonly SnapshotParts[] {
     const { graph } = this.#options.deployment.plan
+  #unfinished(chain: Chain, task: Task, id: number): () => readonly UnfinishedInput[] {
+    const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
+    return operator === undefined ? () => [] : () => task.unfinished(operator)
+  }
+
     return this.#planned.operators.map((id) => ({
       stateId: graph.operators[id]!.stateId,
-      operator: chain.operators.find((candidate) => candidate.host.node.id === id),
+      unfinished: this.#unfinished(chain, task, id),
       maxParallelism: this.#planned.maxParallelism,
       keyed: this.#keyed.get(id),
       broadcast: this.#broadcast.get(id),

@@ -8,25 +8,28 @@
 import { inspect } from 'node:util'
 import type { Clock, Disk } from '@millrace/core'
 import type { CoordinatorMessage, SavepointTarget } from '../checkpoint/coordinator-events.ts'
-import type { AsyncInputs, StateFileHandle, SubtaskOperatorState, SubtaskSnapshot } from '../checkpoint/handles.ts'
+import type { AsyncInputs, InFlightFile, StateFileHandle, SubtaskOperatorState, SubtaskSnapshot } from '../checkpoint/handles.ts'
 import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
 import type { StateFileStorage, StateFileWriter, StateWriterIdentity } from '../checkpoint/storage.ts'
 import { TeeStateFile } from '../checkpoint/tee-state-file.ts'
 import type { Split } from '../connectors/source.ts'
-import type { Operator } from '../operators/operator.ts'
+import type { UnfinishedInput } from '../operators/operator.ts'
 import type { BroadcastState } from '../state/broadcast-state.ts'
 import type { OperatorState, StoredList } from '../state/operator-state.ts'
 import type { RawPartBytes } from '../state/raw-state.ts'
 import { encodeAsyncInputs } from './async-inputs.ts'
+import type { InFlightSnapshot, InFlightWriting } from './in-flight.ts'
 import type { KeyedSnapshot, OperatorSnapshots } from './operator-snapshots.ts'
 import type { SinkCommits } from './sink-commits.ts'
+import type { SnapshotOrder } from './task.ts'
 import { RawSnapshot } from './raw-files.ts'
 import type { Background, Slot } from './slot.ts'
 
 /** What of an operator instance goes into checkpoints. */
 export interface SnapshotParts {
   readonly stateId: string
-  readonly operator: Operator | undefined
+  /** Inputs that asynchronous functions have not finished. */
+  readonly unfinished: () => readonly UnfinishedInput[]
   readonly maxParallelism: number
   readonly keyed: OperatorSnapshots | undefined
   readonly broadcast: BroadcastState | undefined
@@ -59,6 +62,21 @@ interface OperatorPart {
   readonly handles: Promise<readonly unknown[]> | undefined
 }
 
+/** Of the barriers, up to the snapshot. */
+export interface Alignment {
+  readonly ms: number
+  /** Of records received meanwhile. */
+  readonly bytes: number
+}
+
+interface SnapshotTimes {
+  readonly triggeredMs: number
+  readonly alignment: Alignment
+  readonly inFlight: InFlightSnapshot | undefined
+  readonly syncMs: number
+  readonly startMs: number
+}
+
 export class SubtaskSnapshots {
   readonly #options: SubtaskSnapshotsOptions
   readonly #underWay: Map<number, SnapshotInProgress> = new Map()
@@ -68,15 +86,16 @@ export class SubtaskSnapshots {
   }
 
   /** At the barrier. A savepoint stands by itself: all of the state goes into its folder. */
-  take(checkpointId: number, triggeredMs: number, alignmentMs: number, savepoint?: SavepointTarget): void {
+  take({ checkpointId, triggeredMs, savepoint, inFlight }: SnapshotOrder, alignment: Alignment): void {
     const { clock, operators, slot } = this.#options
     const startMs = clock.monotonic()
     const create = this.#creator(checkpointId, savepoint)
     const full = savepoint === undefined ? 'share' : 'all'
     const parts = operators.map((operator, index) => this.#part(operator, checkpointId, index, create, full))
     const syncMs = clock.monotonic() - startMs
-    const progress = new SnapshotInProgress(parts, clock, slot, (result) =>
-      this.#written(checkpointId, result, { triggeredMs, alignmentMs, syncMs, startMs }),
+    const collecting = inFlight === undefined ? undefined : { snapshot: inFlight, create }
+    const progress = new SnapshotInProgress(parts, collecting, clock, slot, (result) =>
+      this.#written(checkpointId, result, { triggeredMs, alignment, inFlight, syncMs, startMs }),
     )
     this.#underWay.set(checkpointId, progress)
     slot.addBackground(progress)
@@ -146,7 +165,7 @@ export class SubtaskSnapshots {
     full: 'all' | 'share',
   ): OperatorPart {
     const { lists, raw, failure } = operatorStateOf(parts.operatorState)
-    const unfinished = parts.operator?.unfinished() ?? []
+    const unfinished = parts.unfinished()
     const asyncInputs: readonly AsyncInputs[] = unfinished.length === 0 ? [] : encodeAsyncInputs(unfinished, parts.maxParallelism)
     const handles = parts.commits?.prepare(checkpointId)
     handles?.catch(() => {}) // looked at when the rest is written
@@ -167,11 +186,7 @@ export class SubtaskSnapshots {
     }
   }
 
-  #written(
-    checkpointId: number,
-    result: SnapshotResult,
-    times: { triggeredMs: number; alignmentMs: number; syncMs: number; startMs: number },
-  ): void {
+  #written(checkpointId: number, result: SnapshotResult, times: SnapshotTimes): void {
     if (!this.#underWay.delete(checkpointId)) return
     if (result.kind === 'sink-failed') return this.#options.failed(result.error)
     if (result.kind !== 'written') {
@@ -184,14 +199,17 @@ export class SubtaskSnapshots {
       operators: result.operators,
       newFiles: result.newFiles,
       timings: {
-        startDelayMs: Math.max(0, clock.now() - times.triggeredMs - (clock.monotonic() - times.startMs)),
-        alignmentMs: times.alignmentMs,
-        alignmentBytes: 0,
+        startDelayMs: Math.max(0, clock.now() - times.triggeredMs - (clock.monotonic() - times.startMs) - times.alignment.ms),
+        alignmentMs: times.inFlight?.times?.alignmentMs ?? times.alignment.ms,
+        alignmentBytes: times.alignment.bytes,
+        unaligned: times.inFlight !== undefined,
+        inFlightBytes: times.inFlight?.sizeBytes ?? 0,
         syncMs: times.syncMs,
         asyncMs: clock.monotonic() - times.startMs - times.syncMs,
         writtenBytes: result.newFiles.reduce((sum, file) => sum + file.length, 0),
         stateBytes: result.operators
-          .flatMap(({ keyed, raw }): readonly StateFileHandle[] => (raw === undefined ? keyed : [...keyed, raw]))
+          .flatMap(({ keyed, raw, inFlight }): readonly (StateFileHandle | undefined)[] => [...keyed, raw, inFlight])
+          .filter((file) => file !== undefined)
           .reduce((sum, file) => sum + file.length, 0),
       },
     }
@@ -217,17 +235,33 @@ type SnapshotResult =
   | { readonly kind: 'failed' | 'sink-failed'; readonly error: unknown }
 
 /** The writing of one snapshot, in slices. */
+/** What is in flight to a snapshot, still being collected perhaps. */
+interface Collecting {
+  readonly snapshot: InFlightSnapshot
+  readonly create: (name: string) => Promise<StateFileWriter>
+}
+
 class SnapshotInProgress implements Background {
   readonly #parts: readonly OperatorPart[]
   readonly #clock: Clock
+  readonly #collecting: Collecting | undefined
+  /** By place in the chain. */
+  readonly #inFlight: Map<number, InFlightWriting> = new Map()
   readonly #slot: Slot
   readonly #done: (result: SnapshotResult) => void
   #current = 0
   #over = false
 
-  constructor(parts: readonly OperatorPart[], clock: Clock, slot: Slot, done: (result: SnapshotResult) => void) {
+  constructor(
+    parts: readonly OperatorPart[],
+    collecting: Collecting | undefined,
+    clock: Clock,
+    slot: Slot,
+    done: (result: SnapshotResult) => void,
+  ) {
     this.#parts = parts
     this.#clock = clock
+    this.#collecting = collecting
     this.#slot = slot
     this.#done = done
   }
@@ -242,6 +276,11 @@ class SnapshotInProgress implements Background {
       this.#current++
     }
     this.#over = true
+    const inFlight = this.#collecting?.snapshot
+    if (inFlight?.whole === false) {
+      inFlight.onWhole = () => this.#slot.addBackground(this)
+      return false
+    }
     void this.#finish()
     return false
   }
@@ -257,19 +296,22 @@ class SnapshotInProgress implements Background {
       await raw?.abort()
     }
   }
+    for (const writing of this.#inFlight.values()) await writing.abort()
 
   async #finish(): Promise<void> {
     const operators: SubtaskOperatorState[] = []
     const newFiles: StateFileHandle[] = []
     let sink = false
     try {
-      for (const { state, keyed, raw, handles, failure } of this.#parts) {
+      for (const [index, { state, keyed, raw, handles, failure }] of this.#parts.entries()) {
         if (failure !== undefined) throw failure
         const files = await keyed?.finish()
         if (files?.file !== undefined) newFiles.push(files.file)
         const rawFile = await raw?.finish()
         if (rawFile !== undefined) newFiles.push(rawFile)
         sink = true
+        const inFlight = await this.#writeInFlight(index)
+        if (inFlight !== undefined) newFiles.push(inFlight)
         const sinkHandles = await handles
         sink = false
         operators.push({
@@ -277,6 +319,7 @@ class SnapshotInProgress implements Background {
           keyed: files?.chain ?? [],
           ...(rawFile === undefined ? {} : { raw: rawFile }),
           ...(sinkHandles === undefined ? {} : { sinkHandles }),
+          ...(inFlight === undefined ? {} : { inFlight }),
         })
       }
     } catch (error) {
@@ -287,3 +330,9 @@ class SnapshotInProgress implements Background {
     this.#done({ kind: 'written', operators, newFiles })
   }
 }
+  async #writeInFlight(operator: number): Promise<InFlightFile | undefined> {
+    const writing = this.#collecting?.snapshot.writing(operator, () => this.#collecting!.create(`operator-${operator}-in-flight`))
+    if (writing === undefined) return undefined
+    this.#inFlight.set(operator, writing)
+    return await writing.finish()
+  }

@@ -8,6 +8,7 @@ export interface Trigger {
   readonly triggeredMs: number
   readonly completedId: number
   readonly stopSources: boolean
+  readonly unaligned?: boolean
   readonly savepoint?: SavepointTarget
 }
 
@@ -22,6 +23,11 @@ export class TaskOrders {
 
   get any(): boolean {
     return this.#waiting.length > 0
+  }
+
+  /** Whether a snapshot is asked for that waits for nothing. */
+  get overtakes(): boolean {
+    return this.#waiting.some((order) => order.kind === 'trigger' && order.unaligned === true)
   }
 
   add(order: Trigger | Telling): void {

@@ -2,20 +2,24 @@
  * One subtask of one chain: takes elements in, drives the chain, sends elements out. Cooperative: `step` does a short piece of work and returns.
  *
  * 1. A barrier is acted on between two records, never inside one, and never while an operator must be alone.
- * 2. Nothing more is taken in while output waits for room, or while an operator is full.
+ * 2. Nothing more is taken in while output waits for room or its reader holds it back, while an operator is full, or before all is replayed that the restored
+ *    checkpoint had in flight. Unaligned checkpoints do not wait for any of this.
  * 3. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
  * 4. After a failure the task does nothing any more but close.
  * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so.
  */
 import type { Clock } from '@millrace/core'
-import type { AlignerAction } from '../checkpoint/aligner.ts'
+import type { AlignerAction } from '../checkpoint/aligner-events.ts'
 import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
+import type { Operator, UnfinishedInput } from '../operators/operator.ts'
 import { SinkOperator } from '../operators/sink.ts'
 import { BatchFeed } from './batch-feed.ts'
+import type { CollectingTimes, InFlightSnapshot } from './in-flight.ts'
 import { broadcastEvent, type ExchangeOutput } from './exchange-output.ts'
 import { InputGate, type GateChannel, type GateHandler } from './input-gate.ts'
+import { Overtaking, type Replayed, type UnalignedSettings } from './overtaking.ts'
 import { SourceHead } from './source-head.ts'
 import { TaskOrders, type Trigger } from './task-orders.ts'
 import type { TaskTimes } from './task-times.ts'
@@ -30,11 +34,27 @@ export interface TaskParts {
   readonly times: TaskTimes
   /** The operators had finished when the restored checkpoint was taken. */
   readonly finishedBefore: boolean
+  /** Undefined: every checkpoint is aligned. */
+  readonly unaligned?: UnalignedSettings | undefined
+  /** Records handed in at a time; default: found by measuring, where checkpoints may be unaligned. */
+  readonly sliceRecords?: number | undefined
+}
+
+/** What a snapshot is taken for, and with. */
+export interface SnapshotOrder {
+  readonly checkpointId: number
+  readonly triggeredMs: number
+  readonly completedId: number
+  readonly savepoint: SavepointTarget | undefined
+  /** What is in flight belongs to it; undefined: nothing is. */
+  readonly inFlight: InFlightSnapshot | undefined
 }
 
 export interface TaskHandler {
   /** Take the snapshot; the task forwards the barrier right after. */
-  snapshot(checkpointId: number, triggeredMs: number, completedId: number, savepoint?: SavepointTarget): void
+  snapshot(order: SnapshotOrder): void
+  /** What is in flight to a snapshot that was taken will not be whole. */
+  snapshotGivenUp(checkpointId: number): void
   declined(action: Extract<AlignerAction, { kind: 'decline' }>): void
   /** All input is processed, the operators have finished, and the end is sent on. */
   inputFinished(): void
@@ -52,6 +72,11 @@ export class Task implements GateHandler {
   #gate: InputGate | undefined
   #source: SourceHead | undefined
   readonly #feed: BatchFeed
+  readonly #overtaking: Overtaking | undefined
+  /** What the restored checkpoint had in flight, and is not handed in yet. */
+  readonly #replay: Replayed[] = []
+  /** What keeps it from taking input: output that found no room, or a reader that holds it back. */
+  #pressed: 'no' | 'full' | 'held' = 'no'
   #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
   /** The final checkpoint whose barrier the source stopped at. */
@@ -68,15 +93,23 @@ export class Task implements GateHandler {
     this.parts = parts
     this.chain = parts.chain
     this.#feed = new BatchFeed(parts.chain)
+    if (parts.unaligned !== undefined) this.#overtaking = new Overtaking(parts.unaligned, this.#feed, parts.clock, parts.sliceRecords)
     this.#handler = handler
   }
 
   readFrom(channels: readonly GateChannel[], mode: 'exactly-once' | 'at-least-once', settledId: number): void {
-    this.#gate = new InputGate(channels, { mode, settledId, clock: this.parts.clock }, this)
+    const { clock, unaligned } = this.parts
+    const patience = unaligned === undefined ? {} : { alignedTimeoutMs: unaligned.alignedTimeoutMs }
+    this.#gate = new InputGate(channels, { mode, settledId, clock, ...patience }, this)
   }
 
   readSource(source: SourceHead): void {
     this.#source = source
+  }
+
+  /** Of a source over all its subtasks; undefined: no limit. */
+  limitSource(recordsPerSecond: number | undefined): void {
+    this.#source?.limit?.change(recordsPerSecond)
   }
 
   get source(): SourceHead | undefined {
@@ -110,6 +143,21 @@ export class Task implements GateHandler {
     this.#resumes.push(resume)
   }
 
+  /** Handed in again before any new input, in this order: what was in flight at the restored checkpoint. */
+  replay(replayed: Replayed): void {
+    this.#replay.push(replayed)
+  }
+
+  /** What the operator has not finished, or not begun again since the restore. */
+  unfinished(operator: Operator): readonly UnfinishedInput[] {
+    const waiting = this.#replay.flatMap((each) => (each.kind === 'unfinished' && each.operator === operator ? each.inputs : []))
+    return waiting.length === 0 ? operator.unfinished() : [...waiting, ...operator.unfinished()]
+  }
+
+  get alignmentBytes(): number {
+    return this.#gate?.alignmentBytes ?? 0
+  }
+
   /** From the first barrier of the alignment that has just ended to its last. */
   get alignmentMs(): number {
     return this.#gate?.alignmentMs ?? 0
@@ -141,29 +189,50 @@ export class Task implements GateHandler {
   #step(): StepOutcome {
     const { chain } = this
     if (chain.pending > 0) chain.settle()
-    if (!this.#drain()) return 'back-pressured'
-    this.#actOnOrders()
+    const drained = this.#drain()
+    if (drained || this.#orders.overtakes) this.#actOnOrders()
+    const collected = this.#overtaking !== undefined && !chain.exclusive && this.#collect()
+    if (!drained) return collected ? 'worked' : 'back-pressured'
     if (chain.cursor.interrupted && chain.stopped) {
       chain.goOn()
       return 'worked'
     }
     if (this.#idle !== this.#toldIdle) this.#tellIdle()
     const timers = this.#fireTimers()
-    if (this.#interrupted()) return timers ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
+    if (this.#interrupted()) return timers || collected ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
     if (this.#feed.holds) {
-      this.#feed.goOn()
+      this.#hand(() => this.#feed.goOn())
       return 'worked'
     }
     if (this.#state !== 'running') return timers ? 'worked' : 'idle'
-    const took = this.#source === undefined ? this.#gate!.poll() : this.#pollSource(this.#source)
-    return took || timers ? 'worked' : 'idle'
+    const took =
+      this.#replay.length > 0 ? this.#replayNext() : this.#source === undefined ? this.#gate!.poll() : this.#pollSource(this.#source)
+    return took || timers || collected ? 'worked' : 'idle'
   }
 
   // ---------- records
 
   records(batch: RecordBatch, channel: number): void {
     this.recordsIn += batch.count
-    this.#feed.take(batch, this.#gate!.channels[channel]!)
+    const { input, label } = this.#gate!.channels[channel]!
+    this.#hand(() => this.#feed.take(batch, { channel, label, operator: 0, input }, this.chain.inputs[input]))
+  }
+
+  #hand(some: () => void): void {
+    if (this.#overtaking === undefined) some()
+    else this.#overtaking.feed(some)
+  }
+
+  #replayNext(): boolean {
+    const next = this.#replay.shift()!
+    if (next.kind === 'unfinished') {
+      next.operator.resume(next.inputs)
+      return true
+    }
+    const { batch, origin, receiver } = next
+    this.recordsIn += batch.count
+    this.#hand(() => this.#feed.take(batch, origin, receiver))
+    return true
   }
 
   #pollSource(source: SourceHead): boolean {
@@ -203,7 +272,12 @@ export class Task implements GateHandler {
     for (const output of this.parts.outputs) {
       for (const channel of output.channels) if (channel.queuedBytes > 0 && !channel.drain()) empty = false
     }
-    return empty
+    this.#pressed = !empty ? 'full' : this.#isHeld() ? 'held' : 'no'
+    return this.#pressed === 'no'
+  }
+
+  #isHeld(): boolean {
+    return this.#overtaking !== undefined && this.parts.outputs.some(({ channels }) => channels.some(({ held }) => held))
   }
 
   /** Sends what is under construction. */
@@ -224,7 +298,10 @@ export class Task implements GateHandler {
 
   /** Whether input has arrived that a step would take. */
   get ready(): boolean {
-    return this.#state === 'running' && !this.#feed.holds && this.#gate !== undefined && this.#gate.available
+    if (this.#state !== 'running' || this.#gate === undefined) return false
+    if (this.#gate.collectable) return true
+    if (this.#pressed === 'full' || (this.#pressed === 'held' && this.#isHeld())) return false
+    return this.#pressed === 'held' || (!this.#feed.holds && this.#gate.available)
   }
 
   // ---------- time
@@ -312,6 +389,8 @@ export class Task implements GateHandler {
 
   #actOnOrders(): void {
     if (!this.#orders.any || this.chain.exclusive || this.#state === 'finishing') return
+    // A source's barrier comes after what is replayed, or the checkpoint has it in flight.
+    if (this.#source !== undefined && !this.#orders.overtakes && (this.#replay.length > 0 || this.#feed.holds)) return
     for (const order of this.#orders.take()) {
       if (order.kind === 'trigger') this.#actOn(order)
       else {
@@ -325,26 +404,56 @@ export class Task implements GateHandler {
     if (this.#gate !== undefined) {
       this.#gate.completedId = Math.max(this.#gate.completedId, trigger.completedId)
       if (trigger.savepoint !== undefined) this.#gate.expectSavepoint(trigger.checkpointId, trigger.savepoint)
-      this.#gate.control({ kind: 'trigger', checkpointId: trigger.checkpointId, triggeredMs: trigger.triggeredMs })
+      const { checkpointId, triggeredMs } = trigger
+      this.#gate.control({ kind: 'trigger', checkpointId, triggeredMs }, trigger.unaligned === true)
       return
     }
     if (trigger.stopSources) this.#stoppedFor = trigger.checkpointId
-    this.#snapshot(trigger.checkpointId, trigger.triggeredMs, trigger.completedId, trigger.savepoint)
+    this.#snapshot({ ...trigger, savepoint: trigger.savepoint }, trigger.unaligned === true, false)
+  }
+
+  /** Between two records: goes on with what is in flight to a snapshot. Answers whether there was anything to do. */
+  #collect(): boolean {
+    const gate = this.#gate
+    if (gate === undefined || this.#state !== 'running') return false
+    const worked = gate.collect()
+    if (gate.collecting && this.#overtaking!.exceeded) gate.exceeded()
+    return worked
+  }
+
+  inFlight(batch: RecordBatch, channel: number): void {
+    this.#overtaking!.add(batch, this.#gate!.channels[channel]!.input)
+  }
+
+  collected(times: CollectingTimes): void {
+    const checkpointId = this.#overtaking!.complete(times)
+    if (checkpointId === undefined) return
+    this.#handler.snapshotGivenUp(checkpointId)
+    this.#handler.declined({ kind: 'decline', checkpointId, reason: 'alignment-bytes' })
   }
 
   aligned(action: AlignerAction): void {
     if (action.kind === 'ignored') return
     const gate = this.#gate!
     const savepoint = 'checkpointId' in action ? gate.takeSavepoint(action.checkpointId) : undefined
-    if (action.kind === 'snapshot') this.#snapshot(action.checkpointId, action.triggeredMs, gate.completedId, savepoint)
-    else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
+    if (action.kind === 'snapshot') {
+      const { checkpointId, triggeredMs, overtaken } = action
+      const order = { checkpointId, triggeredMs, completedId: gate.completedId, savepoint }
+      this.#snapshot(order, checkpointId === gate.unalignedId, overtaken.length > 0)
+    } else if (action.kind === 'give-up-collecting') {
+      this.#overtaking?.giveUp()
+      this.#handler.snapshotGivenUp(action.checkpointId)
+    } else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
     else if (action.kind === 'decline') this.#handler.declined(action)
   }
 
-  #snapshot(checkpointId: number, triggeredMs: number, completedId: number, savepoint: SavepointTarget | undefined): void {
-    this.#handler.snapshot(checkpointId, triggeredMs, completedId, savepoint)
+  #snapshot(order: Omit<SnapshotOrder, 'inFlight'>, unaligned: boolean, overtakes: boolean): void {
+    const { checkpointId, triggeredMs, completedId, savepoint } = order
+    const inFlight = unaligned ? this.#overtaking?.begin(checkpointId, overtakes, this.#replay) : undefined
+    this.#handler.snapshot({ checkpointId, triggeredMs, completedId, savepoint, inFlight })
+    if (inFlight !== undefined && !overtakes) this.collected({ alignmentMs: 0, processedBytes: 0 })
     const target = savepoint === undefined ? {} : { savepoint }
-    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId, ...target })
+    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId, ...(unaligned ? { unaligned } : {}), ...target })
   }
 
   #forward(event: Extract<ChannelEvent, { kind: 'barrier' | 'cancel-barrier' }>): void {
@@ -388,13 +497,14 @@ export class Task implements GateHandler {
   async close(): Promise<readonly unknown[]> {
     this.#state = 'over'
     const errors: unknown[] = []
+    this.#source?.limit?.close()
     try {
       await this.#source?.reader.close()
     } catch (error) {
       errors.push(error)
     }
     errors.push(...(await this.chain.close()))
-    for (const { channel } of this.#gate?.channels ?? []) channel.close()
+    this.#gate?.close()
     for (const output of this.parts.outputs) for (const channel of output.channels) channel.close()
     return errors
   }
