@@ -39,6 +39,8 @@ export const order: readonly (readonly string[])[] = [
   ['engine/api/build-job.ts'],
   ['engine/runtime/job-types.ts'],
   ['engine/runtime'],
+  // Reading and writing what a job has stored, without the job.
+  ['engine/savepoint'],
   ['engine/cluster'],
   ['engine/index.ts', 'engine/simulation.ts', 'engine/control.ts'],
 

@@ -313,6 +313,10 @@ const table = {
     retry: false,
     message: '{path} is a checkpoint of job {jobName} and no savepoint: the job removes its checkpoints itself',
   },
+  SAVEPOINT_STATE_INVALID: { who: 'user', retry: false, message: 'State of operator {operator} cannot be written: {problem}' },
+  SAVEPOINT_OPERATOR_UNKNOWN: { who: 'user', retry: false, message: 'There is no operator {operator} in {path}; there are {known}' },
+  SAVEPOINT_PLACE_TAKEN: { who: 'user', retry: false, message: 'A savepoint cannot be written to {path}: there is something already' },
+  SAVEPOINT_OPERATOR_TWICE: { who: 'user', retry: false, message: 'Operator {operator} would be in the savepoint twice' },
   CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
   JOB_LOCKED: {
     who: 'operator',

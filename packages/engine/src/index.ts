@@ -139,3 +139,25 @@ export { collect, execute, startJob, type ExecuteOptions } from './runtime/execu
 export { runJob } from './runtime/run-job.ts'
 export { socketText, type SocketTextOptions } from './connectors/text/socket-text.ts'
 export { stdin, type StdinOptions } from './connectors/text/stdin.ts'
+
+export { openSavepoint, type EntryFilter, type OpenSavepoint, type OperatorSize } from './savepoint/open-savepoint.ts'
+export type { SnapshotAccess } from './savepoint/snapshot-place.ts'
+export type {
+  AsyncInputEntry,
+  EntryValue,
+  FinishedEntry,
+  ListEntry,
+  MapEntry,
+  OperatorListEntry,
+  RawEntry,
+  SinkEntry,
+  SnapshotFacts,
+  SnapshotItem,
+  SnapshotOperator,
+  SourceEntry,
+  StateEntry,
+  TimerEntry,
+  ValueEntry,
+} from './savepoint/state-entry.ts'
+export { formatStateLine, parseStateLine } from './savepoint/state-lines.ts'
+export { writeSavepoint, type SavepointEdit, type WriteSavepointOptions } from './savepoint/write-savepoint.ts'

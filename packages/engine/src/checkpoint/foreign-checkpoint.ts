@@ -1,7 +1,7 @@
 import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { parentOf } from './durable-folders.ts'
-import { decodeMetadata } from './metadata-format.ts'
+import { decodeSnapshotMetadata } from './object-store/metadata-object.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles } from './state-files.ts'
 import { isDamage, isNotFound } from './storage-errors.ts'
@@ -21,7 +21,7 @@ export interface NamedCheckpoint {
 export async function readNamed(disk: Disk, path: string): Promise<NamedCheckpoint> {
   const folder = path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
   try {
-    const metadata = decodeMetadata(await disk.readFile(`${folder}/${METADATA}`))
+    const metadata = decodeSnapshotMetadata(await disk.readFile(`${folder}/${METADATA}`))
     // A savepoint has everything in its own folder; checkpoints of a job share state files, which lie beside them.
     return { metadata, folder, base: metadata.kind === 'savepoint' ? folder : parentOf(folder) }
   } catch (error) {
@@ -46,7 +46,8 @@ export async function findDamage(
   verify: 'full' | 'length',
 ): Promise<string | undefined> {
   try {
-    for (const file of stateFilesOf(metadata)) await files.verify(file, verify)
+    // What came with the metadata was checked when these were read.
+    for (const file of stateFilesOf(metadata)) if (file.inline === undefined) await files.verify(file, verify)
     return undefined
   } catch (error) {
     if (isDamage(error)) return messageOf(error)

@@ -1,6 +1,10 @@
 import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder, parentOf } from './durable-folders.ts'
+import { isCheckpointUrl } from './object-store/checkpoint-url.ts'
+import { readNamedObject } from './object-store/foreign-object.ts'
+import { ObjectSavepoint } from './object-store/object-savepoints.ts'
+import type { RemotePlaces } from './object-store/remote-places.ts'
 import { METADATA, readNamed } from './foreign-checkpoint.ts'
 import { encodeMetadata } from './metadata-format.ts'
 import type { CheckpointMetadata } from './metadata.ts'
@@ -11,6 +15,8 @@ export interface SavepointsOptions {
   readonly disk: Disk
   /** Where it is noted which savepoints are under way, absolute; undefined: nowhere, and what a crash leaves half-written stays. */
   readonly notes: string | undefined
+  /** How savepoints at URLs are reached. */
+  readonly places?: RemotePlaces
 }
 
 /** A savepoint that a former process had begun and not announced. */
@@ -21,7 +27,7 @@ export interface UnannouncedSavepoint {
 }
 
 /**
- * Savepoints of one job in folders of the user's choice, each self-contained: `<folder>/_metadata`, and `<folder>/shared/` with the state files.
+ * Savepoints of one job in folders (or at URLs) of the user's choice, each self-contained: `<folder>/_metadata`, and `<folder>/shared/` with the state files.
  *
  * 1. `_metadata` exists only whole, after everything it refers to is durable. What is not complete is no savepoint.
  * 2. A folder is noted, durably, before it is made, and until it is complete or gone: whatever a crash interrupts is found and removed at the next start.
@@ -31,10 +37,12 @@ export interface UnannouncedSavepoint {
 export class FilesystemSavepoints {
   readonly #disk: Disk
   readonly #notes: string | undefined
+  readonly #places: RemotePlaces | undefined
   #tail: Promise<unknown> = Promise.resolve()
 
-  constructor({ disk, notes }: SavepointsOptions) {
+  constructor({ disk, notes, places }: SavepointsOptions) {
     this.#disk = disk
+    this.#places = places
     this.#notes = notes
   }
 
@@ -42,13 +50,15 @@ export class FilesystemSavepoints {
   begin(folder: string): Promise<void> {
     return this.#inTurn(folder, async () => {
       await this.#note(folder)
-      await makeDurableFolder(this.#disk, `${folder}/${SHARED_FOLDER}`)
+      if (this.#remote(folder) === undefined) await makeDurableFolder(this.#disk, `${folder}/${SHARED_FOLDER}`)
     })
   }
 
   /** Makes it complete: durable and visible at once, or not at all. @throws CHECKPOINT_STORAGE_*, CHECKPOINT_UNENCODABLE */
   persist(folder: string, metadata: CheckpointMetadata): Promise<{ readonly metadataBytes: number }> {
     return this.#inTurn(folder, async () => {
+      const remote = this.#remote(folder)
+      if (remote !== undefined) return await remote.persist({ ...metadata, kind: 'savepoint' })
       const bytes = encodeMetadata({ ...metadata, kind: 'savepoint' })
       const pending = `${folder}/${METADATA}.pending`
       const file = await this.#disk.open(pending, 'write')
@@ -89,11 +99,17 @@ export class FilesystemSavepoints {
   }
 
   async #remove(folder: string): Promise<void> {
-    await removeSavepoint(this.#disk, folder)
+    await (this.#remote(folder)?.remove() ?? removeSavepoint(this.#disk, folder))
     await this.#forget(folder)
   }
 
+  #remote(folder: string): ObjectSavepoint | undefined {
+    return isCheckpointUrl(folder) && this.#places !== undefined ? new ObjectSavepoint(this.#places.place(folder)) : undefined
+  }
+
   async #isComplete(folder: string): Promise<boolean> {
+    const remote = this.#remote(folder)
+    if (remote !== undefined) return await remote.isComplete()
     try {
       await this.#disk.stat(`${folder}/${METADATA}`)
       return true
@@ -158,15 +174,25 @@ export class FilesystemSavepoints {
 }
 
 /**
- * Removes a savepoint and everything in its folder; `path` is the folder, or the `_metadata` in it.
+ * Removes a savepoint and everything in its folder; `path` is the folder, or its URL, or the `_metadata` in it.
  *
  * @throws CHECKPOINT_NOT_FOUND, SAVEPOINT_IS_CHECKPOINT for a checkpoint, which belongs to its job; CHECKPOINT_DAMAGED, CHECKPOINT_STORAGE_*
  */
-export async function disposeSavepoint(disk: Disk, path: string): Promise<string> {
+export async function disposeSavepoint(disk: Disk, path: string, places?: RemotePlaces): Promise<string> {
+  if (isCheckpointUrl(path) && places !== undefined) {
+    const { metadata, folder } = await readNamedObject(places, path)
+    checkSavepoint(metadata, folder.url)
+    await new ObjectSavepoint(folder).remove()
+    return folder.url
+  }
   const { metadata, folder } = await readNamed(disk, path)
-  if (metadata.kind !== 'savepoint') throw engineError('SAVEPOINT_IS_CHECKPOINT', { path: folder, jobName: metadata.jobName })
+  checkSavepoint(metadata, folder)
   await withStorageErrors(folder, () => removeSavepoint(disk, folder))
   return folder
+}
+
+function checkSavepoint({ kind, jobName }: CheckpointMetadata, path: string): void {
+  if (kind !== 'savepoint') throw engineError('SAVEPOINT_IS_CHECKPOINT', { path, jobName })
 }
 
 /** First what makes it a savepoint, durably: half of one is never taken for one. */
@@ -188,7 +214,7 @@ async function removeSavepoint(disk: Disk, folder: string): Promise<void> {
 function decodeNote(bytes: Uint8Array): string | undefined {
   try {
     const note = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly folder?: unknown }
-    return typeof note.folder === 'string' && note.folder.startsWith('/') ? note.folder : undefined
+    return typeof note.folder === 'string' && (note.folder.startsWith('/') || isCheckpointUrl(note.folder)) ? note.folder : undefined
   } catch {
     return undefined
   }

@@ -19,6 +19,8 @@ export interface StateFileStorage {
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter>
   /** Opens a file of a checkpoint. @throws CHECKPOINT_DAMAGED if it is missing or has another length. */
   openStateFile(file: StateFileHandle): Promise<StateFileReader>
+  /** State files of a savepoint in a folder, or at a URL. Up to `inlineBytesMax` a file may travel with its handle, where the place is a store of objects. */
+  inFolder?(folder: string, inlineBytesMax?: number): StateFileStorage
 }
 
 /** A state file under construction. It becomes part of a checkpoint only by its handle. */

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { randomId, type Random } from '@millrace/core'
 import type { AbortReason, SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
+import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { engineError } from '../errors.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
 
@@ -72,7 +73,7 @@ export class SavepointRequests {
   async #begin(dir: string | undefined): Promise<SavepointRequest> {
     const { storage, jobName, random, defaultDir } = this.#options
     const name = `savepoint-${shortJobId(jobName)}-${randomId(random).slice(0, RANDOM_DIGITS)}`
-    const request = { requestId: ++this.#lastId, dir: join(resolve(dir ?? defaultDir), name) }
+    const request = { requestId: ++this.#lastId, dir: inFolder(dir ?? defaultDir, name) }
     try {
       await storage.begin(request.dir)
     } catch (error) {
@@ -98,6 +99,10 @@ export class SavepointRequests {
     await storage.discard(dir).catch(() => {})
     answer.reject(failure(outcome.reason, problem))
   }
+}
+
+function inFolder(dir: string, name: string): string {
+  return isCheckpointUrl(dir) ? `${dir.replace(/\/+$/, '')}/${name}` : join(resolve(dir), name)
 }
 
 function failure(reason: AbortReason | undefined, problem: string | undefined): Error {

@@ -33,13 +33,14 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
   const { disk } = ports
   const parts = routeParts(settings, ports)
+  const { places } = parts
   const { storage: kind, dir: place } = settings.values.checkpointing
   if (kind === 'memory') {
-    const savepoints = new FilesystemSavepoints({ disk, notes: undefined })
+    const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
     return { storage: new RoutedCheckpoints(new MemoryCheckpoints({ disk }), undefined, parts), savepoints, savepointDir, lock: noLock() }
   }
   if (place !== undefined && isCheckpointUrl(place)) {
-    const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way') })
+    const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
     return { ...objectFolder(jobName, place, parts, ports, processes), savepoints, savepointDir }
   }
   const dir = checkpointFolder(jobName, settings)
@@ -51,7 +52,7 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
     ...(processes === undefined ? {} : { processes }),
   })
   const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check() })
-  const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way') })
+  const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
   return { storage: new RoutedCheckpoints(storage, undefined, parts), savepoints, savepointDir, lock }
 }
 
@@ -100,7 +101,7 @@ export function jobStateFolder(jobName: string, settings: ResolvedEngineOptions)
 }
 
 function absolute(path: string): string {
-  return isAbsolute(path) ? path : resolve(path)
+  return isAbsolute(path) || isCheckpointUrl(path) ? path : resolve(path)
 }
 
 /** For jobs that leave nothing behind: nobody else can get at them. */

@@ -112,7 +112,8 @@ export class SubtaskSnapshots {
     const { storage, disk, identity } = this.#options
     const own = (name: string): Promise<StateFileWriter> => storage.createStateFile(identity, checkpointId, name)
     if (savepoint === undefined) return own
-    const files = new FilesystemStateFiles(disk, savepoint.dir)
+    // A file that is in two places is one in each: what travels with its handle would be in one of them only.
+    const files = storage.inFolder?.(savepoint.dir, savepoint.isCheckpoint ? 0 : undefined) ?? new FilesystemStateFiles(disk, savepoint.dir)
     const apart = (name: string): Promise<StateFileWriter> => files.createStateFile(identity, checkpointId, name)
     if (!savepoint.isCheckpoint) return apart
     return (name) =>

@@ -37,12 +37,12 @@ export class BroadcastState {
     const chunks = writer.take()
     this.#state.checkpointAborted(0)
     const lengths = segments.map(({ length }) => length)
-    return Uint8Array.from(Buffer.concat([uint32s(lengths.length, ...lengths), ...chunks]))
+    return joinBroadcast(lengths, chunks)
   }
 
   /** Before first use: what `snapshot` answered, in any subtask. @throws as `KeyedStateBackend.restoreGroup` */
   restore(bytes: Uint8Array): void {
-    this.#state.restoreGroup(0, split(bytes, this.#state.operator))
+    this.#state.restoreGroup(0, splitBroadcast(bytes, this.#state.operator))
     this.#state.use(KEY, HASH)
   }
 
@@ -51,13 +51,19 @@ export class BroadcastState {
   }
 }
 
+/** Broadcast state as it is stored: how many segments, the length of each, the segments. */
+export function joinBroadcast(lengths: readonly number[], chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(Buffer.concat([uint32s(lengths.length, ...lengths), ...chunks]))
+}
+
 function uint32s(...numbers: number[]): Uint8Array {
   const bytes = Buffer.alloc(4 * numbers.length)
   for (const [at, number] of numbers.entries()) bytes.writeUInt32LE(number, 4 * at)
   return bytes
 }
 
-function split(bytes: Uint8Array, operator: string): { readonly bytes: Uint8Array }[] {
+/** @throws STATE_CORRUPT */
+export function splitBroadcast(bytes: Uint8Array, operator: string): { readonly bytes: Uint8Array }[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const count = bytes.length < 4 ? -1 : view.getUint32(0, true)
   let at = 4 + 4 * count

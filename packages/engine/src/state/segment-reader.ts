@@ -16,15 +16,21 @@ export interface Regrouped {
   readonly keyGroups: KeyGroupRange
 }
 
+/** What a segment is loaded into. Calls come record by record: `use`, then those of the columns, then `settle`. */
+export type SegmentTarget = Pick<
+  RestoreTarget,
+  'operator' | 'maxParallelism' | 'column' | 'columnsKnown' | 'clear' | 'use' | 'remove' | 'settle'
+>
+
 export class SegmentReader extends ValueReader {
-  readonly #target: RestoreTarget
+  readonly #target: SegmentTarget
   readonly #keyGroup: number
   #columns: readonly (StoredColumn | undefined)[] = []
   /** Whether a segment came before. */
   #loaded = false
   readonly #regrouped: Regrouped | undefined
 
-  constructor(target: RestoreTarget, keyGroup: number, regrouped?: Regrouped) {
+  constructor(target: SegmentTarget, keyGroup: number, regrouped?: Regrouped) {
     super()
     this.#target = target
     this.#keyGroup = keyGroup

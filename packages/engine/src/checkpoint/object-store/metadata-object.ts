@@ -40,6 +40,15 @@ export function decodeMetadataObject(bytes: Uint8Array<ArrayBuffer>): Checkpoint
   })
 }
 
+/**
+ * What makes a checkpoint or savepoint, from a folder or from a store: one that was copied from the one to the other is still what it was.
+ * @throws TypeError, SyntaxError naming the damage; CHECKPOINT_FORMAT_UNKNOWN
+ */
+export function decodeSnapshotMetadata(bytes: Uint8Array<ArrayBuffer>): CheckpointMetadata {
+  const [line, length] = headerOf(FIRST, bytes, 'checkpoint metadata')
+  return bytes.length > line.length + Number(length) ? decodeMetadataObject(bytes) : decodeMetadata(bytes)
+}
+
 function decodeContents(bytes: Uint8Array<ArrayBuffer>): Map<string, Uint8Array<ArrayBuffer>> {
   const [line, indexLength, contentsLength] = headerOf(SECOND, bytes, 'its second part')
   const start = line.length + Number(indexLength)

@@ -15,6 +15,7 @@ import type {
   StateWriterIdentity,
   StorageReport,
 } from '../storage.ts'
+import { findObjectDamage } from './foreign-object.ts'
 import { inGroups } from './in-groups.ts'
 import { decodeMetadataObject, encodeMetadataObject } from './metadata-object.ts'
 import { isObjectMissing } from './object-store.ts'
@@ -250,7 +251,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
       const read = await this.#read(checkpointId)
       if (read.kind === 'incomplete') continue
       if (read.kind === 'unknown-format') throw read.error
-      const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, sizes, verify)
+      const problem = read.kind === 'damaged' ? read.damaged.problem : await findObjectDamage(read.metadata, this.#files, sizes, verify)
       if (problem === undefined && read.kind === 'complete') {
         return { checkpoint: { metadata: read.metadata, path: this.#url(checkpointId), own: true }, damaged }
       }
@@ -280,33 +281,9 @@ export class ObjectCheckpoints implements CheckpointStorage {
     const read = checkpointId === 0 ? undefined : await this.#read(checkpointId)
     if (read === undefined || read.kind === 'incomplete') throw engineError('CHECKPOINT_NOT_FOUND', { path })
     if (read.kind === 'unknown-format') throw read.error
-    const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, sizes, verify)
+    const problem = read.kind === 'damaged' ? read.damaged.problem : await findObjectDamage(read.metadata, this.#files, sizes, verify)
     if (problem !== undefined || read.kind === 'damaged') throw engineError('CHECKPOINT_DAMAGED', { path, problem: problem ?? '' })
     return { metadata: read.metadata, path: this.#url(checkpointId), own: true }
-  }
-
-  async #findDamage(
-    metadata: CheckpointMetadata,
-    sizes: ReadonlyMap<string, number>,
-    verify: 'full' | 'length',
-  ): Promise<string | undefined> {
-    const files = stateFilesOf(metadata).filter(({ inline }) => inline === undefined)
-    for (const { path, length } of files) {
-      const size = sizes.get(path)
-      if (size === undefined) return `${path} is missing`
-      if (size !== length) return `${path} has ${size} bytes where ${length} were written`
-    }
-    if (verify === 'length') return undefined
-    const problems = await inGroups(files, async (file) => {
-      try {
-        await this.#files.verify(file)
-        return undefined
-      } catch (error) {
-        if (isObjectDamage(error)) return messageOf(error)
-        throw error
-      }
-    })
-    return problems.find((problem) => problem !== undefined)
   }
 
   async #read(checkpointId: number): Promise<ReadMetadata> {

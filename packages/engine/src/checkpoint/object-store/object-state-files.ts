@@ -35,14 +35,17 @@ const PARTS_A_SIZE = 1_000
 export class ObjectStateFiles implements StateFileStorage {
   readonly #place: ObjectPlace
   readonly #memory = new MemoryStateFiles()
+  readonly #inlineBytesMax: number
 
-  constructor(place: ObjectPlace) {
+  /** `inlineBytesMax`: of a file that travels with its handle. */
+  constructor(place: ObjectPlace, inlineBytesMax: number = INLINE_BYTES_MAX) {
     this.#place = place
+    this.#inlineBytesMax = inlineBytesMax
   }
 
   async createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
     const path = `${SHARED_FOLDER}/${writer.attempt}-${checkpointId}-${writer.task}-${writer.subtask}-${name}`
-    return new ObjectWriter(this.#place, path)
+    return new ObjectWriter(this.#place, path, this.#inlineBytesMax)
   }
 
   async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
@@ -74,10 +77,12 @@ class ObjectWriter implements StateFileWriter {
   #length = 0
   #crc32 = 0
   #isWritten = false
+  readonly #inlineBytesMax: number
 
-  constructor(place: ObjectPlace, path: string) {
+  constructor(place: ObjectPlace, path: string, inlineBytesMax: number) {
     this.#place = place
     this.#path = path
+    this.#inlineBytesMax = inlineBytesMax
   }
 
   get length(): number {
@@ -94,7 +99,7 @@ class ObjectWriter implements StateFileWriter {
 
   async finish(): Promise<StateFileHandle> {
     const handle = { path: this.#path, length: this.#length, crc32: this.#crc32 }
-    if (this.#upload === undefined && this.#length <= INLINE_BYTES_MAX) return { ...handle, inline: this.#take() }
+    if (this.#upload === undefined && this.#length <= this.#inlineBytesMax) return { ...handle, inline: this.#take() }
     await this.#guard(async () => {
       this.#isWritten = true
       if (this.#upload === undefined) return this.#place.store.put(this.#key(), this.#take())

@@ -3,7 +3,7 @@ import type { Disk } from '@millrace/core'
 import { restoreForeign } from '../foreign-checkpoint.ts'
 import type { StateFileHandle } from '../handles.ts'
 import { MemoryStateFiles } from '../memory.ts'
-import { withFiles, type CheckpointMetadata } from '../metadata.ts'
+import type { CheckpointMetadata } from '../metadata.ts'
 import { FilesystemStateFiles } from '../state-files.ts'
 import type {
   CheckpointStorage,
@@ -18,7 +18,7 @@ import type {
   StorageReport,
 } from '../storage.ts'
 import { isCheckpointUrl } from './checkpoint-url.ts'
-import { ObjectCheckpoints } from './object-checkpoints.ts'
+import { restoreForeignObject } from './foreign-object.ts'
 import { ObjectStateFiles } from './object-state-files.ts'
 import type { RemotePlaces } from './remote-places.ts'
 
@@ -37,6 +37,11 @@ export class RoutedStateFiles implements StateFileStorage {
   constructor(own: StateFileStorage, parts: RouteParts) {
     this.#own = own
     this.#parts = parts
+  }
+
+  inFolder(folder: string, inlineBytesMax?: number): StateFileStorage {
+    if (!isCheckpointUrl(folder)) return new FilesystemStateFiles(this.#parts.disk, folder)
+    return new ObjectStateFiles(this.#parts.places.place(folder), inlineBytesMax)
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
@@ -98,15 +103,9 @@ export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointSto
   }
 
   async #resolveUrl(url: string, options: ResolveOptions): Promise<RestoreResolution> {
-    const folder = url.replace(/\/+$/, '').replace(/\/_metadata$/, '')
-    const at = folder.lastIndexOf('/')
-    const place = this.#parts.places.place(folder.slice(0, at))
-    const canonical = `${place.url}/${folder.slice(at + 1)}`
-    if (place.url === this.#url) return this.#own.resolveRestore(canonical, options)
-    const { checkpoint, damaged } = await new ObjectCheckpoints({ place }).resolveRestore(canonical, options)
-    if (checkpoint === undefined) return { checkpoint, damaged }
-    const metadata = withFiles(checkpoint.metadata, (file) => ({ ...file, path: `${place.url}/${file.path}` }))
-    return { checkpoint: { metadata, path: checkpoint.path, own: false }, damaged }
+    const folder = this.#parts.places.place(url.replace(/\/+$/, '').replace(/\/_metadata$/, '')).url
+    if (folder.slice(0, folder.lastIndexOf('/')) === this.#url) return this.#own.resolveRestore(folder, options)
+    return { checkpoint: await restoreForeignObject(this.#parts.places, folder, options.verify ?? 'full'), damaged: [] }
   }
 }
 

@@ -1,0 +1,80 @@
+import { engineError } from '../../errors.ts'
+import { METADATA } from '../foreign-checkpoint.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
+import { SHARED_FOLDER } from '../state-files.ts'
+import type { RestoredCheckpoint } from '../storage.ts'
+import { inGroups } from './in-groups.ts'
+import { decodeSnapshotMetadata } from './metadata-object.ts'
+import { isObjectMissing } from './object-store.ts'
+import { ObjectStateFiles, type ObjectPlace } from './object-state-files.ts'
+import type { RemotePlaces } from './remote-places.ts'
+import { isObjectDamage, withObjectStorageErrors } from './store-errors.ts'
+
+/** A checkpoint or savepoint that was named by its URL, with the place that the paths of its files are relative to. */
+export interface NamedObject {
+  readonly metadata: CheckpointMetadata
+  /** Its own place. */
+  readonly folder: ObjectPlace
+  readonly base: ObjectPlace
+}
+
+/** Reads the checkpoint or savepoint at a URL: its folder, or the `_metadata` in it. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_* */
+export async function readNamedObject(places: RemotePlaces, url: string): Promise<NamedObject> {
+  const folder = places.place(url.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), ''))
+  return await withObjectStorageErrors(folder.url, async () => {
+    try {
+      const bytes = await folder.store.get(`${folder.prefix}${METADATA}`)
+      if (bytes.length === 0) throw engineError('CHECKPOINT_NOT_FOUND', { path: url })
+      const metadata = decodeSnapshotMetadata(bytes)
+      // A savepoint has everything in its own folder; checkpoints of a job share state files, which lie beside them.
+      const base = metadata.kind === 'savepoint' ? folder : places.place(folder.url.slice(0, folder.url.lastIndexOf('/')))
+      return { metadata, folder, base }
+    } catch (error) {
+      if (isObjectMissing(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path: url }, error)
+      if (isObjectDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem: messageOf(error) }, error)
+      throw error
+    }
+  })
+}
+
+/** The same with its files checked; they get URLs for paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_* */
+export async function restoreForeignObject(places: RemotePlaces, url: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+  const { metadata, folder, base } = await readNamedObject(places, url)
+  const problem = await withObjectStorageErrors(base.url, async () => {
+    const objects = await base.store.list(`${base.prefix}${SHARED_FOLDER}/`)
+    const sizes = new Map(objects.map(({ key, sizeBytes }) => [key.slice(base.prefix.length), sizeBytes]))
+    return await findObjectDamage(metadata, new ObjectStateFiles(base), sizes, verify)
+  })
+  if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem })
+  return { metadata: withFiles(metadata, (file) => ({ ...file, path: `${base.url}/${file.path}` })), path: folder.url, own: false }
+}
+
+/** What is wrong with the state files of a checkpoint, if anything is. `sizes`: of all objects, by their paths in the place. */
+export async function findObjectDamage(
+  metadata: CheckpointMetadata,
+  stateFiles: ObjectStateFiles,
+  sizes: ReadonlyMap<string, number>,
+  verify: 'full' | 'length',
+): Promise<string | undefined> {
+  const files = stateFilesOf(metadata).filter(({ inline }) => inline === undefined)
+  for (const { path, length } of files) {
+    const size = sizes.get(path)
+    if (size === undefined) return `${path} is missing`
+    if (size !== length) return `${path} has ${size} bytes where ${length} were written`
+  }
+  if (verify === 'length') return undefined
+  const problems = await inGroups(files, async (file) => {
+    try {
+      await stateFiles.verify(file)
+      return undefined
+    } catch (error) {
+      if (isObjectDamage(error)) return messageOf(error)
+      throw error
+    }
+  })
+  return problems.find((problem) => problem !== undefined)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,268 @@
+// A job with every kind of state, stopped with a savepoint: what is read of it, written again, changed, restored.
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { MillraceError } from '@millrace/core'
+import { startJob } from '../index.ts'
+import { everythingJob, KEYS, type Row } from './fixtures/everything-job.ts'
+import { openSavepoint } from './open-savepoint.ts'
+import type { SnapshotItem, StateEntry } from './state-entry.ts'
+import { formatStateLine, parseStateLine } from './state-lines.ts'
+import { writeSavepoint } from './write-savepoint.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-state-'))
+const COUNT = 250
+let savepoint = ''
+let checkpoint = ''
+
+const options = { stateDir: join(folder, 'state'), checkpointing: { storage: 'filesystem', interval: '8ms' } } as const
+const hasCode =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof MillraceError && error.code === code
+
+async function pause(condition: () => boolean): Promise<void> {
+  for (let waited = 0; !condition(); waited += 5) {
+    assert.ok(waited < 10_000)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+before(async () => {
+  const running = startJob(everythingJob({ dir: join(folder, 'before'), ratePerSecond: 250 }), { parallelism: 2, options })
+  await pause(() => running.checkpoints().counts.completed > 3)
+  savepoint = (await running.savepoint({ dir: join(folder, 'savepoints') })).path!
+  await running.stop()
+  checkpoint = (await running.done).lastCheckpoint!.path!
+})
+after(() => rmSync(folder, { recursive: true }))
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
+function rowsOf(dir: string): Row[] {
+  return readdirSync(dir)
+    .filter((file) => !file.startsWith('.'))
+    .flatMap((file) => readFileSync(join(dir, file), 'utf8').split('\n').slice(0, -1))
+    .map((line) => JSON.parse(line) as Row)
+    .toSorted((a, b) => a.n - b.n)
+}
+
+/** Runs on from a snapshot to the end, and answers the rows. */
+async function restored(from: string, name: string, parallelism: number, more: object = {}): Promise<Row[]> {
+  const dir = join(folder, name)
+  const { result } = await run(from, name, dir, parallelism, more)
+  assert.equal(result.state, 'finished', result.state === 'failed' ? String(result.failure.error) : '')
+  return rowsOf(dir)
+}
+
+async function run(
+  from: string,
+  name: string,
+  dir: string,
+  parallelism: number,
+  more: object,
+): Promise<{ result: Awaited<ReturnType<typeof startJob>['done']> }> {
+  const result = await startJob(everythingJob({ dir, count: COUNT }), {
+    parallelism,
+    restore: from,
+    options: { ...options, stateDir: join(folder, `state-${name}`), ...more },
+  }).done
+  return { result }
+}
+
+/** Each number once, in the snapshot or after it (an input that an asynchronous function had not finished in both), and every state right. */
+async function check(from: string, rows: readonly Row[]): Promise<void> {
+  const numbers = rows.map(({ n }) => n)
+  assert.equal(new Set(numbers).size, numbers.length, 'one was done twice')
+  const before = await all((await openSavepoint(from)).entries({ operator: 'counts', state: 'numbers' }))
+  const known = before.map((entry) => (entry as { value: number }).value)
+  assert.deepEqual(new Set([...known, ...numbers]), new Set(Array.from({ length: COUNT }, (_, n) => n)))
+  assert.deepEqual(
+    rows.filter(({ wrong }) => wrong.length > 0),
+    [],
+  )
+}
+
+const sorted = (items: readonly unknown[]): unknown[] => items.map((item) => formatStateLine(item as SnapshotItem)).toSorted()
+
+describe('a savepoint without its job', () => {
+  it('is described: operators, states, sizes', async () => {
+    const { facts, operators, sizes } = await openSavepoint(savepoint).then((it) => ({ ...it, sizes: it.sizes() }))
+    assert.deepEqual([facts.jobName, facts.kind], ['everything', 'savepoint'])
+    assert.deepEqual(operators.map(({ operator }) => operator).toSorted(), ['counts', 'numbers', 'out', 'rules', 'rules-applied', 'slow'])
+    const counts = operators.find(({ operator }) => operator === 'counts')!
+    assert.deepEqual(
+      counts.states.map(({ name, kind, version }) => `${name} ${kind} ${version}`).toSorted(),
+      [
+        ...['tally value 3', 'coded value 1', 'numbers list 1', 'fresh list 1', 'entries map 1', 'cache map 1', 'sum reducing 1'],
+        ...['average aggregating 1', 'fired value 1', 'recent split-list 1', 'all union-list 1', 'total raw 1', 'counts raw-keyed 1'],
+      ].toSorted(),
+    )
+    assert.equal(sizes.find(({ operator }) => operator === 'counts')!.storedRows, KEYS)
+  })
+
+  it('gives every kind of state, and nothing else', async () => {
+    const entries = await all((await openSavepoint(savepoint)).entries())
+    assert.deepEqual(
+      [...new Set(entries.map(({ kind }) => kind))].filter((kind) => kind !== 'async-input').toSorted(),
+      [
+        ...['aggregating', 'enumerator', 'event-timer', 'finished', 'list', 'map', 'processing-timer', 'raw', 'raw-keyed', 'reducing'],
+        ...['sink-handle', 'split', 'split-list', 'union-list', 'value'],
+      ].filter((kind) => entries.some((entry) => entry.kind === kind) || !['finished', 'split', 'sink-handle'].includes(kind)),
+    )
+  })
+
+  it('gives one key, one state, one operator', async () => {
+    const it = await openSavepoint(savepoint)
+    const entries = await all(it.entries({ operator: 'counts', key: 1n, state: 'sum' }))
+    assert.equal(entries.length, 1)
+    const [{ kind, value, updatedMs }] = entries as [Extract<StateEntry, { kind: 'reducing' }>]
+    assert.equal(kind, 'reducing')
+    assert.ok((value as number) > 0 && updatedMs! > 1e12)
+    await assert.rejects(all(it.entries({ operator: 'nobody' })), hasCode('SAVEPOINT_OPERATOR_UNKNOWN'))
+  })
+
+  for (const [what, from] of [
+    ['savepoint', () => savepoint],
+    ['checkpoint, a chain of deltas', () => checkpoint],
+  ] as const) {
+    it(`a ${what}, printed as lines and written from them, is the same to whoever reads it and to the job`, async () => {
+      const printed = await all((await openSavepoint(from())).items())
+      const lines = printed.map(formatStateLine)
+      const to = join(folder, `again-${what.slice(0, 5)}`)
+      const again = await writeSavepoint(to, { items: lines.map(parseStateLine), memoryBytesMax: 2_000 })
+      const facts = (item: SnapshotItem): boolean => item.kind !== 'snapshot'
+      assert.deepEqual(sorted((await all(again.items())).filter(facts)), sorted(printed.filter(facts)))
+      await check(to, await restored(to, `run-${what.slice(0, 5)}`, 3, { maxParallelism: 128 }))
+    })
+  }
+
+  it('a copy of an incremental checkpoint is one: moved nowhere, and whole by itself', async () => {
+    const to = join(folder, 'copy')
+    const copy = await writeSavepoint(to, { from: checkpoint })
+    assert.equal(copy.facts.kind, 'savepoint')
+    assert.deepEqual(await all(copy.entries()), await all((await openSavepoint(checkpoint)).entries()))
+    await check(to, await restored(to, 'run-copy', 2))
+  })
+
+  it('an operator is renamed, one removed, a state renamed and one removed; the rest stays as it is', async () => {
+    const to = join(folder, 'edited')
+    const edited = await writeSavepoint(to, {
+      from: savepoint,
+      edits: [
+        { operator: 'slow', to: 'slower' },
+        { operator: 'rules-applied' },
+        { operator: 'counts', state: 'numbers', to: 'all-numbers' },
+        { operator: 'counts', state: 'tally' },
+        { operator: 'counts', state: 'recent', to: 'newest' },
+        { operator: 'counts', state: 'total' },
+      ],
+    })
+    assert.deepEqual(edited.operators.map(({ operator }) => operator).toSorted(), ['counts', 'numbers', 'out', 'rules', 'slower'])
+    const expected = (await all((await openSavepoint(savepoint)).entries())).flatMap((entry): StateEntry[] => {
+      if (entry.operator === 'rules-applied') return []
+      if (entry.operator === 'slow') return [{ ...entry, operator: 'slower' }]
+      if (!('state' in entry)) return [entry]
+      if (entry.state === 'numbers') return [{ ...entry, state: 'all-numbers' }]
+      if (entry.state === 'recent') return [{ ...entry, state: 'newest' }]
+      return entry.state === 'tally' || entry.state === 'total' ? [] : [entry]
+    })
+    const part = ({ part: _, ...entry }: { part?: number }): unknown => entry
+    assert.deepEqual(
+      sorted((await all(edited.entries())).map((entry) => part(entry as object))),
+      sorted(expected.map((entry) => part(entry as object))),
+    )
+  })
+
+  it('state of one operator is replaced; a job starts with state that was never computed', async () => {
+    const to = join(folder, 'bootstrapped')
+    const items: SnapshotItem[] = [
+      { kind: 'operator', operator: 'slow', operatorKind: 'keyed-process', name: 'slow', maxParallelism: 64, parallelism: 3, states: [] },
+      ...Array.from({ length: 500 }, (_, n): SnapshotItem => ({
+        operator: 'slow',
+        kind: 'map',
+        state: 'added',
+        key: n % 10,
+        entry: n,
+        value: { n },
+      })),
+      { operator: 'slow', kind: 'value', state: 'other', key: 3, value: 5 },
+    ]
+    const written = await writeSavepoint(to, { from: savepoint, items })
+    const entries = await all(written.entries({ operator: 'slow' }))
+    assert.equal(entries.length, 501)
+    assert.deepEqual(await all(written.entries({ operator: 'slow', key: 3, state: 'other' })), [
+      { operator: 'slow', kind: 'value', state: 'other', key: 3, value: 5 },
+    ])
+    assert.equal(written.operators.find(({ operator }) => operator === 'slow')!.maxParallelism, 64)
+  })
+
+  it('refuses what it cannot write, and leaves nothing', async () => {
+    const to = join(folder, 'refused')
+    const operator: SnapshotItem = {
+      kind: 'operator',
+      operator: 'a',
+      operatorKind: 'map',
+      name: 'a',
+      maxParallelism: 8,
+      parallelism: 2,
+      states: [],
+    }
+    const keyed: SnapshotItem = { ...operator, operatorKind: 'keyed-process', states: [{ name: 's', kind: 'value', version: 1 }] }
+    const bad: readonly (readonly SnapshotItem[])[] = [
+      [{ operator: 'a', kind: 'value', state: 's', key: 1, value: 1 }],
+      [operator, { operator: 'a', kind: 'value', state: 's', key: 1, value: 1 }],
+      [keyed, { operator: 'a', kind: 'map', state: 's', key: 1, entry: 1, value: 1 }],
+      [keyed, { operator: 'a', kind: 'split-list', state: 'l', subtask: 2, value: 1 }],
+      [
+        keyed,
+        { operator: 'a', kind: 'list', state: 'l', key: 1, value: 1, updatedMs: 1 },
+        { operator: 'a', kind: 'list', state: 'l', key: 1, value: 1 },
+      ],
+      [keyed, { operator: 'a', kind: 'raw-keyed', state: 'r', subtask: 0, part: 0, keyGroup: 8, bytes: new Uint8Array(1) }],
+    ]
+    for (const items of bad) {
+      await assert.rejects(
+        writeSavepoint(to, { items }),
+        hasCode('SAVEPOINT_STATE_INVALID'),
+        JSON.stringify(items.at(-1), (_, it) => String(it)),
+      )
+      assert.ok(!existsSync(to))
+    }
+    await assert.rejects(writeSavepoint(to, { items: [keyed, keyed] }), hasCode('SAVEPOINT_OPERATOR_TWICE'))
+    await assert.rejects(
+      writeSavepoint(to, { from: savepoint, edits: [{ operator: 'slow', to: 'out' }] }),
+      hasCode('SAVEPOINT_OPERATOR_TWICE'),
+    )
+    await assert.rejects(writeSavepoint(to, { from: savepoint, edits: [{ operator: 'nobody' }] }), hasCode('SAVEPOINT_OPERATOR_UNKNOWN'))
+    await assert.rejects(
+      writeSavepoint(to, { from: savepoint, edits: [{ operator: 'slow', state: 'x' }] }),
+      hasCode('SAVEPOINT_STATE_INVALID'),
+    )
+    assert.ok(!existsSync(to))
+    await assert.rejects(writeSavepoint(savepoint, { items: [] }), hasCode('SAVEPOINT_PLACE_TAKEN'))
+  })
+
+  it('damage is found where it is read', async () => {
+    const to = join(folder, 'damaged')
+    await writeSavepoint(to, { from: savepoint })
+    const file = join(
+      to,
+      'shared',
+      readdirSync(join(to, 'shared')).find((name) => name.endsWith('keyed'))!,
+    )
+    const bytes = readFileSync(file)
+    bytes[bytes.length - 3]! ^= 1
+    writeFileSync(file, bytes)
+    const damaged = await openSavepoint(to)
+    await assert.rejects(all(damaged.entries()), hasCode('CHECKPOINT_DAMAGED'))
+    const { result } = await run(to, 'run-damaged', join(folder, 'run-damaged'), 1, {})
+    assert.equal(result.state, 'failed')
+  })
+})
