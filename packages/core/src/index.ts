@@ -23,7 +23,16 @@ export { defineErrors, MillraceError, type ErrorDefinition, type ErrorDetails, t
 export { parseDuration, formatDuration, type Duration } from './durations.ts'
 export { describeSize, formatSize, parseSize, type Size } from './sizes.ts'
 export { environmentNameOf, flagOf, type OptionDefinition, type OptionInput, type OptionTable, type OptionValues } from './config/table.ts'
-export { overrideOptions, resolveOptions, type OptionLayers, type OptionOrigins, type ResolvedOptions } from './config/resolve.ts'
+export {
+  changeOptions,
+  describeOptions,
+  overrideOptions,
+  resolveOptions,
+  type OptionLayers,
+  type OptionOrigins,
+  type OptionState,
+  type ResolvedOptions,
+} from './config/resolve.ts'
 export { editDistance, nearestName } from './config/nearest.ts'
 export type { LogFields, LogLevel, LogRecord } from './log/record.ts'
 export type { CounterSnapshot, GaugeSnapshot, HistogramSnapshot, MetricLabels, MetricSnapshot } from './metrics/snapshot.ts'

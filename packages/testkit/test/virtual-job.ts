@@ -48,6 +48,7 @@ export interface VirtualLayers {
   readonly options?: object
   readonly restore?: LocalJobOptions['restore']
   readonly launcher?: LocalJobOptions['launcher']
+  readonly control?: LocalJobOptions['control']
   readonly createChannels?: LocalJobOptions['ports']['createChannels']
 }
 
@@ -83,6 +84,7 @@ export class VirtualRun {
         ...(layers.createChannels === undefined ? {} : { createChannels: layers.createChannels }),
       },
       ...(layers.launcher === undefined ? {} : { launcher: layers.launcher }),
+      ...(layers.control === undefined ? {} : { control: layers.control }),
       onEvent: (event) => this.events.push(event),
     })
     void this.running.done.then((result) => (this.result = result))

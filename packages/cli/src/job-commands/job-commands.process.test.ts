@@ -140,6 +140,26 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
   assert.ok(saved!.stateBytes > 0)
   assert.match((await finished('checkpoints', 'orders')).stdout, /completed[^]*ID +KIND +TRIGGERED[^]*savepoint/)
 
+  assert.match(
+    (await finished('config', 'orders')).stdout,
+    /OPTION +VALUE[^]*checkpointing\.interval +50ms +--checkpoint-interval +can change\n/,
+  )
+  const changed = await finished('config', 'orders', 'checkpointing.interval=20ms', 'sources.maxRecordsPerSecond=9000', '--format', 'json')
+  assert.equal(changed.exitCode, 0, changed.stderr)
+  assert.deepEqual(
+    changed.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+    [
+      { option: 'sources.maxRecordsPerSecond', value: '9000', by: '`millrace config`', running: 'can change' },
+      { option: 'checkpointing.interval', value: '20ms', by: '`millrace config`', running: 'can change' },
+    ],
+  )
+  const fixed = await finished('config', 'orders', 'parallelism=2')
+  assert.deepEqual([fixed.exitCode, fixed.stdout], [1, ''])
+  assert.match(fixed.stderr, /parallelism cannot be changed while the job runs/)
+
   const stopped = await finished('stop', 'orders', '--savepointPath', 'sp')
   assert.equal(stopped.exitCode, 0, stopped.stderr)
   assert.match(stopped.stderr, /^job orders stopped; savepoint /)
@@ -166,6 +186,7 @@ void test('what cannot be asked is said, with an exit code of its own', async ()
     [['stop', 'nobody'], 3, /no job nobody runs/],
     [['savepoint', 'nobody'], 3, /no job nobody runs/],
     [['savepoint'], 2, /name of a running job/],
+    [['config', 'nobody', 'interval'], 2, /name=value/],
     [['savepoint', '--dispose', 'nothing'], 2, /no checkpoint at/],
     [['stop', 'nobody', '--drain', '--no-savepoint'], 2, /--drain/],
   ] as const) {

@@ -11,12 +11,24 @@ export function addJobCommands(program: Command, io: CommandIo, finish: Finish):
   addSavepoint(program, io, finish)
   addStop(program, io, finish)
   addCancel(program, io, finish)
+  addConfig(program, io, finish)
   withPlace(program.command('checkpoints').description('show the newest checkpoints and savepoints of a running job, and what each took'))
     .argument('<job>', 'its name')
     .addOption(formatOption())
     .action(async (job: string, flags: Flags) => {
       const { checkpointsCommand } = await import('./checkpoints.ts')
       finish(await checkpointsCommand(job, flags, io))
+    })
+}
+
+function addConfig(program: Command, io: CommandIo, finish: Finish): void {
+  withPlace(program.command('config').description('show the options of a running job, or change those that can change while it runs'))
+    .argument('<job>', 'its name')
+    .argument('[changes...]', 'key=value, of options that can change: all of them are taken, or none; key=none unsets')
+    .addOption(formatOption())
+    .action(async (job: string, changes: readonly string[], flags: Flags) => {
+      const { configCommand } = await import('./config.ts')
+      finish(await configCommand(job, changes, flags, io))
     })
 }
 

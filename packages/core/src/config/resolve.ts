@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { configError } from './errors.ts'
 import { nearestName } from './nearest.ts'
-import { defaultOf, parseOption, type OptionValue } from './parse.ts'
+import { defaultOf, formatOption, parseOption, type OptionValue } from './parse.ts'
 import { environmentNameOf, flagOf, type OptionInput, type OptionTable, type OptionValues } from './table.ts'
 
 /** Where a value came from, for people: `the default`, `millrace.yaml`, `MILLRACE_PARALLELISM`, `--parallelism`, `the job`. */
@@ -51,6 +51,46 @@ export function overrideOptions<const T extends OptionTable>(
   const state: Merging = { values: flatten(table, resolved.values), origins: new Map(Object.entries(resolved.origins)) }
   mergeNested(table, state, code, 'the job')
   return finish(state)
+}
+
+/**
+ * Options changed while they are in use: all of these, or none. Values are texts, as on the command line; `none` unsets.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_FIXED
+ */
+export function changeOptions<const T extends OptionTable>(
+  table: T,
+  resolved: ResolvedOptions<T>,
+  changes: { readonly [key: string]: string },
+  where: string,
+): ResolvedOptions<T> {
+  const state: Merging = { values: flatten(table, resolved.values), origins: new Map(Object.entries(resolved.origins)) }
+  for (const [key, text] of Object.entries(changes)) {
+    const definition = Object.hasOwn(table, key) ? table[key] : undefined
+    if (definition === undefined) throw unknown(key, Object.keys(table), where)
+    if (definition.dynamic !== true) throw configError('OPTION_FIXED', { where, key })
+    set(table, state, key, text, where)
+  }
+  return finish(state)
+}
+
+/** One option as it stands, for people. */
+export interface OptionState {
+  readonly key: string
+  /** As a user would write it; undefined: it is unset. */
+  readonly value: string | undefined
+  readonly origin: string
+  readonly dynamic: boolean
+}
+
+/** Every option in the order of the table. */
+export function describeOptions<const T extends OptionTable>(table: T, { values, origins }: ResolvedOptions<T>): readonly OptionState[] {
+  const flat = flatten(table, values)
+  return Object.entries(table as OptionTable).map(([key, definition]) => {
+    const value = flat.get(key)
+    const origin = origins[key] ?? 'the default'
+    return { key, value: value === undefined ? undefined : formatOption(definition, value), origin, dynamic: definition.dynamic === true }
+  })
 }
 
 interface Merging {

@@ -1,5 +1,6 @@
 import type { AlignmentDecline } from './aligner-events.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
+import type { CheckpointOptions } from './options.ts'
 
 /** `final`: the last one, at the end of all input or on stop. `savepoint`: the user's alone; one taken on stop is a `final` with a target. */
 export type CheckpointKind = 'periodic' | 'manual' | 'savepoint' | 'final'
@@ -32,6 +33,8 @@ export type CoordinatorEvent = { readonly atMs: number } & (
   | CoordinatorMessage
   /** All subtasks of the attempt run. */
   | { readonly kind: 'started' }
+  /** The user has changed options while the job runs. What is under way keeps its trigger time; the interval counts from it anew. */
+  | { readonly kind: 'options'; readonly options: CheckpointOptions }
   /** The time of the last `wake` command has come (telling it too early or too often does no harm). */
   | { readonly kind: 'tick' }
   /** Someone asks for a checkpoint; answered with `request-done`. */
@@ -73,11 +76,11 @@ export type CoordinatorCommand =
       readonly checkpoint: CheckpointKind
       readonly triggeredMs: number
       readonly stopSources: boolean
+      /** Subtasks need not wait for barriers: what is in flight is part of the checkpoint. */
+      readonly unaligned?: true
       readonly savepoint?: SavepointTarget
     }
   /** Sources read no further and end. */
-      /** Subtasks need not wait for barriers: what is in flight is part of the checkpoint. */
-      readonly unaligned?: true
   | { readonly kind: 'drain' }
   /**
    * Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. Once begun it is not taken back:

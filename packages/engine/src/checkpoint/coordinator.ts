@@ -37,8 +37,7 @@ const FINAL_RETRY_MS = 1_000
  */
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
-  readonly #options: CheckpointOptions
-  readonly #maxConcurrent: number
+  #options: CheckpointOptions
   readonly #account: CheckpointAccount
   readonly #inputFinished = new Set<string>()
   readonly #pending = new PendingCheckpoints()
@@ -56,7 +55,6 @@ export class CheckpointCoordinator {
   constructor(config: CoordinatorConfig) {
     this.#config = config
     this.#options = config.options
-    this.#maxConcurrent = config.options.minPauseMs > 0 ? 1 : config.options.maxConcurrent
     this.#nextCheckpointId = config.nextCheckpointId
     this.#latestOwnId = config.restoredId ?? 0
     this.#retention = new Retention(config.options.numRetained, config.completed, config.restoredId)
@@ -90,6 +88,8 @@ export class CheckpointCoordinator {
     switch (event.kind) {
       case 'started':
         return this.#start(event.atMs)
+      case 'options':
+        return this.#change(event.options)
       case 'tick':
         // Timers may fire a little before their time: whatever is next is asked for anew, also if it is the same.
         this.#wakeAtMs = Number.NaN
@@ -117,6 +117,17 @@ export class CheckpointCoordinator {
     if (this.#phase !== 'starting') return
     this.#phase = 'running'
     this.#schedule.begun(atMs)
+  }
+
+  #change(options: CheckpointOptions): void {
+    this.#options = options
+    this.#schedule.change(options)
+    this.#retention.change(options.numRetained)
+    this.#retire()
+  }
+
+  get #maxConcurrent(): number {
+    return this.#options.minPauseMs > 0 ? 1 : this.#options.maxConcurrent
   }
 
   #request(event: Extract<CoordinatorEvent, { kind: 'request' | 'savepoint' | 'stop-with-savepoint' }>): void {

@@ -2,26 +2,33 @@ import type { CheckpointOptions } from './options.ts'
 
 /** When the next periodic checkpoint may start, as far as time is concerned. */
 export class PeriodicSchedule {
-  readonly #options: Pick<CheckpointOptions, 'intervalMs' | 'minPauseMs'>
-  #dueMs = 0
-  #pausedUntilMs = 0
+  #options: Pick<CheckpointOptions, 'intervalMs' | 'minPauseMs'>
+  /** Of the last start of the job or of a periodic checkpoint. */
+  #begunMs = 0
+  /** When the last one has ended. */
+  #endedMs = -Infinity
 
   constructor(options: Pick<CheckpointOptions, 'intervalMs' | 'minPauseMs'>) {
     this.#options = options
   }
 
+  /** The next one counts by these, from what has begun and ended. */
+  change(options: Pick<CheckpointOptions, 'intervalMs' | 'minPauseMs'>): void {
+    this.#options = options
+  }
+
   /** Infinity: there are none. */
   get nextMs(): number {
-    return this.#options.intervalMs === undefined ? Infinity : Math.max(this.#dueMs, this.#pausedUntilMs)
+    return this.#options.intervalMs === undefined ? Infinity : Math.max(this.#begunMs + this.#options.intervalMs, this.#endedMs + this.#options.minPauseMs)
   }
 
   /** The interval counts from here: a start of the job, or of a periodic checkpoint. */
   begun(atMs: number): void {
-    this.#dueMs = atMs + (this.#options.intervalMs ?? 0)
+    this.#begunMs = atMs
   }
 
   /** A checkpoint of any kind has come to its end. */
   ended(atMs: number): void {
-    this.#pausedUntilMs = atMs + this.#options.minPauseMs
+    this.#endedMs = atMs
   }
 }

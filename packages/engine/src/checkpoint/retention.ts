@@ -1,6 +1,6 @@
 /** The completed checkpoints that are kept, in the order in which they are retired: what is not this run's history first. */
 export class Retention {
-  readonly #numRetained: number
+  #numRetained: number
   #kept: number[]
   #hasCompleted = false
 
@@ -8,6 +8,10 @@ export class Retention {
     this.#numRetained = numRetained
     const others = completed.filter((id) => id !== restoredId).toSorted((a, b) => a - b)
     this.#kept = restoredId !== undefined && completed.includes(restoredId) ? [...others, restoredId] : others
+  }
+
+  change(numRetained: number): void {
+    this.#numRetained = numRetained
   }
 
   completed(checkpointId: number): void {

@@ -52,12 +52,23 @@ export const engineOptionTable = {
     default: '.millrace',
     documentation: 'Folder of everything that outlives a run, in one folder a job name: checkpoints, the lock, crash capsules.',
   },
+  'sources.maxRecordsPerSecond': {
+    type: 'number',
+    min: 0.001,
+    unit: 'records a second',
+    flag: 'max-records-per-second',
+    dynamic: true,
+    whenUnset: 'no limit',
+    documentation:
+      'Records that each source of the job may read in a second, over all its subtasks. They come in bursts of what it reads at once, a few hundred at most.',
+  },
   'checkpointing.interval': {
     type: 'duration',
     min: '1ms',
     flag: 'checkpoint-interval',
     flink: 'execution.checkpointing.interval',
     whenUnset: 'no periodic checkpoints; one is still taken when the job is stopped or its input ends',
+    dynamic: true,
     documentation: 'Time from the start of one checkpoint to the start of the next.',
   },
   'checkpointing.mode': {
@@ -69,17 +80,6 @@ export const engineOptionTable = {
     documentation:
       'Whether each input affects state exactly once after a restart, or at least once (barriers are not aligned: lower latency under back-pressure).',
   },
-  'checkpointing.minPause': {
-    type: 'duration',
-    default: 0,
-    flag: 'checkpoint-min-pause',
-    flink: 'execution.checkpointing.min-pause',
-    documentation: 'Least time from the end of one checkpoint to the start of the next.',
-  },
-  'checkpointing.timeout': {
-    type: 'duration',
-    default: '10m',
-    min: '10ms',
   'checkpointing.unaligned': {
     type: 'boolean',
     default: false,
@@ -104,8 +104,21 @@ export const engineOptionTable = {
     documentation:
       'With `unaligned`: the most that a checkpoint may store of what is in flight to one subtask. With more it is given up; the job goes on.',
   },
+  'checkpointing.minPause': {
+    type: 'duration',
+    default: 0,
+    flag: 'checkpoint-min-pause',
+    flink: 'execution.checkpointing.min-pause',
+    dynamic: true,
+    documentation: 'Least time from the end of one checkpoint to the start of the next.',
+  },
+  'checkpointing.timeout': {
+    type: 'duration',
+    default: '10m',
+    min: '10ms',
     flag: 'checkpoint-timeout',
     flink: 'execution.checkpointing.timeout',
+    dynamic: true,
     documentation: 'A checkpoint that takes longer is abandoned; the job goes on.',
   },
   'checkpointing.maxConcurrent': {
@@ -116,6 +129,7 @@ export const engineOptionTable = {
     unit: 'checkpoints',
     flag: 'checkpoint-max-concurrent',
     flink: 'execution.checkpointing.max-concurrent-checkpoints',
+    dynamic: true,
     documentation: 'Checkpoints that may be under way at once.',
   },
   'checkpointing.tolerableFailures': {
@@ -125,6 +139,7 @@ export const engineOptionTable = {
     unit: 'checkpoints',
     flag: 'checkpoint-tolerable-failures',
     flink: 'execution.checkpointing.tolerable-failed-checkpoints',
+    dynamic: true,
     documentation: 'Checkpoints in a row that may fail before the job fails and restarts.',
   },
   'checkpointing.retainOnCancel': {
@@ -142,6 +157,7 @@ export const engineOptionTable = {
     unit: 'checkpoints',
     flag: 'checkpoint-num-retained',
     flink: 'execution.checkpointing.num-retained',
+    dynamic: true,
     documentation: 'Completed checkpoints that are kept; older ones are deleted.',
   },
   'checkpointing.storage': {

@@ -16,6 +16,14 @@ export interface Sink<T> {
   /** What the sink does by itself. `exactly-once` needs checkpoints and a replayable source. */
   readonly delivery: 'none' | 'at-least-once' | 'exactly-once'
   createWriter(context: WriterContext): SinkWriter<T>
+  /** Throws if the sink could not keep its promises with checkpoints at other times; asked before options change while the job runs. */
+  checkCheckpoints?(checkpoints: CheckpointTimes): void
+}
+
+/** When checkpoints are taken; `intervalMs` undefined: only at the end and when asked for. */
+export interface CheckpointTimes {
+  readonly intervalMs: number | undefined
+  readonly timeoutMs: number
 }
 
 export interface WriterContext {
@@ -37,7 +45,7 @@ export interface WriterContext {
    */
   readonly restoring?: boolean
   /** When checkpoints are taken, in milliseconds; `intervalMs` undefined: only at the end and when asked for. Undefined: not known. */
-  readonly checkpoints?: { readonly intervalMs: number | undefined; readonly timeoutMs: number }
+  readonly checkpoints?: CheckpointTimes
   /** Tells the task that `ready` may have changed. */
   wake(): void
   /** Fails the task with this error. */

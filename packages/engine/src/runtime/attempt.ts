@@ -9,8 +9,9 @@ import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot, Network, Random } 
 import type { JobFunctions } from '../api/functions.ts'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CoordinatorCommand, CoordinatorEvent, SavepointRequest } from '../checkpoint/coordinator-events.ts'
+import type { CheckpointOptions } from '../checkpoint/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
-import type { Deployment } from './deployment.ts'
+import type { Deployment, SlotSettings } from './deployment.ts'
 import { Enumerators, type RestoredSource } from './enumerators.ts'
 import { reportFailure } from './failure-report.ts'
 import type { FailureReport, MasterMessage, SlotMessage, TaskReport } from './messages.ts'
@@ -118,6 +119,12 @@ export class Attempt {
     this.#tell({ kind: 'stop', atMs: this.#parts.clock.monotonic() })
   }
 
+  /** The user has changed options. */
+  configure(options: CheckpointOptions, settings: SlotSettings): void {
+    this.#tell({ kind: 'options', options, atMs: this.#parts.clock.monotonic() })
+    this.#sendAll({ kind: 'settings', settings })
+  }
+
   /** The coordinator answers by `requestDone`, in any case. */
   savepoint(request: SavepointRequest): void {
     this.#request({ kind: 'savepoint', ...request, atMs: this.#parts.clock.monotonic() })
@@ -204,6 +211,7 @@ export class Attempt {
           triggeredMs: command.triggeredMs,
           completedId: this.#parts.coordinator.latestCompletedId ?? 0,
           stopSources: command.stopSources,
+          ...(command.unaligned === undefined ? {} : { unaligned: command.unaligned }),
           ...(command.savepoint === undefined ? {} : { savepoint: command.savepoint }),
         })
         return
@@ -211,7 +219,6 @@ export class Attempt {
         this.#sendAll({ kind: 'drain' })
         return
       case 'persist':
-          ...(command.unaligned === undefined ? {} : { unaligned: command.unaligned }),
         this.#persist(command)
         return
       case 'notify-complete':

@@ -34,6 +34,8 @@ export interface SlotSettings {
   readonly unaligned?: UnalignedSettings
   /** When checkpoints are taken; `intervalMs` undefined: only at the end and when asked for. */
   readonly checkpoints: { readonly intervalMs: number | undefined; readonly timeoutMs: number }
+  /** Of each source over all its subtasks; undefined: no limit. */
+  readonly maxRecordsPerSecond: number | undefined
   readonly development: boolean
   /** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
   readonly asyncCapacity: number

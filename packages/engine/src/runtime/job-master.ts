@@ -5,13 +5,13 @@
  * 2. An attempt starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
  * 3. The lock is held from before the first file is touched until after the last.
  */
-import type { Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
+import type { Clock, Disk, LogRecord, Network, OptionState, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
-import type { EngineOptions, ResolvedEngineOptions } from '../config/options.ts'
+import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 import { graphWarnings, requireUids } from '../graph/warnings.ts'
 import { RestartPolicy, restartOptions } from '../restart/restart.ts'
@@ -19,15 +19,14 @@ import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
 import type { ControlledJob, ControlServer } from './control/control-server.ts'
 import type { JobStatus } from './control/protocol.ts'
-import { slotsOf, type Deployment } from './deployment.ts'
 import type { SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import { engineError } from '../errors.ts'
-import { ReportedError } from './failure-report.ts'
+import { isRecoverable, jobFailure } from './job-failure.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
-import type { FailureReport } from './messages.ts'
+import { LiveSettings } from './live-settings.ts'
 import { MetricsBoard } from './metrics-board.ts'
 import { checkpointOptions, slotSettings } from './master-settings.ts'
-import { planRestore, type RestorePlan } from './plan-restore.ts'
+import { deploymentsOf, findRestoration, recoverSavepoints, type Restoration, type Warn } from './restoration.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
 
@@ -35,7 +34,6 @@ export interface JobMasterParts {
   readonly plan: ExecutionPlan
   readonly functions: JobFunctions
   readonly settings: ResolvedEngineOptions
-  readonly options: EngineOptions
   readonly restore: 'latest' | 'none' | (string & {})
   /** Whether state that no operator takes is left out instead of refused. */
   readonly allowNonRestoredState: boolean
@@ -56,6 +54,7 @@ export interface JobMasterParts {
 
 export class JobMaster implements AttemptHandler, ControlledJob {
   readonly #parts: JobMasterParts
+  readonly #settings: LiveSettings
   readonly #restarts: RestartPolicy
   readonly #board: MetricsBoard
   readonly #keeper: CheckpointKeeper
@@ -78,7 +77,8 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   constructor(parts: JobMasterParts) {
     this.#parts = parts
     this.#startedMs = parts.clock.monotonic()
-    this.#restarts = new RestartPolicy(restartOptions(parts.options))
+    this.#settings = new LiveSettings(parts.settings, parts.functions)
+    this.#restarts = new RestartPolicy(restartOptions(parts.settings.values))
     this.#board = new MetricsBoard(parts.plan, parts.clock)
     this.#keeper = new CheckpointKeeper({ ...parts, board: this.#board })
   }
@@ -146,7 +146,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   }
 
   status(): JobStatus {
-    const { plan, options, clock } = this.#parts
+    const { plan, clock } = this.#parts
     const last = this.#keeper.last ?? this.#restored
     return {
       job: plan.graph.name,
@@ -154,7 +154,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       pid: process.pid,
       startedMs: Math.round(clock.now() - (clock.monotonic() - this.#startedMs)),
       restarts: this.#restartCount,
-      parallelism: options.parallelism,
+      parallelism: this.#settings.options.parallelism,
       lastCheckpoint: last === undefined ? null : { id: last.id, path: last.path },
     }
   }
@@ -172,6 +172,18 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     return this.#keeper.history()
   }
 
+  config(): readonly OptionState[] {
+    return this.#settings.describe()
+  }
+
+  configure(changes: { readonly [key: string]: string }): void {
+    this.#settings.change(changes)
+    const { options } = this.#settings
+    this.#attempt?.configure(checkpointOptions(options), slotSettings(options))
+    const text = Object.entries(changes).map(([key, value]) => `${key}=${value}`)
+    this.log({ timeMs: this.#parts.clock.now(), level: 'info', message: `options changed: ${text.join(' ')}`, fields: {} })
+  }
+
   metrics(): JobMetrics {
     return this.#board.read(this.#restartCount)
   }
@@ -179,9 +191,9 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   async #runAttempts(): Promise<JobResult> {
     const { lock } = this.#parts
     this.#attemptNumber = await lock.nextAttempt()
-    await this.#recoverSavepoints()
+    await recoverSavepoints(this.#parts.savepoints, this.#warn)
     await this.#listen()
-    if (this.#parts.options.requireUids) requireUids(this.#parts.plan.graph)
+    if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
     for (;;) {
       const outcome = await this.#runAttempt()
@@ -210,34 +222,25 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   }
 
   async #runAttempt(): Promise<AttemptOutcome> {
-    const { plan, functions, lock, launcher, clock, disk, network, random, options } = this.#parts
+    const { plan, functions, lock, launcher, clock, disk, network, random } = this.#parts
     this.#board.state = 'starting'
     if (this.#begun) this.#attemptNumber = await lock.nextAttempt()
     this.#begun = true
-    const restore = await this.#resolveRestore()
+    const restoration = await this.#restoration()
     const coordinator = new CheckpointCoordinator({
-      options: checkpointOptions(options),
+      options: checkpointOptions(this.#settings.options),
       attempt: this.#attemptNumber,
       subtasks: plan.tasks.flatMap((task) => Array.from({ length: task.parallelism }, (_, subtask) => ({ task: task.id, subtask }))),
       nextCheckpointId: this.#nextCheckpointId,
-      completed: restore.completed,
-      restoredId: restore.checkpointId,
+      completed: restoration.completed,
+      restoredId: restoration.ownId,
       wallClockOffsetMs: clock.now() - clock.monotonic(),
       account: this.#keeper.account,
     })
+    const deployments = deploymentsOf(this.#parts, restoration, this.#attemptNumber, slotSettings(this.#settings.options))
+    const restoredSources = restoration.plan.sources
     const attempt = new Attempt(
-      {
-        plan,
-        functions,
-        deployments: this.#deployments(restore),
-        restoredSources: restore.plan.sources,
-        launcher,
-        coordinator,
-        clock,
-        disk,
-        network,
-        random,
-      },
+      { plan, functions, deployments, restoredSources, launcher, coordinator, clock, disk, network, random },
       this,
     )
     this.#attempt = attempt
@@ -248,64 +251,19 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     return outcome
   }
 
-  async #resolveRestore(): Promise<Restoration> {
-    const { storage, plan, restore, functions, allowNonRestoredState } = this.#parts
-    const finishes = (operator: number): boolean => {
-      const of = functions.operators.get(operator)
-      return of !== undefined && 'fn' in of && typeof of.fn === 'object' && of.fn.finish !== undefined
-    }
-    const report = await storage.open()
-    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, report.nextCheckpointId)
-    for (const damaged of report.damaged)
-      this.#warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
+  async #restoration(): Promise<Restoration> {
     // After the first completed checkpoint of this run, and on every restart once there is one, that is where to go on.
-    const request = this.#keeper.last !== undefined ? 'latest' : restore
-    const resolution = await storage.resolveRestore(request)
-    for (const damaged of resolution.damaged)
-      this.#warn(`checkpoint ${damaged.checkpointId} is damaged and passed over: ${damaged.problem}`, { path: damaged.path })
-    const { checkpoint } = resolution
-    this.#restored = checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path }
-    const restorePlan = planRestore(plan, checkpoint?.metadata, { allowNonRestoredState, finishes })
-    for (const warning of restorePlan.warnings) this.#warn(warning, {})
-    return {
-      plan: restorePlan,
-      checkpointId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
-      restoring: checkpoint !== undefined,
-      completed: report.completed,
-    }
-  }
-
-  /** What a former process was killed over. */
-  async #recoverSavepoints(): Promise<void> {
-    for (const { path, found } of await this.#parts.savepoints.recover()) {
-      if (found === 'removed') this.#warn('a savepoint was not completed by a former process: what was there of it is removed', { path })
-      else this.#warn('a savepoint was completed by a former process, which ended before it could say so: it is there', { path })
-    }
-  }
-
-  #deployments(restoration: Restoration): readonly Deployment[] {
-    const { plan: restore, checkpointId, restoring } = restoration
-    const { plan, options } = this.#parts
-    const slots = slotsOf(plan)
-    return Array.from({ length: slots }, (_, slot) => ({
-      jobName: plan.graph.name,
-      attempt: this.#attemptNumber,
-      slot,
-      slots,
-      plan,
-      settings: slotSettings(options),
-      restoredCheckpointId: checkpointId ?? 0,
-      restoring,
-      restored: restore.operators.filter((operator) => operator.subtask % slots === slot),
-      finished: restore.finished,
-      allowNonRestoredState: this.#parts.allowNonRestoredState,
-    }))
+    const request = this.#keeper.last !== undefined ? 'latest' : this.#parts.restore
+    const restoration = await findRestoration(this.#parts, request, this.#warn)
+    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, restoration.nextCheckpointId)
+    this.#restored = restoration.checkpoint
+    return restoration
   }
 
   // ---------- AttemptHandler
 
   started(): void {
-    const { plan, settings, clock } = this.#parts
+    const { plan, clock } = this.#parts
     this.#board.started()
     this.#parts.onEvent({
       kind: 'started',
@@ -313,7 +271,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       jobName: plan.graph.name,
       attempt: this.#attemptNumber,
       plan,
-      settings,
+      settings: this.#settings.resolved,
       restored: this.#restored,
     })
     if (this.#asked === 'stop') this.#attempt?.stop()
@@ -359,7 +317,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   // ---------- the end
 
   async #end(state: 'finished' | 'stopped' | 'canceled'): Promise<JobResult> {
-    if (state === 'canceled' && !this.#parts.options.checkpointing.retainOnCancel) {
+    if (state === 'canceled' && !this.#settings.options.checkpointing.retainOnCancel) {
       await this.#parts.storage.removeAll()
       this.#keeper.last = undefined
     }
@@ -382,7 +340,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     return this.#asked === what
   }
 
-  #warn(message: string, fields: object): void {
+  readonly #warn: Warn = (message, fields) => {
     this.log({ timeMs: this.#parts.clock.now(), level: 'warn', message, fields: { ...fields } })
   }
 
@@ -394,29 +352,5 @@ export class JobMaster implements AttemptHandler, ControlledJob {
         resolve()
       }
     })
-  }
-}
-
-/** What an attempt starts from. */
-interface Restoration {
-  readonly plan: RestorePlan
-  /** Of the restored checkpoint, if it is this job's own: only then may later ones build on it. */
-  readonly checkpointId: number | undefined
-  readonly restoring: boolean
-  /** Ids of the completed checkpoints there are. */
-  readonly completed: readonly number[]
-}
-
-function isRecoverable({ final, retry, who, operator }: FailureReport): boolean {
-  return !final && (retry || who !== 'user' || operator !== undefined)
-}
-
-function jobFailure(report: FailureReport): JobFailure {
-  return {
-    error: new ReportedError(report),
-    ...(report.operator === undefined ? {} : { operator: report.operator }),
-    ...(report.subtask === undefined ? {} : { subtask: report.subtask }),
-    ...(report.position === undefined ? {} : { position: report.position }),
-    ...(report.capsule === undefined ? {} : { capsule: report.capsule }),
   }
 }

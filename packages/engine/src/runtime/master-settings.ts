@@ -28,6 +28,7 @@ export function slotSettings(options: EngineOptions): SlotSettings {
       ? { unaligned: { alignedTimeoutMs: options.checkpointing.alignedTimeout, bytesMax: options.checkpointing.inFlightLimit } }
       : {}),
     checkpoints: { intervalMs: options.checkpointing.interval, timeoutMs: options.checkpointing.timeout },
+    maxRecordsPerSecond: options.sources.maxRecordsPerSecond,
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
   }

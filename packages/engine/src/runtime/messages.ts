@@ -4,6 +4,7 @@
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
 import type { CheckpointKind, CoordinatorMessage, SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { Split } from '../connectors/source.ts'
+import type { SlotSettings } from './deployment.ts'
 import type { SubtaskMetrics } from './job-types.ts'
 
 /** One operator's instance. */
@@ -20,10 +21,12 @@ export type MasterMessage =
       /** The newest complete checkpoint, 0 if there is none. */
       readonly completedId: number
       readonly stopSources: boolean
-      readonly savepoint?: SavepointTarget
       /** Subtasks need not wait for barriers. */
       readonly unaligned?: boolean
+      readonly savepoint?: SavepointTarget
     }
+  /** The user has changed options while the job runs. */
+  | { readonly kind: 'settings'; readonly settings: SlotSettings }
   /** Sources read no further and end. */
   | { readonly kind: 'drain' }
   | { readonly kind: 'complete'; readonly checkpointId: number; readonly checkpoint: CheckpointKind }

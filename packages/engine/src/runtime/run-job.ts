@@ -95,7 +95,6 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
     }),
     functions: built.functions,
     settings,
-    options: values,
     restore: options.restore,
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     ...folder,

@@ -90,6 +90,9 @@ export class SlotHost {
       case 'savepoint-complete':
         for (const subtask of this.#running()) subtask.snapshots.savepointCompleted(message.checkpointId)
         return
+      case 'settings':
+        for (const { task } of this.#running()) task.limitSource(message.settings.maxRecordsPerSecond)
+        return
       case 'drain':
         for (const subtask of this.#running()) subtask.task.drain()
         return

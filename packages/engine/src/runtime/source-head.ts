@@ -11,6 +11,7 @@ import type { PositionedReader, SourceOutput, SourceReader, Split, SplitOutput }
 import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
+import type { SourceLimit } from './source-limit.ts'
 import { SplitTimes } from './split-times.ts'
 
 /** The least time between two watermarks of a source. */
@@ -27,6 +28,8 @@ export class SourceHead implements SourceOutput<unknown> {
   readonly reader: SourceReader<unknown>
   /** Records emitted since the start. */
   emitted = 0
+  /** Set by whoever may poll it too often. */
+  limit: SourceLimit | undefined
   /** The last that was given out. */
   watermark: number = -Infinity
   readonly #name: string
@@ -95,7 +98,10 @@ export class SourceHead implements SourceOutput<unknown> {
   }
 
   poll(): 'more' | 'wait' | 'end' {
+    if (this.limit?.open === false) return 'wait'
+    const before = this.emitted
     const next = this.reader.poll(this)
+    this.limit?.read(this.emitted - before)
     if (this.#times === undefined) return next
     const sinceMs = this.#clock.monotonic() - this.#lookedAtMs
     if (sinceMs >= WATERMARK_INTERVAL_MS || (this.#idle && this.emitted > this.#lookedAtEmitted)) this.#look(true)

@@ -50,7 +50,6 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     plan,
     functions: first.functions,
     settings,
-    options: values,
     restore: options.restore,
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     storage,

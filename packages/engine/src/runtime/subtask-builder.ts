@@ -32,6 +32,7 @@ import { SinkCommits } from './sink-commits.ts'
 import type { Slot } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import { SourceHead } from './source-head.ts'
+import { SourceLimit } from './source-limit.ts'
 import { StateCleaning, sweepPauseMs } from './state-cleaning.ts'
 import { SubtaskSnapshots, type SnapshotParts } from './subtask-snapshots.ts'
 import { Task } from './task.ts'
@@ -111,17 +112,17 @@ class OneSubtask implements ChainHost {
       clock: ports.clock,
       times: new TaskTimes(ports.clock.monotonic()),
       finishedBefore,
-    }
       unaligned: deployment.settings.unaligned,
       sliceRecords: ports.pace?.sliceRecords,
+    }
     const task: Task = new Task(parts, {
       snapshot: (order) => {
         // A barrier from another thread may overtake the master's message about the checkpoint before it: what is built on must be what the master thinks it is.
         snapshots.knownComplete(order.completedId)
         snapshots.take(order, { ms: task.alignmentMs, bytes: task.alignmentBytes })
       },
-      declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
       snapshotGivenUp: (checkpointId) => snapshots.aborted(checkpointId),
+      declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
       inputFinished: () => this.#options.acknowledge({ kind: 'input-finished', attempt, subtask: place }),
       failed: this.#options.failed,
       wake: slot.wake,
@@ -180,20 +181,21 @@ class OneSubtask implements ChainHost {
       fail: (error: unknown) => task.fail(error),
       report: (notice: ConnectorNotice) => this.#report(deployment.plan.graph.operators[head]!.name, notice),
     }
-    task.readSource(
-      new SourceHead(
-        deployment.plan.graph.operators[head]!.name,
-        functions.source.createReader(context),
-        chain,
-        functions.watermarks,
-        clock,
-        {
-          watermark: (time) => chain.watermark(time),
-          idle: () => task.idle(),
-          active: () => task.active(),
-        },
-      ),
+    const source = new SourceHead(
+      deployment.plan.graph.operators[head]!.name,
+      functions.source.createReader(context),
+      chain,
+      functions.watermarks,
+      clock,
+      {
+        watermark: (time) => chain.watermark(time),
+        idle: () => task.idle(),
+        active: () => task.active(),
+      },
     )
+    const { maxRecordsPerSecond: perSecond } = deployment.settings
+    source.limit = new SourceLimit({ clock, perSecond, subtasks: this.#planned.parallelism, wake: () => task.wake() })
+    task.readSource(source)
     return { operator: head, subtask: this.#subtask }
   }
 
@@ -208,9 +210,9 @@ class OneSubtask implements ChainHost {
           channel: ports.channels.input(place, slot.wake),
           input: place.edge.input,
           label: `${plan.tasks[exchange.from]!.name}[${place.from}]`,
+          alignedOnly: !canBeOvertaken(exchange.partitioning),
         }))
     })
-          alignedOnly: !canBeOvertaken(exchange.partitioning),
   }
 
   // ---------- ChainHost
@@ -403,13 +405,13 @@ class OneSubtask implements ChainHost {
     throw engineError('STATE_UNMAPPED', { operator: this.#options.deployment.plan.graph.operators[id]!.name, state: lost })
   }
 
-  #snapshotParts(chain: Chain, task: Task): readonly SnapshotParts[] {
-    const { graph } = this.#options.deployment.plan
   #unfinished(chain: Chain, task: Task, id: number): () => readonly UnfinishedInput[] {
     const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
     return operator === undefined ? () => [] : () => task.unfinished(operator)
   }
 
+  #snapshotParts(chain: Chain, task: Task): readonly SnapshotParts[] {
+    const { graph } = this.#options.deployment.plan
     return this.#planned.operators.map((id) => ({
       stateId: graph.operators[id]!.stateId,
       unfinished: this.#unfinished(chain, task, id),

@@ -235,19 +235,19 @@ type SnapshotResult =
   | { readonly kind: 'written'; readonly operators: readonly SubtaskOperatorState[]; readonly newFiles: readonly StateFileHandle[] }
   | { readonly kind: 'failed' | 'sink-failed'; readonly error: unknown }
 
-/** The writing of one snapshot, in slices. */
 /** What is in flight to a snapshot, still being collected perhaps. */
 interface Collecting {
   readonly snapshot: InFlightSnapshot
   readonly create: (name: string) => Promise<StateFileWriter>
 }
 
+/** The writing of one snapshot, in slices. */
 class SnapshotInProgress implements Background {
   readonly #parts: readonly OperatorPart[]
-  readonly #clock: Clock
   readonly #collecting: Collecting | undefined
   /** By place in the chain. */
   readonly #inFlight: Map<number, InFlightWriting> = new Map()
+  readonly #clock: Clock
   readonly #slot: Slot
   readonly #done: (result: SnapshotResult) => void
   #current = 0
@@ -261,8 +261,8 @@ class SnapshotInProgress implements Background {
     done: (result: SnapshotResult) => void,
   ) {
     this.#parts = parts
-    this.#clock = clock
     this.#collecting = collecting
+    this.#clock = clock
     this.#slot = slot
     this.#done = done
   }
@@ -276,12 +276,12 @@ class SnapshotInProgress implements Background {
       if (keyed !== undefined && !keyed.step(out, () => this.#slot.addBackground(this))) return !keyed.waiting
       this.#current++
     }
-    this.#over = true
     const inFlight = this.#collecting?.snapshot
     if (inFlight?.whole === false) {
       inFlight.onWhole = () => this.#slot.addBackground(this)
       return false
     }
+    this.#over = true
     void this.#finish()
     return false
   }
@@ -296,8 +296,8 @@ class SnapshotInProgress implements Background {
       await keyed?.abort()
       await raw?.abort()
     }
-  }
     for (const writing of this.#inFlight.values()) await writing.abort()
+  }
 
   async #finish(): Promise<void> {
     const operators: SubtaskOperatorState[] = []
@@ -310,17 +310,17 @@ class SnapshotInProgress implements Background {
         if (files?.file !== undefined) newFiles.push(files.file)
         const rawFile = await raw?.finish()
         if (rawFile !== undefined) newFiles.push(rawFile)
-        sink = true
         const inFlight = await this.#writeInFlight(index)
         if (inFlight !== undefined) newFiles.push(inFlight)
+        sink = true
         const sinkHandles = await handles
         sink = false
         operators.push({
           ...state,
           keyed: files?.chain ?? [],
           ...(rawFile === undefined ? {} : { raw: rawFile }),
-          ...(sinkHandles === undefined ? {} : { sinkHandles }),
           ...(inFlight === undefined ? {} : { inFlight }),
+          ...(sinkHandles === undefined ? {} : { sinkHandles }),
         })
       }
     } catch (error) {
@@ -330,10 +330,10 @@ class SnapshotInProgress implements Background {
     }
     this.#done({ kind: 'written', operators, newFiles })
   }
-}
   async #writeInFlight(operator: number): Promise<InFlightFile | undefined> {
     const writing = this.#collecting?.snapshot.writing(operator, () => this.#collecting!.create(`operator-${operator}-in-flight`))
     if (writing === undefined) return undefined
     this.#inFlight.set(operator, writing)
     return await writing.finish()
   }
+}

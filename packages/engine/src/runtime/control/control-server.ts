@@ -10,7 +10,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import { MillraceError } from '@millrace/core'
+import { MillraceError, type OptionState } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobResult } from '../job-types.ts'
 import { LineBuffer } from './lines.ts'
@@ -28,6 +28,9 @@ import {
 export interface ControlledJob {
   status(): JobStatus
   checkpoints(): CheckpointHistory
+  config(): readonly OptionState[]
+  /** @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_FIXED; what a sink says to other times of checkpoints */
+  configure(changes: { readonly [key: string]: string }): void
   savepoint(dir: string | undefined): Promise<CompletedCheckpoint>
   stop(): void
   stopWithSavepoint(dir: string | undefined, drain: boolean): Promise<CompletedCheckpoint>
@@ -134,6 +137,11 @@ class SocketServer implements ControlServer {
         return job.status()
       case 'checkpoints':
         return job.checkpoints()
+      case 'config':
+        return job.config()
+      case 'configure':
+        job.configure(request.changes)
+        return job.config()
       case 'savepoint':
         return await job.savepoint(request.dir)
       case 'stop': {

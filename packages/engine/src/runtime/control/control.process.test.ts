@@ -30,6 +30,14 @@ class Job implements ControlledJob {
     return { counts: { triggered: 0, completed: 0, failed: 0, subsumed: 0, inProgress: 0 }, history: [] }
   }
 
+  config(): ReturnType<ControlledJob['config']> {
+    return [{ key: 'a.b', value: '5s', origin: 'the default', dynamic: true }]
+  }
+
+  configure(changes: { readonly [key: string]: string }): void {
+    this.calls.push(`configure ${JSON.stringify(changes)}`)
+  }
+
   savepoint(dir: string | undefined): Promise<CompletedCheckpoint> {
     this.calls.push(`savepoint ${dir}`)
     return this.savepoints.promise

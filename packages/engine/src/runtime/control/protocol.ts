@@ -3,6 +3,7 @@
  * `{"version":1,"id":1,"request":{"do":"status"}}`, and is answered `{"version":1,"id":1,"result":…}` or `{"version":1,"id":1,"error":{"code":…,"message":…}}`
  * with the same id, in whatever order requests come to their end.
  */
+import type { OptionState } from '@millrace/core'
 import type { CheckpointHistory, CompletedCheckpoint, JobMetrics } from '../job-types.ts'
 
 export const CONTROL_VERSION = 1
@@ -13,6 +14,9 @@ export const CONTROL_LINE_BYTES_MAX: number = 64 * 1024
 export type ControlRequest =
   | { readonly do: 'status' }
   | { readonly do: 'checkpoints' }
+  | { readonly do: 'config' }
+  /** All of these options, or none; as texts of the command line. Answered with what holds then. */
+  | { readonly do: 'configure'; readonly changes: { readonly [key: string]: string } }
   /** `dir`: absolute. */
   | { readonly do: 'savepoint'; readonly dir?: string }
   /** Answered when the job has ended. Without `savepoint` its final checkpoint is an ordinary one. */
@@ -24,6 +28,8 @@ export type ControlRequest =
 export interface ControlAnswers {
   readonly status: JobStatus
   readonly checkpoints: CheckpointHistory
+  readonly config: readonly OptionState[]
+  readonly configure: readonly OptionState[]
   readonly savepoint: CompletedCheckpoint
   readonly stop: StopAnswer
   readonly cancel: StopAnswer
@@ -54,12 +60,27 @@ export interface ControlError {
 /** Why bytes are no request; undefined: they are one. */
 export function requestProblem(request: unknown): string | undefined {
   if (typeof request !== 'object' || request === null) return 'it has no request'
-  const { do: what, dir, savepoint, drain } = request as { readonly [name: string]: unknown }
+  const { do: what, dir, savepoint, drain, changes } = request as { readonly [name: string]: unknown }
   if (typeof what !== 'string' || !names.has(what)) return `it asks for ${JSON.stringify(what)}`
   if (dir !== undefined && (typeof dir !== 'string' || !dir.startsWith('/'))) return 'dir is no absolute path'
   if ((what === 'stop' || what === 'cancel') && typeof savepoint !== 'boolean') return 'savepoint is neither true nor false'
+  if (what === 'configure' && !isTexts(changes)) return 'changes are no texts by option'
   if (what === 'stop' && typeof drain !== 'boolean') return 'drain is neither true nor false'
   return undefined
 }
 
-const names: ReadonlySet<string> = new Set(['status', 'checkpoints', 'savepoint', 'stop', 'cancel'] satisfies ControlRequest['do'][])
+function isTexts(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((text) => typeof text === 'string')
+  )
+}
+
+const names: ReadonlySet<string> = new Set([
+  'status',
+  'checkpoints',
+  'config',
+  'configure',
+  'savepoint',
+  'stop',
+  'cancel',
+] satisfies ControlRequest['do'][])

@@ -73,11 +73,14 @@ export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink
     connector: 'kafka',
     delivery: settings.delivery,
     createWriter: (context) => createWriter(options, settings, context),
+    checkCheckpoints: (checkpoints) => {
+      if (settings.delivery === 'exactly-once') checkTimes(settings, checkpoints)
+    },
   }
 }
 
 function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSettings, context: WriterContext): SinkWriter<T> {
-  if (settings.delivery === 'exactly-once') checkTimes(settings, context)
+  if (settings.delivery === 'exactly-once') checkTimes(settings, context.checkpoints)
   const client = kafkaClient(CONNECTOR, options, context)
   const maker = new RecordMaker<T, K>(options, writing(options.value))
   const record = (value: T, timestamp: number): ReturnType<typeof maker.make> => maker.make(value, timestamp)
@@ -97,7 +100,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
 }
 
 /** Where nobody says when checkpoints are taken (a test's host), there is nothing to compare with. */
-function checkTimes({ transactionTimeoutMs, toleratedDowntimeMs }: SinkSettings, { checkpoints }: WriterContext): void {
+function checkTimes({ transactionTimeoutMs, toleratedDowntimeMs }: SinkSettings, checkpoints: WriterContext['checkpoints']): void {
   if (checkpoints === undefined) return
   const { intervalMs: checkpointIntervalMs, timeoutMs: checkpointTimeoutMs } = checkpoints
   checkTransactionTimes({ transactionTimeoutMs, checkpointIntervalMs, checkpointTimeoutMs, toleratedDowntimeMs })

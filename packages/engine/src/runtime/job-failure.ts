@@ -1,0 +1,19 @@
+import { ReportedError } from './failure-report.ts'
+import type { JobFailure } from './job-types.ts'
+import type { FailureReport } from './messages.ts'
+
+/** Whether a restart may mend it: not what is lost, and not what is wrong with the job before any of its operators has run. */
+export function isRecoverable({ final, retry, who, operator }: FailureReport): boolean {
+  return !final && (retry || who !== 'user' || operator !== undefined)
+}
+
+/** A failure as users see it. */
+export function jobFailure(report: FailureReport): JobFailure {
+  return {
+    error: new ReportedError(report),
+    ...(report.operator === undefined ? {} : { operator: report.operator }),
+    ...(report.subtask === undefined ? {} : { subtask: report.subtask }),
+    ...(report.position === undefined ? {} : { position: report.position }),
+    ...(report.capsule === undefined ? {} : { capsule: report.capsule }),
+  }
+}

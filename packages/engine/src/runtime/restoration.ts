@@ -1,0 +1,86 @@
+/** What an attempt of a job starts from: found in the storage of checkpoints, dealt out to the slots. */
+import type { JobFunctions } from '../api/functions.ts'
+import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
+import type { CheckpointStorage, RestoreRequest } from '../checkpoint/storage.ts'
+import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { slotsOf, type Deployment, type SlotSettings } from './deployment.ts'
+import type { CompletedCheckpoint } from './job-types.ts'
+import { planRestore, type RestorePlan } from './plan-restore.ts'
+
+export interface Restoration {
+  readonly plan: RestorePlan
+  /** The checkpoint that is restored; undefined: the job starts empty. */
+  readonly checkpoint: CompletedCheckpoint | undefined
+  /** Its id, if it is this job's own: only then may later ones build on it. */
+  readonly ownId: number | undefined
+  /** Ids of the completed checkpoints there are. */
+  readonly completed: readonly number[]
+  readonly nextCheckpointId: number
+}
+
+export interface RestorationParts {
+  readonly plan: ExecutionPlan
+  readonly functions: JobFunctions
+  readonly storage: CheckpointStorage
+  readonly allowNonRestoredState: boolean
+}
+
+export type Warn = (message: string, fields: object) => void
+
+/** @throws as `CheckpointStorage.open` and `resolveRestore`; what `planRestore` refuses */
+export async function findRestoration(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<Restoration> {
+  const { storage, plan, functions, allowNonRestoredState } = parts
+  const report = await storage.open()
+  for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
+  const { checkpoint, damaged } = await storage.resolveRestore(request)
+  for (const passed of damaged)
+    warn(`checkpoint ${passed.checkpointId} is damaged and passed over: ${passed.problem}`, { path: passed.path })
+  const restorePlan = planRestore(plan, checkpoint?.metadata, {
+    allowNonRestoredState,
+    finishes: (operator) => finishes(functions, operator),
+  })
+  for (const warning of restorePlan.warnings) warn(warning, {})
+  return {
+    plan: restorePlan,
+    checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },
+    ownId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
+    completed: report.completed,
+    nextCheckpointId: report.nextCheckpointId,
+  }
+}
+
+function finishes(functions: JobFunctions, operator: number): boolean {
+  const of = functions.operators.get(operator)
+  return of !== undefined && 'fn' in of && typeof of.fn === 'object' && of.fn.finish !== undefined
+}
+
+/** What a former process was killed over. */
+export async function recoverSavepoints(savepoints: FilesystemSavepoints, warn: Warn): Promise<void> {
+  for (const { path, found } of await savepoints.recover()) {
+    if (found === 'removed') warn('a savepoint was not completed by a former process: what was there of it is removed', { path })
+    else warn('a savepoint was completed by a former process, which ended before it could say so: it is there', { path })
+  }
+}
+
+/** What each slot is told to run. */
+export function deploymentsOf(
+  { plan, allowNonRestoredState }: RestorationParts,
+  restoration: Restoration,
+  attempt: number,
+  settings: SlotSettings,
+): readonly Deployment[] {
+  const slots = slotsOf(plan)
+  return Array.from({ length: slots }, (_, slot) => ({
+    jobName: plan.graph.name,
+    attempt,
+    slot,
+    slots,
+    plan,
+    settings,
+    restoredCheckpointId: restoration.ownId ?? 0,
+    restoring: restoration.checkpoint !== undefined,
+    restored: restoration.plan.operators.filter((operator) => operator.subtask % slots === slot),
+    finished: restoration.plan.finished,
+    allowNonRestoredState,
+  }))
+}
