@@ -4,6 +4,7 @@ import { exitCodes } from './exit-codes.ts'
 import { addJobCommands } from './job-commands/program.ts'
 import { addLogCommands } from './log-commands/program.ts'
 import { engineFlags } from './settings.ts'
+import { addStateCommands } from './state-commands/program.ts'
 
 /** Every command. What a command does is loaded when it is called. */
 export function buildProgram(version: string, io: CommandIo, finish: (exitCode: number) => void): Command {
@@ -15,7 +16,9 @@ export function buildProgram(version: string, io: CommandIo, finish: (exitCode: 
     .showHelpAfterError('(millrace --help says more)')
   addRun(program, io, finish)
   addInfo(program, io, finish)
+  addPlan(program, io, finish)
   addJobCommands(program, io, finish)
+  addStateCommands(program, io, finish)
   addLogCommands(program, io, finish)
   return program
 }
@@ -56,6 +59,23 @@ function addInfo(program: Command, io: CommandIo, finish: (exitCode: number) => 
   info.action(async (job: string, flags: { readonly [name: string]: unknown }) => {
     const { infoCommand } = await import('./commands/info.ts')
     finish(await infoCommand(job, flags, io))
+  })
+}
+
+function addPlan(program: Command, io: CommandIo, finish: (exitCode: number) => void): void {
+  const plan = program
+    .command('plan')
+    .description('tell, without running it, what a job would make of a savepoint or checkpoint: what is restored, migrated, empty or lost')
+    .argument('<job>', 'module whose default export is the job')
+    .requiredOption('-s, --restore <PATH>', 'the savepoint or checkpoint: a folder or a URL')
+    .option('-n, --allow-non-restored-state', 'state that no operator of the job has may be dropped', false)
+    .addOption(new Option('--format <table|json>', 'for people, or one object a line').choices(['table', 'json']).default('table'))
+    .addOption(paramOption())
+    .addOption(configOption())
+  addEngineFlags(plan)
+  plan.action(async (job: string, flags: { readonly [name: string]: unknown }) => {
+    const { planCommand } = await import('./commands/plan.ts')
+    finish(await planCommand(job, flags, io))
   })
 }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { flagsOf, nodeDisk, overrideOptions, readConfigFile, resolveOptions, type OptionFlag, type OptionValues } from '@millrace/core'
 import { engineOptionTable, type ResolvedEngineOptions } from '@millrace/engine/options'
 import { cliError } from './errors.ts'
@@ -68,6 +68,11 @@ export function readPairs(flag: string, texts: unknown): Readonly<Record<string,
       return [text.slice(0, at), text.slice(at + 1)]
     }),
   )
+}
+
+/** A folder of the command line, absolute, or a URL. */
+export function placeOf(io: CommandIo, text: string): string {
+  return text.includes('://') ? text : resolve(io.cwd, text)
 }
 
 interface ReadFile {

@@ -1,5 +1,4 @@
 /** For command lines: speaking to jobs that run in other processes of this machine. */
-export { disposeSavepoint } from './checkpoint/savepoints.ts'
 export { askJob } from './runtime/control/control-client.ts'
 export { controlSocketOf, jobsOf } from './runtime/control/jobs-of-folder.ts'
 export type { ControlAnswers, ControlRequest, StopAnswer } from './runtime/control/protocol.ts'

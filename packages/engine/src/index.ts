@@ -141,6 +141,14 @@ export { socketText, type SocketTextOptions } from './connectors/text/socket-tex
 export { stdin, type StdinOptions } from './connectors/text/stdin.ts'
 
 export { openSavepoint, type EntryFilter, type OpenSavepoint, type OperatorSize } from './savepoint/open-savepoint.ts'
+export { removeSavepoint } from './savepoint/dispose.ts'
+export {
+  reportRestore,
+  type RestoreReport,
+  type RestoreReportOptions,
+  type StateFate,
+  type StateOutcome,
+} from './savepoint/restore-report.ts'
 export type { SnapshotAccess } from './savepoint/snapshot-place.ts'
 export type {
   AsyncInputEntry,
@@ -159,5 +167,5 @@ export type {
   TimerEntry,
   ValueEntry,
 } from './savepoint/state-entry.ts'
-export { formatStateLine, parseStateLine } from './savepoint/state-lines.ts'
+export { formatStateLine, parseKeyText, parseStateLine } from './savepoint/state-lines.ts'
 export { writeSavepoint, type SavepointEdit, type WriteSavepointOptions } from './savepoint/write-savepoint.ts'

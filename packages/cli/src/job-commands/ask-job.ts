@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { ControlAnswers, ControlRequest } from '@millrace/engine/control'
 import { exitCodes } from '../exit-codes.ts'
-import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 
 /** The folder of all state, as `run` would take it from the same place. */
@@ -30,7 +30,7 @@ export async function askRunningJob<const R extends ControlRequest>(
   return exitCodes.failed
 }
 
-/** An optional folder of the command line, absolute. */
+/** An optional folder of the command line, absolute, or a URL. */
 export function folderOf(io: CommandIo, text: unknown): { readonly dir?: string } {
-  return typeof text === 'string' ? { dir: resolve(io.cwd, text) } : {}
+  return typeof text === 'string' ? { dir: placeOf(io, text) } : {}
 }

@@ -1,8 +1,6 @@
-import { resolve } from 'node:path'
-import { nodeDisk } from '@millrace/core'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
-import type { ParsedFlags } from '../settings.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 import { askRunningJob, folderOf } from './ask-job.ts'
 
@@ -16,8 +14,9 @@ export async function savepointCommand(
   const { dispose } = flags
   if (typeof dispose === 'string') {
     if (job !== undefined) throw cliError('CLI_ARGUMENT', { flag: '--dispose', expected: 'stand without a job', value: job })
-    const { disposeSavepoint } = await import('@millrace/engine/control')
-    io.stderr.write(`savepoint ${await disposeSavepoint(nodeDisk, resolve(io.cwd, dispose))} is removed\n`)
+    const { removeSavepoint } = await import('@millrace/engine')
+    const settings = await resolveSettings(io, flags)
+    io.stderr.write(`savepoint ${await removeSavepoint(placeOf(io, dispose), { settings })} is removed\n`)
     return exitCodes.done
   }
   if (job === undefined) throw cliError('CLI_ARGUMENT', { flag: 'JOB', expected: 'be the name of a running job', value: 'missing' })

@@ -30,20 +30,11 @@ export function bytesFromJson(json: unknown): Uint8Array<ArrayBuffer> {
 }
 
 function toJson(value: unknown, seen: Map<object, number>): unknown {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return value
-    case 'number':
-      if (Number.isFinite(value) && !Object.is(value, -0)) return value
-      return { $number: Object.is(value, -0) ? '-0' : String(value) }
-    case 'bigint':
-      return { $bigint: String(value) }
-    case 'undefined':
-      return { $undefined: true }
-    default:
-      return value === null ? null : objectToJson(value as object, seen)
-  }
+  if (typeof value === 'object' && value !== null) return objectToJson(value, seen)
+  if (typeof value === 'bigint') return { $bigint: String(value) }
+  if (value === undefined) return { $undefined: true }
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value
+  return { $number: Object.is(value, -0) ? '-0' : String(value) }
 }
 
 function objectToJson(value: object, seen: Map<object, number>): unknown {
@@ -108,7 +99,7 @@ function fromTag(tag: string, content: unknown, seen: unknown[]): unknown {
     case '$bytes':
       return keep(seen, bytesFromJson(content))
     case '$object': {
-      const object = keep(seen, {} as Record<string, unknown>)
+      const object = keep<Record<string, unknown>>(seen, {})
       for (const [key, item] of pairs(content)) put(object, String(key), fromJson(item, seen))
       return object
     }

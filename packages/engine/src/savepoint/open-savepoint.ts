@@ -160,7 +160,7 @@ function* cellEntries(operator: string, owner: Owner, state: string, cell: Store
   const { kind } = cell
   if (kind === 'map') {
     for (const [entry, { stored, updatedMs }] of cell.entries)
-      yield { operator, kind, state, ...owner, entry, ...stored, ...(updatedMs === undefined ? {} : { updatedMs }) } as StateEntry
+      yield { operator, kind, state, ...owner, entry, ...stored, ...(updatedMs === undefined ? {} : { updatedMs }) }
     return
   }
   for (const [at, stored] of cell.values.entries()) {

@@ -9,7 +9,7 @@ import { StoredRows } from './stored-rows.ts'
 
 export interface StoredGroup {
   readonly keyGroup: number
-  readonly segments: readonly { readonly segment: KeyGroupSegment; read(): Promise<Uint8Array<ArrayBuffer>> }[]
+  readonly segments: readonly { readonly segment: KeyGroupSegment; readonly read: () => Promise<Uint8Array<ArrayBuffer>> }[]
 }
 
 /** Key groups of a range in ascending order, each once. Files are open as long as it is iterated, one subtask's at a time. */

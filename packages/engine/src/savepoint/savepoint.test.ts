@@ -8,7 +8,7 @@ import { MillraceError } from '@millrace/core'
 import { startJob } from '../index.ts'
 import { everythingJob, KEYS, type Row } from './fixtures/everything-job.ts'
 import { openSavepoint } from './open-savepoint.ts'
-import type { SnapshotItem, StateEntry } from './state-entry.ts'
+import type { SnapshotItem, StateEntry, ValueEntry } from './state-entry.ts'
 import { formatStateLine, parseStateLine } from './state-lines.ts'
 import { writeSavepoint } from './write-savepoint.ts'
 
@@ -99,22 +99,20 @@ describe('a savepoint without its job', () => {
     const counts = operators.find(({ operator }) => operator === 'counts')!
     assert.deepEqual(
       counts.states.map(({ name, kind, version }) => `${name} ${kind} ${version}`).toSorted(),
-      [
-        ...['tally value 3', 'coded value 1', 'numbers list 1', 'fresh list 1', 'entries map 1', 'cache map 1', 'sum reducing 1'],
-        ...['average aggregating 1', 'fired value 1', 'recent split-list 1', 'all union-list 1', 'total raw 1', 'counts raw-keyed 1'],
-      ].toSorted(),
+      `all union-list 1,average aggregating 1,cache map 1,coded value 1,counts raw-keyed 1,entries map 1,fired value 1,fresh list 1,\
+numbers list 1,recent split-list 1,sum reducing 1,tally value 3,total raw 1`.split(','),
     )
     assert.equal(sizes.find(({ operator }) => operator === 'counts')!.storedRows, KEYS)
   })
 
   it('gives every kind of state, and nothing else', async () => {
     const entries = await all((await openSavepoint(savepoint)).entries())
+    const kinds = new Set(entries.map(({ kind }) => kind))
+    const expected =
+      'aggregating enumerator event-timer list map processing-timer raw raw-keyed reducing sink-handle split split-list union-list value'
     assert.deepEqual(
-      [...new Set(entries.map(({ kind }) => kind))].filter((kind) => kind !== 'async-input').toSorted(),
-      [
-        ...['aggregating', 'enumerator', 'event-timer', 'finished', 'list', 'map', 'processing-timer', 'raw', 'raw-keyed', 'reducing'],
-        ...['sink-handle', 'split', 'split-list', 'union-list', 'value'],
-      ].filter((kind) => entries.some((entry) => entry.kind === kind) || !['finished', 'split', 'sink-handle'].includes(kind)),
+      expected.split(' ').filter((kind) => !kinds.has(kind as StateEntry['kind'])),
+      [],
     )
   })
 
@@ -122,9 +120,9 @@ describe('a savepoint without its job', () => {
     const it = await openSavepoint(savepoint)
     const entries = await all(it.entries({ operator: 'counts', key: 1n, state: 'sum' }))
     assert.equal(entries.length, 1)
-    const [{ kind, value, updatedMs }] = entries as [Extract<StateEntry, { kind: 'reducing' }>]
+    const [{ kind, value, updatedMs = 0 }] = entries as [ValueEntry]
     assert.equal(kind, 'reducing')
-    assert.ok((value as number) > 0 && updatedMs! > 1e12)
+    assert.ok((value as number) > 0 && updatedMs > 1e12)
     await assert.rejects(all(it.entries({ operator: 'nobody' })), hasCode('SAVEPOINT_OPERATOR_UNKNOWN'))
   })
 
@@ -173,11 +171,8 @@ describe('a savepoint without its job', () => {
       if (entry.state === 'recent') return [{ ...entry, state: 'newest' }]
       return entry.state === 'tally' || entry.state === 'total' ? [] : [entry]
     })
-    const part = ({ part: _, ...entry }: { part?: number }): unknown => entry
-    assert.deepEqual(
-      sorted((await all(edited.entries())).map((entry) => part(entry as object))),
-      sorted(expected.map((entry) => part(entry as object))),
-    )
+    const part = (entry: object): unknown => ({ ...entry, part: 0 })
+    assert.deepEqual(sorted((await all(edited.entries())).map((entry) => part(entry))), sorted(expected.map((entry) => part(entry))))
   })
 
   it('state of one operator is replaced; a job starts with state that was never computed', async () => {

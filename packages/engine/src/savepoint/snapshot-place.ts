@@ -34,8 +34,7 @@ export interface SnapshotPorts {
 
 export function snapshotPorts(access: SnapshotAccess = {}): SnapshotPorts {
   const { disk = nodeDisk, clock = nodeClock, random = nodeRandom, options } = access
-  const { checkpointing } = (access.settings ?? resolveOptions(engineOptionTable, { ...(options === undefined ? {} : { code: options }) }))
-    .values
+  const { checkpointing } = (access.settings ?? resolveOptions(engineOptionTable, options === undefined ? {} : { code: options })).values
   const { s3, hdfs, requestTimeout } = checkpointing
   const places = new RemotePlaces({ s3, hdfs, requestTimeoutMs: requestTimeout }, { clock, random })
   const files = new RoutedStateFiles(new FilesystemStateFiles(disk, '/'), { places, disk })

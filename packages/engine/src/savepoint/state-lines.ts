@@ -164,6 +164,11 @@ function parseEntry(fields: Fields): StateEntry {
   }
 }
 
+/** A key as JSON: `"text"`, `7`, `{"$bigint":"7"}`, `["a", 1]`. @throws SyntaxError, TypeError, KEY_* */
+export function parseKeyText(text: string): Key {
+  return canonicalKey(valueFromJson(JSON.parse(text)))
+}
+
 function owner(fields: Fields): { readonly key: Key; readonly broadcast?: never } | { readonly key?: never; readonly broadcast: true } {
   return fields['broadcast'] === true ? { broadcast: true } : { key: keyOf(fields) }
 }

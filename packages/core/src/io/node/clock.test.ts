@@ -22,3 +22,11 @@ it('a timer never rings too soon, and not at all once cancelled', async () => {
   await new Promise((resolve) => setTimeout(resolve, 5))
   assert.equal(rang, false)
 })
+
+it('a timer that is farther away than Node can count does not ring at once', async () => {
+  let rang = false
+  const cancel = nodeClock.after(2 ** 40, () => (rang = true))
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  cancel()
+  assert.equal(rang, false)
+})

@@ -1,5 +1,8 @@
 import type { Clock } from '../clock.ts'
 
+/** Longer ones Node takes for 1 ms. */
+const DELAY_MS_MAX = 2 ** 31 - 1
+
 /** The system's clocks and Node's timers. */
 export const nodeClock: Clock = {
   now: Date.now,
@@ -9,11 +12,14 @@ export const nodeClock: Clock = {
     let timer: NodeJS.Timeout
     // Node counts in whole milliseconds from a time it read earlier, so a timer may ring a little too soon.
     const arm = (leftMs: number): void => {
-      timer = setTimeout(() => {
-        const stillMs = dueMs - performance.now()
-        if (stillMs > 0) arm(stillMs)
-        else callback()
-      }, Math.ceil(leftMs))
+      timer = setTimeout(
+        () => {
+          const stillMs = dueMs - performance.now()
+          if (stillMs > 0) arm(stillMs)
+          else callback()
+        },
+        Math.min(Math.ceil(leftMs), DELAY_MS_MAX),
+      )
     }
     arm(delayMs)
     return () => clearTimeout(timer)

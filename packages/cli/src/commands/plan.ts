@@ -1,0 +1,31 @@
+import { resolve } from 'node:path'
+import { overrideOptions } from '@millrace/core'
+import { buildJob, loadJobModule, parseParams, planJob, reportRestore } from '@millrace/engine'
+import { engineOptionTable } from '@millrace/engine/options'
+import { exitCodes } from '../exit-codes.ts'
+import { readParams } from '../params.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { printRows } from '../table.ts'
+import type { CommandIo } from '../terminal.ts'
+
+/** `millrace plan -s PATH JOB`: what a restore would do. Its exit code says whether the job would start. */
+export async function planCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
+  const below = await resolveSettings(io, flags)
+  const job = buildOf(await loadJobModule(resolve(io.cwd, path)), flags)
+  const settings = overrideOptions(engineOptionTable, below, job.graph.settings)
+  const { parallelism, maxParallelism } = settings.values
+  const plan = planJob(job.graph, { parallelism, maxParallelism })
+  const report = await reportRestore(placeOf(io, flags['restore'] as string), job, plan, {
+    settings,
+    allowNonRestoredState: flags['allowNonRestoredState'] === true,
+  })
+  const rows = report.fates.map(({ operator, state, outcome, detail }) => ({ operator, state: state ?? null, outcome, detail }))
+  printRows(io, flags['format'], rows, ['operator', 'state', 'outcome', 'detail'])
+  if (report.restorable) return exitCodes.done
+  io.stderr.write(`millrace: the job would not start from ${report.path}\n`)
+  return exitCodes.failed
+}
+
+function buildOf(job: Awaited<ReturnType<typeof loadJobModule>>, flags: ParsedFlags): ReturnType<typeof buildJob> {
+  return buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
+}

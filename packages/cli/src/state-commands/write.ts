@@ -1,0 +1,82 @@
+import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import {
+  openSavepoint,
+  parseStateLine,
+  writeSavepoint,
+  type SavepointEdit,
+  type SnapshotItem,
+  type SnapshotOperator,
+} from '@millrace/engine'
+import { cliError } from '../errors.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import type { CommandIo } from '../terminal.ts'
+
+/** `millrace state write PATH`: from lines, and what `--from` names. */
+export async function writeState(path: string, flags: ParsedFlags, io: CommandIo, stdin: Readable = process.stdin): Promise<number> {
+  const { from, input } = flags as { readonly [name: string]: string | undefined }
+  const source = input === undefined ? stdin : await openInput(resolve(io.cwd, input))
+  const { path: written } = await writeSavepoint(placeOf(io, path), {
+    settings: await resolveSettings(io, flags),
+    ...(from === undefined ? {} : { from: placeOf(io, from) }),
+    items: itemsOf(source, input ?? 'the standard input'),
+  })
+  io.stdout.write(`${written}\n`)
+  return exitCodes.done
+}
+
+async function openInput(path: string): Promise<Readable> {
+  try {
+    return (await open(path)).createReadStream()
+  } catch (error) {
+    throw cliError(
+      'CLI_FILE_UNREADABLE',
+      { path, setting: '--input', problem: error instanceof Error ? error.message : String(error) },
+      error,
+    )
+  }
+}
+
+/** Line by line: what is not read yet waits in the file or the pipe. */
+async function* itemsOf(source: Readable, input: string): AsyncIterable<SnapshotItem> {
+  let number = 0
+  for await (const line of createInterface({ input: source, crlfDelay: Infinity })) {
+    number++
+    if (line.trim() === '') continue
+    let item: SnapshotItem
+    try {
+      item = parseStateLine(line)
+    } catch (error) {
+      throw cliError('CLI_STATE_LINE', { line: number, input, problem: error instanceof Error ? error.message : String(error) }, error)
+    }
+    yield item
+  }
+}
+
+/** `millrace state edit FROM PATH`. */
+export async function editState(from: string, path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
+  const settings = await resolveSettings(io, flags)
+  const { operators } = await openSavepoint(placeOf(io, from), { settings })
+  const removals = (flags['remove'] as readonly string[]).map((text) => targetOf(text, operators))
+  const renames = (flags['rename'] as readonly string[]).map((text) => {
+    const at = text.lastIndexOf('=')
+    if (at <= 0 || at === text.length - 1)
+      throw cliError('CLI_ARGUMENT', { flag: '--rename', expected: 'be UID=NAME or UID:STATE=NAME', value: text })
+    return { ...targetOf(text.slice(0, at), operators), to: text.slice(at + 1) }
+  })
+  if (removals.length + renames.length === 0)
+    throw cliError('CLI_ARGUMENT', { flag: '--remove or --rename', expected: 'be given', value: 'missing' })
+  const { path: written } = await writeSavepoint(placeOf(io, path), { settings, from: placeOf(io, from), edits: [...removals, ...renames] })
+  io.stdout.write(`${written}\n`)
+  return exitCodes.done
+}
+
+/** An operator of this name, or one of its states after a colon; uids may have colons too. */
+function targetOf(text: string, operators: readonly SnapshotOperator[]): SavepointEdit {
+  if (operators.some(({ operator }) => operator === text)) return { operator: text }
+  const at = text.lastIndexOf(':')
+  return at < 0 ? { operator: text } : { operator: text.slice(0, at), state: text.slice(at + 1) }
+}

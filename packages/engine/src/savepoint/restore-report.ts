@@ -1,0 +1,170 @@
+/** What a restore of a snapshot by today's job would do to each state, told without running anything. */
+import type { BuiltJob } from '../api/build-job.ts'
+import type { StateOptions } from '../api/state.ts'
+import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.ts'
+import type { StateFileStorage } from '../checkpoint/storage.ts'
+import type { OperatorNode, StateNode } from '../graph/graph.ts'
+import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { planRestore } from '../runtime/plan-restore.ts'
+import type { ColumnSchema } from '../state/schema.ts'
+import { StoredShape } from '../state/stored-shape.ts'
+import { groupsOf, rowsOf } from './read-groups.ts'
+import { findSnapshot, snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
+
+/** What becomes of a state: `empty` starts so, `lost` is refused unless it is allowed, and `dropped` then; `refused` is refused. */
+export type StateOutcome = 'restored' | 'migrated' | 'empty' | 'dropped' | 'lost' | 'refused'
+
+export interface StateFate {
+  /** Its uid, or the id that was derived for it. */
+  readonly operator: string
+  /** Undefined: of the operator as a whole. */
+  readonly state: string | undefined
+  readonly outcome: StateOutcome
+  readonly detail: string
+}
+
+export interface RestoreReport {
+  readonly path: string
+  readonly checkpointId: number
+  readonly fates: readonly StateFate[]
+  /** Whether the job would start. */
+  readonly restorable: boolean
+}
+
+export interface RestoreReportOptions extends SnapshotAccess {
+  readonly allowNonRestoredState?: boolean
+}
+
+/**
+ * Compares a checkpoint or savepoint with a job. Of the state itself only a sample is read, to see what codecs have written: that values pass a schema, or
+ * `migrate` accepts them, shows only when they are restored.
+ *
+ * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_*
+ */
+export async function reportRestore(
+  path: string,
+  job: BuiltJob,
+  plan: ExecutionPlan,
+  options: RestoreReportOptions = {},
+): Promise<RestoreReport> {
+  const { metadata, files, path: found } = await findSnapshot(path, snapshotPorts(options))
+  const fates: StateFate[] = []
+  for (const stored of metadata.operators) fates.push(...(await storedFates(stored, metadata, files, job, plan)))
+  for (const node of plan.graph.operators) {
+    const isStored = metadata.operators.some(({ stateId }) => stateId === node.stateId)
+    if (!isStored && (node.states.length > 0 || node.kind === 'source'))
+      fates.push({ operator: node.stateId, state: undefined, outcome: 'empty', detail: `operator '${node.name}' is new` })
+  }
+  const told = options.allowNonRestoredState === true ? fates.map(dropped) : fates
+  return {
+    path: found,
+    checkpointId: metadata.checkpointId,
+    fates: told,
+    restorable: !told.some(({ outcome }) => outcome === 'lost' || outcome === 'refused'),
+  }
+}
+
+function dropped(fate: StateFate): StateFate {
+  return fate.outcome === 'lost' ? { ...fate, outcome: 'dropped' } : fate
+}
+
+async function storedFates(
+  stored: OperatorState,
+  metadata: CheckpointMetadata,
+  files: StateFileStorage,
+  job: BuiltJob,
+  plan: ExecutionPlan,
+): Promise<readonly StateFate[]> {
+  const operator = stored.stateId
+  const alone = { ...metadata, operators: [stored] }
+  const finishes = (id: number): boolean => {
+    const of = job.functions.operators.get(id)
+    return of !== undefined && 'fn' in of && typeof of.fn === 'object' && of.fn.finish !== undefined
+  }
+  const node = plan.graph.operators.find(({ stateId }) => stateId === operator)
+  try {
+    const { warnings } = planRestore(plan, alone, { allowNonRestoredState: false, finishes })
+    if (node === undefined) return []
+    const regrouped = warnings.find((warning) => warning.includes('dealt out anew'))
+    const fates = await stateFates(stored, node, files, job)
+    return regrouped === undefined ? fates : [{ operator, state: undefined, outcome: 'restored', detail: regrouped }, ...fates]
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    return [{ operator, state: undefined, outcome: node === undefined ? 'lost' : 'refused', detail }]
+  }
+}
+
+async function stateFates(
+  stored: OperatorState,
+  node: OperatorNode,
+  files: StateFileStorage,
+  job: BuiltJob,
+): Promise<readonly StateFate[]> {
+  const operator = stored.stateId
+  const coded = await codedStates(stored, files)
+  const known = stored.states.filter((state) => isStored(stored, state))
+  const fates = known.map((state): StateFate => {
+    const declared = node.states.find(({ name }) => name === state.name)
+    if (declared === undefined) return { operator, state: state.name, outcome: 'lost', detail: 'it is not declared any more' }
+    return { operator, state: state.name, ...fateOf(state, declared, node, job, coded.has(state.name)) }
+  })
+  const added = node.states.filter(({ name }) => !known.some((state) => state.name === name))
+  return [
+    ...(stored.kind === 'source' ? [{ operator, state: undefined, outcome: 'restored', detail: 'its positions' } as const] : []),
+    ...fates,
+    ...added.map(({ name }): StateFate => ({ operator, state: name, outcome: 'empty', detail: 'it is new, or nothing is stored of it' })),
+  ]
+}
+
+/** Whether a restore would come across it. Columns of keyed and broadcast state are there also where no key has anything in them. */
+function isStored({ subtasks }: OperatorState, { name, kind }: StateNode): boolean {
+  if (kind === 'split-list' || kind === 'union-list')
+    return subtasks.some(({ lists }) => lists?.some((list) => list.name === name && list.elements.length > 0))
+  if (kind === 'raw' || kind === 'raw-keyed') return subtasks.some(({ raw }) => raw?.parts.some((part) => part.state === name))
+  if (kind === 'broadcast') return subtasks.some(({ broadcast }) => broadcast !== undefined)
+  return subtasks.some(({ keyed }) => keyed.length > 0)
+}
+
+function fateOf(
+  stored: StateNode,
+  declared: StateNode,
+  node: OperatorNode,
+  job: BuiltJob,
+  isCoded: boolean,
+): Pick<StateFate, 'outcome' | 'detail'> {
+  const { migrate, schema, codec } = optionsOf(job, node.id, declared.name)
+  const { name, kind, version } = declared
+  const column = { name, kind, version, migrate, schema, codec, ttl: undefined, partner: -1 } as ColumnSchema
+  try {
+    const shape = new StoredShape(node.name, column, stored.kind as ColumnSchema['kind'], stored.version)
+    if (isCoded && codec === undefined) shape.coded(new Uint8Array(0))
+    if (shape.older) return { outcome: 'migrated', detail: `from version ${stored.version} to ${version}` }
+    return { outcome: 'restored', detail: schema === undefined ? kind : `${kind}, checked against its schema` }
+  } catch (error) {
+    return { outcome: 'refused', detail: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function optionsOf({ functions }: BuiltJob, id: number, state: string): StateOptions<unknown> {
+  const of = functions.operators.get(id)
+  if (of === undefined || !('fn' in of) || typeof of.fn !== 'object') return {}
+  const broadcast = 'broadcast' in of ? of.broadcast[state] : undefined
+  const declaration = of.fn.state?.[state] ?? of.fn.operatorState?.[state] ?? broadcast
+  return (declaration as { readonly options?: StateOptions<unknown> } | undefined)?.options ?? {}
+}
+
+/** Names of lists and keyed states that a codec has written; of the latter by one key group: the first that has rows. */
+async function codedStates(stored: OperatorState, files: StateFileStorage): Promise<ReadonlySet<string>> {
+  const lists = stored.subtasks.flatMap((subtask) => subtask.lists ?? [])
+  const coded = new Set(lists.flatMap((list) => (list.coded ? [list.name] : [])))
+  for await (const group of groupsOf(stored, files)) {
+    for (const { cells } of await rowsOf(stored, group)) {
+      for (const [name, cell] of cells) {
+        if (cell.values.some((each) => 'coded' in each) || cell.entries.values().some(({ stored: value }) => 'coded' in value))
+          coded.add(name)
+      }
+    }
+    break
+  }
+  return coded
+}
