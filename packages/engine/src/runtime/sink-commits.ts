@@ -23,6 +23,7 @@ export class SinkCommits {
   /** Not yet confirmed, in order. */
   #prepared: Prepared[] = []
   #tail: Promise<void> = Promise.resolve()
+  #failure: { readonly error: unknown } | undefined
 
   constructor(writer: SinkWriter<unknown>, clock: Clock, failed: (error: unknown) => void) {
     this.#writer = writer
@@ -40,12 +41,18 @@ export class SinkCommits {
 
   /** The checkpoint is complete. */
   complete(checkpointId: number): void {
-    this.#tail = this.#tail.then(() => this.#commit(checkpointId)).catch((error: unknown) => this.#failed(error))
+    this.#tail = this.#tail
+      .then(() => this.#commit(checkpointId))
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+        this.#failed(error)
+      })
   }
 
-  /** Resolves when all commits asked for are done. */
-  settled(): Promise<void> {
-    return this.#tail
+  /** Resolves when all commits asked for are done. @throws why one failed: at the end of a job nobody listens to its tasks any more */
+  async settled(): Promise<void> {
+    await this.#tail
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   async #commit(checkpointId: number): Promise<void> {
