@@ -54,6 +54,6 @@ case "${1:-}" in
     # A server that was killed leaves its lock behind; this folder is nobody else's.
     rm -f "$data/postmaster.pid"
     # shellcheck disable=SC2086
-    as_someone "$bin/postgres" -D "$data" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=32MB -c max_connections=50 $tls ;;
+    as_someone "$bin/postgres" -D "$data" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=32MB -c max_connections=300 $tls ;;
   *) sed -n '2,6p' "$0"; exit 2 ;;
 esac
