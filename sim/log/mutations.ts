@@ -24,15 +24,31 @@ function fails(args: readonly string[], env: Record<string, string>): Promise<st
   })
 }
 
-const suites: readonly (readonly [name: string, args: readonly string[], env: Record<string, string>])[] = [
-  ['storage', ['--test', '--test-isolation=none', 'packages/log/src/storage/crash/*.test.ts'], { MILLRACE_SEEDS: '500' }],
-  ['coordination', ['--test', 'packages/core/src/coordination/**/*.test.ts'], {}],
-  ['simulation', ['sim/log/main.ts', '--bail', '--seeds', values.seeds, '--first-seed', values['first-seed']], {}],
+const storage = ['--test', '--test-isolation=none', 'packages/log/src/storage/crash/*.test.ts']
+/** The quickest first. */
+const suites: readonly Suite[] = [
+  { name: 'coordination', of: 'packages/core/src/coordination', args: ['--test', 'packages/core/src/coordination/**/*.test.ts'], env: {} },
+  { name: 'storage', of: 'packages/log/src/storage', args: storage, env: {} },
+  { name: 'storage at length', of: 'packages/log/src/storage', args: storage, env: { MILLRACE_SEEDS: '500' } },
+  {
+    name: 'simulation',
+    of: '',
+    args: ['sim/log/main.ts', '--bail', '--seeds', values.seeds, '--first-seed', values['first-seed']],
+    env: {},
+  },
 ]
 
+interface Suite {
+  readonly name: string
+  /** It runs for syncs in this folder. */
+  readonly of: string
+  readonly args: readonly string[]
+  readonly env: Record<string, string>
+}
+
 async function noticed({ path, line }: SyncSite): Promise<string | undefined> {
-  for (const [name, args, env] of suites) {
-    if (name === 'coordination' && !path.includes('coordination')) continue
+  for (const { name, of, args, env } of suites) {
+    if (!path.startsWith(of)) continue
     const why = await fails(['--import=./sim/log/forget-sync.ts', ...args], { ...env, MILLRACE_FORGET: `${path}:${line}` })
     if (why !== undefined) return `${name}: ${why}`
   }
