@@ -234,6 +234,11 @@ const table = {
   // checkpoints and restarts
   BARRIER_REPEATED: { who: 'bug', retry: true, message: 'Channel {channel} delivered the barrier of checkpoint {checkpointId} twice' },
   CHANNEL_CORRUPT: { who: 'bug', retry: true, message: 'Channel {channel} is corrupt: {problem}' },
+  CHECKPOINT_UNALIGNED_CONFLICT: {
+    who: 'user',
+    retry: false,
+    message: 'checkpointing.unaligned goes with {requirement}, but {option} is {value}',
+  },
   CHECKPOINT_STORAGE_FULL: { who: 'operator', retry: true, message: 'No space is left for checkpoints in {path}' },
   CHECKPOINT_STORAGE_NOT_WRITABLE: {
     who: 'operator',
@@ -351,8 +356,6 @@ const table = {
     retry: false,
     message: 'The custom partitioner answered {answer}; it must answer a whole number from 0 to {last}',
   },
-  SPILL_CORRUPT: { who: 'operator', retry: true, message: 'The spill file {path} is corrupt at byte {at}: {problem}' },
-  SPILL_FAILED: { who: 'operator', retry: true, message: 'The spill file {path} cannot be used: {problem}' },
   // state
   KEY_GROUP_FOREIGN: {
     who: 'bug',

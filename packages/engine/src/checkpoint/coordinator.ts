@@ -127,7 +127,7 @@ export class CheckpointCoordinator {
   }
 
   get #maxConcurrent(): number {
-    return this.#options.minPauseMs > 0 ? 1 : this.#options.maxConcurrent
+    return this.#options.minPauseMs > 0 || this.#options.unaligned === true ? 1 : this.#options.maxConcurrent
   }
 
   #request(event: Extract<CoordinatorEvent, { kind: 'request' | 'savepoint' | 'stop-with-savepoint' }>): void {

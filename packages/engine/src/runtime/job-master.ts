@@ -25,7 +25,7 @@ import { isRecoverable, jobFailure } from './job-failure.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
 import { LiveSettings } from './live-settings.ts'
 import { MetricsBoard } from './metrics-board.ts'
-import { checkpointOptions, slotSettings } from './master-settings.ts'
+import { checkCombinations, checkpointOptions, slotSettings } from './master-settings.ts'
 import { deploymentsOf, findRestoration, recoverSavepoints, type Restoration, type Warn } from './restoration.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
@@ -190,6 +190,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
 
   async #runAttempts(): Promise<JobResult> {
     const { lock } = this.#parts
+    checkCombinations(this.#settings.options)
     this.#attemptNumber = await lock.nextAttempt()
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
     await this.#listen()

@@ -1,4 +1,5 @@
 import type { CheckpointOptions } from '../checkpoint/options.ts'
+import { engineError } from '../errors.ts'
 import type { EngineOptions } from '../config/options.ts'
 import type { SlotSettings } from './deployment.ts'
 
@@ -31,5 +32,17 @@ export function slotSettings(options: EngineOptions): SlotSettings {
     maxRecordsPerSecond: options.sources.maxRecordsPerSecond,
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
+  }
+}
+
+/** Options that are fine by themselves, but not together. @throws CHECKPOINT_UNALIGNED_CONFLICT */
+export function checkCombinations({ checkpointing }: EngineOptions): void {
+  const { unaligned, mode, maxConcurrent } = checkpointing
+  if (!unaligned) return
+  if (mode !== 'exactly-once')
+    throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', { requirement: 'exactly-once', option: 'checkpointing.mode', value: mode })
+  if (maxConcurrent > 1) {
+    const conflict = { requirement: 'one checkpoint at a time', option: 'checkpointing.maxConcurrent', value: maxConcurrent }
+    throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', conflict)
   }
 }
