@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { mutations, type Mutation } from './mutation/list.ts'
 import { runSeed, scenarioOf } from './seed.ts'
+import type { Situation } from './situations.ts'
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '300' }, 'first-seed': { type: 'string', default: '1' }, only: { type: 'string' } },
@@ -15,6 +16,7 @@ const chosen = mutations.filter(({ name }) => values.only === undefined || name.
 
 /** The first seed that fails, and how; undefined if none does. */
 async function hunt(mutation: Mutation): Promise<{ readonly tried: number; readonly problem: string } | undefined> {
+  if (mutation.prevents !== undefined) return await prevented(mutation, mutation.prevents)
   for (let tried = 1; tried <= seeds; tried++) {
     const seed = first + tried - 1
     if (scenarioOf(seed).mode !== 'exactly-once') continue
@@ -24,6 +26,20 @@ async function hunt(mutation: Mutation): Promise<{ readonly tried: number; reado
       await checkHealthy(seed)
       return { tried, problem: error instanceof Error ? error.message : String(error) }
     }
+  }
+  return undefined
+}
+
+/** The first seed that meets a situation, and does not with the mutation. */
+async function prevented(
+  mutation: Mutation,
+  situation: Situation,
+): Promise<{ readonly tried: number; readonly problem: string } | undefined> {
+  for (let tried = 1; tried <= seeds; tried++) {
+    const seed = first + tried - 1
+    if ((await runSeed(seed)).of(situation) === 0) continue
+    const met = (await runSeed(seed, { mutation: mutation.make })).of(situation)
+    return met === 0 ? { tried, problem: `never met: ${situation}` } : undefined
   }
   return undefined
 }

@@ -1,4 +1,3 @@
-// option: checkpointing.unaligned
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { measureSlowSink } from './slow-sink-measure.ts'

@@ -1,6 +1,8 @@
 import type { MakeInterposer } from '../live.ts'
+import type { Situation } from '../situations.ts'
 import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.ts'
 import { barrierOvertakes, elementLost } from './channels.ts'
+import { barrierOvertakesNothing, inFlightAfterNewInput, inFlightForgotten, inFlightNotDealtOut, inFlightTwice } from './in-flight.ts'
 import { enumeratorKeepsAssigned, offsetAhead, offsetBehind } from './sources.ts'
 import { formerGroupForgotten, savepointTakenForCheckpoint } from './savepoints.ts'
 import { commitAtPrepare, forgetHandles, forgetRestoredHandles } from './sinks.ts'
@@ -11,6 +13,8 @@ import { commitAtAcknowledgement, dropAsyncInputs, dropNewestDelta, dropSplits }
 export interface Mutation {
   readonly name: string
   readonly make: MakeInterposer
+  /** Caught if no seed meets this situation any more: nothing else is wrong. */
+  readonly prevents?: Situation
 }
 
 export const mutations: readonly Mutation[] = [
@@ -38,5 +42,10 @@ export const mutations: readonly Mutation[] = [
   { name: 'the newest delta left out of the chain', make: dropNewestDelta },
   { name: 'unfinished asynchronous inputs forgotten', make: dropAsyncInputs },
   { name: 'a savepoint taken for a checkpoint', make: savepointTakenForCheckpoint },
+  { name: 'in flight forgotten', make: inFlightForgotten },
+  { name: 'in flight replayed twice', make: inFlightTwice },
+  { name: 'in flight not dealt out anew at another parallelism', make: inFlightNotDealtOut },
+  { name: 'in flight replayed after new input', make: inFlightAfterNewInput },
+  { name: 'a barrier overtakes nothing', make: barrierOvertakesNothing, prevents: 'in flight in a snapshot' },
   { name: 'a former key group forgotten where keys are dealt out anew', make: formerGroupForgotten },
 ]

@@ -150,7 +150,7 @@ export async function readInFlight(
     for (const { input, runs } of file.parts) {
       for (const run of runs) {
         const bytes = await reader.read(run.offset, run.length, run.crc32)
-        for (const batch of batchesOf(bytes)) batches.push({ input, batch })
+        for (const batch of decodeInFlight(bytes)) batches.push({ input, batch })
       }
     }
   } finally {
@@ -159,7 +159,8 @@ export async function readInFlight(
   return batches
 }
 
-function* batchesOf(bytes: Uint8Array): Iterable<RecordBatch> {
+/** The batches of a run. @throws VALUE_CORRUPT */
+export function* decodeInFlight(bytes: Uint8Array): Iterable<RecordBatch> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = 0; at < bytes.length;) {
     const length = view.getUint32(at, true)
