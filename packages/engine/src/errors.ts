@@ -467,6 +467,12 @@ const table = {
     retry: false,
     message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}',
   },
+  STATE_STORED_TOO_LARGE: {
+    who: 'user',
+    retry: false,
+    message:
+      'A {what} of {operator} takes {length} bytes in the database, more than the {limit} that RocksDB takes: a list or an object that grows without end belongs into a map state',
+  },
   STATE_SNAPSHOT_ABANDONED: {
     who: 'bug',
     retry: false,

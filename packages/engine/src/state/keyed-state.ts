@@ -172,7 +172,7 @@ export class KeyedState implements KeyedStateBackend {
     }
     const regrouped = formerMaxParallelism === undefined ? undefined : { formerMaxParallelism, keyGroups }
     const reader = new SegmentReader(this.target, group, regrouped)
-    this.#store.epoch = RESTORED_EPOCH
+    this.#store.epoch = this.restoredEpoch
     for (const { bytes, crc32: expected } of segments) {
       if (expected !== undefined && crc32(bytes) !== expected) {
         throw engineError('STATE_CORRUPT', { operator: this.#options.operator, group, at: 0, problem: 'its checksum does not match' })
@@ -180,6 +180,11 @@ export class KeyedState implements KeyedStateBackend {
       reader.load(bytes)
     }
     this.#store.epoch = RESTORED_EPOCH + 1
+  }
+
+  /** The epoch that restored rows count as touched in. */
+  protected get restoredEpoch(): number {
+    return RESTORED_EPOCH
   }
 
   resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void {

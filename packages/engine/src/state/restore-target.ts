@@ -116,14 +116,13 @@ export class RestoreTarget {
     const { row, table } = this.#store
     if (row < 0) return
     table.stored[row] = 1
-    if (!table.isEmpty(row)) return
-    table.free(row, this.#store.hash)
-    this.#store.rows--
-    this.#store.row = -1
+    if (table.isEmpty(row)) this.#store.dropRestored()
+    else this.#store.restored()
   }
 
   /** Forgets a key group. */
   clear(keyGroup: number): void {
+    this.#store.groupCleared(keyGroup)
     for (const table of this.#store.directory.tables()) {
       if (table.keyGroup !== keyGroup) continue
       this.#store.table = table

@@ -66,6 +66,19 @@ export class RowStore {
     this.row = -1
   }
 
+  /** The current row has been restored, or more of it. */
+  restored(): void {}
+
+  /** What was restored left the current row without a cell. */
+  dropRestored(): void {
+    this.table.free(this.row, this.hash)
+    this.rows--
+    this.row = -1
+  }
+
+  /** What was restored of a key group is replaced. */
+  groupCleared(_keyGroup: number): void {}
+
   /** Finds the current row again: its table may have given it up meanwhile. */
   refresh(): void {
     if (this.row >= 0) this.row = this.table.find(this.key, this.hash)

@@ -28,6 +28,8 @@ export class SegmentReader extends ValueReader {
   #columns: readonly (StoredColumn | undefined)[] = []
   /** Whether a segment came before. */
   #loaded = false
+  /** Whether what is read is one row, of whatever group. */
+  #isOneRow = false
   readonly #regrouped: Regrouped | undefined
 
   constructor(target: SegmentTarget, keyGroup: number, regrouped?: Regrouped) {
@@ -51,6 +53,7 @@ export class SegmentReader extends ValueReader {
   /** Loads the cells of the current key, written with the columns of the last header that was loaded, and what records of it follow. */
   loadCells(bytes: Uint8Array): void {
     this.reset(bytes)
+    this.#isOneRow = true
     try {
       for (const column of this.#columns) this.#cell(column)
       this.#target.settle()
@@ -125,6 +128,8 @@ export class SegmentReader extends ValueReader {
     if (stored === undefined) throw this.corrupt('a key that is undefined')
     const key: Key = canonicalKey(stored)
     const hash = hashKey(key)
+    // Its key is current already.
+    if (this.#isOneRow) return true
     const { maxParallelism } = this.#target
     const regrouped = this.#regrouped
     if (keyGroupOf(hash, regrouped?.formerMaxParallelism ?? maxParallelism) !== this.#keyGroup)

@@ -36,8 +36,8 @@ export class Table {
   epochs: Int32Array
   /** 1 where some snapshot may hold the row: it needs a tombstone when it goes. */
   stored: Uint8Array
-  /** 1 where the row was used since a cache last looked at it; else unused. */
-  recent: Uint8Array
+  /** What a cache over a store notes about the row. */
+  notes: Uint8Array
   readonly columns: readonly Column[]
   /** Rows below have been given out at least once. */
   used = 0
@@ -64,7 +64,7 @@ export class Table {
     this.index = capacity === 0 ? emptyIndex : new Int32Array(4 * capacity)
     this.epochs = new Int32Array(capacity).fill(FREE)
     this.stored = new Uint8Array(capacity)
-    this.recent = new Uint8Array(capacity)
+    this.notes = new Uint8Array(capacity)
     this.keys = new Column(capacity)
     this.columns = capacity === 0 ? [] : Array.from({ length: columns }, () => new Column(capacity))
   }
@@ -75,6 +75,11 @@ export class Table {
 
   get full(): boolean {
     return this.used === this.#capacity && this.#free.length === 0
+  }
+
+  /** Rows that are not free, dead ones too. */
+  get resident(): number {
+    return this.used - this.#free.length
   }
 
   get capacity(): number {
@@ -164,6 +169,7 @@ export class Table {
     this.keys.clear(row)
     this.epochs[row] = FREE
     this.stored[row] = 0
+    this.notes[row] = 0
     this.#free.push(row)
   }
 
@@ -181,7 +187,7 @@ export class Table {
     const capacity = this.#capacity * 2
     this.epochs = enlarge(this.epochs, new Int32Array(capacity).fill(FREE))
     this.stored = enlarge(this.stored, new Uint8Array(capacity))
-    this.recent = enlarge(this.recent, new Uint8Array(capacity))
+    this.notes = enlarge(this.notes, new Uint8Array(capacity))
     this.keys.grow(capacity)
     for (const column of this.columns) column.grow(capacity)
     this.#capacity = capacity
@@ -199,6 +205,7 @@ export class Table {
       const target = choose(this.index[at]!)
       const moved = target.add(this.key(row), this.index[at]!, this.epochs[row]!)
       target.stored[moved] = this.stored[row]!
+      target.notes[moved] = this.notes[row]!
       for (let column = 0; column < this.columns.length; column++) {
         const value = this.columns[column]!.get(row)
         if (value !== undefined) target.columns[column]!.set(moved, value)

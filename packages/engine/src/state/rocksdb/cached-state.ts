@@ -1,0 +1,147 @@
+import { KeyedState } from '../keyed-state.ts'
+import { SegmentReader } from '../segment-reader.ts'
+import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
+import type { KeyedStateOptions, SegmentBytes, StateSnapshotWriter } from '../state-types.ts'
+import { CachedStore, CLEAN, type CacheOptions } from './cached-store.ts'
+import type { OrderedScan, OrderedStore, StoreCheckpoint } from './ordered-store.ts'
+import { firstHashOf, hashIn, keyIn, rowsFrom } from './row-encoder.ts'
+import { StoredRows } from './stored-rows.ts'
+
+/** Where restored rows count as touched: they are not below. */
+const FIRST_EPOCH = CLEAN + 1
+/** Snapshots that a row is part of as a change before it is worth writing below, which costs about as much as that. */
+const EPOCHS_BEFORE_WRITING = 8
+
+/** No snapshot is a delta over another: what tells changes from the rest is the store below. */
+const noLineage = { written: (): void => {} }
+
+const nothingBelow: RowsBelow = { next: () => false, copy: () => {}, close: () => {} }
+
+/** Keyed state larger than memory: a cache of live rows over an ordered store. */
+export class CachedState extends KeyedState {
+  readonly #options: KeyedStateOptions
+  readonly #store: CachedStore
+  #sweep = { table: 0, row: 0 }
+
+  /** @throws STATE_DECLARATION_INVALID, KEY_GROUP_RANGE */
+  constructor(options: KeyedStateOptions, cache: CacheOptions) {
+    let store: CachedStore | undefined
+    super(options, (_, schema) => (store = new CachedStore(options, schema, cache)))
+    this.#options = options
+    this.#store = store!
+    this.#store.epoch = FIRST_EPOCH
+    const reader = new SegmentReader(this.target, 0)
+    reader.load(this.#store.encoder.header())
+    this.#store.loadCells = (bytes) => reader.loadCells(bytes)
+  }
+
+  /**
+   * `share`: what is not in the store below, as changes over it; what is in it, `checkpointBelow` keeps. It is to be called at once: nothing may be written below in between.
+   * `all`: everything.
+   */
+  override beginSnapshot(checkpointId: number, { full }: { readonly full: 'all' | 'share' }): StateSnapshotWriter {
+    this.writer?.complete()
+    const store = this.#store
+    const boundary = store.epoch
+    const whole = full === 'all' || store.below === undefined
+    const plan = { checkpointId, baseCheckpointId: undefined, boundary, since: CLEAN, isFull: () => whole }
+    const below = full === 'all' ? this.#rowsBelow(boundary) : nothingBelow
+    const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: noLineage, nowMs: this.now(), below })
+    store.epoch++
+    store.visitor = writer
+    this.writer = writer
+    return writer
+  }
+
+  /** Files with all that is in the store below now; undefined if nothing is. Until that is settled rows cannot make room. */
+  checkpointBelow(): Promise<StoreCheckpoint> | undefined {
+    const { below } = this.#store
+    if (below === undefined) return undefined
+    this.#store.freeze()
+    return below.checkpoint().finally(() => this.#store.thaw())
+  }
+
+  /** Grows with every change of the store below. */
+  get versionBelow(): number {
+    return this.#store.version
+  }
+
+  override restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void {
+    super.restoreGroup(group, segments, formerMaxParallelism)
+    this.#store.epoch = FIRST_EPOCH + 1
+    this.#store.recount()
+  }
+
+  protected override get restoredEpoch(): number {
+    return FIRST_EPOCH
+  }
+
+  /** There is no base to go on from: the store below is one. */
+  override resumeFrom(): void {}
+
+  override checkpointCompleted(): void {}
+
+  /** The columns of the rows below, as a segment without records. */
+  get header(): Uint8Array {
+    return this.#store.encoder.header()
+  }
+
+  /** Rows in the store below. */
+  get rowsBelow(): number {
+    return this.#store.rowsBelow
+  }
+
+  /** Starts from a store with so many rows in it, written with the header of today. Then come the changes over it. */
+  adopt(below: OrderedStore, rows: number): void {
+    this.#store.adopt(below, rows)
+  }
+
+  /** Takes over the rows of this one's key groups from a store; `header` is that of its rows. Then come the changes over it. */
+  takeOver(from: OrderedStore, header: Uint8Array): void {
+    const scan = this.#scan(from)
+    if (Buffer.compare(header, this.header) === 0) while (scan.next()) this.#store.take(scan.key, scan.value)
+    else this.#translate(scan, header)
+    scan.close()
+  }
+
+  /** Rows of other states, or of other versions of them. */
+  #translate(scan: OrderedScan, header: Uint8Array): void {
+    const reader = new SegmentReader(this.target, 0)
+    reader.load(header)
+    const { epoch } = this.#store
+    this.#store.epoch = FIRST_EPOCH
+    while (scan.next()) {
+      const value = new Uint8Array(scan.value)
+      this.#store.use(keyIn(scan.key), hashIn(scan.key))
+      reader.loadCells(value)
+    }
+    this.#store.epoch = epoch
+    this.#store.recount()
+  }
+
+  #scan(store: OrderedStore): OrderedScan {
+    const { keyGroups, maxParallelism } = this.#options
+    return store.scan(rowsFrom(firstHashOf(keyGroups.first, maxParallelism)), rowsFrom(firstHashOf(keyGroups.end, maxParallelism)))
+  }
+
+  /** Looks at some rows, and writes those below that have not been touched for a while, so that they are no part of the next snapshot. Answers whether all have been looked at. */
+  settle(rows: number): boolean {
+    if (this.#store.writeBack(this.#sweep, rows, this.#store.epoch - EPOCHS_BEFORE_WRITING) === rows) return false
+    this.#sweep = { table: 0, row: 0 }
+    return true
+  }
+
+  /** After `dispose`. */
+  async close(): Promise<void> {
+    const { below } = this.#store
+    this.#store.below = undefined
+    await below?.close()
+  }
+
+  #rowsBelow(boundary: number): RowsBelow {
+    const { below } = this.#store
+    if (below === undefined) return nothingBelow
+    const { maxParallelism } = this.#options
+    return new StoredRows(this.#scan(below), maxParallelism, (key, hash) => this.#store.outranks(key, hash, boundary))
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * A database of keys in the order of their bytes, as keyed state needs it. Calls are synchronous: a look-up is a few microseconds, less than going away
+ * and coming back would take.
+ *
+ * Does not promise that anything outlives the process: what is to last is in the files of a checkpoint.
+ */
+export interface OrderedStore {
+  /** The value; good until the next call of any of these. */
+  get(key: Uint8Array): Uint8Array | undefined
+  put(key: Uint8Array, value: Uint8Array): void
+  delete(key: Uint8Array): void
+  /** Every key from `from` up to `end`, not included (undefined: to the last), as they are now: later changes are not seen. */
+  scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan
+  /** Files that together hold what is there now. Between the call and its answer nothing is written. */
+  checkpoint(): Promise<StoreCheckpoint>
+  /** Lets go of it, and of its files. */
+  close(): Promise<void>
+}
+
+export interface OrderedScan {
+  /** Goes to the next key; false at the end. */
+  next(): boolean
+  /** Both good until the next call of the scan or of the store. */
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+  close(): void
+}
+
+export interface StoreCheckpoint {
+  readonly files: readonly StoreFile[]
+  /** The files are not needed any more. */
+  release(): Promise<void>
+}
+
+export interface StoreFile {
+  /** Unique in the store, for as long as it or one restored from its files lives. */
+  readonly name: string
+  readonly length: number
+  /** Never changes, and is found under the same name in later checkpoints: what was kept of it once need not be kept again. */
+  readonly shared: boolean
+  read(): AsyncIterable<Uint8Array>
+}
+
+/** A file of a checkpoint on its way back. */
+export interface StoredFile {
+  readonly name: string
+  read(): AsyncIterable<Uint8Array>
+}
+
+/** Makes stores. One for each slot. */
+export interface OrderedStores {
+  /** An empty one. `name` is unique in the job, of letters, digits and `-`. */
+  create(name: string): OrderedStore
+  /** One with what the files of a checkpoint hold. */
+  restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore>
+}
