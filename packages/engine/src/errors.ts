@@ -327,6 +327,12 @@ const table = {
     who: 'operator',
     retry: false,
     message: 'Job {jobName} already runs: process {pid} on {host}, attempt {attempt}, since {since} ({path})',
+  CLAIM_MODE_LEGACY: {
+    who: 'user',
+    retry: false,
+    message:
+      'checkpointing.claimMode=legacy does not exist here: nobody would own what is restored, and checkpoints would go on needing it. Use no-claim (it stays yours, and is not needed after the first checkpoint) or claim (the job removes it)',
+  },
   },
   JOB_LOCK_UNDECIDED: {
     who: 'operator',

@@ -154,6 +154,7 @@ export type {
   AsyncInputEntry,
   EntryValue,
   FinishedEntry,
+  InFlightEntry,
   ListEntry,
   MapEntry,
   OperatorListEntry,

@@ -177,6 +177,15 @@ export const engineOptionTable = {
     documentation:
       'Place of the checkpoints, for the storage `filesystem`: a folder, `s3://bucket/prefix`, `hdfs://host:port/path` or `webhdfs://host:port/path`. Each job has a folder of its own in it.',
   },
+  'checkpointing.claimMode': {
+    type: 'enum',
+    values: ['no-claim', 'claim', 'legacy'],
+    default: 'no-claim',
+    flag: 'claim-mode',
+    flink: 'execution.state-recovery.claim-mode',
+    documentation:
+      'Whose a savepoint is, or a checkpoint of another job, from which the job starts. `no-claim`: yours; the job reads it, and does not need it after its first checkpoint, which is full. `claim`: the job’s, which removes it as it does its own checkpoints. `legacy` is refused.',
+  },
   'checkpointing.savepointDir': {
     type: 'path',
     flag: 'savepoint-dir',

@@ -1,5 +1,8 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import type { Clock, Disk, Random } from '@millrace/core'
+import { FileClaimNote, MemoryClaimNote, ObjectClaimNote } from '../checkpoint/claim-note.ts'
+import { ClaimingCheckpoints, type ClaimNote } from '../checkpoint/claims.ts'
+import { disposeSnapshot } from '../checkpoint/dispose-snapshot.ts'
 import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
 import { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
@@ -37,11 +40,12 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const { storage: kind, dir: place } = settings.values.checkpointing
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
-    return { storage: new RoutedCheckpoints(new MemoryCheckpoints({ disk }), undefined, parts), savepoints, savepointDir, lock: noLock() }
+    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk }), undefined, parts)
+    return { storage: claiming(routed, settings, parts, new MemoryClaimNote()), savepoints, savepointDir, lock: noLock() }
   }
   if (place !== undefined && isCheckpointUrl(place)) {
     const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
-    return { ...objectFolder(jobName, place, parts, ports, processes), savepoints, savepointDir }
+    return { ...objectFolder(jobName, place, settings, parts, ports, processes), savepoints, savepointDir }
   }
   const dir = checkpointFolder(jobName, settings)
   const lock = openJobLock({
@@ -53,12 +57,14 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   })
   const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check() })
   const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
-  return { storage: new RoutedCheckpoints(storage, undefined, parts), savepoints, savepointDir, lock }
+  const routed = new RoutedCheckpoints(storage, undefined, parts)
+  return { storage: claiming(routed, settings, parts, new FileClaimNote(disk, dir)), savepoints, savepointDir, lock }
 }
 
 function objectFolder(
   jobName: string,
   url: string,
+  settings: ResolvedEngineOptions,
   parts: RouteParts,
   ports: FolderPorts,
   processes?: ProcessInspector,
@@ -67,7 +73,20 @@ function objectFolder(
   const { clock, random } = ports
   const lock = new ObjectLock({ place, clock, random, jobName, ...(processes === undefined ? {} : { processes }) })
   const storage = new ObjectCheckpoints({ place, fence: () => lock.check() })
-  return { storage: new RoutedCheckpoints(storage, place.url, parts), lock }
+  const routed = new RoutedCheckpoints(storage, place.url, parts)
+  return { storage: claiming(routed, settings, parts, new ObjectClaimNote(place)), lock }
+}
+
+/** Whose a snapshot from elsewhere is that the job starts from. */
+function claiming(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: RouteParts, note: ClaimNote): CheckpointStorage {
+  const { claimMode, numRetained } = settings.values.checkpointing
+  return new ClaimingCheckpoints({
+    own,
+    mode: claimMode,
+    numRetained: () => numRetained,
+    note,
+    dispose: (path) => disposeSnapshot(path, parts),
+  })
 }
 
 function routeParts(settings: ResolvedEngineOptions, { clock, disk, random }: FolderPorts): RouteParts {

@@ -3,9 +3,9 @@
  *
  * 1. What is not changed is copied as it is, segment by segment, each checked; it is not decoded.
  */
-import type { KeyedStateFile, RawPart, RawStateFile } from '../checkpoint/handles.ts'
+import type { FileRun, KeyedStateFile, RawPart, RawStateFile, StateFileHandle } from '../checkpoint/handles.ts'
 import type { OperatorState, SubtaskState } from '../checkpoint/metadata.ts'
-import type { StateFileStorage } from '../checkpoint/storage.ts'
+import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
 import { engineError } from '../errors.ts'
 import { KeyedFileWriter } from './keyed-file-writer.ts'
 import { broadcastCells } from './open-savepoint.ts'
@@ -60,13 +60,15 @@ export class OperatorCopy {
   }
 
   async #subtask(subtask: SubtaskState, at: number): Promise<SubtaskState> {
-    const { broadcast, lists, raw, ...rest } = subtask
+    const { broadcast, lists, raw, inFlight, ...rest } = subtask
     const keyed = await this.#keyed(subtask, at)
     const broadcastCopy = broadcast === undefined ? undefined : this.#broadcast(broadcast)
     const listCopies = lists?.flatMap((list) => {
       const name = this.#nameOf(list.name)
       return name === undefined ? [] : [{ ...list, name }]
     })
+    const inFlightCopy =
+      inFlight === undefined ? undefined : await this.#parts(inFlight, inFlight.parts, () => this.#create(at, 'in-flight'))
     const rawCopy = raw === undefined ? undefined : await this.#raw(raw, at)
     return {
       ...rest,
@@ -74,6 +76,7 @@ export class OperatorCopy {
       ...(broadcastCopy === undefined ? {} : { broadcast: broadcastCopy }),
       ...(listCopies === undefined || listCopies.length === 0 ? {} : { lists: listCopies }),
       ...(rawCopy === undefined ? {} : { raw: rawCopy }),
+      ...(inFlightCopy === undefined ? {} : { inFlight: inFlightCopy }),
     }
   }
 
@@ -126,17 +129,27 @@ export class OperatorCopy {
   async #raw(file: RawStateFile, at: number): Promise<RawStateFile | undefined> {
     const wanted = file.parts.filter(({ state }) => this.#nameOf(state) !== undefined)
     if (wanted.length === 0) return undefined
+    const named = wanted.map((part): RawPart => ({ ...part, state: this.#nameOf(part.state)! }))
+    return await this.#parts(file, named, () => this.#create(at, 'raw'))
+  }
+
+  /** Some parts of a file as a file of their own. */
+  async #parts<P extends { readonly runs: readonly FileRun[] }>(
+    file: StateFileHandle,
+    wanted: readonly P[],
+    create: () => Promise<StateFileWriter>,
+  ): Promise<StateFileHandle & { readonly parts: readonly P[] }> {
     const reader = await this.#files.openStateFile(file)
-    const writer = await this.#create(at, 'raw')
+    const writer = await create()
     try {
-      const parts: RawPart[] = []
+      const parts: P[] = []
       for (const part of wanted) {
-        const runs = []
+        const runs: FileRun[] = []
         for (const run of part.runs) {
           runs.push({ ...run, offset: writer.length })
           await writer.write(await reader.read(run.offset, run.length, run.crc32))
         }
-        parts.push({ ...part, state: this.#nameOf(part.state)!, runs })
+        parts.push({ ...part, runs })
       }
       return { ...(await writer.finish()), parts }
     } catch (error) {

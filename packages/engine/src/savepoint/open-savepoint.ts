@@ -127,7 +127,9 @@ async function* entriesOf(operator: OperatorState, files: StateFileStorage, filt
   for (const [subtask, state] of operator.subtasks.entries()) {
     yield* listEntries(operator, subtask, state, filter)
     yield* rawEntries(operator, subtask, state, files, filter)
-    if (filter.state === undefined) yield* otherEntries(operator, subtask, state)
+    if (filter.state !== undefined) continue
+    yield* inFlightEntries(operator, subtask, state, files)
+    yield* otherEntries(operator, subtask, state)
   }
   if (operator.kind === 'source' && filter.state === undefined && Object.hasOwn(operator, 'enumerator'))
     yield { operator: operator.stateId, kind: 'enumerator', value: operator.enumerator }
@@ -211,6 +213,26 @@ async function* rawEntries(
       const keyed = keyGroup < 0 ? ({ kind: 'raw' } as const) : ({ kind: 'raw-keyed', keyGroup } as const)
       if (runs.length === 0) yield { ...common, ...keyed, bytes: new Uint8Array(0) }
       for (const run of runs) yield { ...common, ...keyed, bytes: await reader.read(run.offset, run.length, run.crc32) }
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+async function* inFlightEntries(
+  { stateId }: OperatorState,
+  subtask: number,
+  { inFlight }: SubtaskState,
+  files: StateFileStorage,
+): AsyncIterable<StateEntry> {
+  if (inFlight === undefined) return
+  const reader = await files.openStateFile(inFlight)
+  try {
+    for (const [part, { input, keyed, records, runs }] of inFlight.parts.entries()) {
+      for (const run of runs) {
+        const bytes = await reader.read(run.offset, run.length, run.crc32)
+        yield { operator: stateId, kind: 'in-flight', subtask, part, input, keyed, records, bytes }
+      }
     }
   } finally {
     await reader.close()

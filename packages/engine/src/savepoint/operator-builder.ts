@@ -22,6 +22,7 @@ import { KeyedFileWriter } from './keyed-file-writer.ts'
 import { SegmentEncoder, type KeyedStateNode } from './segment-encoder.ts'
 import type {
   EntryValue,
+  InFlightEntry,
   ListEntry,
   MapEntry,
   OperatorListEntry,
@@ -43,12 +44,18 @@ interface RawFile {
   readonly parts: Map<string, { state: string; keyGroup: number; runs: FileRun[] }>
 }
 
+interface InFlightParts {
+  readonly writer: StateFileWriter
+  readonly parts: Map<number, { input: 0 | 1; keyed: boolean; records: number; runs: FileRun[] }>
+}
+
 interface Subtask {
   readonly lists: Map<string, { readonly list: Omit<StoredList, 'elements'>; readonly elements: Uint8Array[] }>
   readonly splits: Split[]
   readonly sinkHandles: unknown[]
   readonly asyncInputs: UnfinishedInput[]
   raw: RawFile | undefined
+  inFlight: InFlightParts | undefined
   finished: boolean
 }
 
@@ -74,6 +81,7 @@ export class OperatorBuilder {
       sinkHandles: [],
       asyncInputs: [],
       raw: undefined,
+      inFlight: undefined,
       finished: false,
     }))
   }
@@ -96,6 +104,8 @@ export class OperatorBuilder {
       case 'raw':
       case 'raw-keyed':
         return await this.#addRaw(entry)
+      case 'in-flight':
+        return await this.#addInFlight(entry)
       case 'enumerator':
         this.#enumerator = { value: entry.value }
         return
@@ -129,7 +139,10 @@ export class OperatorBuilder {
 
   /** Every file that is not finished. */
   async abort(): Promise<void> {
-    for (const { raw } of this.#subtasks) await raw?.writer.abort()
+    for (const { raw, inFlight } of this.#subtasks) {
+      await raw?.writer.abort()
+      await inFlight?.writer.abort()
+    }
   }
 
   #keyedWriters(): readonly KeyedFileWriter[] {
@@ -160,11 +173,15 @@ export class OperatorBuilder {
     const parts: RawPart[] = raw === undefined ? [] : [...raw.parts.values()]
     const rawFile = raw === undefined ? undefined : { ...(await raw.writer.finish()), parts }
     subtask.raw = undefined
+    const { inFlight } = subtask
+    const inFlightFile = inFlight === undefined ? undefined : { ...(await inFlight.writer.finish()), parts: [...inFlight.parts.values()] }
+    subtask.inFlight = undefined
     return {
       keyed: await keyed.finish(),
       ...(broadcast === undefined ? {} : { broadcast }),
       ...(lists.size === 0 ? {} : { lists: Array.from(lists.values(), ({ list, elements }) => ({ ...list, elements })) }),
       ...(rawFile === undefined ? {} : { raw: rawFile }),
+      ...(inFlightFile === undefined ? {} : { inFlight: inFlightFile }),
       ...(operatorKind === 'source' ? { splits } : {}),
       ...(sinkHandles.length === 0 && operatorKind !== 'sink' ? {} : { sinkHandles }),
       ...(asyncInputs.length === 0 ? {} : { asyncInputs: encodeAsyncInputs(asyncInputs, maxParallelism) }),
@@ -219,6 +236,16 @@ export class OperatorBuilder {
     const known = parts.get(name) ?? { state, keyGroup, runs: [] }
     parts.set(name, known)
     if (bytes.length === 0) return
+    known.runs.push({ offset: writer.length, length: bytes.length, crc32: crc32(bytes) })
+    await writer.write(bytes)
+  }
+
+  async #addInFlight({ subtask, part, input, keyed, records, bytes }: InFlightEntry): Promise<void> {
+    const place = this.#subtask(subtask)
+    place.inFlight ??= { writer: await this.#create(subtask, 'in-flight'), parts: new Map() }
+    const { writer, parts } = place.inFlight
+    const known = parts.get(part) ?? { input, keyed, records, runs: [] }
+    parts.set(part, known)
     known.runs.push({ offset: writer.length, length: bytes.length, crc32: crc32(bytes) })
     await writer.write(bytes)
   }

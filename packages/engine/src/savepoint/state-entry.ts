@@ -12,6 +12,7 @@ export type StateEntry =
   | SourceEntry
   | SinkEntry
   | AsyncInputEntry
+  | InFlightEntry
   | FinishedEntry
 
 interface Common {
@@ -78,6 +79,19 @@ export interface AsyncInputEntry extends Common {
   readonly kind: 'async-input'
   readonly subtask: number
   readonly value: unknown
+}
+
+/** Records that an unaligned checkpoint has overtaken, in the engine's own format; runs with the same `part` are one behind the other. */
+export interface InFlightEntry extends Common {
+  readonly kind: 'in-flight'
+  readonly subtask: number
+  readonly part: number
+  readonly input: 0 | 1
+  /** They came by key. */
+  readonly keyed: boolean
+  /** In the whole part. */
+  readonly records: number
+  readonly bytes: Uint8Array
 }
 
 /** All input of the subtask had ended. */

@@ -113,6 +113,7 @@ const entryKinds: readonly StateEntry['kind'][] = [
   'enumerator',
   'sink-handle',
   'async-input',
+  'in-flight',
   'finished',
 ]
 
@@ -149,6 +150,17 @@ function parseEntry(fields: Fields): StateEntry {
         state: text(fields, 'state'),
         ...(kind === 'raw' ? {} : { keyGroup: integer(fields, 'keyGroup', 0) }),
         part: integer(fields, 'part', 0, 0),
+        bytes: bytesFromJson(fields['bytes']),
+      }
+    case 'in-flight':
+      return {
+        operator,
+        kind,
+        subtask: integer(fields, 'subtask', 0, 0),
+        part: integer(fields, 'part', 0, 0),
+        input: integer(fields, 'input', 0, 0) === 0 ? 0 : 1,
+        keyed: fields['keyed'] === true,
+        records: integer(fields, 'records', 0),
         bytes: bytesFromJson(fields['bytes']),
       }
     case 'enumerator':

@@ -1,0 +1,159 @@
+// Whose a snapshot is that a job was started from: real jobs, in real folders.
+import assert from 'node:assert/strict'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { MillraceError, type Duration } from '@millrace/core'
+import { defineJob, discard, generator, reducing, startJob, type, type Job, type RunningJob } from '../index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-claims-'))
+after(() => rmSync(folder, { recursive: true }))
+
+/** `seen`: what the first record of this run found in its state. */
+function job(name: string, seen: number[] = []): Job {
+  return defineJob(name, (env) => {
+    env
+      .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), { uid: 'numbers' })
+      .keyBy(() => 'all')
+      .process({
+        emits: type<number>(),
+        state: { count: reducing<number>((a, b) => a + b) },
+        onElement(n, ctx) {
+          seen.push(n - (ctx.state.count.get() ?? 0))
+          ctx.state.count.add(1)
+        },
+      })
+      .uid('count')
+      .sinkTo(discard())
+  })
+}
+
+interface Start {
+  readonly restore?: string
+  readonly claimMode?: 'claim' | 'no-claim' | 'legacy'
+  readonly numRetained?: number
+  readonly interval?: Duration
+}
+
+function start(it: Job, { restore = 'latest', ...checkpointing }: Start = {}): RunningJob {
+  const options = { stateDir: join(folder, 'state'), checkpointing: { storage: 'filesystem', interval: '10ms', ...checkpointing } } as const
+  return startJob(it, { restore, options })
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let waited = 0; !condition(); waited += 5) {
+    assert.ok(waited < 10_000)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const completed = (running: RunningJob): number => running.checkpoints().counts.completed
+
+async function savepointOf(name: string): Promise<string> {
+  const running = start(job(name))
+  await until(() => completed(running) > 1)
+  const savepoint = await running.stop({ savepoint: { dir: join(folder, 'savepoints') } })
+  return savepoint!.path!
+}
+
+const jobFolder = (name: string): string => join(folder, 'state', name, 'checkpoints')
+const rightly = (seen: readonly number[]): void => assert.deepEqual([...new Set(seen)], [0], 'each record found all before it counted')
+
+void describe('a snapshot that a job was started from', () => {
+  // option: checkpointing.claimMode
+  it('no-claim: stays, and is not needed after the first checkpoint', async () => {
+    const savepoint = await savepointOf('kept')
+    const seen: number[] = []
+    const running = start(job('kept-on', seen), { restore: savepoint })
+    await until(() => completed(running) > 2)
+    assert.ok(existsSync(savepoint))
+    rmSync(savepoint, { recursive: true })
+    await until(() => completed(running) > 4)
+    await running.stop()
+    const again = start(job('kept-on', seen))
+    await until(() => completed(again) > 0)
+    await again.stop()
+    rightly(seen)
+  })
+
+  it('claim: is removed once as many newer ones are complete as are retained', async () => {
+    const savepoint = await savepointOf('claimed')
+    const seen: number[] = []
+    const running = start(job('claimed-on', seen), { restore: savepoint, claimMode: 'claim', numRetained: 3, interval: '60ms' })
+    await until(() => completed(running) === 2)
+    assert.ok(existsSync(savepoint), 'two newer ones are not three')
+    await until(() => completed(running) > 2 && !existsSync(savepoint))
+    await running.stop()
+    assert.ok(!existsSync(join(jobFolder('claimed-on'), 'claimed')))
+    rightly(seen)
+  })
+
+  it('claim: of another job’s checkpoint goes what no other checkpoint there needs', async () => {
+    const first = start(job('other'), { numRetained: 3 })
+    await until(() => completed(first) > 5)
+    await first.stop()
+    const folders = readdirSync(jobFolder('other')).filter((name) => name.startsWith('chk-'))
+    const newest = folders.toSorted((a, b) => Number(b.slice(4)) - Number(a.slice(4)))[0]!
+    const files = readdirSync(join(jobFolder('other'), 'shared'))
+    const seen: number[] = []
+    const running = start(job('other-on', seen), { restore: join(jobFolder('other'), newest), claimMode: 'claim' })
+    await until(() => completed(running) > 1)
+    await running.stop()
+    assert.ok(!existsSync(join(jobFolder('other'), newest)))
+    assert.ok(readdirSync(join(jobFolder('other'), 'shared')).length < files.length)
+    const others = start(job('other', seen))
+    await until(() => completed(others) > 0)
+    await others.stop()
+    rightly(seen)
+  })
+
+  it('claim: goes with the others when the job is cancelled', async () => {
+    const savepoint = await savepointOf('cancelled')
+    const seen: number[] = []
+    const running = start(job('cancelled-on', seen), { restore: savepoint, claimMode: 'claim', interval: '1h' })
+    await until(() => seen.length > 0)
+    assert.ok(existsSync(join(jobFolder('cancelled-on'), 'claimed')))
+    await running.cancel()
+    assert.ok(!existsSync(savepoint))
+    rightly(seen)
+  })
+
+  it('claim: after a crash before the first checkpoint it is the latest; who starts from something else gives it back', async () => {
+    const savepoint = await savepointOf('crash')
+    const before = start(job('crash-on'))
+    await until(() => completed(before) > 1)
+    await before.stop()
+    const seen: number[] = []
+    const first = start(job('crash-on', seen), { restore: savepoint, claimMode: 'claim', interval: '1h' })
+    await until(() => seen.length > 0)
+    const dead = join(folder, 'dead')
+    cpSync(jobFolder('crash-on'), join(dead, 'checkpoints'), { recursive: true })
+    cpSync(savepoint, join(dead, 'savepoint'), { recursive: true })
+    await first.cancel()
+    const revive = (): void => {
+      rmSync(jobFolder('crash-on'), { recursive: true })
+      cpSync(join(dead, 'checkpoints'), jobFolder('crash-on'), { recursive: true })
+      cpSync(join(dead, 'savepoint'), savepoint, { recursive: true })
+      rmSync(join(jobFolder('crash-on'), 'lock'), { recursive: true })
+    }
+    revive()
+    const second = start(job('crash-on', seen))
+    await until(() => completed(second) > 0 && !existsSync(savepoint))
+    await second.stop()
+    rightly(seen)
+    revive()
+    const third = start(job('crash-on', seen), { restore: 'none' })
+    await until(() => completed(third) > 2)
+    await third.stop()
+    assert.ok(existsSync(savepoint))
+    assert.ok(!existsSync(join(jobFolder('crash-on'), 'claimed')))
+  })
+
+  it('legacy: is refused by name', async () => {
+    const { done } = start(job('legacy'), { claimMode: 'legacy' })
+    const result = await done
+    assert.ok(result.state === 'failed' && result.failure.error instanceof MillraceError)
+    assert.equal(result.failure.error.code, 'CLAIM_MODE_LEGACY')
+  })
+})
