@@ -17,6 +17,9 @@ const columns = [
   'written',
   'startDelay',
   'alignment',
+  'aligned',
+  'unaligned',
+  'inFlight',
   'sync',
   'async',
   'path',
@@ -36,10 +39,12 @@ export async function checkpointsCommand(job: string, flags: ParsedFlags, io: Co
   })
 }
 
-/** Times of subtasks are those of the slowest. */
+/** Times of subtasks are those of the slowest; bytes and subtasks are added up. `aligned`: received during alignment; `unaligned`: snapshots that overtook barriers. */
 function rowOf(entry: CheckpointHistoryEntry): Readonly<Record<string, unknown>> {
   const slowest = (of: 'startDelayMs' | 'alignmentMs' | 'syncMs' | 'asyncMs'): string | null =>
     entry.subtasks.length === 0 ? null : formatElapsed(Math.max(...entry.subtasks.map((subtask) => subtask[of])))
+  const sum = (of: 'alignmentBytes' | 'inFlightBytes'): string =>
+    describeSize(entry.subtasks.reduce((all, subtask) => all + subtask[of], 0))
   const { outcome } = entry
   return {
     id: entry.checkpointId,
@@ -52,6 +57,9 @@ function rowOf(entry: CheckpointHistoryEntry): Readonly<Record<string, unknown>>
     written: describeSize(entry.writtenBytes),
     startDelay: slowest('startDelayMs'),
     alignment: slowest('alignmentMs'),
+    aligned: sum('alignmentBytes'),
+    unaligned: `${entry.subtasks.filter(({ unaligned }) => unaligned).length} of ${entry.subtasks.length}`,
+    inFlight: sum('inFlightBytes'),
     sync: slowest('syncMs'),
     async: slowest('asyncMs'),
     path: entry.path ?? null,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import type { RawStateFile } from '../checkpoint/handles.ts'
+import type { InFlightFile, RawStateFile } from '../checkpoint/handles.ts'
 import type { SubtaskState } from '../checkpoint/metadata.ts'
-import { keyGroupRange } from '../keys/key-group.ts'
-import { evenSplit, listsOf, rawOf } from './deal-out.ts'
+import { keyGroupOf, keyGroupRange, subtaskOfKeyGroup } from '../keys/key-group.ts'
+import { evenSplit, inFlightOf, listsOf, rawOf } from './deal-out.ts'
 
 const MAX_PARALLELISM = 8
 const parallelisms = fc.integer({ min: 1, max: 6 })
@@ -68,3 +68,34 @@ test('keyed raw parts go to the subtask of their key group, others to one subtas
     { numRuns: 60 },
   )
 })
+
+test('records in flight by key go, with their file, to the subtask that has their key, and all others to one subtask', () => {
+  const scale = fc.record({ parallelism: parallelisms, maxParallelism: fc.constantFrom(MAX_PARALLELISM, 7, 16, 33) })
+  const hash = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+  fc.assert(
+    fc.property(scale, scale, fc.array(hash, { minLength: 1, maxLength: 30 }), (then, now, hashes) => {
+      const keyed = (place: string): InFlightFile => inFlightFile(place, true)
+      const former = (hashed: number): number => {
+        const group = keyGroupOf(hashed, then.maxParallelism)
+        return subtaskOfKeyGroup(group, then.maxParallelism, then.parallelism)
+      }
+      const stored = { ...then, subtasks: subtasks(then.parallelism).map((at): SubtaskState => ({ keyed: [], inFlight: keyed(`${at}`) })) }
+      for (const each of hashes) {
+        const owner = subtaskOfKeyGroup(keyGroupOf(each, now.maxParallelism), now.maxParallelism, now.parallelism)
+        const dealt = inFlightOf(stored, owner, now)
+        assert.ok(dealt.some(({ path }) => path === `${former(each)}`))
+      }
+      const plain = {
+        ...then,
+        subtasks: stored.subtasks.map((_, at): SubtaskState => ({ keyed: [], inFlight: inFlightFile(`${at}`, false) })),
+      }
+      const all = subtasks(now.parallelism).flatMap((subtask) => inFlightOf(plain, subtask, now).map(({ path }) => path))
+      assert.deepEqual(all.toSorted(), subtasks(then.parallelism).map(String).toSorted())
+    }),
+    { numRuns: 100 },
+  )
+})
+
+function inFlightFile(path: string, keyed: boolean): InFlightFile {
+  return { path, length: 0, crc32: 0, parts: [{ input: 0, keyed, records: 1, runs: [] }] }
+}
