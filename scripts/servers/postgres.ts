@@ -9,7 +9,7 @@ import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
 import { sinkConformance, testAuthority, type SinkConformanceReport } from '@millrace/testkit'
 import { defineJob, execute, type ExecuteOptions, type Sink, type SinkWriter } from 'millrace'
 import { postgresSink, type PostgresSinkOptions } from 'millrace/postgres'
-import pg from 'pg'
+import { Client } from 'pg'
 import { drawsOf } from '../demo/draws.ts'
 import { JobProcess } from '../demo/job-process.ts'
 import { TestServer } from './server.ts'
@@ -32,7 +32,7 @@ function suite(server: TestServer): void {
 
   async function ask<R extends object>(sql: string, values: readonly unknown[] = []): Promise<readonly R[]> {
     for (let tries = 1; ; tries++) {
-      const client = new pg.Client({ connectionString: url() })
+      const client = new Client({ connectionString: url() })
       client.on('error', () => {})
       try {
         await client.connect()

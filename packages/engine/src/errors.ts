@@ -102,6 +102,15 @@ const table = {
     retry: true,
     message: 'kafkaSink: more than {limit} transactions are prepared and wait for a checkpoint to complete: too many have come to nothing',
   },
+  WEBHOOK_REFUSED: {
+    who: 'user',
+    retry: false,
+    message: 'webhookSink: {url} refuses a request with status {status}: {problem} (onRefused says what else to do)',
+  },
+  WEBHOOK_UNAVAILABLE: { who: 'operator', retry: true, message: 'webhookSink: {url} did not accept a request in {tries} tries: {problem}' },
+  EVENTS_REFUSED: { who: 'user', retry: false, message: 'serverSentEvents: {url} gives no events: {problem}' },
+  EVENTS_LOST: { who: 'operator', retry: true, message: 'serverSentEvents: {url} cannot be reached: {problem}' },
+  EVENT_TOO_LARGE: { who: 'user', retry: false, message: 'serverSentEvents: an event of {url} is longer than maxEventCharacters, {limit}' },
   POSTGRES_SINK_UNAVAILABLE: { who: 'operator', retry: true, message: 'postgresSink: the database cannot do its part now: {problem}' },
   POSTGRES_SINK_REFUSED: { who: 'user', retry: false, message: 'postgresSink: the database refuses table {table}: {problem}' },
   POSTGRES_SINK_RECORD_REFUSED: {

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { after, before, describe, it } from 'node:test'
+import { nodeClock, nodeRandom } from '@millrace/core'
+import type { ReaderContext, Split } from '../../source.ts'
+import { FaultyServer } from '../fixtures/faulty-server.ts'
+import { serverSentEvents, type ServerSentEvent, type ServerSentEventsOptions } from './server-sent-events.ts'
+
+let server: FaultyServer
+
+/** Reads until so many events are there, or the source has ended. */
+class Reading {
+  readonly events: ServerSentEvent[] = []
+  readonly notices: string[] = []
+  failure: Error | undefined
+  hasEnded = false
+  readonly #reader
+  #wake: () => void = () => {}
+
+  constructor(options: Partial<ServerSentEventsOptions> = {}, split: Split = { id: 'events', lastEventId: '' } as Split) {
+    const unused = undefined as never
+    const context: ReaderContext = {
+      subtask: 0,
+      parallelism: 1,
+      clock: nodeClock,
+      random: nodeRandom,
+      disk: unused,
+      network: unused,
+      wake: () => this.#wake(),
+      fail: (error) => {
+        this.failure = error as Error
+        this.#wake()
+      },
+      report: ({ code }) => void this.notices.push(code),
+    }
+    this.#reader = serverSentEvents({ url: server.url, retryDelay: 5, ...options }).createReader(context)
+    this.#reader.addSplits([split])
+    this.#reader.noMoreSplits()
+  }
+
+  async until(count: number): Promise<this> {
+    const output = { emit: (event: ServerSentEvent) => void this.events.push(event) }
+    while (this.events.length < count && this.failure === undefined && !this.hasEnded) {
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve))
+      const next = this.#reader.poll(output)
+      if (next === 'end') this.hasEnded = true
+      if (next === 'wait' && this.events.length < count && this.failure === undefined) await woken
+    }
+    return this
+  }
+
+  get split(): Split {
+    return this.#reader.snapshot()[0]!
+  }
+
+  async close(): Promise<void> {
+    await this.#reader.close()
+  }
+}
+
+const begin = (response: ServerResponse): ServerResponse => response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+
+describe('serverSentEvents', () => {
+  before(async () => {
+    server = await FaultyServer.start(() => {})
+  })
+  after(() => server.close())
+
+  /** Events 1 to `last`, from behind the id that is asked for; a connection ends after so many, the last one in the middle of an event. */
+  function numbers(last: number, each: number): void {
+    server.answer = ({ headers }, response) => {
+      const from = Number(headers['last-event-id'] ?? 0) + 1
+      if (from > last) return void response.writeHead(204).end()
+      begin(response)
+      const to = Math.min(last, from + each - 1)
+      for (let n = from; n <= to; n++) response.write(`id: ${n}\ndata: number ${n}\n\n`)
+      response.write(`id: ${to + 1}\ndata: num`, () => response.destroy())
+    }
+  }
+
+  it('goes on after the last event when the connection breaks, until the server says that there is nothing more', async () => {
+    numbers(50, 7)
+    const reading = await new Reading().until(Infinity)
+    assert.deepEqual(
+      reading.events.map(({ data }) => data),
+      Array.from({ length: 50 }, (_, index) => `number ${index + 1}`),
+    )
+    assert.ok(reading.hasEnded && reading.notices.every((code) => code === 'EVENTS_RECONNECT'))
+  })
+
+  it('goes on where the checkpoint stood', async () => {
+    numbers(5_000, 5_000)
+    const first = await new Reading().until(300)
+    const { split } = first
+    await first.close()
+    const rest = await new Reading({}, structuredClone(split)).until(Infinity)
+    const all = [...first.events, ...rest.events].map(({ lastEventId }) => Number(lastEventId))
+    assert.deepEqual(
+      all,
+      Array.from({ length: 5_000 }, (_, index) => index + 1),
+    )
+  })
+
+  it('takes chosen types, headers, letters of all kinds cut anywhere', async () => {
+    server.answer = ({ headers }, response) => {
+      const bytes = Buffer.from(
+        `: ${headers.authorization}\n\nevent: price\ndata: 12 €\n\ndata: other\n\nevent: price\nid: ü\ndata: 13 €\n\n`,
+      )
+      begin(response)
+      for (const byte of bytes) response.write(Uint8Array.of(byte))
+    }
+    const reading = await new Reading({ types: ['price'], headers: { authorization: 'Bearer x' } }).until(2)
+    assert.deepEqual(reading.events, [
+      { type: 'price', data: '12 €', lastEventId: '' },
+      { type: 'price', data: '13 €', lastEventId: 'ü' },
+    ])
+    await reading.close()
+  })
+
+  it('tries again after errors, heeds retry and Retry-After, and asks with the id in UTF-8', async () => {
+    const asked: (string | undefined)[] = []
+    const times: number[] = []
+    server.answer = ({ headers }, response) => {
+      const id = headers['last-event-id'] as string | undefined
+      asked.push(id === undefined ? undefined : Buffer.from(id, 'latin1').toString())
+      times.push(performance.now())
+      if (asked.length === 1) response.writeHead(503).end()
+      else if (asked.length === 2) begin(response).end('retry: 40\nid: ü1\ndata: a\n\n')
+      else if (asked.length === 3) response.writeHead(503, { 'retry-after': '0' }).end()
+      else begin(response).write('data: b\n\n')
+    }
+    const reading = await new Reading().until(2)
+    assert.deepEqual(
+      reading.events.map(({ data, lastEventId }) => [data, lastEventId]),
+      [
+        ['a', 'ü1'],
+        ['b', 'ü1'],
+      ],
+    )
+    assert.deepEqual(asked, [undefined, undefined, 'ü1', 'ü1'])
+    assert.ok(times[2]! - times[1]! >= 39)
+    await reading.close()
+  })
+
+  it('makes a connection again on which nothing comes', async () => {
+    let connections = 0
+    server.answer = (_, response) => {
+      begin(response)
+      if (++connections === 2) response.write('data: a\n\n')
+      else response.flushHeaders()
+    }
+    const reading = await new Reading({ idleTimeout: 50 }).until(1)
+    assert.equal(connections, 2)
+    await reading.close()
+  })
+
+  it('fails where nothing helps, without secrets in the message', async () => {
+    const failure = async (options: Partial<ServerSentEventsOptions>): Promise<string> => {
+      const reading = await new Reading(options).until(1)
+      await reading.close()
+      return reading.failure?.message ?? 'none'
+    }
+    server.answer = (_, response) => void response.writeHead(403).end()
+    assert.match(await failure({}), /status 403 \[EVENTS_REFUSED\]/)
+    server.answer = (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>')
+    assert.match(await failure({}), /its content is text\/html.*EVENTS_REFUSED/)
+    server.answer = (_, response) => void begin(response).write(`data: ${'x'.repeat(2_000)}`)
+    assert.match(await failure({ maxEventCharacters: 1_000 }), /EVENT_TOO_LARGE/)
+    const gone = await FaultyServer.start(() => {})
+    const { url } = gone
+    await gone.close()
+    const lost = await failure({ url: `${url}/events?token=secret`, retryFor: 20 })
+    assert.match(lost, /\/events cannot be reached: .*ECONNREFUSED.*EVENTS_LOST/)
+    assert.ok(!lost.includes('secret'), lost)
+    assert.throws(() => new Reading({ url: 'http://user:secret@127.0.0.1/' }), { code: 'CONNECTOR_OPTION_INVALID', message: /^[^@]*$/ })
+  })
+
+  it('reads no further while nobody takes events', async () => {
+    let sent = 0
+    server.answer = (_, response) => {
+      begin(response)
+      const data = 'x'.repeat(1_000)
+      const write = (): void => {
+        while (sent < 60_000) {
+          sent++
+          if (!response.write(`id: ${sent}\ndata: ${data}\n\n`)) return void response.once('drain', write)
+        }
+        response.end()
+      }
+      write()
+    }
+    const reading = new Reading()
+    await reading.until(1)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.ok(sent < 30_000, `${sent} were sent`)
+    await reading.until(60_000)
+    assert.equal(reading.events.length, 60_000)
+    await reading.close()
+  })
+})

@@ -1,0 +1,43 @@
+/** When to try again, and what an answer says about it. Pure. */
+import type { Random } from '@millrace/core'
+
+/** Statuses after which the same request may succeed: time-outs, too early, too many, and what a server or one before it cannot do now. */
+const LATER = new Set([408, 425, 429, 500, 502, 503, 504])
+
+export function mayHelpLater(status: number): boolean {
+  return LATER.has(status)
+}
+
+/** What `Retry-After` asks for, in milliseconds: seconds or a date. Undefined for anything else. */
+export function retryAfterMs(header: string | null, nowMs: number): number | undefined {
+  if (header === null) return undefined
+  if (/^\s*\d{1,9}\s*$/.test(header)) return Number(header) * 1_000
+  const time = Date.parse(header)
+  return Number.isNaN(time) ? undefined : Math.max(0, time - nowMs)
+}
+
+/** From 0 up to 1. */
+export function drawOf(random: Random): number {
+  return random.uint32() / 2 ** 32
+}
+
+/** The pause before the n-th try, n from 1: doubled each time, and a part of it at random, so that many do not come back at once. `draw`: from 0 to 1. */
+export function pauseMs(tries: number, firstMs: number, mostMs: number, draw: number): number {
+  const whole = Math.min(mostMs, firstMs * 2 ** Math.min(tries - 1, 30))
+  return whole / 2 + (whole / 2) * draw
+}
+
+/** An address that can be shown: without names, passwords and parameters, which may be secrets. */
+export function shownUrl(url: string): string {
+  const parsed = URL.parse(url)
+  return parsed === null ? 'an address that is none' : parsed.origin + parsed.pathname
+}
+
+/** Whether it is an address that can be asked: with the scheme http or https, and without a user and password, which belong into headers. */
+export function isAddress(url: string): boolean {
+  const parsed = URL.parse(url)
+  return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === ''
+}
+
+/** What is wrong with one that is none; it may hold secrets. */
+export const addressProblem = 'is no address that begins with http:// or https://, without user and password (those belong into headers)'

@@ -1,0 +1,125 @@
+import type { Cancel, Clock, MillraceError, Random } from '@millrace/core'
+import { engineError } from '../../../errors.ts'
+import { drawOf, mayHelpLater, pauseMs, retryAfterMs, shownUrl } from '../retries.ts'
+
+export interface Request {
+  readonly url: string
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array
+}
+
+/** An answer that no repetition will change. */
+export interface Refusal {
+  readonly status: number
+  /** The beginning of the answer's body. */
+  readonly answer: string
+}
+
+export interface SenderOptions {
+  readonly timeoutMs: number
+  readonly retryForMs: number
+  readonly firstPauseMs: number
+  readonly mostPauseMs: number
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const ANSWER_CHARACTERS = 500
+const ANSWER_BYTES = 64 * 1_024
+
+/**
+ * Sends requests until they are answered. An edge: Node's `fetch` has the network.
+ *
+ * 1. When a server asks for patience, no request of this sender is begun before that is over.
+ */
+export class Sender {
+  readonly #options: SenderOptions
+  readonly #closing = new AbortController()
+  readonly #pauses = new Set<() => void>()
+  #quietUntilMs = -Infinity
+
+  constructor(options: SenderOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when it is accepted, or refused for good. @throws `WEBHOOK_UNAVAILABLE` */
+  async send(request: Request): Promise<Refusal | undefined> {
+    const { clock, retryForMs, firstPauseMs, mostPauseMs, random } = this.#options
+    const startMs = clock.monotonic()
+    for (let tries = 1; ; tries++) {
+      await this.#pause(this.#quietUntilMs - clock.monotonic())
+      const outcome = await this.#try(request)
+      if (outcome.kind === 'accepted') return undefined
+      if (outcome.kind === 'refused') return outcome
+      const waitMs = outcome.afterMs ?? pauseMs(tries, firstPauseMs, mostPauseMs, drawOf(random))
+      const isOver = clock.monotonic() + waitMs - startMs > retryForMs
+      if (isOver || this.#closing.signal.aborted) throw this.#unavailable(request, tries, outcome)
+      if (outcome.afterMs !== undefined) this.#quietUntilMs = Math.max(this.#quietUntilMs, clock.monotonic() + outcome.afterMs)
+      await this.#pause(waitMs)
+    }
+  }
+
+  /** What is under way is broken off. */
+  close(): void {
+    this.#closing.abort()
+    for (const end of this.#pauses) end()
+  }
+
+  async #try({ url, method, headers, body }: Request): Promise<Outcome> {
+    const timeout = new AbortController()
+    const { clock, timeoutMs } = this.#options
+    const cancel = clock.after(timeoutMs, () => timeout.abort(new Error(`no answer within ${timeoutMs} ms`)))
+    try {
+      const signal = AbortSignal.any([timeout.signal, this.#closing.signal])
+      const response = await fetch(url, { method, headers, body: body as string, signal, redirect: 'manual' })
+      const { status } = response
+      const answer = await beginningOf(response)
+      if (status >= 200 && status < 300) return { kind: 'accepted' }
+      if (!mayHelpLater(status)) return { kind: 'refused', status, answer }
+      const afterMs = retryAfterMs(response.headers.get('retry-after'), clock.now())
+      return { kind: 'later', problem: `status ${status}${answer === '' ? '' : `: ${answer}`}`, afterMs }
+    } catch (error) {
+      return { kind: 'later', problem: problemOf(error), cause: error, afterMs: undefined }
+    } finally {
+      cancel()
+    }
+  }
+
+  #unavailable({ url }: Request, tries: number, { problem, cause }: Extract<Outcome, { kind: 'later' }>): MillraceError {
+    return engineError('WEBHOOK_UNAVAILABLE', { url: shownUrl(url), tries, problem }, cause)
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    if (delayMs <= 0 || this.#closing.signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel: Cancel = this.#options.clock.after(delayMs, resolve)
+    this.#pauses.add(resolve)
+    await promise
+    cancel()
+    this.#pauses.delete(resolve)
+  }
+}
+
+type Outcome =
+  | { readonly kind: 'accepted' }
+  | ({ readonly kind: 'refused' } & Refusal)
+  | { readonly kind: 'later'; readonly problem: string; readonly cause?: unknown; readonly afterMs: number | undefined }
+
+/** Reads the answer, so that its connection can be used again; what is longer ends it. */
+async function beginningOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let sizeBytes = 0
+  for await (const chunk of response.body ?? []) {
+    if (text.length < ANSWER_CHARACTERS) text += decoder.decode(chunk, { stream: true })
+    if ((sizeBytes += chunk.length) > ANSWER_BYTES) break
+  }
+  return text.slice(0, ANSWER_CHARACTERS)
+}
+
+function problemOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  // `fetch failed` says nothing; its cause does.
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
+}
