@@ -90,6 +90,8 @@ export class FilesystemSavepoints {
       const found: UnannouncedSavepoint[] = []
       for (const folder of await this.#noted()) {
         const isComplete = await this.#isComplete(folder)
+        // Its writer may have died between rename and sync: the note is needed until the name is durable.
+        if (isComplete && this.#remote(folder) === undefined) await this.#disk.syncDirectory(folder)
         if (isComplete) await this.#forget(folder)
         else await this.#remove(folder)
         found.push({ path: folder, found: isComplete ? 'complete' : 'removed' })
