@@ -183,6 +183,14 @@ test('topic configurations hold: compression, time stamps, sizes, keys', async (
   assert.ok(logAppendTimeMs > 5)
   const { values, compressions } = await fetchFrom(client, 'gz')
   assert.deepEqual([values, compressions], [['a', 'b'], [1]])
+  const text = Array.from({ length: 2000 }, (_, index) => `${index % 37} ${index % 11} ${index * 7}`).join(' ')
+  const sizes: number[] = []
+  for (const level of ['1', '9']) {
+    await createTopic(client, `gz-${level}`, { 'compression.type': 'gzip', 'compression.gzip.level': level })
+    await produceTo(client, `gz-${level}`, batchOf([text]))
+    sizes.push(Number(new RegExp(`^kafka_log_log_size\\{[^}]*topic="gz-${level}"[^}]*\\} (\\d+)`, 'm').exec(log.metrics())![1]))
+  }
+  assert.ok(sizes[0]! > sizes[1]!, `${sizes[0]} bytes at the first level, ${sizes[1]} at the last`)
   await createTopic(client, 'small', { 'max.message.bytes': '100' })
   assert.equal((await produceTo(client, 'small', batchOf(['x'.repeat(100)]))).errorCode, ERROR_CODE.MESSAGE_TOO_LARGE)
   await createTopic(client, 'compacted', { 'cleanup.policy': 'compact' })

@@ -120,7 +120,7 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
     rack: config.get('broker.rack'),
     endpoints: listeners.map(({ name, advertised: { host, port } }) => `${name}://${host}:${port}`),
   })
-  const network = networkLimits(config)
+  const network = networkLimits(config, clock)
   const hasTopic = (name: string): boolean => cluster.topics.named(name) !== undefined
   const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners })
   parts.add(() => data.stop())

@@ -19,6 +19,8 @@ export interface ConfigDefinition {
   readonly scope?: ConfigScope
   readonly min?: number
   readonly max?: number
+  /** A number between the limits that is none. */
+  readonly except?: number
   /** What a string, or each part of a list, may be. */
   readonly values?: readonly string[]
   /** Whether a list must have a part. */
@@ -83,8 +85,9 @@ export function parseConfig(definition: ConfigDefinition, text: string): { reado
   }
 }
 
-function inRange({ min, max }: ConfigDefinition, value: number): { readonly value: number } | { readonly problem: string } {
+function inRange({ min, max, except }: ConfigDefinition, value: number): { readonly value: number } | { readonly problem: string } {
   if (min !== undefined && value < min) return { problem: `it is at least ${min}` }
   if (max !== undefined && value > max) return { problem: `it is at most ${max}` }
+  if (value === except) return { problem: `it is not ${except}` }
   return { value }
 }

@@ -181,6 +181,23 @@ export const logConfigs = {
     scope: 'cluster-wide',
     documentation: 'How batches are compressed; producer: as they come.',
   },
+  'compression.gzip.level': {
+    type: 'int',
+    default: '-1',
+    min: -1,
+    max: 9,
+    except: 0,
+    scope: 'cluster-wide',
+    documentation: 'The level where compression.type is gzip: 1 to 9, or -1 for the default of the library.',
+  },
+  'compression.zstd.level': {
+    type: 'int',
+    default: '3',
+    min: -131_072,
+    max: 22,
+    scope: 'cluster-wide',
+    documentation: 'The level where compression.type is zstd.',
+  },
   'min.insync.replicas': {
     type: 'int',
     default: '1',

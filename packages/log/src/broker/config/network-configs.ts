@@ -22,7 +22,27 @@ export const networkConfigs = {
     min: 1,
     documentation: 'Bytes of one request; a larger one ends its connection.',
   },
-  'max.connections': { type: 'int', default: '2147483647', min: 0, scope: 'cluster-wide', documentation: 'Connections at a time.' },
+  'max.connections': {
+    type: 'int',
+    default: '2147483647',
+    min: 0,
+    scope: 'cluster-wide',
+    documentation: 'Connections at a time; the next ones wait.',
+  },
+  'max.connection.creation.rate': {
+    type: 'int',
+    default: '2147483647',
+    min: 0,
+    scope: 'cluster-wide',
+    documentation: 'Connections that are taken in a second; more than these wait.',
+  },
+  'socket.listen.backlog.size': {
+    type: 'int',
+    default: '50',
+    min: 1,
+    documentation:
+      'Connections that wait, accepted but unread, where max.connections or max.connection.creation.rate is reached. Further ones are closed.',
+  },
   'max.connections.per.ip': {
     type: 'int',
     default: '2147483647',

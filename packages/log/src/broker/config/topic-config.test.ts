@@ -25,6 +25,19 @@ void test('what a topic sets counts, then what its broker does', () => {
   assert.equal(topicConfigText({}, compacting, 'cleanup.policy'), 'compact')
 })
 
+void test('the level of a compression is that of the topic, then that of its broker', () => {
+  const levels = new BrokerConfig({ 'compression.type': 'zstd', 'compression.zstd.level': '7' })
+  const levelOf = (texts: Record<string, string>): number | undefined => topicConfig(texts, levels, false).compressionLevel
+  assert.deepEqual([{}, { 'compression.zstd.level': '19' }, { 'compression.type': 'gzip' }, { 'compression.type': 'lz4' }].map(levelOf), [
+    7,
+    19,
+    -1,
+    undefined,
+  ])
+  assert.match(topicConfigProblem({ 'compression.gzip.level': '0' }, broker)!, /compression\.gzip\.level/)
+  assert.match(topicConfigProblem({ 'compression.zstd.level': '23' }, broker)!, /at most 22/)
+})
+
 void test('synonyms tell where a value comes from', () => {
   assert.deepEqual(topicConfigSynonyms({ 'retention.ms': '5' }, broker, 'retention.ms'), [
     { name: 'retention.ms', value: '5', source: CONFIG_SOURCE.topic },

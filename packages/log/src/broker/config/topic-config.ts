@@ -19,6 +19,8 @@ export interface TopicConfig {
   readonly timestampAfterMaxMs: number
   /** `compression.type`; undefined: as the producer sent it */
   readonly compression: CompressionType | undefined
+  /** `compression.gzip.level` or `compression.zstd.level`, for `compression`; undefined where it has no levels */
+  readonly compressionLevel: number | undefined
   /** `min.insync.replicas` */
   readonly minInsyncReplicas: number
 }
@@ -69,13 +71,15 @@ export function topicConfig(texts: ConfigTexts, broker: BrokerConfig, durable: b
     durable,
     producerIdExpirationMs: broker.get('producer.id.expiration.ms'),
   }
+  const compression = compressionOf(value('compression.type') as string)
   return {
     log,
     batchBytesMax: number('max.message.bytes'),
     timestampType: value('message.timestamp.type') as TimestampType,
     timestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),
-    compression: compressionOf(value('compression.type') as string),
+    compression,
+    compressionLevel: compression === 'gzip' || compression === 'zstd' ? number(`compression.${compression}.level`) : undefined,
     minInsyncReplicas: number('min.insync.replicas'),
   }
 }

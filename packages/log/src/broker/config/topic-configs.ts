@@ -9,6 +9,8 @@ export interface TopicConfigDefinition {
 
 export const topicConfigs = {
   'cleanup.policy': { broker: 'log.cleanup.policy', documentation: 'Whether old segments are deleted, compacted by key, or both.' },
+  'compression.gzip.level': { broker: 'compression.gzip.level', documentation: 'The level of gzip: 1 to 9, or -1 for its own default.' },
+  'compression.zstd.level': { broker: 'compression.zstd.level', documentation: 'The level of zstd.' },
   'compression.type': { broker: 'compression.type', documentation: 'How batches are compressed; producer: as they come.' },
   'delete.retention.ms': {
     broker: 'log.cleaner.delete.retention.ms',

@@ -2,7 +2,7 @@
  * One listener of a broker, and the connections that came by it.
  *
  * 1. Nothing is lost between the start of listening and `serve`: connections that arrive earlier wait unread.
- * 2. A connection beyond the limits is closed at once; one idle for too long is closed.
+ * 2. A connection that finds the broker full waits unread for its turn; one beyond the limit of its address is closed at once, and so is one idle for too long.
  * 3. After `close` none of its connections is left.
  */
 import type { Cancel, Clock, Connection, Listener, Logger, Network } from '@millrace/core'
@@ -13,6 +13,7 @@ import { addressOf, clientOf, type ClientSession } from '../security/session.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import type { RequestBudget } from './request-budget.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 import type { WindowPool } from './window-pool.ts'
 
 export interface ClientListenerOptions {
@@ -38,6 +39,7 @@ export interface ServeOptions {
   readonly connectionThrottleMs: (host: string) => number
   /** Shared by all listeners of the broker. */
   readonly limits: ConnectionLimits
+  readonly waitingRoom: WaitingRoom
   readonly budget: RequestBudget
   readonly windows: WindowPool
 }
@@ -119,20 +121,42 @@ export class ClientListener {
   #accept(connection: Connection): void {
     if (this.#isClosing) return connection.destroy()
     if (this.#serving === undefined) return void this.#early.push(connection)
-    const { limits, logger } = this.#serving
+    const serving = this.#serving
+    const over = (): void => connection.destroy()
+    const waiting = { idleSinceMs: undefined, end: over, destroy: over }
+    const came = serving.waitingRoom.come(() => {
+      this.#connections.delete(waiting)
+      if (this.#isClosing) connection.destroy()
+      else this.#enter(connection, serving)
+    })
+    if (came === 'full') return this.#refuse(connection, 'max.connections', serving)
+    if (came === 'entered') return
+    this.#connections.add(waiting)
+    connection.onClose(() => {
+      came()
+      this.#connections.delete(waiting)
+      this.#onConnectionGone()
+    })
+  }
+
+  #refuse(connection: Connection, reason: string, { logger }: ServeOptions): void {
     const { host, port } = connection.remote
-    const refuse = (reason: string): void => {
-      logger.warn('a connection was refused', { remote: `${host}:${port}`, listener: this.name, reason })
-      connection.destroy()
-    }
+    logger.warn('a connection was refused', { remote: `${host}:${port}`, listener: this.name, reason })
+    connection.destroy()
+  }
+
+  /** There is room for it. */
+  #enter(connection: Connection, serving: ServeOptions): void {
+    const { limits } = serving
+    const { host } = connection.remote
     const refusal = limits.admit(host)
-    if (refusal !== undefined) return refuse(refusal)
-    const throttleMs = this.#serving.connectionThrottleMs(addressOf(connection))
-    if (throttleMs > 0) return this.#turnAway(connection, throttleMs, this.#serving)
+    if (refusal !== undefined) return this.#refuse(connection, refusal, serving)
+    const throttleMs = serving.connectionThrottleMs(addressOf(connection))
+    if (throttleMs > 0) return this.#turnAway(connection, throttleMs, serving)
     const principal = this.#security.principalOf(connection)
-    if (principal !== undefined) return this.#begin(connection, clientOf(connection, this.name, principal), this.#serving)
+    if (principal !== undefined) return this.#begin(connection, clientOf(connection, this.name, principal), serving)
     limits.leave(host)
-    refuse('its certificate names nobody')
+    this.#refuse(connection, 'its certificate names nobody', serving)
   }
 
   /** Its address makes connections faster than it may: this one is closed unread, after a while (KIP-612). */
@@ -178,10 +202,11 @@ export class ClientListener {
     this.#connections.add(client)
   }
 
-  #gone(client: Accepted, { remote }: Connection, { limits }: ServeOptions): void {
+  #gone(client: Accepted, { remote }: Connection, { limits, waitingRoom }: ServeOptions): void {
     limits.leave(remote.host)
     this.#connections.delete(client)
     this.#onConnectionGone()
+    waitingRoom.proceed()
   }
 
   #scheduleIdleCheck(options: ServeOptions): void {

@@ -1,7 +1,6 @@
-/** How many connections a broker takes: `max.connections`, `max.connections.per.ip` and its overrides; asked anew for every connection. */
+/** How many connections there are, and how many may come from one address: `max.connections.per.ip` and its overrides; asked anew for every connection. */
 
 export interface ConnectionLimitsOptions {
-  connectionsMax(): number
   connectionsMaxFrom(host: string): number
 }
 
@@ -19,8 +18,7 @@ export class ConnectionLimits {
   }
 
   /** Counts a connection from `host`; gives why it is refused instead, if it is. */
-  admit(host: string): 'max.connections' | 'max.connections.per.ip' | undefined {
-    if (this.#count >= this.#options.connectionsMax()) return 'max.connections'
+  admit(host: string): 'max.connections.per.ip' | undefined {
     const fromHost = this.#byHost.get(host) ?? 0
     if (fromHost >= this.#options.connectionsMaxFrom(host)) return 'max.connections.per.ip'
     this.#count++

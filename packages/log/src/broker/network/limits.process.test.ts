@@ -68,6 +68,27 @@ test('connections from one address are limited, and so are the exceptions', asyn
   await Promise.all([one, ...many].map(({ ended }) => ended))
 })
 
+test('a connection that finds the broker full waits for its turn; where too many wait it is closed', async () => {
+  const full = await Log.start({ memory: true, config: { 'max.connections': '1', 'socket.listen.backlog.size': '2' } })
+  const first = await WireClient.connect(full)
+  await first.ask('ApiVersions', 0, {})
+  const waiting = [await WireClient.connect(full), await WireClient.connect(full)]
+  const answers = waiting.map(async (client) => ({ client, answer: await client.ask('ApiVersions', 0, {}) }))
+  await first.ask('ApiVersions', 0, {})
+  const tooMany = await WireClient.connect(full)
+  await tooMany.closed
+  await first.close()
+  // Whoever is served goes, and makes room for the next one.
+  while (answers.length > 0) {
+    const { client, answer } = await Promise.race(answers)
+    assert.equal(answer.errorCode, ERROR_CODE.NONE)
+    void answers.splice(waiting.indexOf(client), 1)
+    waiting.splice(waiting.indexOf(client), 1)
+    await client.close()
+  }
+  await full.close()
+})
+
 test('a connection that is idle is closed; one that waits for an answer is not', async () => {
   const { ended } = await rawSocket()
   const waiting = await WireClient.connect(log)

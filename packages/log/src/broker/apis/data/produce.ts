@@ -108,7 +108,7 @@ async function produceTo(
 function bytesToAppend(produced: ProducedBatch, { config }: Topic): Uint8Array {
   const { batch, compression, records, timestampType, maxTimestamp } = produced
   const isAsSent = config.compression === undefined || config.compression === compression
-  const stored = isAsSent ? batch : recompress(batch, records, config.compression)
+  const stored = isAsSent ? batch : recompress(batch, records, config.compression, config.compressionLevel)
   stored.setMaxTimestamp(timestampType, maxTimestamp)
   return stored.whole
 }
