@@ -3,8 +3,11 @@ import { test } from 'node:test'
 import { runSeed } from './seed.ts'
 import { noSituations, situations } from './situations.ts'
 
-/** A share of `npm run sim:log`. These seeds meet every situation between them. */
-const seeds = [1, 2]
+/**
+ * A share of `npm run sim:log`. The first two meet every situation between them. 1489: a producer sent a batch again that was not its last one, after two restarts, and it was
+ * there twice, as snapshots told of the last one alone.
+ */
+const seeds = [1, 2, 1489]
 
 void test('brokers that die lose and double nothing that was acknowledged', async () => {
   const totals = noSituations()

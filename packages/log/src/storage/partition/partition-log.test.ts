@@ -163,6 +163,26 @@ test('an exact duplicate gets the offsets it got before, one after it is out of 
   assert.equal(log.logEndOffset, 8)
 })
 
+test('the last five batches of a producer are known after a restart, and across a new segment', async () => {
+  const { clock, disk, log } = await setting()
+  const from = (on: PartitionLog, baseSequence: number): Promise<{ firstOffset: number; isDuplicate: boolean }> =>
+    clock.run(on.append(batch(1, { producerId: 9, producerEpoch: 0, baseSequence })))
+  for (let sequence = 0; sequence < 4; sequence++) await from(log, sequence)
+  await clock.run(log.roll())
+  for (let sequence = 4; sequence < 6; sequence++) await from(log, sequence)
+  await clock.run(log.sync())
+  // First without a clean end, by the snapshot of the new segment; then with one, by that of the log's end.
+  disk.kill()
+  for (const isLast of [false, true]) {
+    const { directory: again, log: loaded } = await reopen({ clock, disk })
+    for (let sequence = 1; sequence < 6; sequence++) {
+      const { firstOffset, isDuplicate } = await from(loaded, sequence)
+      assert.deepEqual([firstOffset, isDuplicate], [sequence, true])
+    }
+    if (!isLast) await clock.run(again.close())
+  }
+})
+
 test('sequences wrap, and duplicates of one turn are found too', async () => {
   const { clock, log } = await setting()
   const bytes = (): Uint8Array => batch(4, { producerId: 1, producerEpoch: 0, baseSequence: 0x7fff_fffe })

@@ -2,7 +2,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { MillraceError } from '@millrace/core'
-import type { ProducerEntry } from './producer-entry.ts'
+import { PRODUCER_BATCHES_MAX, type ProducerEntry } from './producer-entry.ts'
 import { encodeProducerSnapshot, parseProducerSnapshot } from './producer-snapshot.ts'
 
 const entry: fc.Arbitrary<ProducerEntry> = fc
@@ -12,15 +12,26 @@ const entry: fc.Arbitrary<ProducerEntry> = fc
     coordinatorEpoch: fc.integer({ min: -1, max: 1000 }),
     lastTimestamp: fc.maxSafeNat(),
     transactionFirstOffset: fc.option(fc.maxSafeNat(), { nil: undefined }),
-    last: fc.option(fc.record({ lastSequence: fc.nat(0x7fff_ffff), lastOffset: fc.maxSafeNat(), offsetDelta: fc.nat(1000) }), {
-      nil: undefined,
-    }),
+    batches: fc.array(
+      fc.record({
+        lastSequence: fc.nat(0x7fff_ffff),
+        lastOffset: fc.maxSafeNat(),
+        offsetDelta: fc.nat(1000),
+        timestamp: fc.maxSafeNat(),
+      }),
+      { maxLength: PRODUCER_BATCHES_MAX },
+    ),
   })
-  .map(({ last, ...rest }) => ({ ...rest, batches: last === undefined ? [] : [{ ...last, timestamp: rest.lastTimestamp }] }))
+  .map(({ batches, ...rest }) => ({
+    ...rest,
+    batches: [...batches.slice(0, -1), ...batches.slice(-1).map((last) => ({ ...last, timestamp: rest.lastTimestamp }))].map((batch) => ({
+      ...batch,
+    })),
+  }))
 
 test('a snapshot is read back as it was', () => {
   fc.assert(
-    fc.property(fc.array(entry, { maxLength: 20 }), (entries) => {
+    fc.property(fc.uniqueArray(entry, { maxLength: 20, selector: ({ producerId }) => producerId }), (entries) => {
       assert.deepEqual(parseProducerSnapshot(encodeProducerSnapshot(entries), 'x'), entries)
     }),
     { numRuns: 100 },
