@@ -79,6 +79,9 @@ export class BatchBuilder {
   #lastOffset: number
   #baseTimestamp: number | undefined
   #maxTimestamp = NO_TIMESTAMP
+  /** The record that was asked about last, and its bytes: mostly the one that is appended next. */
+  #sized: RecordToAppend | undefined
+  #sizedBody = 0
 
   constructor(options: BatchOptions = {}) {
     this.#options = options
@@ -99,6 +102,8 @@ export class BatchBuilder {
   /** Bytes by which the record would make the batch grow, before compression. */
   recordSizeBytes(record: RecordToAppend): number {
     const body = this.#bodyBytes(record)
+    this.#sized = record
+    this.#sizedBody = body
     return varuintBytes(zigzag(body)) + body
   }
 
@@ -111,7 +116,8 @@ export class BatchBuilder {
     const timestampDelta = timestamp - (this.#baseTimestamp ?? timestamp)
     if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(timestampDelta)) throw unencodable(`time stamp ${timestamp}`)
     this.#baseTimestamp ??= timestamp
-    const body = this.#bodyBytes(record)
+    const body = this.#sized === record ? this.#sizedBody : this.#bodyBytes(record)
+    this.#sized = undefined
     this.#reserve(body + 5)
     this.#write(record, body, timestampDelta, offsetDelta)
     this.#lastOffset = offset

@@ -47,6 +47,9 @@ export interface DrainOptions {
   readonly mayWrite: (queue: PartitionQueue) => boolean
 }
 
+/** Where a record went: into a batch that is open, which has its time already; into a new one; or where there is something to be sent, or looked for, at once. */
+export type Placed = 'joined' | 'begun' | 'due'
+
 interface UnresolvedRecord {
   readonly record: RecordToAppend
   readonly partition: number | undefined
@@ -109,22 +112,22 @@ export class Accumulator {
     return count
   }
 
-  /** True where a batch became full, so that it can be sent at once. */
+  /** `nowMs` is asked for only where a batch begins: most records join one. */
   append(
     topic: string,
     partition: number | undefined,
     record: RecordToAppend,
     completion: Completion | undefined,
-    nowMs: number,
+    nowMs: () => number,
     view: TopicView | undefined,
-  ): boolean {
+  ): Placed {
     const sizeBytes = recordBytes(record)
     this.bufferedBytes += sizeBytes
     const unresolved = this.#unresolved.get(topic)
     if (unresolved === undefined && view !== undefined) return this.#place(view, partition, record, completion, sizeBytes, nowMs, undefined)
-    const waiting = unresolved ?? this.#newUnresolved(topic, nowMs)
+    const waiting = unresolved ?? this.#newUnresolved(topic, nowMs())
     waiting.records.push({ record, partition, completion, sizeBytes })
-    return true
+    return 'due'
   }
 
   /** Gives records whose topic has become known their partitions. */
@@ -134,7 +137,7 @@ export class Accumulator {
       if (view === undefined || view.partitions.length === 0) continue
       this.#unresolved.delete(topic)
       for (const { record, partition, completion, sizeBytes } of records) {
-        this.#place(view, partition, record, completion, sizeBytes, createdAtMs, generation)
+        this.#place(view, partition, record, completion, sizeBytes, () => createdAtMs, generation)
       }
       this.generations.remove(generation)
     }
@@ -248,9 +251,9 @@ export class Accumulator {
     record: RecordToAppend,
     completion: Completion | undefined,
     sizeBytes: number,
-    createdAtMs: number,
+    nowMs: () => number,
     generation: number | undefined,
-  ): boolean {
+  ): Placed {
     const partition = asked ?? this.#partitionOf(view, record, sizeBytes)
     const queue = this.#queue(view.name, partition)
     const open = queue.open
@@ -258,15 +261,15 @@ export class Accumulator {
     if (open !== undefined && open.fits(record, batchBytes)) {
       open.append(record, completion)
       open.accountedBytes += sizeBytes
-      return open.sizeBytes >= batchBytes
+      return open.sizeBytes >= batchBytes ? 'due' : 'joined'
     }
-    const batch = new PendingBatch(view.name, partition, createdAtMs, generation ?? this.generations.current, this.#batchOptions())
+    const batch = new PendingBatch(view.name, partition, nowMs(), generation ?? this.generations.current, this.#batchOptions())
     batch.append(record, completion)
     batch.accountedBytes = sizeBytes
     this.generations.add(batch.generation)
     queue.push(batch)
     this.#active.add(queue)
-    return open !== undefined || batch.sizeBytes >= batchBytes
+    return open !== undefined || batch.sizeBytes >= batchBytes ? 'due' : 'begun'
   }
 
   #partitionOf(view: TopicView, { key }: RecordToAppend, sizeBytes: number): number {

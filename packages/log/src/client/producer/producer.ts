@@ -46,6 +46,7 @@ export class Producer {
   readonly #room: BufferRoom
   readonly #wakeup: Wakeup
   readonly #stopListening: () => void
+  readonly #now = (): number => this.#cluster.settings.clock.monotonic()
   #isIdentifying = false
   #failure: Error | undefined
   /** Set while nothing is to be tried again. */
@@ -173,9 +174,9 @@ export class Producer {
     checkRecordSize(record.topic, toAppend, Math.min(this.#settings.maxRequestBytes, this.#settings.bufferBytes))
     const view = this.#cluster.view.topic(record.topic)
     const wasEmpty = this.#accumulator.isEmpty
-    const isFull = this.#accumulator.append(record.topic, record.partition, toAppend, completion, clock.monotonic(), view)
-    if (isFull || wasEmpty || this.#room.isFull) this.#wakeup.soon()
-    else this.#wakeup.by(clock.monotonic() + this.#settings.lingerMs)
+    const placed = this.#accumulator.append(record.topic, record.partition, toAppend, completion, this.#now, view)
+    if (placed === 'due' || wasEmpty || this.#room.isFull) this.#wakeup.soon()
+    else if (placed === 'begun') this.#wakeup.by(clock.monotonic() + this.#settings.lingerMs)
   }
 
   #pump(): void {
@@ -373,10 +374,6 @@ export class Producer {
   #settled(batch: PendingBatch): void {
     this.#accumulator.settled(batch)
     this.#room.changed()
-  }
-
-  #now(): number {
-    return this.#cluster.settings.clock.monotonic()
   }
 
   #retryAt(batch: PendingBatch): number {
