@@ -41,8 +41,10 @@ export const order: readonly (readonly string[])[] = [
   ['engine/runtime'],
   // Reading and writing what a job has stored, without the job.
   ['engine/savepoint'],
+  // Running what a job has stored again, without touching it.
+  ['engine/replay'],
   ['engine/cluster'],
-  ['engine/index.ts', 'engine/simulation.ts', 'engine/control.ts'],
+  ['engine/index.ts', 'engine/simulation.ts', 'engine/control.ts', 'engine/replay.ts'],
 
   ['functions'],
   ['testkit'],

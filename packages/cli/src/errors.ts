@@ -12,6 +12,11 @@ const cliErrors = {
   },
   CLI_FILE_UNREADABLE: { who: 'user', retry: false, message: 'The file {path} of {setting} cannot be read: {problem}' },
   CLI_ARGUMENT: { who: 'user', retry: false, message: '{flag} must {expected}, and is {value}' },
+  CLI_SHADOW_OLD: {
+    who: 'user',
+    retry: false,
+    message: 'No job {job} runs here from a module of its own: name the module of its old version with --old',
+  },
   CLI_INPUT_LINE: { who: 'user', retry: false, message: 'Line {line} of the input is no record: {problem}' },
   CLI_STATE_LINE: { who: 'user', retry: false, message: 'Line {line} of {input} is no state: {problem}' },
   CLI_GROUP_UNKNOWN: { who: 'user', retry: false, message: 'The cluster has no group {group}' },

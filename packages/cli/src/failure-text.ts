@@ -24,7 +24,8 @@ export function describeFailure(jobName: string, failure: JobFailure): string {
     failure.capsule === undefined
       ? ''
       : `\nthe record and its state are kept in ${failure.capsule.path}\nto step through it: ${failure.capsule.command}`
-  return `job ${jobName} failed${clean(where)}\n${describeError(thrownByUser(failure.error))}${capsule}`
+  const replay = failure.replay === undefined ? '' : `\nto come to it from the last checkpoint: ${failure.replay}`
+  return `job ${jobName} failed${clean(where)}\n${describeError(thrownByUser(failure.error))}${capsule}${replay}`
 }
 
 /** The engine wraps what a function throws, to say where it was; that has been said. */

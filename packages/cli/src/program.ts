@@ -3,6 +3,7 @@ import type { CommandIo } from './terminal.ts'
 import { exitCodes } from './exit-codes.ts'
 import { addJobCommands } from './job-commands/program.ts'
 import { addLogCommands } from './log-commands/program.ts'
+import { addReplayCommands } from './replay-commands/program.ts'
 import { engineFlags } from './settings.ts'
 import { addStateCommands } from './state-commands/program.ts'
 
@@ -19,6 +20,7 @@ export function buildProgram(version: string, io: CommandIo, finish: (exitCode: 
   addPlan(program, io, finish)
   addJobCommands(program, io, finish)
   addStateCommands(program, io, finish)
+  addReplayCommands(program, io, finish)
   addLogCommands(program, io, finish)
   return program
 }

@@ -141,6 +141,9 @@ const table = {
     retry: false,
     message: 'postgresSink: the checkpoint holds something under {stateId} that this sink did not write',
   },
+  // replaying what a job has stored
+  REPLAY_OTHER_JOB: { who: 'user', retry: false, message: 'The checkpoint is of job {stored}, and the module is job {job}' },
+  SHADOW_NO_CHECKPOINT: { who: 'user', retry: false, message: 'Job {job} has no completed checkpoint in {dir}: name one with --restore' },
   // loading a job's module
   JOB_MODULE_NOT_FOUND: { who: 'user', retry: false, message: 'There is no file {path}' },
   JOB_MODULE_SYNTAX: { who: 'user', retry: false, message: '{path} cannot be loaded: {problem}' },

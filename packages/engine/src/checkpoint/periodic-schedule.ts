@@ -19,7 +19,9 @@ export class PeriodicSchedule {
 
   /** Infinity: there are none. */
   get nextMs(): number {
-    return this.#options.intervalMs === undefined ? Infinity : Math.max(this.#begunMs + this.#options.intervalMs, this.#endedMs + this.#options.minPauseMs)
+    return this.#options.intervalMs === undefined
+      ? Infinity
+      : Math.max(this.#begunMs + this.#options.intervalMs, this.#endedMs + this.#options.minPauseMs)
   }
 
   /** The interval counts from here: a start of the job, or of a periodic checkpoint. */

@@ -7,13 +7,25 @@ export function isRecoverable({ final, retry, who, operator }: FailureReport): b
   return !final && (retry || who !== 'user' || operator !== undefined)
 }
 
-/** A failure as users see it. */
-export function jobFailure(report: FailureReport): JobFailure {
+/** A failure as users see it. `origin`: where the job comes from, and the checkpoint that it goes on from. */
+export function jobFailure(
+  report: FailureReport,
+  origin: { readonly module: string | undefined; readonly checkpoint: string | undefined },
+): JobFailure {
+  const { module, checkpoint } = origin
   return {
     error: new ReportedError(report),
     ...(report.operator === undefined ? {} : { operator: report.operator }),
     ...(report.subtask === undefined ? {} : { subtask: report.subtask }),
     ...(report.position === undefined ? {} : { position: report.position }),
     ...(report.capsule === undefined ? {} : { capsule: report.capsule }),
+    // Only what an operator fails on comes again with the same input.
+    ...(report.operator === undefined || module === undefined || checkpoint === undefined
+      ? {}
+      : { replay: `millrace replay -s ${shellWord(checkpoint)} ${shellWord(module)} --inspect-brk` }),
   }
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -47,6 +47,8 @@ export interface JobMasterParts {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
+  /** Where the job comes from, for whoever looks on. */
+  readonly modulePath?: string
   readonly onEvent: (event: JobEvent) => void
   /** Lets others give orders, as long as the lock is held. */
   readonly control?: (job: ControlledJob) => Promise<ControlServer>
@@ -152,6 +154,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       job: plan.graph.name,
       state: this.#board.state,
       pid: process.pid,
+      module: this.#parts.modulePath ?? null,
       startedMs: Math.round(clock.now() - (clock.monotonic() - this.#startedMs)),
       restarts: this.#restartCount,
       parallelism: this.#settings.options.parallelism,
@@ -199,7 +202,10 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     for (;;) {
       const outcome = await this.#runAttempt()
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
-      const failure = jobFailure(outcome.failure)
+      const failure = jobFailure(outcome.failure, {
+        module: this.#parts.modulePath,
+        checkpoint: (this.#keeper.last ?? this.#restored)?.path,
+      })
       const decision = this.#restarts.decide({
         atMs: this.#parts.clock.monotonic(),
         recoverable: isRecoverable(outcome.failure),

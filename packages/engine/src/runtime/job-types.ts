@@ -105,6 +105,8 @@ export interface JobFailure {
   /** Where the record stood in its source: 'access.log:8812'. */
   readonly position?: string
   readonly capsule?: CrashCapsule
+  /** Command that replays the job from its last checkpoint to the record that it failed on; only of jobs run from a module of their own, with a checkpoint that is kept. */
+  readonly replay?: string
 }
 
 /** A failure on disk as a small runnable test. */

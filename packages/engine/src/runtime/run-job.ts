@@ -101,6 +101,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
     launcher: new ThreadSlots({ threads, modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
     ...ports,
     onEvent: (event) => options.onEvent(event),
+    modulePath: options.modulePath,
     control: controlOf(name, settings),
   })
 }

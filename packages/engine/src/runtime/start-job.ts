@@ -1,5 +1,6 @@
 import type { Clock, Disk, Network, Random } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
+import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
@@ -25,6 +26,8 @@ export interface LocalJobOptions {
   >
   /** Puts something between master and slots. */
   readonly launcher?: (launcher: SlotLauncher) => SlotLauncher
+  /** Puts something around the storage of checkpoints. */
+  readonly storage?: (storage: CheckpointStorage) => CheckpointStorage
   readonly onEvent: (event: JobEvent) => void
   readonly control?: JobMasterParts['control']
 }
@@ -38,7 +41,8 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     maxParallelism: values.maxParallelism,
     encodeAll: values.development,
   })
-  const { storage, ...folder } = jobFolder(first.graph.name, settings, ports, options.processes)
+  const { storage: own, ...folder } = jobFolder(first.graph.name, settings, ports, options.processes)
+  const storage = options.storage?.(own) ?? own
   let unused: BuiltJob | undefined = first
   const functions = (): BuiltJob['functions'] => {
     const built = unused ?? options.build()

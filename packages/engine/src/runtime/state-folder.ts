@@ -107,7 +107,8 @@ function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: 
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
 }
 
-function checkpointFolder(jobName: string, settings: ResolvedEngineOptions): string {
+/** Folder of the checkpoints of a job, where they are kept in the file system. */
+export function checkpointFolder(jobName: string, settings: ResolvedEngineOptions): string {
   const { checkpointing } = settings.values
   return checkpointing.dir === undefined
     ? join(jobStateFolder(jobName, settings), 'checkpoints')

@@ -70,7 +70,8 @@ function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: Caps
   const fields = Object.entries(facts).map(([name, value]) => `  ${name}: ${literal(value)},`)
   return `// ${comment(error.message)}
 //
-// The record, its key and its state as the operator left them when it failed. This file holds the data of your users.
+// The record, its key and its keyed state as the operator left them when it failed. A function that answers no promise changes state in place: part of its work may be
+// done in it already. To see all state as it was before, replay the last checkpoint: millrace replay. This file holds the data of your users.
 // Run it:   node ${path}
 // Debug it: node --inspect-brk ${path}   and open chrome://inspect, or attach your editor
 import { replayCrash, stored } from ${JSON.stringify(replay)}

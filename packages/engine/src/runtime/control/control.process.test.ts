@@ -23,7 +23,7 @@ class Job implements ControlledJob {
   }
 
   status(): ReturnType<ControlledJob['status']> {
-    return { job: 'j', state: 'running', pid: 1, startedMs: 0, restarts: 0, parallelism: 1, lastCheckpoint: null }
+    return { job: 'j', state: 'running', pid: 1, module: null, startedMs: 0, restarts: 0, parallelism: 1, lastCheckpoint: null }
   }
 
   checkpoints(): ReturnType<ControlledJob['checkpoints']> {

@@ -45,6 +45,8 @@ export interface JobStatus {
   readonly job: string
   readonly state: JobMetrics['state']
   readonly pid: number
+  /** File of the job's module; null: the job is run by a program of its own. */
+  readonly module: string | null
   /** Wall clock, milliseconds since 1970: when the process began to run the job. */
   readonly startedMs: number
   readonly restarts: number

@@ -1,0 +1,221 @@
+// Imports job modules, which stay in the process for good, and starts one with a debugger: a process of its own.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { loadJobModule, startJob } from '@millrace/engine'
+import { main } from '../main.ts'
+import { RecordingOutput } from '../testing/recording-output.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-replay-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const engine = JSON.stringify(import.meta.resolve('@millrace/engine'))
+
+/** Counts by key; `change` is what another version does to what it puts out. */
+function writeVersion(file: string, change = '', more = ''): string {
+  const path = join(folder, file)
+  writeFileSync(
+    path,
+    `import { defineJob, fileSink, generator, type, value } from ${engine}
+export default defineJob('counts', { params: { keys: 4 } }, (env, { keys }) => {
+  env.checkpointing.interval = '20ms'
+  env.checkpointing.retainOnCancel = true
+  const counts = env.fromSource(generator({ generate: (n) => n, ratePerSecond: 5000 }), { uid: 'numbers' })
+    .keyBy((n) => n % keys)
+    .process({
+      emits: type<{ key: number; n: number; count: number }>(),
+      state: { count: value<number>() },
+      onElement(n, ctx) {
+        const count = (ctx.state.count.get() ?? 0) + 1
+        ctx.state.count.set(count)
+        ${change}
+        ctx.emit({ key: n % keys, n, count })
+      },
+    }).uid('count')
+  counts.sinkTo(fileSink({ dir: ${JSON.stringify(join(folder, 'out'))}, format: 'json' })).uid('out')
+  ${more}
+})
+`,
+  )
+  return path
+}
+
+interface Row {
+  readonly key: number
+  readonly n: number
+  readonly count: number
+}
+
+let checkpoint = ''
+/** Each record's count must follow from its number. */
+const expected = (n: number): Row => ({ key: n % 3, n, count: Math.floor(n / 3) + 1 })
+
+before(async () => {
+  const job = await loadJobModule(writeVersion('job.ts'))
+  const running = startJob(job, {
+    options: { stateDir: join(folder, 'state'), checkpointing: { storage: 'filesystem' } },
+    params: { keys: 3 },
+  })
+  while (running.metrics().checkpoints.completed < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+  await running.cancel()
+  const result = await running.done
+  checkpoint = result.lastCheckpoint!.path!
+})
+
+/** Every file under a folder with its size and time. */
+function filesIn(path: string): string[] {
+  return readdirSync(path, { recursive: true, withFileTypes: true }).map((entry) => {
+    const { size, mtimeMs } = statSync(join(entry.parentPath, entry.name))
+    return `${entry.parentPath}/${entry.name} ${size} ${mtimeMs}`
+  })
+}
+
+async function command(...flags: string[]): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const [stdout, stderr] = [new RecordingOutput(), new RecordingOutput()]
+  const exitCode = await main([...flags, '--state-dir', join(folder, 'state')], '1.2.3', { stdout, stderr, environment: {}, cwd: folder })
+  return { exitCode, stdout: stdout.text, stderr: stderr.text }
+}
+
+test('a replay goes on from the checkpoint, prints, and touches nothing', async () => {
+  const before = filesIn(folder)
+  const { exitCode, stdout, stderr } = await command('replay', 'job.ts', '-s', checkpoint, '--until', '30', '--format', 'json')
+  assert.equal(exitCode, 0, stderr)
+  assert.match(stderr, /^replaying counts from checkpoint \d+: nothing is written/)
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { sink: string; value: Row })
+  assert.equal(rows.length, 30)
+  const first = rows[0]!.value.n
+  assert.ok(first > 0, 'it goes on where the checkpoint stood')
+  // With the parameter of the run that took the checkpoint, and its state.
+  assert.deepEqual(
+    rows.map(({ value }) => value),
+    Array.from({ length: 30 }, (_, index) => expected(first + index)),
+  )
+  assert.ok(rows.every(({ sink }) => sink === 'out'))
+  assert.deepEqual(filesIn(folder), before)
+  const text = await command('replay', 'job.ts', '-s', checkpoint, '--until', '1')
+  assert.equal(text.stdout, `out> { key: ${first % 3}, n: ${first}, count: ${Math.floor(first / 3) + 1} }\n`)
+})
+
+test('what is wrong with a replay is said', async () => {
+  writeVersion('throws.ts', `if (n > 0) throw new TypeError('at ' + n)`)
+  const failed = await command('replay', 'throws.ts', '-s', checkpoint, '--until', '5')
+  assert.equal(failed.exitCode, 1)
+  assert.match(failed.stderr, /job counts failed in operator[^]*TypeError: at \d+[^]*throws\.ts:\d+/)
+  for (const [flags, hint] of [
+    [['job.ts'], /required option '-s/],
+    [['job.ts', '-s', 'nothing'], /no checkpoint at/],
+    [['job.ts', '-s', checkpoint, '--until', 'many'], /a whole number of records/],
+  ] as const) {
+    const { exitCode, stderr } = await command('replay', ...flags)
+    assert.equal(exitCode, 2)
+    assert.match(stderr, hint)
+  }
+  writeFileSync(join(folder, 'other.ts'), readFileSync(join(folder, 'job.ts'), 'utf8').replace("'counts'", "'others'"))
+  assert.match((await command('replay', 'other.ts', '-s', checkpoint)).stderr, /is of job counts, and the module is job others/)
+})
+
+test('a version that does the same is the same in the shadow, and the job is not touched', async () => {
+  writeVersion('same.ts', '// another comment')
+  const before = filesIn(join(folder, 'state'))
+  const { exitCode, stdout, stderr } = await command('shadow', 'same.ts', '--of', 'counts', '--old', 'job.ts', '--until', '200')
+  assert.equal(exitCode, 0, stderr)
+  assert.equal(
+    stdout,
+    '200 records were given to both versions\nout: 200 the same, 0 of the old version alone, 0 of the new one alone\nboth versions put out the same\n',
+  )
+  assert.deepEqual(filesIn(join(folder, 'state')), before)
+})
+
+test('a version that differs shows where', async () => {
+  writeVersion('wrong.ts', 'if (n % 50 === 0) { ctx.emit({ key: -1, n, count }); return }')
+  const { exitCode, stdout, stderr } = await command(
+    'shadow',
+    'wrong.ts',
+    '--of',
+    'counts',
+    '--old',
+    'job.ts',
+    '--until',
+    '100',
+    '--format',
+    'json',
+  )
+  assert.equal(exitCode, 1, stderr)
+  const report = JSON.parse(stdout) as {
+    same: boolean
+    records: number
+    sinks: { same: number; onlyOld: { count: number }; onlyNew: { count: number; examples: { record: string }[] } }[]
+  }
+  const [out] = report.sinks
+  assert.deepEqual([report.same, report.records, out!.same, out!.onlyOld.count, out!.onlyNew.count], [false, 100, 98, 2, 2])
+  assert.match(out!.onlyNew.examples[0]!.record, /key: -1/)
+
+  writeVersion(
+    'more.ts',
+    '',
+    `counts.filter(() => false).sinkTo(fileSink({ dir: ${JSON.stringify(join(folder, 'out2'))}, format: 'json' })).uid('second')`,
+  )
+  const more = await command('shadow', 'more.ts', '--of', 'counts', '--old', 'job.ts', '--until', '10')
+  assert.equal(more.exitCode, 1, more.stderr)
+  assert.match(more.stdout, /second: 0 the same, 0 of the old version alone, 0 of the new one alone\nthe versions differ/)
+
+  writeVersion('breaks.ts', `throw new Error('broken')`)
+  const breaks = await command('shadow', 'breaks.ts', '--of', 'counts', '--old', 'job.ts', '--until', '10')
+  assert.equal(breaks.exitCode, 1)
+  assert.match(breaks.stderr, /the new version: job counts failed[^]*broken/)
+})
+
+test('without a job that runs the old version has to be named', async () => {
+  const { exitCode, stderr } = await command('shadow', 'job.ts', '--of', 'counts')
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /--old/)
+})
+
+test('a replay stops for the debugger before the job is loaded, and goes on with it', { timeout: 15_000 }, async () => {
+  const starter = join(folder, 'start.mjs')
+  writeFileSync(
+    starter,
+    `import { main, processOutput } from ${JSON.stringify(import.meta.resolve('@millrace/cli'))}
+const io = { stdout: processOutput(process.stdout), stderr: processOutput(process.stderr), environment: process.env, cwd: process.cwd() }
+process.exitCode = await main(process.argv.slice(2), '0', io)
+`,
+  )
+  const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+  const flags = ['replay', 'job.ts', '-s', checkpoint, '--until', '3', '--inspect-brk', '127.0.0.1:0']
+  const child = spawn(process.execPath, [...conditions, starter, ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
+  after(() => child.kill())
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  let url: string | undefined
+  while (url === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    url = /ws:\/\/\S+/.exec(output.stderr)?.[0]
+  }
+  const socket = new WebSocket(url)
+  const paused = Promise.withResolvers<void>()
+  const called: string[] = []
+  socket.addEventListener('message', ({ data }) => {
+    const { method } = JSON.parse(String(data)) as { readonly method?: string }
+    if (method !== undefined) called.push(method)
+    if (method === 'Debugger.paused') paused.resolve()
+  })
+  await new Promise((resolve) => socket.addEventListener('open', resolve))
+  const send = (id: number, method: string): void => socket.send(JSON.stringify({ id, method }))
+  send(1, 'Debugger.enable')
+  send(2, 'Runtime.runIfWaitingForDebugger')
+  await paused.promise
+  assert.equal(output.stdout, '')
+  send(3, 'Debugger.resume')
+  // A process waits at its end for whoever debugs it.
+  while (output.stdout.split('\n').length < 4) await new Promise((resolve) => setTimeout(resolve, 10))
+  socket.close()
+  assert.equal(await ended, 0, output.stderr)
+  assert.match(output.stdout, /^(out> .*\n){3}$/)
+})

@@ -1,0 +1,77 @@
+import { inspect } from 'node:util'
+import { resolve } from 'node:path'
+import type { JobEvent } from '@millrace/engine'
+import { exitCodes } from '../exit-codes.ts'
+import { readParams } from '../params.ts'
+import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { handleSignals } from '../signals.ts'
+import type { CommandIo } from '../terminal.ts'
+
+/** `millrace replay`: a checkpoint of a job, run on this thread, so that a debugger has all of it. */
+export async function replayCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
+  const settings = await resolveSettings(io, flags)
+  const params = readParams(flags['param'] as readonly string[])
+  await openDebugger(flags)
+  const { loadJobModule } = await import('@millrace/engine')
+  const { replayJob } = await import('@millrace/engine/replay')
+  const until = flags['until'] as number | undefined
+  const print = flags['format'] === 'json' ? jsonLine : textLine
+  const job = await loadJobModule(resolve(io.cwd, path))
+  const running = await replayJob({
+    job,
+    params,
+    checkpoint: restorePath(flags['restore'] as string, io.cwd),
+    allowNonRestoredState: flags['allowNonRestoredState'] === true,
+    settings,
+    ...(until === undefined ? {} : { until }),
+    output: ({ name, uid }, value, timestamp) => io.stdout.write(print(uid ?? name, value, timestamp)),
+    onEvent: (event) => tell(event, io),
+  })
+  const ignoreSignals = handleSignals(
+    process,
+    () => void running.stop(),
+    (exitCode) => process.exit(exitCode),
+  )
+  const result = await running.done
+  ignoreSignals()
+  await io.stdout.drained?.()
+  if (result.state !== 'failed') return exitCodes.done
+  const { describeFailure } = await import('../failure-text.ts')
+  io.stderr.write(`${describeFailure(result.jobName, result.failure)}\n`)
+  return exitCodes.failed
+}
+
+/** A URL, or a folder. */
+export function restorePath(text: string, cwd: string): string {
+  return text.includes('://') ? text : resolve(cwd, text)
+}
+
+function textLine(sink: string, value: unknown): string {
+  return `${sink}> ${typeof value === 'string' ? value : inspect(value, { depth: 6, breakLength: Infinity })}\n`
+}
+
+function jsonLine(sink: string, value: unknown, timestamp: number): string {
+  const time = Number.isFinite(timestamp) ? { timestamp } : {}
+  return `${JSON.stringify({ sink, value, ...time }, (_, member: unknown) => (typeof member === 'bigint' ? `${member}n` : member))}\n`
+}
+
+function tell(event: JobEvent, io: CommandIo): void {
+  if (event.kind === 'started')
+    io.stderr.write(`replaying ${event.jobName} from checkpoint ${event.restored?.id}: nothing is written, nothing is committed\n`)
+  if (event.kind === 'log' && event.record.level !== 'debug') io.stderr.write(`${event.record.level}: ${event.record.message}\n`)
+}
+
+/** Opens the debugger of this very process, as the flags of Node do. */
+async function openDebugger(flags: ParsedFlags): Promise<void> {
+  const asked = flags['inspectBrk'] ?? flags['inspect']
+  if (asked === undefined) return
+  const place = typeof asked === 'string' ? asked : ''
+  const inspector = await import('node:inspector')
+  const [, host, port] = /^(?:(.*):)?(\d+)$/.exec(place) ?? []
+  inspector.open(port === undefined ? undefined : Number(port), host)
+  if (flags['inspectBrk'] === undefined) return
+  inspector.waitForDebugger()
+  // The job's module is loaded next: breakpoints can be set now.
+  // oxlint-disable-next-line no-debugger
+  debugger
+}

@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseDuration } from '@millrace/core'
+import type { ShadowFailure, ShadowReport } from '@millrace/engine/replay'
+import { cliError } from '../errors.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { stateDirOf } from '../job-commands/ask-job.ts'
+import { readParams } from '../params.ts'
+import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import type { CommandIo } from '../terminal.ts'
+import { restorePath } from './replay.ts'
+
+/** `millrace shadow`: 0 if both versions put out the same, 1 if they differ or one fails. */
+export async function shadowCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
+  const idleMs = parseDuration(flags['idle'])
+  if (idleMs === undefined || idleMs < 1)
+    throw cliError('CLI_ARGUMENT', { flag: '--idle', expected: 'be a duration', value: flags['idle'] as string })
+  const settings = await resolveSettings(io, flags)
+  const params = readParams(flags['param'] as readonly string[])
+  const oldPath = await oldModule(flags, io)
+  const { loadJobModule } = await import('@millrace/engine')
+  const { newestCheckpointOf, shadowRun } = await import('@millrace/engine/replay')
+  const old = await loadJobModule(oldPath)
+  const recent = await loadJobModule(resolve(io.cwd, path))
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-shadow-'))
+  try {
+    const restore = flags['restore'] as string | undefined
+    const checkpoint = restore === undefined ? await newestCheckpointOf(old, settings, folder) : restorePath(restore, io.cwd)
+    const report = await shadowRun({
+      old: { job: old, params: {} },
+      recent: { job: recent, params },
+      checkpoint,
+      allowNonRestoredState: flags['allowNonRestoredState'] === true,
+      settings,
+      until: flags['until'] as number,
+      idleMs,
+      onEvent: (version, event) => {
+        if (event.kind === 'log' && event.record.level !== 'debug')
+          io.stderr.write(`${version}: ${event.record.level}: ${event.record.message}\n`)
+      },
+    })
+    return await show(report, flags, io)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** The module of the job that runs, unless another is named. */
+async function oldModule(flags: ParsedFlags, io: CommandIo): Promise<string> {
+  const named = flags['old'] as string | undefined
+  if (named !== undefined) return resolve(io.cwd, named)
+  const { askJob, controlSocketOf } = await import('@millrace/engine/control')
+  const job = flags['of'] as string
+  const answer = await askJob(controlSocketOf(await stateDirOf(io, flags), job), { do: 'status' })
+  const module = answer?.kind === 'result' ? answer.result.module : null
+  if (module === null) throw cliError('CLI_SHADOW_OLD', { job })
+  return module
+}
+
+async function show(report: ShadowReport | ShadowFailure, flags: ParsedFlags, io: CommandIo): Promise<number> {
+  if ('failed' in report) {
+    const { describeFailure } = await import('../failure-text.ts')
+    const { jobName, failure } = report.result
+    io.stderr.write(`the ${report.failed} version: ${describeFailure(jobName, failure)}\n`)
+    return exitCodes.failed
+  }
+  io.stdout.write(flags['format'] === 'json' ? `${JSON.stringify(report)}\n` : reportText(report))
+  return report.same ? exitCodes.done : exitCodes.failed
+}
+
+function reportText({ records, sinks, newSources, lostSources, same }: ShadowReport): string {
+  const lines = [
+    `${records} records were given to both versions`,
+    ...newSources.map((id) => `source ${id} is new: it was given nothing`),
+    ...lostSources.map((id) => `source ${id} is gone: what it read came to the old version alone`),
+    ...sinks.flatMap(({ sink, same: equal, onlyOld, onlyNew }) => [
+      `${sink}: ${equal} the same, ${onlyOld.count} of the old version alone, ${onlyNew.count} of the new one alone`,
+      ...onlyOld.examples.map(({ record, times }) => `  - ${record}${times > 1 ? `  (${times} times)` : ''}`),
+      ...onlyNew.examples.map(({ record, times }) => `  + ${record}${times > 1 ? `  (${times} times)` : ''}`),
+    ]),
+    same ? 'both versions put out the same' : 'the versions differ',
+  ]
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,134 @@
+/**
+ * Runs two versions of a job from the same checkpoint over the same records, with nothing written outside, and compares what they put out.
+ *
+ * 1. The real input is read once, by the old version's sources; the new version is given the very same records, in the same order over all sources.
+ * 2. Both stop behind the same record of every source, after all that was in flight has come to the sinks.
+ * 3. Outputs are compared as multisets, sink by sink, by the sinks' uids.
+ */
+import type { Job } from '../api/job.ts'
+import type { Params } from '../api/params.ts'
+import type { ResolvedEngineOptions } from '../config/options.ts'
+import { buildJob } from '../api/build-job.ts'
+import type { OperatorNode } from '../graph/graph.ts'
+import type { JobEvent, JobResult } from '../runtime/job-types.ts'
+import { compareOutputs, Outputs, type SinkComparison } from './compare-outputs.ts'
+import { InputRecording } from './input-recording.ts'
+import { InputBudget, startReplay, type ReplayedJob } from './replay-job.ts'
+import { watchedSource } from './watched-source.ts'
+
+export interface ShadowVersion {
+  readonly job: Job<Params>
+  readonly params: { readonly [name: string]: string }
+}
+
+export interface ShadowOptions {
+  readonly old: ShadowVersion
+  readonly recent: ShadowVersion
+  readonly checkpoint: string
+  readonly allowNonRestoredState: boolean
+  readonly settings: ResolvedEngineOptions
+  /** Records of all sources together. */
+  readonly until: number
+  /** After so long without a record there are taken to be no more, milliseconds. */
+  readonly idleMs: number
+  onEvent(version: 'old' | 'new', event: JobEvent): void
+}
+
+export interface ShadowReport {
+  /** Records that both versions were given. */
+  readonly records: number
+  readonly sinks: readonly SinkComparison[]
+  /** Sources of the new version alone, by uid: they were given nothing. */
+  readonly newSources: readonly string[]
+  /** Sources of the old version alone: what they read came to the old version only. */
+  readonly lostSources: readonly string[]
+  /** Whether the versions put out the same. */
+  readonly same: boolean
+}
+
+/** A version that failed. */
+export interface ShadowFailure {
+  readonly failed: 'old' | 'new'
+  readonly result: Extract<JobResult, { state: 'failed' }>
+}
+
+/** @throws CHECKPOINT_*, REPLAY_OTHER_JOB, and what building the jobs throws */
+export async function shadowRun(options: ShadowOptions): Promise<ShadowReport | ShadowFailure> {
+  const recording = new InputRecording()
+  const old = await runOld(options, recording)
+  if (!('outputs' in old)) return old
+  const recent = await runNew(options, recording)
+  if (!('outputs' in recent)) return recent
+  const newSources = sourcesOf(options.recent.job).filter((id) => !recording.has(id))
+  const kept = new Set(sourcesOf(options.recent.job))
+  const lostSources = recording.sources.filter((id) => !kept.has(id))
+  const sinks = compareOutputs(old.outputs, recent.outputs)
+  const same = sinks.every(({ onlyOld, onlyNew }) => onlyOld.count === 0 && onlyNew.count === 0) && sameSinks(old.outputs, recent.outputs)
+  return { records: recording.records, sinks, newSources, lostSources, same }
+}
+
+type Run = { readonly outputs: Outputs } | ShadowFailure
+
+async function runOld(options: ShadowOptions, recording: InputRecording): Promise<Run> {
+  let stop = (): void => {}
+  const budget = new InputBudget(options.until, () => stop())
+  let records = 0
+  const idle = setInterval(() => {
+    if (recording.records === records) budget.close()
+    records = recording.records
+  }, options.idleMs)
+  try {
+    return await runOne(
+      options,
+      'old',
+      (node, source) => watchedSource(source, recording.watch(node.stateId, budget)),
+      (end) => (stop = end),
+    )
+  } finally {
+    clearInterval(idle)
+  }
+}
+
+async function runNew(options: ShadowOptions, recording: InputRecording): Promise<Run> {
+  let stop = (): void => {}
+  const player = recording.player(() => stop())
+  return await runOne(
+    options,
+    'new',
+    (node, source) => player.source(node.stateId, source),
+    (end) => (stop = end),
+  )
+}
+
+async function runOne(
+  options: ShadowOptions,
+  which: 'old' | 'new',
+  source: ReplayedJob['source'],
+  stoppable: (stop: () => void) => void,
+): Promise<Run> {
+  const { checkpoint, allowNonRestoredState, settings } = options
+  const { job, params } = which === 'old' ? options.old : options.recent
+  const outputs = new Outputs()
+  for (const { kind, stateId } of buildJob(job).graph.operators) if (kind === 'sink') outputs.declare(stateId)
+  const running = await startReplay({
+    job,
+    params,
+    checkpoint,
+    allowNonRestoredState,
+    settings,
+    source,
+    output: (node: OperatorNode, value) => outputs.add(node.stateId, value),
+    onEvent: (event) => options.onEvent(which, event),
+  })
+  stoppable(() => void running.stop())
+  const result = await running.done
+  return result.state === 'failed' ? { failed: which, result } : { outputs }
+}
+
+function sourcesOf(job: Job<Params>): readonly string[] {
+  return buildJob(job).graph.operators.flatMap(({ kind, stateId }) => (kind === 'source' ? [stateId] : []))
+}
+
+function sameSinks(old: Outputs, recent: Outputs): boolean {
+  return old.sinks.every((sink) => recent.has(sink)) && recent.sinks.every((sink) => old.has(sink))
+}
