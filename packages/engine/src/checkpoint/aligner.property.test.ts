@@ -175,8 +175,14 @@ class Oracle {
         const aligning = ids.find((other) => !this.#over.has(other) && this.#delivered(other).size > 0)
         return aligning !== undefined && id <= aligning && this.#begun(id)
       }
-      default:
+      case 'end':
+      case 'trigger':
+      case 'overtake':
+      case 'ends-ahead':
+      case 'skips-ahead':
         return false
+      default:
+        return event satisfies never
     }
   }
 

@@ -3,10 +3,7 @@
  *
  * 1. A channel that the aligner has blocked is not read: what it holds stays in it, in order. One that a snapshot has overtaken is read ahead, up to the
  *    barrier; nothing of it is processed that the snapshot has not seen.
- * 2. The watermark given out is the smallest of all channels that are neither idle nor at the end of time, and never falls. When all of these have gone idle
- *    it is the largest of theirs, so that it does not depend on the order in which they did. It is the end of time only when all channels are there:
- *    an idle one may still have records.
- * 3. The end is given out once, after every channel has ended.
+ * 2. The end is given out once, after every channel has ended.
  */
 import type { Cancel, Clock } from '@millrace/core'
 import type { AlignerAction, AlignerEvent } from '../checkpoint/aligner-events.ts'
@@ -14,6 +11,7 @@ import { BarrierAligner } from '../checkpoint/aligner.ts'
 import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { CheckpointMode } from '../checkpoint/options.ts'
 import type { ChannelEvent, Element, InputChannel, RecordBatch } from '../exchange/elements.ts'
+import { CombinedTime, type TimeHandler } from './combined-time.ts'
 import type { CollectingTimes } from './in-flight.ts'
 import { ReadAhead, type Found } from './read-ahead.ts'
 
@@ -28,11 +26,8 @@ export interface GateChannel {
 }
 
 /** What the task does with what arrives. */
-export interface GateHandler {
+export interface GateHandler extends TimeHandler {
   records(batch: RecordBatch, channel: number): void
-  watermark(time: number): void
-  idle(): void
-  active(): void
   aligned(action: AlignerAction): void
   /** Records of a channel that the snapshot just taken has overtaken; valid only now. */
   inFlight(batch: RecordBatch, channel: number): void
@@ -51,18 +46,13 @@ export interface GateOptions {
   readonly clock: Clock
 }
 
-const NEVER = -Infinity
-
 export class InputGate {
   readonly channels: readonly GateChannel[]
   readonly #handler: GateHandler
   readonly #aligner: BarrierAligner
   readonly #blocked: boolean[]
   readonly #ended: boolean[]
-  readonly #idle: boolean[]
-  readonly #watermarks: number[]
-  #watermark = NEVER
-  #allIdle = false
+  readonly #time: CombinedTime
   #open: number
   #next = 0
   #aligning: { readonly checkpointId: number; readonly sinceMs: number; readonly readBytes: number } | undefined
@@ -97,13 +87,12 @@ export class InputGate {
     })
     this.#blocked = channels.map(() => false)
     this.#ended = channels.map(() => false)
-    this.#idle = channels.map(() => false)
-    this.#watermarks = channels.map(() => NEVER)
+    this.#time = new CombinedTime(channels.length, handler)
     this.#open = channels.length
   }
 
   get watermark(): number {
-    return this.#watermark
+    return this.#time.watermark
   }
 
   /** Takes one element from the next channel that has one; answers whether there was any. */
@@ -230,13 +219,11 @@ export class InputGate {
   #event(event: ChannelEvent, index: number): void {
     switch (event.kind) {
       case 'watermark':
-        this.#watermarks[index] = Math.max(this.#watermarks[index]!, event.time)
-        this.#combine()
+        this.#time.advance(index, event.time)
         return
       case 'idle':
       case 'active':
-        this.#idle[index] = event.kind === 'idle'
-        this.#combine()
+        this.#time.setIdle(index, event.kind === 'idle')
         return
       case 'barrier':
         this.completedId = Math.max(this.completedId, event.completedId)
@@ -262,8 +249,8 @@ export class InputGate {
     this.#ended[index] = true
     this.#open--
     this.#align({ kind: 'end', channel: index })
+    this.#time.end(index)
     if (this.#open === 0) this.#handler.end()
-    else this.#combine()
   }
 
   #align(event: AlignerEvent): void {
@@ -317,39 +304,5 @@ export class InputGate {
     let bytes = 0
     for (const { channel } of this.channels) bytes += channel.readBytes
     return bytes
-  }
-
-  #combine(): void {
-    let smallest = Infinity
-    let speaking = 0
-    let largestIdle = NEVER
-    let unfinished = false
-    for (let index = 0; index < this.channels.length; index++) {
-      const time = this.#watermarks[index]!
-      if (this.#ended[index] || time === Infinity) continue
-      unfinished = true
-      if (this.#idle[index]) largestIdle = Math.max(largestIdle, time)
-      else {
-        speaking++
-        smallest = Math.min(smallest, time)
-      }
-    }
-    const idle = unfinished && speaking === 0
-    if (!idle) this.#setIdle(false)
-    this.#advance(idle ? largestIdle : smallest)
-    if (idle) this.#setIdle(true)
-  }
-
-  #setIdle(idle: boolean): void {
-    if (idle === this.#allIdle) return
-    this.#allIdle = idle
-    if (idle) this.#handler.idle()
-    else this.#handler.active()
-  }
-
-  #advance(time: number): void {
-    if (time <= this.#watermark) return
-    this.#watermark = time
-    this.#handler.watermark(time)
   }
 }

@@ -7,7 +7,7 @@ import { ReadAhead } from './read-ahead.ts'
 const barrier = (checkpointId: number): Element => ({ kind: 'barrier', checkpointId, triggeredMs: 0, completedId: 0 })
 
 /** Each text a record of a batch of its own, each number the barrier of a checkpoint. */
-function channelWith(items: readonly (string | number | 'end')[]): LocalChannel {
+function channelWith(items: readonly (string | number)[]): LocalChannel {
   const channel = new LocalChannel({ keyed: true })
   for (const item of items) {
     if (typeof item === 'number') channel.event(barrier(item) as Extract<Element, { kind: 'barrier' }>)
@@ -23,8 +23,8 @@ function channelWith(items: readonly (string | number | 'end')[]): LocalChannel 
 function readAhead(channel: LocalChannel): {
   readonly ahead: ReadAhead
   readonly seen: unknown[]
-  see(batch: RecordBatch): void
-  rest(): unknown[]
+  readonly see: (batch: RecordBatch) => void
+  readonly rest: () => unknown[]
 } {
   const ahead = new ReadAhead([{ channel, input: 0, label: 'upstream[0]' }])
   const seen: unknown[] = []

@@ -21,7 +21,7 @@ import { encodeAsyncInputs } from './async-inputs.ts'
 import type { InFlightSnapshot, InFlightWriting } from './in-flight.ts'
 import type { KeyedSnapshot, OperatorSnapshots } from './operator-snapshots.ts'
 import type { SinkCommits } from './sink-commits.ts'
-import type { SnapshotOrder } from './task.ts'
+import type { SnapshotOrder } from './task-types.ts'
 import { RawSnapshot } from './raw-files.ts'
 import type { Background, Slot } from './slot.ts'
 
@@ -155,7 +155,7 @@ export class SubtaskSnapshots {
   async close(): Promise<void> {
     for (const progress of this.#underWay.values()) await progress.abort()
     this.#underWay.clear()
-    for (const { keyed } of this.#options.operators) keyed?.keyed.dispose()
+    for (const { keyed } of this.#options.operators) await keyed?.close()
   }
 
   #part(
@@ -180,7 +180,7 @@ export class SubtaskSnapshots {
         ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
         ...(this.#options.finished() ? { finished: true } : {}),
       },
-      keyed: parts.keyed?.begin(checkpointId, () => create(`operator-${index}`), full),
+      keyed: parts.keyed?.begin(checkpointId, (name) => create(name === '' ? `operator-${index}` : `operator-${index}-${name}`), full),
       raw: raw.length === 0 ? undefined : new RawSnapshot(raw, () => create(`operator-${index}-raw`)),
       failure,
       handles,
@@ -252,6 +252,7 @@ class SnapshotInProgress implements Background {
   readonly #done: (result: SnapshotResult) => void
   #current = 0
   #over = false
+  #aborted = false
 
   constructor(
     parts: readonly OperatorPart[],
@@ -288,6 +289,7 @@ class SnapshotInProgress implements Background {
 
   async abort(): Promise<void> {
     this.#over = true
+    this.#aborted = true
     await this.#abortFiles()
   }
 
@@ -333,6 +335,7 @@ class SnapshotInProgress implements Background {
   async #writeInFlight(operator: number): Promise<InFlightFile | undefined> {
     const writing = this.#collecting?.snapshot.writing(operator, () => this.#collecting!.create(`operator-${operator}-in-flight`))
     if (writing === undefined) return undefined
+    if (this.#aborted) throw new Error('the snapshot was given up')
     this.#inFlight.set(operator, writing)
     return await writing.finish()
   }

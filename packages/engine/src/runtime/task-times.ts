@@ -1,4 +1,4 @@
-import type { StepOutcome } from './task.ts'
+import type { StepOutcome } from './task-types.ts'
 
 /** How a subtask spends its time: what it does between two looks counts as what the first of them found. */
 export class TaskTimes {

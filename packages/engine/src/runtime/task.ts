@@ -16,54 +16,13 @@ import type { Chain } from '../operators/chain.ts'
 import type { Operator, UnfinishedInput } from '../operators/operator.ts'
 import { SinkOperator } from '../operators/sink.ts'
 import { BatchFeed } from './batch-feed.ts'
-import type { CollectingTimes, InFlightSnapshot } from './in-flight.ts'
-import { broadcastEvent, type ExchangeOutput } from './exchange-output.ts'
+import type { CollectingTimes } from './in-flight.ts'
 import { InputGate, type GateChannel, type GateHandler } from './input-gate.ts'
-import { Overtaking, type Replayed, type UnalignedSettings } from './overtaking.ts'
+import { Overtaking, type Replayed } from './overtaking.ts'
 import { SourceHead } from './source-head.ts'
 import { TaskOrders, type Trigger } from './task-orders.ts'
-import type { TaskTimes } from './task-times.ts'
-
-export interface TaskParts {
-  readonly task: number
-  readonly name: string
-  readonly subtask: number
-  readonly chain: Chain
-  readonly outputs: readonly ExchangeOutput[]
-  readonly clock: Clock
-  readonly times: TaskTimes
-  /** The operators had finished when the restored checkpoint was taken. */
-  readonly finishedBefore: boolean
-  /** Undefined: every checkpoint is aligned. */
-  readonly unaligned?: UnalignedSettings | undefined
-  /** Records handed in at a time; default: found by measuring, where checkpoints may be unaligned. */
-  readonly sliceRecords?: number | undefined
-}
-
-/** What a snapshot is taken for, and with. */
-export interface SnapshotOrder {
-  readonly checkpointId: number
-  readonly triggeredMs: number
-  readonly completedId: number
-  readonly savepoint: SavepointTarget | undefined
-  /** What is in flight belongs to it; undefined: nothing is. */
-  readonly inFlight: InFlightSnapshot | undefined
-}
-
-export interface TaskHandler {
-  /** Take the snapshot; the task forwards the barrier right after. */
-  snapshot(order: SnapshotOrder): void
-  /** What is in flight to a snapshot that was taken will not be whole. */
-  snapshotGivenUp(checkpointId: number): void
-  declined(action: Extract<AlignerAction, { kind: 'decline' }>): void
-  /** All input is processed, the operators have finished, and the end is sent on. */
-  inputFinished(): void
-  failed(error: unknown): void
-  wake(): void
-}
-
-/** What a step came to. */
-export type StepOutcome = 'worked' | 'idle' | 'back-pressured' | 'over'
+import { TaskOutputs } from './task-outputs.ts'
+import type { SnapshotOrder, StepOutcome, TaskHandler, TaskParts } from './task-types.ts'
 
 export class Task implements GateHandler {
   readonly parts: TaskParts
@@ -75,8 +34,7 @@ export class Task implements GateHandler {
   readonly #overtaking: Overtaking | undefined
   /** What the restored checkpoint had in flight, and is not handed in yet. */
   readonly #replay: Replayed[] = []
-  /** What keeps it from taking input: output that found no room, or a reader that holds it back. */
-  #pressed: 'no' | 'full' | 'held' = 'no'
+  readonly #outputs: TaskOutputs
   #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
   /** The final checkpoint whose barrier the source stopped at. */
@@ -94,6 +52,7 @@ export class Task implements GateHandler {
     this.chain = parts.chain
     this.#feed = new BatchFeed(parts.chain)
     if (parts.unaligned !== undefined) this.#overtaking = new Overtaking(parts.unaligned, this.#feed, parts.clock, parts.sliceRecords)
+    this.#outputs = new TaskOutputs(parts.outputs, parts.unaligned !== undefined)
     this.#handler = handler
   }
 
@@ -189,7 +148,7 @@ export class Task implements GateHandler {
   #step(): StepOutcome {
     const { chain } = this
     if (chain.pending > 0) chain.settle()
-    const drained = this.#drain()
+    const drained = this.#outputs.drain()
     if (drained || this.#orders.overtakes) this.#actOnOrders()
     const collected = this.#overtaking !== undefined && !chain.exclusive && this.#collect()
     if (!drained) return collected ? 'worked' : 'back-pressured'
@@ -266,23 +225,9 @@ export class Task implements GateHandler {
     return false
   }
 
-  /** Moves queued output on; answers whether none waits any more. */
-  #drain(): boolean {
-    let empty = true
-    for (const output of this.parts.outputs) {
-      for (const channel of output.channels) if (channel.queuedBytes > 0 && !channel.drain()) empty = false
-    }
-    this.#pressed = !empty ? 'full' : this.#isHeld() ? 'held' : 'no'
-    return this.#pressed === 'no'
-  }
-
-  #isHeld(): boolean {
-    return this.#overtaking !== undefined && this.parts.outputs.some(({ channels }) => channels.some(({ held }) => held))
-  }
-
   /** Sends what is under construction. */
   flush(): void {
-    for (const output of this.parts.outputs) for (const channel of output.channels) if (channel.pending) channel.flush()
+    this.#outputs.flush()
   }
 
   /** The slot has nothing to do: nothing waits for company any longer. */
@@ -300,8 +245,8 @@ export class Task implements GateHandler {
   get ready(): boolean {
     if (this.#state !== 'running' || this.#gate === undefined) return false
     if (this.#gate.collectable) return true
-    if (this.#pressed === 'full' || (this.#pressed === 'held' && this.#isHeld())) return false
-    return this.#pressed === 'held' || (!this.#feed.holds && this.#gate.available)
+    const { pressure } = this.#outputs
+    return pressure === 'released' || (pressure === 'no' && !this.#feed.holds && this.#gate.available)
   }
 
   // ---------- time
@@ -324,7 +269,7 @@ export class Task implements GateHandler {
   #tellIdle(): void {
     if (this.#idle === this.#toldIdle || (this.#idle && this.chain.pending > 0)) return
     this.#toldIdle = this.#idle
-    for (const output of this.parts.outputs) broadcastEvent(output, { kind: this.#idle ? 'idle' : 'active' })
+    this.#outputs.tell({ kind: this.#idle ? 'idle' : 'active' })
   }
 
   get nextTimerMs(): number | undefined {
@@ -457,8 +402,7 @@ export class Task implements GateHandler {
   }
 
   #forward(event: Extract<ChannelEvent, { kind: 'barrier' | 'cancel-barrier' }>): void {
-    if (this.#state === 'finished') return
-    for (const output of this.parts.outputs) broadcastEvent(output, event)
+    if (this.#state !== 'finished') this.#outputs.tell(event)
   }
 
   // ---------- the end
@@ -468,7 +412,7 @@ export class Task implements GateHandler {
     this.#finish().then(
       () => {
         if (this.#state !== 'finishing') return
-        for (const output of this.parts.outputs) broadcastEvent(output, { kind: 'end' })
+        this.#outputs.tell({ kind: 'end' })
         this.#state = 'finished'
         this.#handler.inputFinished()
         this.#handler.wake()
@@ -505,7 +449,7 @@ export class Task implements GateHandler {
     }
     errors.push(...(await this.chain.close()))
     this.#gate?.close()
-    for (const output of this.parts.outputs) for (const channel of output.channels) channel.close()
+    this.#outputs.close()
     return errors
   }
 }
