@@ -155,7 +155,7 @@ export class SubtaskSnapshots {
   async close(): Promise<void> {
     for (const progress of this.#underWay.values()) await progress.abort()
     this.#underWay.clear()
-    for (const { keyed } of this.#options.operators) await keyed?.close()
+    for (const { keyed } of this.#options.operators) keyed?.keyed.dispose()
   }
 
   #part(
@@ -180,7 +180,7 @@ export class SubtaskSnapshots {
         ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
         ...(this.#options.finished() ? { finished: true } : {}),
       },
-      keyed: parts.keyed?.begin(checkpointId, (name) => create(name === '' ? `operator-${index}` : `operator-${index}-${name}`), full),
+      keyed: parts.keyed?.begin(checkpointId, () => create(`operator-${index}`), full),
       raw: raw.length === 0 ? undefined : new RawSnapshot(raw, () => create(`operator-${index}-raw`)),
       failure,
       handles,
