@@ -16,7 +16,7 @@ import { JsonFields } from './json-fields.ts'
 import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
 import type { Split } from '../connectors/source.ts'
 
-const METADATA_FORMAT_VERSION = 1
+export const METADATA_FORMAT_VERSION = 1
 
 const MAGIC = 'millrace-checkpoint'
 const HEADER = /^millrace-checkpoint (\d{1,9}) (\d{1,15}) ([0-9a-f]{8})\n/

@@ -218,6 +218,14 @@ export const engineOptionTable = {
     documentation: 'Names the bucket in the path of a URL and not in its host, as most servers other than that of AWS want it.',
   },
   'checkpointing.hdfs.webPort': {
+  'checkpointing.inlineThreshold': {
+    type: 'bytes',
+    default: '20KiB',
+    max: '1MiB',
+    flink: 'execution.checkpointing.data-inline-threshold',
+    documentation:
+      'State files up to this size have no object of their own on S3 and HDFS: they are kept in `_metadata`. More of it means fewer requests, and larger metadata that are written anew with each checkpoint.',
+  },
     type: 'integer',
     min: 1,
     max: 65535,

@@ -28,6 +28,8 @@ export interface ExecuteOptions<P extends Params = Params> {
   readonly signal?: AbortSignal
   /** Which state to start from: none (the default), the newest checkpoint, or the one in a folder. */
   readonly restore?: 'latest' | 'none' | (string & {})
+  /** Whether state in it that no operator of the job has is dropped, instead of refused; false by default. */
+  readonly allowNonRestoredState?: boolean
   /** Options as in the option reference; what the job sets itself wins. Default storage of checkpoints: memory. */
   readonly options?: EngineOptionInput
   /** Called with everything that happens; must not throw. */
@@ -71,6 +73,7 @@ function startLocal<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): 
     build,
     settings,
     restore: options.restore ?? 'none',
+    allowNonRestoredState: options.allowNonRestoredState ?? false,
     ports: { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom },
     onEvent: (event) => options.onEvent?.(event),
     // A job that keeps nothing has no folder either.
@@ -86,6 +89,7 @@ function startThreaded<P extends Params>(job: Job<P>, options: ExecuteOptions<P>
     load: () => ({ built, sources: new Map() }),
     settings: settingsOf(built, options),
     restore: options.restore ?? 'none',
+    allowNonRestoredState: options.allowNonRestoredState ?? false,
     onEvent: (event) => options.onEvent?.(event),
   })
 }

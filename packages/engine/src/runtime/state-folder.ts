@@ -72,7 +72,8 @@ function objectFolder(
   const place = parts.places.place(url, jobFolderName(jobName))
   const { clock, random } = ports
   const lock = new ObjectLock({ place, clock, random, jobName, ...(processes === undefined ? {} : { processes }) })
-  const storage = new ObjectCheckpoints({ place, fence: () => lock.check() })
+  const { inlineThreshold } = settings.values.checkpointing
+  const storage = new ObjectCheckpoints({ place, fence: () => lock.check(), inlineBytesMax: inlineThreshold })
   const routed = new RoutedCheckpoints(storage, place.url, parts)
   return { storage: claiming(routed, settings, parts, new ObjectClaimNote(place)), lock }
 }
@@ -103,7 +104,7 @@ export function stateFileStorage(jobName: string, settings: ResolvedEngineOption
 function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, { places }: RouteParts): StateFileStorage {
   const { storage, dir } = settings.values.checkpointing
   if (storage === 'memory') return new MemoryStateFiles()
-  if (dir !== undefined && isCheckpointUrl(dir)) return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)))
+  if (dir !== undefined && isCheckpointUrl(dir)) return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), settings.values.checkpointing.inlineThreshold)
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
 }
 

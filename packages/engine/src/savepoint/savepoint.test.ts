@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { MillraceError } from '@millrace/core'
 import { startJob } from '../index.ts'
-import { everythingJob, KEYS, type Row } from './fixtures/everything-job.ts'
+import { everythingJob, KEYS, readRows, type Row } from './fixtures/everything-job.ts'
 import { openSavepoint } from './open-savepoint.ts'
 import type { SnapshotItem, StateEntry, ValueEntry } from './state-entry.ts'
 import { formatStateLine, parseStateLine } from './state-lines.ts'
@@ -45,20 +45,12 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list
 }
 
-function rowsOf(dir: string): Row[] {
-  return readdirSync(dir)
-    .filter((file) => !file.startsWith('.'))
-    .flatMap((file) => readFileSync(join(dir, file), 'utf8').split('\n').slice(0, -1))
-    .map((line) => JSON.parse(line) as Row)
-    .toSorted((a, b) => a.n - b.n)
-}
-
 /** Runs on from a snapshot to the end, and answers the rows. */
 async function restored(from: string, name: string, parallelism: number, more: object = {}): Promise<Row[]> {
   const dir = join(folder, name)
   const { result } = await run(from, name, dir, parallelism, more)
   assert.equal(result.state, 'finished', result.state === 'failed' ? String(result.failure.error) : '')
-  return rowsOf(dir)
+  return readRows(dir)
 }
 
 async function run(

@@ -24,6 +24,8 @@ import { isObjectDamage, withObjectStorageErrors } from './store-errors.ts'
 
 export interface ObjectCheckpointsOptions {
   readonly place: ObjectPlace
+  /** Of a state file that is kept in `_metadata`; default `INLINE_BYTES_MAX`. */
+  readonly inlineBytesMax?: number
   /** Rejects once another instance has taken over; asked before and after anything is completed. `JobLock.check`. */
   readonly fence?: () => Promise<void>
 }
@@ -74,7 +76,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
   constructor(options: ObjectCheckpointsOptions) {
     this.#place = options.place
     this.#fence = options.fence ?? (async () => {})
-    this.#files = new ObjectStateFiles(options.place)
+    this.#files = new ObjectStateFiles(options.place, options.inlineBytesMax)
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {

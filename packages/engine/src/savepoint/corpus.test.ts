@@ -1,0 +1,61 @@
+// What any release has written is read, and restored, by every later one.
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { startJob } from '../index.ts'
+import { corpusFolder, CORPUS_COUNT, currentEntry, linesOf } from './fixtures/corpus.ts'
+import { everythingJob, readRows } from './fixtures/everything-job.ts'
+import { openSavepoint } from './open-savepoint.ts'
+import type { ValueEntry } from './state-entry.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-corpus-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const entries = readdirSync(corpusFolder)
+
+void describe('the corpus of savepoints', () => {
+  it('has one of this release and of each version of the formats that it writes', () => {
+    assert.ok(entries.includes(currentEntry), `${currentEntry} is missing: npm run corpus makes it`)
+  })
+
+  for (const entry of entries) {
+    const checkpoint = readdirSync(join(corpusFolder, entry, 'checkpoints')).find((name) => name.startsWith('chk-'))!
+    for (const [what, path] of [
+      ['savepoint', 'savepoint'],
+      ['checkpoint', join('checkpoints', checkpoint)],
+    ] as const) {
+      it(`${entry}: its ${what} holds what it held`, async () => {
+        const lines = readFileSync(join(corpusFolder, entry, `${what}.jsonl`), 'utf8')
+          .split('\n')
+          .slice(0, -1)
+        assert.deepEqual(await linesOf(join(corpusFolder, entry, path)), lines)
+      })
+
+      it(`${entry}: a job goes on from its ${what}, each record once and every state right`, async () => {
+        const from = join(corpusFolder, entry, path)
+        const dir = join(folder, `${entry}-${what}`)
+        const result = await startJob(everythingJob({ dir, count: CORPUS_COUNT, sinkUid: 'elsewhere' }), {
+          parallelism: 3,
+          restore: from,
+          allowNonRestoredState: true,
+          options: { stateDir: `${dir}-state`, checkpointing: { storage: 'filesystem' } },
+        }).done
+        assert.equal(result.state, 'finished', result.state === 'failed' ? String(result.failure.error) : '')
+        const rows = readRows(dir)
+        const known: unknown[] = []
+        for await (const each of (await openSavepoint(from)).entries({ operator: 'counts', state: 'numbers' }))
+          known.push((each as ValueEntry).value)
+        assert.ok(known.length > 0 && known.length < CORPUS_COUNT)
+        assert.equal(new Set(rows.map(({ n }) => n)).size, rows.length)
+        assert.equal(new Set([...known, ...rows.map(({ n }) => n)]).size, CORPUS_COUNT)
+        assert.deepEqual(
+          rows.filter(({ wrong }) => wrong.length > 0),
+          [],
+        )
+        assert.ok(existsSync(from))
+      })
+    }
+  }
+})
