@@ -333,9 +333,9 @@ class SnapshotInProgress implements Background {
     this.#done({ kind: 'written', operators, newFiles })
   }
   async #writeInFlight(operator: number): Promise<InFlightFile | undefined> {
+    if (this.#aborted) throw new Error('the snapshot was given up')
     const writing = this.#collecting?.snapshot.writing(operator, () => this.#collecting!.create(`operator-${operator}-in-flight`))
     if (writing === undefined) return undefined
-    if (this.#aborted) throw new Error('the snapshot was given up')
     this.#inFlight.set(operator, writing)
     return await writing.finish()
   }
