@@ -45,6 +45,7 @@ const HASHES: { readonly [api: string]: string } = {
   DeleteAcls: '8ee1106a33c0ca4f',
   DescribeConfigs: 'd1c9d332a5fca271',
   AlterConfigs: 'd27237a385852e4a',
+  AlterReplicaLogDirs: 'cfcea31bc96fc684',
   DescribeLogDirs: 'd2d0ad6492a5d76a',
   SaslAuthenticate: 'fcce51bd7c39b960',
   CreatePartitions: 'afad6f78934a3bc7',

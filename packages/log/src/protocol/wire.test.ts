@@ -49,6 +49,7 @@ const HASHES: { readonly [api: string]: string } = {
   DeleteAcls: '38b27fc6aa8ed94a',
   DescribeConfigs: 'e6e0bdb81ddae219',
   AlterConfigs: 'a43b0d12bc316fa5',
+  AlterReplicaLogDirs: 'ffda13cbf1412d53',
   DescribeLogDirs: '715d7eeb6d575b20',
   SaslAuthenticate: '0321ba3fbee2cb61',
   CreatePartitions: 'fbd2e6b25f95b10f',

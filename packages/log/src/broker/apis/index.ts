@@ -2,6 +2,7 @@
 import { serve, type ServedHandler } from '../dispatcher.ts'
 import { apiVersions } from './api-versions.ts'
 import { alterConfigs, incrementalAlterConfigs } from './admin/alter-configs.ts'
+import { alterReplicaLogDirs } from './admin/alter-replica-log-dirs.ts'
 import { createPartitions } from './admin/create-partitions.ts'
 import { createTopics } from './admin/create-topics.ts'
 import { deleteRecords } from './admin/delete-records.ts'
@@ -69,6 +70,7 @@ export const HANDLERS: readonly ServedHandler[] = [
   serve(incrementalAlterConfigs),
   serve(listConfigResources),
   serve(describeLogDirs),
+  serve(alterReplicaLogDirs),
   serve(describeCluster),
   serve(describeQuorum),
   serve(updateFeatures),

@@ -5,6 +5,7 @@ export { alterClientQuotas as AlterClientQuotas } from './alter-client-quotas.ts
 export { alterConfigs as AlterConfigs } from './alter-configs.ts'
 export { alterPartition as AlterPartition } from './alter-partition.ts'
 export { alterPartitionReassignments as AlterPartitionReassignments } from './alter-partition-reassignments.ts'
+export { alterReplicaLogDirs as AlterReplicaLogDirs } from './alter-replica-log-dirs.ts'
 export { alterUserScramCredentials as AlterUserScramCredentials } from './alter-user-scram-credentials.ts'
 export { apiVersions as ApiVersions } from './api-versions.ts'
 export { consumerGroupDescribe as ConsumerGroupDescribe } from './consumer-group-describe.ts'

@@ -274,6 +274,17 @@ test('log directories, the cluster, features, elections, reassignments', async (
     assert.ok(results[0]!.topics[0]!.partitions[0]!.partitionSize > 60)
     if (version >= 4) assert.ok(results[0]!.totalBytes > 0)
   }
+  for (const version of [1, 2]) {
+    const moves = [dir, `${dir}-elsewhere`].map((path) => ({ path, topics: [{ name: 'here', partitions: [0, 9] }] }))
+    const { results } = await client.ask('AlterReplicaLogDirs', version, { dirs: moves })
+    assert.deepEqual(
+      results.map(({ partitions }) => partitions.map(({ errorCode }) => errorCode)),
+      [
+        [ERROR_CODE.NONE, ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION],
+        [ERROR_CODE.LOG_DIR_NOT_FOUND, ERROR_CODE.LOG_DIR_NOT_FOUND],
+      ],
+    )
+  }
   for (const version of [0, 1, 2]) {
     const { brokers, controllerId } = await client.ask('DescribeCluster', version, { includeClusterAuthorizedOperations: true })
     assert.deepEqual([brokers.length, brokers[0]!.port, controllerId], [1, log.port, 1])
