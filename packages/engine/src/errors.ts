@@ -97,6 +97,12 @@ const table = {
     message:
       'kafkaSink: the transaction that holds the records of checkpoint {checkpointId} (first topic {topic}; transactional id {transactionalId}, producer {producerId} epoch {producerEpoch}) can no longer be committed, and was not: the cluster has aborted it. It could count on being kept until {deadline}. Its records are not to be read; restore the checkpoint or savepoint before this one to write them again',
   },
+  KAFKA_SINK_TRANSACTION_REPLAYED: {
+    who: 'operator',
+    retry: false,
+    message:
+      'kafkaSink: the cluster has aborted the transaction that holds the records of checkpoint {checkpointId} (first topic {topic}; transactional id {transactionalId}, producer {producerId} epoch {producerEpoch}), which could count on being kept until {deadline}. The job goes back to the checkpoint before (onTransactionLost is replay): what other subtasks have committed since is written again',
+  },
   KAFKA_SINK_TOO_MANY_PREPARED: {
     who: 'operator',
     retry: true,

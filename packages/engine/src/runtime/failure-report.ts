@@ -24,6 +24,7 @@ export function reportFailure(error: unknown, capsule?: FailureReport['capsule']
     who: error instanceof MillraceError ? error.who : error instanceof OperatorFailure ? causeOwner(cause) : 'bug',
     retry: error instanceof MillraceError ? error.retry : true,
     final: isFinal(error),
+    restoreBefore: restoreBeforeOf(error),
     capsule,
   }
 }
@@ -34,6 +35,14 @@ function isFinal(error: unknown): boolean {
     if (at instanceof MillraceError && at.final) return true
   }
   return false
+}
+
+/** Errors that have a detail of this name ask for an older checkpoint. */
+function restoreBeforeOf(error: unknown): number | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < CAUSES_MAX; at = at.cause, depth++) {
+    if (at instanceof MillraceError && typeof at.details['restoreBefore'] === 'number') return at.details['restoreBefore']
+  }
+  return undefined
 }
 
 function causeOwner(cause: unknown): 'user' | 'operator' | 'bug' {

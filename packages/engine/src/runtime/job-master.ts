@@ -26,7 +26,7 @@ import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobFailure, JobM
 import { LiveSettings } from './live-settings.ts'
 import { MetricsBoard } from './metrics-board.ts'
 import { checkCombinations, checkpointOptions, slotSettings } from './master-settings.ts'
-import { deploymentsOf, findRestoration, recoverSavepoints, type Restoration, type Warn } from './restoration.ts'
+import { deploymentsOf, dropCheckpointsFrom, findRestoration, recoverSavepoints, type Restoration, type Warn } from './restoration.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
 
@@ -208,7 +208,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       })
       const decision = this.#restarts.decide({
         atMs: this.#parts.clock.monotonic(),
-        recoverable: isRecoverable(outcome.failure),
+        recoverable: isRecoverable(outcome.failure) && (await this.#goBack(outcome.failure.restoreBefore)),
         random: this.#parts.random.uint32() / 2 ** 32,
       })
       if (this.#asked === 'cancel') return await this.#end('canceled')
@@ -258,9 +258,19 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     return outcome
   }
 
+  /** Where the job restores from: once there is a completed checkpoint of this run, and on every restart from then on, that. */
+  get #restoreRequest(): JobMasterParts['restore'] {
+    return this.#keeper.last !== undefined ? 'latest' : this.#parts.restore
+  }
+
+  /** Sees to it that the next attempt restores an older checkpoint, where the failure asks for that; false if there is none. */
+  async #goBack(restoreBefore: number | undefined): Promise<boolean> {
+    if (restoreBefore === undefined) return true
+    return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts.storage, restoreBefore, this.#warn))
+  }
+
   async #restoration(): Promise<Restoration> {
-    // After the first completed checkpoint of this run, and on every restart once there is one, that is where to go on.
-    const request = this.#keeper.last !== undefined ? 'latest' : this.#parts.restore
+    const request = this.#restoreRequest
     const restoration = await findRestoration(this.#parts, request, this.#warn)
     this.#nextCheckpointId = Math.max(this.#nextCheckpointId, restoration.nextCheckpointId)
     this.#restored = restoration.checkpoint

@@ -74,5 +74,7 @@ export interface FailureReport {
   readonly retry: boolean
   /** No restart can mend it. */
   readonly final: boolean
+  /** The checkpoint with this id and all later ones are of no use: the job may go on from one before them. */
+  readonly restoreBefore: number | undefined
   readonly capsule: { readonly path: string; readonly command: string } | undefined
 }

@@ -54,6 +54,23 @@ function finishes(functions: JobFunctions, operator: number): boolean {
   return of !== undefined && 'fn' in of && typeof of.fn === 'object' && of.fn.finish !== undefined
 }
 
+/**
+ * Removes the checkpoint with this id and all later ones, so that the newest is the one before them; false, and nothing is removed, where none can be read before them.
+ * Nothing of the attempt may be left running.
+ */
+export async function dropCheckpointsFrom(storage: CheckpointStorage, checkpointId: number, warn: Warn): Promise<boolean> {
+  const { completed } = await storage.open()
+  const dropped = completed.filter((id) => id >= checkpointId)
+  const found = await storage.resolveRestore('latest', { exclude: new Set(dropped) }).catch(() => undefined)
+  if (found?.checkpoint === undefined) {
+    warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, {})
+    return false
+  }
+  for (const id of dropped) await storage.retire(id)
+  warn(`the job goes back to checkpoint ${found.checkpoint.metadata.checkpointId}`, { dropped: dropped.join() })
+  return true
+}
+
 /** What a former process was killed over. */
 export async function recoverSavepoints(savepoints: FilesystemSavepoints, warn: Warn): Promise<void> {
   for (const { path, found } of await savepoints.recover()) {

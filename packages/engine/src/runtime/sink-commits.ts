@@ -3,7 +3,7 @@
  *
  * 1. A handle is stored in every checkpoint from the one it was prepared for until its commit is confirmed: whatever checkpoint is restored, nothing prepared is forgotten.
  * 2. A handle is committed only after a checkpoint that holds it is complete.
- * 3. Commits of one sink instance are one after the other, in order.
+ * 3. Commits of one sink instance are one after the other, in order; after one that failed for good there is none.
  */
 import { MillraceError, type Clock } from '@millrace/core'
 import type { SinkWriter } from '../connectors/sink.ts'
@@ -56,6 +56,7 @@ export class SinkCommits {
   }
 
   async #commit(checkpointId: number): Promise<void> {
+    if (this.#failure !== undefined) return
     for (const prepared of this.#prepared.filter((each) => each.checkpointId <= checkpointId)) {
       const handles = await prepared.handles
       if (handles.length > 0) await this.#commitWithRetries(handles, checkpointId)

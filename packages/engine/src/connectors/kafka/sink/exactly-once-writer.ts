@@ -12,6 +12,8 @@ import { transactionalIdOf } from './transactional-id.ts'
 export interface ExactlyOnceOptions<T> {
   readonly prefix: string
   readonly transactionTimeoutMs: number
+  /** What becomes of the job when a transaction is lost: `fail` by default. */
+  readonly onLost?: 'fail' | 'replay'
   readonly client: TransactionClient
   readonly reach: Reach
   /** @throws why the value is no record */
@@ -201,7 +203,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
     await this.#reach('after-recovered-commit')
   }
 
-  /** Resolves when the transaction is committed, now or long ago. @throws `KAFKA_SINK_TRANSACTION_LOST` */
+  /** Resolves when the transaction is committed, now or long ago. @throws `KAFKA_SINK_TRANSACTION_LOST`, `KAFKA_SINK_TRANSACTION_REPLAYED` */
   async #byWitness(prepared: PreparedTransaction, commit: () => Promise<void>): Promise<void> {
     try {
       return await commit()
@@ -224,11 +226,9 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   #lost({ transaction, checkpointId, deadlineMs, witness }: PreparedTransaction, cause: unknown): MillraceError {
     const { transactionalId, producerId, producerEpoch } = transaction
     const deadline = new Date(deadlineMs).toISOString()
-    return engineError(
-      'KAFKA_SINK_TRANSACTION_LOST',
-      { checkpointId, topic: witness.topic, transactionalId, producerId, producerEpoch, deadline },
-      cause,
-    )
+    const details = { checkpointId, topic: witness.topic, transactionalId, producerId, producerEpoch, deadline }
+    if (this.#options.onLost !== 'replay') return engineError('KAFKA_SINK_TRANSACTION_LOST', details, cause)
+    return engineError('KAFKA_SINK_TRANSACTION_REPLAYED', { ...details, restoreBefore: checkpointId }, cause)
   }
 
   // ---------- what former lives left behind

@@ -33,6 +33,12 @@ export interface KafkaSinkOptions<T, K = unknown> extends KafkaClusterOptions, R
   readonly transactionTimeout?: Duration
   /** How long the job may be down without losing a transaction; 4 minutes by default. Checked against `transactionTimeout` at the start. */
   readonly toleratedDowntime?: Duration
+  /**
+   * What the job does when a transaction that a completed checkpoint needs was aborted by the cluster, because the job was down for too long: fail for good (the default), or
+   * go back to the checkpoint before and `replay` from there. Then no record is missing, and what other subtasks had committed since is written again. Needs a
+   * `checkpointing.numRetained` of 2 at least, and of more where transactions are lost while the job runs: checkpoints go on completing until that is known.
+   */
+  readonly onTransactionLost?: 'fail' | 'replay'
   /** `compression.type`; 'none' by default. */
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   readonly compressionLevel?: number
@@ -52,6 +58,7 @@ interface SinkSettings {
   readonly delivery: 'exactly-once' | 'at-least-once' | 'none'
   readonly transactionTimeoutMs: number
   readonly toleratedDowntimeMs: number
+  readonly onTransactionLost: 'fail' | 'replay'
   readonly tuning: ProducerTuning
 }
 
@@ -64,7 +71,7 @@ const CONNECTOR = 'kafkaSink'
  * complete, committed again after a crash. Readers with `isolation.level=read_committed` see each record once, and only then.
  *
  * Throws `CONNECTOR_OPTION_INVALID`. At the start of the job: `KAFKA_SINK_TIMEOUT_TOO_SHORT`. While it runs: `KAFKA_SINK_FAILED`, `KAFKA_SINK_REFUSED`,
- * `KAFKA_SINK_FENCED`, `KAFKA_SINK_TRANSACTION_LOST`.
+ * `KAFKA_SINK_FENCED`, `KAFKA_SINK_TRANSACTION_LOST`, `KAFKA_SINK_TRANSACTION_REPLAYED`.
  */
 export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink<T> {
   checkCluster(CONNECTOR, options)
@@ -92,6 +99,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
   return new ExactlyOnceWriter<T>(context, {
     prefix: options.transactionalIdPrefix ?? `${context.jobName}-${context.stateId}`,
     transactionTimeoutMs,
+    onLost: settings.onTransactionLost,
     client: transactionClient(client, tuning, transactionTimeoutMs),
     reach: failpointsOf(process.env['KAFKA_SINK_FAILPOINT']),
     record,
@@ -108,6 +116,8 @@ function checkTimes({ transactionTimeoutMs, toleratedDowntimeMs }: SinkSettings,
 
 function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
   const { delivery = 'exactly-once', transactionTimeout = '15m', toleratedDowntime = '4m', transactionalIdPrefix } = options
+  const { onTransactionLost = 'fail' } = options
+  if (!['fail', 'replay'].includes(onTransactionLost)) invalid('onTransactionLost', `is ${onTransactionLost}`)
   if (!['exactly-once', 'at-least-once', 'none'].includes(delivery)) invalid('delivery', `is ${delivery}`)
   if (transactionalIdPrefix === '') invalid('transactionalIdPrefix', 'is empty')
   if ((options.topic === undefined) === (options.topicOf === undefined)) invalid('topic', 'or topicOf must be given, and not both')
@@ -117,6 +127,7 @@ function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
     delivery,
     transactionTimeoutMs: durationOption(CONNECTOR, 'transactionTimeout', transactionTimeout),
     toleratedDowntimeMs: durationOption(CONNECTOR, 'toleratedDowntime', toleratedDowntime),
+    onTransactionLost,
     tuning: {
       batchBytes,
       ...(compression === undefined ? {} : { compression }),
