@@ -103,6 +103,7 @@ export { generator, type GeneratorContext, type GeneratorOptions } from './conne
 export { print, type PrintOptions } from './connectors/print/print.ts'
 export type { Sink, SinkWriter, WriterContext } from './connectors/sink.ts'
 export type {
+  ConnectorMetrics,
   ConnectorNotice,
   EnumeratorContext,
   PositionedReader,

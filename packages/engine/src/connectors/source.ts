@@ -64,6 +64,12 @@ export interface SplitEnumerator {
   close(): void | Promise<void>
 }
 
+/** Metrics of a connector, by operator and subtask. Asking for the same name and labels again replaces the former. */
+export interface ConnectorMetrics {
+  /** `read` is called whenever metrics are read; NaN leaves it out. */
+  gauge(name: string, read: () => number, labels?: { readonly [name: string]: string }): void
+}
+
 export interface ReaderContext {
   readonly subtask: number
   readonly parallelism: number
@@ -77,6 +83,8 @@ export interface ReaderContext {
   fail(error: unknown): void
   /** Tells the operator of something that is no failure. */
   report?(notice: ConnectorNotice): void
+  /** Undefined: nobody reads them. */
+  readonly metrics?: ConnectorMetrics
 }
 
 /**

@@ -180,6 +180,7 @@ class OneSubtask implements ChainHost {
       wake: () => task.wake(),
       fail: (error: unknown) => task.fail(error),
       report: (notice: ConnectorNotice) => this.#report(deployment.plan.graph.operators[head]!.name, notice),
+      metrics: this.#metrics.ofConnector({ operator: deployment.plan.graph.operators[head]!.name, subtask: this.#subtask }),
     }
     const source = new SourceHead(
       deployment.plan.graph.operators[head]!.name,

@@ -1,5 +1,6 @@
 import { MetricRegistry, type Clock, type LogRecord, type MetricSnapshot } from '@millrace/core'
 import type { Log, Metrics } from '../api/contexts.ts'
+import type { ConnectorMetrics } from '../connectors/source.ts'
 
 export interface InstrumentLabels {
   readonly operator: string
@@ -28,7 +29,13 @@ export class TaskMetricsRegistry {
     }
   }
 
+  ofConnector({ operator, subtask }: InstrumentLabels): ConnectorMetrics {
+    const own = { operator, subtask: String(subtask) }
+    return { gauge: (name, read, labels) => this.#registry.gauge(name, read, { labels: { ...labels, ...own } }) }
+  }
+
+  /** What is not known now is left out. */
   snapshot(): readonly MetricSnapshot[] {
-    return this.#registry.snapshot()
+    return this.#registry.snapshot().filter((metric) => metric.kind !== 'gauge' || !Number.isNaN(metric.value))
   }
 }

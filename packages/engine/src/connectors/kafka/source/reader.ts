@@ -60,6 +60,7 @@ export class KafkaReader implements SourceReader<unknown> {
     this.#client = kafkaClient(CONNECTOR, settings.cluster, context)
     this.#fetcher = this.#client.fetcher({ ...settings.fetch, isolation: settings.isolation, offsetReset: 'none' })
     this.#fetcher.onReady(() => context.wake())
+    context.metrics?.gauge('kafka_lag_records', () => this.#lag())
     this.#emitter = new RecordEmitter(settings, (message) => this.#report('KAFKA_POISON_SKIPPED', message))
     const { groupId } = settings
     this.#commits =
@@ -126,6 +127,7 @@ export class KafkaReader implements SourceReader<unknown> {
   #add(split: KafkaSplit): void {
     const { topic, partition, topicId, offset, leaderEpoch, endOffset = Infinity } = split
     this.#assigned.set(split.id, { split, endOffset, offset, leaderEpoch, output: undefined })
+    this.#context.metrics?.gauge('kafka_partition_lag_records', () => this.#lagOf(split.id), { topic, partition: String(partition) })
     if (offset >= endOffset) return
     const start = leaderEpoch >= 0 ? { offset, leaderEpoch } : { offset }
     this.#fetcher.assign([{ topic, partition, start, ...(topicId === '' ? {} : { topicId: Buffer.from(topicId, 'hex') }) }])
@@ -139,6 +141,22 @@ export class KafkaReader implements SourceReader<unknown> {
     assigned.output?.close?.()
     this.#assigned.delete(id)
     this.#batches = this.#batches.filter((batch) => batch.assigned !== assigned)
+  }
+
+  /** Records of a partition that are there for readers and were not emitted; NaN where it is not known, or not read here. */
+  #lagOf(id: string): number {
+    const assigned = this.#assigned.get(id)
+    if (assigned === undefined || this.#isClosed) return NaN
+    if (assigned.offset >= assigned.endOffset) return 0
+    const end = this.#fetcher.endOffset(assigned.split) ?? NaN
+    return Math.max(0, Math.min(end, assigned.endOffset) - assigned.offset)
+  }
+
+  /** Of all partitions that are known. */
+  #lag(): number {
+    let sum = 0
+    for (const id of this.#assigned.keys()) sum += this.#lagOf(id) || 0
+    return sum
   }
 
   /** New partitions count for event time before their first records do. Where there is none for this reader it must not hold the others back. */
