@@ -1,5 +1,5 @@
 /**
- * npm run bench -- QUERY --events N --parallelism P --backend heap --checkpoint-ms 1000|off --seed 42 --repeat R [--checksum off] [--json]
+ * npm run bench -- QUERY --events N --parallelism P --backend heap|rocksdb --cache-size 256MiB --checkpoint-ms 1000|off --seed 42 --repeat R [--checksum off] [--json]
  *
  * Runs a query a number of times in one process; the first time is cold and marked so. One JSON line a run with `--json`, else a line to read.
  * `--warm-seconds S` goes on after R times until the warm runs have taken S seconds together (at most 200 times).
@@ -16,6 +16,7 @@ const { values: flags, positionals } = parseArgs({
     events: { type: 'string', default: '1000000' },
     parallelism: { type: 'string', default: '1' },
     backend: { type: 'string', default: 'heap' },
+    'cache-size': { type: 'string' },
     'checkpoint-ms': { type: 'string', default: '1000' },
     seed: { type: 'string', default: '42' },
     repeat: { type: 'string', default: '2' },
@@ -69,6 +70,8 @@ async function run(query: string, repeat: number): Promise<ResultLine> {
   const result = await runQuery({
     ...settings,
     checksum: flags.checksum !== 'off',
+    backend: flags.backend === 'rocksdb' ? 'rocksdb' : 'heap',
+    ...(flags['cache-size'] === undefined ? {} : { cacheSize: flags['cache-size'] }),
     checkpointMs: flags['checkpoint-ms'] === 'off' ? undefined : Number(flags['checkpoint-ms']),
   })
   const cpu = process.cpuUsage(cpuBefore)
@@ -106,12 +109,12 @@ function print(result: ResultLine): void {
 const [query] = positionals
 if (query === undefined || !(query in queries)) {
   console.error(
-    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
+    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--backend heap|rocksdb] [--cache-size BYTES] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
   )
   process.exit(2)
 }
-if (flags.backend !== 'heap') {
-  console.error(`the state backend is heap; there is no ${flags.backend}`)
+if (flags.backend !== 'heap' && flags.backend !== 'rocksdb') {
+  console.error(`the state backends are heap and rocksdb; there is no ${flags.backend}`)
   process.exit(2)
 }
 let warmSeconds = 0

@@ -15,6 +15,10 @@ export interface QueryRunOptions {
   readonly checksum: boolean
   /** Undefined: no periodic checkpoints. */
   readonly checkpointMs: number | undefined
+  /** Default `heap`. */
+  readonly backend?: 'heap' | 'rocksdb'
+  /** What rows in memory may take, in a slot, in front of RocksDB; default that of the option. */
+  readonly cacheSize?: string
   /** Every keyed edge goes through the codec. */
   readonly encode: boolean
   /** A source subtask fails at this event, once, when a checkpoint has completed; the job goes on from it. Default: none does. */
@@ -53,6 +57,10 @@ export async function runQuery(options: QueryRunOptions): Promise<QueryRun> {
         code: {
           parallelism,
           stateDir: join(folder, 'state'),
+          state: {
+            backend: options.backend ?? 'heap',
+            ...(options.cacheSize === undefined ? {} : { cacheSize: options.cacheSize as `${number}MiB` }),
+          },
           checkpointing: checkpointMs === undefined ? {} : { interval: checkpointMs },
           restart: crashAt === 0 ? { strategy: 'none' } : { strategy: 'fixed-delay', fixedDelay: { attempts: 1, delay: 0 } },
         },

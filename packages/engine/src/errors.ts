@@ -491,6 +491,25 @@ const table = {
     retry: false,
     message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}',
   },
+  STATE_ROCKSDB_MISSING: {
+    who: 'user',
+    retry: false,
+    final: true,
+    message: 'The state backend rocksdb needs the package {name}, which is not installed or does not load here: npm install {name}',
+  },
+  STATE_BACKEND_SYNCHRONOUS: {
+    who: 'user',
+    retry: false,
+    final: true,
+    message: 'The state backend rocksdb has no synchronous snapshots: remove checkpointing.asynchronous=false, or use the state backend heap',
+  },
+  STATE_BACKEND_OTHER: {
+    who: 'user',
+    retry: false,
+    final: true,
+    message:
+      'The state of {operator} was stored by the state backend rocksdb, in a checkpoint: restore it with that one; a savepoint can be restored with any',
+  },
   STATE_STORED_TOO_LARGE: {
     who: 'user',
     retry: false,

@@ -77,11 +77,33 @@ export interface InFlightFile extends StateFileHandle {
   readonly parts: readonly InFlightPart[]
 }
 
+/** A file of a database. */
+export interface DatabaseFile extends StateFileHandle {
+  /** What the database calls it. */
+  readonly name: string
+}
+
+/** Rows of keyed state that are not in memory, as the files of a database. */
+export interface StoredDatabase {
+  readonly format: 'rocksdb'
+  /** Of the subtask. */
+  readonly keyGroups: { readonly first: number; readonly end: number }
+  readonly rows: number
+  /** The columns of its rows: a segment without records. */
+  readonly header: Uint8Array
+  /** Files that never change, and that other checkpoints may refer to as well. */
+  readonly shared: readonly DatabaseFile[]
+  /** The others, one behind the other. */
+  readonly own: StateFileHandle & { readonly parts: readonly (FileRun & { readonly name: string })[] }
+}
+
 /** What one subtask of one operator contributes to a checkpoint. Plain data, goes through a structured clone. */
 export interface SubtaskOperatorState {
   readonly stateId: string
   /** The files that together hold the keyed state, oldest needed first; a later file wins over an earlier one. */
   readonly keyed: readonly KeyedStateFile[]
+  /** What `keyed` is changes over; none where all rows are in `keyed`. */
+  readonly database?: StoredDatabase
   /** Broadcast state, the same in every subtask, in the state backend's encoding. */
   readonly broadcast?: Uint8Array
   /** Elements of the lists of this subtask. */

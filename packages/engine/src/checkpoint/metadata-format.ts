@@ -11,7 +11,7 @@ import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
 import type { StoredList } from '../state/operator-state.ts'
-import type { AsyncInputs, FileRun, InFlightFile, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle } from './handles.ts'
+import type { AsyncInputs, FileRun, InFlightFile, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle, StoredDatabase } from './handles.ts'
 import { JsonFields } from './json-fields.ts'
 import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
 import type { Split } from '../connectors/source.ts'
@@ -146,9 +146,10 @@ function decodeOperator(fields: JsonFields): OperatorState {
 }
 
 function encodeSubtask(subtask: SubtaskState, operator: string): object {
-  const { keyed, broadcast, lists, raw, splits, sinkHandles, asyncInputs, inFlight, finished } = subtask
+  const { keyed, database, broadcast, lists, raw, splits, sinkHandles, asyncInputs, inFlight, finished } = subtask
   return {
     keyed: keyed.map(encodeFile),
+    ...(database === undefined ? {} : { database: encodeDatabase(database) }),
     ...(broadcast === undefined ? {} : { broadcast: encodeBytes(broadcast) }),
     ...(lists === undefined ? {} : { lists: lists.map(encodeStoredList) }),
     ...(raw === undefined ? {} : { raw: encodeRaw(raw) }),
@@ -165,6 +166,7 @@ function encodeSubtask(subtask: SubtaskState, operator: string): object {
 function decodeSubtask(fields: JsonFields, maxParallelism: number): SubtaskState {
   return {
     keyed: fields.list('keyed', (file) => decodeFile(file, maxParallelism)),
+    ...(fields.has('database') ? { database: decodeDatabase(fields.fields('database'), maxParallelism) } : {}),
     ...(fields.has('broadcast') ? { broadcast: fields.bytes('broadcast') } : {}),
     ...(fields.has('lists') ? { lists: fields.list('lists', decodeStoredList) } : {}),
     ...(fields.has('raw') ? { raw: decodeRaw(fields.fields('raw'), maxParallelism) } : {}),
@@ -173,6 +175,49 @@ function decodeSubtask(fields: JsonFields, maxParallelism: number): SubtaskState
     ...(fields.has('asyncInputs') ? { asyncInputs: fields.list('asyncInputs', (input) => decodeAsyncInputs(input, maxParallelism)) } : {}),
     ...(fields.has('inFlight') ? { inFlight: decodeInFlight(fields.fields('inFlight')) } : {}),
     ...(fields.get('finished') === true ? { finished: true } : {}),
+  }
+}
+
+function encodeDatabase({ format, keyGroups, rows, header, shared, own }: StoredDatabase): object {
+  const encodeHandle = ({ path, length, crc32 }: StateFileHandle): object => {
+    checkPath(path)
+    return { path, length, crc32 }
+  }
+  return {
+    format,
+    keyGroups: [keyGroups.first, keyGroups.end],
+    rows,
+    header: encodeBytes(header),
+    shared: shared.map((file) => ({ name: file.name, ...encodeHandle(file) })),
+    own: { ...encodeHandle(own), parts: own.parts.map(({ name, offset, length, crc32 }) => ({ name, offset, length, crc32 })) },
+  }
+}
+
+/** The names become those of files in a folder of ours. */
+const DATABASE_FILE = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/
+
+function decodeDatabase(fields: JsonFields, maxParallelism: number): StoredDatabase {
+  const [first, end] = fields.integers('keyGroups', 0, maxParallelism)
+  if (first === undefined || end === undefined) fields.fail('keyGroups', 'is no range')
+  const name = (file: JsonFields): string => {
+    const text = file.text('name')
+    return DATABASE_FILE.test(text) ? text : file.fail('name', `is no name of a file: ${text}`)
+  }
+  const own = fields.fields('own')
+  const handle = decodeHandle(own)
+  const parts = own.list('parts', (part) => ({
+    name: name(part),
+    offset: part.integer('offset', 0, handle.length),
+    length: part.integer('length', 0, handle.length),
+    crc32: part.integer('crc32', 0, 0xffff_ffff),
+  }))
+  return {
+    format: fields.oneOf('format', ['rocksdb']),
+    keyGroups: { first: first!, end: end! },
+    rows: fields.integer('rows'),
+    header: fields.bytes('header'),
+    shared: fields.list('shared', (file) => ({ ...decodeHandle(file), name: name(file) })),
+    own: { ...handle, parts },
   }
 }
 

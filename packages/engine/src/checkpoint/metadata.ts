@@ -42,17 +42,21 @@ export function stateFilesOf(metadata: CheckpointMetadata): readonly StateFileHa
   return [...new Map(files.map((file) => [file.path, file])).values()]
 }
 
-function filesOf({ keyed, raw, inFlight }: SubtaskState): readonly StateFileHandle[] {
-  return [...keyed, ...(raw === undefined ? [] : [raw]), ...(inFlight === undefined ? [] : [inFlight])]
+function filesOf({ keyed, database, raw, inFlight }: SubtaskState): readonly StateFileHandle[] {
+  const rows = database === undefined ? [] : [...database.shared, database.own]
+  return [...keyed, ...rows, ...(raw === undefined ? [] : [raw]), ...(inFlight === undefined ? [] : [inFlight])]
 }
 
 /** The same checkpoint with its files changed one by one. */
 export function withFiles(metadata: CheckpointMetadata, change: <F extends StateFileHandle>(file: F) => F): CheckpointMetadata {
   const operators = metadata.operators.map((operator) => ({
     ...operator,
-    subtasks: operator.subtasks.map(({ raw, inFlight, ...subtask }) => ({
+    subtasks: operator.subtasks.map(({ raw, inFlight, database, ...subtask }) => ({
       ...subtask,
       keyed: subtask.keyed.map((file) => change(file)),
+      ...(database === undefined
+        ? {}
+        : { database: { ...database, shared: database.shared.map((file) => change(file)), own: change(database.own) } }),
       ...(raw === undefined ? {} : { raw: change(raw) }),
       ...(inFlight === undefined ? {} : { inFlight: change(inFlight) }),
     })),

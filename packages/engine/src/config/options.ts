@@ -62,6 +62,31 @@ export const engineOptionTable = {
     documentation:
       'Records that each source of the job may read in a second, over all its subtasks. They come in bursts of what it reads at once, a few hundred at most.',
   },
+  'state.backend': {
+    type: 'enum',
+    values: ['heap', 'rocksdb', 'memory', 'filesystem'],
+    default: 'heap',
+    flag: 'backend',
+    flink: 'state.backend.type',
+    documentation:
+      'Where keyed state is while the job runs: live objects in memory (`heap`), or a cache of them over RocksDB, for state larger than memory (`rocksdb`). `memory` and `filesystem` are the heap, and set `checkpointing.storage` to what they are called.',
+  },
+  'state.cacheSize': {
+    type: 'bytes',
+    default: '256MiB',
+    min: '1MiB',
+    flag: 'state-cache-size',
+    flink: 'state.backend.rocksdb.memory.managed',
+    documentation: 'What live rows in front of RocksDB take in each slot, about; the rest is on disk.',
+  },
+  'checkpointing.asynchronous': {
+    type: 'boolean',
+    default: true,
+    flag: 'checkpoint-asynchronous',
+    flink: 'state.backend.async',
+    documentation:
+      'Whether state is written between batches while the job goes on. Without, each subtask stands still until its state is written; `rocksdb` has no such snapshots.',
+  },
   'checkpointing.interval': {
     type: 'duration',
     min: '1ms',

@@ -36,6 +36,8 @@ export interface SlotSettings {
   readonly checkpoints: { readonly intervalMs: number | undefined; readonly timeoutMs: number }
   /** Of each source over all its subtasks; undefined: no limit. */
   readonly maxRecordsPerSecond: number | undefined
+  /** Whether state is written while the task goes on. */
+  readonly asynchronousSnapshots: boolean
   readonly development: boolean
   /** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
   readonly asyncCapacity: number

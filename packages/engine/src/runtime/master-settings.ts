@@ -30,6 +30,7 @@ export function slotSettings(options: EngineOptions): SlotSettings {
       : {}),
     checkpoints: { intervalMs: options.checkpointing.interval, timeoutMs: options.checkpointing.timeout },
     maxRecordsPerSecond: options.sources.maxRecordsPerSecond,
+    asynchronousSnapshots: options.checkpointing.asynchronous,
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
   }

@@ -4,9 +4,11 @@
  * 1. The chain of files stored for a checkpoint holds everything needed to restore it, and nothing that a later full segment replaces.
  * 2. A snapshot builds on the chain of the checkpoint that its deltas are over, whatever has been taken and given up since.
  */
-import type { KeyedStateFile, StateFileHandle } from '../checkpoint/handles.ts'
+import { engineError } from '../errors.ts'
+import type { KeyedStateFile, StateFileHandle, StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
 import type { KeyedStateBackend, StateSnapshotWriter } from '../state/state-types.ts'
+import type { CreateFile, DatabaseSnapshot, DatabaseSnapshots, KeptDatabase } from './database-snapshots.ts'
 import { filesOfRange, neededFiles, segmentsByGroup } from './keyed-files.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 
@@ -20,10 +22,19 @@ export class OperatorSnapshots {
   readonly #chains: Map<number, readonly KeyedStateFile[]> = new Map()
 
   readonly #rowsAStep: number
+  readonly #database: DatabaseSnapshots | undefined
 
-  constructor(keyed: KeyedStateBackend, rowsAStep: number = ROWS_A_STEP) {
+  /** `database`: what keeps rows of `keyed` outside of memory. */
+  constructor(keyed: KeyedStateBackend, rowsAStep: number = ROWS_A_STEP, database?: DatabaseSnapshots) {
     this.keyed = keyed
     this.#rowsAStep = rowsAStep
+    this.#database = database
+  }
+
+  /** After everything else. */
+  async close(): Promise<void> {
+    this.keyed.dispose()
+    await this.#database?.close()
   }
 
   /** Loads what falls into `range` of the former subtasks' files. `former`: the number of key groups at the time, and those of them that keys of the range were in. */
@@ -61,28 +72,58 @@ export class OperatorSnapshots {
     }
   }
 
-  /** `full`: `all` for savepoints, which stand by themselves. */
-  begin(checkpointId: number, create: () => Promise<StateFileWriter>, full: 'all' | 'share'): KeyedSnapshot {
+  /** What the chains of `restore` are changes over; before it. */
+  async restoreDatabases(
+    storage: StateFileStorage,
+    databases: readonly StoredDatabase[],
+    checkpointId: number,
+    regrouped: boolean,
+    operator: string,
+  ): Promise<void> {
+    if (databases.length === 0) return
+    if (this.#database === undefined) throw engineError('STATE_BACKEND_OTHER', { operator })
+    await this.#database.restore(storage, databases, !regrouped, checkpointId > 0)
+  }
+
+  /** `full`: `all` for savepoints, which stand by themselves. `create`: what is added to the name of the operator's file. */
+  begin(checkpointId: number, create: CreateFile, full: 'all' | 'share'): KeyedSnapshot {
     // As of now: while it is written newer checkpoints complete, and the chain that it builds on is forgotten.
     const chains = new Map(this.#chains)
-    return new KeyedSnapshot(this.keyed.beginSnapshot(checkpointId, { full }), this.#rowsAStep, create, (base, file) => {
-      const before = base === undefined ? [] : chains.get(base)
-      if (before === undefined) throw new Error(`checkpoint ${checkpointId} is a delta over ${base}, whose files are not known`)
-      const chain = neededFiles(file === undefined ? before : [...before, file])
-      this.#chains.set(checkpointId, chain)
-      return chain
-    })
+    const writer = this.keyed.beginSnapshot(checkpointId, { full })
+    const database = full === 'share' ? this.#database?.begin(checkpointId, create) : undefined
+    return new KeyedSnapshot(
+      writer,
+      this.#rowsAStep,
+      async () => await create(''),
+      database,
+      (base, file) => {
+        const before = base === undefined ? [] : chains.get(base)
+        if (before === undefined) throw new Error(`checkpoint ${checkpointId} is a delta over ${base}, whose files are not known`)
+        const chain = neededFiles(file === undefined ? before : [...before, file])
+        this.#chains.set(checkpointId, chain)
+        return chain
+      },
+    )
   }
 
   completed(checkpointId: number): void {
     this.keyed.checkpointCompleted(checkpointId)
+    this.#database?.completed(checkpointId)
     for (const id of this.#chains.keys()) if (id < checkpointId) this.#chains.delete(id)
   }
 
   aborted(checkpointId: number): void {
     this.keyed.checkpointAborted(checkpointId)
+    this.#database?.aborted(checkpointId)
     this.#chains.delete(checkpointId)
   }
+}
+
+export interface FinishedSnapshot {
+  readonly chain: readonly KeyedStateFile[]
+  readonly file: StateFileHandle | undefined
+  /** What the chain is changes over. */
+  readonly kept: KeptDatabase | undefined
 }
 
 /** Answers the chain of files that the snapshot amounts to; `file` is undefined where nothing had to be written. */
@@ -93,13 +134,21 @@ export class KeyedSnapshot {
   readonly #writer: StateSnapshotWriter
   readonly #rowsAStep: number
   readonly #create: () => Promise<StateFileWriter>
+  readonly #database: DatabaseSnapshot | undefined
   readonly #complete: Complete
   #file: StateFileWriter | undefined
   #unwritten = 0
   #tail: Promise<void> = Promise.resolve()
   #failure: unknown
 
-  constructor(writer: StateSnapshotWriter, rowsAStep: number, create: () => Promise<StateFileWriter>, complete: Complete) {
+  constructor(
+    writer: StateSnapshotWriter,
+    rowsAStep: number,
+    create: () => Promise<StateFileWriter>,
+    database: DatabaseSnapshot | undefined,
+    complete: Complete,
+  ) {
+    this.#database = database
     this.#writer = writer
     this.#rowsAStep = rowsAStep
     this.#create = create
@@ -115,6 +164,16 @@ export class KeyedSnapshot {
     return this.#writer.done
   }
 
+  /** Writes all rows now. What fails is told by `finish`. */
+  writeAll(): void {
+    try {
+      while (!this.#writer.step(this.#rowsAStep));
+    } catch {
+      // The writer keeps it.
+    }
+    this.#pass(() => {})
+  }
+
   /** Writes rows until the time is used up; answers whether all are written. `wrote` is called when the disk has caught up. */
   step(out: () => boolean, wrote: () => void): boolean {
     do {
@@ -126,14 +185,15 @@ export class KeyedSnapshot {
   }
 
   /** Everything is durable: the chain of files, and the new one among them. */
-  async finish(): Promise<{ readonly chain: readonly KeyedStateFile[]; readonly file: StateFileHandle | undefined }> {
+  async finish(): Promise<FinishedSnapshot> {
     const index = this.#writer.finish()
     this.#pass(() => {})
     await this.#tail
     if (this.#failure !== undefined) throw this.#failure
     const handle = await this.#file?.finish()
-    if (handle === undefined) return { chain: this.#complete(index.baseCheckpointId, undefined), file: undefined }
-    return { chain: this.#complete(index.baseCheckpointId, { ...handle, segments: index.segments }), file: handle }
+    const file = handle === undefined ? undefined : { ...handle, segments: index.segments }
+    const kept = await this.#database?.finish()
+    return { chain: this.#complete(index.baseCheckpointId, file), file: handle, kept }
   }
 
   /** Nobody will refer to it: its file goes, even if it is whole. */
@@ -141,6 +201,7 @@ export class KeyedSnapshot {
     this.#failure ??= new Error('the snapshot was given up')
     await this.#tail
     await this.#file?.abort()
+    await this.#database?.abort()
   }
 
   #pass(wrote: () => void): void {

@@ -59,8 +59,9 @@ function holdsState(state: OperatorState): boolean {
   return (
     state.kind === 'source' ||
     state.subtasks.some(
-      ({ keyed, broadcast, lists, raw, sinkHandles, asyncInputs, inFlight }) =>
+      ({ keyed, database, broadcast, lists, raw, sinkHandles, asyncInputs, inFlight }) =>
         keyed.length > 0 ||
+        database !== undefined ||
         broadcast !== undefined ||
         lists !== undefined ||
         raw !== undefined ||
@@ -109,6 +110,9 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
           keyed.filter(({ segments }) => segments.some(({ keyGroup }) => keyGroup >= former.first && keyGroup < former.end)),
         )
         .filter((chain) => chain.length > 0),
+      databases: state.subtasks.flatMap(({ database }) =>
+        database !== undefined && database.keyGroups.first < former.end && database.keyGroups.end > former.first ? [database] : [],
+      ),
       broadcast: state.subtasks.find(({ broadcast }) => broadcast !== undefined)?.broadcast,
       lists: listsOf(state.subtasks, subtask, task.parallelism),
       unions: state.subtasks.flatMap(({ lists }) => (lists ?? []).filter(({ kind }) => kind === 'union-list')),

@@ -1,4 +1,4 @@
-import type { AsyncInputs, InFlightFile, KeyedStateFile, RawStateFile } from '../checkpoint/handles.ts'
+import type { AsyncInputs, InFlightFile, KeyedStateFile, RawStateFile, StoredDatabase } from '../checkpoint/handles.ts'
 import type { StoredList } from '../state/operator-state.ts'
 
 /** What one operator instance starts from. Plain data. */
@@ -9,6 +9,8 @@ export interface RestoredOperator {
   readonly maxParallelism: number
   /** One chain of files for each former subtask whose key groups fall, in part, to this one; each chain oldest first. */
   readonly keyed: readonly (readonly KeyedStateFile[])[]
+  /** Of the former subtasks whose key groups fall, in part, to this one: what the chains are changes over. */
+  readonly databases: readonly StoredDatabase[]
   readonly broadcast: Uint8Array | undefined
   /** Elements of lists that come to this subtask. */
   readonly lists: readonly StoredList[]

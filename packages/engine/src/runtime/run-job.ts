@@ -10,6 +10,7 @@ import { loadJobModule } from './job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module-sources.ts'
 import { engineError } from '../errors.ts'
 import { stopMaster } from './start-job.ts'
+import { stateBackend } from './state-backend.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
 import { ThreadSlots } from './threads/thread-slots.ts'
@@ -85,6 +86,8 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
   const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
+  // A backend that cannot be had is told now, not by every slot.
+  stateBackend(name, settings, ports.disk)
   const folder = jobFolder(name, settings, ports)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({

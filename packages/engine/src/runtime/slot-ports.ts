@@ -5,6 +5,7 @@ import type { InputChannel, OutputChannel } from '../exchange/elements.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import type { ChannelPlace } from './deployment.ts'
 import type { ThreadSignal } from './slot.ts'
+import type { StateBackend } from './state-backend.ts'
 import type { BuiltSubtask } from './subtask-builder.ts'
 
 /** Everything a slot needs from the thread it runs on. */
@@ -21,6 +22,8 @@ export interface SlotPorts {
   readonly pace?: { readonly turnMs: number; readonly snapshotRows: number; readonly sliceRecords?: number }
   /** Puts something around the keyed state of every operator: a simulation looks on, or errs on purpose. */
   readonly keyedState?: (backend: KeyedStateBackend) => KeyedStateBackend
+  /** Where keyed state is that does not fit into memory; by default all of it has to. */
+  readonly stateBackend?: StateBackend | undefined
   /** Writes a crash capsule about a failure; answers where it is. */
   readonly capsule?: (
     error: unknown,

@@ -9,6 +9,7 @@ import { engineError } from '../errors.ts'
 import type { CompletedCheckpoint, JobEvent, RunningJob, StopOptions } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './local-slots.ts'
 import type { SlotLauncher } from './slot-link.ts'
+import { stateBackend } from './state-backend.ts'
 import { jobFolder } from './state-folder.ts'
 
 export interface LocalJobOptions {
@@ -22,7 +23,7 @@ export interface LocalJobOptions {
   readonly processes?: ProcessInspector
   readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<
     LocalPorts,
-    'createChannels' | 'pace' | 'keyedState'
+    'createChannels' | 'pace' | 'keyedState' | 'stateBackend'
   >
   /** Puts something between master and slots. */
   readonly launcher?: (launcher: SlotLauncher) => SlotLauncher
@@ -49,7 +50,8 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     unused = undefined
     return built.functions
   }
-  const slots = new LocalSlots({ ...ports, storage }, functions)
+  const backend = ports.stateBackend ?? stateBackend(first.graph.name, settings, ports.disk)
+  const slots = new LocalSlots({ ...ports, storage, stateBackend: backend }, functions)
   const master = new JobMaster({
     plan,
     functions: first.functions,

@@ -1,4 +1,5 @@
 import type { KeyedState } from '../state/keyed-state.ts'
+import type { CachedState } from '../state/rocksdb/cached-state.ts'
 import type { Background } from './slot.ts'
 
 /** Rows looked at in one turn of the slot, well under a tenth of a millisecond. */
@@ -18,6 +19,22 @@ export class StateCleaning implements Background {
 
   step(): boolean {
     return !this.#state.clean(ROWS_A_TURN)
+  }
+}
+
+/** Between two sweeps for rows that are worth writing to disk. */
+export const SETTLING_PAUSE_MS = 1000
+
+/** Writes rows that have not been touched for a while to where they are kept outside of memory, a few a turn: so they are no part of every checkpoint. */
+export class StateSettling implements Background {
+  readonly #state: CachedState
+
+  constructor(state: CachedState) {
+    this.#state = state
+  }
+
+  step(): boolean {
+    return !this.#state.settle(ROWS_A_TURN)
   }
 }
 

@@ -37,7 +37,8 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const { disk } = ports
   const parts = routeParts(settings, ports)
   const { places } = parts
-  const { storage: kind, dir: place } = settings.values.checkpointing
+  const { dir: place } = settings.values.checkpointing
+  const kind = storageOf(settings)
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
     const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk }), undefined, parts)
@@ -102,7 +103,8 @@ export function stateFileStorage(jobName: string, settings: ResolvedEngineOption
 }
 
 function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, { places }: RouteParts): StateFileStorage {
-  const { storage, dir } = settings.values.checkpointing
+  const { dir } = settings.values.checkpointing
+  const storage = storageOf(settings)
   if (storage === 'memory') return new MemoryStateFiles()
   if (dir !== undefined && isCheckpointUrl(dir)) return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), settings.values.checkpointing.inlineThreshold)
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
@@ -114,6 +116,12 @@ export function checkpointFolder(jobName: string, settings: ResolvedEngineOption
   return checkpointing.dir === undefined
     ? join(jobStateFolder(jobName, settings), 'checkpoints')
     : join(absolute(checkpointing.dir), jobFolderName(jobName))
+}
+
+/** Names of state backends that are names of a storage too set both. */
+function storageOf({ values }: ResolvedEngineOptions): 'filesystem' | 'memory' {
+  const { backend } = values.state
+  return backend === 'memory' || backend === 'filesystem' ? backend : values.checkpointing.storage
 }
 
 /** Folder of everything of the job that outlives a run. */

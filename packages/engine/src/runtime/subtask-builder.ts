@@ -17,7 +17,10 @@ import { engineError } from '../errors.ts'
 import { BroadcastState } from '../state/broadcast-state.ts'
 import { KeyedState } from '../state/keyed-state.ts'
 import { OperatorState } from '../state/operator-state.ts'
-import type { KeyedStateBackend } from '../state/state-types.ts'
+import { CachedState } from '../state/rocksdb/cached-state.ts'
+import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
+import type { KeyedStateBackend, KeyedStateOptions } from '../state/state-types.ts'
+import { DatabaseSnapshots } from './database-snapshots.ts'
 import { decodeAsyncInputs } from './async-inputs.ts'
 import { canBeOvertaken, channelsOf, receiversOf, type ChannelPlace, type Deployment } from './deployment.ts'
 import { BroadcastExchangeOutput, KeyedExchangeOutput, PlainExchangeOutput, type ExchangeOutput } from './exchange-output.ts'
@@ -33,7 +36,7 @@ import type { Slot } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import { SourceHead } from './source-head.ts'
 import { SourceLimit } from './source-limit.ts'
-import { StateCleaning, sweepPauseMs } from './state-cleaning.ts'
+import { SETTLING_PAUSE_MS, StateCleaning, StateSettling, sweepPauseMs } from './state-cleaning.ts'
 import { SubtaskSnapshots, type SnapshotParts } from './subtask-snapshots.ts'
 import { Task } from './task.ts'
 import { TaskTimes } from './task-times.ts'
@@ -70,9 +73,25 @@ export class SubtaskBuilder {
 
   async build(subtasks: readonly { readonly task: PlannedTask; readonly subtask: number }[]): Promise<readonly BuiltSubtask[]> {
     const built: BuiltSubtask[] = []
-    for (const { task, subtask } of subtasks) built.push(await new OneSubtask(this.#options, task, subtask).build())
+    const cache = await this.#openCache(subtasks.map(({ task }) => task))
+    for (const { task, subtask } of subtasks) built.push(await new OneSubtask(this.#options, task, subtask, cache).build())
     return built
   }
+
+  /** The stores of the slot, and the share of its cache that each operator with keyed state gets. */
+  async #openCache(tasks: readonly PlannedTask[]): Promise<SlotCache | undefined> {
+    const { deployment, ports } = this.#options
+    if (ports.stateBackend === undefined) return undefined
+    const { operators } = deployment.plan.graph
+    const keyed = tasks.flatMap((task) => task.operators.filter((id) => operators[id]!.kind.startsWith('keyed')))
+    const stores = await ports.stateBackend.open(deployment.attempt)
+    return { stores, cacheBytes: Math.floor(ports.stateBackend.cacheBytes / Math.max(1, keyed.length)) }
+  }
+}
+
+interface SlotCache {
+  readonly stores: OrderedStores
+  readonly cacheBytes: number
 }
 
 /** The construction of one subtask. */
@@ -82,6 +101,7 @@ class OneSubtask implements ChainHost {
   readonly #options: SubtaskBuilderOptions
   readonly #planned: PlannedTask
   readonly #subtask: number
+  readonly #cache: SlotCache | undefined
   readonly #outputs: ExchangeOutput[] = []
   readonly #keyed: Map<number, OperatorSnapshots> = new Map()
   readonly #keyedStates: Map<string, KeyedState> = new Map()
@@ -91,8 +111,9 @@ class OneSubtask implements ChainHost {
   readonly #metrics: TaskMetricsRegistry = new TaskMetricsRegistry()
   #task: Task | undefined
 
-  constructor(options: SubtaskBuilderOptions, planned: PlannedTask, subtask: number) {
+  constructor(options: SubtaskBuilderOptions, planned: PlannedTask, subtask: number, cache: SlotCache | undefined) {
     this.#options = options
+    this.#cache = cache
     this.freezes = options.deployment.settings.development
     this.#planned = planned
     this.#subtask = subtask
@@ -136,6 +157,7 @@ class OneSubtask implements ChainHost {
       disk: ports.disk,
       clock: ports.clock,
       slot,
+      asynchronous: deployment.settings.asynchronousSnapshots,
       finished: () => task.finished,
       readerCompleted: (checkpointId) => task.source?.reader.checkpointComplete?.(checkpointId),
       acknowledge: this.#options.acknowledge,
@@ -156,6 +178,7 @@ class OneSubtask implements ChainHost {
     for (const state of this.#keyedStates.values()) {
       const ttlMs = state.shortestTtlMs
       if (ttlMs !== undefined) this.#options.slot.repeat(new StateCleaning(state), sweepPauseMs(ttlMs))
+      if (state instanceof CachedState) this.#options.slot.repeat(new StateSettling(state), SETTLING_PAUSE_MS)
     }
   }
 
@@ -240,7 +263,7 @@ class OneSubtask implements ChainHost {
 
   keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend {
     const { maxParallelism, parallelism } = this.#planned
-    const keyed = new KeyedState({
+    const keyed = this.#createKeyedState(node, {
       operator: node.name,
       states: fn.state ?? {},
       clock: this.#options.ports.clock,
@@ -251,8 +274,25 @@ class OneSubtask implements ChainHost {
     })
     this.#keyedStates.set(node.stateId, keyed)
     const backend = this.#options.ports.keyedState?.(keyed) ?? keyed
-    this.#keyed.set(node.id, new OperatorSnapshots(backend, this.#options.ports.pace?.snapshotRows))
+    this.#keyed.set(node.id, new OperatorSnapshots(backend, this.#options.ports.pace?.snapshotRows, this.#databaseOf(node, keyed)))
     return backend
+  }
+
+  #databaseOf(node: OperatorNode, state: KeyedState): DatabaseSnapshots | undefined {
+    if (this.#cache === undefined || !(state instanceof CachedState)) return undefined
+    const { maxParallelism, parallelism } = this.#planned
+    const keyGroups = keyGroupRange(this.#subtask, parallelism, maxParallelism)
+    return new DatabaseSnapshots({ state, stores: this.#cache.stores, name: this.#storeName(node), keyGroups })
+  }
+
+  #storeName(node: OperatorNode): string {
+    return `${this.#planned.id}-${this.#subtask}-${node.id}`
+  }
+
+  #createKeyedState(node: OperatorNode, options: KeyedStateOptions): KeyedState {
+    if (this.#cache === undefined) return new KeyedState(options)
+    const { stores, cacheBytes } = this.#cache
+    return new CachedState(options, { cacheBytes, open: () => stores.create(this.#storeName(node)) })
   }
 
   broadcastState(node: OperatorNode): BroadcastState {
@@ -367,6 +407,10 @@ class OneSubtask implements ChainHost {
       const range = keyGroupRange(this.#subtask, parallelism, maxParallelism)
       const { maxParallelism: stored } = restored
       const former = stored === maxParallelism ? undefined : { maxParallelism: stored, groups: formerGroups(range, maxParallelism, stored) }
+      const operatorName = deployment.plan.graph.operators[id]!.name
+      await this.#keyed
+        .get(id)
+        ?.restoreDatabases(ports.storage, restored.databases, deployment.restoredCheckpointId, former !== undefined, operatorName)
       await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, range, deployment.restoredCheckpointId, former)
       await this.#restoreOperatorState(id, restored)
       if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)

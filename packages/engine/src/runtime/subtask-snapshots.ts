@@ -46,6 +46,8 @@ export interface SubtaskSnapshotsOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly slot: Slot
+  /** Whether state is written while the task goes on. */
+  readonly asynchronous: boolean
   finished(): boolean
   /** Tells the task's source reader, if it has one, that a checkpoint is durable. */
   readerCompleted(checkpointId: number): void
@@ -92,6 +94,7 @@ export class SubtaskSnapshots {
     const create = this.#creator(checkpointId, savepoint)
     const full = savepoint === undefined ? 'share' : 'all'
     const parts = operators.map((operator, index) => this.#part(operator, checkpointId, index, create, full))
+    if (!this.#options.asynchronous) for (const { keyed } of parts) keyed?.writeAll()
     const syncMs = clock.monotonic() - startMs
     const collecting = inFlight === undefined ? undefined : { snapshot: inFlight, create }
     const progress = new SnapshotInProgress(parts, collecting, clock, slot, (result) =>
@@ -155,7 +158,7 @@ export class SubtaskSnapshots {
   async close(): Promise<void> {
     for (const progress of this.#underWay.values()) await progress.abort()
     this.#underWay.clear()
-    for (const { keyed } of this.#options.operators) keyed?.keyed.dispose()
+    for (const { keyed } of this.#options.operators) await keyed?.close()
   }
 
   #part(
@@ -180,7 +183,7 @@ export class SubtaskSnapshots {
         ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
         ...(this.#options.finished() ? { finished: true } : {}),
       },
-      keyed: parts.keyed?.begin(checkpointId, () => create(`operator-${index}`), full),
+      keyed: parts.keyed?.begin(checkpointId, (name) => create(name === '' ? `operator-${index}` : `operator-${index}-${name}`), full),
       raw: raw.length === 0 ? undefined : new RawSnapshot(raw, () => create(`operator-${index}-raw`)),
       failure,
       handles,
@@ -310,6 +313,7 @@ class SnapshotInProgress implements Background {
         if (failure !== undefined) throw failure
         const files = await keyed?.finish()
         if (files?.file !== undefined) newFiles.push(files.file)
+        if (files?.kept !== undefined) newFiles.push(...files.kept.newFiles)
         const rawFile = await raw?.finish()
         if (rawFile !== undefined) newFiles.push(rawFile)
         const inFlight = await this.#writeInFlight(index)
@@ -320,6 +324,7 @@ class SnapshotInProgress implements Background {
         operators.push({
           ...state,
           keyed: files?.chain ?? [],
+          ...(files?.kept === undefined ? {} : { database: files.kept.database }),
           ...(rawFile === undefined ? {} : { raw: rawFile }),
           ...(inFlight === undefined ? {} : { inFlight }),
           ...(sinkHandles === undefined ? {} : { sinkHandles }),

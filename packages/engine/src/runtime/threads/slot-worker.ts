@@ -22,6 +22,7 @@ import type { MasterMessage, SlotMessage } from '../messages.ts'
 import type { ThreadSignal } from '../slot.ts'
 import { SlotHost } from '../slot-host.ts'
 import type { ChannelFactory } from '../slot-ports.ts'
+import { stateBackend } from '../state-backend.ts'
 import { jobStateFolder, stateFileStorage } from '../state-folder.ts'
 import type { BuiltSubtask } from '../subtask-builder.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
@@ -112,7 +113,8 @@ async function start(
     capsules === undefined
       ? {}
       : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
-  const host = new SlotHost(deployment, { ...ports, ...capsule, signal, functions: built.functions, storage, channels }, send)
+  const backend = stateBackend(deployment.jobName, data.settings, nodeDisk)
+  const host = new SlotHost(deployment, { ...ports, ...capsule, stateBackend: backend, signal, functions: built.functions, storage, channels }, send)
   hosted = true
   receive((message) => host.receive(message))
   await host.start()

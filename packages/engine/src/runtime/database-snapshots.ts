@@ -1,0 +1,218 @@
+/**
+ * The files of the database under one operator instance's keyed state, on their way into checkpoints and back.
+ *
+ * 1. A file that never changes is kept once: a snapshot refers to it where a completed checkpoint has it. What only a checkpoint has that is not complete may be
+ *    removed any time.
+ * 2. Files and the changes over them (the operator's keyed files) are as of the same barrier.
+ */
+import { crc32 } from 'node:zlib'
+import type { DatabaseFile, FileRun, StateFileHandle, StoredDatabase } from '../checkpoint/handles.ts'
+import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
+import type { KeyGroupRange } from '../keys/key-group.ts'
+import type { CachedState } from '../state/rocksdb/cached-state.ts'
+import type { OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from '../state/rocksdb/ordered-store.ts'
+
+export type CreateFile = (name: string) => Promise<StateFileWriter>
+
+export interface DatabasePlace {
+  readonly state: CachedState
+  readonly stores: OrderedStores
+  /** Of the store, unique in the job. */
+  readonly name: string
+  readonly keyGroups: KeyGroupRange
+}
+
+interface Taken {
+  readonly database: StoredDatabase
+  readonly version: number
+}
+
+export class DatabaseSnapshots {
+  readonly #place: DatabasePlace
+  /** By checkpoint. */
+  readonly #taken: Map<number, Taken> = new Map()
+  #completed: Taken | undefined
+
+  constructor(place: DatabasePlace) {
+    this.#place = place
+  }
+
+  get state(): CachedState {
+    return this.#place.state
+  }
+
+  /** Right at the barrier. Undefined where nothing is in the database. */
+  begin(checkpointId: number, create: CreateFile): DatabaseSnapshot | undefined {
+    const { state, keyGroups } = this.#place
+    const base = this.#completed
+    const version = state.versionBelow
+    if (base !== undefined && base.version === version) {
+      this.#taken.set(checkpointId, base)
+      return new DatabaseSnapshot(undefined, create, async () => base.database)
+    }
+    const facts = { format: 'rocksdb', keyGroups, rows: state.rowsBelow, header: state.header } as const
+    const checkpoint = state.checkpointBelow()
+    if (checkpoint === undefined) return undefined
+    const known = new Map(base?.database.shared.map((file) => [file.name, file]))
+    return new DatabaseSnapshot(checkpoint, create, async (files, into) => {
+      const shared: DatabaseFile[] = []
+      for (const file of files.filter((each) => each.shared)) shared.push(known.get(file.name) ?? (await keep(file, into)))
+      const changing = files.filter((each) => !each.shared)
+      const database = { ...facts, shared, own: await keepTogether(changing, into) }
+      this.#taken.set(checkpointId, { database, version })
+      return database
+    })
+  }
+
+  completed(checkpointId: number): void {
+    this.#completed = this.#taken.get(checkpointId) ?? this.#completed
+    for (const id of this.#taken.keys()) if (id <= checkpointId) this.#taken.delete(id)
+  }
+
+  aborted(checkpointId: number): void {
+    this.#taken.delete(checkpointId)
+  }
+
+  /** Takes over what former subtasks had in their databases, of this one's key groups. Changes over it come afterwards. `ownCheckpoint`: later ones may refer to its files. */
+  async restore(storage: StateFileStorage, databases: readonly StoredDatabase[], same: boolean, ownCheckpoint: boolean): Promise<void> {
+    const { state, stores, name, keyGroups } = this.#place
+    const [only] = databases
+    if (only === undefined) return
+    const whole = same && databases.length === 1 && only.keyGroups.first === keyGroups.first && only.keyGroups.end === keyGroups.end
+    if (whole && Buffer.compare(only.header, state.header) === 0) {
+      state.adopt(await stores.restore(name, storedFiles(storage, only)), only.rows)
+      if (ownCheckpoint) this.#completed = { database: only, version: state.versionBelow }
+      return
+    }
+    for (const [at, database] of databases.entries()) {
+      const from = await stores.restore(`${name}-former-${at}`, storedFiles(storage, database))
+      try {
+        state.takeOver(from, database.header)
+      } finally {
+        await from.close()
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#place.state.close()
+  }
+}
+
+export interface KeptDatabase {
+  readonly database: StoredDatabase
+  readonly newFiles: readonly StateFileHandle[]
+}
+
+/** Writes the files of one snapshot, and can remove them all again. */
+class Files {
+  readonly #create: CreateFile
+  readonly #writers: StateFileWriter[] = []
+  readonly handles: StateFileHandle[] = []
+  #given = true
+
+  constructor(create: CreateFile) {
+    this.#create = create
+  }
+
+  async write(name: string, fill: (writer: StateFileWriter) => Promise<void>): Promise<StateFileHandle> {
+    if (!this.#given) throw new Error('the snapshot was given up')
+    const writer = await this.#create(name)
+    this.#writers.push(writer)
+    await fill(writer)
+    const handle = await writer.finish()
+    this.handles.push(handle)
+    return handle
+  }
+
+  async abort(): Promise<void> {
+    this.#given = false
+    for (const writer of this.#writers.splice(0)) await writer.abort()
+  }
+}
+
+/** One snapshot of a database being kept. */
+export class DatabaseSnapshot {
+  readonly #checkpoint: Promise<StoreCheckpoint> | undefined
+  readonly #keep: (files: readonly StoreFile[], into: Files) => Promise<StoredDatabase>
+  readonly #files: Files
+  #finished: Promise<KeptDatabase> | undefined
+
+  constructor(
+    checkpoint: Promise<StoreCheckpoint> | undefined,
+    create: CreateFile,
+    keep: (files: readonly StoreFile[], into: Files) => Promise<StoredDatabase>,
+  ) {
+    this.#checkpoint = checkpoint
+    this.#files = new Files(create)
+    this.#keep = keep
+    checkpoint?.catch(() => {}) // looked at when the rest is written
+  }
+
+  /** Everything is durable. */
+  async finish(): Promise<KeptDatabase> {
+    this.#finished = this.#write()
+    return await this.#finished
+  }
+
+  /** Nobody will refer to it. */
+  async abort(): Promise<void> {
+    await this.#files.abort()
+    // What was being written meanwhile has come to its end by now, or fails.
+    await this.#finished?.catch(() => {})
+    await this.#files.abort()
+    if (this.#finished === undefined) await this.#checkpoint?.then((checkpoint) => checkpoint.release()).catch(() => {})
+  }
+
+  async #write(): Promise<KeptDatabase> {
+    const checkpoint = await this.#checkpoint
+    try {
+      return { database: await this.#keep(checkpoint?.files ?? [], this.#files), newFiles: this.#files.handles }
+    } finally {
+      await checkpoint?.release().catch(() => {}) // it goes with the database at the latest
+    }
+  }
+}
+
+async function keep(file: StoreFile, into: Files): Promise<DatabaseFile> {
+  const handle = await into.write(`db-${file.name.replaceAll('.', '-')}`, async (writer) => {
+    for await (const chunk of file.read()) await writer.write(chunk)
+  })
+  return { ...handle, name: file.name }
+}
+
+/** The small files that are others each time, in one. */
+async function keepTogether(files: readonly StoreFile[], into: Files): Promise<StoredDatabase['own']> {
+  const parts: (FileRun & { readonly name: string })[] = []
+  const handle = await into.write('db', async (writer) => {
+    for (const file of files) {
+      const offset = writer.length
+      let sum = 0
+      for await (const chunk of file.read()) {
+        sum = crc32(chunk, sum)
+        await writer.write(chunk)
+      }
+      parts.push({ name: file.name, offset, length: writer.length - offset, crc32: sum })
+    }
+  })
+  return { ...handle, parts }
+}
+
+function storedFiles(storage: StateFileStorage, { shared, own }: StoredDatabase): readonly StoredFile[] {
+  return [
+    ...shared.map((file) => ({
+      name: file.name,
+      read: () => readRun(storage, file, { offset: 0, length: file.length, crc32: file.crc32 }),
+    })),
+    ...own.parts.map((part) => ({ name: part.name, read: () => readRun(storage, own, part) })),
+  ]
+}
+
+async function* readRun(storage: StateFileStorage, file: StateFileHandle, run: FileRun): AsyncGenerator<Uint8Array> {
+  const reader = await storage.openStateFile(file)
+  try {
+    yield await reader.read(run.offset, run.length, run.crc32)
+  } finally {
+    await reader.close()
+  }
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { defineJob, execute, fileSink, generator, map, startJob, type, value, type ExecuteOptions, type Job } from '../index.ts'
+import { loadRocksdb, rocksdbPackage } from '../state/rocksdb/rocksdb-binding.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-rocksdb-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const KEYS = 8_000
+const COUNT = 40_000
+
+/** More state than the cache holds: each key has a text and a map. */
+function countingJob(name: string, ratePerSecond?: number): Job {
+  return defineJob(name, (env) => {
+    env
+      .fromSource(generator({ generate: (n) => n, count: COUNT, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) }), {
+        uid: 'numbers',
+      })
+      .keyBy((n) => n % KEYS)
+      .process({
+        emits: type<{ n: number; seen: number; first: number }>(),
+        state: { seen: value<{ count: number; text: string }>(), numbers: map<number, number>() },
+        onElement(n, ctx) {
+          const seen = ctx.state.seen.get() ?? { count: 0, text: `the text of the key ${n % KEYS}`.padEnd(300) }
+          seen.count++
+          ctx.state.seen.set(seen)
+          ctx.state.numbers.set(seen.count, n)
+          ctx.emit({ n, seen: seen.count, first: ctx.state.numbers.get(1)! })
+        },
+      })
+      .uid('count')
+      .sinkTo(fileSink({ dir: join(folder, name, 'out'), format: 'json' }))
+      .uid('out')
+  })
+}
+
+function checkRows(name: string): void {
+  const out = join(folder, name, 'out')
+  const rows = readdirSync(out)
+    .filter((file) => !file.startsWith('.'))
+    .flatMap((file) => readFileSync(join(out, file), 'utf8').split('\n').slice(0, -1))
+    .map((line) => JSON.parse(line) as { n: number; seen: number; first: number })
+  assert.equal(rows.length, COUNT)
+  assert.equal(new Set(rows.map(({ n }) => n)).size, COUNT)
+  for (const { n, seen, first } of rows) {
+    assert.equal(seen, Math.floor(n / KEYS) + 1)
+    assert.equal(first, n % KEYS)
+  }
+}
+
+const options = (backend: 'heap' | 'rocksdb', parallelism: number, extra: Partial<ExecuteOptions> = {}): ExecuteOptions => ({
+  options: {
+    parallelism,
+    stateDir: join(folder, 'state'),
+    state: { backend, cacheSize: '1MiB' },
+    checkpointing: { interval: '100ms', storage: 'filesystem' },
+  },
+  ...extra,
+})
+
+function stateFiles(name: string): string[] {
+  const all = readdirSync(join(folder, 'state'), { recursive: true, encoding: 'utf8' })
+  return all.filter((path) => path.startsWith(`${name}-`) || path.startsWith(`${name}/`))
+}
+
+describe('the state backend rocksdb', () => {
+  it('keeps state that its cache does not hold, and leaves only files behind that the last checkpoint needs', async () => {
+    await execute(countingJob('whole'), options('rocksdb', 1))
+    checkRows('whole')
+    assert.ok(stateFiles('whole').some((file) => file.endsWith('-sst')))
+    assert.deepEqual(
+      stateFiles('whole').filter((path) => /rocksdb\/attempt-\d+\//.test(path)),
+      [],
+    )
+  })
+
+  it('goes on from files of the database, at the same and at another parallelism', async () => {
+    for (const parallelism of [1, 1, 2]) {
+      const running = startJob(countingJob('moved', 25_000), options('rocksdb', parallelism, { restore: 'latest' }))
+      await new Promise((resolve) => setTimeout(resolve, 250))
+      await running.stop()
+    }
+    assert.ok(stateFiles('moved').some((file) => file.endsWith('-sst')))
+    await execute(countingJob('moved'), options('rocksdb', 1, { restore: 'latest' }))
+    checkRows('moved')
+  })
+
+  it('takes savepoints that the other backend restores, both ways', async () => {
+    const dir = join(folder, 'savepoints')
+    let restore: string | undefined
+    for (const backend of ['rocksdb', 'heap', 'rocksdb'] as const) {
+      const running = startJob(countingJob('both', 25_000), options(backend, 2, restore === undefined ? {} : { restore }))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      restore = (await running.stop({ savepoint: { dir } }))?.path
+    }
+    await execute(countingJob('both'), options('heap', 1, { restore: restore! }))
+    checkRows('both')
+  })
+
+  it('says what to install where there is none', () => {
+    assert.match(rocksdbPackage(), /^@harperfast\/rocksdb-js-/)
+    assert.throws(() => loadRocksdb('@harperfast/rocksdb-js-nowhere'), {
+      code: 'STATE_ROCKSDB_MISSING',
+      message: /npm install @harperfast\/rocksdb-js-nowhere/,
+    })
+  })
+
+  it('has no synchronous snapshots', async () => {
+    const settings = {
+      options: { stateDir: join(folder, 'state'), state: { backend: 'rocksdb' }, checkpointing: { asynchronous: false } },
+    } as const
+    await assert.rejects(async () => await execute(countingJob('synchronous'), settings), { code: 'STATE_BACKEND_SYNCHRONOUS' })
+  })
+})

@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import type { Disk } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import type { ResolvedEngineOptions } from '../config/options.ts'
+import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
+import { loadRocksdb } from '../state/rocksdb/rocksdb-binding.ts'
+import { RocksdbStores } from '../state/rocksdb/rocksdb-stores.ts'
+import { jobStateFolder } from './state-folder.ts'
+
+/** Where a slot keeps keyed state that does not fit into memory. */
+export interface StateBackend {
+  /** What live rows of a slot may take, about. */
+  readonly cacheBytes: number
+  open(attempt: number): Promise<OrderedStores>
+}
+
+/**
+ * The state backend as the options have it; undefined is the heap.
+ *
+ * @throws STATE_ROCKSDB_MISSING, STATE_BACKEND_SYNCHRONOUS
+ */
+export function stateBackend(jobName: string, settings: ResolvedEngineOptions, disk: Disk): StateBackend | undefined {
+  const { state, checkpointing } = settings.values
+  if (state.backend !== 'rocksdb') return undefined
+  if (!checkpointing.asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
+  loadRocksdb()
+  const dir = join(jobStateFolder(jobName, settings), 'rocksdb')
+  return { cacheBytes: state.cacheSize, open: async (attempt) => await RocksdbStores.open(disk, dir, attempt) }
+}

@@ -1,0 +1,218 @@
+/**
+ * RocksDB as an ordered store. Each store is a folder; its write-ahead log is off, as what is to last is in checkpoints.
+ *
+ * 1. Buffers that the database writes into are kept for as long as it is open.
+ * 2. A folder belongs to one attempt of the job; those of former attempts are removed before anything is opened.
+ */
+import type { Disk, FileHandle } from '@millrace/core'
+import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from './ordered-store.ts'
+import { loadRocksdb, type RocksdbBinding, type RocksdbDatabase } from './rocksdb-binding.ts'
+
+const KEY_BYTES_FIRST = 4096
+const VALUE_BYTES = 65_536
+const CHUNK_BYTES = 1 << 20
+/** Files that RocksDB never writes again. */
+const SHARED = /\.(?:sst|blob)$/
+
+const WITH_VALUES = 8
+/** `next` has put key and value into the buffers. */
+const IN_BUFFERS = 1
+const OVER = 0
+
+export interface RocksdbOptions {
+  /** Memory for blocks of all databases of the process. */
+  readonly blockCacheBytes: number
+  /** Memory of one database for what is not in files yet; up to three of them. */
+  readonly writeBufferBytes: number
+}
+
+export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 32 * 1024 * 1024, writeBufferBytes: 16 * 1024 * 1024 }
+
+export class RocksdbStores implements OrderedStores {
+  readonly #disk: Disk
+  readonly #dir: string
+  readonly #binding: RocksdbBinding
+  readonly #options: RocksdbOptions
+
+  private constructor(disk: Disk, dir: string, options: RocksdbOptions) {
+    this.#disk = disk
+    this.#dir = dir
+    this.#options = options
+    this.#binding = loadRocksdb()
+    this.#binding.config({ blockCacheSize: options.blockCacheBytes })
+  }
+
+  /** `dir`: of all databases of the job; those of attempts before this one are removed. @throws STATE_ROCKSDB_MISSING */
+  static async open(disk: Disk, dir: string, attempt: number, options: RocksdbOptions = rocksdbDefaults): Promise<RocksdbStores> {
+    const own = `${dir}/attempt-${attempt}`
+    await disk.makeDirectory(own)
+    for (const name of await disk.list(dir)) {
+      const former = /^attempt-(\d+)$/.exec(name)?.[1]
+      if (former !== undefined && Number(former) < attempt) await disk.removeTree(`${dir}/${name}`)
+    }
+    return new RocksdbStores(disk, own, options)
+  }
+
+  create(name: string): OrderedStore {
+    return this.#open(`${this.#dir}/${name}`)
+  }
+
+  async restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
+    const path = `${this.#dir}/${name}`
+    await this.#disk.removeTree(path)
+    await this.#disk.makeDirectory(path)
+    for (const file of files) await this.#write(`${path}/${file.name}`, file)
+    return this.#open(path)
+  }
+
+  #open(path: string): OrderedStore {
+    return new RocksdbStore(this.#disk, this.#binding, path, this.#options)
+  }
+
+  async #write(path: string, file: StoredFile): Promise<void> {
+    const handle = await this.#disk.open(path, 'create')
+    try {
+      let at = 0
+      for await (const chunk of file.read()) {
+        await handle.write(chunk, at)
+        at += chunk.length
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+}
+
+class RocksdbStore implements OrderedStore {
+  readonly #disk: Disk
+  readonly #binding: RocksdbBinding
+  readonly #path: string
+  readonly #database: RocksdbDatabase
+  readonly #key: Uint8Array = new Uint8Array(KEY_BYTES_FIRST)
+  readonly #value: Uint8Array = new Uint8Array(VALUE_BYTES)
+  readonly #lengths: Uint32Array = new Uint32Array(2)
+  readonly #scans: Set<RocksdbScan> = new Set()
+  #checkpoints = 0
+
+  constructor(disk: Disk, binding: RocksdbBinding, path: string, { writeBufferBytes }: RocksdbOptions) {
+    this.#disk = disk
+    this.#binding = binding
+    this.#path = path
+    const database = new binding.Database()
+    database.open(path, { name: 'default', disableWAL: true, writeBufferSize: writeBufferBytes, maxWriteBufferNumber: 3, infoLogLevel: 3 })
+    database.setDefaultKeyBuffer(this.#key)
+    database.setDefaultValueBuffer(this.#value)
+    database.setIteratorState(this.#lengths)
+    this.#database = database
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const found = this.#database.getSync(this.#place(key), 0)
+    return typeof found === 'number' ? this.#value.subarray(0, found) : found
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#database.putSync(key, value)
+  }
+
+  delete(key: Uint8Array): void {
+    this.#database.removeSync(key)
+  }
+
+  scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan {
+    this.#key.set(from)
+    this.#key.set(end ?? [], from.length)
+    const bounds = end === undefined ? [0, 0] : [from.length, from.length + end.length]
+    const iterator = new this.#binding.Iterator(this.#database, WITH_VALUES, from.length, bounds[0]!, bounds[1]!)
+    const scan = new RocksdbScan(iterator, this.#key, this.#value, this.#lengths, () => this.#scans.delete(scan))
+    this.#scans.add(scan)
+    return scan
+  }
+
+  async checkpoint(): Promise<StoreCheckpoint> {
+    const path = `${this.#path}-checkpoint-${++this.#checkpoints}`
+    await new Promise<void>((resolve, reject) => {
+      this.#database.createCheckpoint(resolve, reject, path)
+    })
+    const files: StoreFile[] = []
+    for (const name of await this.#disk.list(path)) {
+      const { size, kind } = await this.#disk.stat(`${path}/${name}`)
+      if (kind === 'file') files.push(this.#file(path, name, size))
+    }
+    return { files, release: async () => await this.#disk.removeTree(path) }
+  }
+
+  async close(): Promise<void> {
+    for (const scan of this.#scans) scan.close()
+    this.#database.close()
+    await this.#disk.removeTree(this.#path)
+  }
+
+  #file(path: string, name: string, length: number): StoreFile {
+    return { name, length, shared: SHARED.test(name), read: () => readFile(this.#disk, `${path}/${name}`, length) }
+  }
+
+  /** The key as the database takes it: in its buffer, or one of its own where it is long. */
+  #place(key: Uint8Array): number | Uint8Array {
+    if (key.length > KEY_BYTES_FIRST) return key
+    this.#key.set(key)
+    return key.length
+  }
+}
+
+class RocksdbScan implements OrderedScan {
+  readonly #iterator: InstanceType<RocksdbBinding['Iterator']>
+  readonly #keyBuffer: Uint8Array
+  readonly #valueBuffer: Uint8Array
+  readonly #lengths: Uint32Array
+  readonly #closed: () => void
+  key: Uint8Array = new Uint8Array(0)
+  value: Uint8Array = new Uint8Array(0)
+
+  constructor(
+    iterator: InstanceType<RocksdbBinding['Iterator']>,
+    keyBuffer: Uint8Array,
+    valueBuffer: Uint8Array,
+    lengths: Uint32Array,
+    closed: () => void,
+  ) {
+    this.#iterator = iterator
+    this.#keyBuffer = keyBuffer
+    this.#valueBuffer = valueBuffer
+    this.#lengths = lengths
+    this.#closed = closed
+  }
+
+  next(): boolean {
+    const result = this.#iterator.next()
+    if (result === OVER) return false
+    if (result === IN_BUFFERS) {
+      this.key = this.#keyBuffer.subarray(0, this.#lengths[0])
+      this.value = this.#valueBuffer.subarray(0, this.#lengths[1])
+    } else if (typeof result === 'object') {
+      this.key = result.key
+      this.value = result.value
+    }
+    return true
+  }
+
+  close(): void {
+    this.#iterator.return()
+    this.#closed()
+  }
+}
+
+async function* readFile(disk: Disk, path: string, length: number): AsyncGenerator<Uint8Array> {
+  const file: FileHandle = await disk.open(path, 'read')
+  try {
+    for (let at = 0; at < length;) {
+      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, length - at))
+      const count = await file.read(chunk, at)
+      if (count === 0) throw new TypeError(`${path} ends at byte ${at} of ${length}`)
+      yield chunk.subarray(0, count)
+      at += count
+    }
+  } finally {
+    await file.close()
+  }
+}
