@@ -8,9 +8,7 @@
  * 4. After a failure the task does nothing any more but close.
  * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so.
  */
-import type { Clock } from '@millrace/core'
 import type { AlignerAction } from '../checkpoint/aligner-events.ts'
-import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import type { Operator, UnfinishedInput } from '../operators/operator.ts'
