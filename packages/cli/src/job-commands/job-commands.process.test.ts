@@ -160,6 +160,11 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
   assert.deepEqual([fixed.exitCode, fixed.stdout], [1, ''])
   assert.match(fixed.stderr, /parallelism cannot be changed while the job runs/)
 
+  // The old version is the module of the job that runs, its checkpoint the newest there is.
+  const shadow = await finished('shadow', path, '--of', 'orders', '--until', '50')
+  assert.deepEqual([shadow.exitCode, shadow.stderr], [0, ''], shadow.stdout)
+  assert.match(shadow.stdout, /^50 records were given to both versions\nout: 50 the same/)
+
   const stopped = await finished('stop', 'orders', '--savepointPath', 'sp')
   assert.equal(stopped.exitCode, 0, stopped.stderr)
   assert.match(stopped.stderr, /^job orders stopped; savepoint /)
