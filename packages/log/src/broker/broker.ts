@@ -122,7 +122,7 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
   })
   const network = networkLimits(config, clock)
   const hasTopic = (name: string): boolean => cluster.topics.named(name) !== undefined
-  const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners })
+  const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners, groups: () => groups.coordinator.present() })
   parts.add(() => data.stop())
   dispatcher = new Dispatcher(
     factsOf(options, { data, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }),

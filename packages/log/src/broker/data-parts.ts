@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@millrace/core'
+import type { GroupState } from '../coordinators/groups/group-store.ts'
 import type { LogDirectory } from '../storage/index.ts'
 import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { BrokerConfig } from './config/index.ts'
@@ -26,9 +27,11 @@ export interface DataPartsOptions {
   readonly hasTopic: (name: string) => boolean
   readonly network: NetworkLimits
   readonly listeners: readonly RunningListener[]
+  /** What the partitions of `__consumer_offsets` hold. */
+  readonly groups: () => readonly (GroupState | undefined)[]
 }
 
-export function dataParts({ config, random, clock, directory, hasTopic, network, listeners }: DataPartsOptions): DataParts {
+export function dataParts({ config, random, clock, directory, hasTopic, network, listeners, groups }: DataPartsOptions): DataParts {
   const fetchSessions = new FetchSessionCache({ random, slots: config.get('max.incremental.fetch.session.cache.slots') })
   const metrics = new BrokerMetrics()
   // Measured from the first look on: who never looks does not pay.
@@ -38,6 +41,8 @@ export function dataParts({ config, random, clock, directory, hasTopic, network,
     isOffline: () => directory.offline !== undefined,
     fetchSessions,
     budget: network.budget,
+    groups,
+    waitingConnections: () => network.waitingRoom.size,
     connections: () => listeners.map(({ name, listener }): [string, number] => [name, listener.connectionCount]),
   })
   metrics.observe({

@@ -1,8 +1,10 @@
 /** What there is in a broker at the moment somebody looks. */
 import type { MetricSnapshot } from '@millrace/core'
+import type { GroupState } from '../../coordinators/groups/group-store.ts'
 import type { PartitionLog } from '../../storage/index.ts'
 import type { FetchSessionCache } from '../apis/data/fetch-session-cache.ts'
 import type { RequestBudget } from '../network/request-budget.ts'
+import { groupGauges } from './coordinator-gauges.ts'
 import { counterSnapshot, gaugeSnapshot } from './snapshots.ts'
 
 export interface GaugeSources {
@@ -10,6 +12,10 @@ export interface GaugeSources {
   readonly isOffline: () => boolean
   readonly fetchSessions: FetchSessionCache
   readonly budget: RequestBudget
+  /** What the partitions of `__consumer_offsets` hold. */
+  readonly groups: () => readonly (GroupState | undefined)[]
+  /** Connections that wait for their turn. */
+  readonly waitingConnections: () => number
   /** Connections by the name of their listener. */
   readonly connections: () => Iterable<readonly [listener: string, count: number]>
 }
@@ -17,6 +23,7 @@ export interface GaugeSources {
 export function brokerGauges(sources: GaugeSources): MetricSnapshot[] {
   const logs = [...sources.logs()]
   const topics = new Set(logs.map(({ partition }) => partition.topic))
+  const producers = logs.reduce((count, log) => count + log.producerCount, 0)
   const offlineCount = sources.isOffline() ? logs.length : 0
   return [
     gaugeSnapshot('kafka_server_kafkaserver_brokerstate', 'State of the broker; 3: it runs.', 3),
@@ -29,8 +36,11 @@ export function brokerGauges(sources: GaugeSources): MetricSnapshot[] {
     gaugeSnapshot('kafka_server_replicamanager_underreplicatedpartitions', 'Partitions that lack a replica in sync.', 0),
     gaugeSnapshot('kafka_log_logmanager_offlinelogdirectorycount', 'Log directories that have failed.', sources.isOffline() ? 1 : 0),
     ...logs.flatMap(logGauges),
+    gaugeSnapshot('kafka_server_replicamanager_produceridcount', 'Producers that partitions know, each counted where it wrote.', producers),
+    ...groupGauges(sources.groups()),
     ...sessionMetrics(sources.fetchSessions),
     gaugeSnapshot('kafka_network_socketserver_memorypoolused', 'Bytes of requests under way.', sources.budget.takenBytes),
+    gaugeSnapshot('millrace_connections_waiting', 'Connections that wait at max.connections or its rate.', sources.waitingConnections()),
     ...[...sources.connections()].map(([listener, count]) =>
       gaugeSnapshot('kafka_server_socket_server_metrics_connection_count', 'Connections.', count, { listener }),
     ),

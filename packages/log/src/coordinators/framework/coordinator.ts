@@ -63,6 +63,11 @@ export class Coordinator<S, R> {
     return [...this.#partitions.keys()]
   }
 
+  /** What each partition holds at this moment; undefined where it is not loaded. For figures alone, see `PartitionCoordinator.present`. */
+  present(): readonly (S | undefined)[] {
+    return [...this.#partitions.values()].map(({ present }) => present)
+  }
+
   /** Whether the partition answers. */
   isLoaded(partition: number): boolean {
     return this.#partitions.get(partition)?.isLoaded ?? false

@@ -84,6 +84,11 @@ export class PartitionCoordinator<S, R> {
     return this.#settled.promise
   }
 
+  /** As everything decided so far leaves it, acknowledged or not: for figures alone. Undefined while it is not loaded. */
+  get present(): S | undefined {
+    return this.#loaded?.state
+  }
+
   get isLoaded(): boolean {
     return this.#loaded !== undefined
   }

@@ -72,6 +72,11 @@ export class GroupCoordinator {
     return this.#coordinator.submit<T>(partition, (state, _, ticket) => ({ answers: [answer(ticket, look(state))] }))
   }
 
+  /** What each partition holds at this moment; undefined where it is not loaded. For figures alone. */
+  present(): readonly (GroupState | undefined)[] {
+    return this.#coordinator.present()
+  }
+
   /** Commits offsets, pending until the marker where they belong to a transaction. Replies an error code for each, in order. Rejects as `submit` does. */
   commit(request: CommitRequest): Promise<readonly number[]> {
     return this.submit(request.groupId, commitOffsets(request, this.settings))

@@ -44,6 +44,13 @@ export class Offsets {
     return this.#committed.get(groupId) ?? new Map()
   }
 
+  /** Of all groups, without pending ones. */
+  get count(): number {
+    let count = 0
+    for (const topics of this.#committed.values()) for (const partitions of topics.values()) count += partitions.size
+    return count
+  }
+
   /** The partitions of a group that open transactions have committed offsets for, by topic. */
   pendingOf(groupId: string): ReadonlyMap<string, ReadonlyMap<number, ReadonlySet<number>>> {
     return this.#open.get(groupId) ?? new Map()

@@ -179,7 +179,7 @@ test('the last five batches of a producer are known after a restart, and across 
       const { firstOffset, isDuplicate } = await from(loaded, sequence)
       assert.deepEqual([firstOffset, isDuplicate], [sequence, true])
     }
-    if (!isLast) await clock.run(again.close())
+    if (!isLast) await clock.run(again.close(1))
   }
 })
 

@@ -139,6 +139,11 @@ export class PartitionLog {
     return [...this.#state.producers.entries()]
   }
 
+  /** Producers that it knows. */
+  get producerCount(): number {
+    return this.#state.producers.size
+  }
+
   producer(producerId: number): ProducerEntry | undefined {
     return this.#state.producers.get(producerId)
   }
