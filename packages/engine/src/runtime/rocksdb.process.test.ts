@@ -9,8 +9,8 @@ import { loadRocksdb, rocksdbPackage } from '../state/rocksdb/rocksdb-binding.ts
 const folder = mkdtempSync(join(tmpdir(), 'millrace-rocksdb-'))
 after(() => rmSync(folder, { recursive: true }))
 
-const KEYS = 8_000
-const COUNT = 40_000
+const KEYS = 4_000
+const COUNT = 20_000
 
 /** More state than the cache holds: each key has a text and a map. */
 function countingJob(name: string, ratePerSecond?: number): Job {
@@ -79,7 +79,7 @@ describe('the state backend rocksdb', () => {
 
   it('goes on from files of the database, at the same and at another parallelism', async () => {
     for (const parallelism of [1, 1, 2]) {
-      const running = startJob(countingJob('moved', 25_000), options('rocksdb', parallelism, { restore: 'latest' }))
+      const running = startJob(countingJob('moved', 10_000), options('rocksdb', parallelism, { restore: 'latest' }))
       await new Promise((resolve) => setTimeout(resolve, 250))
       await running.stop()
     }
@@ -92,7 +92,7 @@ describe('the state backend rocksdb', () => {
     const dir = join(folder, 'savepoints')
     let restore: string | undefined
     for (const backend of ['rocksdb', 'heap', 'rocksdb'] as const) {
-      const running = startJob(countingJob('both', 25_000), options(backend, 2, restore === undefined ? {} : { restore }))
+      const running = startJob(countingJob('both', 4_000), options(backend, 2, restore === undefined ? {} : { restore }))
       await new Promise((resolve) => setTimeout(resolve, 200))
       restore = (await running.stop({ savepoint: { dir } }))?.path
     }
