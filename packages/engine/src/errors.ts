@@ -336,6 +336,18 @@ const table = {
     retry: false,
     message: '{path} is a checkpoint of job {jobName} and no savepoint: the job removes its checkpoints itself',
   },
+  CLAIM_MODE_LEGACY: {
+    who: 'user',
+    retry: false,
+    message:
+      'checkpointing.claimMode=legacy does not exist here: nobody would own what is restored, and checkpoints would go on needing it. Use no-claim (it stays yours, and is not needed after the first checkpoint) or claim (the job removes it)',
+  },
+  SAVEPOINT_IN_DATABASE: {
+    who: 'user',
+    retry: false,
+    message:
+      'The keyed state of {operator} is in the files of a RocksDB database, as checkpoints of that state backend have it, which cannot be read without the job: take a savepoint',
+  },
   SAVEPOINT_STATE_INVALID: { who: 'user', retry: false, message: 'State of operator {operator} cannot be written: {problem}' },
   SAVEPOINT_OPERATOR_UNKNOWN: { who: 'user', retry: false, message: 'There is no operator {operator} in {path}; there are {known}' },
   SAVEPOINT_PLACE_TAKEN: { who: 'user', retry: false, message: 'A savepoint cannot be written to {path}: there is something already' },

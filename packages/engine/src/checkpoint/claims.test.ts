@@ -81,8 +81,10 @@ void describe('a snapshot that a job was started from', () => {
     const savepoint = await savepointOf('claimed')
     const seen: number[] = []
     const running = start(job('claimed-on', seen), { restore: savepoint, claimMode: 'claim', numRetained: 3, interval: '60ms' })
-    await until(() => completed(running) === 2)
-    assert.ok(existsSync(savepoint), 'two newer ones are not three')
+    await until(() => completed(running) > 1)
+    const isThere = existsSync(savepoint)
+    // On a busy machine the third may be complete by now.
+    if (completed(running) === 2) assert.ok(isThere, 'two newer ones are not three')
     await until(() => completed(running) > 2 && !existsSync(savepoint))
     await running.stop()
     assert.ok(!existsSync(join(jobFolder('claimed-on'), 'claimed')))

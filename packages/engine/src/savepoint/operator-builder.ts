@@ -12,7 +12,7 @@ import type { Split } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
 import type { StateNode } from '../graph/graph.ts'
 import { hashKey } from '../keys/hash.ts'
-import { keyGroupOf, keyGroupRange } from '../keys/key-group.ts'
+import { keyGroupOf, keyGroupRange, subtaskOfKeyGroup } from '../keys/key-group.ts'
 import { encodeAsyncInputs } from '../runtime/async-inputs.ts'
 import type { UnfinishedInput } from '../operators/operator.ts'
 import { joinBroadcast } from '../state/broadcast-state.ts'
@@ -65,6 +65,8 @@ export class OperatorBuilder {
   readonly #spool: GroupSpool
   readonly #create: CreateFile
   readonly #subtasks: readonly Subtask[]
+  /** By subtask. */
+  readonly #keyed: readonly KeyedFileWriter[]
   /** Broadcast state: one row under a key that nobody sees. */
   readonly #broadcast = new StoredRows('', 1)
   #enumerator: { readonly value: unknown } | undefined
@@ -84,6 +86,7 @@ export class OperatorBuilder {
       inFlight: undefined,
       finished: false,
     }))
+    this.#keyed = this.#subtasks.map((_, subtask) => new KeyedFileWriter(() => create(subtask, 'keyed')))
   }
 
   /** @throws SAVEPOINT_STATE_INVALID, CHECKPOINT_STORAGE_* */
@@ -129,40 +132,31 @@ export class OperatorBuilder {
   /** @throws SAVEPOINT_STATE_INVALID, STATE_UNENCODABLE, CHECKPOINT_STORAGE_* */
   async finish(): Promise<OperatorState> {
     const { operator, operatorKind, name, maxParallelism, parallelism } = this.#operator
-    const keyed = this.#keyedWriters()
-    await this.#writeKeyed(keyed)
+    await this.#writeKeyed()
     const subtasks: SubtaskState[] = []
-    for (const [at, subtask] of this.#subtasks.entries()) subtasks.push(await this.#finishSubtask(subtask, keyed[at]!))
+    for (const [at, subtask] of this.#subtasks.entries()) subtasks.push(await this.#finishSubtask(subtask, this.#keyed[at]!))
     const enumerator = operatorKind === 'source' ? { enumerator: this.#enumerator?.value } : {}
     return { stateId: operator, kind: operatorKind, name, maxParallelism, parallelism, states: this.#states, ...enumerator, subtasks }
   }
 
-  /** Every file that is not finished. */
+  /** Gives up every file. */
   async abort(): Promise<void> {
+    for (const writer of this.#keyed) await writer.abort()
     for (const { raw, inFlight } of this.#subtasks) {
       await raw?.writer.abort()
       await inFlight?.writer.abort()
     }
   }
 
-  #keyedWriters(): readonly KeyedFileWriter[] {
-    return this.#subtasks.map((_, subtask) => new KeyedFileWriter(() => this.#create(subtask, 'keyed')))
-  }
-
-  async #writeKeyed(writers: readonly KeyedFileWriter[]): Promise<void> {
+  async #writeKeyed(): Promise<void> {
     const { operator, maxParallelism, parallelism } = this.#operator
     const encoder = new SegmentEncoder(operator, keyedStates(this.#states))
-    try {
-      for (const group of this.#spool.groups) {
-        const rows = new StoredRows(operator, maxParallelism)
-        for await (const entry of this.#spool.read(group)) this.#apply(rows, entry as CellEntry | TimerEntry)
-        this.#checkTimes(rows)
-        const writer = writers[Math.floor((group * parallelism) / maxParallelism)]!
-        for (const { bytes, segment } of encoder.group(group, rows)) await writer.write(bytes, segment)
-      }
-    } catch (error) {
-      for (const writer of writers) await writer.abort()
-      throw error
+    for (const group of this.#spool.groups) {
+      const rows = new StoredRows(operator, maxParallelism)
+      for await (const entry of this.#spool.read(group)) this.#apply(rows, entry as CellEntry | TimerEntry)
+      this.#checkTimes(rows)
+      const writer = this.#keyed[subtaskOfKeyGroup(group, maxParallelism, parallelism)]!
+      for (const { bytes, segment } of encoder.group(group, rows)) await writer.write(bytes, segment)
     }
   }
 

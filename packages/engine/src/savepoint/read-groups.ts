@@ -1,4 +1,5 @@
 /** The keyed state of one operator as it is stored: its chains, key group by key group, over all its subtasks. */
+import { engineError } from '../errors.ts'
 import type { KeyGroupSegment, KeyedStateFile } from '../checkpoint/handles.ts'
 import type { OperatorState } from '../checkpoint/metadata.ts'
 import type { StateFileReader, StateFileStorage } from '../checkpoint/storage.ts'
@@ -12,13 +13,19 @@ export interface StoredGroup {
   readonly segments: readonly { readonly segment: KeyGroupSegment; readonly read: () => Promise<Uint8Array<ArrayBuffer>> }[]
 }
 
-/** Key groups of a range in ascending order, each once. Files are open as long as it is iterated, one subtask's at a time. */
+/** Key groups of a range in ascending order, each once. Files are open as long as it is iterated, one subtask's at a time. @throws SAVEPOINT_IN_DATABASE */
 export async function* groupsOf(operator: OperatorState, files: StateFileStorage, range?: KeyGroupRange): AsyncIterable<StoredGroup> {
+  if (isInDatabase(operator)) throw engineError('SAVEPOINT_IN_DATABASE', { operator: operator.name })
   const chains = operator.subtasks
     .map(({ keyed }) => neededFiles(range === undefined ? keyed : filesOfRange(keyed, range)))
     .filter((chain) => chain.length > 0)
     .toSorted((a, b) => firstGroup(a) - firstGroup(b))
   for (const chain of chains) yield* groupsOfChain(chain, files)
+}
+
+/** Checkpoints, and not savepoints, may have rows in a form that only the state backend that wrote them reads. */
+export function isInDatabase({ subtasks }: OperatorState): boolean {
+  return subtasks.some(({ database }) => database !== undefined)
 }
 
 function firstGroup(chain: readonly KeyedStateFile[]): number {

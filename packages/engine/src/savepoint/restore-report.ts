@@ -8,7 +8,7 @@ import type { ExecutionPlan } from '../graph/plan-types.ts'
 import { planRestore } from '../runtime/plan-restore.ts'
 import type { ColumnSchema } from '../state/schema.ts'
 import { StoredShape } from '../state/stored-shape.ts'
-import { groupsOf, rowsOf } from './read-groups.ts'
+import { groupsOf, isInDatabase, rowsOf } from './read-groups.ts'
 import { findSnapshot, snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
 
 /** What becomes of a state: `empty` starts so, `lost` is refused unless it is allowed, and `dropped` then; `refused` is refused. */
@@ -157,6 +157,7 @@ function optionsOf({ functions }: BuiltJob, id: number, state: string): StateOpt
 async function codedStates(stored: OperatorState, files: StateFileStorage): Promise<ReadonlySet<string>> {
   const lists = stored.subtasks.flatMap((subtask) => subtask.lists ?? [])
   const coded = new Set(lists.flatMap((list) => (list.coded ? [list.name] : [])))
+  if (isInDatabase(stored)) return coded
   for await (const group of groupsOf(stored, files)) {
     for (const { cells } of await rowsOf(stored, group)) {
       for (const [name, cell] of cells) {

@@ -7,13 +7,15 @@ import { after, before, describe, it } from 'node:test'
 import { MillraceError } from '@millrace/core'
 import { startJob } from '../index.ts'
 import { everythingJob, KEYS, readRows, type Row } from './fixtures/everything-job.ts'
-import { openSavepoint } from './open-savepoint.ts'
+import { openSavepoint, SnapshotReader } from './open-savepoint.ts'
+import { findSnapshot, snapshotPorts } from './snapshot-place.ts'
 import type { SnapshotItem, StateEntry, ValueEntry } from './state-entry.ts'
 import { formatStateLine, parseStateLine } from './state-lines.ts'
 import { writeSavepoint } from './write-savepoint.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-state-'))
-const COUNT = 250
+/** Up to where restored jobs go on. */
+let total = 0
 let savepoint = ''
 let checkpoint = ''
 
@@ -36,6 +38,7 @@ before(async () => {
   savepoint = (await running.savepoint({ dir: join(folder, 'savepoints') })).path!
   await running.stop()
   checkpoint = (await running.done).lastCheckpoint!.path!
+  total = (await numbersIn(checkpoint)).length + 100
 })
 after(() => rmSync(folder, { recursive: true }))
 
@@ -60,7 +63,7 @@ async function run(
   parallelism: number,
   more: object,
 ): Promise<{ result: Awaited<ReturnType<typeof startJob>['done']> }> {
-  const result = await startJob(everythingJob({ dir, count: COUNT }), {
+  const result = await startJob(everythingJob({ dir, count: total }), {
     parallelism,
     restore: from,
     options: { ...options, stateDir: join(folder, `state-${name}`), ...more },
@@ -68,13 +71,17 @@ async function run(
   return { result }
 }
 
+async function numbersIn(path: string): Promise<number[]> {
+  const entries = await all((await openSavepoint(path)).entries({ operator: 'counts', state: 'numbers' }))
+  return entries.map((entry) => (entry as { value: number }).value)
+}
+
 /** Each number once, in the snapshot or after it (an input that an asynchronous function had not finished in both), and every state right. */
 async function check(from: string, rows: readonly Row[]): Promise<void> {
   const numbers = rows.map(({ n }) => n)
   assert.equal(new Set(numbers).size, numbers.length, 'one was done twice')
-  const before = await all((await openSavepoint(from)).entries({ operator: 'counts', state: 'numbers' }))
-  const known = before.map((entry) => (entry as { value: number }).value)
-  assert.deepEqual(new Set([...known, ...numbers]), new Set(Array.from({ length: COUNT }, (_, n) => n)))
+  const known = await numbersIn(from)
+  assert.deepEqual(new Set([...known, ...numbers]), new Set(Array.from({ length: total }, (_, n) => n)))
   assert.deepEqual(
     rows.filter(({ wrong }) => wrong.length > 0),
     [],
@@ -234,6 +241,17 @@ numbers list 1,recent split-list 1,sum reducing 1,tally value 3,total raw 1`.spl
     )
     assert.ok(!existsSync(to))
     await assert.rejects(writeSavepoint(savepoint, { items: [] }), hasCode('SAVEPOINT_PLACE_TAKEN'))
+  })
+
+  it('keyed state in the files of a database is not taken for what little is beside it', async () => {
+    const { metadata, files, path } = await findSnapshot(savepoint, snapshotPorts())
+    const [operator, ...others] = metadata.operators.toSorted((a) => (a.stateId === 'counts' ? -1 : 1))
+    const own = { path: 'shared/x', length: 0, crc32: 0, parts: [] }
+    const database = { format: 'rocksdb', keyGroups: { first: 0, end: 1 }, rows: 0, header: new Uint8Array(0), shared: [], own } as const
+    const subtasks = operator!.subtasks.map((subtask) => ({ ...subtask, database }))
+    const reader = new SnapshotReader({ ...metadata, operators: [{ ...operator!, subtasks }, ...others] }, files, path)
+    await assert.rejects(all(reader.entries()), hasCode('SAVEPOINT_IN_DATABASE'))
+    assert.ok((await all(reader.entries({ operator: 'rules-applied' }))).length > 0)
   })
 
   it('damage is found where it is read', async () => {
