@@ -357,12 +357,6 @@ const table = {
     who: 'operator',
     retry: false,
     message: 'Job {jobName} already runs: process {pid} on {host}, attempt {attempt}, since {since} ({path})',
-  CLAIM_MODE_LEGACY: {
-    who: 'user',
-    retry: false,
-    message:
-      'checkpointing.claimMode=legacy does not exist here: nobody would own what is restored, and checkpoints would go on needing it. Use no-claim (it stays yours, and is not needed after the first checkpoint) or claim (the job removes it)',
-  },
   },
   JOB_LOCK_UNDECIDED: {
     who: 'operator',
@@ -513,7 +507,7 @@ const table = {
     who: 'user',
     retry: false,
     final: true,
-    message: 'The state backend rocksdb has no synchronous snapshots: remove checkpointing.asynchronous=false, or use the state backend heap',
+    message: 'rocksdb has no synchronous snapshots: remove checkpointing.asynchronous=false',
   },
   STATE_BACKEND_OTHER: {
     who: 'user',
@@ -522,12 +516,7 @@ const table = {
     message:
       'The state of {operator} was stored by the state backend rocksdb, in a checkpoint: restore it with that one; a savepoint can be restored with any',
   },
-  STATE_STORED_TOO_LARGE: {
-    who: 'user',
-    retry: false,
-    message:
-      'A {what} of {operator} takes {length} bytes in the database, more than the {limit} that RocksDB takes: a list or an object that grows without end belongs into a map state',
-  },
+  STATE_STORED_TOO_LARGE: { who: 'user', retry: false, message: 'A {what} of {operator} takes {length} bytes; RocksDB takes {limit}' },
   STATE_SNAPSHOT_ABANDONED: {
     who: 'bug',
     retry: false,
