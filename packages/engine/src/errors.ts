@@ -339,14 +339,12 @@ const table = {
   CLAIM_MODE_LEGACY: {
     who: 'user',
     retry: false,
-    message:
-      'checkpointing.claimMode=legacy does not exist here: nobody would own what is restored, and checkpoints would go on needing it. Use no-claim (it stays yours, and is not needed after the first checkpoint) or claim (the job removes it)',
+    message: 'claimMode legacy, where nobody owns what is restored, is not: no-claim or claim',
   },
   SAVEPOINT_IN_DATABASE: {
     who: 'user',
     retry: false,
-    message:
-      'The keyed state of {operator} is in the files of a RocksDB database, as checkpoints of that state backend have it, which cannot be read without the job: take a savepoint',
+    message: 'State of {operator} is in RocksDB files, read by its job alone: take a savepoint',
   },
   SAVEPOINT_STATE_INVALID: { who: 'user', retry: false, message: 'State of operator {operator} cannot be written: {problem}' },
   SAVEPOINT_OPERATOR_UNKNOWN: { who: 'user', retry: false, message: 'There is no operator {operator} in {path}; there are {known}' },

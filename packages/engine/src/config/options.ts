@@ -74,7 +74,7 @@ export const engineOptionTable = {
   'state.cacheSize': {
     type: 'bytes',
     default: '256MiB',
-    min: '1MiB',
+    min: '4KiB',
     flag: 'state-cache-size',
     flink: 'state.backend.rocksdb.memory.managed',
     documentation: 'What live rows in front of RocksDB take in each slot, about; the rest is on disk.',
@@ -218,6 +218,14 @@ export const engineOptionTable = {
     whenUnset: '`savepoints` in the folder of the job under `stateDir`',
     documentation: 'Folder in which a savepoint gets its own, where none is named when it is triggered.',
   },
+  'checkpointing.inlineThreshold': {
+    type: 'bytes',
+    default: '20KiB',
+    max: '1MiB',
+    flink: 'execution.checkpointing.data-inline-threshold',
+    documentation:
+      'State files up to this size have no object of their own on S3 and HDFS: they are kept in `_metadata`. More of it means fewer requests, and larger metadata that are written anew with each checkpoint.',
+  },
   'checkpointing.requestTimeout': {
     type: 'duration',
     default: '30s',
@@ -243,14 +251,6 @@ export const engineOptionTable = {
     documentation: 'Names the bucket in the path of a URL and not in its host, as most servers other than that of AWS want it.',
   },
   'checkpointing.hdfs.webPort': {
-  'checkpointing.inlineThreshold': {
-    type: 'bytes',
-    default: '20KiB',
-    max: '1MiB',
-    flink: 'execution.checkpointing.data-inline-threshold',
-    documentation:
-      'State files up to this size have no object of their own on S3 and HDFS: they are kept in `_metadata`. More of it means fewer requests, and larger metadata that are written anew with each checkpoint.',
-  },
     type: 'integer',
     min: 1,
     max: 65535,
