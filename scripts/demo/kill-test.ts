@@ -17,6 +17,7 @@ const usage = `npm run kill-test -- [options]
   -p N           parallelism of the job (2)
   --rescale      another parallelism from 1 to 4 in each life
   --log PATH     another access log (${nginxLog})
+  --backend B    state backend of the job, heap or rocksdb (heap)
   --seed N       draws kinds and moments of the kills (at random)
   --keep         keep the folder with log, output and checkpoints; it is kept in any case if something is wrong`
 
@@ -44,6 +45,7 @@ function readOptions(): KillTestOptions {
       p: { ...textOption('2'), short: 'p' },
       log: textOption(nginxLog),
       seed: textOption(someSeed()),
+      backend: textOption('heap'),
       rescale: switchOption,
       keep: switchOption,
       help: switchOption,
@@ -53,6 +55,9 @@ function readOptions(): KillTestOptions {
     console.log(usage)
     process.exit(0)
   }
+  // To every life of the job. A cache so small that most keys are on disk.
+  process.env['MILLRACE_STATE_BACKEND'] = values.backend
+  if (values.backend === 'rocksdb') process.env['MILLRACE_STATE_CACHE_SIZE'] ??= '4KiB'
   return {
     kills: wholeNumber('--kills', values.kills, 1, usage),
     rate: wholeNumber('--rate', values.rate, 1, usage),

@@ -67,6 +67,8 @@ function stateFiles(name: string): string[] {
 }
 
 describe('the state backend rocksdb', () => {
+  // option: state.backend
+  // option: state.cacheSize
   it('keeps state that its cache does not hold, and leaves only files behind that the last checkpoint needs', async () => {
     await execute(countingJob('whole'), options('rocksdb', 1))
     checkRows('whole')
@@ -80,7 +82,8 @@ describe('the state backend rocksdb', () => {
   it('goes on from files of the database, at the same and at another parallelism', async () => {
     for (const parallelism of [1, 1, 2]) {
       const running = startJob(countingJob('moved', 10_000), options('rocksdb', parallelism, { restore: 'latest' }))
-      await new Promise((resolve) => setTimeout(resolve, 250))
+      do await new Promise((resolve) => setTimeout(resolve, 50))
+      while (!stateFiles('moved').some((file) => file.endsWith('-sst')))
       await running.stop()
     }
     assert.ok(stateFiles('moved').some((file) => file.endsWith('-sst')))
@@ -106,6 +109,18 @@ describe('the state backend rocksdb', () => {
       code: 'STATE_ROCKSDB_MISSING',
       message: /npm install @harperfast\/rocksdb-js-nowhere/,
     })
+  })
+
+  it('is one of the names that set the storage too: memory leaves nothing behind, filesystem does', async () => {
+    for (const backend of ['memory', 'filesystem'] as const) {
+      const running = startJob(countingJob(backend, 10_000), { options: { stateDir: join(folder, 'state'), state: { backend } } })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await running.stop()
+      assert.equal(
+        stateFiles(backend).some((path) => path.endsWith('_metadata')),
+        backend === 'filesystem',
+      )
+    }
   })
 
   it('has no synchronous snapshots', async () => {

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { list, value, type ListState, type ValueState } from '../../api/state.ts'
+import { hashKey } from '../../keys/hash.ts'
+import { CachedState } from './cached-state.ts'
+import { MemoryStores } from './memory-stores.ts'
+
+interface Handles {
+  readonly count: ValueState<number>
+  readonly items: ListState<string>
+}
+
+const declarations = { count: value<number>(), items: list<string>() }
+
+function create(cacheBytes: number, storedBytesMax?: number): CachedState {
+  const stores = new MemoryStores()
+  return new CachedState(
+    { operator: 'test', states: declarations, maxParallelism: 4, keyGroups: { first: 0, end: 4 } },
+    { cacheBytes, open: () => stores.create(), ...(storedBytesMax === undefined ? {} : { storedBytesMax }) },
+  )
+}
+
+function at(state: CachedState, key: unknown): Handles {
+  state.use(key, hashKey(key))
+  return state.handles as unknown as Handles
+}
+
+void test('what fits into the cache is never written below', () => {
+  const state = create(1 << 20)
+  for (let key = 0; key < 1000; key++) at(state, key).count.set(key)
+  assert.equal(state.versionBelow, 0)
+  assert.equal(state.rowsBelow, 0)
+})
+
+void test('what does not is below, and comes back when it is used', () => {
+  const state = create(10_000)
+  for (let key = 0; key < 1000; key++) at(state, key).count.set(key)
+  assert.ok(state.rowsBelow > 800, String(state.rowsBelow))
+  for (let key = 0; key < 1000; key++) assert.equal(at(state, key).count.get(), key)
+  assert.equal(state.statistics().rows, 1000)
+})
+
+void test('rows that are not touched for some snapshots are written below, and are no part of the next one', () => {
+  const state = create(1 << 20)
+  for (let key = 0; key < 100; key++) at(state, key).count.set(key)
+  for (let id = 1; id < 10; id++) {
+    at(state, 0).count.set(id)
+    state.beginSnapshot(id, { full: 'share' }).finish()
+    while (!state.settle(10));
+  }
+  assert.equal(state.rowsBelow, 99)
+  const { segments } = state.beginSnapshot(10, { full: 'share' }).finish()
+  assert.equal(
+    segments.reduce((sum, { rows }) => sum + rows, 0),
+    1,
+  )
+})
+
+void test('nothing is written below while its files are being listed', async () => {
+  const state = create(10_000)
+  for (let key = 0; key < 1000; key++) at(state, key).count.set(key)
+  const { versionBelow } = state
+  const checkpoint = state.checkpointBelow()
+  for (let key = 1000; key < 2000; key++) at(state, key).count.set(key)
+  assert.equal(state.versionBelow, versionBelow)
+  await checkpoint
+  for (let key = 2000; key < 3000; key++) at(state, key).count.set(key)
+  assert.ok(state.versionBelow > versionBelow)
+})
+
+void test('a value larger than the database takes is refused', () => {
+  const state = create(1000, 200)
+  at(state, 0).items.set(['x'.repeat(300)])
+  assert.throws(
+    () => {
+      for (let key = 1; key < 1000; key++) at(state, key).count.set(key)
+    },
+    { code: 'STATE_STORED_TOO_LARGE', message: /A value of test takes 3\d\d bytes/ },
+  )
+})
