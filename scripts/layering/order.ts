@@ -21,6 +21,7 @@ export const order: readonly (readonly string[])[] = [
   ['log/broker'],
   ['log/index.ts'],
 
+  ['engine/errors'],
   ['engine/errors.ts', 'engine/config'],
   ['engine/graph'],
   // The interfaces that connectors implement and users program against.

@@ -1,0 +1,124 @@
+/** Of checkpoints, savepoints, restarts, and of running again what they hold. */
+export const checkpointErrors = {
+  // checkpoints and restarts
+  BARRIER_REPEATED: { who: 'bug', retry: true, message: 'Channel {channel} delivered the barrier of checkpoint {checkpointId} twice' },
+  CHANNEL_CORRUPT: { who: 'bug', retry: true, message: 'Channel {channel} is corrupt: {problem}' },
+  CHECKPOINT_UNALIGNED_CONFLICT: {
+    who: 'user',
+    retry: false,
+    message: 'checkpointing.unaligned goes with {requirement}, but {option} is {value}',
+  },
+  CHECKPOINT_STORAGE_FULL: { who: 'operator', retry: true, message: 'No space is left for checkpoints in {path}' },
+  CHECKPOINT_STORAGE_NOT_WRITABLE: {
+    who: 'operator',
+    retry: false,
+    message:
+      'The checkpoint folder {path} cannot be written: {problem}. Check its owner and permissions, or set another with checkpointing.dir',
+  },
+  CHECKPOINT_STORAGE_LOST: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint folder {path} was there and is gone: it was removed or unmounted while the job ran',
+  },
+  CHECKPOINT_STORAGE_FAILED: { who: 'operator', retry: true, message: 'The checkpoint storage failed at {path}: {problem}' },
+  CHECKPOINT_STORAGE_UNREACHABLE: {
+    who: 'operator',
+    retry: true,
+    message: 'The checkpoint storage {path} does not answer, or cannot do what it is asked now: {problem}',
+  },
+  CHECKPOINT_STORAGE_FORBIDDEN: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint storage {path} refuses access: {problem}. Check credentials and permissions',
+  },
+  CHECKPOINT_STORAGE_MISSING: {
+    who: 'operator',
+    retry: false,
+    message: 'The checkpoint storage {path} does not exist: {problem}. Create the bucket, or set another with checkpointing.dir',
+  },
+  CHECKPOINT_URL_INVALID: {
+    who: 'user',
+    retry: false,
+    message:
+      '{url} is no place of checkpoints: {problem}. There are s3://bucket/prefix, hdfs://host:port/path, webhdfs://host:port/path and folders',
+  },
+  CHECKPOINT_S3_SDK_MISSING: {
+    who: 'user',
+    retry: false,
+    message: 'Checkpoints in {url} need the package @aws-sdk/client-s3, which is not installed: npm install @aws-sdk/client-s3',
+  },
+  CHECKPOINT_STATE_TOO_LARGE: {
+    who: 'user',
+    retry: false,
+    message:
+      'A state of {length} bytes is larger than the {limit} bytes that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
+  },
+  CHECKPOINT_MESSAGE_TOO_LARGE: {
+    who: 'user',
+    retry: false,
+    message:
+      'The metadata of checkpoint {checkpointId} has {length} bytes, more than the {limit} that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
+  },
+  CHECKPOINT_NOT_FOUND: { who: 'user', retry: false, message: 'There is no checkpoint at {path}' },
+  CHECKPOINT_DAMAGED: { who: 'operator', retry: false, message: 'The checkpoint at {path} is damaged: {problem}' },
+  CHECKPOINT_ALL_DAMAGED: {
+    who: 'operator',
+    retry: false,
+    message:
+      'None of the {count} checkpoints in {path} can be read; the newest: {problem}. Restore another with --restore PATH, or start without state with --restore none',
+  },
+  CHECKPOINT_FORMAT_UNKNOWN: {
+    who: 'operator',
+    retry: false,
+    message:
+      'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
+  },
+  CONTROL_VERSION: {
+    who: 'operator',
+    retry: false,
+    message: 'The job speaks version {ours} of the protocol of its socket, and not {theirs}: use the millrace command of its own release',
+  },
+  CONTROL_REQUEST_INVALID: { who: 'bug', retry: false, message: 'What was sent to the socket of a job is no request: {problem}' },
+  CONTROL_LOST: { who: 'operator', retry: true, message: 'The job did not answer: {problem} ({path})' },
+  SAVEPOINT_FAILED: { who: 'operator', retry: true, message: 'The savepoint failed, and the job goes on: {problem}' },
+  SAVEPOINT_JOB_ENDED: { who: 'operator', retry: false, message: 'There is no savepoint: the job has ended, or ends, without' },
+  SAVEPOINT_IS_CHECKPOINT: {
+    who: 'user',
+    retry: false,
+    message: '{path} is a checkpoint of job {jobName} and no savepoint: the job removes its checkpoints itself',
+  },
+  CLAIM_MODE_LEGACY: {
+    who: 'user',
+    retry: false,
+    message: 'claimMode legacy, where nobody owns what is restored, is not: no-claim or claim',
+  },
+  SAVEPOINT_IN_DATABASE: {
+    who: 'user',
+    retry: false,
+    message: 'State of {operator} is in RocksDB files, read by its job alone: take a savepoint',
+  },
+  SAVEPOINT_STATE_INVALID: { who: 'user', retry: false, message: 'State of operator {operator} cannot be written: {problem}' },
+  SAVEPOINT_OPERATOR_UNKNOWN: { who: 'user', retry: false, message: 'There is no operator {operator} in {path}; there are {known}' },
+  SAVEPOINT_PLACE_TAKEN: { who: 'user', retry: false, message: 'A savepoint cannot be written to {path}: there is something already' },
+  SAVEPOINT_OPERATOR_TWICE: { who: 'user', retry: false, message: 'Operator {operator} would be in the savepoint twice' },
+  CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
+  JOB_LOCKED: {
+    who: 'operator',
+    retry: false,
+    message: 'Job {jobName} already runs: process {pid} on {host}, attempt {attempt}, since {since} ({path})',
+  },
+  JOB_LOCK_UNDECIDED: {
+    who: 'operator',
+    retry: false,
+    message:
+      'Job {jobName} was last run by process {pid} on {host}, attempt {attempt}, since {since}; whether it still runs cannot be seen from here. If it does not, create the empty file {path}.released',
+  },
+  JOB_FENCED: {
+    who: 'operator',
+    retry: false,
+    message: 'Attempt {attempt} of job {jobName} was taken over by attempt {newer}: it must not go on',
+  },
+  // replaying what a job has stored
+  REPLAY_OTHER_JOB: { who: 'user', retry: false, message: 'The checkpoint is of job {stored}, and the module is job {job}' },
+  SHADOW_NO_CHECKPOINT: { who: 'user', retry: false, message: 'Job {job} has no completed checkpoint in {dir}: name one with --restore' },
+} as const

@@ -1,0 +1,66 @@
+/** Of operators, and of the threads that run them. */
+export const runtimeErrors = {
+  CONTEXT_REVOKED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator {operator} used {use} of a context whose invocation has already ended: await everything that uses the context',
+  },
+  SIDE_OUTPUT_UNDECLARED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator {operator} emitted to the side output "{side}", which it does not declare in `sides`',
+  },
+  RESTORE_STATE_UNMAPPED: {
+    who: 'user',
+    retry: false,
+    message:
+      'Checkpoint {checkpoint} holds state of operator "{operator}" ({stateId}), which the job no longer has: give an operator this uid, drop the state with --allow-non-restored-state (-n), or start without the checkpoint (--restore none)',
+  },
+  RESTORE_KIND_CHANGED: {
+    who: 'user',
+    retry: false,
+    message: 'Operator "{operator}" ({stateId}) is stored as {stored} and is now {now}, which cannot take its state: give it another uid',
+  },
+  RESTORE_PARTLY_FINISHED: {
+    who: 'user',
+    retry: false,
+    message:
+      'Some of the {stored} subtasks of "{operator}" had reached the end of their input in the checkpoint, others had not: restore with the same parallelism, not with {now}',
+  },
+  JOB_CHANGED: {
+    who: 'user',
+    retry: false,
+    message:
+      'A worker built another graph of job "{job}" than the main thread: the job must be built the same each time (params, not the environment or the clock), and its file must not change while it runs',
+  },
+  EXECUTE_IN_WORKER: {
+    who: 'user',
+    retry: false,
+    message:
+      'The module of job "{job}" calls execute or collect when it is imported, and worker threads import it too: put the call under if (import.meta.main)',
+  },
+  EXECUTE_MODULE_UNKNOWN: {
+    who: 'user',
+    retry: false,
+    message:
+      'Where job "{job}" was defined cannot be told, so that no worker thread can import it: call defineJob at the top of a module, or leave out threads',
+  },
+  WORKER_EXITED: { who: 'user', retry: true, message: 'A worker thread ended by itself: {problem}' },
+  UNHANDLED_REJECTION: { who: 'user', retry: true, message: 'A promise of user code was rejected and nobody handled it: {reason}' },
+  UNCAUGHT_EXCEPTION: { who: 'user', retry: true, message: 'An exception in a callback of user code was caught by nobody: {reason}' },
+  CAPSULE_OPERATOR_MISSING: {
+    who: 'user',
+    retry: false,
+    message: 'Job "{job}" has no operator {stateId} any more that could be run again: the capsule is of another version of the job',
+  },
+  WORKER_OUT_OF_MEMORY: {
+    who: 'operator',
+    retry: true,
+    message: 'A worker thread ran out of memory: raise the limit of the heap (node --max-old-space-size) or the parallelism',
+  },
+  WORKER_STUCK: {
+    who: 'user',
+    retry: true,
+    message: 'Slot {slot} has not answered for {seconds} s: a user function of {tasks} loops without end or blocks',
+  },
+} as const
