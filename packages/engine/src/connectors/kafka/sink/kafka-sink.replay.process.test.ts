@@ -17,8 +17,9 @@ let log: Log
 let client: LogClient
 let folder: string
 
+/** What is committed; a job that failed for good leaves transactions open, for its next life to end. */
 async function read(topic: string): Promise<readonly number[]> {
-  const [end] = await client.admin.listOffsets([{ topic, partition: 0, spec: 'latest' }], 'read_uncommitted')
+  const [end] = await client.admin.listOffsets([{ topic, partition: 0, spec: 'latest' }], 'read_committed')
   const fetcher = client.fetcher({ isolation: 'read_committed', maxWaitMs: 5 })
   fetcher.assign([{ topic, partition: 0, start: 'earliest' }])
   const found: number[] = []
@@ -48,7 +49,12 @@ async function lose(topic: string, onTransactionLost: 'fail' | 'replay', numReta
     (error: Error & { readonly cause?: unknown }) => `failed: ${error.message}`,
   )
   const file = join(folder, 'handle-stored')
-  while (!existsSync(file)) await sleep(2)
+  let ended: string | undefined
+  void outcome.then((how) => (ended = how))
+  while (!existsSync(file)) {
+    assert.equal(ended, undefined)
+    await sleep(2)
+  }
   delete process.env['KAFKA_SINK_FAILPOINT']
   for (const { transactionalId } of await client.transactions.list({ prefix: topic, states: ['Ongoing'] })) {
     await client.transactions.fence(transactionalId)
@@ -75,8 +81,8 @@ describe('a transaction that the cluster has aborted', () => {
   })
 
   it('is written again from the checkpoint before, where that is asked for', async () => {
-    // Checkpoints go on completing until it is known that the transaction is lost.
-    assert.equal(await lose('replays', 'replay', 1_000), 'finished after 1')
+    // Checkpoints go on completing until it is known that the transaction is lost, and the one after it may be lost too.
+    assert.match(await lose('replays', 'replay', 1_000), /^finished after [12]$/)
     assert.deepEqual(
       (await read('replays')).toSorted((a, b) => a - b),
       Array.from({ length: COUNT }, (_, n) => n),
