@@ -11,7 +11,16 @@ import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorKind, StateNode } from '../graph/graph.ts'
 import type { StoredList } from '../state/operator-state.ts'
-import type { AsyncInputs, FileRun, InFlightFile, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle, StoredDatabase } from './handles.ts'
+import type {
+  AsyncInputs,
+  FileRun,
+  InFlightFile,
+  KeyedStateFile,
+  KeyGroupSegment,
+  RawStateFile,
+  StateFileHandle,
+  StoredDatabase,
+} from './handles.ts'
 import { JsonFields } from './json-fields.ts'
 import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
 import type { Split } from '../connectors/source.ts'
@@ -213,7 +222,7 @@ function decodeDatabase(fields: JsonFields, maxParallelism: number): StoredDatab
   }))
   return {
     format: fields.oneOf('format', ['rocksdb']),
-    keyGroups: { first: first!, end: end! },
+    keyGroups: { first, end },
     rows: fields.integer('rows'),
     header: fields.bytes('header'),
     shared: fields.list('shared', (file) => ({ ...decodeHandle(file), name: name(file) })),

@@ -106,7 +106,8 @@ function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: 
   const { dir } = settings.values.checkpointing
   const storage = storageOf(settings)
   if (storage === 'memory') return new MemoryStateFiles()
-  if (dir !== undefined && isCheckpointUrl(dir)) return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), settings.values.checkpointing.inlineThreshold)
+  if (dir !== undefined && isCheckpointUrl(dir))
+    return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), settings.values.checkpointing.inlineThreshold)
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
 }
 

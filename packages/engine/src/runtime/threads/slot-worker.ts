@@ -114,7 +114,11 @@ async function start(
       ? {}
       : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
   const backend = stateBackend(deployment.jobName, data.settings, nodeDisk)
-  const host = new SlotHost(deployment, { ...ports, ...capsule, stateBackend: backend, signal, functions: built.functions, storage, channels }, send)
+  const host = new SlotHost(
+    deployment,
+    { ...ports, ...capsule, stateBackend: backend, signal, functions: built.functions, storage, channels },
+    send,
+  )
   hosted = true
   receive((message) => host.receive(message))
   await host.start()
