@@ -32,8 +32,8 @@ const node = [
 ]
 const totals = new Map<string, number>()
 
-/** Runs some test files, shows what they say, and adds up the runner's closing lines. */
-function run(flags: readonly string[], list: readonly string[]): Promise<boolean> {
+/** Runs some test files, hands on what they say, and adds up the runner's closing lines. */
+function run(flags: readonly string[], list: readonly string[], show: (text: string) => void): Promise<boolean> {
   if (list.length === 0) return Promise.resolve(true)
   const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
   const child = spawn(process.execPath, [...node, ...flags, ...list], {
@@ -42,7 +42,7 @@ function run(flags: readonly string[], list: readonly string[]): Promise<boolean
   })
   let last = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    process.stdout.write(text)
+    show(text)
     const lines = (last + text).split('\n')
     last = lines.pop()!
     for (const line of lines) {
@@ -53,6 +53,17 @@ function run(flags: readonly string[], list: readonly string[]): Promise<boolean
   return new Promise((resolve) => child.on('close', (code) => resolve(code === 0)))
 }
 
-const ok = [await run(['--test-isolation=none'], together), await run(['--test-concurrency=2'], apart)].every(Boolean)
+// Both at once: the first needs one core. What the second says waits until the first is done, so that neither is shown within the other.
+let waiting: string[] | undefined = []
+const first = run(['--test-isolation=none'], together, (text) => void process.stdout.write(text)).finally(() => {
+  process.stdout.write(waiting!.join(''))
+  waiting = undefined
+})
+const second = run(
+  ['--test-concurrency=2'],
+  apart,
+  (text) => void (waiting === undefined ? process.stdout.write(text) : waiting.push(text)),
+)
+const ok = (await Promise.all([first, second])).every(Boolean)
 console.log(`\n${files.length} files: ${[...totals].map(([what, count]) => `${what} ${count}`).join(', ')}`)
 process.exit(ok ? 0 : 1)
