@@ -1,20 +1,8 @@
 // Where the lives of a kill test are to end, and what came of it.
+import { failpoints as places, type Failpoint } from '../../../packages/engine/src/connectors/kafka/sink/failpoints.ts'
 
-/** Places of the sink, as its failpoints name them. */
-export const places = [
-  'before-prepare',
-  'after-prepare',
-  'handle-stored',
-  'before-commit',
-  'during-commit',
-  'after-commit',
-  'before-recovered-commit',
-  'after-recovered-commit',
-  'before-fence',
-  'after-fence',
-] as const
-
-export type Place = (typeof places)[number]
+/** A place of the sink, as its failpoints name it. */
+export type Place = Failpoint
 
 /** `coordinator-killed`: the broker that coordinates an open transaction; `coordinator-elected`: another broker is made to. */
 export type Victim = 'job' | 'log' | 'coordinator-killed' | 'coordinator-elected'

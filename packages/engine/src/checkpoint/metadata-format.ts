@@ -9,7 +9,7 @@
 import { crc32 } from 'node:zlib'
 import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
-import type { OperatorKind, StateNode } from '../graph/graph.ts'
+import { operatorKinds, stateKinds } from '../graph/graph.ts'
 import type { StoredList } from '../state/operator-state.ts'
 import type {
   AsyncInputs,
@@ -31,32 +31,6 @@ const MAGIC = 'millrace-checkpoint'
 const HEADER = /^millrace-checkpoint (\d{1,9}) (\d{1,15}) ([0-9a-f]{8})\n/
 const HEADER_BYTES_MAX = 64
 const PATH = /^shared\/[A-Za-z0-9-]+$/
-
-const operatorKinds: readonly OperatorKind[] = [
-  'source',
-  'map',
-  'flat-map',
-  'filter',
-  'process',
-  'keyed-process',
-  'co-process',
-  'keyed-co-process',
-  'broadcast-process',
-  'keyed-broadcast-process',
-  'sink',
-]
-const stateKinds: readonly StateNode['kind'][] = [
-  'value',
-  'list',
-  'map',
-  'reducing',
-  'aggregating',
-  'broadcast',
-  'split-list',
-  'union-list',
-  'raw',
-  'raw-keyed',
-]
 
 /** @throws CHECKPOINT_UNENCODABLE where a source or sink gave something that is no plain data */
 export function encodeMetadata(metadata: CheckpointMetadata): Uint8Array<ArrayBuffer> {

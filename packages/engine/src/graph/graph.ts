@@ -11,18 +11,20 @@ export interface JobGraph {
   readonly settings: JobSettings
 }
 
-export type OperatorKind =
-  | 'source'
-  | 'map'
-  | 'flat-map'
-  | 'filter'
-  | 'process'
-  | 'keyed-process'
-  | 'co-process'
-  | 'keyed-co-process'
-  | 'broadcast-process'
-  | 'keyed-broadcast-process'
-  | 'sink'
+export const operatorKinds = [
+  'source',
+  'map',
+  'flat-map',
+  'filter',
+  'process',
+  'keyed-process',
+  'co-process',
+  'keyed-co-process',
+  'broadcast-process',
+  'keyed-broadcast-process',
+  'sink',
+] as const
+export type OperatorKind = (typeof operatorKinds)[number]
 
 export interface OperatorNode {
   /** Place in the order of construction, from 0; only good within one build of the job. */
@@ -50,9 +52,22 @@ export interface OperatorNode {
   readonly sink?: { readonly delivery: 'none' | 'at-least-once' | 'exactly-once'; readonly connector: string }
 }
 
+export const stateKinds = [
+  'value',
+  'list',
+  'map',
+  'reducing',
+  'aggregating',
+  'broadcast',
+  'split-list',
+  'union-list',
+  'raw',
+  'raw-keyed',
+] as const
+
 export interface StateNode {
   readonly name: string
-  readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating' | 'broadcast' | 'split-list' | 'union-list' | 'raw' | 'raw-keyed'
+  readonly kind: (typeof stateKinds)[number]
   readonly version: number
 }
 

@@ -2,10 +2,10 @@
 import { crc32 } from 'node:zlib'
 import type { KeyGroupSegment } from '../checkpoint/handles.ts'
 import type { KeyAtom } from '../api/state.ts'
-import { VALUE_FORMAT_VERSION, ValueWriter } from '../codec/value.ts'
+import { ValueWriter } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
-import { columnKinds, type ColumnKind } from '../state/schema.ts'
-import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_PLAIN, STATE_FORMAT_VERSION } from '../state/segment-format.ts'
+import type { ColumnKind } from '../state/schema.ts'
+import { mark, writeSegmentHeader } from '../state/segment-format.ts'
 import type { KeyedKind, StoredCell, StoredEntry, StoredRow, StoredRows, StoredValue } from './stored-rows.ts'
 
 /** A segment that has grown to this size is closed; what follows is another. */
@@ -49,7 +49,7 @@ export class SegmentEncoder {
     let count = 0
     const begin = (): void => {
       this.#out.reset()
-      this.#header(keyGroup, kind, shape)
+      writeSegmentHeader(this.#out, { keyGroup, kind, ...shape })
       count = 0
     }
     const end = (): EncodedSegment => {
@@ -96,26 +96,6 @@ export class SegmentEncoder {
     const is = declared === undefined ? 'not among the states of the operator' : `declared as ${declared.kind}, version ${declared.version}`
     const problem = `state "${name}" of key ${String(key)} is ${cell.kind} state, version ${cell.version}, and ${is}`
     throw engineError('SAVEPOINT_STATE_INVALID', { operator: this.#operator, problem })
-  }
-
-  #header(
-    keyGroup: number,
-    kind: 'full' | 'delta',
-    { columns, special }: { readonly columns: readonly Column[]; readonly special: boolean },
-  ): void {
-    const out = this.#out
-    out.byte(SEGMENT_MAGIC_0)
-    out.byte(SEGMENT_MAGIC_1)
-    out.byte(special ? STATE_FORMAT_VERSION : STATE_FORMAT_PLAIN)
-    out.byte(VALUE_FORMAT_VERSION)
-    out.byte(segmentKinds.indexOf(kind))
-    out.varint(keyGroup)
-    out.varint(columns.length)
-    for (const column of columns) {
-      out.byte(columnKinds.indexOf(column.kind))
-      out.varint(column.version)
-      out.text(column.name)
-    }
   }
 
   /** The row, then what of its large maps did not go with it. */

@@ -1,6 +1,6 @@
 /** A snapshot as JSON lines and back: an object a line, values as `json-value.ts` has them. */
 import type { Key } from '../api/state.ts'
-import type { OperatorKind, StateNode } from '../graph/graph.ts'
+import { operatorKinds, stateKinds } from '../graph/graph.ts'
 import { canonicalKey, isAtom } from '../keys/key.ts'
 import { bytesFromJson, bytesToJson, valueFromJson, valueToJson } from './json-value.ts'
 import type { EntryValue, SnapshotItem, StateEntry } from './state-entry.ts'
@@ -52,32 +52,6 @@ function parseSnapshot(fields: Fields): SnapshotItem {
     },
   }
 }
-
-const operatorKinds: readonly OperatorKind[] = [
-  'source',
-  'map',
-  'flat-map',
-  'filter',
-  'process',
-  'keyed-process',
-  'co-process',
-  'keyed-co-process',
-  'broadcast-process',
-  'keyed-broadcast-process',
-  'sink',
-]
-const stateKinds: readonly StateNode['kind'][] = [
-  'value',
-  'list',
-  'map',
-  'reducing',
-  'aggregating',
-  'broadcast',
-  'split-list',
-  'union-list',
-  'raw',
-  'raw-keyed',
-]
 
 function parseOperator(fields: Fields): SnapshotItem {
   const operator = text(fields, 'operator')

@@ -1,19 +1,11 @@
-import { VALUE_FORMAT_VERSION, ValueWriter } from '../codec/value.ts'
+import { ValueWriter } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import { liveElements } from './expiring-list.ts'
 import type { SnapshotPlan } from './lineage.ts'
 import { MapCell, REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from './map-cell.ts'
 import type { PendingMap } from './pending-map.ts'
-import { columnKinds, type ColumnSchema, type StateSchema } from './schema.ts'
-import {
-  mark,
-  SEGMENT_MAGIC_0,
-  SEGMENT_MAGIC_1,
-  segmentKinds,
-  STATE_FORMAT_PLAIN,
-  STATE_FORMAT_VERSION,
-  type SegmentKind,
-} from './segment-format.ts'
+import type { ColumnSchema, StateSchema } from './schema.ts'
+import { mark, writeSegmentHeader, type SegmentKind } from './segment-format.ts'
 import type { Table } from './table.ts'
 import { Timer } from './timer-queue.ts'
 
@@ -45,18 +37,8 @@ export class RecordWriter extends ValueWriter {
   }
 
   header(keyGroup: number, kind: SegmentKind): void {
-    this.byte(SEGMENT_MAGIC_0)
-    this.byte(SEGMENT_MAGIC_1)
-    this.byte(this.#schema.special ? STATE_FORMAT_VERSION : STATE_FORMAT_PLAIN)
-    this.byte(VALUE_FORMAT_VERSION)
-    this.byte(segmentKinds.indexOf(kind))
-    this.varint(keyGroup)
-    this.varint(this.#schema.columns.length)
-    for (const column of this.#schema.columns) {
-      this.byte(columnKinds.indexOf(column.kind))
-      this.varint(column.version)
-      this.text(column.name)
-    }
+    const { special, columns } = this.#schema
+    writeSegmentHeader(this, { keyGroup, kind, special, columns })
   }
 
   /** A row that is alive or, as a tombstone, dead. Answers the records it took: 0 if a full segment needs none for it. @throws STATE_UNENCODABLE */

@@ -16,6 +16,10 @@
  *
  * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
  */
+import type { ByteWriter } from '../codec/byte-writer.ts'
+import { VALUE_FORMAT_VERSION } from '../codec/value.ts'
+import { columnKinds, type ColumnKind } from './schema.ts'
+
 export const STATE_FORMAT_VERSION = 2
 /** Of segments without anything that the second version added. */
 export const STATE_FORMAT_PLAIN = 1
@@ -37,3 +41,27 @@ export const mark = {
   coded: 0xf6,
   codedList: 0xf7,
 } as const
+
+export interface SegmentHeader {
+  readonly keyGroup: number
+  readonly kind: SegmentKind
+  /** Whether it holds anything that the second version added. */
+  readonly special: boolean
+  readonly columns: readonly { readonly name: string; readonly kind: ColumnKind; readonly version: number }[]
+}
+
+/** What a segment begins with. */
+export function writeSegmentHeader(out: ByteWriter, { keyGroup, kind, special, columns }: SegmentHeader): void {
+  out.byte(SEGMENT_MAGIC_0)
+  out.byte(SEGMENT_MAGIC_1)
+  out.byte(special ? STATE_FORMAT_VERSION : STATE_FORMAT_PLAIN)
+  out.byte(VALUE_FORMAT_VERSION)
+  out.byte(segmentKinds.indexOf(kind))
+  out.varint(keyGroup)
+  out.varint(columns.length)
+  for (const column of columns) {
+    out.byte(columnKinds.indexOf(column.kind))
+    out.varint(column.version)
+    out.text(column.name)
+  }
+}
