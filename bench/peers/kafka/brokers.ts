@@ -33,6 +33,7 @@ export interface BrokerPlace {
 const START_TIMEOUT_MS = 120_000
 const SETTLE_MS = 3000
 const TLS_OFFSET = 3
+const METRICS_OFFSET = 4
 
 /** Apache Kafka at its defaults for production, as `start.sh` starts it. */
 export async function startKafka(name: string, { port, cores, keyStore }: BrokerPlace): Promise<RunningBroker> {
@@ -65,19 +66,31 @@ export async function startKafka(name: string, { port, cores, keyStore }: Broker
   }
 }
 
-/** Ours, at its defaults: what `npm run build` has made, or the sources, which take longer to start. */
+const root = join(import.meta.dirname, '../../..')
+const sourceFlags = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning', join(root, 'packages/millrace/src/bin.ts')]
+const builtFlags = [join(root, 'packages/millrace/dist/bin.js')]
+
+/** `millrace broker` at its defaults: what `npm run build` has made, or the sources, which take longer to start. */
 export async function startMillrace(name: string, { port, cores, keyStore }: BrokerPlace, isBuilt: boolean): Promise<RunningBroker> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-bench-log-'))
-  const node = [process.execPath, ...(isBuilt ? [] : ['--conditions=@millrace/source']), '--disable-warning=ExperimentalWarning']
-  const [program = '', ...args] = [...(cores === undefined ? [] : ['taskset', '-c', cores]), ...node]
+  const [plain, tls] = [port, port + TLS_OFFSET].map((each) => `127.0.0.1:${each}`)
+  const settings = [
+    `listeners=PLAINTEXT://${plain},SSL://${tls}`,
+    `advertised.listeners=PLAINTEXT://${plain},SSL://localhost:${port + TLS_OFFSET}`,
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${keyStore}`,
+    // As Kafka's: it is not measured, but a consumer's machine that idles meanwhile is warmer when the measuring begins.
+    'group.initial.rebalance.delay.ms=3000',
+  ]
+  const metricsPort = port + METRICS_OFFSET
+  const node = [process.execPath, ...(isBuilt ? builtFlags : sourceFlags)]
+  const flags = ['broker', '--dir', dir, '--broker-metrics-port', String(metricsPort), ...settings.flatMap((each) => ['--config', each])]
+  const [program = '', ...args] = [...(cores === undefined ? [] : ['taskset', '-c', cores]), ...node, ...flags]
   const firstProduced = firstProduce({ host: '127.0.0.1', port }, START_TIMEOUT_MS)
   const beganMs = Date.now()
-  const ports = [port, port + TLS_OFFSET, port + 4].map(String)
-  const child = spawn(program, [...args, join(import.meta.dirname, 'broker.ts'), dir, ...ports, keyStore], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const bootstrap = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString().trim()))
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once('data', () => resolve())
     child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)))
   })
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -89,8 +102,16 @@ export async function startMillrace(name: string, { port, cores, keyStore }: Bro
   const startToProduceMs = (await firstProduced) - beganMs
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   const idleMb = usageOf(child.pid!)?.rssMb ?? Number.NaN
-  const metricsUrl = `http://127.0.0.1:${port + 4}/metrics`
-  return { name, bootstrap, tlsBootstrap: `localhost:${port + TLS_OFFSET}`, pid: child.pid!, metricsUrl, startToProduceMs, idleMb, stop }
+  return {
+    name,
+    bootstrap: plain!,
+    tlsBootstrap: `localhost:${port + TLS_OFFSET}`,
+    pid: child.pid!,
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
+    startToProduceMs,
+    idleMb,
+    stop,
+  }
 }
 
 /** When a process began, in milliseconds since 1970. */

@@ -43,7 +43,7 @@ const START = 'start'
 const cache = process.env['KAFKA_PEER_CACHE'] ?? join(tmpdir(), 'kafka-peer')
 const version = process.env['KAFKA_PEER_VERSION'] ?? '4.1.1'
 const scale = Number(flags.scale)
-const isWanted = ({ name }: { readonly name: string }): boolean => new RegExp(flags.only).test(name)
+const isWanted = ({ name }: Pick<Scenario, 'name'>): boolean => new RegExp(flags.only).test(name)
 const coresOf = (flag: string): string | undefined => (flag === 'any' ? undefined : flag)
 const place = `cores ${flags['broker-cores']} and ${flags['client-cores']}`
 const setting = `${cpus()[0]?.model.trim()} x ${cpus().length}, ${place}, scale ${flags.scale}, ${flags.built ? 'built' : 'sources'}${flags.tie ? ', tie' : ''}`
@@ -76,10 +76,9 @@ async function measure(broker: RunningBroker, scenario: Scenario, topic: string,
 /** The lines that are there, and what is still to be measured of each scenario. */
 class Session {
   readonly lines: Line[]
-  readonly #benches: ReadonlyMap<RunningBroker, Bench>
+  #benches: ReadonlyMap<RunningBroker, Bench> = new Map()
 
-  constructor(benches: ReadonlyMap<RunningBroker, Bench>) {
-    this.#benches = benches
+  constructor() {
     this.lines = flags.out === undefined ? [] : [...readLines(flags.out, setting)]
   }
 
@@ -87,6 +86,11 @@ class Session {
     this.lines.push(line)
     console.log(JSON.stringify(line))
     if (flags.out !== undefined) appendLine(flags.out, { ...line, setting })
+  }
+
+  /** The brokers that stay, and what measures them. */
+  use(benches: ReadonlyMap<RunningBroker, Bench>): void {
+    this.#benches = benches
   }
 
   async measureAll(wanted: readonly Scenario[]): Promise<void> {
@@ -102,10 +106,16 @@ class Session {
     }
   }
 
-  noteStarts(): void {
-    for (const { name, startToProduceMs, idleMb } of this.#benches.keys()) {
-      const round = 1 + this.lines.filter(({ broker, scenario }) => broker === name && scenario === START).length
-      this.note({ broker: name, scenario: START, round, figures: { startToProduceMs, idleMb } })
+  /** Starts and stops each of them alone, round by round. */
+  async measureStarts(starts: readonly (() => Promise<RunningBroker>)[]): Promise<void> {
+    for (let round = 1; round <= Number(flags.rounds); round++) {
+      if (this.lines.some((line) => line.scenario === START && line.round === round)) continue
+      for (const start of starts) {
+        const broker = await start()
+        await broker.stop()
+        const { name, startToProduceMs, idleMb } = broker
+        this.note({ broker: name, scenario: START, round, figures: { startToProduceMs, idleMb } })
+      }
     }
   }
 
@@ -125,7 +135,6 @@ class Session {
 async function measureWanted(session: Session): Promise<void> {
   const all = scenarios(scale)
   const latencies = loadedLatencies(1, scale)
-  session.noteStarts()
   const needsSaturation = latencies.some(isWanted)
   await session.measureAll(all.filter((scenario) => isWanted(scenario) || (needsSaturation && scenario.name === SATURATION)))
   if (session.saturation !== undefined) await session.measureAll(loadedLatencies(session.saturation, scale).filter(isWanted))
@@ -141,12 +150,17 @@ async function main(): Promise<void> {
   const stopAll = async (): Promise<void> => void (await Promise.all(brokers.splice(0).map((broker) => broker.stop())))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)))
   try {
-    brokers.push(await startKafka('kafka', at))
     const other = { ...at, port: at.port + 10 }
-    brokers.push(flags.tie ? await startKafka('kafka-again', other) : await startMillrace('millrace', other, flags.built))
+    const startFirst = (): Promise<RunningBroker> => startKafka('kafka', at)
+    const startSecond = (): Promise<RunningBroker> =>
+      flags.tie ? startKafka('kafka-again', other) : startMillrace('millrace', other, flags.built)
+    const session = new Session()
+    if (isWanted({ name: START })) await session.measureStarts([startFirst, startSecond])
+    brokers.push(await startFirst())
+    brokers.push(await startSecond())
     const logConfig = join(cache, version, 'log4j2-tools.xml')
     const shared = { tls, cores: coresOf(flags['client-cores']), timeoutMs, cache, classPath, logConfig }
-    const session = new Session(new Map(brokers.map((broker) => [broker, new Bench({ ...broker, ...shared })])))
+    session.use(new Map(brokers.map((broker) => [broker, new Bench({ ...broker, ...shared })])))
     await measureWanted(session)
     const [first, second] = [brokers[0]!.name, brokers[1]!.name]
     for (const line of ratios(session.lines, first, second)) console.log(line)
@@ -156,5 +170,6 @@ async function main(): Promise<void> {
   }
 }
 
-if (flags.list) for (const { name } of [...scenarios(scale), ...loadedLatencies(1, scale)].filter(isWanted)) console.log(name)
+const names = [{ name: START }, ...scenarios(scale), ...loadedLatencies(1, scale)]
+if (flags.list) for (const { name } of names.filter(isWanted)) console.log(name)
 else await main()
