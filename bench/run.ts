@@ -3,11 +3,13 @@
  *
  * Runs a query a number of times in one process; the first time is cold and marked so. One JSON line a run with `--json`, else a line to read.
  * `--warm-seconds S` goes on after R times until the warm runs have taken S seconds together (at most 200 times).
+ * Of the query `count`: `--keys N` and `--distribution uniform|zipf:0.99` say which keys come, `--row-bytes B` what is kept of each besides its count.
  * `--encode` puts every keyed edge through the codec, also at parallelism 1, where records otherwise pass by reference.
  */
 import { parseArgs } from 'node:util'
 import { queries } from './nexmark/queries.ts'
 import { runQuery } from './nexmark/run-query.ts'
+import { parseDistribution } from './nexmark/zipf.ts'
 import { median } from './statistics.ts'
 
 const { values: flags, positionals } = parseArgs({
@@ -21,6 +23,9 @@ const { values: flags, positionals } = parseArgs({
     seed: { type: 'string', default: '42' },
     repeat: { type: 'string', default: '2' },
     'warm-seconds': { type: 'string', default: '0' },
+    keys: { type: 'string' },
+    distribution: { type: 'string', default: 'uniform' },
+    'row-bytes': { type: 'string', default: '0' },
     checksum: { type: 'string', default: 'on' },
     encode: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -38,6 +43,11 @@ export interface ResultLine {
   readonly seed: number
   readonly checkpointMs: string
   readonly encode: boolean
+  /** Of `count`, where they are not the default. */
+  readonly keys?: number
+  readonly distribution?: string
+  readonly rowBytes?: number
+  readonly cacheSize?: string
   readonly repeat: number
   readonly warm: boolean
   readonly seconds: number
@@ -65,13 +75,16 @@ async function run(query: string, repeat: number): Promise<ResultLine> {
     events: Number(flags.events),
     seed: Number(flags.seed),
     encode: flags.encode,
+    ...(flags.keys === undefined ? {} : { keys: Number(flags.keys) }),
+    ...(flags.distribution === 'uniform' ? {} : { distribution: flags.distribution }),
+    ...(flags['row-bytes'] === '0' ? {} : { rowBytes: Number(flags['row-bytes']) }),
+    ...(flags['cache-size'] === undefined ? {} : { cacheSize: flags['cache-size'] }),
   }
   const cpuBefore = process.cpuUsage()
   const result = await runQuery({
     ...settings,
     checksum: flags.checksum !== 'off',
     backend: flags.backend === 'rocksdb' ? 'rocksdb' : 'heap',
-    ...(flags['cache-size'] === undefined ? {} : { cacheSize: flags['cache-size'] }),
     checkpointMs: flags['checkpoint-ms'] === 'off' ? undefined : Number(flags['checkpoint-ms']),
   })
   const cpu = process.cpuUsage(cpuBefore)
@@ -109,12 +122,18 @@ function print(result: ResultLine): void {
 const [query] = positionals
 if (query === undefined || !(query in queries)) {
   console.error(
-    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--backend heap|rocksdb] [--cache-size BYTES] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
+    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--backend heap|rocksdb] [--cache-size BYTES] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--keys N] [--distribution uniform|zipf:0.99] [--row-bytes B] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
   )
   process.exit(2)
 }
 if (flags.backend !== 'heap' && flags.backend !== 'rocksdb') {
   console.error(`the state backends are heap and rocksdb; there is no ${flags.backend}`)
+  process.exit(2)
+}
+try {
+  parseDistribution(flags.distribution)
+} catch (error) {
+  console.error((error as Error).message)
   process.exit(2)
 }
 let warmSeconds = 0

@@ -2,6 +2,8 @@
  * The event generator of the Nexmark specification that all engines here are held to: every event is a pure function of (seed, index).
  * All arithmetic is on 32-bit integers; strings are slices of one pool, so that the engine and not the generator is measured.
  */
+import type { ZipfRanks } from './zipf.ts'
+
 export const BASE_TIME_MS = 1_700_000_040_000
 
 export interface Person {
@@ -76,6 +78,10 @@ function range(r: number, n: number): number {
   return (r >>> 1) % n
 }
 
+function fraction(r: number): number {
+  return (r >>> 0) / 2 ** 32
+}
+
 /** The k-th random word of an event. */
 function word(base: number, k: number): number {
   return mix((base + Math.imul(k, G2)) | 0)
@@ -92,6 +98,10 @@ const R7 = Math.imul(7, G2)
 const R8 = Math.imul(8, G2)
 const R9 = Math.imul(9, G2)
 const R10 = Math.imul(10, G2)
+const R11 = Math.imul(11, G2)
+
+/** Keys of the micro job `count`. */
+export const COUNT_KEYS = 100_000
 
 const POOL = Array.from({ length: 8192 }, (_, j) => String.fromCharCode(97 + range(mix(0x5eed + j), 26))).join('')
 
@@ -184,11 +194,12 @@ export class Generator {
     return offset <= 3 ? this.#auction(i, epoch, lastAuction) : this.#bid(i, epoch, lastAuction)
   }
 
-  record(index: number): CountRecord {
+  /** `keys` of them; `ranks`: some more often than others. */
+  record(index: number, keys: number = COUNT_KEYS, ranks?: ZipfRanks): CountRecord {
     const i = index | 0
     const base = this.#base(i)
     return {
-      key: range(mix((base + R1) | 0), 100_000),
+      key: ranks === undefined ? range(mix((base + R1) | 0), keys) : ranks.rank((attempt) => fraction(mix((base + R11 + attempt) | 0))),
       id: i,
       dateTime: this.time(i),
       quantity: mix((base + R2) | 0) & 1023,

@@ -4,7 +4,8 @@
  */
 import { list, map, type, value, type MapState } from '@millrace/engine'
 import { q17, q4, q9 } from './auction-queries.ts'
-import { Generator, type Auction, type Bid, type CountRecord, type Event, type Person, type Signal } from './generator.ts'
+import { Generator, type Auction, type Bid, type Event, type Person, type Signal } from './generator.ts'
+import { count } from './keyed-count.ts'
 import { events, isBid, sink, type Query } from './query.ts'
 import { hashNumber, ROW_START } from './row-checksum.ts'
 import type { AddRow } from './sink.ts'
@@ -277,30 +278,6 @@ const q22: Query = (env, params) => {
 const gen: Query = (env, params) => {
   const nothing = events(env, params).filter((event) => event.kind === ('none' as string))
   sink(params, nothing, () => 0)
-}
-
-const count: Query = (env, params) => {
-  const make = (): ((index: number) => CountRecord) => {
-    const generator = new Generator(params.seed)
-    return (index) => generator.record(index)
-  }
-  const rows = env
-    .fromSource(eventSource<CountRecord>({ count: params.events, crashAt: params.crashAt, make }), { uid: 'records' })
-    .keyBy((record) => record.key)
-    .process({
-      emits: type<{ readonly key: number; readonly count: number }>(),
-      state: { count: value<number>() },
-      onElement(record, ctx) {
-        const next = (ctx.state.count.get() ?? 0) + 1
-        ctx.state.count.set(next)
-        ctx.emit({ key: record.key, count: next })
-      },
-    })
-    .uid('count')
-  sink(params, rows, (row, checksum) => {
-    checksum.end(hashNumber(hashNumber(ROW_START, row.key), row.count), 1)
-    return 1
-  })
 }
 
 /** next[state][event], -1 where the event is illegal. */

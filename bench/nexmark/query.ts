@@ -10,6 +10,12 @@ export interface QueryParams {
   readonly checksum: boolean
   /** The reader that comes to this event fails there, once, after a checkpoint has completed. 0: none does. */
   readonly crashAt: number
+  /** Of the micro job `count`: how many keys there are. */
+  readonly keys: number
+  /** How often each comes: `uniform`, `zipf:EXPONENT`. */
+  readonly distribution: string
+  /** What a key's state takes besides its count. */
+  readonly rowBytes: number
 }
 
 export type Query = (env: Environment, params: QueryParams) => void

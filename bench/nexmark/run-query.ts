@@ -23,6 +23,11 @@ export interface QueryRunOptions {
   readonly encode: boolean
   /** A source subtask fails at this event, once, when a checkpoint has completed; the job goes on from it. Default: none does. */
   readonly crashAt?: number
+  /** Of the micro job `count`: default 100,000 keys, each as often as any other, and rows of a count alone. */
+  readonly keys?: number
+  /** `uniform` or `zipf:EXPONENT`. */
+  readonly distribution?: string
+  readonly rowBytes?: number
 }
 
 export interface QueryRun {
@@ -52,7 +57,17 @@ export async function runQuery(options: QueryRunOptions): Promise<QueryRun> {
       modulePath: resolve(import.meta.dirname, 'job.ts'),
       restore: 'none',
       plan: { encodeAll: options.encode },
-      params: { query, events: String(events), seed: String(seed), checksum: String(checksum), reports: folder, crashAt: String(crashAt) },
+      params: {
+        query,
+        events: String(events),
+        seed: String(seed),
+        checksum: String(checksum),
+        reports: folder,
+        crashAt: String(crashAt),
+        ...(options.keys === undefined ? {} : { keys: String(options.keys) }),
+        ...(options.distribution === undefined ? {} : { distribution: options.distribution }),
+        ...(options.rowBytes === undefined ? {} : { rowBytes: String(options.rowBytes) }),
+      },
       settings: resolveOptions(engineOptionTable, {
         code: {
           parallelism,
