@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // The `millrace` command. Nothing is imported here that is not needed to answer `--version` or to refuse an old Node.
 import { readFileSync } from 'node:fs'
+import { enableCompileCache, flushCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 
 const oldest = [24, 12] as const
 
@@ -14,6 +17,15 @@ function ownVersion(): string {
   return manifest.version
 }
 
+/**
+ * Compiled code is kept for the next start, in a folder that nobody else can write to; NODE_COMPILE_CACHE names another, NODE_DISABLE_COMPILE_CACHE=1 wants
+ * none. Node writes it when the process ends; a job is often killed instead, so it is written once before.
+ */
+function keepCompiledCode(): void {
+  enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'millrace'))
+  setTimeout(flushCompileCache, 3_000).unref()
+}
+
 async function start(flags: readonly string[]): Promise<number> {
   if (isTooOld(process.versions.node)) {
     process.stderr.write(`millrace: needs Node ${oldest.join('.')} or newer, and this is ${process.versions.node}\n`)
@@ -23,6 +35,7 @@ async function start(flags: readonly string[]): Promise<number> {
     process.stdout.write(`${ownVersion()}\n`)
     return 0
   }
+  keepCompiledCode()
   const { main, processOutput } = await import('@millrace/cli')
   return main(flags, ownVersion(), {
     stdout: processOutput(process.stdout),

@@ -5,6 +5,7 @@
  * 2. Types are stripped once. Whoever strips them loads a compiler of more than ten megabytes, and keeps it: the other threads need none.
  */
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
+import { strippedOnce } from './stripped-sources.ts'
 
 /** JavaScript by the URL of its module. Of CommonJS, packages and what is imported later on there is none: those every thread loads for itself. */
 export type ModuleSources = ReadonlyMap<string, string>
@@ -20,7 +21,7 @@ export async function recordModuleSources<T>(work: () => Promise<T>): Promise<{ 
       if (!isUsers(url) || module.source === undefined || module.source === null) return module
       if (module.format !== 'module' && module.format !== 'module-typescript') return module
       const text = typeof module.source === 'string' ? module.source : Buffer.from(module.source as Uint8Array).toString('utf8')
-      const source = module.format === 'module' ? text : strip(text, url)
+      const source = module.format === 'module' ? text : strippedOnce(url, text, () => strip(text, url))
       loaded.set(url, source)
       return { format: 'module', source, shortCircuit: true }
     },

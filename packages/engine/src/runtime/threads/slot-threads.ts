@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { ModuleSources } from '../module-sources.ts'
 
@@ -35,7 +37,7 @@ export class SlotThreads {
 
   #start(): Worker {
     const file = new URL(import.meta.resolve('@millrace/engine/internal/slot-worker'))
-    const worker = new Worker(file, { workerData: { modulePath: this.#modulePath } satisfies SlotWorkerData })
+    const worker = new Worker(file, { workerData: { modulePath: this.#modulePath } satisfies SlotWorkerData, env: environment() })
     // A thread that fails before it is taken says so again to whoever takes it: its messages wait, and its exit is seen then.
     worker.on('error', () => {})
     if (this.#sources !== undefined) worker.postMessage(this.#sources)
@@ -46,4 +48,10 @@ export class SlotThreads {
 /** What a thread knows from the start; the rest comes with its deployment. */
 export interface SlotWorkerData {
   readonly modulePath: string
+}
+
+/** A thread has the compile cache of this one only if its environment says so. Node answers the folder of its version in the one that was named. */
+function environment(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir()
+  return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) }
 }
