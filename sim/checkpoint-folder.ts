@@ -38,10 +38,14 @@ export async function damageNewest(world: World, damaged: Set<number>): Promise<
   damaged.add(newest.id)
 }
 
-/** After the end nothing is left that no checkpoint needs: no hidden part files, no state files, no half-written checkpoints. */
-export async function checkLeftovers(disk: Disk): Promise<void> {
+/** After the end every part file is published, or removed. */
+export async function checkHidden(disk: Disk): Promise<void> {
   const hidden = (await disk.list(OUT)).filter((name) => name.startsWith('.'))
   if (hidden.length > 0) throw new Error(`hidden part files are left: ${hidden.join(', ')}`)
+}
+
+/** After the end nothing is left that no checkpoint needs: no state files, no half-written checkpoints. */
+export async function checkLeftovers(disk: Disk): Promise<void> {
   const storage = new FilesystemCheckpoints({ disk, dir: FOLDER })
   const { orphansRemoved, damaged } = await storage.open()
   if (orphansRemoved.length > 0) throw new Error(`files of no checkpoint are left: ${orphansRemoved.join(', ')}`)

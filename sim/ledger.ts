@@ -8,6 +8,8 @@ import type { JobEvent } from '@millrace/engine'
 export class Ledger {
   /** Of each checkpoint that was prepared the files of its past, by their final names; each with the first checkpoint that held it. */
   readonly #pasts: Map<number, ReadonlyMap<string, number>>
+  /** The same of checkpoints that are in the memory of the life that runs, which have ids of their own. */
+  #remembered: Map<number, ReadonlyMap<string, number>> | undefined
   /** The same of each savepoint, by its path: ids of savepoints are given again after a crash. */
   readonly #savepoints: Map<string, ReadonlyMap<string, number>>
   #files: Map<string, number>
@@ -27,9 +29,18 @@ export class Ledger {
     return new Ledger(this.#pasts, this.#files, this.#savepoints)
   }
 
+  /** A life begins whose checkpoints are kept so. */
+  begin(inMemory: boolean): void {
+    this.#remembered = inMemory ? new Map() : undefined
+  }
+
+  get #own(): Map<number, ReadonlyMap<string, number>> {
+    return this.#remembered ?? this.#pasts
+  }
+
   /** A savepoint has been said to be complete. */
   saved(checkpointId: number, path: string): void {
-    this.#savepoints.set(path, this.#pasts.get(checkpointId) ?? new Map())
+    this.#savepoints.set(path, this.#own.get(checkpointId) ?? new Map())
   }
 
   /** Paths of the savepoints that have been said to be complete. */
@@ -44,7 +55,7 @@ export class Ledger {
   /** A sink has prepared these for a checkpoint. */
   prepared(checkpointId: number, names: readonly string[]): void {
     for (const name of names) if (!this.#files.has(name)) this.#files.set(name, checkpointId)
-    this.#pasts.set(checkpointId, new Map([...this.#files].filter(([, first]) => first <= checkpointId)))
+    this.#own.set(checkpointId, new Map([...this.#files].filter(([, first]) => first <= checkpointId)))
   }
 
   /** From now on what came after a restored checkpoint does not count. */
@@ -53,9 +64,10 @@ export class Ledger {
   }
 
   started({ restored }: Extract<JobEvent, { kind: 'started' }>): void {
-    if (restored === undefined) this.#files = new Map()
-    else
-      this.#files = new Map((restored.path === undefined ? undefined : this.#savepoints.get(restored.path)) ?? this.#pasts.get(restored.id))
+    const past = restored?.path === undefined ? undefined : this.#savepoints.get(restored.path)
+    const files = restored === undefined ? undefined : (past ?? this.#own.get(restored.id))
+    // Before whatever comes, in whose numbers ever.
+    this.#files = new Map(Array.from(files?.keys() ?? [], (name) => [name, 0]))
   }
 
   /** As long as nothing was rewound every file that is visible counts. */

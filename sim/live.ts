@@ -2,13 +2,16 @@
 import { inspect } from 'node:util'
 import { resolveOptions } from '@millrace/core'
 import { buildJob, engineOptionTable, type JobEvent, type JobResult, type RunningJob } from '@millrace/engine'
-import { startLocalJob } from '@millrace/engine/simulation'
+import { startLocalJob, type OrderedStores } from '@millrace/engine/simulation'
+import { SeededRandom } from '@millrace/testkit'
+import type { Backend } from './backends.ts'
 import { DelayedChannels } from './delayed-channels.ts'
 import type { Interposer } from './interposer.ts'
 import { buildScenario } from './job.ts'
 import type { Ledger } from './ledger.ts'
 import { Observer, type Ambush } from './observer.ts'
 import type { Scenario } from './scenario.ts'
+import { SimulatedStores } from './simulated-stores.ts'
 import type { Situation } from './situations.ts'
 import { disturbDisk, drawUserCode } from './weather.ts'
 import { noNetwork, type Life, type World } from './world.ts'
@@ -36,6 +39,12 @@ export interface LifePlan {
   readonly patient?: boolean
   /** In place of the scenario's. */
   readonly maxParallelism?: number
+  /** Default: the heap. */
+  readonly backend?: Backend
+  /** Of the life before. */
+  readonly formerBackend?: Backend | undefined
+  /** Its parallelism was another one. */
+  readonly isRescaled?: boolean
 }
 
 export interface LifeOptions {
@@ -58,17 +67,23 @@ export interface LifeOutcome {
   readonly stoppedAt: string | undefined
   readonly observer: Observer
   readonly life: Life
+  /** Of the state backend `rocksdb`. */
+  readonly stores: SimulatedStores | undefined
 }
 
 export async function live(options: LifeOptions): Promise<LifeOutcome> {
   const { world, scenario, ledger, plan, reached } = options
   const { random } = world
   const life = world.begin()
+  ledger.begin(plan.backend === 'memory')
   const observer = new Observer({
     ledger,
     ambush: plan.ambush,
     patience: random.pick([0, 1, 3, 6]),
     alignedTimeoutMs: scenario.unaligned?.alignedTimeoutMs ?? 0,
+    backend: plan.backend ?? 'heap',
+    formerBackend: plan.formerBackend,
+    rescaled: plan.isRescaled === true ? rescaledIn(scenario, plan.backend) : undefined,
     reached,
   })
   const mutation = options.mutation?.()
@@ -82,6 +97,16 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
     violation: (problem) => void violations.push(problem),
     met: reached,
   })
+  const stores =
+    plan.backend === 'rocksdb'
+      ? new SimulatedStores({
+          clock: life.clock,
+          random: new SeededRandom(random.uint32()),
+          calm: plan.calm,
+          violation: (problem) => void violations.push(problem),
+          reached,
+        })
+      : undefined
   const heal = plan.calm ? undefined : disturbDisk(world.disk, life.clock, random, () => reached('disk failure'))
   let result: JobResult | undefined
   const job = buildScenario({ scenario, parallelism: plan.parallelism, user, interposers })
@@ -106,6 +131,15 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
         snapshotRows: scenario.snapshotRows,
         ...(scenario.unaligned === undefined ? {} : { sliceRecords: scenario.unaligned.sliceRecords }),
       },
+      ...(stores === undefined
+        ? {}
+        : {
+            stateBackend: {
+              cacheBytes: scenario.backends?.cacheBytes ?? 0,
+              open: async () =>
+                interposers.reduce((inner: OrderedStores, interposer: Interposer) => interposer.stores?.(inner) ?? inner, stores),
+            },
+          }),
       keyedState: (backend) => interposers.reduce((inner, interposer) => interposer.keyedState?.(inner) ?? inner, backend),
     },
     launcher: (launcher) => interposers.reduce((inner, interposer) => interposer.launcher?.(inner) ?? inner, launcher),
@@ -125,7 +159,12 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
   for (const atMs of plan.savepointsAtMs ?? []) life.clock.after(atMs, () => void orders.savepoint())
   await life.run(plan.durationMs, () => result !== undefined || observer.ambushed || violations.length > 0)
   heal?.()
-  return { result, stormy: heal !== undefined, violations, stoppedAt, observer, life }
+  return { result, stormy: heal !== undefined, violations, stoppedAt, observer, life, stores }
+}
+
+function rescaledIn({ mode, unaligned }: Scenario, backend: Backend | undefined): Situation {
+  const how = mode === 'at-least-once' ? 'at least once' : unaligned === undefined ? 'aligned' : 'unaligned'
+  return `rescaled, ${how}, ${backend === 'rocksdb' ? 'rocksdb' : 'heap'}`
 }
 
 interface Orders {
@@ -164,6 +203,7 @@ function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: 
     parallelism: plan.parallelism,
     maxParallelism: plan.maxParallelism ?? scenario.maxParallelism,
     stateDir: STATE,
+    ...(plan.backend === 'memory' || plan.backend === 'filesystem' ? { state: { backend: plan.backend } } : {}),
     bufferTimeout: random.pick([0, 1, 10]),
     checkpointing: {
       interval: checkpointMs,

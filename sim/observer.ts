@@ -2,6 +2,7 @@
 import type { Disk } from '@millrace/core'
 import type { JobEvent, Sink, SinkWriter, WriterContext } from '@millrace/engine'
 import type { Deployment, KeyedStateBackend, SlotLauncher, SlotMessage } from '@millrace/engine/simulation'
+import type { Backend } from './backends.ts'
 import { overlay, type Interposer } from './interposer.ts'
 import type { Ledger } from './ledger.ts'
 import type { Situation } from './situations.ts'
@@ -16,6 +17,11 @@ export interface ObserverOptions {
   readonly patience: number
   /** Of the scenario; 0: none. */
   readonly alignedTimeoutMs: number
+  readonly backend: Backend
+  /** Of the life before. */
+  readonly formerBackend: Backend | undefined
+  /** To be said if anything is restored: the parallelism is another one. */
+  readonly rescaled: Situation | undefined
   readonly reached: (situation: Situation) => void
 }
 
@@ -30,6 +36,7 @@ export class Observer implements Interposer {
   #durableId = 0
   #underWay = false
   #replaying = false
+  #hasRestored = false
   /** What each sink writer has prepared, and not committed, by checkpoint: whether anything was in it. */
   readonly #prepared: Set<Map<number, boolean>> = new Set()
 
@@ -146,16 +153,31 @@ export class Observer implements Interposer {
     const restored = deployments.flatMap((deployment) => deployment.restored)
     if (restored.some(({ keyed }) => keyed.some((chain) => chain.length > 1))) this.#options.reached('restore from a chain of deltas')
     if (restored.some(({ asyncInputs }) => asyncInputs.length > 0)) this.#options.reached('unfinished async inputs restored')
+    this.#restoredBy(deployments)
     const inFlight = restored.flatMap((each) => each.inFlight.map(({ path }) => ({ subtask: each.subtask, former: formerSubtask(path) })))
     if (inFlight.length > 0) this.#options.reached('in flight restored')
     if (inFlight.some(({ subtask, former }) => subtask !== former)) this.#options.reached('in flight dealt out anew')
     this.#replaying = inFlight.length > 0
   }
 
+  /** What the state backends have to do with it. */
+  #restoredBy(deployments: readonly Deployment[]): void {
+    const { backend, formerBackend, rescaled, reached } = this.#options
+    if (rescaled !== undefined && !this.#hasRestored && deployments.some(({ restoring }) => restoring)) {
+      this.#hasRestored = true
+      reached(rescaled)
+    }
+    const own = deployments.some(({ restoredCheckpointId }) => restoredCheckpointId > 0)
+    if (own && backend === 'memory') reached('restore from memory')
+    if (this.#completedId > 0 || !own || backend !== 'rocksdb') return
+    if (formerBackend === 'heap' || formerBackend === 'filesystem') reached('checkpoint of the heap restored by rocksdb')
+  }
+
   #heard(message: SlotMessage): void {
     if (message.kind !== 'coordinator') return
     if (message.message.kind === 'declined' && message.message.reason === 'alignment-bytes') this.#options.reached('too much in flight')
     if (message.message.kind !== 'acknowledged') return
+    const { checkpointId } = message.message
     const { timings, operators } = message.message.snapshot
     if (timings.unaligned) this.#options.reached('snapshot overtook barriers')
     if (timings.unaligned && this.#options.alignedTimeoutMs > 0)
@@ -164,6 +186,12 @@ export class Observer implements Interposer {
     // Only what is replayed is in flight to an operator that no channel leads to.
     if (this.#replaying && operators.slice(1).some(({ inFlight }) => inFlight !== undefined))
       this.#options.reached('in flight again while it was replayed')
+    for (const { database } of operators) {
+      if (database === undefined) continue
+      if (database.rows > 0) this.#options.reached('rows in the store below')
+      if (database.shared.some(({ path }) => checkpointOf(path) !== checkpointId))
+        this.#options.reached('file of the store kept once for several checkpoints')
+    }
     if (message.message.snapshot.operators.some(({ asyncInputs }) => asyncInputs !== undefined))
       this.#options.reached('unfinished async inputs in a snapshot')
   }
@@ -193,6 +221,11 @@ export class Observer implements Interposer {
   #moment(which: Ambush): void {
     if (this.#options.ambush === which) this.#patience--
   }
+}
+
+/** The checkpoint that a state file was written for. */
+function checkpointOf(path: string): number {
+  return Number(/shared\/\d+-(\d+)-/.exec(path)?.[1])
 }
 
 /** The subtask that wrote a state file. */

@@ -26,10 +26,27 @@ export function checkRows(scenario: Scenario, rows: readonly Traced[]): void {
       if (strict ? times !== 1 : times < 1) throw new Error(`input ${id} in branch ${branch} is in the output ${times} times`)
     }
   }
-  if (!strict) return
+  if (!strict) return checkLost(scenario, rows)
   if (rows.length !== scenario.inputs * scenario.branches)
     throw new Error(`${rows.length} rows where ${scenario.inputs * scenario.branches} should be`)
   checkStates(scenario, rows)
+}
+
+/** At least once: of each keyed stage and key, the last count is as high as there were records. */
+function checkLost(scenario: Scenario, rows: readonly Traced[]): void {
+  const places = new Map<string, { readonly records: Set<string>; highest: number }>()
+  for (const { id, branch, counts } of rows) {
+    for (const [stage, key, count] of counts) {
+      if (scenario.stages[stage]!.kind === 'keyed-clearing') continue
+      const place = `${stage}/${key}`
+      const known = places.get(place) ?? { records: new Set<string>(), highest: 0 }
+      places.set(place, known)
+      known.records.add(`${id}/${branch}`)
+      known.highest = Math.max(known.highest, count)
+    }
+  }
+  for (const [place, { records, highest }] of places)
+    if (highest < records.size) throw new Error(`stage/key ${place} counted to ${highest} over ${records.size} records`)
 }
 
 interface Counted {

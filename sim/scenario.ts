@@ -1,6 +1,7 @@
 /** A random job and its settings, as plain data: whatever fails can be written down and run again. */
 import { randomBelow } from '@millrace/core'
 import type { SeededRandom } from '@millrace/testkit'
+import type { BackendPlan } from './backends.ts'
 
 export interface Scenario {
   readonly inputs: number
@@ -21,6 +22,8 @@ export interface Scenario {
   readonly snapshotRows: number
   /** Undefined: checkpoints are aligned. */
   readonly unaligned?: UnalignedPlan
+  /** Undefined: the heap, always. */
+  readonly backends?: BackendPlan
 }
 
 export interface UnalignedPlan {

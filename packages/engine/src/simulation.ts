@@ -10,4 +10,6 @@ export type { SlotHandler, SlotLauncher, SlotLink } from './runtime/slot-link.ts
 export type { ChannelFactory } from './runtime/slot-ports.ts'
 export { decodeInFlight } from './runtime/in-flight.ts'
 export { startLocalJob, type LocalJobOptions } from './runtime/start-job.ts'
+export { MemoryStores } from './state/rocksdb/memory-stores.ts'
+export type { OrderedStore, OrderedStores, StoredFile } from './state/rocksdb/ordered-store.ts'
 export type { KeyedStateBackend } from './state/state-types.ts'

@@ -1,0 +1,105 @@
+/**
+ * What is under the state backend `rocksdb`, in memory: its checkpoints and its files take their time, and fail. Nothing of it outlives a life.
+ */
+import type { Clock } from '@millrace/core'
+import { MemoryStores, type OrderedStore, type OrderedStores, type StoredFile } from '@millrace/engine/simulation'
+import type { SeededRandom } from '@millrace/testkit'
+import { overlay } from './interposer.ts'
+import type { Situation } from './situations.ts'
+
+export interface SimulatedStoresOptions {
+  readonly clock: Clock
+  readonly random: SeededRandom
+  /** Nothing fails. */
+  readonly calm: boolean
+  /** The engine does what the port forbids. */
+  readonly violation: (problem: string) => void
+  readonly reached: (situation: Situation) => void
+}
+
+export class SimulatedStores implements OrderedStores {
+  readonly #options: SimulatedStoresOptions
+  readonly #memory = new MemoryStores()
+  readonly #failing: number
+  readonly #open = new Set<string>()
+  #unreleased = 0
+
+  constructor(options: SimulatedStoresOptions) {
+    this.#options = options
+    this.#failing = options.calm ? 0 : options.random.pick([0, 0, 0.05])
+  }
+
+  /** What is still held, for whoever looks after the end. */
+  get held(): string {
+    return [...this.#open, ...(this.#unreleased > 0 ? [`${this.#unreleased} checkpoints`] : [])].join(', ')
+  }
+
+  create(name: string): OrderedStore {
+    return this.#watch(name, this.#memory.create())
+  }
+
+  async restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
+    await this.#moment()
+    this.#options.reached(name.includes('-former-') ? 'store dealt out anew' : 'store restored whole')
+    return this.#watch(name, await this.#memory.restore(name, files))
+  }
+
+  #watch(name: string, store: OrderedStore): OrderedStore {
+    if (this.#open.has(name)) this.#options.violation(`the store ${name} is opened twice`)
+    this.#open.add(name)
+    let underWay = 0
+    const written = (): void => {
+      if (underWay > 0) this.#options.violation(`${name} is written to while a checkpoint of it is made`)
+    }
+    return overlay(store, {
+      put: (key, value) => {
+        written()
+        store.put(key, value)
+      },
+      delete: (key) => {
+        written()
+        store.delete(key)
+      },
+      checkpoint: async () => {
+        underWay++
+        try {
+          const { files, release } = await store.checkpoint()
+          await this.#moment()
+          this.#hazard('a checkpoint')
+          this.#unreleased++
+          let isReleased = false
+          return {
+            files: files.map((file) => ({ ...file, read: () => this.#read(() => file.read()) })),
+            release: async () => {
+              if (!isReleased) this.#unreleased--
+              isReleased = true
+              await release()
+            },
+          }
+        } finally {
+          underWay--
+        }
+      },
+      close: async () => {
+        this.#open.delete(name)
+        await store.close()
+      },
+    })
+  }
+
+  async *#read(read: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    await this.#moment()
+    this.#hazard('a file')
+    yield* read()
+  }
+
+  #hazard(what: string): void {
+    if (this.#failing === 0 || !this.#options.random.chance(this.#failing)) return
+    this.#options.reached('checkpoint of the store failed')
+    throw new Error(`${what} of the store could not be had`)
+  }
+
+  #moment(): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(this.#options.random.pick([0, 0, 1, 5, 30]), resolve))
+  }
+}
