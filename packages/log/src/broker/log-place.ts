@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createMemoryDisk, nodeDisk, type Clock, type Disk } from '@millrace/core'
+import { createMemoryDisk, createPromptDisk, type Clock, type Disk } from '@millrace/core'
 import { lockDirectory } from './lock/directory-lock.ts'
 
 export interface LogPlace {
@@ -27,9 +27,9 @@ export async function logPlace({ dir, memory = false, disk, clock }: LogPlaceOpt
   const nothing = (): Promise<void> => Promise.resolve()
   if (memory) return { dir: dir ?? '/log', disk: disk ?? createMemoryDisk(() => clock.now()), lock: noLock, cleanUp: nothing }
   if (disk !== undefined) return { dir: dir ?? '/log', disk, lock: noLock, cleanUp: nothing }
-  if (dir !== undefined) return { dir, disk: nodeDisk, lock: lockDirectory, cleanUp: nothing }
+  if (dir !== undefined) return { dir, disk: createPromptDisk(), lock: lockDirectory, cleanUp: nothing }
   const made = await mkdtemp(join(tmpdir(), 'millrace-log-'))
-  return { dir: made, disk: nodeDisk, lock: lockDirectory, cleanUp: () => rm(made, { recursive: true, force: true }) }
+  return { dir: made, disk: createPromptDisk(), lock: lockDirectory, cleanUp: () => rm(made, { recursive: true, force: true }) }
 }
 
 /** For a disk that is not this machine's: nobody else has it. */

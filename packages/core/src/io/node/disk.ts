@@ -26,9 +26,22 @@ async function attempt<T>(operation: string, path: string, work: () => Promise<T
   try {
     return await work()
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? ''
-    throw new DiskError(reasons[code] ?? 'other', operation, path, error)
+    throw diskError(operation, path, error)
   }
+}
+
+/** @internal As the disk's own operations, on the calling thread. @throws DiskError */
+export function attemptNow<T>(operation: string, path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw diskError(operation, path, error)
+  }
+}
+
+function diskError(operation: string, path: string, error: unknown): DiskError {
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  return new DiskError(reasons[code] ?? 'other', operation, path, error)
 }
 
 function describe(stats: BigIntStats): FileStat {
@@ -45,14 +58,17 @@ async function openForUpdate(path: string): Promise<NodeFileHandle> {
   }
 }
 
+/** @internal The file, and what the system calls it while it is open. */
+export function openNodeFile(path: string, mode: OpenMode): Promise<{ readonly file: FileHandle; readonly fd: number }> {
+  return attempt('open', path, async () => {
+    const handle = mode === 'update' ? await openForUpdate(path) : await open(path, flags[mode])
+    return { file: new NodeFile(path, handle, mode === 'append'), fd: handle.fd }
+  })
+}
+
 /** The local file system. */
 export const nodeDisk: Disk = {
-  open: (path, mode) =>
-    attempt(
-      'open',
-      path,
-      async () => new NodeFile(path, mode === 'update' ? await openForUpdate(path) : await open(path, flags[mode]), mode === 'append'),
-    ),
+  open: async (path, mode) => (await openNodeFile(path, mode)).file,
   readFile: (path) => attempt('read', path, async () => new Uint8Array(await readFile(path))),
   list: (path) => attempt('list', path, async () => (await readdir(path)).toSorted()),
   stat: (path) => attempt('stat', path, async () => describe(await stat(path, { bigint: true }))),
@@ -123,7 +139,7 @@ class NodeFile implements FileHandle {
   }
 }
 
-/** What a short vectored write left over, in one piece. */
-function remainder(chunks: readonly Uint8Array[], written: number): Uint8Array {
+/** @internal What a short vectored write left over, in one piece. */
+export function remainder(chunks: readonly Uint8Array[], written: number): Uint8Array {
   return Buffer.concat(chunks).subarray(written)
 }
