@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { MillraceError, randomBelow } from '@millrace/core'
 import { SeededRandom, VirtualClock } from '@millrace/testkit'
-import type { KeyedStateFile } from '../../engine/src/checkpoint/handles.ts'
+import { withoutMergedBytes, type KeyedStateFile } from '../../engine/src/checkpoint/handles.ts'
 import { stateFilesOf } from '../../engine/src/checkpoint/metadata.ts'
 import { ObjectCheckpoints } from '../../engine/src/checkpoint/object-store/object-checkpoints.ts'
 import { ObjectLock } from '../../engine/src/checkpoint/object-store/object-lock.ts'
@@ -39,6 +39,8 @@ class World {
   readonly bucket: Bucket = emptyBucket()
   readonly random: SeededRandom
   readonly faults: StoreFaults
+  /** Whether middle files are merged. */
+  readonly merging: boolean
   readonly history: History = {
     completed: new Map(),
     restores: [],
@@ -48,9 +50,10 @@ class World {
   readonly #alive = new Set<number>()
   #nextPid = 1
 
-  constructor(seed: number, faults: StoreFaults) {
+  constructor(seed: number, faults: StoreFaults, merging: boolean) {
     this.random = new SeededRandom(seed)
     this.faults = faults
+    this.merging = merging
   }
 
   start(faults: StoreFaults = this.faults): Life {
@@ -66,7 +69,8 @@ class World {
     const retrying = new RetryingStore(store, { clock, random: random.fork(), triesMax: 4, delayMs: 20, delayMsMax: 200 })
     const place = { store: retrying, prefix: PREFIX, url: URL }
     const lock = new ObjectLock({ place, clock, random: random.fork(), jobName: 'job', processes })
-    const storage = new ObjectCheckpoints({ place, fence: () => lock.check() })
+    const limits = this.merging ? { inlineBytesMax: 0, mergeBytesMax: 30_000 } : {}
+    const storage = new ObjectCheckpoints({ place, fence: () => lock.check(), limits, mergedObjectBytesMax: 40_000 })
     return {
       store,
       lock,
@@ -101,7 +105,7 @@ async function writeFile({ storage }: Life, history: History, attempt: number, i
   try {
     await writer.write(content)
     const handle = await writer.finish()
-    if (handle.inline === undefined) history.counts.uploads++
+    if (handle.inline === undefined || handle.toMerge === true) history.counts.uploads++
     history.contents.set(handle.path, content)
     const segment = { keyGroup: subtask, kind: 'delta' as const, offset: 0, length: handle.length, crc32: crc32(content), rows: 1 }
     return { ...handle, segments: [segment] }
@@ -156,7 +160,8 @@ async function run(world: World, life: Life, checkpoints: number): Promise<void>
           )
         }
         history.completed.set(id, attempt)
-        chains = next
+        // As a subtask does that has heard of it.
+        chains = next.map((chain) => chain.map(withoutMergedBytes))
         kept.push(id)
         while (kept.length > 2) {
           const oldest = kept.shift()!
@@ -171,9 +176,18 @@ async function run(world: World, life: Life, checkpoints: number): Promise<void>
     await life.lock.release()
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
-    if (error.code === 'JOB_FENCED') counts.fenced++
+    // Whoever has been taken over finds files gone that its successor has removed.
+    const isFenced = error.code === 'JOB_FENCED' || (error.code === 'CHECKPOINT_ALL_DAMAGED' && (await isTakenOver(life)))
+    if (isFenced) counts.fenced++
     else assert.ok(error.retry || error.code === 'JOB_LOCKED', error.message)
   }
+}
+
+async function isTakenOver({ lock }: Life): Promise<boolean> {
+  return await lock.check().then(
+    () => false,
+    (error: unknown) => error instanceof MillraceError && error.code === 'JOB_FENCED',
+  )
 }
 
 /** What is restored is what was announced last, or something later that nobody heard of. */
@@ -185,8 +199,8 @@ function checkNewest(history: History, attempt: number, checkpointId: number): v
 }
 
 /** Lives that are killed, cut off, or end, one after the other and overlapping; then one without faults, which must find everything in order. */
-async function simulate(seed: number, faults: StoreFaults): Promise<History['counts']> {
-  const world = new World(seed, faults)
+async function simulate(seed: number, faults: StoreFaults, merging: boolean): Promise<History['counts']> {
+  const world = new World(seed, faults, merging)
   const { clock, random, history } = world
   let failure: unknown
   const running: Promise<void>[] = []
@@ -218,7 +232,7 @@ async function simulate(seed: number, faults: StoreFaults): Promise<History['cou
   const used = new Set<string>()
   for (const name of keys.filter((key) => key.endsWith('/_metadata'))) {
     const one = await clock.run(last.storage.resolveRestore(`${URL}/${name.split('/')[0]}`))
-    for (const file of stateFilesOf(one.checkpoint!.metadata)) if (file.inline === undefined) used.add(file.path)
+    for (const file of stateFilesOf(one.checkpoint!.metadata)) if (file.inline === undefined) used.add(file.within?.path ?? file.path)
   }
   assert.deepEqual(new Set(keys.filter((key) => key.startsWith('shared/'))), used, 'exactly what is referred to is kept')
   assert.equal(world.bucket.uploads.size, 0)
@@ -232,11 +246,14 @@ describe('checkpoints in a store of objects, simulated', () => {
     ['lost answers', { refused: 0.05, answerLost: 0.2 }],
     ['calls that take effect late', { refused: 0.02, answerLost: 0.05, late: 0.1, lateMsMax: 400 }],
   ]
-  for (const [name, faults] of plans) {
+  for (const [name, faults, merging] of plans.flatMap(([text, plan], index) => [
+    [text, plan, false] as const,
+    ...(index < 2 ? [] : [[`${text}, merging files`, plan, true] as const]),
+  ])) {
     it(`keeps what it announced, and nothing half-written, under ${name}`, async () => {
       const sum = { persisted: 0, failed: 0, fenced: 0, takeovers: 0, restored: 0, kills: 0, uploads: 0, late: 0 }
       for (let seed = 1; seed <= 16; seed++) {
-        const counts = await simulate(seed, faults).catch((error: unknown) => {
+        const counts = await simulate(seed, faults, merging).catch((error: unknown) => {
           throw new Error(`seed ${seed}`, { cause: error })
         })
         for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += counts[key]

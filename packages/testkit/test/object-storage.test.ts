@@ -110,6 +110,26 @@ describe('a store of objects that retries', () => {
 })
 
 describe('checkpoints in a store of objects', () => {
+  it('never restores again what was given up, and leaves nothing of it', async () => {
+    const bucket = emptyBucket()
+    const first = checkpointsOn(simulated(bucket))
+    await first.open()
+    for (const id of [1, 2]) await take(first, id, 50_000)
+    await first.giveUp(2)
+    const second = checkpointsOn(simulated(bucket))
+    for (const storage of [first, second]) {
+      assert.deepEqual((await storage.open()).orphansRemoved, [])
+      assert.deepEqual(await latest(storage), [1, [2]])
+      await assert.rejects(storage.resolveRestore(`${URL}/chk-2`), hasCode('CHECKPOINT_NOT_FOUND'))
+    }
+    await second.retire(2)
+    assert.deepEqual(await latest(second), [1, []])
+    assert.deepEqual(
+      names(bucket).filter((name) => name.startsWith('chk-2') || name.includes('-2-')),
+      [],
+    )
+  })
+
   it('gives back small, middle and large states, in few requests', async () => {
     const bucket = emptyBucket()
     const store = simulated(bucket)

@@ -188,4 +188,24 @@ void describe('a savepoint at a URL', () => {
     assert.equal(await objects('1MiB'), 0)
     assert.ok((await objects('20KiB')) > 0)
   })
+
+  // option: checkpointing.fileMerging.enabled, option: checkpointing.fileMerging.maxFileSize
+  it('fileMerging puts the state files of a checkpoint into objects up to a size', async () => {
+    const objects = async (name: string, fileMerging: NonNullable<Checkpointing['fileMerging']>): Promise<boolean> => {
+      const running = startJob(job(name), { options: options({ dir: `${root}/merging`, inlineThreshold: '1KiB', fileMerging }) })
+      await until(() => completed(running) > 1)
+      const savepoint = (await running.stop({ savepoint: { dir: `${root}/merging-savepoints` } }))!.path!
+      const { lastCheckpoint } = await running.done
+      await goesOnFrom(lastCheckpoint!.path!, `${name}-elsewhere`)
+      const names = keysUnder(`${root}/merging/${name}/shared`)
+      for (const key of hdfs.files.keys()) if (key.startsWith('merging/')) hdfs.files.delete(key)
+      await goesOnFrom(savepoint, `${name}-savepoint`)
+      assert.ok(names.length > 0)
+      return names.every((key) => key.endsWith('-merged-0'))
+    }
+    assert.equal(await objects('apart', { enabled: false }), false)
+    assert.equal(await objects('merged', { enabled: true }), true)
+    // Its state takes 30 KB.
+    assert.equal(await objects('large', { enabled: true, maxFileSize: '16KiB' }), false)
+  })
 })

@@ -101,6 +101,10 @@ export class ClaimingCheckpoints implements CheckpointStorage {
     return this.#parts.own.retire(checkpointId)
   }
 
+  giveUp(checkpointId: number): Promise<void> {
+    return this.#parts.own.giveUp(checkpointId)
+  }
+
   async removeAll(): Promise<void> {
     await this.#parts.own.removeAll()
     if (this.#claim !== undefined) await this.#dispose(this.#claim)

@@ -1,7 +1,7 @@
 import { MillraceError, type Disk } from '@millrace/core'
 import { parentOf } from './durable-folders.ts'
 import { METADATA, readNamed } from './foreign-checkpoint.ts'
-import { stateFilesOf, type CheckpointMetadata } from './metadata.ts'
+import { storedPathsOf, type CheckpointMetadata } from './metadata.ts'
 import { isCheckpointUrl } from './object-store/checkpoint-url.ts'
 import { readNamedObject } from './object-store/foreign-object.ts'
 import { decodeSnapshotMetadata } from './object-store/metadata-object.ts'
@@ -64,10 +64,10 @@ async function unreferenced(
   const used = new Set<string>()
   for (const name of others) {
     try {
-      for (const { path } of stateFilesOf(decodeSnapshotMetadata(await read(name)))) used.add(path)
+      for (const path of storedPathsOf(decodeSnapshotMetadata(await read(name)))) used.add(path)
     } catch (error) {
       if (!isNotFound(error)) return []
     }
   }
-  return stateFilesOf(metadata).flatMap(({ path, inline }) => (inline === undefined && !used.has(path) ? [path] : []))
+  return [...storedPathsOf(metadata)].filter((path) => !used.has(path))
 }

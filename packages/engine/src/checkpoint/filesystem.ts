@@ -3,8 +3,9 @@ import { engineError } from '../errors.ts'
 import { makeDurableFolder } from './durable-folders.ts'
 import { findDamage, METADATA, readNamed, restoreForeign } from './foreign-checkpoint.ts'
 import type { StateFileHandle } from './handles.ts'
+import type { LocalCopies } from './local-copies.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
-import { stateFilesOf, type CheckpointMetadata } from './metadata.ts'
+import { storedPathsOf, type CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
 import { isDamage, isNotFound, storageError, withStorageErrors } from './storage-errors.ts'
 import type {
@@ -27,10 +28,16 @@ export interface FilesystemCheckpointsOptions {
   readonly dir: string
   /** Rejects once another instance has taken over; asked before anything is completed or removed. `JobLock.check`. */
   readonly fence?: () => Promise<void>
+  /** What is whole here need not be read before a restore. */
+  readonly copies?: LocalCopies
 }
+
+/** What metadata are called that a start has passed over. */
+const GIVEN_UP = `${METADATA}.given-up`
 
 type ReadMetadata =
   | { readonly kind: 'complete'; readonly metadata: CheckpointMetadata }
+  | { readonly kind: 'given-up'; readonly damaged: DamagedCheckpoint; readonly metadata: CheckpointMetadata | undefined }
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'damaged'; readonly damaged: DamagedCheckpoint }
   /** Of a newer release: good, but not for this one. */
@@ -56,12 +63,14 @@ export function jobFolderName(jobName: string): string {
  * 5. What `resolveRestore` answers is durable: its writer may have died between rename and sync, and what is built upon from now on must not
  *    vanish with the next crash. (`open` has synced the folders above.)
  * 6. One operation at a time: restores never see half of a `persist` or `retire`.
+ * 7. A checkpoint that was passed over has its metadata under another name: a read error may be over at the next start, but what belonged to it is gone.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #disk: Disk
   readonly #dir: string
   readonly #fence: () => Promise<void>
   readonly #files: FilesystemStateFiles
+  readonly #copies: LocalCopies | undefined
   /** Of each checkpoint that is complete, or may be, the state files that it refers to. */
   readonly #references: Map<number, ReadonlySet<string>> = new Map()
   /** Given up, but perhaps complete on disk. */
@@ -74,6 +83,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     this.#dir = options.dir
     this.#fence = options.fence ?? (async () => {})
     this.#files = new FilesystemStateFiles(options.disk, options.dir)
+    this.#copies = options.copies
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
@@ -107,6 +117,15 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     return this.#inTurn(() => this.#resolve(restore, options))
   }
 
+  giveUp(checkpointId: number): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#fence()
+      const folder = this.#folder(checkpointId)
+      await this.#disk.rename(`${folder}/${METADATA}`, `${folder}/${GIVEN_UP}`).catch(unlessNotFound)
+      await this.#disk.syncDirectory(folder).catch(unlessNotFound)
+    })
+  }
+
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
@@ -128,14 +147,16 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     const ids = await this.#list()
     const damaged: DamagedCheckpoint[] = []
     const incomplete: number[] = []
+    let unknown = 0
     for (const checkpointId of ids) {
       const read = await this.#read(checkpointId)
-      if (read.kind === 'complete') this.#references.set(checkpointId, pathsOf(read.metadata))
+      if ('metadata' in read && read.metadata !== undefined) this.#references.set(checkpointId, storedPathsOf(read.metadata))
       else if (read.kind === 'incomplete') incomplete.push(checkpointId)
-      else damaged.push(read.damaged)
+      else unknown++
+      if ('damaged' in read) damaged.push(read.damaged)
     }
     const fileNames = await this.#disk.list(shared)
-    const removed = await this.#removeOrphans(incomplete, damaged.length > 0 ? [] : fileNames)
+    const removed = await this.#removeOrphans(incomplete, unknown > 0 ? [] : fileNames)
     const completed = ids.filter((id) => !incomplete.includes(id))
     const usedIds = [...ids, ...fileNames.map((name) => Number(/^\d+-(\d+)-/.exec(name)?.[1] ?? 0))]
     return { completed, nextCheckpointId: Math.max(0, ...usedIds) + 1, orphansRemoved: removed, damaged }
@@ -162,7 +183,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     const bytes = encodeMetadata(metadata)
     const folder = this.#folder(checkpointId)
     const pending = `${folder}/${METADATA}.${attempt}.pending`
-    this.#references.set(checkpointId, pathsOf(metadata))
+    this.#references.set(checkpointId, storedPathsOf(metadata))
     let renamed = false
     try {
       await this.#checkPresent()
@@ -257,7 +278,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       const read = await this.#read(checkpointId)
       if (read.kind === 'incomplete') continue
       if (read.kind === 'unknown-format') throw read.error
-      const problem = read.kind === 'damaged' ? read.damaged.problem : await findDamage(read.metadata, this.#files, verify)
+      const problem = read.kind === 'complete' ? await findDamage(read.metadata, this.#files, verify, this.#copies) : read.damaged.problem
       if (problem === undefined && read.kind === 'complete') {
         await this.#disk.syncDirectory(this.#folder(checkpointId))
         return { checkpoint: { metadata: read.metadata, path: this.#folder(checkpointId), own: true }, damaged }
@@ -273,7 +294,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   async #resolvePath(path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
     const named = await readNamed(this.#disk, path)
     if (named.base !== this.#dir) return await restoreForeign(this.#disk, path, verify)
-    const problem = await findDamage(named.metadata, this.#files, verify)
+    const problem = await findDamage(named.metadata, this.#files, verify, this.#copies)
     if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
     await this.#disk.syncDirectory(named.folder)
     return { metadata: named.metadata, path: named.folder, own: true }
@@ -286,11 +307,22 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       if (metadata.checkpointId !== checkpointId) throw new TypeError(`it is of checkpoint ${metadata.checkpointId}`)
       return { kind: 'complete', metadata }
     } catch (error) {
-      if (isNotFound(error)) return { kind: 'incomplete' }
+      if (isNotFound(error)) return await this.#readGivenUp(checkpointId)
       const damaged = { checkpointId, path, problem: `${METADATA}: ${messageOf(error)}` }
       if (isDamage(error)) return { kind: 'damaged', damaged }
       if (error instanceof MillraceError) return { kind: 'unknown-format', damaged, error }
       throw error
+    }
+  }
+
+  async #readGivenUp(checkpointId: number): Promise<ReadMetadata> {
+    const path = this.#folder(checkpointId)
+    const damaged = { checkpointId, path, problem: 'an earlier start has passed it over' }
+    try {
+      return { kind: 'given-up', damaged, metadata: decodeMetadata(await this.#disk.readFile(`${path}/${GIVEN_UP}`)) }
+    } catch (error) {
+      if (isNotFound(error)) return { kind: 'incomplete' }
+      return { kind: 'given-up', damaged, metadata: undefined }
     }
   }
 
@@ -318,10 +350,6 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     this.#tail = turn.catch(() => {})
     return turn
   }
-}
-
-function pathsOf(metadata: CheckpointMetadata): ReadonlySet<string> {
-  return new Set(stateFilesOf(metadata).map(({ path }) => path))
 }
 
 function unlessNotFound(error: unknown): void {

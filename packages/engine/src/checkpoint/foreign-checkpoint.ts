@@ -2,6 +2,8 @@ import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { parentOf } from './durable-folders.ts'
 import { decodeSnapshotMetadata } from './object-store/metadata-object.ts'
+import { movedFile } from './handles.ts'
+import type { LocalCopies } from './local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles } from './state-files.ts'
 import { isDamage, isNotFound } from './storage-errors.ts'
@@ -36,7 +38,7 @@ export async function restoreForeign(disk: Disk, path: string, verify: 'full' | 
   const { metadata, folder, base } = await readNamed(disk, path)
   const problem = await findDamage(metadata, new FilesystemStateFiles(disk, base), verify)
   if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
-  return { metadata: withFiles(metadata, (file) => ({ ...file, path: `${base}/${file.path}` })), path: folder, own: false }
+  return { metadata: withFiles(metadata, (file) => movedFile(file, (name) => `${base}/${name}`)), path: folder, own: false }
 }
 
 /** What is wrong with the state files of a checkpoint, if anything is. */
@@ -44,10 +46,15 @@ export async function findDamage(
   metadata: CheckpointMetadata,
   files: FilesystemStateFiles,
   verify: 'full' | 'length',
+  copies?: Pick<LocalCopies, 'isWhole'>,
 ): Promise<string | undefined> {
   try {
-    // What came with the metadata was checked when these were read.
-    for (const file of stateFilesOf(metadata)) if (file.inline === undefined) await files.verify(file, verify)
+    for (const file of stateFilesOf(metadata)) {
+      // What came with the metadata was checked when these were read.
+      if (file.inline !== undefined) continue
+      const isCopied = verify === 'full' && (await copies?.isWhole(file)) === true
+      await files.verify(file, isCopied ? 'length' : verify)
+    }
     return undefined
   } catch (error) {
     if (isDamage(error)) return messageOf(error)

@@ -17,6 +17,23 @@ export interface StateFileHandle {
   readonly crc32: number
   /** The bytes themselves, from storage in memory: they travel with the handle. */
   readonly inline?: Uint8Array<ArrayBuffer>
+  /** The bytes travel until the checkpoint is complete: whoever completes it merges them into one object with those of others. */
+  readonly toMerge?: true
+  /** Where the bytes are, if they have no file of their own. `path`: as that of a handle. */
+  readonly within?: { readonly path: string; readonly offset: number }
+}
+
+/** The handle of a file whose bytes have been merged into another: the storage knows where they are by its path. */
+export function withoutMergedBytes<F extends StateFileHandle>(file: F): F {
+  if (file.toMerge === undefined) return file
+  const { inline: _, toMerge: __, ...rest } = file
+  return rest as F
+}
+
+/** The same file where the paths are relative to something else. */
+export function movedFile<F extends StateFileHandle>(file: F, move: (path: string) => string): F {
+  const { path, within } = file
+  return { ...file, path: move(path), ...(within === undefined ? {} : { within: { ...within, path: move(within.path) } }) }
 }
 
 /** A run of bytes of a state file that holds rows of one key group. */

@@ -153,6 +153,10 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
     return { checkpoint: { metadata: restored, path: undefined, own: true }, damaged: [] }
   }
 
+  async giveUp(checkpointId: number): Promise<void> {
+    this.#stored.delete(checkpointId)
+  }
+
   async removeAll(): Promise<void> {
     this.#stored.clear()
   }

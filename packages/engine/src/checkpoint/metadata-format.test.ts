@@ -135,8 +135,8 @@ describe('checkpoint metadata format', () => {
   it('tells a newer format from damage', () => {
     const newer = Buffer.from(encodeMetadata(sample)).toString('latin1').replace('checkpoint 1 ', 'checkpoint 2 ')
     assert.throws(() => decodeMetadata(Buffer.from(newer, 'latin1')), TypeError, 'a flipped version is damage')
-    // Checksum of "2 2\n{}".
-    const whole = Buffer.from('millrace-checkpoint 2 2 8c7b3041\n{}')
+    // Checksum of "3 2\n{}".
+    const whole = Buffer.from('millrace-checkpoint 3 2 4727e3e4\n{}')
     assert.throws(
       () => decodeMetadata(whole),
       (error) => error instanceof MillraceError && error.code === 'CHECKPOINT_FORMAT_UNKNOWN',

@@ -1,5 +1,5 @@
 /**
- * The file `_metadata`, version 1: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
+ * The file `_metadata`, version 1, or 2 where state files have been merged: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
  *
  *   millrace-checkpoint <version> <bytes of what follows> <CRC-32 of "version bytes\n" and what follows, 8 hexadecimal digits>\n
  *   {"jobName":…}
@@ -22,10 +22,11 @@ import type {
   StoredDatabase,
 } from './handles.ts'
 import { JsonFields } from './json-fields.ts'
-import type { CheckpointMetadata, OperatorState, SubtaskState } from './metadata.ts'
+import { stateFilesOf, type CheckpointMetadata, type OperatorState, type SubtaskState } from './metadata.ts'
 import type { Split } from '../connectors/source.ts'
 
-export const METADATA_FORMAT_VERSION = 1
+/** Of metadata that refer to merged files. All others are written as version 1, which every release reads. */
+export const METADATA_FORMAT_VERSION = 2
 
 const MAGIC = 'millrace-checkpoint'
 const HEADER = /^millrace-checkpoint (\d{1,9}) (\d{1,15}) ([0-9a-f]{8})\n/
@@ -38,7 +39,8 @@ export function encodeMetadata(metadata: CheckpointMetadata): Uint8Array<ArrayBu
   const params = Object.fromEntries(Object.entries(metadata.params).map(([name, value]) => [name, encodeParameter(value)]))
   const operators = metadata.operators.map(encodeOperator)
   const body = Buffer.from(JSON.stringify({ jobName, fingerprint, params, checkpointId, kind, attempt, triggeredMs, operators }))
-  const facts = `${METADATA_FORMAT_VERSION} ${body.length}`
+  const isMerged = stateFilesOf(metadata).some(({ within }) => within !== undefined)
+  const facts = `${isMerged ? METADATA_FORMAT_VERSION : 1} ${body.length}`
   return new Uint8Array(Buffer.concat([Buffer.from(`${MAGIC} ${facts} ${checksum(facts, body)}\n`), body]))
 }
 
@@ -50,7 +52,7 @@ export function decodeMetadata(bytes: Uint8Array): CheckpointMetadata {
   const body = bytes.subarray(line.length)
   if (body.length !== Number(length)) throw new TypeError(`it has ${body.length} bytes where ${length} were written`)
   if (checksum(`${version} ${length}`, body) !== expected) throw new TypeError('its checksum does not match')
-  if (Number(version) !== METADATA_FORMAT_VERSION)
+  if (Number(version) < 1 || Number(version) > METADATA_FORMAT_VERSION)
     throw engineError('CHECKPOINT_FORMAT_UNKNOWN', { version, newest: METADATA_FORMAT_VERSION })
   return decodeBody(new JsonFields(JSON.parse(Buffer.from(body).toString('utf8')), 'metadata'))
 }
@@ -162,10 +164,6 @@ function decodeSubtask(fields: JsonFields, maxParallelism: number): SubtaskState
 }
 
 function encodeDatabase({ format, keyGroups, rows, header, shared, own }: StoredDatabase): object {
-  const encodeHandle = ({ path, length, crc32 }: StateFileHandle): object => {
-    checkPath(path)
-    return { path, length, crc32 }
-  }
   return {
     format,
     keyGroups: [keyGroups.first, keyGroups.end],
@@ -234,13 +232,10 @@ function decodeStoredList(fields: JsonFields): StoredList {
   }
 }
 
-function encodeRaw({ path, length, crc32, parts }: RawStateFile): object {
-  checkPath(path)
+function encodeRaw(file: RawStateFile): object {
   return {
-    path,
-    length,
-    crc32,
-    parts: parts.map(({ state, keyGroup, runs }) => ({
+    ...encodeHandle(file),
+    parts: file.parts.map(({ state, keyGroup, runs }) => ({
       state,
       ...(keyGroup < 0 ? {} : { keyGroup }),
       ...encodeRuns(runs),
@@ -256,9 +251,9 @@ function encodeRuns(runs: readonly FileRun[]): object {
   }
 }
 
-function encodeInFlight({ path, length, crc32, parts }: InFlightFile): object {
-  checkPath(path)
-  return { path, length, crc32, parts: parts.map(({ input, keyed, records, runs }) => ({ input, keyed, records, ...encodeRuns(runs) })) }
+function encodeInFlight(file: InFlightFile): object {
+  const { parts } = file
+  return { ...encodeHandle(file), parts: parts.map(({ input, keyed, records, runs }) => ({ input, keyed, records, ...encodeRuns(runs) })) }
 }
 
 function decodeInFlight(fields: JsonFields): InFlightFile {
@@ -302,13 +297,17 @@ function checkPath(path: string): void {
   if (!PATH.test(path)) throw engineError('CHECKPOINT_UNENCODABLE', { owner: 'a subtask', problem: `${path} is no path of a state file` })
 }
 
-/** Segments by column: a file has as many as a subtask has key groups, and most of their text would be field names. */
-function encodeFile({ path, length, crc32, segments }: KeyedStateFile): object {
+function encodeHandle({ path, length, crc32, within }: StateFileHandle): object {
   checkPath(path)
+  if (within !== undefined) checkPath(within.path)
+  return { path, length, crc32, ...(within === undefined ? {} : { within: [within.path, within.offset] }) }
+}
+
+/** Segments by column: a file has as many as a subtask has key groups, and most of their text would be field names. */
+function encodeFile(file: KeyedStateFile): object {
+  const { segments } = file
   return {
-    path,
-    length,
-    crc32,
+    ...encodeHandle(file),
     segments: {
       keyGroups: segments.map((segment) => segment.keyGroup),
       kinds: segments.map((segment) => (segment.kind === 'full' ? 'f' : 'd')).join(''),
@@ -328,7 +327,16 @@ function decodeFile(fields: JsonFields, maxParallelism: number): KeyedStateFile 
 function decodeHandle(fields: JsonFields): StateFileHandle {
   const path = fields.text('path')
   if (!PATH.test(path)) fields.fail('path', `is no path of a state file: ${path}`)
-  return { path, length: fields.integer('length'), crc32: fields.integer('crc32', 0, 0xffff_ffff) }
+  const handle = { path, length: fields.integer('length'), crc32: fields.integer('crc32', 0, 0xffff_ffff) }
+  return fields.has('within') ? { ...handle, within: decodeWithin(fields) } : handle
+}
+
+function decodeWithin(fields: JsonFields): { readonly path: string; readonly offset: number } {
+  const value = fields.get('within')
+  const [path, offset] = Array.isArray(value) ? (value as readonly unknown[]) : []
+  if (typeof path !== 'string' || !PATH.test(path) || !Number.isSafeInteger(offset) || Number(offset) < 0)
+    return fields.fail('within', 'is no place in another file')
+  return { path, offset: Number(offset) }
 }
 
 function decodeSegments(fields: JsonFields, maxParallelism: number, fileLength: number): KeyGroupSegment[] {

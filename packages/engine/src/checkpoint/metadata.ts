@@ -42,6 +42,11 @@ export function stateFilesOf(metadata: CheckpointMetadata): readonly StateFileHa
   return [...new Map(files.map((file) => [file.path, file])).values()]
 }
 
+/** Paths of what holds the state files of a checkpoint outside of its metadata: each once. Several may be in one. */
+export function storedPathsOf(metadata: CheckpointMetadata): ReadonlySet<string> {
+  return new Set(stateFilesOf(metadata).flatMap(({ path, inline, within }) => (inline === undefined ? [within?.path ?? path] : [])))
+}
+
 function filesOf({ keyed, database, raw, inFlight }: SubtaskState): readonly StateFileHandle[] {
   const rows = database === undefined ? [] : [...database.shared, database.own]
   return [...keyed, ...rows, ...(raw === undefined ? [] : [raw]), ...(inFlight === undefined ? [] : [inFlight])]

@@ -9,6 +9,11 @@ import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIde
 /** The folder of state files in a job's checkpoint folder. */
 export const SHARED_FOLDER = 'shared'
 
+/** What a state file is called, wherever it is kept. */
+export function stateFileName({ attempt, task, subtask }: StateWriterIdentity, checkpointId: number, name: string): string {
+  return `${attempt}-${checkpointId}-${task}-${subtask}-${name}`
+}
+
 const VERIFY_CHUNK_BYTES = 1 << 20
 
 /**
@@ -30,7 +35,7 @@ export class FilesystemStateFiles implements StateFileStorage {
   }
 
   async createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
-    const path = `${SHARED_FOLDER}/${writer.attempt}-${checkpointId}-${writer.task}-${writer.subtask}-${name}`
+    const path = `${SHARED_FOLDER}/${stateFileName(writer, checkpointId, name)}`
     const file = await withStorageErrors(this.#dir, () => this.#disk.open(`${this.#dir}/${path}`, 'create'))
     return new FileWriter({ disk: this.#disk, dir: this.#dir, path, file, sync: () => this.#sharedSync.sync() })
   }
@@ -38,7 +43,7 @@ export class FilesystemStateFiles implements StateFileStorage {
   async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
     const path = this.#locate(file)
     try {
-      return await CheckedFile.open(this.#disk, path, file.length)
+      return await CheckedFile.open(this.#disk, path, file)
     } catch (error) {
       throw readError(error, path)
     }
@@ -48,7 +53,7 @@ export class FilesystemStateFiles implements StateFileStorage {
   async verify(file: StateFileHandle, content: 'full' | 'length'): Promise<void> {
     const path = this.#locate(file)
     try {
-      const checked = await CheckedFile.open(this.#disk, path, file.length)
+      const checked = await CheckedFile.open(this.#disk, path, file)
       try {
         if (content === 'full') await checked.verify(file.crc32)
       } finally {
@@ -60,7 +65,8 @@ export class FilesystemStateFiles implements StateFileStorage {
   }
 
   #locate(file: StateFileHandle): string {
-    return file.path.startsWith('/') ? file.path : `${this.#dir}/${file.path}`
+    const path = file.within?.path ?? file.path
+    return path.startsWith('/') ? path : `${this.#dir}/${path}`
   }
 }
 
@@ -131,19 +137,25 @@ class CheckedFile implements StateFileReader {
   readonly #file: FileHandle
   readonly #path: string
   readonly #length: number
+  /** Of its first byte in what holds it. */
+  readonly #start: number
 
-  constructor(file: FileHandle, path: string, length: number) {
+  private constructor(file: FileHandle, path: string, length: number, start: number) {
     this.#file = file
     this.#path = path
     this.#length = length
+    this.#start = start
   }
 
-  static async open(disk: Disk, path: string, length: number): Promise<CheckedFile> {
+  static async open(disk: Disk, path: string, { length, within }: StateFileHandle): Promise<CheckedFile> {
     const file = await disk.open(path, 'read')
     try {
       const { size } = await file.stat()
-      if (size !== length) throw new TypeError(`it has ${size} bytes where ${length} were written`)
-      return new CheckedFile(file, path, length)
+      const start = within?.offset ?? 0
+      // What was merged with others ends where it ends.
+      if (within === undefined ? size !== length : size < start + length)
+        throw new TypeError(`it has ${size} bytes where ${start + length} were written`)
+      return new CheckedFile(file, path, length, start)
     } catch (error) {
       await file.close()
       throw error
@@ -185,7 +197,7 @@ class CheckedFile implements StateFileReader {
 
   async #fill(bytes: Uint8Array, offset: number): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      const count = await this.#file.read(bytes.subarray(at), offset + at)
+      const count = await this.#file.read(bytes.subarray(at), this.#start + offset + at)
       if (count === 0) throw new TypeError(`it ends at byte ${offset + at}`)
       at += count
     }

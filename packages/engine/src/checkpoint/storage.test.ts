@@ -114,6 +114,29 @@ for (const [name, inPlace] of [
         await coordinator.removeAll()
         assert.deepEqual(await coordinator.resolveRestore('latest'), { checkpoint: undefined, damaged: [] })
       }))
+
+    it('never restores again what was given up, and removes its files when it is retired', () =>
+      inPlace(async ({ coordinator, subtask, reopen }) => {
+        await coordinator.open()
+        const files = await Promise.all([1, 2].map((id) => writeState(subtask, id, 'state')))
+        const paths: (string | undefined)[] = []
+        for (const id of [1, 2]) paths.push((await coordinator.persist(metadataOf(id, [files[id - 1]!]))).path)
+        await coordinator.giveUp(2)
+        await coordinator.giveUp(2)
+        for (const storage of [coordinator, reopen()]) {
+          const report = await storage.open()
+          assert.equal(report.nextCheckpointId > 1, true)
+          assert.equal((await storage.resolveRestore('latest')).checkpoint?.metadata.checkpointId, 1)
+          await assert.rejects(storage.resolveRestore(paths[1] ?? '/nowhere/chk-2'), hasCode('CHECKPOINT_NOT_FOUND'))
+        }
+        const again = reopen()
+        await again.open()
+        await again.retire(1)
+        if (paths[1] !== undefined) await assert.rejects(again.resolveRestore('latest'), hasCode('CHECKPOINT_ALL_DAMAGED'))
+        await again.retire(2)
+        const { orphansRemoved, damaged } = await reopen().open()
+        assert.deepEqual([orphansRemoved, damaged], [[], []])
+      }))
   })
 }
 

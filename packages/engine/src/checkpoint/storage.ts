@@ -61,6 +61,11 @@ export interface CheckpointStorage extends StateFileStorage {
    * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED
    */
   resolveRestore(restore: RestoreRequest, options?: ResolveOptions): Promise<RestoreResolution>
+  /**
+   * A checkpoint has been passed over, and the job goes on from an older one: sinks undo what they had staged for it. From now on `latest` never answers it,
+   * nor is it found by its path, whatever can be read of it later. It is kept until it is retired. Fine if it is not there. @throws CHECKPOINT_STORAGE_*
+   */
+  giveUp(checkpointId: number): Promise<void>
   /** Removes everything of the job: after a cancellation without retention. */
   removeAll(): Promise<void>
 }
@@ -100,6 +105,16 @@ export interface RestoreResolution {
   readonly checkpoint: RestoredCheckpoint | undefined
   /** Newer ones that were passed over: tell the user, loudly. */
   readonly damaged: readonly DamagedCheckpoint[]
+  /** Where copies are kept on this machine. */
+  readonly localCopies?: LocalCopyCounts
+}
+
+/** State files that were looked at before a restore. */
+export interface LocalCopyCounts {
+  /** Found whole on this machine. */
+  readonly read: number
+  /** Missing or damaged here, and read from the storage. */
+  readonly missed: number
 }
 
 export interface RestoredCheckpoint {

@@ -226,6 +226,35 @@ export const engineOptionTable = {
     documentation:
       'State files up to this size have no object of their own on S3 and HDFS: they are kept in `_metadata`. More of it means fewer requests, and larger metadata that are written anew with each checkpoint.',
   },
+  'checkpointing.fileMerging.enabled': {
+    type: 'boolean',
+    default: false,
+    flink: 'execution.checkpointing.file-merging.enabled',
+    documentation:
+      'Merges state files of up to 1 MiB of a checkpoint on S3 and HDFS into few objects: a checkpoint takes a request or two, whatever the number of subtasks and operators. The bytes go through the thread of the coordinator.',
+  },
+  'checkpointing.fileMerging.maxFileSize': {
+    type: 'bytes',
+    default: '32MiB',
+    min: '1KiB',
+    max: '1GiB',
+    flink: 'execution.checkpointing.file-merging.max-file-size',
+    documentation:
+      'The largest object into which state files are merged. Its space is free again when none of them is needed any more, or fewer than half and those were merged anew.',
+  },
+  'checkpointing.localCopies': {
+    type: 'boolean',
+    default: false,
+    flink: 'execution.checkpointing.local-backup.enabled',
+    documentation:
+      'Keeps a copy of each state file of the latest completed checkpoint on a disk of this machine: a restart here reads it, checked by its checksum, and not the storage of checkpoints. What is damaged or missing is read from there.',
+  },
+  'checkpointing.localDir': {
+    type: 'path',
+    flink: 'execution.checkpointing.local-backup.dirs',
+    whenUnset: '`local-copies` in the folder of the job under `stateDir`',
+    documentation: 'Folder of the local copies, on a disk of this machine. Each job has a folder of its own in it.',
+  },
   'checkpointing.requestTimeout': {
     type: 'duration',
     default: '30s',
@@ -269,6 +298,15 @@ export const engineOptionTable = {
     flink: 'restart-strategy.type',
     whenUnset: '`exponential-delay` if checkpoints are taken periodically, else `none`',
     documentation: 'What happens when the job fails.',
+  },
+  'restart.failoverStrategy': {
+    type: 'enum',
+    values: ['region', 'full'],
+    default: 'region',
+    flag: 'failover-strategy',
+    flink: 'jobmanager.execution.failover-strategy',
+    documentation:
+      'What restarts after a failure: of a job that consists of parts between which no records pass, only the part with the failure, while the others go on (`region`), or the whole job (`full`). Each part has threads of its own with `region`.',
   },
   'restart.fixedDelay.attempts': {
     type: 'integer',

@@ -50,5 +50,7 @@ export class ForgettingCheckpoints implements CheckpointStorage {
     return this.#read.resolveRestore(restore, options)
   }
 
+  async giveUp(): Promise<void> {}
+
   async removeAll(): Promise<void> {}
 }

@@ -6,7 +6,7 @@
  * 2. Files and the changes over them (the operator's keyed files) are as of the same barrier.
  */
 import { crc32 } from 'node:zlib'
-import type { DatabaseFile, FileRun, StateFileHandle, StoredDatabase } from '../checkpoint/handles.ts'
+import { withoutMergedBytes, type DatabaseFile, type FileRun, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 import type { CachedState } from '../state/rocksdb/cached-state.ts'
@@ -65,7 +65,8 @@ export class DatabaseSnapshots {
   }
 
   completed(checkpointId: number): void {
-    this.#completed = this.#taken.get(checkpointId) ?? this.#completed
+    const taken = this.#taken.get(checkpointId)
+    if (taken !== undefined) this.#completed = { ...taken, database: withoutBytes(taken.database) }
     for (const id of this.#taken.keys()) if (id <= checkpointId) this.#taken.delete(id)
   }
 
@@ -97,6 +98,11 @@ export class DatabaseSnapshots {
   async close(): Promise<void> {
     await this.#place.state.close()
   }
+}
+
+/** What has been merged is in the storage now. */
+function withoutBytes(database: StoredDatabase): StoredDatabase {
+  return { ...database, shared: database.shared.map(withoutMergedBytes), own: withoutMergedBytes(database.own) }
 }
 
 export interface KeptDatabase {

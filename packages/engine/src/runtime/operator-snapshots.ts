@@ -5,7 +5,7 @@
  * 2. A snapshot builds on the chain of the checkpoint that its deltas are over, whatever has been taken and given up since.
  */
 import { engineError } from '../errors.ts'
-import type { KeyedStateFile, StateFileHandle, StoredDatabase } from '../checkpoint/handles.ts'
+import { withoutMergedBytes, type KeyedStateFile, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
 import type { KeyedStateBackend, StateSnapshotWriter } from '../state/state-types.ts'
 import type { CreateFile, DatabaseSnapshot, DatabaseSnapshots, KeptDatabase } from './database-snapshots.ts'
@@ -110,6 +110,8 @@ export class OperatorSnapshots {
     this.keyed.checkpointCompleted(checkpointId)
     this.#database?.completed(checkpointId)
     for (const id of this.#chains.keys()) if (id < checkpointId) this.#chains.delete(id)
+    const chain = this.#chains.get(checkpointId)
+    if (chain?.some(({ toMerge }) => toMerge === true) === true) this.#chains.set(checkpointId, chain.map(withoutMergedBytes))
   }
 
   aborted(checkpointId: number): void {

@@ -6,10 +6,11 @@ import { disposeSnapshot } from '../checkpoint/dispose-snapshot.ts'
 import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
 import { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
+import { CopiedCheckpoints, CopiedStateFiles, LocalCopies, type LocalPlace } from '../checkpoint/local-copies.ts'
 import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { ObjectCheckpoints } from '../checkpoint/object-store/object-checkpoints.ts'
 import { ObjectLock } from '../checkpoint/object-store/object-lock.ts'
-import { ObjectStateFiles } from '../checkpoint/object-store/object-state-files.ts'
+import { MERGE_BYTES_MAX, ObjectStateFiles, type ObjectFileLimits } from '../checkpoint/object-store/object-state-files.ts'
 import { RemotePlaces } from '../checkpoint/object-store/remote-places.ts'
 import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../checkpoint/object-store/routed-storage.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
@@ -56,9 +57,11 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
     jobName,
     ...(processes === undefined ? {} : { processes }),
   })
-  const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check() })
+  const local = localPlace(jobName, settings, ports)
+  const copies = local === undefined ? undefined : new LocalCopies(local)
+  const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check(), ...(copies === undefined ? {} : { copies }) })
   const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
-  const routed = new RoutedCheckpoints(storage, undefined, parts)
+  const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
   return { storage: claiming(routed, settings, parts, new FileClaimNote(disk, dir)), savepoints, savepointDir, lock }
 }
 
@@ -73,10 +76,32 @@ function objectFolder(
   const place = parts.places.place(url, jobFolderName(jobName))
   const { clock, random } = ports
   const lock = new ObjectLock({ place, clock, random, jobName, ...(processes === undefined ? {} : { processes }) })
-  const { inlineThreshold } = settings.values.checkpointing
-  const storage = new ObjectCheckpoints({ place, fence: () => lock.check(), inlineBytesMax: inlineThreshold })
-  const routed = new RoutedCheckpoints(storage, place.url, parts)
+  const { fileMerging } = settings.values.checkpointing
+  const limits = objectFileLimits(settings)
+  const local = localPlace(jobName, settings, ports)
+  const copies = local === undefined ? undefined : new LocalCopies(local)
+  const storage = new ObjectCheckpoints({
+    place,
+    fence: () => lock.check(),
+    limits,
+    mergedObjectBytesMax: fileMerging.maxFileSize,
+    ...(copies === undefined ? {} : { copies }),
+  })
+  const routed = new RoutedCheckpoints(copied(storage, local, copies), place.url, parts)
   return { storage: claiming(routed, settings, parts, new ObjectClaimNote(place)), lock }
+}
+
+/** Copies of state files on this machine, where there are to be any. */
+function localPlace(jobName: string, settings: ResolvedEngineOptions, { disk }: FolderPorts): LocalPlace | undefined {
+  const { localCopies, localDir, dir, inlineThreshold } = settings.values.checkpointing
+  if (!localCopies) return undefined
+  const folder =
+    localDir === undefined ? join(jobStateFolder(jobName, settings), 'local-copies') : join(resolve(localDir), jobFolderName(jobName))
+  return { disk, dir: folder, inlineBytesMax: dir !== undefined && isCheckpointUrl(dir) ? inlineThreshold : 0 }
+}
+
+function copied(storage: CheckpointStorage, place: LocalPlace | undefined, copies: LocalCopies | undefined): CheckpointStorage {
+  return place === undefined || copies === undefined ? storage : new CopiedCheckpoints(storage, place, copies)
 }
 
 /** Whose a snapshot from elsewhere is that the job starts from. */
@@ -99,7 +124,9 @@ function routeParts(settings: ResolvedEngineOptions, { clock, disk, random }: Fo
 /** The same place, as a slot sees it: it writes state files, and completes nothing. */
 export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
   const parts = routeParts(settings, ports)
-  return new RoutedStateFiles(ownStateFiles(jobName, settings, ports, parts), parts)
+  const own = ownStateFiles(jobName, settings, ports, parts)
+  const local = storageOf(settings) === 'memory' ? undefined : localPlace(jobName, settings, ports)
+  return new RoutedStateFiles(local === undefined ? own : new CopiedStateFiles(own, local), parts)
 }
 
 function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, { places }: RouteParts): StateFileStorage {
@@ -107,8 +134,13 @@ function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: 
   const storage = storageOf(settings)
   if (storage === 'memory') return new MemoryStateFiles()
   if (dir !== undefined && isCheckpointUrl(dir))
-    return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), settings.values.checkpointing.inlineThreshold)
+    return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), objectFileLimits(settings))
   return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
+}
+
+function objectFileLimits({ values }: ResolvedEngineOptions): ObjectFileLimits {
+  const { inlineThreshold, fileMerging } = values.checkpointing
+  return { inlineBytesMax: inlineThreshold, mergeBytesMax: fileMerging.enabled ? Math.min(MERGE_BYTES_MAX, fileMerging.maxFileSize) : 0 }
 }
 
 /** Folder of the checkpoints of a job, where they are kept in the file system. */

@@ -1,7 +1,8 @@
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { StateFileHandle } from '../handles.ts'
-import { stateFilesOf, type CheckpointMetadata } from '../metadata.ts'
+import type { LocalCopies } from '../local-copies.ts'
+import { stateFilesOf, storedPathsOf, type CheckpointMetadata } from '../metadata.ts'
 import { SHARED_FOLDER } from '../state-files.ts'
 import type {
   CheckpointStorage,
@@ -19,18 +20,26 @@ import { findObjectDamage } from './foreign-object.ts'
 import { inGroups } from './in-groups.ts'
 import { decodeMetadataObject, encodeMetadataObject } from './metadata-object.ts'
 import { isObjectMissing } from './object-store.ts'
-import { ObjectStateFiles, type ObjectPlace } from './object-state-files.ts'
+import { MergedFiles, type Location } from './merged-files.ts'
+import { ObjectStateFiles, type ObjectFileLimits, type ObjectPlace } from './object-state-files.ts'
 import { isObjectDamage, withObjectStorageErrors } from './store-errors.ts'
 
 export interface ObjectCheckpointsOptions {
   readonly place: ObjectPlace
-  /** Of a state file that is kept in `_metadata`; default `INLINE_BYTES_MAX`. */
-  readonly inlineBytesMax?: number
+  /** Of state files that are written here. */
+  readonly limits?: ObjectFileLimits
+  /** Of an object into which files are merged; default `MERGED_OBJECT_BYTES_MAX`. */
+  readonly mergedObjectBytesMax?: number
   /** Rejects once another instance has taken over; asked before and after anything is completed. `JobLock.check`. */
   readonly fence?: () => Promise<void>
+  /** What is whole here need not be read before a restore. */
+  readonly copies?: LocalCopies
 }
 
 const METADATA = '_metadata'
+
+/** The object beside metadata that says that a start has passed them over. */
+const GIVEN_UP = 'given-up'
 
 /** What is put in place of metadata whose writing has failed: it can't come to be there later. */
 const SEAL = new Uint8Array(0)
@@ -44,11 +53,14 @@ type ReadMetadata =
 
 interface KnownCheckpoint {
   readonly attempt: number
+  /** Of objects with its state files. */
   readonly paths: ReadonlySet<string>
+  /** Where its merged files are, by their paths. */
+  readonly merged: ReadonlyMap<string, Location>
 }
 
 /**
- * Checkpoints in a store of objects: `chk-<id>/_metadata`, which holds small state files too, and `shared/` with the large ones.
+ * Checkpoints in a store of objects: `chk-<id>/_metadata`, which holds small state files too, and `shared/` with the large ones, and middle ones merged.
  *
  * 1. A checkpoint is complete when its `_metadata` is there, written last, whole, and only if there is none.
  * 2. A write whose outcome is not known is settled by writing an empty object in its place, if there is none: either that is there now, and
@@ -57,26 +69,33 @@ interface KnownCheckpoint {
  *    and lists then: either it finds the checkpoint, or the former instance finds the claim and does not call the checkpoint complete.
  *    In the same way orphans are listed before the lock is looked at, and removed after: files of a successor are never among them.
  * 4. What a former instance completes too late all the same is no newer than the checkpoints of those after it: attempts count before ids.
- * 5. A state file is removed only if no metadata refers to it; while there are metadata that cannot be read, none is removed at start.
+ * 5. A state file, or an object with several, is removed only if no metadata refers to it; while there are metadata that cannot be read, none is removed at start.
  * 6. Metadata go before the files they refer to.
- * 7. One operation at a time: restores never see half of a `persist` or `retire`.
+ * 7. A checkpoint that was passed over is marked: it may be readable at the next start, but what belonged to it is gone.
+ * 8. One operation at a time: restores never see half of a `persist` or `retire`.
  */
 export class ObjectCheckpoints implements CheckpointStorage {
   readonly #place: ObjectPlace
   readonly #fence: () => Promise<void>
   readonly #files: ObjectStateFiles
+  readonly #merged: MergedFiles
+  readonly #copies: LocalCopies | undefined
   /** Each checkpoint that is complete, or may be. */
   readonly #known: Map<number, KnownCheckpoint> = new Map()
   /** Given up, but perhaps complete in the store. */
   readonly #uncertain = new Set<number>()
   /** Given up for good, by an empty object that can go once a newer checkpoint is complete. */
   readonly #sealed = new Set<number>()
+  /** Passed over by this start or an earlier one. */
+  readonly #givenUp = new Set<number>()
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(options: ObjectCheckpointsOptions) {
     this.#place = options.place
     this.#fence = options.fence ?? (async () => {})
-    this.#files = new ObjectStateFiles(options.place, options.inlineBytesMax)
+    this.#files = new ObjectStateFiles(options.place, options.limits)
+    this.#copies = options.copies
+    this.#merged = new MergedFiles(this.#files, (path) => this.#locate(path), options.mergedObjectBytesMax)
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
@@ -110,6 +129,14 @@ export class ObjectCheckpoints implements CheckpointStorage {
     return this.#inTurn(() => this.#resolve(restore, options))
   }
 
+  giveUp(checkpointId: number): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#fence()
+      await this.#place.store.putIfAbsent(this.#place.prefix + givenUpName(checkpointId), SEAL)
+      this.#givenUp.add(checkpointId)
+    })
+  }
+
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
@@ -121,6 +148,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
       this.#known.clear()
       this.#uncertain.clear()
       this.#sealed.clear()
+      this.#givenUp.clear()
     })
   }
 
@@ -128,8 +156,10 @@ export class ObjectCheckpoints implements CheckpointStorage {
     this.#known.clear()
     this.#uncertain.clear()
     this.#sealed.clear()
+    this.#givenUp.clear()
     const names = await this.#names()
     const ids = idsOf(names)
+    for (const id of ids) if (names.includes(givenUpName(id))) this.#givenUp.add(id)
     const damaged: DamagedCheckpoint[] = []
     const reads = await inGroups(ids, (id) => this.#read(id))
     for (const [index, read] of reads.entries()) {
@@ -140,7 +170,8 @@ export class ObjectCheckpoints implements CheckpointStorage {
     const orphans = names.filter((name) => {
       if (name.startsWith(`${SHARED_FOLDER}/`)) return damaged.length === 0 && !this.#isReferenced(name)
       const id = idOf(name)
-      return id > 0 && (!isMetadata(name) || incomplete.has(id))
+      const isKept = isMetadata(name) || name === givenUpName(id)
+      return id > 0 && (!isKept || incomplete.has(id))
     })
     // An instance that has been taken over, and does not know it yet, must not take its successor's files for orphans.
     await this.#fence()
@@ -157,13 +188,18 @@ export class ObjectCheckpoints implements CheckpointStorage {
 
   async #persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
     const { checkpointId } = metadata
-    const bytes = encodeMetadataObject(metadata)
-    await this.#fence()
-    this.#know(checkpointId, metadata)
+    const merged = await this.#merged.merge(metadata)
+    let bytes: Uint8Array<ArrayBuffer>
     try {
+      bytes = encodeMetadataObject(merged.metadata)
+      await this.#fence()
+      this.#know(checkpointId, merged.metadata)
       await this.#write(checkpointId, bytes)
     } catch (error) {
-      if (!this.#uncertain.has(checkpointId)) this.#known.delete(checkpointId)
+      if (!this.#uncertain.has(checkpointId)) {
+        this.#known.delete(checkpointId)
+        await merged.abort()
+      }
       throw error
     }
     try {
@@ -220,6 +256,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
 
   async #retire(checkpointId: number): Promise<void> {
     await this.#place.store.delete([this.#key(checkpointId)])
+    if (this.#givenUp.delete(checkpointId)) await this.#delete([givenUpName(checkpointId)])
     const paths = this.#known.get(checkpointId)?.paths ?? new Set()
     this.#known.delete(checkpointId)
     await this.#removeUnreferenced([...paths])
@@ -232,6 +269,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
 
   async #delete(names: readonly string[]): Promise<void> {
     if (names.length > 0) await this.#place.store.delete(names.map((name) => this.#place.prefix + name))
+    this.#merged.removed(names)
   }
 
   #isReferenced(path: string): boolean {
@@ -250,10 +288,14 @@ export class ObjectCheckpoints implements CheckpointStorage {
         excluded++
         continue
       }
+      if (sizes.has(givenUpName(checkpointId))) {
+        damaged.push({ checkpointId, path: this.#url(checkpointId), problem: 'an earlier start has passed it over' })
+        continue
+      }
       const read = await this.#read(checkpointId)
       if (read.kind === 'incomplete') continue
       if (read.kind === 'unknown-format') throw read.error
-      const problem = read.kind === 'damaged' ? read.damaged.problem : await findObjectDamage(read.metadata, this.#files, sizes, verify)
+      const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, sizes, verify)
       if (problem === undefined && read.kind === 'complete') {
         return { checkpoint: { metadata: read.metadata, path: this.#url(checkpointId), own: true }, damaged }
       }
@@ -265,6 +307,10 @@ export class ObjectCheckpoints implements CheckpointStorage {
       throw engineError('CHECKPOINT_ALL_DAMAGED', { count, path: this.#place.url, problem })
     }
     return { checkpoint: undefined, damaged }
+  }
+
+  #findDamage(metadata: CheckpointMetadata, sizes: ReadonlyMap<string, number>, verify: 'full' | 'length'): Promise<string | undefined> {
+    return findObjectDamage(metadata, this.#files, sizes, verify, this.#copies)
   }
 
   /** Those that could not be read at the start come first: they are looked at, and reported. */
@@ -280,10 +326,11 @@ export class ObjectCheckpoints implements CheckpointStorage {
   ): Promise<RestoreResolution['checkpoint']> {
     const folder = path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
     const checkpointId = folder.startsWith(`${this.#place.url}/`) ? idOf(`${folder.slice(this.#place.url.length + 1)}/`) : 0
-    const read = checkpointId === 0 ? undefined : await this.#read(checkpointId)
+    const isGivenUp = sizes.has(givenUpName(checkpointId))
+    const read = checkpointId === 0 || isGivenUp ? undefined : await this.#read(checkpointId)
     if (read === undefined || read.kind === 'incomplete') throw engineError('CHECKPOINT_NOT_FOUND', { path })
     if (read.kind === 'unknown-format') throw read.error
-    const problem = read.kind === 'damaged' ? read.damaged.problem : await findObjectDamage(read.metadata, this.#files, sizes, verify)
+    const problem = read.kind === 'damaged' ? read.damaged.problem : await this.#findDamage(read.metadata, sizes, verify)
     if (problem !== undefined || read.kind === 'damaged') throw engineError('CHECKPOINT_DAMAGED', { path, problem: problem ?? '' })
     return { metadata: read.metadata, path: this.#url(checkpointId), own: true }
   }
@@ -306,14 +353,24 @@ export class ObjectCheckpoints implements CheckpointStorage {
   }
 
   #know(checkpointId: number, metadata: CheckpointMetadata): void {
-    const paths = new Set(stateFilesOf(metadata).flatMap(({ path, inline }) => (inline === undefined ? [path] : [])))
-    this.#known.set(checkpointId, { attempt: metadata.attempt, paths })
+    const merged = new Map(stateFilesOf(metadata).flatMap(({ path, within }) => (within === undefined ? [] : [[path, within] as const])))
+    this.#known.set(checkpointId, { attempt: metadata.attempt, paths: storedPathsOf(metadata), merged })
+  }
+
+  /** Where a merged file is, as the newest checkpoint has it. */
+  #locate(path: string): Location | undefined {
+    const known = [...this.#known.values()].findLast(({ merged }) => merged.has(path))
+    return known?.merged.get(path)
   }
 
   /** Everything of the job, relative to its place. */
   async #names(): Promise<readonly string[]> {
     const objects = await this.#place.store.list(this.#place.prefix)
-    return objects.map(({ key }) => key.slice(this.#place.prefix.length))
+    return objects.map(({ key, sizeBytes }) => {
+      const name = key.slice(this.#place.prefix.length)
+      this.#merged.found(name, sizeBytes)
+      return name
+    })
   }
 
   #key(checkpointId: number): string {
@@ -339,6 +396,10 @@ function idOf(name: string): number {
 /** Ids of all checkpoints of which there is anything, ascending. */
 function idsOf(names: readonly string[]): readonly number[] {
   return [...new Set(names.map(idOf))].filter((id) => id > 0).toSorted((a, b) => a - b)
+}
+
+function givenUpName(checkpointId: number): string {
+  return `chk-${checkpointId}/${GIVEN_UP}`
 }
 
 function isMetadata(name: string): boolean {

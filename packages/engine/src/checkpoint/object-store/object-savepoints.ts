@@ -1,5 +1,6 @@
 import { METADATA } from '../foreign-checkpoint.ts'
-import type { CheckpointMetadata } from '../metadata.ts'
+import { withoutMergedBytes } from '../handles.ts'
+import { withFiles, type CheckpointMetadata } from '../metadata.ts'
 import { encodeMetadataObject } from './metadata-object.ts'
 import { isObjectMissing } from './object-store.ts'
 import type { ObjectPlace } from './object-state-files.ts'
@@ -23,7 +24,8 @@ export class ObjectSavepoint {
 
   /** @throws CHECKPOINT_STORAGE_*, CHECKPOINT_UNENCODABLE */
   persist(metadata: CheckpointMetadata): Promise<{ readonly metadataBytes: number }> {
-    const bytes = encodeMetadataObject(metadata)
+    // Files that the job's own checkpoint merges have objects of their own here.
+    const bytes = encodeMetadataObject(withFiles(metadata, withoutMergedBytes))
     const { store } = this.#place
     return this.#guard(async () => {
       try {

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { engineError } from '../../errors.ts'
 import type { StateFileHandle } from '../handles.ts'
 import { MemoryStateFiles } from '../memory.ts'
-import { SHARED_FOLDER } from '../state-files.ts'
+import { SHARED_FOLDER, stateFileName } from '../state-files.ts'
 import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIdentity } from '../storage.ts'
 import { PART_BYTES, type ObjectStore, type ObjectUpload } from './object-store.ts'
 import { isObjectDamage, objectStorageError, withObjectStorageErrors } from './store-errors.ts'
@@ -19,6 +19,16 @@ export interface ObjectPlace {
 /** A state file up to this size travels with its handle and is kept in `_metadata`. As Flink's `execution.checkpointing.data-inline-threshold`. */
 export const INLINE_BYTES_MAX: number = 20 * 1024
 
+/** A state file up to this size is merged with others, where files are merged. */
+export const MERGE_BYTES_MAX: number = 1024 * 1024
+
+export interface ObjectFileLimits {
+  /** Of a file that travels with its handle, and is kept in `_metadata`. Default `INLINE_BYTES_MAX`. */
+  readonly inlineBytesMax?: number
+  /** Of a file that travels with its handle until it is merged with others. Default 0: none is. */
+  readonly mergeBytesMax?: number
+}
+
 /** Read at once: a restore reads a file in many small steps, one after the other. */
 const READ_AHEAD_BYTES = 8 * 1024 * 1024
 
@@ -30,22 +40,27 @@ const PARTS_A_SIZE = 1_000
  *
  * 1. A handle is given only for a file whose object is whole, or that travels with the handle.
  * 2. No object is written twice by different writers: names carry attempt, checkpoint, task and subtask.
- * 3. A file costs no request up to `INLINE_BYTES_MAX`, one up to `PART_BYTES`, and beyond that one a part and two.
+ * 3. A file costs no request while it travels with its handle, one up to `PART_BYTES`, and beyond that one a part and two.
  */
 export class ObjectStateFiles implements StateFileStorage {
   readonly #place: ObjectPlace
   readonly #memory = new MemoryStateFiles()
-  readonly #inlineBytesMax: number
+  readonly #limits: Required<ObjectFileLimits>
 
-  /** `inlineBytesMax`: of a file that travels with its handle. */
-  constructor(place: ObjectPlace, inlineBytesMax: number = INLINE_BYTES_MAX) {
+  constructor(place: ObjectPlace, { inlineBytesMax = INLINE_BYTES_MAX, mergeBytesMax = 0 }: ObjectFileLimits = {}) {
     this.#place = place
-    this.#inlineBytesMax = inlineBytesMax
+    this.#limits = { inlineBytesMax, mergeBytesMax }
   }
 
   async createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
-    const path = `${SHARED_FOLDER}/${writer.attempt}-${checkpointId}-${writer.task}-${writer.subtask}-${name}`
-    return new ObjectWriter(this.#place, path, this.#inlineBytesMax)
+    const path = `${SHARED_FOLDER}/${stateFileName(writer, checkpointId, name)}`
+    return new ObjectWriter(this.#place, path, this.#limits)
+  }
+
+  /** Begins an object for files that are merged. `name`: unique within (attempt, checkpoint). */
+  createMerged(attempt: number, checkpointId: number, name: string): StateFileWriter {
+    const path = `${SHARED_FOLDER}/${attempt}-${checkpointId}-${name}`
+    return new ObjectWriter(this.#place, path, { inlineBytesMax: 0, mergeBytesMax: 0 })
   }
 
   async openStateFile(file: StateFileHandle): Promise<StateFileReader> {
@@ -77,12 +92,12 @@ class ObjectWriter implements StateFileWriter {
   #length = 0
   #crc32 = 0
   #isWritten = false
-  readonly #inlineBytesMax: number
+  readonly #limits: Required<ObjectFileLimits>
 
-  constructor(place: ObjectPlace, path: string, inlineBytesMax: number) {
+  constructor(place: ObjectPlace, path: string, limits: Required<ObjectFileLimits>) {
     this.#place = place
     this.#path = path
-    this.#inlineBytesMax = inlineBytesMax
+    this.#limits = limits
   }
 
   get length(): number {
@@ -99,7 +114,10 @@ class ObjectWriter implements StateFileWriter {
 
   async finish(): Promise<StateFileHandle> {
     const handle = { path: this.#path, length: this.#length, crc32: this.#crc32 }
-    if (this.#upload === undefined && this.#length <= this.#inlineBytesMax) return { ...handle, inline: this.#take() }
+    if (this.#upload === undefined) {
+      if (this.#length <= this.#limits.inlineBytesMax) return { ...handle, inline: this.#take() }
+      if (this.#length <= this.#limits.mergeBytesMax) return { ...handle, inline: this.#take(), toMerge: true }
+    }
     await this.#guard(async () => {
       this.#isWritten = true
       if (this.#upload === undefined) return this.#place.store.put(this.#key(), this.#take())
@@ -153,22 +171,29 @@ class ObjectReader implements StateFileReader {
   readonly #key: string
   readonly #url: string
   readonly #length: number
+  /** Of its first byte in the object. */
+  readonly #start: number
+  readonly #isMerged: boolean
   /** What was read last, more than was asked for. */
   #window: { readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> } = { offset: 0, bytes: new Uint8Array(0) }
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(place: ObjectPlace, file: StateFileHandle) {
     this.#place = place
-    this.#key = place.prefix + file.path
-    this.#url = `${place.url}/${file.path}`
+    const path = file.within?.path ?? file.path
+    this.#key = place.prefix + path
+    this.#url = `${place.url}/${path}`
     this.#length = file.length
+    this.#start = file.within?.offset ?? 0
+    this.#isMerged = file.within !== undefined
   }
 
-  /** Asks for one byte more than there should be, which tells its length: of a small file after all others, which are then here. */
+  /** Asks for one byte more than there should be, which tells its length: of a small file after all others, which are then here. What was merged has another behind it. */
   open(): Promise<void> {
     return this.#checked(async () => {
       const offset = this.#length <= READ_AHEAD_BYTES ? 0 : this.#length - 1
-      const bytes = await this.#place.store.get(this.#key, { offset, length: this.#length - offset + 1 })
+      const more = this.#isMerged ? 0 : 1
+      const bytes = await this.#place.store.get(this.#key, { offset: this.#start + offset, length: this.#length - offset + more })
       if (offset + bytes.length > this.#length) throw new TypeError(`it has more than the ${this.#length} bytes that were written`)
       if (offset + bytes.length < this.#length) throw new TypeError(`it has fewer than the ${this.#length} bytes that were written`)
       this.#window = { offset, bytes }
@@ -216,7 +241,7 @@ class ObjectReader implements StateFileReader {
   /** Never allocates by a length that the object does not have: the store answers what there is. */
   async #fetch(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (length === 0) return new Uint8Array(0)
-    const bytes = await this.#place.store.get(this.#key, { offset, length })
+    const bytes = await this.#place.store.get(this.#key, { offset: this.#start + offset, length })
     if (bytes.length !== length) throw new TypeError(`it ends at byte ${offset + bytes.length}`)
     return bytes
   }

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import type { Disk } from '@millrace/core'
 import { restoreForeign } from '../foreign-checkpoint.ts'
-import type { StateFileHandle } from '../handles.ts'
+import { movedFile, type StateFileHandle } from '../handles.ts'
 import { MemoryStateFiles } from '../memory.ts'
 import type { CheckpointMetadata } from '../metadata.ts'
 import { FilesystemStateFiles } from '../state-files.ts'
@@ -41,7 +41,7 @@ export class RoutedStateFiles implements StateFileStorage {
 
   inFolder(folder: string, inlineBytesMax?: number): StateFileStorage {
     if (!isCheckpointUrl(folder)) return new FilesystemStateFiles(this.#parts.disk, folder)
-    return new ObjectStateFiles(this.#parts.places.place(folder), inlineBytesMax)
+    return new ObjectStateFiles(this.#parts.places.place(folder), inlineBytesMax === undefined ? {} : { inlineBytesMax })
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
@@ -53,8 +53,9 @@ export class RoutedStateFiles implements StateFileStorage {
     if (inline !== undefined) return this.#memory.openStateFile(file)
     if (isAbsolute(path)) return new FilesystemStateFiles(this.#parts.disk, '/').openStateFile(file)
     if (!isCheckpointUrl(path)) return this.#own.openStateFile(file)
-    const [folder, name] = splitFile(path)
-    return new ObjectStateFiles(this.#parts.places.place(folder)).openStateFile({ ...file, path: name })
+    const [folder] = splitFile(path)
+    const own = movedFile(file, (name) => splitFile(name)[1])
+    return new ObjectStateFiles(this.#parts.places.place(folder)).openStateFile(own)
   }
 }
 
@@ -89,6 +90,10 @@ export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointSto
 
   retire(checkpointId: number): Promise<void> {
     return this.#own.retire(checkpointId)
+  }
+
+  giveUp(checkpointId: number): Promise<void> {
+    return this.#own.giveUp(checkpointId)
   }
 
   removeAll(): Promise<void> {
