@@ -1,5 +1,5 @@
 import type { MetricLabels, MetricSnapshot } from '@millrace/core'
-import type { JobMetrics, SubtaskMetrics } from '@millrace/engine'
+import type { JobMetrics, RegionMetrics, SubtaskMetrics } from '@millrace/engine'
 
 const perSubtask: readonly {
   readonly kind: 'counter' | 'gauge'
@@ -47,6 +47,7 @@ export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
   return [
     ...one('gauge', 'job_uptime_ms', 'Since the last start or restart', metrics.uptimeMs),
     ...one('counter', 'job_restarts', 'Restarts after failures', metrics.restarts),
+    ...metrics.regions.flatMap((region) => regionSnapshots(region)),
     ...one('counter', 'checkpoints_completed', 'Checkpoints completed', completed),
     ...one('counter', 'checkpoints_failed', 'Checkpoints that failed or were abandoned', failed),
     ...one('gauge', 'checkpoints_in_progress', 'Checkpoints under way', inProgress),
@@ -56,6 +57,16 @@ export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
     ...one('gauge', 'checkpoint_last_size_bytes', 'Bytes that it wrote', last?.sizeBytes),
     ...tasks,
     ...metrics.user,
+  ]
+}
+
+/** Only of jobs with more than one: a job with one restarts as a whole. */
+function regionSnapshots({ id, of, restarts, state }: RegionMetrics): readonly MetricSnapshot[] {
+  if (of === 1) return []
+  const labels = { region: String(id) }
+  return [
+    ...one('counter', 'job_region_restarts', 'Restarts of the region while the others went on', restarts, labels),
+    ...one('gauge', 'job_region_running', '1, or 0 while the region starts again', state === 'running' ? 1 : 0, labels),
   ]
 }
 

@@ -126,12 +126,14 @@ export type {
   JobEvent,
   JobFailure,
   JobMetrics,
+  JobRegion,
   JobResult,
   RunJobOptions,
   RunningJob,
   SavepointOptions,
   StopOptions,
   SubtaskMetrics,
+  RegionMetrics,
   TaskMetrics,
 } from './runtime/job-types.ts'
 

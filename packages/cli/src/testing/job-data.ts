@@ -38,6 +38,7 @@ export function jobMetrics(more: Partial<JobMetrics> = {}): JobMetrics {
     state: 'running',
     uptimeMs: 0,
     restarts: 0,
+    regions: [],
     tasks: [],
     checkpoints: { completed: 0, failed: 0, inProgress: 0, last: undefined },
     user: [],

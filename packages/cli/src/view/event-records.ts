@@ -1,6 +1,6 @@
 import type { LogFields, LogLevel, LogRecord } from '@millrace/core'
 import { describeSize } from '@millrace/core'
-import type { JobEvent, JobFailure, JobResult } from '@millrace/engine'
+import type { JobEvent, JobFailure, JobRegion, JobResult } from '@millrace/engine'
 import { formatElapsed } from '../quantities.ts'
 
 /** What an event says in a log. */
@@ -23,13 +23,24 @@ export function recordOf(event: JobEvent): LogRecord {
     }
     case 'checkpoint-failed':
       return at('warn', `checkpoint ${event.checkpointId} failed`, { error: event.error })
-    case 'restarting':
-      return at('warn', `restart ${event.restart} in ${formatElapsed(event.delayMs)}`, failureFields(event.failure))
+    case 'restarting': {
+      const what = event.region === undefined ? '' : ` of ${regionText(event.region)}`
+      return at('warn', `restart ${event.restart}${what} in ${formatElapsed(event.delayMs)}`, failureFields(event.failure))
+    }
+    case 'region-restarted': {
+      const from = event.restored === undefined ? 'without state' : `from checkpoint ${event.restored.id}`
+      return at('info', `${regionText(event.region)} started again ${from}`, { attempt: event.attempt })
+    }
     case 'stopping':
       return at('info', 'stopping: taking a final checkpoint')
     case 'ended':
       return endRecord(event.timeMs, event.result)
   }
+}
+
+/** Which part of the job it is: its number, for metrics, and its tasks. */
+export function regionText({ id, of, tasks }: JobRegion): string {
+  return `region ${id} of ${of} (${tasks.join(', ')})`
 }
 
 function endRecord(timeMs: number, result: JobResult): LogRecord {

@@ -15,7 +15,7 @@ export function renderFrame({ jobName, metrics, rates }: Frame, columns: number,
   const style = (format: Parameters<typeof styleText>[0], text: string): string =>
     color ? styleText(format, text, { validateStream: false }) : text
   const restarts = metrics.restarts === 0 ? 'no restarts' : `${metrics.restarts} restart${metrics.restarts === 1 ? '' : 's'}`
-  const head = `${shown(jobName)}  ${metrics.state} for ${formatElapsed(metrics.uptimeMs)}  ${restarts}`
+  const head = `${shown(jobName)}  ${metrics.state} for ${formatElapsed(metrics.uptimeMs)}  ${restarts}${regionsDown(metrics)}`
   const nameWidth = Math.max(4, Math.min(columns - figuresWidth, Math.max(4, ...rates.map(({ name }) => shown(name).length))))
   const room = Math.max(1, rows - 4)
   const tasks = rates.slice(0, room).map((task) => ({ task, line: taskLine(task, nameWidth, metrics.timeMs) }))
@@ -28,6 +28,12 @@ export function renderFrame({ jobName, metrics, rates }: Frame, columns: number,
     checkpointLine(metrics.checkpoints, metrics.timeMs).slice(0, columns),
   ]
   return lines.slice(0, Math.max(1, rows - 1))
+}
+
+/** Regions that start again while the others go on. */
+function regionsDown({ regions }: JobMetrics): string {
+  const down = regions.filter(({ state }) => state === 'restarting')
+  return down.map(({ id, of, tasks }) => `  region ${id} of ${of} restarting: ${tasks.map(shown).join(', ')}`).join('')
 }
 
 const figures = [4, 9, 9, 6, 9, 6, 9] as const

@@ -8,6 +8,8 @@ export interface CoordinatorConfig {
   readonly attempt: number
   /** Every subtask of the plan, at least one. */
   readonly subtasks: readonly SubtaskId[]
+  /** Ids of the tasks of each region; default: all are in one. */
+  readonly regions?: readonly (readonly number[])[]
   /** As `StorageReport.nextCheckpointId`, or the former attempt's `nextCheckpointId` if that is larger. */
   readonly nextCheckpointId: number
   /** Completed checkpoints that storage holds, damaged and newer ones than the restored one included. */

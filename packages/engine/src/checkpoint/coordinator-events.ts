@@ -51,6 +51,15 @@ export type CoordinatorEvent = { readonly atMs: number } & (
   /** `persist` has succeeded: the metadata is durable. */
   | { readonly kind: 'persisted'; readonly checkpointId: number; readonly metadataBytes: number }
   | { readonly kind: 'persist-failed'; readonly checkpointId: number; readonly error: string }
+  /**
+   * A task of the region has failed, and the region alone is to start again: it needs another run of every subtask, so nothing begins until it is back. Only while
+   * `isEnding` is false.
+   */
+  | { readonly kind: 'region-lost'; readonly region: number }
+  /** Its subtasks start again, under this attempt, from `latestCompletedId`. */
+  | { readonly kind: 'region-launched'; readonly region: number; readonly attempt: number }
+  /** They all run. */
+  | { readonly kind: 'region-restored'; readonly region: number }
   /** A task has failed or the job is cancelled: the attempt is over, everything pending is given up. */
   | { readonly kind: 'close'; readonly reason: 'task-failed' | 'closed' }
 )
@@ -80,7 +89,7 @@ export type CoordinatorCommand =
       readonly unaligned?: true
       readonly savepoint?: SavepointTarget
     }
-  /** Sources read no further and end. */
+  /** Sources read no further and end; told again when a region is back, which may not have heard it. */
   | { readonly kind: 'drain' }
   /**
    * Write the metadata, durably, then tell `persisted` or `persist-failed`. One at a time. Once begun it is not taken back:

@@ -14,6 +14,7 @@ import type { CheckpointOptions } from './options.ts'
 import { PendingCheckpoint, subtaskKey } from './pending-checkpoint.ts'
 import { PendingCheckpoints } from './pending-checkpoints.ts'
 import { PeriodicSchedule } from './periodic-schedule.ts'
+import { RegionAttempts } from './region-attempts.ts'
 import { Retention } from './retention.ts'
 import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
 
@@ -34,12 +35,14 @@ const FINAL_RETRY_MS = 1_000
  * 7. After `close`, `fail-job` or `finish` nothing is triggered or completed any more.
  * 8. A savepoint is no part of the job's own history: nothing builds on it, is given up for it or retired after it, and its failure counts for nothing. It waits until
  *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it. It is announced when what sinks staged for it is safe: see `CheckpointRequests`.
+ * 9. A lost region takes with it what is under way and not yet being persisted, and every savepoint that is not announced; until it is restored nothing begins.
  */
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
   #options: CheckpointOptions
   readonly #account: CheckpointAccount
   readonly #inputFinished = new Set<string>()
+  readonly #regions: RegionAttempts
   readonly #pending = new PendingCheckpoints()
   readonly #schedule: PeriodicSchedule
   readonly #retention: Retention
@@ -59,6 +62,8 @@ export class CheckpointCoordinator {
     this.#latestOwnId = config.restoredId ?? 0
     this.#retention = new Retention(config.options.numRetained, config.completed, config.restoredId)
     this.#schedule = new PeriodicSchedule(config.options)
+    const everything = [[...new Set(config.subtasks.map(({ task }) => task))]]
+    this.#regions = new RegionAttempts(config.regions ?? everything, config.subtasks, config.attempt)
     this.#account = config.account ?? new CheckpointAccount()
     this.#account.begin()
   }
@@ -70,6 +75,11 @@ export class CheckpointCoordinator {
   /** Newest completed checkpoint of this run, the restored one included. */
   get latestCompletedId(): number | undefined {
     return this.#latestOwnId === 0 ? undefined : this.#latestOwnId
+  }
+
+  /** Whether the job is to end: what fails from here on cannot start again by itself. */
+  get isEnding(): boolean {
+    return this.#phase === 'over' || this.#ending.isTaken
   }
 
   statistics(): CheckpointStatistics {
@@ -108,6 +118,14 @@ export class CheckpointCoordinator {
         return this.#complete(event.checkpointId, event.metadataBytes, event.atMs)
       case 'persist-failed':
         return this.#persistFailed(event.checkpointId, event.error, event.atMs)
+      case 'region-lost':
+        return this.#loseRegion(event.region, event.atMs)
+      case 'region-launched':
+        return this.#regions.launched(event.region, event.attempt)
+      case 'region-restored':
+        this.#regions.restored(event.region)
+        if (this.#ending.draining) this.#commands.push({ kind: 'drain' })
+        return
       case 'close':
         return this.#close(event.reason, event.atMs)
     }
@@ -142,7 +160,7 @@ export class CheckpointCoordinator {
   }
 
   #hear(message: CoordinatorMessage, atMs: number): void {
-    if (message.attempt !== this.#config.attempt || this.#phase === 'over') {
+    if (!this.#regions.accepts(message.subtask, message.attempt) || this.#phase === 'over') {
       if (message.kind === 'acknowledged') this.#discard(message.checkpointId, message.snapshot)
       return
     }
@@ -163,7 +181,19 @@ export class CheckpointCoordinator {
     for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs)) this.#fail(checkpoint, 'timeout', atMs)
   }
 
+  #loseRegion(region: number, atMs: number): void {
+    if (this.#phase === 'over') return
+    this.#regions.lost(region)
+    for (const key of this.#regions.keysOf(region)) this.#inputFinished.delete(key)
+    for (const checkpoint of this.#pending.all()) {
+      if (checkpoint.phase === 'persisting') checkpoint.spoiled = true
+      else this.#giveUp(checkpoint, 'task-failed', atMs)
+    }
+    this.#requests.giveUpFollowUps('task-failed')
+  }
+
   #triggerDue(atMs: number): void {
+    if (!this.#regions.complete) return
     if (this.#ending.cause !== undefined) {
       if (this.#pending.has('final') || atMs < this.#ending.dueMs) return
       return this.#trigger('final', atMs, this.#ending.begin())
@@ -233,6 +263,10 @@ export class CheckpointCoordinator {
   }
 
   #completeSavepoint(checkpoint: PendingCheckpoint, metadataBytes: number, atMs: number): void {
+    if (checkpoint.spoiled) {
+      this.#giveUp(checkpoint, 'task-failed', atMs)
+      return this.#persistNext()
+    }
     this.#remove(checkpoint, atMs)
     this.#account.complete(checkpoint, atMs, metadataBytes)
     this.#commands.push({ kind: 'notify-savepoint', checkpointId: checkpoint.checkpointId })
@@ -312,7 +346,8 @@ export class CheckpointCoordinator {
 
   #setWake(): void {
     const times = [this.#pending.nextExpiryMs(this.#options.timeoutMs)]
-    if (this.#ending.cause !== undefined) {
+    if (!this.#regions.complete) times.push(Infinity)
+    else if (this.#ending.cause !== undefined) {
       if (!this.#pending.has('final')) times.push(this.#ending.dueMs)
     } else if (!this.#isHeld()) times.push(this.#schedule.nextMs)
     const next = this.#phase === 'running' ? Math.min(...times) : Infinity

@@ -38,6 +38,11 @@ export class Ending {
     return this.#cause === 'stop' || this.#draining
   }
 
+  /** Whether sources were told to end. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
   /** Whether another stop with savepoint would change anything that is under way. */
   get isTaken(): boolean {
     return this.#cause !== undefined || this.#savepoint !== undefined

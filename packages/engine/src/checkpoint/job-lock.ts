@@ -46,12 +46,14 @@ export function openJobLock(options: JobLockOptions): JobLock {
  * 3. Who claims writes its contents first and then looks at the others: above its own, or a claim below that was empty and has come to life,
  *    and it yields. Of two at most one holds.
  * 4. A holder that is taken over all the same finds the higher claim at its next `check`.
+ * 5. Claiming and checking take turns: the claim of an attempt that is about to begin is not taken for someone else's.
  */
 class FileJobLock implements JobLock {
   readonly #options: JobLockOptions
   readonly #dir: string
   readonly #processes: ProcessInspector
   #held: number | undefined
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: JobLockOptions) {
     this.#options = options
@@ -60,16 +62,23 @@ class FileJobLock implements JobLock {
   }
 
   nextAttempt(): Promise<number> {
-    return withStorageErrors(this.#dir, () => (this.#held === undefined ? this.#acquire() : this.#advance()))
+    return this.#inTurn(() => (this.#held === undefined ? this.#acquire() : this.#advance()))
   }
 
-  async check(): Promise<void> {
-    const held = this.#held
-    if (held === undefined) throw engineError('JOB_FENCED', { jobName: this.#options.jobName, attempt: 0, newer: 0 })
-    const attempts = await withStorageErrors(this.#dir, () => this.#attempts())
-    const newest = attempts.at(-1) ?? 0
-    if (newest > held) throw this.#fenced(held, newest)
-    if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
+  check(): Promise<void> {
+    return this.#inTurn(async () => {
+      const held = this.#held
+      if (held === undefined) throw engineError('JOB_FENCED', { jobName: this.#options.jobName, attempt: 0, newer: 0 })
+      const newest = (await this.#attempts()).at(-1) ?? 0
+      if (newest > held) throw this.#fenced(held, newest)
+      if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => withStorageErrors(this.#dir, work))
+    this.#last = turn.catch(() => {})
+    return turn
   }
 
   async release(): Promise<void> {

@@ -27,6 +27,8 @@ export class PendingCheckpoint {
   readonly baseId: number
   readonly requestIds: readonly number[]
   readonly savepoint: SavepointTarget | undefined
+  /** A region was lost after its snapshot: it goes back, and gives up what it staged for this one unless that is what it goes back to. */
+  spoiled = false
   readonly acknowledged: Map<string, Acknowledgement> = new Map()
   readonly #waiting: Set<string>
   #persisting = false

@@ -2,8 +2,9 @@
  * The master's side of one run of the job, from start or restart to its end or failure: sends the coordinator's commands to the slots, and tells it what they answer.
  *
  * 1. A checkpoint is complete only after `persist`; only then does anyone hear of it.
- * 2. Whatever goes wrong first is the outcome; nothing is written after it.
+ * 2. Whatever goes wrong first is the outcome, unless a region can start again by itself; nothing is written after it.
  * 3. When `run` resolves no slot and no enumerator of the attempt is left, and nothing that it began in the storage of checkpoints.
+ * 4. A region starts again only when nothing of it is left and nothing is being persisted, and from the newest completed checkpoint: all others go on from there.
  */
 import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
@@ -11,12 +12,15 @@ import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CoordinatorCommand, CoordinatorEvent, SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import type { CheckpointOptions } from '../checkpoint/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
-import type { Deployment, SlotSettings } from './deployment.ts'
-import { Enumerators, type RestoredSource } from './enumerators.ts'
+import type { Region } from '../graph/regions.ts'
+import { slotsOf, type SlotSettings } from './deployment.ts'
+import { failoverScope } from './failover.ts'
 import { reportFailure } from './failure-report.ts'
-import type { FailureReport, MasterMessage, SlotMessage, TaskReport } from './messages.ts'
+import type { FailureReport, MasterMessage, TaskReport } from './messages.ts'
+import { RegionRestarts } from './region-restarts.ts'
+import { launchRegions, RegionRun, type RegionHandler, type RegionStart } from './region-run.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
-import type { SlotLauncher, SlotLink } from './slot-link.ts'
+import type { SlotLauncher } from './slot-link.ts'
 
 type Persist = Extract<CoordinatorCommand, { kind: 'persist' }>
 type Trigger = Extract<CoordinatorCommand, { kind: 'trigger' }>
@@ -24,8 +28,9 @@ type Trigger = Extract<CoordinatorCommand, { kind: 'trigger' }>
 export interface AttemptParts {
   readonly plan: ExecutionPlan
   readonly functions: JobFunctions
-  readonly deployments: readonly Deployment[]
-  readonly restoredSources: readonly RestoredSource[]
+  readonly regions: readonly Region[]
+  /** What each region is started with. */
+  readonly starts: readonly RegionStart[]
   readonly launcher: SlotLauncher
   readonly coordinator: CheckpointCoordinator
   readonly clock: Clock
@@ -44,25 +49,27 @@ export interface AttemptHandler {
   checkpointAborted(checkpointId: number, reason: string, error: string | undefined): void
   requestDone(requestId: number, outcome: RequestOutcome): void
   log(record: LogRecord): void
+  /** A region has failed and could start again by itself: after how long it does, or whether the job is to end. */
+  regionFailed(region: Region, failure: FailureReport): { readonly delayMs: number } | 'give-up'
+  /** What the region starts again with; `completedId`: what all others take for the newest checkpoint. Undefined: not from there, so all have to go back. */
+  restartRegion(region: Region, completedId: number | undefined): Promise<RegionStart | undefined>
+  /** All tasks of the region run again. */
+  regionRestored(region: Region, attempt: number): void
   metricsOf(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
 }
 
 export type AttemptOutcome =
   | { readonly kind: 'finished' | 'stopped' | 'canceled' }
-  | { readonly kind: 'failed'; readonly failure: FailureReport }
-
-/** How long slots have to close after a failure before they are ended. */
-const CLOSE_TIMEOUT_MS = 5_000
+  /** `decided`: what the restart strategy has said to it; undefined: it was not asked. */
+  | { readonly kind: 'failed'; readonly failure: FailureReport; readonly decided?: 'restart' | 'give-up' }
 
 export class Attempt {
   readonly #parts: AttemptParts
   readonly #handler: AttemptHandler
-  readonly #enumerators: Enumerators
-  #links: readonly SlotLink[] = []
-  readonly #ready: Set<number> = new Set()
-  readonly #closed: Set<number> = new Set()
-  readonly #earlyReaders: { readonly operator: number; readonly subtask: number }[] = []
-  #enumeratorsStarted = false
+  /** By region. */
+  readonly #runs: RegionRun[]
+  readonly #restarts: RegionRestarts
+  #started = false
   readonly #enumeratorSnapshots: Map<number, ReadonlyMap<number, unknown>> = new Map()
   /** What subtasks said when they declined. */
   readonly #declined: Map<number, string> = new Map()
@@ -70,7 +77,8 @@ export class Attempt {
   readonly #storing: Set<Promise<void>> = new Set()
   #wake: Cancel | undefined
   #ending: AttemptOutcome | undefined
-  #allClosed: (() => void) | undefined
+  /** The final checkpoint is complete: once all are closed that was it. */
+  #whenClosed: (() => void) | undefined
   #finished!: (outcome: AttemptOutcome) => void
   readonly #done: Promise<AttemptOutcome>
 
@@ -78,36 +86,30 @@ export class Attempt {
     this.#parts = parts
     this.#handler = handler
     this.#done = new Promise((resolve) => (this.#finished = resolve))
-    this.#enumerators = new Enumerators({
-      plan: parts.plan,
-      functions: parts.functions,
-      restored: parts.restoredSources,
+    this.#runs = parts.regions.map((region) => this.#run(region, parts.starts[region.id]!))
+    this.#restarts = new RegionRestarts({
       clock: parts.clock,
-      disk: parts.disk,
-      network: parts.network,
-      random: parts.random,
-      assign: (reader, splits) => this.#sendTo(reader.subtask, { kind: 'splits', reader, splits }),
-      noMoreSplits: (reader) => this.#sendTo(reader.subtask, { kind: 'no-more-splits', reader }),
-      fail: (error) => this.#end({ kind: 'failed', failure: reportFailure(error) }),
-      log: (record) => handler.log(record),
+      launcher: parts.launcher,
+      isOver: () => this.#ending !== undefined,
+      isEnding: () => parts.coordinator.isEnding,
+      settled: () => this.#settled(),
+      start: (region) => handler.restartRegion(region, parts.coordinator.latestCompletedId),
+      launched: (region, start) => {
+        const run = this.#run(region, start)
+        this.#runs[region.id] = run
+        this.#tell({ kind: 'region-launched', region: region.id, attempt: start.attempt, atMs: parts.clock.monotonic() })
+        return run
+      },
+      impossible: (failure) => this.#end({ kind: 'failed', failure, decided: 'restart' }),
+      failed: (error) => this.#fail(error),
     })
   }
 
   async run(): Promise<AttemptOutcome> {
     try {
-      this.#links = await this.#parts.launcher.launch(
-        this.#parts.deployments,
-        this.#parts.deployments.map(({ slot }) => ({
-          message: (message) => this.#message(slot, message),
-          exited: (error) => {
-            this.#closed.add(slot)
-            this.#end({ kind: 'failed', failure: reportFailure(error) })
-          },
-        })),
-      )
-      if (this.#ending === undefined) await this.#startEnumerators()
+      await launchRegions(this.#runs, this.#parts.launcher, () => this.#ending !== undefined)
     } catch (error) {
-      this.#end({ kind: 'failed', failure: reportFailure(error) })
+      this.#fail(error)
     }
     const outcome = await this.#done
     await this.#shutDown()
@@ -117,6 +119,7 @@ export class Attempt {
   /** SIGTERM: a final checkpoint, then the end. */
   stop(): void {
     this.#tell({ kind: 'stop', atMs: this.#parts.clock.monotonic() })
+    this.#restarts.hurry()
   }
 
   /** The user has changed options. */
@@ -135,7 +138,11 @@ export class Attempt {
   }
 
   #request(event: Extract<CoordinatorEvent, { kind: 'savepoint' | 'stop-with-savepoint' }>): void {
-    if (this.#ending === undefined) return this.#tell(event)
+    if (this.#ending === undefined) {
+      this.#tell(event)
+      if (event.kind === 'stop-with-savepoint') this.#restarts.hurry()
+      return
+    }
     this.#handler.requestDone(event.requestId, { kind: 'aborted', checkpointId: 0, reason: 'closed' })
   }
 
@@ -143,54 +150,54 @@ export class Attempt {
     this.#end({ kind: 'canceled' })
   }
 
-  async #startEnumerators(): Promise<void> {
-    await this.#enumerators.start()
-    this.#enumeratorsStarted = true
-    for (const reader of this.#earlyReaders.splice(0)) this.#addReader(reader)
+  // ---------- the regions
+
+  #run(region: Region, start: RegionStart): RegionRun {
+    const { plan, functions, regions, clock, disk, network, random } = this.#parts
+    const firstSlot = regions.slice(0, region.id).reduce((sum, before) => sum + slotsOf(plan, before), 0)
+    const handler: RegionHandler = {
+      ready: () => this.#regionReady(run),
+      closed: () => this.#slotsClosed(),
+      coordinator: (message) => {
+        if (message.kind === 'declined' && message.error !== undefined) this.#declined.set(message.checkpointId, message.error)
+        this.#tell({ ...message, atMs: clock.monotonic() })
+      },
+      failed: (failure) => this.#regionFailed(run, failure),
+      enumeratorFailed: (error) => this.#fail(error),
+      log: (record) => this.#handler.log(record),
+      metrics: (slot, tasks, user) => this.#handler.metricsOf(slot, tasks, user),
+    }
+    const run = new RegionRun({ region, ...start, firstSlot, plan, functions, clock, disk, network, random }, handler)
+    return run
   }
 
-  #addReader(reader: { readonly operator: number; readonly subtask: number }): void {
-    try {
-      this.#enumerators.addReader(reader)
-    } catch (error) {
-      this.#end({ kind: 'failed', failure: reportFailure(error) })
+  #regionReady({ region, attempt }: RegionRun): void {
+    if (this.#ending !== undefined) return
+    const atMs = this.#parts.clock.monotonic()
+    if (this.#started) {
+      this.#tell({ kind: 'region-restored', region: region.id, atMs })
+      return this.#handler.regionRestored(region, attempt)
     }
+    if (!this.#runs.every(({ ready }) => ready)) return
+    this.#started = true
+    this.#handler.started()
+    this.#tell({ kind: 'started', atMs })
   }
 
-  #message(slot: number, message: SlotMessage): void {
-    switch (message.kind) {
-      case 'ready':
-        this.#ready.add(slot)
-        if (this.#ready.size === this.#parts.deployments.length && this.#ending === undefined) {
-          this.#handler.started()
-          this.#tell({ kind: 'started', atMs: this.#parts.clock.monotonic() })
-        }
-        return
-      case 'reader-ready':
-        if (this.#enumeratorsStarted) this.#addReader(message.reader)
-        else this.#earlyReaders.push(message.reader)
-        return
-      case 'coordinator':
-        if (message.message.kind === 'declined' && message.message.error !== undefined)
-          this.#declined.set(message.message.checkpointId, message.message.error)
-        this.#tell({ ...message.message, atMs: this.#parts.clock.monotonic() })
-        return
-      case 'failed':
-        this.#end({ kind: 'failed', failure: message.failure })
-        return
-      case 'log':
-        this.#handler.log(message.record)
-        return
-      case 'metrics':
-        this.#handler.metricsOf(slot, message.tasks, message.user)
-        return
-      case 'closed':
-        this.#closed.add(slot)
-        this.#slotClosed()
-        return
-      default:
-        message satisfies never
-    }
+  #regionFailed(run: RegionRun, failure: FailureReport): void {
+    if (this.#ending !== undefined) return
+    const { regions, coordinator, clock } = this.#parts
+    const facts = { regions: regions.length, started: this.#started, ending: coordinator.isEnding, failure }
+    if (failoverScope(facts) === 'job') return this.#end({ kind: 'failed', failure })
+    run.lose()
+    const decision = this.#handler.regionFailed(run.region, failure)
+    if (decision === 'give-up') return this.#end({ kind: 'failed', failure, decided: 'give-up' })
+    this.#tell({ kind: 'region-lost', region: run.region.id, atMs: clock.monotonic() })
+    this.#restarts.restart(run, failure, decision.delayMs)
+  }
+
+  #fail(error: unknown): void {
+    this.#end({ kind: 'failed', failure: reportFailure(error) })
   }
 
   // ---------- the coordinator
@@ -204,7 +211,7 @@ export class Attempt {
     switch (command.kind) {
       case 'trigger':
         this.#handler.triggered(command)
-        this.#enumeratorSnapshots.set(command.checkpointId, this.#enumerators.snapshot())
+        this.#enumeratorSnapshots.set(command.checkpointId, new Map(this.#runs.flatMap((run) => [...run.snapshot()])))
         this.#sendAll({
           kind: 'trigger',
           checkpointId: command.checkpointId,
@@ -309,12 +316,12 @@ export class Attempt {
   #finish(stopped: boolean): void {
     this.#wake?.()
     this.#sendAll({ kind: 'finish' })
-    this.#allClosed = () => this.#end({ kind: stopped ? 'stopped' : 'finished' })
-    this.#slotClosed()
+    this.#whenClosed = () => this.#end({ kind: stopped ? 'stopped' : 'finished' })
+    this.#slotsClosed()
   }
 
-  #slotClosed(): void {
-    if (this.#closed.size === this.#parts.deployments.length) this.#allClosed?.()
+  #slotsClosed(): void {
+    if (this.#runs.every(({ closed }) => closed)) this.#whenClosed?.()
   }
 
   #end(outcome: AttemptOutcome): void {
@@ -330,26 +337,19 @@ export class Attempt {
 
   async #shutDown(): Promise<void> {
     this.#sendAll({ kind: 'cancel' })
-    if (this.#closed.size < this.#links.length) {
-      await new Promise<void>((resolve) => {
-        const cancel = this.#parts.clock.after(CLOSE_TIMEOUT_MS, resolve)
-        this.#allClosed = () => {
-          cancel()
-          resolve()
-        }
-        this.#slotClosed()
-      })
-    }
-    await Promise.all(this.#links.map((link) => link.terminate()))
-    await this.#enumerators.close().catch(() => {})
+    this.#restarts.hurry()
+    // What was being launched is there now, and can be ended.
+    await this.#restarts.settled()
+    await Promise.all(this.#runs.map((run) => run.close()))
+    await this.#settled()
+  }
+
+  /** Nothing is being written or removed any more. */
+  async #settled(): Promise<void> {
     while (this.#storing.size > 0) await Promise.all(this.#storing)
   }
 
   #sendAll(message: MasterMessage): void {
-    for (const link of this.#links) link.send(message)
-  }
-
-  #sendTo(subtask: number, message: MasterMessage): void {
-    this.#links[subtask % this.#links.length]!.send(message)
+    for (const run of this.#runs) if (!run.lost) run.send(message)
   }
 }

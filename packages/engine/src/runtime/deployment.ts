@@ -4,6 +4,7 @@
 import type { CheckpointMode } from '../checkpoint/options.ts'
 import type { EdgeNode, Partitioning } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedExchange, PlannedTask } from '../graph/plan-types.ts'
+import type { Region } from '../graph/regions.ts'
 import type { UnalignedSettings } from './overtaking.ts'
 import type { RestoredOperator } from './restored.ts'
 
@@ -11,7 +12,12 @@ import type { RestoredOperator } from './restored.ts'
 export interface Deployment {
   readonly jobName: string
   readonly attempt: number
+  /** The smallest attempt that any region of the job runs under. */
+  readonly oldestAttempt: number
+  readonly region: Region
+  /** Among those of the region. */
   readonly slot: number
+  /** Of the region. */
   readonly slots: number
   readonly plan: ExecutionPlan
   readonly settings: SlotSettings
@@ -56,27 +62,30 @@ export interface ChannelPlace {
   readonly to: number
 }
 
-/** Slots that a plan needs: as many as its widest task has subtasks. */
-export function slotsOf(plan: ExecutionPlan): number {
-  return Math.max(1, ...plan.tasks.map((task) => task.parallelism))
+/** Slots that a region needs: as many as its widest task has subtasks. Regions share none, so that one can end without the others. */
+export function slotsOf(plan: ExecutionPlan, { tasks }: Region): number {
+  return Math.max(1, ...tasks.map((task) => plan.tasks[task]!.parallelism))
 }
 
-/** Subtask i of every task runs in slot i: what a record passes on a forward path stays on one thread. */
+/** Subtask i of every task runs in slot i of its region: what a record passes on a forward path stays on one thread. */
 export function slotOfSubtask(subtask: number, slots: number): number {
   return subtask % slots
 }
 
 /** The subtasks of a slot, in topological order of their tasks. */
-export function subtasksOf(
-  plan: ExecutionPlan,
-  slot: number,
-  slots: number,
-): readonly { readonly task: PlannedTask; readonly subtask: number }[] {
-  return plan.tasks.flatMap((task) =>
-    Array.from({ length: task.parallelism }, (_, subtask) => ({ task, subtask })).filter(
-      ({ subtask }) => slotOfSubtask(subtask, slots) === slot,
-    ),
-  )
+export function subtasksOf({
+  plan,
+  region,
+  slot,
+  slots,
+}: Pick<Deployment, 'plan' | 'region' | 'slot' | 'slots'>): readonly { readonly task: PlannedTask; readonly subtask: number }[] {
+  return region.tasks
+    .map((task) => plan.tasks[task]!)
+    .flatMap((task) =>
+      Array.from({ length: task.parallelism }, (_, subtask) => ({ task, subtask })).filter(
+        ({ subtask }) => slotOfSubtask(subtask, slots) === slot,
+      ),
+    )
 }
 
 /** The channels of an exchange, by sender, then receiver. Forward and rescale connect only some pairs. */

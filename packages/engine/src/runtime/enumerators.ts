@@ -1,5 +1,5 @@
 /**
- * The enumerators of an attempt: one for each source, on the master's thread.
+ * The enumerators of a region: one for each of its sources, on the master's thread.
  *
  * 1. All calls of one enumerator are one after the other.
  * 2. What it assigns is sent in order on the channel on which checkpoints are triggered: a split is in the enumerator's snapshot or in its reader's, never in both.
@@ -18,6 +18,8 @@ export interface RestoredSource {
 
 export interface EnumeratorsOptions {
   readonly plan: ExecutionPlan
+  /** Ids of the region's tasks. */
+  readonly tasks: readonly number[]
   readonly functions: JobFunctions
   readonly restored: readonly RestoredSource[]
   readonly clock: Clock
@@ -46,7 +48,8 @@ export class Enumerators {
 
   async start(): Promise<void> {
     const running: Running[] = []
-    for (const task of this.#options.plan.tasks) {
+    const { plan, tasks } = this.#options
+    for (const task of plan.tasks.filter(({ id }) => tasks.includes(id))) {
       for (const operator of task.operators) {
         const functions = this.#options.functions.operators.get(operator)
         if (functions?.kind !== 'source') continue

@@ -1,8 +1,8 @@
 /**
  * Runs a job from its start to its end, over as many attempts as its restart strategy allows.
  *
- * 1. One attempt at a time; each has a larger number than every one before it, those of former processes included.
- * 2. An attempt starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
+ * 1. One attempt at a time, each started by `JobStarts`.
+ * 2. Each failure is put before the restart strategy once, whether it is answered with a restart of the job or of a region.
  * 3. The lock is held from before the first file is touched until after the last.
  */
 import type { Clock, Disk, LogRecord, Network, OptionState, Random } from '@millrace/core'
@@ -10,11 +10,12 @@ import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
-import type { CheckpointStorage } from '../checkpoint/storage.ts'
+import type { CheckpointStorage, LocalCopyCounts } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { regionsOf, type Region } from '../graph/regions.ts'
 import { graphWarnings, requireUids } from '../graph/warnings.ts'
-import { RestartPolicy, restartOptions } from '../restart/restart.ts'
+import { RestartPolicy, restartOptions, type RestartDecision } from '../restart/restart.ts'
 import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
 import type { ControlledJob, ControlServer } from './control/control-server.ts'
@@ -22,11 +23,14 @@ import type { JobStatus } from './control/protocol.ts'
 import type { SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import { engineError } from '../errors.ts'
 import { isRecoverable, jobFailure } from './job-failure.ts'
+import { JobStarts } from './job-starts.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
 import { LiveSettings } from './live-settings.ts'
 import { MetricsBoard } from './metrics-board.ts'
 import { checkCombinations, checkpointOptions, slotSettings } from './master-settings.ts'
-import { deploymentsOf, dropCheckpointsFrom, findRestoration, recoverSavepoints, type Restoration, type Warn } from './restoration.ts'
+import type { FailureReport } from './messages.ts'
+import { dropCheckpointsFrom, recoverSavepoints, type Warn } from './restoration.ts'
+import type { RegionStart } from './region-run.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
 
@@ -58,16 +62,14 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   readonly #parts: JobMasterParts
   readonly #settings: LiveSettings
   readonly #restarts: RestartPolicy
+  readonly #regions: readonly Region[]
+  readonly #starts: JobStarts
   readonly #board: MetricsBoard
   readonly #keeper: CheckpointKeeper
   readonly #startedMs: number
   #attempt: Attempt | undefined
-  #attemptNumber = 0
-  /** Whether an attempt has taken place: the first one's number was taken with the lock. */
-  #begun = false
   #nextCheckpointId = 1
   #restartCount = 0
-  #restored: CompletedCheckpoint | undefined
   #asked: 'stop' | 'cancel' | undefined
   #interruptDelay: (() => void) | undefined
   #over = false
@@ -81,7 +83,12 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     this.#startedMs = parts.clock.monotonic()
     this.#settings = new LiveSettings(parts.settings, parts.functions)
     this.#restarts = new RestartPolicy(restartOptions(parts.settings.values))
-    this.#board = new MetricsBoard(parts.plan, parts.clock)
+    this.#regions = regionsOf(parts.plan, parts.settings.values.restart.failoverStrategy)
+    const settings = (): ReturnType<typeof slotSettings> => slotSettings(this.#settings.options)
+    const board = new MetricsBoard(parts.plan, this.#regions, parts.clock)
+    this.#board = board
+    const copiesLookedAt = (counts: LocalCopyCounts): void => board.copiesLookedAt(counts)
+    this.#starts = new JobStarts({ ...parts, regions: this.#regions, settings, warn: this.#warn, copiesLookedAt })
     this.#keeper = new CheckpointKeeper({ ...parts, board: this.#board })
   }
 
@@ -149,7 +156,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
 
   status(): JobStatus {
     const { plan, clock } = this.#parts
-    const last = this.#keeper.last ?? this.#restored
+    const last = this.#keeper.last ?? this.#starts.restored
     return {
       job: plan.graph.name,
       state: this.#board.state,
@@ -192,9 +199,8 @@ export class JobMaster implements AttemptHandler, ControlledJob {
   }
 
   async #runAttempts(): Promise<JobResult> {
-    const { lock } = this.#parts
     checkCombinations(this.#settings.options)
-    this.#attemptNumber = await lock.nextAttempt()
+    await this.#starts.lock()
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
     await this.#listen()
     if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
@@ -202,54 +208,65 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     for (;;) {
       const outcome = await this.#runAttempt()
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
-      const failure = jobFailure(outcome.failure, {
-        module: this.#parts.modulePath,
-        checkpoint: (this.#keeper.last ?? this.#restored)?.path,
-      })
-      const decision = this.#restarts.decide({
-        atMs: this.#parts.clock.monotonic(),
-        recoverable: isRecoverable(outcome.failure) && (await this.#goBack(outcome.failure.restoreBefore)),
-        random: this.#parts.random.uint32() / 2 ** 32,
-      })
+      // The strategy was asked about the region, which has to come back with all others.
+      if (outcome.decided === 'restart' && this.#asked === undefined) continue
+      const failure = this.#failure(outcome.failure)
+      if (outcome.decided === 'give-up') return this.#result({ state: 'failed', failure })
+      const goesBack = await this.#goBack(outcome.failure.restoreBefore)
+      const decision = this.#decide(outcome.failure, goesBack)
       if (this.#asked === 'cancel') return await this.#end('canceled')
       if (this.#asked === 'stop' || decision.kind === 'give-up') return this.#result({ state: 'failed', failure })
-      this.#restartCount = decision.restart
       this.#board.state = 'restarting'
-      this.#parts.onEvent({
-        kind: 'restarting',
-        timeMs: this.#parts.clock.now(),
-        failure,
-        delayMs: decision.delayMs,
-        restart: decision.restart,
-      })
+      this.#tellRestarting(failure, decision)
       await this.#delay(decision.delayMs)
       if (this.#isAsked('cancel')) return await this.#end('canceled')
       if (this.#isAsked('stop')) return this.#result({ state: 'failed', failure })
     }
   }
 
+  #failure(report: FailureReport): JobFailure {
+    const checkpoint = (this.#keeper.last ?? this.#starts.restored)?.path
+    return jobFailure(report, { module: this.#parts.modulePath, checkpoint })
+  }
+
+  #decide(report: FailureReport, goesBack: boolean): RestartDecision {
+    return this.#restarts.decide({
+      atMs: this.#parts.clock.monotonic(),
+      recoverable: isRecoverable(report) && goesBack,
+      random: this.#parts.random.uint32() / 2 ** 32,
+    })
+  }
+
+  #tellRestarting(failure: JobFailure, { delayMs, restart }: Extract<RestartDecision, { kind: 'restart' }>, region?: Region): void {
+    this.#restartCount = restart
+    this.#parts.onEvent({
+      kind: 'restarting',
+      timeMs: this.#parts.clock.now(),
+      failure,
+      delayMs,
+      restart,
+      ...(region === undefined ? {} : { region: this.#board.describe(region) }),
+    })
+  }
+
   async #runAttempt(): Promise<AttemptOutcome> {
-    const { plan, functions, lock, launcher, clock, disk, network, random } = this.#parts
+    const { plan, functions, launcher, clock, disk, network, random } = this.#parts
     this.#board.state = 'starting'
-    if (this.#begun) this.#attemptNumber = await lock.nextAttempt()
-    this.#begun = true
-    const restoration = await this.#restoration()
+    const { attempt: number, restoration, starts } = await this.#starts.whole(this.#restoreRequest)
+    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, restoration.nextCheckpointId)
+    const regions = this.#regions
     const coordinator = new CheckpointCoordinator({
       options: checkpointOptions(this.#settings.options),
-      attempt: this.#attemptNumber,
+      attempt: number,
       subtasks: plan.tasks.flatMap((task) => Array.from({ length: task.parallelism }, (_, subtask) => ({ task: task.id, subtask }))),
+      regions: regions.map(({ tasks }) => tasks),
       nextCheckpointId: this.#nextCheckpointId,
       completed: restoration.completed,
       restoredId: restoration.ownId,
       wallClockOffsetMs: clock.now() - clock.monotonic(),
       account: this.#keeper.account,
     })
-    const deployments = deploymentsOf(this.#parts, restoration, this.#attemptNumber, slotSettings(this.#settings.options))
-    const restoredSources = restoration.plan.sources
-    const attempt = new Attempt(
-      { plan, functions, deployments, restoredSources, launcher, coordinator, clock, disk, network, random },
-      this,
-    )
+    const attempt = new Attempt({ plan, functions, regions, starts, launcher, coordinator, clock, disk, network, random }, this)
     this.#attempt = attempt
     if (this.#asked === 'cancel') attempt.cancel()
     const outcome = await attempt.run()
@@ -269,14 +286,6 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts.storage, restoreBefore, this.#warn))
   }
 
-  async #restoration(): Promise<Restoration> {
-    const request = this.#restoreRequest
-    const restoration = await findRestoration(this.#parts, request, this.#warn)
-    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, restoration.nextCheckpointId)
-    this.#restored = restoration.checkpoint
-    return restoration
-  }
-
   // ---------- AttemptHandler
 
   started(): void {
@@ -286,19 +295,43 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       kind: 'started',
       timeMs: clock.now(),
       jobName: plan.graph.name,
-      attempt: this.#attemptNumber,
+      attempt: this.#starts.attempt,
       plan,
       settings: this.#settings.resolved,
-      restored: this.#restored,
+      restored: this.#starts.restored,
     })
     if (this.#asked === 'stop') this.#attempt?.stop()
+  }
+
+  regionFailed(region: Region, report: FailureReport): { readonly delayMs: number } | 'give-up' {
+    const decision = this.#decide(report, true)
+    if (decision.kind === 'give-up') return 'give-up'
+    this.#board.regionFailed(region)
+    this.#tellRestarting(this.#failure(report), decision, region)
+    return decision
+  }
+
+  restartRegion(region: Region, completedId: number | undefined): Promise<RegionStart | undefined> {
+    return this.#starts.region(region, this.#restoreRequest, completedId)
+  }
+
+  regionRestored(region: Region, attempt: number): void {
+    this.#board.regionRestored(region)
+    const restored = this.#keeper.last ?? this.#starts.restored
+    this.#parts.onEvent({
+      kind: 'region-restarted',
+      timeMs: this.#parts.clock.now(),
+      region: this.#board.describe(region),
+      attempt,
+      restored,
+    })
   }
 
   persist(
     command: Parameters<AttemptHandler['persist']>[0],
     enumerators: ReadonlyMap<number, unknown>,
   ): Promise<{ readonly metadataBytes: number }> {
-    return this.#keeper.persist(command, enumerators, this.#attemptNumber)
+    return this.#keeper.persist(command, enumerators, this.#starts.attempt)
   }
 
   triggered(command: Parameters<AttemptHandler['triggered']>[0]): void {
@@ -348,7 +381,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       jobName: this.#parts.plan.graph.name,
       durationMs: this.#parts.clock.monotonic() - this.#startedMs,
       restarts: this.#restartCount,
-      lastCheckpoint: this.#keeper.last ?? this.#restored,
+      lastCheckpoint: this.#keeper.last ?? this.#starts.restored,
       ...outcome,
     }
   }

@@ -152,6 +152,16 @@ export type JobEvent =
       readonly failure: JobFailure
       readonly delayMs: number
       readonly restart: number
+      /** What starts again, while the rest of the job goes on; absent: all of it. */
+      readonly region?: JobRegion
+    }
+  /** A region that has failed runs again; `restored`: where it has started from. */
+  | {
+      readonly kind: 'region-restarted'
+      readonly timeMs: number
+      readonly region: JobRegion
+      readonly attempt: number
+      readonly restored: CompletedCheckpoint | undefined
     }
   | { readonly kind: 'stopping'; readonly timeMs: number }
   /** A line for the user: from the engine, or from `ctx.log` of the job. */
@@ -164,12 +174,31 @@ export interface JobMetrics {
   readonly state: 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
   /** Since the last start or restart. */
   readonly uptimeMs: number
+  /** Of the job and of its regions together. */
   readonly restarts: number
+  readonly regions: readonly RegionMetrics[]
   /** In the order of the plan. */
   readonly tasks: readonly TaskMetrics[]
   readonly checkpoints: CheckpointMetrics
   /** Metrics of the user's functions, labelled with operator and subtask. */
   readonly user: readonly MetricSnapshot[]
+}
+
+/** A part of a job that no records come to from the rest of it. */
+export interface JobRegion {
+  /** From 0. */
+  readonly id: number
+  /** Regions of the job. */
+  readonly of: number
+  /** Names of its tasks. */
+  readonly tasks: readonly string[]
+}
+
+export interface RegionMetrics extends JobRegion {
+  /** `restarting`: it has failed and is not back yet, while the others run. */
+  readonly state: 'running' | 'restarting'
+  /** Of this region by itself. */
+  readonly restarts: number
 }
 
 export interface TaskMetrics {
@@ -198,4 +227,6 @@ export interface CheckpointMetrics {
   readonly failed: number
   readonly inProgress: number
   readonly last: { readonly id: number; readonly completedMs: number; readonly durationMs: number; readonly sizeBytes: number } | undefined
+  /** With `checkpointing.localCopies`, over all restores of this process: state files found whole on this machine, and those that the storage was asked for. */
+  readonly localCopies?: { readonly read: number; readonly missed: number }
 }

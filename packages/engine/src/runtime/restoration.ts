@@ -1,9 +1,11 @@
 /** What an attempt of a job starts from: found in the storage of checkpoints, dealt out to the slots. */
 import type { JobFunctions } from '../api/functions.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
-import type { CheckpointStorage, RestoreRequest } from '../checkpoint/storage.ts'
+import type { CheckpointStorage, LocalCopyCounts, RestoreRequest } from '../checkpoint/storage.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
+import type { Region } from '../graph/regions.ts'
 import { slotsOf, type Deployment, type SlotSettings } from './deployment.ts'
+import { fitsRegion } from './failover.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
 import { planRestore, type RestorePlan } from './plan-restore.ts'
 
@@ -23,6 +25,8 @@ export interface RestorationParts {
   readonly functions: JobFunctions
   readonly storage: CheckpointStorage
   readonly allowNonRestoredState: boolean
+  /** Told of each restore, where copies are kept on this machine. */
+  readonly copiesLookedAt?: (counts: LocalCopyCounts) => void
 }
 
 export type Warn = (message: string, fields: object) => void
@@ -32,7 +36,8 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
   const { storage, plan, functions, allowNonRestoredState } = parts
   const report = await storage.open()
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
-  const { checkpoint, damaged } = await storage.resolveRestore(request)
+  const { checkpoint, damaged, localCopies } = await storage.resolveRestore(request)
+  if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   for (const passed of damaged)
     warn(`checkpoint ${passed.checkpointId} is damaged and passed over: ${passed.problem}`, { path: passed.path })
   const restorePlan = planRestore(plan, checkpoint?.metadata, {
@@ -40,6 +45,8 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
     finishes: (operator) => finishes(functions, operator),
   })
   for (const warning of restorePlan.warnings) warn(warning, {})
+  // Before any sink undoes what it had staged for them.
+  for (const passed of damaged) await storage.giveUp(passed.checkpointId)
   return {
     plan: restorePlan,
     checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },
@@ -79,24 +86,56 @@ export async function recoverSavepoints(savepoints: FilesystemSavepoints, warn: 
   }
 }
 
-/** What each slot is told to run. */
+/**
+ * What a region starts from while others run: nothing is opened anew, for that removes files that they are writing. Undefined where something else was found than is
+ * `expected`, for then all have to go back.
+ *
+ * @throws as `CheckpointStorage.resolveRestore`; what `planRestore` refuses
+ */
+export async function findRegionRestoration(
+  parts: RestorationParts,
+  request: RestoreRequest,
+  expected: Parameters<typeof fitsRegion>[1],
+): Promise<Pick<Restoration, 'plan' | 'checkpoint' | 'ownId'> | undefined> {
+  const { storage, plan, functions, allowNonRestoredState } = parts
+  const { checkpoint, localCopies } = await storage.resolveRestore(request)
+  if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
+  const ownId = checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined
+  if (!fitsRegion({ ownId, path: checkpoint?.path }, expected)) return undefined
+  const restorePlan = planRestore(plan, checkpoint?.metadata, {
+    allowNonRestoredState,
+    finishes: (operator) => finishes(functions, operator),
+  })
+  return {
+    plan: restorePlan,
+    checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },
+    ownId,
+  }
+}
+
+/** What each slot of a region is told to run. */
 export function deploymentsOf(
   { plan, allowNonRestoredState }: RestorationParts,
-  restoration: Restoration,
-  attempt: number,
+  region: Region,
+  restoration: Pick<Restoration, 'plan' | 'checkpoint' | 'ownId'>,
+  { attempt, oldestAttempt }: Pick<Deployment, 'attempt' | 'oldestAttempt'>,
   settings: SlotSettings,
 ): readonly Deployment[] {
-  const slots = slotsOf(plan)
+  const slots = slotsOf(plan, region)
+  const operators = new Set(region.tasks.flatMap((task) => plan.tasks[task]!.operators))
+  const restored = restoration.plan.operators.filter(({ operator }) => operators.has(operator))
   return Array.from({ length: slots }, (_, slot) => ({
     jobName: plan.graph.name,
     attempt,
+    oldestAttempt,
+    region,
     slot,
     slots,
     plan,
     settings,
     restoredCheckpointId: restoration.ownId ?? 0,
     restoring: restoration.checkpoint !== undefined,
-    restored: restoration.plan.operators.filter((operator) => operator.subtask % slots === slot),
+    restored: restored.filter((operator) => operator.subtask % slots === slot),
     finished: restoration.plan.finished,
     allowNonRestoredState,
   }))

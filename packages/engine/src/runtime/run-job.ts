@@ -130,6 +130,7 @@ function notYet(): ReturnType<RunningJob['metrics']> {
     state: 'starting',
     uptimeMs: 0,
     restarts: 0,
+    regions: [],
     tasks: [],
     checkpoints: { completed: 0, failed: 0, inProgress: 0, last: undefined },
     user: [],

@@ -52,8 +52,7 @@ export class SlotHost {
         log: (record: LogRecord) => this.#send({ kind: 'log', record }),
         failed: (error) => void this.#failed(error),
       })
-      const { plan, slot, slots } = this.#deployment
-      this.#subtasks = await builder.build(subtasksOf(plan, slot, slots))
+      this.#subtasks = await builder.build(subtasksOf(this.#deployment))
       for (const { task } of this.#subtasks.toReversed()) await task.open()
       if (this.#state !== 'opening') return
       this.#state = 'running'

@@ -4,14 +4,14 @@ import { engineError } from '../errors.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
 import { loadRocksdb } from '../state/rocksdb/rocksdb-binding.ts'
-import { RocksdbStores } from '../state/rocksdb/rocksdb-stores.ts'
+import { RocksdbStores, type StoresPlace } from '../state/rocksdb/rocksdb-stores.ts'
 import { jobStateFolder } from './state-folder.ts'
 
 /** Where a slot keeps keyed state that does not fit into memory. */
 export interface StateBackend {
   /** What live rows of a slot may take, about. */
   readonly cacheBytes: number
-  open(attempt: number): Promise<OrderedStores>
+  open(place: StoresPlace): Promise<OrderedStores>
 }
 
 /**
@@ -25,5 +25,5 @@ export function stateBackend(jobName: string, settings: ResolvedEngineOptions, d
   if (!checkpointing.asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
   loadRocksdb()
   const dir = join(jobStateFolder(jobName, settings), 'rocksdb')
-  return { cacheBytes: state.cacheSize, open: async (attempt) => await RocksdbStores.open(disk, dir, attempt) }
+  return { cacheBytes: state.cacheSize, open: async (place) => await RocksdbStores.open(disk, dir, place) }
 }

@@ -4,13 +4,14 @@ import { engineError } from '../../errors.ts'
 import { createRing } from '../../exchange/ring.ts'
 import { createWakeWords } from '../../exchange/wake.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
+import type { Region } from '../../graph/regions.ts'
 import { channelKey, channelsOf, slotOfSubtask, subtasksOf, type Deployment } from '../deployment.ts'
 import type { SlotMessage } from '../messages.ts'
 import type { SlotHandler, SlotLauncher, SlotLink } from '../slot-link.ts'
 import type { SlotThreadData } from './slot-thread-data.ts'
 import type { SlotThreads } from './slot-threads.ts'
 
-/** All rings of a job together: their number grows with the square of the parallelism, so each gets smaller. */
+/** All rings of a region together: their number grows with the square of the parallelism, so each gets smaller. */
 const RING_MEMORY_BYTES = 16 * 1024 * 1024
 const RING_BYTES_MAX = 1024 * 1024
 const RING_BYTES_MIN = 64 * 1024
@@ -33,11 +34,10 @@ export class ThreadSlots implements SlotLauncher {
   }
 
   async launch(deployments: readonly Deployment[], handlers: readonly SlotHandler[]): Promise<readonly SlotLink[]> {
-    const { plan, slots } = deployments[0]!
-    const rings = createRings(plan, slots)
-    const wakeWords = createWakeWords(slots)
     const { threads, ...options } = this.#options
+    const shared = new Map(deployments.map((deployment) => [deployment.region.id, share(deployment)]))
     const links = deployments.map((deployment, index) => {
+      const { rings, wakeWords } = shared.get(deployment.region.id)!
       const own = new Map(
         rings.filter(({ from, to }) => from === deployment.slot || to === deployment.slot).map(({ key, memory }) => [key, memory]),
       )
@@ -55,8 +55,14 @@ interface Ring {
   readonly memory: SharedArrayBuffer
 }
 
-function createRings(plan: ExecutionPlan, slots: number): readonly Ring[] {
+/** What the slots of a region have in common. */
+function share({ plan, region, slots }: Deployment): { readonly rings: readonly Ring[]; readonly wakeWords: SharedArrayBuffer } {
+  return { rings: createRings(plan, region, slots), wakeWords: createWakeWords(slots) }
+}
+
+function createRings(plan: ExecutionPlan, { tasks }: Region, slots: number): readonly Ring[] {
   const crossing = plan.exchanges
+    .filter(({ from }) => tasks.includes(from))
     .flatMap((exchange) => channelsOf(plan, exchange))
     .map((place) => ({ key: channelKey(place), from: slotOfSubtask(place.from, slots), to: slotOfSubtask(place.to, slots) }))
     .filter(({ from, to }) => from !== to)
@@ -65,8 +71,8 @@ function createRings(plan: ExecutionPlan, slots: number): readonly Ring[] {
 }
 
 function stuck({ deployment }: SlotThreadData, stuckMs: number): Error {
-  const { plan, slot, slots } = deployment
-  const tasks = subtasksOf(plan, slot, slots).map(({ task, subtask }) => `"${task.name}" (subtask ${subtask})`)
+  const { slot } = deployment
+  const tasks = subtasksOf(deployment).map(({ task, subtask }) => `"${task.name}" (subtask ${subtask})`)
   return engineError('WORKER_STUCK', { slot, seconds: Math.round(stuckMs / 1000), tasks: tasks.join(' or ') })
 }
 

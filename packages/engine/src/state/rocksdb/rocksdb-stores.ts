@@ -2,7 +2,7 @@
  * RocksDB as an ordered store. Each store is a folder; its write-ahead log is off, as what is to last is in checkpoints.
  *
  * 1. Buffers that the database writes into are kept for as long as it is open.
- * 2. A folder belongs to one attempt of the job; those of former attempts are removed before anything is opened.
+ * 2. A folder belongs to one attempt of a region of the job; those of former attempts are removed before anything is opened.
  */
 import type { Disk, FileHandle } from '@millrace/core'
 import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from './ordered-store.ts'
@@ -28,6 +28,15 @@ export interface RocksdbOptions {
 
 export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 32 * 1024 * 1024, writeBufferBytes: 16 * 1024 * 1024 }
 
+/** Whose databases they are. */
+export interface StoresPlace {
+  /** Under which they were opened. */
+  readonly attempt: number
+  /** The smallest that any region of the job runs under. */
+  readonly oldestAttempt: number
+  readonly region: number
+}
+
 export class RocksdbStores implements OrderedStores {
   readonly #disk: Disk
   readonly #dir: string
@@ -42,13 +51,16 @@ export class RocksdbStores implements OrderedStores {
     this.#binding.config({ blockCacheSize: options.blockCacheBytes })
   }
 
-  /** `dir`: of all databases of the job; those of attempts before this one are removed. @throws STATE_ROCKSDB_MISSING */
-  static async open(disk: Disk, dir: string, attempt: number, options: RocksdbOptions = rocksdbDefaults): Promise<RocksdbStores> {
-    const own = `${dir}/attempt-${attempt}`
+  /** `dir`: of all databases of the job; those that nobody uses any more are removed. @throws STATE_ROCKSDB_MISSING */
+  static async open(disk: Disk, dir: string, place: StoresPlace, options: RocksdbOptions = rocksdbDefaults): Promise<RocksdbStores> {
+    const { attempt, oldestAttempt, region } = place
+    const own = `${dir}/attempt-${attempt}-region-${region}`
     await disk.makeDirectory(own)
     for (const name of await disk.list(dir)) {
-      const former = /^attempt-(\d+)$/.exec(name)?.[1]
-      if (former !== undefined && Number(former) < attempt) await disk.removeTree(`${dir}/${name}`)
+      const [, former, formerRegion] = /^attempt-(\d+)(?:-region-(\d+))?$/.exec(name) ?? []
+      if (former === undefined) continue
+      const isStale = Number(former) < oldestAttempt || (Number(formerRegion) === region && Number(former) < attempt)
+      if (isStale) await disk.removeTree(`${dir}/${name}`)
     }
     return new RocksdbStores(disk, own, options)
   }

@@ -1,0 +1,89 @@
+/**
+ * What the whole job, and any region of it, is started with: a number of its own, and what it restores.
+ *
+ * 1. Each start has a larger number than every one before it, those of former processes included.
+ * 2. The whole job starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
+ * 3. A region starts from where all others are, or not at all.
+ */
+import type { JobLock } from '../checkpoint/job-lock.ts'
+import type { RestoreRequest } from '../checkpoint/storage.ts'
+import type { Region } from '../graph/regions.ts'
+import type { SlotSettings } from './deployment.ts'
+import type { CompletedCheckpoint } from './job-types.ts'
+import { deploymentsOf, findRegionRestoration, findRestoration, type Restoration, type RestorationParts, type Warn } from './restoration.ts'
+import type { RegionStart } from './region-run.ts'
+
+export interface JobStartsParts extends RestorationParts {
+  readonly regions: readonly Region[]
+  readonly lock: JobLock
+  readonly settings: () => SlotSettings
+  readonly warn: Warn
+}
+
+export interface WholeStart {
+  readonly attempt: number
+  readonly restoration: Restoration
+  /** By region. */
+  readonly starts: readonly RegionStart[]
+}
+
+export class JobStarts {
+  readonly #parts: JobStartsParts
+  /** The newest number. */
+  attempt = 0
+  /** What the whole job has started from. */
+  restored: CompletedCheckpoint | undefined
+  /** Whether the newest number is taken: the first one comes with the lock. */
+  #used = true
+  /** By region. */
+  #attempts: number[] = []
+
+  constructor(parts: JobStartsParts) {
+    this.#parts = parts
+  }
+
+  /** @throws as `JobLock.nextAttempt` */
+  async lock(): Promise<void> {
+    this.attempt = await this.#parts.lock.nextAttempt()
+    this.#used = false
+  }
+
+  /** @throws as `JobLock.nextAttempt` and `findRestoration` */
+  async whole(request: RestoreRequest): Promise<WholeStart> {
+    if (this.#used) this.attempt = await this.#parts.lock.nextAttempt()
+    this.#used = true
+    const { attempt } = this
+    const { regions, warn } = this.#parts
+    const restoration = await findRestoration(this.#parts, request, warn)
+    this.restored = restoration.checkpoint
+    this.#attempts = regions.map(() => attempt)
+    return { attempt, restoration, starts: regions.map((region) => this.#start(region, attempt, restoration)) }
+  }
+
+  /**
+   * `completedId`: what all others take for the newest checkpoint. Undefined: that is not what there is to start from.
+   *
+   * @throws as `JobLock.nextAttempt` and `findRegionRestoration`
+   */
+  async region(region: Region, request: RestoreRequest, completedId: number | undefined): Promise<RegionStart | undefined> {
+    const attempt = await this.#parts.lock.nextAttempt()
+    this.attempt = Math.max(this.attempt, attempt)
+    const found = await findRegionRestoration(this.#parts, request, { completedId, startedFrom: this.restored?.path })
+    if (found === undefined) {
+      this.#parts.warn(`region ${region.id} cannot start from where the others are: the whole job restarts`, { region: region.id })
+      return undefined
+    }
+    this.#attempts[region.id] = attempt
+    return this.#start(region, attempt, found)
+  }
+
+  #start(region: Region, attempt: number, restoration: Pick<Restoration, 'plan' | 'checkpoint' | 'ownId'>): RegionStart {
+    const numbers = { attempt, oldestAttempt: Math.min(...this.#attempts) }
+    const operators = new Set(region.tasks.flatMap((task) => this.#parts.plan.tasks[task]!.operators))
+    return {
+      attempt,
+      deployments: deploymentsOf(this.#parts, region, restoration, numbers, this.#parts.settings()),
+      restoredSources: restoration.plan.sources.filter(({ operator }) => operators.has(operator)),
+    }
+  }
+}

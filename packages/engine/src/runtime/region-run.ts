@@ -1,0 +1,231 @@
+/**
+ * The master's side of one region from its launch to its end: its slots, and the enumerators of its sources.
+ *
+ * 1. From `lose` on nothing is heard of its slots and enumerators but that they have closed.
+ * 2. When `close` resolves none of them is left.
+ */
+import type { Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
+import type { JobFunctions } from '../api/functions.ts'
+import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
+import type { ExecutionPlan } from '../graph/plan-types.ts'
+import type { Region } from '../graph/regions.ts'
+import type { Deployment } from './deployment.ts'
+import { Enumerators, type RestoredSource } from './enumerators.ts'
+import { reportFailure } from './failure-report.ts'
+import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage, TaskReport } from './messages.ts'
+import type { SlotHandler, SlotLauncher, SlotLink } from './slot-link.ts'
+
+/** What a region is started with. */
+export interface RegionStart {
+  readonly attempt: number
+  readonly deployments: readonly Deployment[]
+  readonly restoredSources: readonly RestoredSource[]
+}
+
+export interface RegionParts extends RegionStart {
+  readonly region: Region
+  /** Number of the region's first slot among all of the job. */
+  readonly firstSlot: number
+  readonly plan: ExecutionPlan
+  readonly functions: JobFunctions
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly network: Network
+  readonly random: Random
+}
+
+export interface RegionHandler {
+  /** All of its tasks run. */
+  ready(): void
+  closed(): void
+  coordinator(message: CoordinatorMessage): void
+  /** A slot has failed; called at most once. */
+  failed(failure: FailureReport): void
+  enumeratorFailed(error: unknown): void
+  log(record: LogRecord): void
+  metrics(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
+}
+
+/** How long slots have to close before they are ended. */
+const CLOSE_TIMEOUT_MS = 5_000
+
+export class RegionRun {
+  readonly region: Region
+  readonly attempt: number
+  readonly deployments: readonly Deployment[]
+  readonly #parts: RegionParts
+  readonly #handler: RegionHandler
+  readonly #enumerators: Enumerators
+  #links: readonly SlotLink[] = []
+  readonly #ready: Set<number> = new Set()
+  readonly #closed: Set<number> = new Set()
+  readonly #earlyReaders: OperatorInstance[] = []
+  #enumeratorsStarted = false
+  #lost = false
+  #closing: Promise<void> | undefined
+  #allClosed: (() => void) | undefined
+
+  constructor(parts: RegionParts, handler: RegionHandler) {
+    this.#parts = parts
+    this.#handler = handler
+    this.region = parts.region
+    this.attempt = parts.attempt
+    this.deployments = parts.deployments
+    const { plan, functions, restoredSources: restored, region, clock, disk, network, random } = parts
+    this.#enumerators = new Enumerators({
+      plan,
+      tasks: region.tasks,
+      functions,
+      restored,
+      clock,
+      disk,
+      network,
+      random,
+      assign: (reader, splits) =>
+        this.#sendTo(reader.subtask, {
+          kind: 'splits',
+          reader,
+          splits,
+        }),
+      noMoreSplits: (reader) =>
+        this.#sendTo(reader.subtask, {
+          kind: 'no-more-splits',
+          reader,
+        }),
+      fail: (error) => {
+        if (!this.#lost) this.#handler.enumeratorFailed(error)
+      },
+      log: (record) => handler.log(record),
+    })
+  }
+
+  /** One for each deployment. */
+  get slotHandlers(): readonly SlotHandler[] {
+    return this.deployments.map((_, slot) => ({
+      message: (message) => this.#message(slot, message),
+      exited: (error) => {
+        this.#closed.add(slot)
+        this.#failed(reportFailure(error))
+        this.#tellClosed()
+      },
+    }))
+  }
+
+  /** The slots are there. */
+  attach(links: readonly SlotLink[]): void {
+    this.#links = links
+  }
+
+  /** @throws what a source's enumerator does */
+  async startEnumerators(): Promise<void> {
+    await this.#enumerators.start()
+    this.#enumeratorsStarted = true
+    for (const reader of this.#earlyReaders.splice(0)) this.#addReader(reader)
+  }
+
+  /** What each of its sources' enumerators has to say for a checkpoint, by operator. */
+  snapshot(): ReadonlyMap<number, unknown> {
+    return this.#enumerators.snapshot()
+  }
+
+  get ready(): boolean {
+    return this.#ready.size === this.deployments.length
+  }
+
+  get closed(): boolean {
+    return this.#closed.size === this.deployments.length
+  }
+
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  lose(): void {
+    this.#lost = true
+  }
+
+  send(message: MasterMessage): void {
+    for (const link of this.#links) link.send(message)
+  }
+
+  /** Ends slots, which have some time for it, and enumerators. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#end())
+  }
+
+  #message(slot: number, message: SlotMessage): void {
+    if (message.kind === 'closed') {
+      this.#closed.add(slot)
+      return this.#tellClosed()
+    }
+    if (this.#lost) return
+    switch (message.kind) {
+      case 'ready':
+        this.#ready.add(slot)
+        if (this.ready) this.#handler.ready()
+        return
+      case 'reader-ready':
+        if (this.#enumeratorsStarted) this.#addReader(message.reader)
+        else this.#earlyReaders.push(message.reader)
+        return
+      case 'coordinator':
+        return this.#handler.coordinator(message.message)
+      case 'failed':
+        return this.#failed(message.failure)
+      case 'log':
+        return this.#handler.log(message.record)
+      case 'metrics':
+        return this.#handler.metrics(this.#parts.firstSlot + slot, message.tasks, message.user)
+      default:
+        message satisfies never
+    }
+  }
+
+  #failed(failure: FailureReport): void {
+    if (!this.#lost) this.#handler.failed(failure)
+  }
+
+  #addReader(reader: OperatorInstance): void {
+    try {
+      this.#enumerators.addReader(reader)
+    } catch (error) {
+      if (!this.#lost) this.#handler.enumeratorFailed(error)
+    }
+  }
+
+  #tellClosed(): void {
+    if (!this.closed) return
+    this.#allClosed?.()
+    this.#handler.closed()
+  }
+
+  async #end(): Promise<void> {
+    this.send({ kind: 'cancel' })
+    if (this.#closed.size < this.#links.length) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#parts.clock.after(CLOSE_TIMEOUT_MS, resolve)
+        this.#allClosed = () => {
+          cancel()
+          resolve()
+        }
+      })
+    }
+    await Promise.all(this.#links.map((link) => link.terminate()))
+    await this.#enumerators.close().catch(() => {})
+  }
+
+  #sendTo(subtask: number, message: MasterMessage): void {
+    this.#links[subtask % this.#links.length]!.send(message)
+  }
+}
+
+/** Launches regions together, then starts their enumerators. @throws what launching or an enumerator does */
+export async function launchRegions(runs: readonly RegionRun[], launcher: SlotLauncher, isOver: () => boolean): Promise<void> {
+  const links = await launcher.launch(
+    runs.flatMap(({ deployments }) => deployments),
+    runs.flatMap((run) => run.slotHandlers),
+  )
+  let first = 0
+  for (const run of runs) run.attach(links.slice(first, (first += run.deployments.length)))
+  for (const run of runs) if (!isOver()) await run.startEnumerators()
+}
