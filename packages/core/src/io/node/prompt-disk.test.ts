@@ -111,3 +111,19 @@ void test('what fails is a disk error with the path, as with a thread', async ()
     await file.close()
   })
 })
+
+void test('a file that was closed is not written to, nor the one that now has its number', async () => {
+  await withFolder(async (root) => {
+    const disk = createPromptDisk()
+    const closed = await disk.open(join(root, 'a'), 'update')
+    await closed.write(new Uint8Array([1]), 0)
+    await closed.close()
+    const others = await Promise.all(['b', 'c', 'd', 'e'].map((name) => disk.open(join(root, name), 'update')))
+    await assert.rejects(closed.write(new Uint8Array([2]), 0), DiskError)
+    await assert.rejects(closed.read(new Uint8Array(1), 0), DiskError)
+    for (const other of others) {
+      assert.equal((await other.stat()).size, 0)
+      await other.close()
+    }
+  })
+})

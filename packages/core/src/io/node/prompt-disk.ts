@@ -6,6 +6,7 @@
  *
  * 1. A slow operation holds the calling thread once: afterwards everything goes to the threads for `PATIENCE_FACTOR` times as long as it took.
  *    So at most 1 % of the thread's time goes into waiting for the disk.
+ * 2. Of a file that was closed, the number is never used again: the system gives it to the next one that is opened.
  */
 import { readSync, writevSync } from 'node:fs'
 import type { Disk, FileHandle, FileStat } from '../disk.ts'
@@ -61,6 +62,7 @@ class PromptFile implements FileHandle {
   readonly #fd: number
   readonly #appends: boolean
   readonly #pace: Pace
+  #isClosed = false
 
   constructor(path: string, file: FileHandle, fd: number, appends: boolean, pace: Pace) {
     this.#path = path
@@ -101,10 +103,11 @@ class PromptFile implements FileHandle {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true
     return this.#file.close()
   }
 
   #isPrompt(sizeBytes: number): boolean {
-    return sizeBytes <= PROMPT_BYTES_MAX && this.#pace.isPrompt
+    return !this.#isClosed && sizeBytes <= PROMPT_BYTES_MAX && this.#pace.isPrompt
   }
 }
