@@ -2,7 +2,7 @@
  * Cuts a byte stream into frames: a size (int32), then so many bytes.
  *
  * 1. A frame that arrived within one chunk is a view of it; one that did not is put together in memory of its own, each byte copied as it comes.
- * 2. Memory for a frame follows what has arrived of it, not what it claims: `FIRST_BYTES`, then at most four times what is there.
+ * 2. Memory for a frame follows what has arrived of it, not what it claims: `firstBytes`, then at most four times what is there.
  * 3. After a size out of bounds the stream has no frames any more: every call throws.
  */
 import { discardBytes } from '@millrace/core'
@@ -19,11 +19,14 @@ const GROWTH_FACTOR = 4
 export interface FrameSplitterOptions {
   /** Whether chunks are only lent for the call of `push`: what is kept of them is copied. Default false. */
   readonly lent?: boolean
+  /** Memory for the beginning of a frame that arrives in pieces; 64 KiB by default. For peers that are trusted, more saves copies. */
+  readonly firstBytes?: number
 }
 
 export class FrameSplitter {
   readonly #limitBytes: number
   readonly #lent: boolean
+  readonly #firstBytes: number
   /** Arrived, and not part of a frame yet. */
   #rest: Uint8Array = new Uint8Array(0)
   /** A frame that is being put together: its size is known, and it is longer than what had arrived. */
@@ -36,6 +39,7 @@ export class FrameSplitter {
   constructor(limitBytes: number, options: FrameSplitterOptions = {}) {
     this.#limitBytes = limitBytes
     this.#lent = options.lent ?? false
+    this.#firstBytes = options.firstBytes ?? FIRST_BYTES
   }
 
   /** Bytes held that are not part of a frame handed out. */
@@ -93,7 +97,7 @@ export class FrameSplitter {
   /** Starts to put a frame together from its size and its first bytes. */
   #begin(bytes: Uint8Array): void {
     this.#partialBytes = this.#sizeAt(bytes)
-    this.#partial = Buffer.allocUnsafeSlow(Math.min(this.#partialBytes, Math.max(FIRST_BYTES, bytes.length)))
+    this.#partial = Buffer.allocUnsafeSlow(Math.min(this.#partialBytes, Math.max(this.#firstBytes, bytes.length)))
     this.#filledBytes = 0
     this.#fill(bytes.subarray(FRAME_PREFIX_BYTES))
   }

@@ -29,5 +29,5 @@ export {
   type MarkerOptions,
 } from './control-record.ts'
 export { crc32c } from './crc32c.ts'
-export { DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes, records, type LogRecord, type RecordHeader } from './record.ts'
+export { BatchRecords, DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes, records, type LogRecord, type RecordHeader } from './record.ts'
 export { validateProduced, type ProducedBatch, type ProduceRules, type RecordError, type RefusedBatch } from './validation.ts'

@@ -142,6 +142,62 @@ function skipHeaders(reader: ByteReader, count: number): void {
 }
 
 /**
+ * The records of a batch, in order, with their offsets and time stamps, as many at a time as are asked for; a compressed payload is decompressed at once.
+ */
+export class BatchRecords {
+  readonly #batch: BatchView
+  readonly #cursor: RecordCursor
+  readonly #recordCount: number
+  readonly #baseOffset: number
+  readonly #baseTimestamp: number
+  /** Of all records, where the log has set it. */
+  readonly #appendTime: number | undefined
+  #count = 0
+
+  /** @throws `COMPRESSION_*` */
+  constructor(batch: BatchView, decompressedBytesMax: number = DECOMPRESSED_BYTES_MAX) {
+    this.#batch = batch
+    this.#cursor = new RecordCursor(recordBytes(batch, decompressedBytesMax))
+    this.#recordCount = batch.recordCount
+    this.#baseOffset = batch.baseOffset
+    this.#baseTimestamp = batch.baseTimestamp
+    this.#appendTime = batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined
+    this.#checkEnd()
+  }
+
+  get hasMore(): boolean {
+    return this.#count < this.#recordCount
+  }
+
+  /**
+   * Adds the next records from `fromOffset` on, until there are `limit` in all.
+   *
+   * @throws `RECORDS_CORRUPT` where a record does not fit or the count is not the header's; those before it have been added
+   */
+  take(into: LogRecord[], limit: number, fromOffset = 0): void {
+    const cursor = this.#cursor
+    const baseOffset = this.#baseOffset
+    const baseTimestamp = this.#baseTimestamp
+    const appendTime = this.#appendTime
+    while (into.length < limit && this.#count < this.#recordCount && cursor.next()) {
+      this.#count++
+      const offset = baseOffset + cursor.offsetDelta
+      if (offset < fromOffset) continue
+      const timestamp = appendTime ?? baseTimestamp + cursor.timestampDelta
+      into.push({ offset, timestamp, key: cursor.key, value: cursor.value, headers: cursor.headers })
+    }
+    if (into.length < limit || !this.hasMore) this.#checkEnd()
+  }
+
+  #checkEnd(): void {
+    const { remaining } = this.#cursor
+    if (remaining > 0 === this.hasMore) return
+    const problem = `${this.#recordCount} records claimed, ${this.#count} found, ${remaining} bytes behind them`
+    throw logError('RECORDS_CORRUPT', { at: this.#batch.at, problem })
+  }
+}
+
+/**
  * The records of a batch, in order, with their offsets and time stamps; lazily, but a compressed payload is decompressed at once.
  *
  * @throws `RECORDS_CORRUPT` where a record does not fit or the count is not the header's; `COMPRESSION_*`

@@ -36,6 +36,9 @@ export interface BrokerConnectionOptions {
   readonly responseBytesMax: number
 }
 
+/** Room for most fetches at once: memory that is asked for and not written to is nobody's. */
+const FIRST_FRAME_BYTES = 4 * 1024 * 1024
+
 export class BrokerConnection {
   readonly broker: string
   readonly #connection: Connection
@@ -54,7 +57,7 @@ export class BrokerConnection {
     this.broker = options.broker
     this.#connection = connection
     this.#options = options
-    this.#splitter = new FrameSplitter(options.responseBytesMax)
+    this.#splitter = new FrameSplitter(options.responseBytesMax, { lent: true, firstBytes: FIRST_FRAME_BYTES })
     connection.onData((bytes) => this.#receive(bytes))
     connection.onClose((error) => this.#ended(error?.message ?? 'the broker closed it'))
   }
@@ -116,13 +119,13 @@ export class BrokerConnection {
       this.#pipeline.add({ ...expected, api, correlationId, deadlineMs })
       this.#arm(deadlineMs)
     }
-    this.#connection.send(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+    for (const chunk of chunks) this.#connection.send(chunk)
   }
 
   #receive(bytes: Uint8Array): void {
     if (!this.#isOpen) return
     try {
-      this.#splitter.push(Buffer.from(bytes))
+      this.#splitter.push(bytes)
       for (let frame = this.#splitter.next(); frame !== undefined && this.#isOpen; frame = this.#splitter.next()) this.#answer(frame)
     } catch (error) {
       const { message } = error as Error

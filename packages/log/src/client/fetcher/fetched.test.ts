@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { MillraceError } from '@millrace/core'
 import { buildBatch, buildEndTransactionMarker } from '../../records/index.ts'
-import { decodeRange, type DecodedRange, type FetchedRange } from './fetched.ts'
+import { openRange, type FetchedRange, type OpenedRange } from './fetched.ts'
 
 interface BatchSpec {
   readonly producerId?: number
@@ -17,7 +18,13 @@ function marker(baseOffset: number, producerId: number, outcome: 'commit' | 'abo
   return buildEndTransactionMarker({ baseOffset, producerId, producerEpoch: 0, outcome, coordinatorEpoch: 0, timestamp: 1 }).whole
 }
 
-function decode(parts: readonly Uint8Array[], options: Partial<FetchedRange> = {}): DecodedRange & { readonly values: readonly string[] } {
+interface Decoded {
+  readonly fetched: OpenedRange['about']
+  readonly values: readonly string[]
+  readonly error: MillraceError | undefined
+}
+
+function decode(parts: readonly Uint8Array[], options: Partial<FetchedRange> = {}, limit: number = Infinity): Decoded {
   const range = {
     topic: 't',
     partition: 0,
@@ -29,8 +36,14 @@ function decode(parts: readonly Uint8Array[], options: Partial<FetchedRange> = {
     lastStableOffset: 99,
     broker: 'b',
   }
-  const decoded = decodeRange({ ...range, ...options })
-  return { ...decoded, values: decoded.fetched.records.map(({ value }) => Buffer.from(value!).toString()) }
+  const { about, records, error } = openRange({ ...range, ...options })
+  const values: string[] = []
+  while (records.hasMore) {
+    const taken = records.take(limit)
+    assert.ok(taken.length <= limit)
+    for (const { value } of taken) values.push(Buffer.from(value!).toString())
+  }
+  return { fetched: about, values, error: records.error ?? error }
 }
 
 const transactional = (producerId: number): BatchSpec => ({ producerId, transactional: true })
@@ -84,11 +97,19 @@ void test('a batch that cannot be read is an error at its offset, after what cam
 })
 
 void test('records that do not fit their batch, though its checksum is right', () => {
-  const batch = buildBatch([{ key: null, value: Buffer.from('abc'), timestamp: 1 }], { baseOffset: 0 })
+  const batch = buildBatch([{ key: null, value: Buffer.from('abc'), timestamp: 1 }], { baseOffset: 2 })
   batch.bytes[batch.at + 61] = 100
   batch.updateCrc()
-  const { error, fetched } = decode([batch.whole, data(1, ['next'])])
-  assert.deepEqual([error!.code, error!.details['nextOffset'], fetched.records.length], ['CLIENT_RECORD_CORRUPT', 1, 0])
+  for (const limit of [1, Infinity]) {
+    const { error, values } = decode([data(0, ['before', 'it']), batch.whole, data(3, ['next'])], {}, limit)
+    const { offset, nextOffset } = error!.details
+    assert.deepEqual([error!.code, offset, nextOffset, values], ['CLIENT_RECORD_CORRUPT', 2, 3, ['before', 'it']])
+  }
+})
+
+void test('records that are taken in parts are those that are taken at once', () => {
+  const parts = [data(0, ['a', 'b', 'c']), data(3, ['1', '2'], transactional(1)), marker(5, 1, 'commit'), data(6, ['d'])]
+  for (const limit of [1, 2, 3, 4, 5, 6, 7]) assert.deepEqual(decode(parts, { offset: 1 }, limit).values, ['b', 'c', '1', '2', 'd'])
 })
 
 void test('a batch that is cut off at the end is for the next time', () => {

@@ -1,5 +1,5 @@
 import { type MillraceError } from '@millrace/core'
-import { BatchCursor, records as recordsOf, type LogRecord } from '../../records/index.ts'
+import { BatchCursor, BatchRecords, type BatchView, type LogRecord } from '../../records/index.ts'
 import { clientError } from '../errors.ts'
 import { AbortedFilter, type AbortedTransaction } from './aborted.ts'
 
@@ -31,41 +31,83 @@ export interface FetchedRange {
   readonly broker: string
 }
 
-/** What reading a range came to: records, and then perhaps a batch that cannot be read. */
-export interface DecodedRange {
-  readonly fetched: FetchedRecords
+/** A range as it came: what of it is to be shown, and then perhaps a batch that cannot be read. */
+export interface OpenedRange {
+  /** What is known of all its records together; `nextOffset` is behind all of them. */
+  readonly about: Omit<FetchedRecords, 'records'>
+  readonly records: RecordSupply
   readonly sizeBytes: number
-  /** At `fetched.nextOffset`; its detail `nextOffset` is where the batch that cannot be read ends, as far as it says so. */
+  /** At `about.nextOffset`; its detail `nextOffset` is where the batch that cannot be read ends, as far as it says so. */
   readonly error: MillraceError | undefined
 }
 
-/** Decodes a range. Nothing is thrown: what cannot be read ends it. */
-export function decodeRange(range: FetchedRange): DecodedRange {
+/** Records that are made as they are taken: those that wait are bytes, which the garbage collector need not look at. */
+export interface RecordSupply {
+  readonly hasMore: boolean
+  /** Set once a record could not be read; there are no more then. */
+  readonly error: MillraceError | undefined
+  /** The next records, at most `limit` of them; fewer only where there are no more. */
+  take(limit: number): LogRecord[]
+}
+
+/** Looks through the batches of a range. Nothing is thrown: what cannot be read ends it. */
+export function openRange(range: FetchedRange): OpenedRange {
   const { topic, partition, bytes, offset, readCommitted, highWatermark, lastStableOffset } = range
   const filter = new AbortedFilter(readCommitted ? range.aborted : null)
   const cursor = new BatchCursor(bytes, { verifyCrc: true })
-  const records: LogRecord[] = []
+  const shown: BatchView[] = []
   let nextOffset = offset
   let leaderEpoch = -1
   let error: MillraceError | undefined
   for (let batch = cursor.next(); batch !== undefined; batch = cursor.next()) {
-    const before = records.length
-    try {
-      if (batch.nextOffset > offset && filter.shows(batch))
-        for (const record of recordsOf(batch)) if (record.offset >= offset) records.push(record)
-    } catch (cause) {
-      records.length = before
-      error = corrupt(range, nextOffset, batch.nextOffset, (cause as Error).message, cause)
-      break
-    }
+    if (batch.nextOffset > offset && filter.shows(batch)) shown.push(batch)
     nextOffset = Math.max(nextOffset, batch.nextOffset)
     leaderEpoch = batch.partitionLeaderEpoch
   }
   if (cursor.stop?.reason === 'corrupt') {
     error = corrupt(range, nextOffset, claimedEnd(bytes, cursor.position, nextOffset), cursor.stop.problem)
   }
-  const fetched = { topic, partition, records, nextOffset, leaderEpoch, highWatermark, lastStableOffset }
-  return { fetched, sizeBytes: bytes.length, error }
+  const about = { topic, partition, nextOffset, leaderEpoch, highWatermark, lastStableOffset }
+  return { about, records: new ShownRecords(range, shown), sizeBytes: bytes.length, error }
+}
+
+class ShownRecords implements RecordSupply {
+  readonly #range: FetchedRange
+  readonly #batches: readonly BatchView[]
+  #nextBatch = 0
+  #batch: BatchRecords | undefined
+  /** Behind the last record that was taken. */
+  #nextOffset: number
+  error: MillraceError | undefined
+
+  constructor(range: FetchedRange, batches: readonly BatchView[]) {
+    this.#range = range
+    this.#batches = batches
+    this.#nextOffset = range.offset
+  }
+
+  get hasMore(): boolean {
+    return this.error === undefined && (this.#batch?.hasMore === true || this.#nextBatch < this.#batches.length)
+  }
+
+  take(limit: number): LogRecord[] {
+    const taken: LogRecord[] = []
+    while (taken.length < limit && this.hasMore) {
+      try {
+        if (this.#batch?.hasMore !== true) this.#batch = new BatchRecords(this.#batches[this.#nextBatch++]!)
+        this.#batch.take(taken, limit, this.#range.offset)
+      } catch (cause) {
+        const last = taken.at(-1)
+        if (last !== undefined) this.#nextOffset = last.offset + 1
+        const batch = this.#batches[this.#nextBatch - 1]!
+        const offset = Math.max(this.#nextOffset, batch.baseOffset)
+        this.error = corrupt(this.#range, offset, Math.max(offset + 1, batch.nextOffset), (cause as Error).message, cause)
+      }
+    }
+    const last = taken.at(-1)
+    if (last !== undefined) this.#nextOffset = last.offset + 1
+    return taken
+  }
 }
 
 function corrupt(

@@ -16,7 +16,7 @@ import { isZero } from '../metadata/cluster-view.ts'
 import { isAboutLeader } from '../producer/answers.ts'
 import { Wakeup } from '../wakeup.ts'
 import { endOfEpoch } from './end-of-epoch.ts'
-import { decodeRange, type FetchedRecords } from './fetched.ts'
+import { openRange, type FetchedRecords } from './fetched.ts'
 import type { AssignedPartition, FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
 import { fetchRequest } from './fetch-request.ts'
 import { FetchSession } from './fetch-session.ts'
@@ -120,9 +120,13 @@ export class Fetcher {
   /** What `poll` gives, without waiting. @throws as `poll` */
   take(maxRecords: number = Number.POSITIVE_INFINITY): readonly FetchedRecords[] {
     this.#checkOpen()
-    const taken = this.#ready.take(maxRecords)
-    this.#wakeup.soon()
-    return taken
+    const { bufferedBytes } = this.#ready
+    try {
+      return this.#ready.take(maxRecords)
+    } finally {
+      // Room for more.
+      if (this.#ready.bufferedBytes < bufferedBytes) this.#wakeup.soon()
+    }
   }
 
   /**
@@ -314,11 +318,12 @@ export class Fetcher {
     if (records === null || records.length === 0) return this.#wake()
     const { topic, partition } = position
     const readCommitted = this.#settings.isolation === 'read_committed'
-    const range = decodeRange({ topic, partition, offset, bytes: records, aborted, readCommitted, highWatermark, lastStableOffset, broker })
-    position.fetch = range.fetched.nextOffset
-    if (range.fetched.leaderEpoch >= 0) position.lastEpoch = range.fetched.leaderEpoch
+    const range = openRange({ topic, partition, offset, bytes: records, aborted, readCommitted, highWatermark, lastStableOffset, broker })
+    const { nextOffset, leaderEpoch } = range.about
+    position.fetch = nextOffset
+    if (leaderEpoch >= 0) position.lastEpoch = leaderEpoch
     if (range.error !== undefined) position.state = { kind: 'failed', error: range.error }
-    if (range.fetched.nextOffset === offset && range.error === undefined) return
+    if (nextOffset === offset && range.error === undefined) return
     this.#ready.push(position, range)
     this.#wake()
   }

@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DecodedRange } from './fetched.ts'
+import type { OpenedRange } from './fetched.ts'
 import { Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'
 
-function range(from: number, count: number, error?: Error): DecodedRange {
-  const records = Array.from({ length: count }, (_, index) => ({ offset: from + index, timestamp: 0, key: null, value: null, headers: [] }))
-  const fetched = {
-    topic: 't',
-    partition: 0,
-    records,
-    nextOffset: from + count + 1,
-    leaderEpoch: 0,
-    highWatermark: 99,
-    lastStableOffset: 99,
+/** @param broken why there is a record behind them that cannot be read */
+function range(from: number, count: number, error?: Error, broken?: Error): OpenedRange {
+  const all = Array.from({ length: count }, (_, index) => ({ offset: from + index, timestamp: 0, key: null, value: null, headers: [] }))
+  const records = {
+    get hasMore() {
+      return all.length > 0
+    },
+    error: undefined as OpenedRange['error'],
+    take(limit: number) {
+      const taken = all.splice(0, limit)
+      if (all.length === 0) this.error = broken as OpenedRange['error']
+      return taken
+    },
   }
-  return { fetched, sizeBytes: 100, error: error as DecodedRange['error'] }
+  const about = { topic: 't', partition: 0, nextOffset: from + count + 1, leaderEpoch: 0, highWatermark: 99, lastStableOffset: 99 }
+  return { about, records, sizeBytes: 100, error: error as OpenedRange['error'] }
 }
 
 const position = (partition = 0): Position => new Position({ topic: 't', partition }, { offset: 0 })
@@ -56,4 +60,14 @@ void test('what is paused stays', () => {
   assert.deepEqual(offsets(queue), [])
   one.isPaused = false
   assert.deepEqual(offsets(queue), [0])
+})
+
+void test('a record that cannot be read ends its partition: what came behind it is thrown away', () => {
+  const [queue, bad, good] = [new ReadyQueue(), position(0), position(1)]
+  queue.push(bad, range(0, 2, undefined, new Error('corrupt')))
+  queue.push(bad, range(5, 1))
+  queue.push(good, range(7, 1))
+  assert.deepEqual([offsets(queue), bad.consumed, bad.state.kind, queue.bufferedBytes], [[0, 1, 7], 2, 'failed', 0])
+  assert.throws(() => queue.take(Infinity), { message: 'corrupt' })
+  assert.ok(queue.isEmpty)
 })

@@ -3,14 +3,15 @@
  *
  * 1. What belongs to a position that was given up since is thrown away.
  * 2. An error of a partition comes after its records, and only once all that stands before it was taken.
+ * 3. Records are made when they are taken. Where one cannot be read, what came behind it is thrown away, and the position stands still.
  */
-import type { DecodedRange, FetchedRecords } from './fetched.ts'
+import type { FetchedRecords, OpenedRange } from './fetched.ts'
 import type { Position } from './position.ts'
 
 interface Ready {
   readonly position: Position
   readonly version: number
-  readonly content: DecodedRange | { readonly error: Error }
+  readonly content: OpenedRange | { readonly error: Error }
 }
 
 export class ReadyQueue {
@@ -26,8 +27,8 @@ export class ReadyQueue {
     return this.#entries.length === 0
   }
 
-  push(position: Position, content: DecodedRange | { readonly error: Error }): void {
-    if ('fetched' in content) {
+  push(position: Position, content: OpenedRange | { readonly error: Error }): void {
+    if ('records' in content) {
       position.bufferedBytes += content.sizeBytes
       this.#bufferedBytes += content.sizeBytes
     }
@@ -57,11 +58,11 @@ export class ReadyQueue {
       const { position, version, content } = entry
       if (version !== position.version) continue
       if (position.isPaused || room <= 0) left.push(entry)
-      else if ('fetched' in content) {
+      else if ('records' in content) {
         const part = this.#takeSome(position, content, room)
         room -= part.records.length
         if (part.records.length > 0) taken.push(part)
-        const rest = this.#restOf(entry, content, part)
+        const rest = this.#restOf(entry, content)
         if (rest !== undefined) left.push(rest)
       } else if (taken.length > 0) left.push(entry)
       else {
@@ -72,22 +73,27 @@ export class ReadyQueue {
     return taken
   }
 
-  #takeSome(position: Position, { fetched, sizeBytes }: DecodedRange, limit: number): FetchedRecords {
-    if (fetched.records.length > limit) {
-      const records = fetched.records.slice(0, limit)
-      const nextOffset = records.at(-1)!.offset + 1
+  #takeSome(position: Position, { about, records: supply, sizeBytes }: OpenedRange, limit: number): FetchedRecords {
+    const records = supply.take(limit)
+    if (supply.hasMore || supply.error !== undefined) {
+      const nextOffset = records.length === 0 ? position.consumed : records.at(-1)!.offset + 1
       position.consumed = nextOffset
-      return { ...fetched, records, nextOffset }
+      return { ...about, records, nextOffset }
     }
-    position.consumed = fetched.nextOffset
+    position.consumed = about.nextOffset
     position.bufferedBytes -= sizeBytes
     this.#bufferedBytes -= sizeBytes
-    return fetched
+    return { ...about, records }
   }
 
-  #restOf({ position, version }: Ready, content: DecodedRange, part: FetchedRecords): Ready | undefined {
-    const records = content.fetched.records.slice(part.records.length)
-    if (records.length > 0) return { position, version, content: { ...content, fetched: { ...content.fetched, records } } }
-    return content.error === undefined ? undefined : { position, version, content: { error: content.error } }
+  #restOf(entry: Ready, { records, error }: OpenedRange): Ready | undefined {
+    const { position } = entry
+    if (records.error !== undefined) {
+      this.void(position)
+      position.state = { kind: 'failed', error: records.error }
+      return { position, version: position.version, content: { error: records.error } }
+    }
+    if (records.hasMore) return entry
+    return error === undefined ? undefined : { position, version: entry.version, content: { error } }
   }
 }

@@ -176,7 +176,7 @@ export class KafkaReader implements SourceReader<unknown> {
   /** False where a partition could not go on, and it was seen to: others may have something behind that. */
   #takeOnce(): boolean {
     try {
-      for (const fetched of this.#fetcher.take()) {
+      for (const fetched of this.#fetcher.take(RECORDS_PER_POLL)) {
         const assigned = this.#assigned.get(splitId(fetched))
         if (assigned !== undefined) this.#batches.push({ assigned, fetched, at: 0 })
       }
