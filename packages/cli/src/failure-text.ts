@@ -40,7 +40,7 @@ function isOurs(error: Error): boolean {
   return error instanceof MillraceError || error.name === 'MillraceError'
 }
 
-/** The stack as far as it is the user's: the frames of Node and of the engine say nothing to them. */
+/** The stack as far as it is the user's: the frames of Node and of our packages say nothing to them. */
 export function userStack(error: Error): string {
   const head = `${error.name}: ${error.message}`
   const frames = framesOf(error)
@@ -52,8 +52,16 @@ function framesOf(error: Error): string {
   return frames.filter((frame) => !hidden.some((part) => frame.includes(part))).join('\n')
 }
 
-const engine = fileURLToPath(import.meta.resolve('@millrace/engine'))
-const hidden: readonly string[] = ['node:internal', `${dirname(engine)}/`]
+/** Folders of our packages, built or not, and what calls commands and reads files for us. */
+const hidden: readonly string[] = [
+  'node:internal',
+  ...['@millrace/core', '@millrace/log', '@millrace/engine'].map((name) => `${dirname(fileURLToPath(import.meta.resolve(name)))}/`),
+  fileURLToPath(new URL('.', import.meta.url)).replace(/(\/dist\/)chunks\/$/, '$1'),
+  '/millrace/dist/bin.js',
+  '/millrace/src/bin.ts',
+  '/node_modules/commander/',
+  '/node_modules/yaml/',
+]
 
 /** User data may hold what drives a terminal. */
 function clean(text: string): string {

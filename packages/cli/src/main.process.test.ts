@@ -86,6 +86,30 @@ void test("a module that throws shows the user's stack and not ours", async () =
   assert.ok(!/node:internal|job-module/.test(stderr), stderr)
 })
 
+void test('so does a build function that throws, and a file that is not there', async () => {
+  writeFileSync(
+    join(folder, 'throws.ts'),
+    `import { defineJob } from ${engine}\nexport default defineJob('throws', () => { throw new RangeError('no such region') })\n`,
+  )
+  const { exitCode, stderr } = await command('info', 'throws.ts')
+  assert.equal(exitCode, 2)
+  assert.match(
+    stderr,
+    /^millrace: the build function of job throws threw: no such region \[JOB_BUILD_THROWS\]\n\s+at .*throws\.ts:2:\d+\)\n$/,
+  )
+  const missing = await command('info', 'job.ts', '--config', 'none.yaml')
+  assert.equal(missing.exitCode, 2)
+  assert.match(missing.stderr, /none\.yaml cannot be read: [^\n]+\n$/)
+})
+
+void test('a file of options may be anywhere', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
+  writeFileSync(join(other, 'options.yaml'), 'parallelism: 4\n')
+  const { stdout, stderr } = await command('info', 'job.ts', '--config', join(other, 'options.yaml'))
+  rmSync(other, { recursive: true })
+  assert.match(stdout, /parallelism = 4/, stderr)
+})
+
 void test('options come from millrace.yaml, and its mistakes are named', async () => {
   writeFileSync(join(folder, 'millrace.yaml'), 'parallelism: 3\n')
   assert.match((await command('info', 'job.ts')).stdout, /parallelism = 3, by millrace\.yaml/)

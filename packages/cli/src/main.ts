@@ -1,4 +1,5 @@
-import { MillraceError } from '@millrace/core'
+import { inspect } from 'node:util'
+import { DiskError, MillraceError, NetworkError } from '@millrace/core'
 import { CommanderError } from 'commander'
 import { exitCodes } from './exit-codes.ts'
 import { buildProgram, exitCodeOf } from './program.ts'
@@ -6,7 +7,7 @@ import type { CommandIo } from './terminal.ts'
 
 /**
  * Runs one command line, without the names of Node and the program, and answers its exit code.
- * What the user can mend is said in a line; anything else is a bug and keeps its stack.
+ * What the user can mend is said in a line, and so is what the machine refuses; anything else is a bug and keeps its stack.
  */
 export async function main(flags: readonly string[], version: string, io: CommandIo): Promise<number> {
   let exitCode: number = exitCodes.done
@@ -18,8 +19,12 @@ export async function main(flags: readonly string[], version: string, io: Comman
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return exitCodeOf(error)
-    if (!(error instanceof MillraceError)) throw error
     const { describeError } = await import('./failure-text.ts')
+    if (!(error instanceof MillraceError)) {
+      const isOfTheWorld = error instanceof DiskError || error instanceof NetworkError
+      io.stderr.write(isOfTheWorld ? `millrace: ${error.message}\n` : `millrace: this is a mistake of millrace itself: ${inspect(error)}\n`)
+      return exitCodes.failed
+    }
     io.stderr.write(`millrace: ${describeError(error)}\n`)
     return error.who === 'user' ? exitCodes.usage : exitCodes.failed
   }

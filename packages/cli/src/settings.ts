@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { flagsOf, nodeDisk, overrideOptions, readConfigFile, resolveOptions, type OptionFlag, type OptionValues } from '@millrace/core'
 import { engineOptionTable, type ResolvedEngineOptions } from '@millrace/engine/options'
 import { cliError } from './errors.ts'
@@ -82,7 +82,7 @@ interface ReadFile {
 
 async function configFile(io: CommandIo, named: unknown): Promise<ReadFile> {
   const path = typeof named === 'string' ? named : 'millrace.yaml'
-  const file = await readConfigFile(nodeDisk, join(io.cwd, path), typeof named !== 'string')
+  const file = await readConfigFile(nodeDisk, resolve(io.cwd, path), typeof named !== 'string')
   return { path, content: file?.content }
 }
 

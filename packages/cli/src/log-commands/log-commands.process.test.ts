@@ -81,6 +81,7 @@ void test('topics are made, listed, described, altered and deleted', async () =>
 void test('mistakes about topics name what is wrong', async () => {
   for (const [flags, expected] of [
     [['topics', 'describe', 'none'], /The cluster has no topic none/],
+    [['topics', 'delete', 'none'], /The cluster has no topic none/],
     [['topics', 'create', 'a', '--partitions', '0'], /--partitions must be a whole number, at least 1, and is 0/],
     [['topics', 'create', 'a', '--config', 'retention'], /--config takes name=value, and got retention/],
     [['topics', 'create', 'a', '--config', 'retention.msec=1'], /CreateTopics for topic a was refused.*INVALID_CONFIG/],
@@ -92,6 +93,16 @@ void test('mistakes about topics name what is wrong', async () => {
     const { exitCode, stderr } = await command(...flags)
     assert.match(stderr, expected)
     assert.equal(exitCode, 2, stderr)
+  }
+})
+
+void test('a partition that is not there is said at once', async () => {
+  await ok('topics', 'create', 'two', '--partitions', '2')
+  for (const [line, flags] of [
+    ['a', { partition: '2' }],
+    ['{"value":"a","partition":2}', { json: true }],
+  ] as const) {
+    await assert.rejects(produce('two', line, flags), /--partition must be 0 to 1, and is 2/)
   }
 })
 

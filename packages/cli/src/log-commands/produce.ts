@@ -1,4 +1,5 @@
 import type { Producer } from '@millrace/log/client'
+import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { readPairs, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
@@ -16,13 +17,14 @@ export async function produceCommand(topic: string, flags: ParsedFlags, io: Comm
     flags,
     io,
     async (client, stopped) => {
-      await client.topic(topic, { autoCreate: true })
+      const { partitions } = await client.topic(topic, { autoCreate: true })
       const acks = flags['acks'] === 'all' ? -1 : (Number(flags['acks']) as 0 | 1)
       const producer = client.producer({ acks, compression: flags['compression'] as 'none' })
       let count = 0
       try {
         for await (const line of linesOf(ports.stdin, stopped)) {
           const record = { topic, ...recordOf(count + 1, line) }
+          checkPartition(record.partition, partitions.length)
           count++
           if (!producer.append(record)) await producer.ready()
         }
@@ -37,6 +39,12 @@ export async function produceCommand(topic: string, flags: ParsedFlags, io: Comm
     },
     ports,
   )
+}
+
+/** @throws CLI_ARGUMENT, where the client would wait for the partition to be made */
+function checkPartition(partition: number | undefined, count: number): void {
+  if (partition === undefined || partition < count) return
+  throw cliError('CLI_ARGUMENT', { flag: '--partition', expected: `be 0 to ${count - 1}`, value: `${partition}` })
 }
 
 /** What was good before a mistake is written all the same, as the lines before it would be by themselves. */

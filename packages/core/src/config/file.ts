@@ -23,7 +23,7 @@ export async function readConfigFile(disk: Disk, path: string, mayBeMissing: boo
   try {
     return { path, content: parse(text) as unknown }
   } catch (error) {
-    throw configError('CONFIG_FILE_MALFORMED', { path, problem: error instanceof Error ? error.message : String(error) }, error)
+    throw configError('CONFIG_FILE_MALFORMED', { path, problem: error instanceof Error ? error.message.trim() : String(error) }, error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/core'
 import { collection } from '../connectors/collection.ts'
 import type { Source } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
@@ -21,7 +22,7 @@ export interface BuiltJob {
 /**
  * Builds a job: calls its build function and checks what it made. The same job and parameters give the same graph each time.
  *
- * @throws JOB_EMPTY, PARAM_UNKNOWN, PARAM_INVALID, OPTION_UNKNOWN, OPTION_INVALID, UID_DUPLICATE and the other errors of building, at the user's call where it can be
+ * @throws JOB_EMPTY, JOB_BUILD_ASYNC, JOB_BUILD_THROWS, PARAM_UNKNOWN, PARAM_INVALID, OPTION_UNKNOWN, OPTION_INVALID, UID_DUPLICATE and the other errors of building, at the user's call where it can be
  */
 export function buildJob<P extends Params>(job: Job<P>, options: { readonly params?: Partial<NoInfer<P>> } = {}): BuiltJob {
   if (!isJob(job)) throw engineError('JOB_INVALID', { value: show(job) })
@@ -30,7 +31,7 @@ export function buildJob<P extends Params>(job: Job<P>, options: { readonly para
   const builder = new GraphBuilder()
   const checkpointing: CheckpointSettings = {}
   const restart: RestartSettings = {}
-  const answer: unknown = job.build(environment(builder, checkpointing, restart), params as P)
+  const answer: unknown = callBuild(job, environment(builder, checkpointing, restart), params as P)
   if (typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function') {
     Promise.resolve(answer).catch(() => {})
     throw engineError('JOB_BUILD_ASYNC', { job: name })
@@ -39,6 +40,16 @@ export function buildJob<P extends Params>(job: Job<P>, options: { readonly para
   Object.freeze(checkpointing)
   Object.freeze(restart)
   return builder.finish({ name, params, settings })
+}
+
+/** What building finds wrong stays what it is; what else is thrown is the user's. */
+function callBuild<P extends Params>(job: Job<P>, env: Environment, params: P): unknown {
+  try {
+    return job.build(env, params)
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    throw engineError('JOB_BUILD_THROWS', { job: job.name, problem: error instanceof Error ? error.message : show(error) }, error)
+  }
 }
 
 function environment(builder: GraphBuilder, checkpointing: CheckpointSettings, restart: RestartSettings): Environment {

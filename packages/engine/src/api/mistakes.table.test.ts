@@ -42,6 +42,14 @@ const mistakes: readonly Mistake[] = [
   ['no sink', 'JOB_EMPTY', /"?mistake"? has no sink/, (env) => numbers(env).map((n) => n)],
   ['nothing at all', 'JOB_EMPTY', /no sink/, noop],
   ['async build', 'JOB_BUILD_ASYNC', /must be synchronous/, async (env) => numbers(env).sinkTo(discard())],
+  [
+    'a build that throws',
+    'JOB_BUILD_THROWS',
+    /build function of job mistake threw: no such region/,
+    () => {
+      throw new Error('no such region')
+    },
+  ],
   ['after the build', 'JOB_BUILT', /fromSource was called after/, () => late!.fromCollection([1])],
 
   [
@@ -378,7 +386,7 @@ test('jobs and their names', () => {
   assert.throws(() => buildJob((() => {}) as never), { code: 'JOB_INVALID' })
 })
 
-test('what build throws of its own accord comes through', () => {
+test('what build throws of its own accord is the cause of ours', () => {
   const own = new Error('own')
   assert.throws(
     () =>
@@ -387,7 +395,7 @@ test('what build throws of its own accord comes through', () => {
           throw own
         }),
       ),
-    own,
+    { code: 'JOB_BUILD_THROWS', cause: own },
   )
 })
 

@@ -24,6 +24,7 @@ export const jobErrors = {
   },
   JOB_EMPTY: { who: 'user', retry: false, message: 'job {job} has no sink, so it would do nothing: end a stream with sinkTo' },
   JOB_BUILD_ASYNC: { who: 'user', retry: false, message: 'the build function of job {job} must be synchronous: it answered a promise' },
+  JOB_BUILD_THROWS: { who: 'user', retry: false, message: 'the build function of job {job} threw: {problem}' },
   JOB_BUILT: { who: 'user', retry: false, message: '{call} was called after the job had been built' },
   ARGUMENT_INVALID: { who: 'user', retry: false, message: '{call}: {argument} must be {expected}, and is {value}' },
   NAME_INVALID: { who: 'user', retry: false, message: '{what} {name} must be 1 to 255 characters, without control characters' },
