@@ -142,4 +142,28 @@ export const regressions: readonly Regression[] = [
       unaligned: { alignedTimeoutMs: 0, sliceRecords: 1, limitBytes: 1_000_000 },
     },
   },
+  {
+    about: 'a checkpoint passed over for a read error was the latest again at the next start, when what sinks had staged for it was gone',
+    seed: 3268,
+    scenario: {
+      inputs: 147,
+      keys: 100,
+      branches: 1,
+      sources: ['splits'],
+      stages: [
+        { kind: 'keyed-event-timer', width: 'one', chain: 'always' },
+        { kind: 'keyed-connected', width: 'one', chain: 'always' },
+        { kind: 'keyed-aggregate', width: 'one', chain: 'always' },
+      ],
+      ratePerSecond: 200,
+      maxParallelism: 4,
+      mode: 'exactly-once',
+      checkpointMs: 200,
+      minPauseMs: 0,
+      maxConcurrent: 1,
+      numRetained: 1,
+      snapshotRows: 4,
+      unaligned: { alignedTimeoutMs: 0, sliceRecords: 1, limitBytes: 1000000 },
+    },
+  },
 ]

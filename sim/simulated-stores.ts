@@ -63,17 +63,17 @@ export class SimulatedStores implements OrderedStores {
       checkpoint: async () => {
         underWay++
         try {
-          const { files, release } = await store.checkpoint()
+          const taken = await store.checkpoint()
           await this.#moment()
           this.#hazard('a checkpoint')
           this.#unreleased++
           let isReleased = false
           return {
-            files: files.map((file) => ({ ...file, read: () => this.#read(() => file.read()) })),
+            files: taken.files.map((file) => ({ ...file, read: () => this.#read(() => file.read()) })),
             release: async () => {
               if (!isReleased) this.#unreleased--
               isReleased = true
-              await release()
+              await taken.release()
             },
           }
         } finally {

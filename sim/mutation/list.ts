@@ -4,9 +4,18 @@ import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.t
 import { barrierOvertakes, elementLost } from './channels.ts'
 import { barrierOvertakesNothing, inFlightAfterNewInput, inFlightForgotten, inFlightNotDealtOut, inFlightTwice } from './in-flight.ts'
 import { enumeratorKeepsAssigned, offsetAhead, offsetBehind } from './sources.ts'
+import { regionWithoutHandles, regionWithoutState } from './regions.ts'
 import { formerGroupForgotten, savepointTakenForCheckpoint } from './savepoints.ts'
 import { commitAtPrepare, forgetHandles, forgetRestoredHandles } from './sinks.ts'
 import { baseOnAborted, lostTombstones, lostTimers } from './states.ts'
+import {
+  fileOfFailedCheckpoint,
+  formerStoreKept,
+  sharedFileRemoved,
+  storeFileEmpty,
+  storeFileNotUploaded,
+  storeKeepsRemoved,
+} from './stores.ts'
 import { commitAtAcknowledgement, dropAsyncInputs, dropNewestDelta, dropSplits } from './snapshots.ts'
 
 /** An error on purpose. `make` is called for each life. */
@@ -42,10 +51,18 @@ export const mutations: readonly Mutation[] = [
   { name: 'the newest delta left out of the chain', make: dropNewestDelta },
   { name: 'unfinished asynchronous inputs forgotten', make: dropAsyncInputs },
   { name: 'a savepoint taken for a checkpoint', make: savepointTakenForCheckpoint },
+  { name: 'a region starts again without its state', make: regionWithoutState },
+  { name: 'a region starts again without what its sinks had staged', make: regionWithoutHandles },
   { name: 'in flight forgotten', make: inFlightForgotten },
   { name: 'in flight replayed twice', make: inFlightTwice },
   { name: 'in flight not dealt out anew at another parallelism', make: inFlightNotDealtOut },
   { name: 'in flight replayed after new input', make: inFlightAfterNewInput },
   { name: 'a barrier overtakes nothing', make: barrierOvertakesNothing, prevents: 'in flight in a snapshot' },
+  { name: 'tombstones of the store lost', make: storeKeepsRemoved },
+  { name: 'a file of the store kept without its rows', make: storeFileEmpty },
+  { name: 'a file of the store not uploaded', make: storeFileNotUploaded },
+  { name: 'a file of the store removed that others refer to', make: sharedFileRemoved },
+  { name: 'a file of the store taken over from a failed checkpoint', make: fileOfFailedCheckpoint },
+  { name: 'changes over what the store held before', make: formerStoreKept },
   { name: 'a former key group forgotten where keys are dealt out anew', make: formerGroupForgotten },
 ]
