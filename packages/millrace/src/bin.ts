@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The `millrace` command. Nothing is imported here that is not needed to answer `--version` or to refuse an old Node.
 import { readFileSync } from 'node:fs'
-import { enableCompileCache, flushCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -21,7 +20,9 @@ function ownVersion(): string {
  * Compiled code is kept for the next start, in a folder that nobody else can write to; NODE_COMPILE_CACHE names another, NODE_DISABLE_COMPILE_CACHE=1 wants
  * none. Node writes it when the process ends; a job is often killed instead, so it is written once before.
  */
-function keepCompiledCode(): void {
+async function keepCompiledCode(): Promise<void> {
+  // Not at the top: a Node that is too old does not have them, and is to be told so.
+  const { enableCompileCache, flushCompileCache } = await import('node:module')
   enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'millrace'))
   setTimeout(flushCompileCache, 3_000).unref()
 }
@@ -35,7 +36,7 @@ async function start(flags: readonly string[]): Promise<number> {
     process.stdout.write(`${ownVersion()}\n`)
     return 0
   }
-  keepCompiledCode()
+  await keepCompiledCode()
   const { main, processOutput } = await import('@millrace/cli')
   return main(flags, ownVersion(), {
     stdout: processOutput(process.stdout),
