@@ -110,6 +110,13 @@ function slice(r: number, length: number): string {
   return POOL.substring(from, from + length)
 }
 
+/** Text of a key, of so many characters, that does not compress as one repeated would. */
+export function filler(key: number, length: number): string {
+  let text = ''
+  for (let k = 1; text.length < length; k++) text += slice(word(key | 0, k), Math.min(1024, length - text.length))
+  return text
+}
+
 const HOT = ['Google', 'Facebook', 'Baidu', 'Apple']
 const CHANNELS: string[] = []
 const URLS: string[] = []

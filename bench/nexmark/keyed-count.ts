@@ -1,12 +1,10 @@
 /** The micro job `count`: counts by key, with as many keys as asked for: each as often as any other, or a few much more often than the rest. */
 import { type, value } from '@millrace/engine'
-import { Generator, type CountRecord } from './generator.ts'
+import { filler, Generator, type CountRecord } from './generator.ts'
 import { sink, type Query } from './query.ts'
 import { hashNumber, ROW_START } from './row-checksum.ts'
 import { eventSource } from './source.ts'
 import { parseDistribution, ZipfRanks } from './zipf.ts'
-
-const FILLER = 'a row of state that is larger than a counter: '
 
 export const count: Query = (env, params) => {
   const { keys, distribution, rowBytes } = params
@@ -18,7 +16,6 @@ export const count: Query = (env, params) => {
     return (index) => generator.record(index, keys, ranks)
   }
   const records = env.fromSource(eventSource<CountRecord>({ count: params.events, crashAt: params.crashAt, make }), { uid: 'records' })
-  const filler = FILLER.repeat(Math.ceil(rowBytes / FILLER.length)).slice(0, rowBytes)
   const rows = records
     .keyBy((record) => record.key)
     .process({
@@ -27,7 +24,7 @@ export const count: Query = (env, params) => {
       onElement(record, ctx) {
         const next = (ctx.state.count.get() ?? 0) + 1
         ctx.state.count.set(next)
-        if (next === 1 && rowBytes > 0) ctx.state.filler.set(filler)
+        if (next === 1 && rowBytes > 0) ctx.state.filler.set(filler(record.key, rowBytes))
         ctx.emit({ key: record.key, count: next })
       },
     })

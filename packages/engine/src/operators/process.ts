@@ -1,7 +1,7 @@
 import type { ErasedProcessFunction } from '../api/functions.ts'
 import { hashKey } from '../keys/hash.ts'
 import { canonicalKey } from '../keys/key.ts'
-import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import { NO_TIMESTAMP, type RecordBatch } from '../exchange/elements.ts'
 import type { OperatorState } from '../state/operator-state.ts'
 import type { FireTimer, KeyedStateBackend } from '../state/state-types.ts'
 import { AsyncExecution, type StartedInvocation } from './async-execution.ts'
@@ -367,6 +367,19 @@ export class ProcessOperator extends PlainOperator {
     return this.#parts.hashArrives ? this.cursor.hash : hashKey(key)
   }
 
+  /** Keys of records that are about to come. */
+  lookAhead(what: What, values: readonly unknown[], hashes: ArrayLike<number>, count: number): Promise<void> | undefined {
+    const { keyed, keySelectors } = this.#parts
+    const select = keySelectors[what === 'right' ? 1 : 0]
+    if (keyed === undefined || !keyed.looksAhead || select === undefined) return undefined
+    const known = keysUpToFailure(values, select, count)
+    return keyed.lookAhead(
+      known.length,
+      (index) => known[index],
+      (index) => hashes[index]!,
+    )
+  }
+
   #inputFor(index: 0 | 1): Receiver {
     const { broadcast, fn } = this.#parts
     const watermark = (time: number): void => this.watermark(time)
@@ -421,6 +434,21 @@ class ProcessInput implements Receiver {
   watermark(time: number): void {
     this.#operator.watermark(time)
   }
+
+  prepare({ values, hashes, count }: RecordBatch): Promise<void> | undefined {
+    return hashes === undefined ? undefined : this.#operator.lookAhead(this.#what, values, hashes, count)
+  }
+}
+
+/** A selector that fails does so again when the record comes: then it is told. */
+function keysUpToFailure(values: readonly unknown[], select: (value: unknown) => unknown, count: number): readonly unknown[] {
+  const keys: unknown[] = []
+  try {
+    for (let index = 0; index < count; index++) keys.push(canonicalKey(select(values[index])))
+  } catch {
+    return keys
+  }
+  return keys
 }
 
 function isTimer(what: What): boolean {

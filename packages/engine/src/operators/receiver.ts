@@ -1,4 +1,4 @@
-import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import { NO_TIMESTAMP, type RecordBatch } from '../exchange/elements.ts'
 import { freezeDeep } from '../state/freeze.ts'
 import type { OperatorFailure } from './failure.ts'
 
@@ -10,6 +10,8 @@ export interface Receiver {
   receive(value: unknown): void
   /** No record with a time stamp of `time` or less follows. Never falls. */
   watermark(time: number): void
+  /** These records are about to be handed in. Resolves when what they need is at hand; undefined: it need not be waited for. */
+  prepare?(batch: RecordBatch): Promise<void> | undefined
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * 1. Records go in once each, in their order; nothing of a later batch before the rest of an earlier one.
  * 2. Between two records, and only there, it stops: where the chain asks for it, and after so many records as `slice` says.
+ * 3. While what the records need is being made ready (`waits`), none is handed in.
  */
 import type { RecordBatch } from '../exchange/elements.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
@@ -31,11 +32,16 @@ interface HeldBatch {
 export class BatchFeed {
   readonly #chain: Chain
   #held: HeldBatch | undefined
+  readonly #wake: () => void
   /** Records handed in at a time. */
   slice: number = Infinity
+  /** What the receiver needs for the batch is not at hand yet. */
+  waits: boolean = false
 
-  constructor(chain: Chain) {
+  /** `wake`: told when `waits` has ended. */
+  constructor(chain: Chain, wake: () => void = () => {}) {
     this.#chain = chain
+    this.#wake = wake
   }
 
   /** Whether a batch is not handed in to its end. */
@@ -54,7 +60,19 @@ export class BatchFeed {
 
   take(batch: RecordBatch, origin: BatchOrigin, receiver: Receiver): void {
     this.#held = { batch, origin, receiver, next: 0 }
-    this.goOn()
+    const prepared = receiver.prepare?.(batch)
+    if (prepared === undefined) this.goOn()
+    else this.#waitFor(prepared)
+  }
+
+  #waitFor(prepared: Promise<void>): void {
+    this.waits = true
+    const over = (): void => {
+      this.waits = false
+      this.#wake()
+    }
+    // What could not be made ready fails when it is used.
+    prepared.then(over, over)
   }
 
   /** Hands in the rest of the batch, until something asks for a stop. @throws the chain's failure */

@@ -48,7 +48,7 @@ export class Task implements GateHandler {
   constructor(parts: TaskParts, handler: TaskHandler) {
     this.parts = parts
     this.chain = parts.chain
-    this.#feed = new BatchFeed(parts.chain)
+    this.#feed = new BatchFeed(parts.chain, () => this.#handler.wake())
     if (parts.unaligned !== undefined) this.#overtaking = new Overtaking(parts.unaligned, this.#feed, parts.clock, parts.sliceRecords)
     this.#outputs = new TaskOutputs(parts.outputs, parts.unaligned !== undefined)
     this.#handler = handler
@@ -157,6 +157,7 @@ export class Task implements GateHandler {
     if (this.#idle !== this.#toldIdle) this.#tellIdle()
     const timers = this.#fireTimers()
     if (this.#interrupted()) return timers || collected ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
+    if (this.#feed.waits) return timers || collected ? 'worked' : 'idle'
     if (this.#feed.holds) {
       this.#hand(() => this.#feed.goOn())
       return 'worked'

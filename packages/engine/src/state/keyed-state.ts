@@ -97,6 +97,14 @@ export class KeyedState implements KeyedStateBackend {
     this.#store.use(key, hash)
   }
 
+  get looksAhead(): boolean {
+    return false
+  }
+
+  lookAhead(_count: number, _keyAt: (index: number) => unknown, _hashAt: (index: number) => number): Promise<void> | undefined {
+    return undefined
+  }
+
   invocation(key: unknown, hash: number): StateInvocation {
     return new Invocation({
       key,

@@ -45,6 +45,14 @@ export interface KeyedStateBackend {
   /** Makes `key` the current key. Creates nothing: rows appear with the first write and go with the last `clear`. */
   use(key: unknown, hash: number): void
 
+  /** Whether keys are worth naming before they are used. May change at any time; never true of state in memory. */
+  readonly looksAhead: boolean
+  /**
+   * `count` keys are about to be used, in this order about. Resolves when what there is of them is at hand, never rejects; undefined: they need no waiting for.
+   * The current key stays what it was.
+   */
+  lookAhead(count: number, keyAt: (index: number) => unknown, hashAt: (index: number) => number): Promise<void> | undefined
+
   /**
    * What one asynchronous (or revocable) invocation for a key sees: state as of now, its own writes on top, kept apart until `commit`.
    * Any number may live at once, for different keys, between direct uses.

@@ -1,3 +1,4 @@
+import type { Key } from '../../api/state.ts'
 import { KeyedState } from '../keyed-state.ts'
 import { SegmentReader } from '../segment-reader.ts'
 import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
@@ -5,12 +6,16 @@ import type { KeyedStateOptions, SegmentBytes, StateSnapshotWriter } from '../st
 import { CachedStore, CLEAN, type CacheOptions } from './cached-store.ts'
 import type { OrderedScan, OrderedStore, StoreCheckpoint } from './ordered-store.ts'
 import { firstHashOf, hashIn, keyIn, rowsFrom } from './row-encoder.ts'
+import type { Sought } from './stored-below.ts'
 import { StoredRows } from './stored-rows.ts'
 
 /** Where restored rows count as touched: they are not below. */
 const FIRST_EPOCH = CLEAN + 1
 /** Snapshots that a row is part of as a change before it is worth writing below, which costs about as much as that. */
 const EPOCHS_BEFORE_WRITING = 8
+
+/** Fewer keys are as well looked up when they are used. */
+const AHEAD_MIN = 8
 
 /** No snapshot is a delta over another: what tells changes from the rest is the store below. */
 const noLineage = { written: (): void => {} }
@@ -43,7 +48,7 @@ export class CachedState extends KeyedState {
     this.writer?.complete()
     const store = this.#store
     const boundary = store.epoch
-    const whole = full === 'all' || store.below === undefined
+    const whole = full === 'all' || store.below.store === undefined
     const plan = { checkpointId, baseCheckpointId: undefined, boundary, since: CLEAN, isFull: () => whole }
     const below = full === 'all' ? this.#rowsBelow(boundary) : nothingBelow
     const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: noLineage, nowMs: this.now(), below })
@@ -56,14 +61,29 @@ export class CachedState extends KeyedState {
   /** Files with all that is in the store below now; undefined if nothing is. Until that is settled rows cannot make room. */
   checkpointBelow(): Promise<StoreCheckpoint> | undefined {
     const { below } = this.#store
-    if (below === undefined) return undefined
-    this.#store.freeze()
-    return below.checkpoint().finally(() => this.#store.thaw())
+    if (below.store === undefined) return undefined
+    below.freeze()
+    return below.store.checkpoint().finally(() => below.thaw())
+  }
+
+  override get looksAhead(): boolean {
+    return this.#store.below.slow
+  }
+
+  override lookAhead(count: number, keyAt: (index: number) => unknown, hashAt: (index: number) => number): Promise<void> | undefined {
+    const sought = new Map<number, Sought>()
+    const most = this.#store.aheadMax
+    for (let index = 0; index < count && sought.size < most; index++) {
+      const hash = hashAt(index)
+      const key = keyAt(index)
+      if (this.#store.isAway(key, hash)) sought.set(hash, { key: key as Key, hash })
+    }
+    return sought.size < AHEAD_MIN ? undefined : this.#store.fetch([...sought.values()])
   }
 
   /** Grows with every change of the store below. */
   get versionBelow(): number {
-    return this.#store.version
+    return this.#store.below.version
   }
 
   override restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void {
@@ -88,7 +108,7 @@ export class CachedState extends KeyedState {
 
   /** Rows in the store below. */
   get rowsBelow(): number {
-    return this.#store.rowsBelow
+    return this.#store.below.rows
   }
 
   /** Starts from a store with so many rows in it, written with the header of today. Then come the changes over it. */
@@ -134,14 +154,15 @@ export class CachedState extends KeyedState {
   /** After `dispose`. */
   async close(): Promise<void> {
     const { below } = this.#store
-    this.#store.below = undefined
-    await below?.close()
+    const { store } = below
+    below.store = undefined
+    await store?.close()
   }
 
   #rowsBelow(boundary: number): RowsBelow {
-    const { below } = this.#store
-    if (below === undefined) return nothingBelow
+    const { store } = this.#store.below
+    if (store === undefined) return nothingBelow
     const { maxParallelism } = this.#options
-    return new StoredRows(this.#scan(below), maxParallelism, (key, hash) => this.#store.outranks(key, hash, boundary))
+    return new StoredRows(this.#scan(store), maxParallelism, (key, hash) => this.#store.outranks(key, hash, boundary))
   }
 }

@@ -7,22 +7,19 @@
  * 4. The current row stays where it is: whoever works with it may have gone away for a while.
  */
 import type { Key } from '../../api/state.ts'
-import { engineError } from '../../errors.ts'
 import { hashKey } from '../../keys/hash.ts'
-import { canonicalKey } from '../../keys/key.ts'
 import { RowStore } from '../row-store.ts'
 import type { StateSchema } from '../schema.ts'
 import { touchedEpoch, type Table } from '../table.ts'
 import type { KeyedStateOptions } from '../state-types.ts'
-import { KeyFilter } from './key-filter.ts'
+import { CacheSize } from './cache-size.ts'
 import type { OrderedStore } from './ordered-store.ts'
 import { firstHashOf, hashIn, keyIn, RowEncoder, rowsFrom } from './row-encoder.ts'
+import { RowHand } from './row-hand.ts'
+import { StoredBelow, type Sought } from './stored-below.ts'
 
 /** The epoch of rows that are below just as they are here. */
 export const CLEAN = 0
-
-/** The largest key or value that RocksDB takes. */
-export const STORED_BYTES_MAX: number = 2 ** 31 - 1
 
 /** Notes about a row: it was used since the hand came by; the store below has its key, as it is or as it was. */
 const RECENT = 1
@@ -32,19 +29,10 @@ const BELOW = 2
 const EVICTED_AT_ONCE = 128
 /** Calls of `use` between two looks at what a row takes. */
 const USES_A_SAMPLE = 512
-/** What a sample counts for in the mean. */
-const SAMPLE_WEIGHT = 1 / 16
-/** Bytes of live objects for each byte of their encoding. */
-const HEAP_FACTOR = 3
-/** Of a row without its cells: index, marks, key. */
-const ROW_BYTES = 72
-const CELL_BYTES = 10
-const ROWS_MIN = 1
-
 export interface CacheOptions {
   /** What the rows in memory may take, about. */
   readonly cacheBytes: number
-  /** Default STORED_BYTES_MAX. */
+  /** Default that of RocksDB. */
   readonly storedBytesMax?: number
   readonly open: () => OrderedStore
 }
@@ -54,41 +42,28 @@ export type LoadCells = (bytes: Uint8Array) => void
 
 export class CachedStore extends RowStore {
   override readonly tracksRestored: boolean = false
-  readonly #options: CacheOptions
-  readonly #operator: string
   readonly #schema: StateSchema
   readonly #maxParallelism: number
   readonly encoder: RowEncoder
-  /** Undefined until something had to make room. */
-  below: OrderedStore | undefined = undefined
-  /** Hashes that may be below; undefined: any may be. */
-  #filter: KeyFilter | undefined = new KeyFilter()
+  readonly below: StoredBelow
+  readonly #size: CacheSize
+  readonly #hand: RowHand
   loadCells: LoadCells = () => {}
-  rowsBelow = 0
-  /** Grows with every change below. */
-  version = 0
-  #frozen = 0
   #loading = false
   /** Rows in the tables, dead ones too. */
   #resident = 0
-  #rowBytes: number
-  #rowsMax = ROWS_MIN
   /** As many rows as there were, and some, when a sweep did not find enough that could go. */
   #stuckAt = 0
   #uses = 0
-  #tables: Table[] = []
-  #hand = 0
-  #row = 0
 
   constructor({ operator, keyGroups, maxParallelism }: KeyedStateOptions, schema: StateSchema, options: CacheOptions) {
     super(keyGroups, maxParallelism, schema.columns.length)
-    this.#operator = operator
     this.#maxParallelism = maxParallelism
-    this.#options = options
     this.#schema = schema
     this.encoder = new RowEncoder(schema)
-    this.#rowBytes = 0
-    this.#sized(32)
+    this.below = new StoredBelow({ ...options, operator }, this.encoder)
+    this.#size = new CacheSize(options.cacheBytes, schema.columns.length)
+    this.#hand = new RowHand(this.directory)
   }
 
   override use(key: unknown, hash: number): void {
@@ -131,22 +106,12 @@ export class CachedStore extends RowStore {
   }
 
   override groupCleared(keyGroup: number): void {
-    const { below } = this
-    if (below === undefined) return
-    const scan = below.scan(
-      rowsFrom(firstHashOf(keyGroup, this.#maxParallelism)),
-      rowsFrom(firstHashOf(keyGroup + 1, this.#maxParallelism)),
-    )
-    const keys: Uint8Array[] = []
-    while (scan.next()) keys.push(new Uint8Array(scan.key))
-    scan.close()
-    for (const key of keys) {
+    const from = rowsFrom(firstHashOf(keyGroup, this.#maxParallelism))
+    const end = rowsFrom(firstHashOf(keyGroup + 1, this.#maxParallelism))
+    for (const key of this.below.clear(from, end)) {
       const hash = hashIn(key)
       if (this.directory.locate(hash).find(keyIn(key), hash) < 0) this.rows--
-      below.delete(key)
-      this.rowsBelow--
     }
-    this.version++
   }
 
   override peek(key: unknown, hash: number, column: number): unknown {
@@ -156,8 +121,7 @@ export class CachedStore extends RowStore {
     const { key: formerKey, hash: formerHash } = this
     this.use(key, hash)
     const value = this.row < 0 ? undefined : this.table.columns[column]!.get(this.row)
-    if (formerKey === undefined) this.row = -1
-    else this.use(formerKey, formerHash)
+    this.#back(formerKey, formerHash)
     return value
   }
 
@@ -168,7 +132,7 @@ export class CachedStore extends RowStore {
   override clear(): void {
     super.clear()
     this.#resident = 0
-    this.#tables = []
+    this.#hand.reset()
   }
 
   /** Rows of a restore have been freed on the way. */
@@ -184,35 +148,59 @@ export class CachedStore extends RowStore {
   }
 
   /** Starts from a store that has so many rows already. */
-  adopt(below: OrderedStore, rows: number): void {
-    this.below = below
+  adopt(store: OrderedStore, rows: number): void {
+    this.below.adopt(store, rows)
     this.rows = rows
-    this.rowsBelow = rows
-    this.#filter = undefined
   }
 
   /** Takes a row as another store has it. */
   take(key: Uint8Array, value: Uint8Array): void {
-    this.below ??= this.#options.open()
-    this.below.put(key, value)
-    this.#filter?.add(hashIn(key))
+    this.below.take(key, value)
     this.rows++
-    this.rowsBelow++
-    this.version++
   }
 
-  /** No writes below until `thaw`. */
-  freeze(): void {
-    this.#frozen++
+  /** Rows that may be looked up ahead: what comes first must not push out what comes with it. */
+  get aheadMax(): number {
+    return this.#size.rowsMax >> 1
   }
 
-  thaw(): void {
-    this.#frozen--
+  /** Whether only the store below can say what there is of a key. Such a row that is here stays for a while. */
+  isAway(key: unknown, hash: number): boolean {
+    const table = this.directory.locate(hash)
+    const row = table.find(key, hash)
+    if (row >= 0) table.notes[row]! |= RECENT
+    return row < 0 && this.below.mayHave(hash)
+  }
+
+  /** Looks up keys that are about to be used. */
+  async fetch(sought: readonly Sought[]): Promise<void> {
+    await this.below.getMany(sought, ({ key, hash }, stored) => {
+      if (this.directory.locate(hash).find(key, hash) < 0) this.#aside(key, hash, stored)
+    })
+  }
+
+  /** Takes in a row as the store below has it; the current key stays what it was. */
+  #aside(key: Key, hash: number, stored: Uint8Array): void {
+    const { key: formerKey, hash: formerHash } = this
+    if (this.#overfull) this.#evict(EVICTED_AT_ONCE)
+    this.key = key
+    this.hash = hash
+    this.table = this.directory.locate(hash)
+    this.row = -1
+    this.#load(stored)
+    this.#back(formerKey, formerHash)
+  }
+
+  #back(key: unknown, hash: number): void {
+    if (key === undefined) this.row = -1
+    else this.use(key, hash)
+    this.key = key
+    this.hash = hash
   }
 
   /** Writes rows below that have not been touched since `epoch`, and keeps them. Answers how many rows it looked at: fewer than `rows` at the end of a sweep. */
   writeBack(sweep: { table: number; row: number }, rows: number, epoch: number): number {
-    if (this.#frozen > 0) return 0
+    if (this.below.frozen) return 0
     const tables = this.directory.tables()
     let looked = 0
     while (looked < rows && sweep.table < tables.length) {
@@ -238,17 +226,13 @@ export class CachedStore extends RowStore {
   }
 
   get #overfull(): boolean {
-    return this.#resident > this.#rowsMax && this.#resident > this.#stuckAt && this.#frozen === 0
-  }
-
-  #maybeBelow(hash: number): boolean {
-    return this.below !== undefined && this.#filter?.has(hash) !== false
+    return this.#resident > this.#size.rowsMax && this.#resident > this.#stuckAt && !this.below.frozen
   }
 
   #miss(key: unknown, hash: number): void {
     if (this.#overfull) this.#evict(EVICTED_AT_ONCE)
-    if (!this.#maybeBelow(hash)) return
-    const stored = this.below!.get(this.encoder.key(canonicalKey(key), hash))
+    if (!this.below.mayHave(hash)) return
+    const stored = this.below.get(key, hash)
     if (stored !== undefined) this.#load(stored)
   }
 
@@ -280,17 +264,10 @@ export class CachedStore extends RowStore {
   /** Makes room: rows that were not used since the hand came by the last time. */
   #evict(count: number): number {
     let evicted = 0
+    const hand = this.#hand
     // Twice around: the first time takes away the marks.
-    for (let looked = 0, most = 2 * this.#resident + 2 * this.#tables.length + 2; evicted < count && looked < most; looked++) {
-      const table = this.#tables[this.#hand]
-      if (table === undefined) {
-        this.#tables = this.directory.tables()
-        this.#hand = 0
-        this.#row = 0
-      } else if (this.#row >= table.used || !this.directory.holds(table)) {
-        this.#hand++
-        this.#row = 0
-      } else if (this.#evictRow(table, this.#row++)) evicted++
+    for (let looked = 0, most = 2 * hand.roundOf(this.#resident); evicted < count && looked < most; looked++) {
+      if (hand.advance() && this.#evictRow(hand.table!, hand.row)) evicted++
     }
     // Most rows have to stay: not to look at all of them again for each that comes.
     this.#stuckAt = evicted < count ? this.#resident + (this.#resident >> 3) : 0
@@ -322,30 +299,18 @@ export class CachedStore extends RowStore {
   #writeRow(table: Table, row: number, hash: number = hashKey(table.key(row))): void {
     if (table.pending) this.visitor!.beforeTouch(table, row)
     const key = table.key(row)
+    const known = (table.notes[row]! & BELOW) !== 0
     if (table.epochs[row]! < 0) {
-      if ((table.notes[row]! & BELOW) !== 0) {
-        this.below!.delete(this.encoder.key(key, hash))
-        table.notes[row]! &= ~BELOW
-        this.rowsBelow--
-      }
-    } else {
-      const value = this.encoder.value(table, row)
-      this.#learn(value.length)
-      this.below ??= this.#options.open()
-      this.below.put(this.#checked(this.encoder.key(key, hash), 'key'), this.#checked(value, 'value'))
-      this.#filter?.add(hash)
-      if ((table.notes[row]! & BELOW) === 0) this.rowsBelow++
-      table.notes[row]! |= BELOW
-      table.stored[row] = 1
-      table.epochs[row] = CLEAN
+      if (known) this.below.delete(key, hash)
+      table.notes[row]! &= ~BELOW
+      return
     }
-    this.version++
-  }
-
-  #checked(bytes: Uint8Array, what: 'key' | 'value'): Uint8Array {
-    const limit = this.#options.storedBytesMax ?? STORED_BYTES_MAX
-    if (bytes.length <= limit) return bytes
-    throw engineError('STATE_STORED_TOO_LARGE', { operator: this.#operator, what, length: bytes.length, limit })
+    const value = this.encoder.value(table, row)
+    this.#size.learn(value.length)
+    this.below.put(key, hash, value, !known)
+    table.notes[row]! |= BELOW
+    table.stored[row] = 1
+    table.epochs[row] = CLEAN
   }
 
   #sample(): void {
@@ -353,22 +318,11 @@ export class CachedStore extends RowStore {
     const { table, row } = this
     if (row >= 0 && table.epochs[row]! >= 0 && !this.#loading) {
       try {
-        this.#learn(this.encoder.value(table, row).length)
+        this.#size.learn(this.encoder.value(table, row).length)
       } catch {
         // It is told when the row is stored.
       }
     }
     if (this.#overfull) this.#evict(EVICTED_AT_ONCE)
-  }
-
-  #learn(encodedBytes: number): void {
-    const mean = this.#rowBytes === 0 ? encodedBytes : this.#rowBytes + (encodedBytes - this.#rowBytes) * SAMPLE_WEIGHT
-    this.#sized(mean)
-  }
-
-  #sized(encodedBytes: number): void {
-    this.#rowBytes = encodedBytes
-    const bytes = ROW_BYTES + CELL_BYTES * this.#schema.columns.length + HEAP_FACTOR * encodedBytes
-    this.#rowsMax = Math.max(ROWS_MIN, Math.floor(this.#options.cacheBytes / bytes))
   }
 }

@@ -19,14 +19,22 @@ class MemoryStore implements OrderedStore {
   #fresh: Entries = new Map()
   #nextFile: number
   #closed = false
+  readonly slow: boolean
 
-  constructor(files: readonly { readonly name: string; readonly entries: Entries }[], nextFile: number) {
+  constructor(files: readonly { readonly name: string; readonly entries: Entries }[], nextFile: number, slow: boolean) {
+    this.slow = slow
     this.#files = [...files]
     this.#nextFile = nextFile
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.#all().get(textOf(key))?.value
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const values = keys.map((key) => this.get(key))
+    await Promise.resolve()
+    return this.#closed ? keys.map(() => undefined) : values
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -101,8 +109,15 @@ class MemoryScan implements OrderedScan {
 
 /** Stores in memory. */
 export class MemoryStores implements OrderedStores {
+  readonly #slow: boolean
+
+  /** `slow`: as if look-ups were worth asking for ahead. */
+  constructor(slow: boolean = false) {
+    this.#slow = slow
+  }
+
   create(): OrderedStore {
-    return new MemoryStore([], 1)
+    return new MemoryStore([], 1, this.#slow)
   }
 
   async restore(_name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
@@ -118,6 +133,7 @@ export class MemoryStores implements OrderedStores {
     return new MemoryStore(
       names.map((name) => ({ name, entries: decodeEntries(contents.get(name) ?? missing(name)) })),
       nextFile,
+      this.#slow,
     )
   }
 }

@@ -7,6 +7,10 @@
 export interface OrderedStore {
   /** The value; good until the next call of any of these. */
   get(key: Uint8Array): Uint8Array | undefined
+  /** Whether a look-up takes so long that many at once are worth waiting for. May change at any time. */
+  readonly slow: boolean
+  /** Values of keys as they are now, or as they have become meanwhile; in memory of their own. */
+  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>
   put(key: Uint8Array, value: Uint8Array): void
   delete(key: Uint8Array): void
   /** Every key from `from` up to `end`, not included (undefined: to the last), as they are now: later changes are not seen. */

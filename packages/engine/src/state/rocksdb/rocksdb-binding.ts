@@ -22,13 +22,18 @@ export interface RocksdbDatabase {
   setDefaultValueBuffer(buffer: Uint8Array): void
   /** Lengths of an iterator's key and value. */
   setIteratorState(lengths: Uint32Array): void
-  /** The length of the value in the buffer, or a value too long for it. */
+  /** The length of the value in the buffer, or a value too long for it; with the flag `ONLY_IN_MEMORY` that flag where it would have to be read from a file. */
   getSync(key: number | Uint8Array, flags: number): number | Uint8Array | undefined
+  /** As `getSync`, from a thread of its own. Answers whether it went there. */
+  get(key: Uint8Array, resolve: (value: Uint8Array | undefined) => void, reject: (error: unknown) => void): number
   putSync(key: Uint8Array, value: Uint8Array): void
   removeSync(key: Uint8Array): void
   createCheckpoint(resolve: () => void, reject: (error: unknown) => void, path: string): void
   close(): void
 }
+
+/** Flag of `getSync`, and its answer. */
+export const ONLY_IN_MEMORY: number = 2 ** 30
 
 /** The package for this machine. */
 export function rocksdbPackage(): string {

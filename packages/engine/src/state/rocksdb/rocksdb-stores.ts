@@ -6,7 +6,8 @@
  */
 import type { Disk, FileHandle } from '@millrace/core'
 import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from './ordered-store.ts'
-import { loadRocksdb, type RocksdbBinding, type RocksdbDatabase } from './rocksdb-binding.ts'
+import { LookUpTimes } from './look-up-times.ts'
+import { loadRocksdb, ONLY_IN_MEMORY, type RocksdbBinding, type RocksdbDatabase } from './rocksdb-binding.ts'
 
 const KEY_BYTES_FIRST = 4096
 const VALUE_BYTES = 65_536
@@ -104,6 +105,8 @@ class RocksdbStore implements OrderedStore {
   readonly #value: Uint8Array = new Uint8Array(VALUE_BYTES)
   readonly #lengths: Uint32Array = new Uint32Array(2)
   readonly #scans: Set<RocksdbScan> = new Set()
+  readonly #times: LookUpTimes = new LookUpTimes(() => performance.now())
+  readonly #reading: Set<Promise<unknown>> = new Set()
   #checkpoints = 0
 
   constructor(disk: Disk, binding: RocksdbBinding, path: string, { writeBufferBytes }: RocksdbOptions) {
@@ -119,8 +122,35 @@ class RocksdbStore implements OrderedStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#times.begin()
     const found = this.#database.getSync(this.#place(key), 0)
+    this.#times.end()
     return typeof found === 'number' ? this.#value.subarray(0, found) : found
+  }
+
+  get slow(): boolean {
+    return this.#times.slow
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.#times.ahead()
+    const reading = Promise.all(keys.map(async (key) => this.#fromMemory(key) ?? (await this.#fromFile(key))))
+    this.#reading.add(reading)
+    try {
+      return await reading
+    } finally {
+      this.#reading.delete(reading)
+    }
+  }
+
+  #fromMemory(key: Uint8Array): Uint8Array | undefined {
+    const found = this.#database.getSync(this.#place(key), ONLY_IN_MEMORY)
+    if (found === ONLY_IN_MEMORY) return undefined
+    return typeof found === 'number' ? this.#value.slice(0, found) : found
+  }
+
+  async #fromFile(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return await new Promise((resolve, reject) => this.#database.get(key, resolve, reject))
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -156,6 +186,7 @@ class RocksdbStore implements OrderedStore {
 
   async close(): Promise<void> {
     for (const scan of this.#scans) scan.close()
+    await Promise.allSettled(this.#reading)
     this.#database.close()
     await this.#disk.removeTree(this.#path)
   }
