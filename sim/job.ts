@@ -1,5 +1,6 @@
 /** Builds the job of a scenario: sources, branches, stages, and a file sink that is exactly once. */
-import { defineJob, fileSink, watermarks, type Job, type StreamView } from '@millrace/engine'
+import { defineJob, fileSink, watermarks, type Environment, type Job, type StreamView } from '@millrace/engine'
+import { nameIn, partsOf } from './apart.ts'
 import type { Interposer } from './interposer.ts'
 import type { Scenario } from './scenario.ts'
 import { splits, sourceOf, type IdRange } from './sources.ts'
@@ -28,26 +29,33 @@ export function inputPath(source: number): string {
   return `/data/in/input-${source}`
 }
 
-export function buildScenario({ scenario, parallelism, user, interposers }: JobParts): Job {
+export function buildScenario(parts: JobParts): Job {
+  return defineJob('sim', (env) => {
+    for (const [part, scenario] of partsOf(parts.scenario).entries()) addPart(env, part, { ...parts, scenario })
+  })
+}
+
+function addPart(env: Environment, part: number, { scenario, parallelism, user, interposers }: JobParts): void {
   const wrapped = <T>(kind: 'source' | 'sink', each: T): T =>
     interposers.reduce((inner, interposer) => (interposer[kind] as ((value: T) => T) | undefined)?.(inner) ?? inner, each)
-  return defineJob('sim', (env) => {
-    const time = watermarks.boundedOutOfOrderness<Traced>(30, ({ id }) => id)
-    const inputs = sourceRanges(scenario).map((range, index) => {
-      const source = sourceOf(scenario.sources[index]!, range, scenario.ratePerSecond, inputPath(index))
-      return env.fromSource(wrapped('source', source), { uid: `inputs-${index}`, watermarks: time })
-    })
-    let stream: StreamView<Traced> = inputs.length === 1 ? inputs[0]! : inputs[0]!.union(inputs[1]!)
-    if (scenario.branches === 2) stream = stream.union(stream.map((record) => ({ ...record, branch: 1 })).uid('other-branch'))
-    for (const [index, plan] of scenario.stages.entries()) {
-      const rules = (): StreamView<number> =>
-        env
-          .fromSource(splits({ first: 0, end: RULES }, 100, 1), { uid: `rules-${index}`, parallelism: 1 })
-          .map(({ id }) => id)
-          .uid(`rule-ids-${index}`)
-          .parallelism(1)
-      stream = addStage(stream, { plan, index, keys: scenario.keys, strict: scenario.mode === 'exactly-once', parallelism, user, rules })
-    }
-    stream.sinkTo(wrapped('sink', fileSink<Traced>({ dir: OUT, format: 'json' }))).uid('out')
+  const time = watermarks.boundedOutOfOrderness<Traced>(30, ({ id }) => id)
+  const inputs = sourceRanges(scenario).map((range, index) => {
+    const source = sourceOf(scenario.sources[index]!, range, scenario.ratePerSecond, inputPath(index))
+    return env.fromSource(wrapped('source', source), { uid: nameIn(part, `inputs-${index}`), watermarks: time })
   })
+  let stream: StreamView<Traced> = inputs.length === 1 ? inputs[0]! : inputs[0]!.union(inputs[1]!)
+  if (scenario.branches === 2) stream = stream.union(stream.map((record) => ({ ...record, branch: 1 })).uid('other-branch'))
+  for (const [index, plan] of scenario.stages.entries()) {
+    const name = nameIn(part, String(index))
+    const rules = (): StreamView<number> =>
+      env
+        .fromSource(splits({ first: 0, end: RULES }, 100, 1), { uid: `rules-${name}`, parallelism: 1 })
+        .map(({ id }) => id)
+        .uid(`rule-ids-${name}`)
+        .parallelism(1)
+    const strict = scenario.mode === 'exactly-once'
+    stream = addStage(stream, { plan, index, name, keys: scenario.keys, strict, parallelism, user, rules })
+  }
+  const sink = fileSink<Traced>({ dir: nameIn(part, OUT), prefix: nameIn(part, 'part'), format: 'json' })
+  stream.sinkTo(wrapped('sink', sink)).uid(nameIn(part, 'out'))
 }

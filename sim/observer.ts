@@ -37,6 +37,8 @@ export class Observer implements Interposer {
   #underWay = false
   #replaying = false
   #hasRestored = false
+  /** Regions that are lost. */
+  #down = 0
   /** What each sink writer has prepared, and not committed, by checkpoint: whether anything was in it. */
   readonly #prepared: Set<Map<number, boolean>> = new Set()
 
@@ -72,6 +74,12 @@ export class Observer implements Interposer {
       case 'restarting':
         this.#underWay = false
         reached(event.failure.error.message.includes('thunder') ? 'restart after a user failure' : 'restart after another failure')
+        if (event.region === undefined) this.#down = 0
+        else if (this.#down++ > 0) reached('region lost while another was down')
+        return
+      case 'region-restarted':
+        this.#down--
+        reached('region restart')
         return
       case 'log':
         if (event.record.message.includes('is damaged and passed over')) {

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly numRetained: number
   /** Rows of a snapshot written in one turn. */
   readonly snapshotRows: number
+  /** Parts of the job that nothing passes between them and this one; none by default. */
+  readonly apart?: readonly Pick<Scenario, 'inputs' | 'keys' | 'sources' | 'stages' | 'ratePerSecond'>[]
   /** Undefined: checkpoints are aligned. */
   readonly unaligned?: UnalignedPlan
   /** Undefined: the heap, always. */
@@ -100,11 +102,7 @@ export function drawScenario(random: SeededRandom): Scenario {
     keys: random.pick([1, 3, 20, 100]),
     branches: random.pick([1, 2]),
     sources,
-    stages: Array.from({ length: 1 + randomBelow(random, 4) }, () => ({
-      kind: random.pick(drawnKinds),
-      width: random.pick(['same', 'same', 'same', 'one', 'other']),
-      chain: random.pick(['always', 'always', 'never', 'start']),
-    })),
+    stages: drawStages(random, 4),
     ratePerSecond: random.chance(0.9) ? random.pick([200, 400, 1000]) : undefined,
     maxParallelism: random.pick([4, 7, 16]),
     mode: random.chance(0.1) ? 'at-least-once' : 'exactly-once',
@@ -114,6 +112,14 @@ export function drawScenario(random: SeededRandom): Scenario {
     numRetained: random.pick([1, 2, 3]),
     snapshotRows: random.pick([1, 1, 4, 64]),
   }
+}
+
+export function drawStages(random: SeededRandom, most: number): readonly StagePlan[] {
+  return Array.from({ length: 1 + randomBelow(random, most) }, () => ({
+    kind: random.pick(drawnKinds),
+    width: random.pick(['same', 'same', 'same', 'one', 'other']),
+    chain: random.pick(['always', 'always', 'never', 'start']),
+  }))
 }
 
 /** Apart from the rest, so that a seed's job is the same with and without. */

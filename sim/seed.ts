@@ -2,6 +2,7 @@
 import { posix } from 'node:path'
 import { randomBelow } from '@millrace/core'
 import { SeededRandom } from '@millrace/testkit'
+import { drawApart, nameIn, partsOf } from './apart.ts'
 import { Backends, drawBackends, type Backend } from './backends.ts'
 import { checkHidden, checkLeftovers, checkpointFolders, damageNewest, retainedCheckpoints } from './checkpoint-folder.ts'
 import { inputPath, OUT, sourceRanges } from './job.ts'
@@ -21,6 +22,7 @@ const CALM_LIFE = 10
 const SAVEPOINT_SEEDS = 1_000_000_007
 const UNALIGNED_SEEDS = 2_000_000_011
 const BACKEND_SEEDS = 3_000_000_019
+const APART_SEEDS = 4_000_000_007
 const MOVED = '/data/elsewhere/moved'
 const maxParallelisms = [3, 4, 5, 7, 16, 33] as const
 
@@ -35,10 +37,12 @@ export function scenarioOf(seed: number): Scenario {
   const scenario = drawScenario(new SeededRandom(seed).fork())
   const unaligned = drawUnaligned(new SeededRandom(seed + UNALIGNED_SEEDS))
   const backends = drawBackends(new SeededRandom(seed + BACKEND_SEEDS))
+  const apart = drawApart(new SeededRandom(seed + APART_SEEDS))
   return {
     ...scenario,
     ...(unaligned === undefined || scenario.mode !== 'exactly-once' ? {} : { maxConcurrent: 1, unaligned }),
     ...(backends === undefined ? {} : { backends }),
+    ...(apart === undefined ? {} : { apart }),
   }
 }
 
@@ -186,7 +190,9 @@ class SeedRun {
 
   /** Raw state by key group cannot be dealt out anew, and says so. */
   #drawMaxParallelism(random: SeededRandom): Pick<LifePlan, 'maxParallelism'> {
-    return this.#scenario.stages.some(({ kind }) => kind === 'keyed-raw') ? {} : { maxParallelism: random.pick(maxParallelisms) }
+    return partsOf(this.#scenario).some(({ stages }) => stages.some(({ kind }) => kind === 'keyed-raw'))
+      ? {}
+      : { maxParallelism: random.pick(maxParallelisms) }
   }
 
   #noteStart(plan: LifePlan, before: LifePlan | undefined): void {
@@ -231,12 +237,17 @@ class SeedRun {
       try {
         const outcome = await live({ world, scenario: this.#scenario, ledger, plan, mutation: undefined, reached: () => {} })
         checkOutcome(outcome, plan)
-        checkRows(this.#scenario, await world.wait(readPublished(world.disk, OUT, ledger)))
+        await this.#checkPublished(world, ledger)
       } catch (error) {
         throw new Error(`restored from ${path} aside`, { cause: error })
       }
       this.situations.reached('retained checkpoint restored aside')
     }
+  }
+
+  async #checkPublished(world: World, ledger: Ledger): Promise<void> {
+    for (const [part, scenario] of partsOf(this.#scenario).entries())
+      checkRows(scenario, await world.wait(readPublished(world.disk, nameIn(part, OUT), ledger)))
   }
 
   /** What was said to be complete is there, whatever was lost in a crash. */
@@ -270,7 +281,7 @@ class SeedRun {
     try {
       const outcome = await live({ world, scenario: this.#scenario, ledger, plan, mutation: undefined, reached: () => {} })
       checkOutcome(outcome, plan)
-      checkRows(this.#scenario, await world.wait(readPublished(world.disk, OUT, ledger)))
+      await this.#checkPublished(world, ledger)
     } catch (error) {
       throw new Error(`restored from ${path} aside, at max parallelism ${plan.maxParallelism ?? 'unchanged'}`, { cause: error })
     }
@@ -284,7 +295,7 @@ class SeedRun {
     await life.settle()
     if (disk.openHandles > 0) throw new Error(`${disk.openHandles} files are still open after the end`)
     if (stores !== undefined && stores.held !== '') throw new Error(`still held after the end: ${stores.held}`)
-    checkRows(this.#scenario, await world.wait(readPublished(disk, OUT, this.#ledger)))
+    await this.#checkPublished(world, this.#ledger)
     await this.#checkSavepoints()
     // What former lives left behind in other places is no business of one in memory.
     if (this.#backends.current === 'memory') return

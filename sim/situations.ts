@@ -19,6 +19,8 @@ export const situations = [
   'stop and resume',
   'restart after a user failure',
   'restart after another failure',
+  'region restart',
+  'region lost while another was down',
   'failed for good, started again',
   'disk failure',
   'retained checkpoint restored aside',

@@ -19,6 +19,8 @@ export interface UserCode {
 export interface StageParts {
   readonly plan: StagePlan
   readonly index: number
+  /** In the names of its operators. */
+  readonly name: string
   readonly keys: number
   /** Exactly once: no record is seen twice. */
   readonly strict: boolean
@@ -29,10 +31,10 @@ export interface StageParts {
 }
 
 export function addStage(stream: StreamView<Traced>, parts: StageParts): StreamView<Traced> {
-  const { plan, index, parallelism } = parts
+  const { plan, name, parallelism } = parts
   const settle = <S extends Stream<Traced>>(stage: S): S => {
     const width = widthOf(plan, parallelism)
-    const settled = stage.uid(`stage-${index}`).chain(plan.chain)
+    const settled = stage.uid(`stage-${name}`).chain(plan.chain)
     return width === undefined ? settled : settled.parallelism(width)
   }
   return plan.kind.startsWith('keyed') ? addKeyedStage(stream, parts, settle) : addPlainStage(stream, parts, settle)
@@ -103,7 +105,7 @@ function addPlainStage(stream: StreamView<Traced>, { plan, user, strict, rules }
 }
 
 function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Settle): StreamView<Traced> {
-  const { plan, index, keys, user } = parts
+  const { plan, index, name, keys, user } = parts
   const counted = (record: Traced, key: number, count: number): Traced => ({ ...record, counts: [...record.counts, [index, key, count]] })
   const keyOf = (record: Traced): number => record.id % keys
   const keyed = stream.keyBy(keyOf)
@@ -213,7 +215,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
           },
         }),
       )
-      return stage.union(stage.failures.map(({ record }) => record).uid(`failures-${index}`))
+      return stage.union(stage.failures.map(({ record }) => record).uid(`failures-${name}`))
     }
     case 'keyed-async-failing': {
       const stage = settle(
@@ -231,14 +233,14 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
           },
         }),
       )
-      return stage.union(stage.failures.map(({ record }) => record).uid(`failures-${index}`))
+      return stage.union(stage.failures.map(({ record }) => record).uid(`failures-${name}`))
     }
     case 'keyed-connected':
       return settle(
         stream
           .filter(({ id }) => id % 2 === 0)
-          .uid(`left-${index}`)
-          .connect(stream.filter(({ id }) => id % 2 === 1).uid(`right-${index}`))
+          .uid(`left-${name}`)
+          .connect(stream.filter(({ id }) => id % 2 === 1).uid(`right-${name}`))
           .keyBy(keyOf, keyOf)
           .process({
             emits: type<Traced>(),

@@ -174,11 +174,11 @@ export class Attempt {
   #regionReady({ region, attempt }: RegionRun): void {
     if (this.#ending !== undefined) return
     const atMs = this.#parts.clock.monotonic()
-    if (this.#started) {
+    if (attempt !== this.#parts.starts[region.id]!.attempt) {
       this.#tell({ kind: 'region-restored', region: region.id, atMs })
-      return this.#handler.regionRestored(region, attempt)
+      this.#handler.regionRestored(region, attempt)
     }
-    if (!this.#runs.every(({ ready }) => ready)) return
+    if (this.#started || !this.#runs.every(({ ready, lost }) => ready && !lost)) return
     this.#started = true
     this.#handler.started()
     this.#tell({ kind: 'started', atMs })
@@ -187,7 +187,7 @@ export class Attempt {
   #regionFailed(run: RegionRun, failure: FailureReport): void {
     if (this.#ending !== undefined) return
     const { regions, coordinator, clock } = this.#parts
-    const facts = { regions: regions.length, started: this.#started, ending: coordinator.isEnding, failure }
+    const facts = { regions: regions.length, hasRun: this.#started || run.ready, ending: coordinator.isEnding, failure }
     if (failoverScope(facts) === 'job') return this.#end({ kind: 'failed', failure })
     run.lose()
     const decision = this.#handler.regionFailed(run.region, failure)

@@ -4,16 +4,16 @@ import type { FailureReport } from './messages.ts'
 export interface FailoverFacts {
   /** Of the job; with one there is no part of it that could go on. */
   readonly regions: number
-  /** Whether all regions have run together. */
-  readonly started: boolean
+  /** Whether all tasks of the region have run: what cannot even begin is wrong with the job. */
+  readonly hasRun: boolean
   /** Whether the last checkpoint is under way, or is to come: it needs the subtasks that there are. */
   readonly ending: boolean
   readonly failure: Pick<FailureReport, 'restoreBefore'>
 }
 
 /** The region alone, where all others can go on as if nothing had happened; else the whole job. */
-export function failoverScope({ regions, started, ending, failure }: FailoverFacts): 'region' | 'job' {
-  return regions > 1 && started && !ending && failure.restoreBefore === undefined ? 'region' : 'job'
+export function failoverScope({ regions, hasRun, ending, failure }: FailoverFacts): 'region' | 'job' {
+  return regions > 1 && hasRun && !ending && failure.restoreBefore === undefined ? 'region' : 'job'
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The master's side of one region from its launch to its end: its slots, and the enumerators of its sources.
  *
- * 1. From `lose` on nothing is heard of its slots and enumerators but that they have closed.
+ * 1. From `lose` on nothing counts that its slots and enumerators say, but that they have closed, and what snapshots there are to be removed.
  * 2. When `close` resolves none of them is left.
  */
 import type { Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
@@ -158,7 +158,7 @@ export class RegionRun {
       this.#closed.add(slot)
       return this.#tellClosed()
     }
-    if (this.#lost) return
+    if (this.#lost && !(message.kind === 'coordinator' && message.message.kind === 'acknowledged')) return
     switch (message.kind) {
       case 'ready':
         this.#ready.add(slot)

@@ -122,7 +122,8 @@ export class SlotHost {
   }
 
   #coordinator(message: CoordinatorMessage): void {
-    if (this.#state === 'running') this.#send({ kind: 'coordinator', message })
+    // A snapshot that is done too late is told all the same: its files are to be removed.
+    if (this.#state === 'running' || message.kind === 'acknowledged') this.#send({ kind: 'coordinator', message })
   }
 
   #reportMetrics(): void {
