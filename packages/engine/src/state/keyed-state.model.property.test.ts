@@ -2,16 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { modelProperty } from './fixtures/keyed-state-model.ts'
-import { KeyedState } from './keyed-state.ts'
+import { heap } from './fixtures/model-backends.ts'
 
 void test('state, and every checkpoint of it, is what the model says', async () => {
   let deltas = 0
-  const backend = {
-    create: (options: ConstructorParameters<typeof KeyedState>[0]) => new KeyedState(options),
-    keep: async () => undefined,
-    restore: async () => {},
-  }
-  const property = modelProperty(backend, ({ longestChain }) => {
+  const property = modelProperty(heap, ({ longestChain }) => {
     if (longestChain > 1) deltas++
   })
   await fc.assert(property, { numRuns: 100 })
