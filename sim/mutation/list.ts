@@ -4,7 +4,7 @@ import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.t
 import { barrierOvertakes, elementLost } from './channels.ts'
 import { barrierOvertakesNothing, inFlightAfterNewInput, inFlightForgotten, inFlightNotDealtOut, inFlightTwice } from './in-flight.ts'
 import { enumeratorKeepsAssigned, offsetAhead, offsetBehind } from './sources.ts'
-import { regionWithoutHandles, regionWithoutState } from './regions.ts'
+import { regionWithoutState } from './regions.ts'
 import { formerGroupForgotten, savepointTakenForCheckpoint } from './savepoints.ts'
 import { commitAtPrepare, forgetHandles, forgetRestoredHandles } from './sinks.ts'
 import { baseOnAborted, lostTombstones, lostTimers } from './states.ts'
@@ -52,7 +52,6 @@ export const mutations: readonly Mutation[] = [
   { name: 'unfinished asynchronous inputs forgotten', make: dropAsyncInputs },
   { name: 'a savepoint taken for a checkpoint', make: savepointTakenForCheckpoint },
   { name: 'a region starts again without its state', make: regionWithoutState },
-  { name: 'a region starts again without what its sinks had staged', make: regionWithoutHandles },
   { name: 'in flight forgotten', make: inFlightForgotten },
   { name: 'in flight replayed twice', make: inFlightTwice },
   { name: 'in flight not dealt out anew at another parallelism', make: inFlightNotDealtOut },

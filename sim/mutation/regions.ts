@@ -24,8 +24,3 @@ export function regionWithoutState(): Interposer {
     restored: deployment.restored.map((operator) => ({ ...operator, keyed: [], databases: [], lists: [], unions: [], raw: [] })),
   }))
 }
-
-/** What its sinks had staged for the checkpoint is nobody's. */
-export function regionWithoutHandles(): Interposer {
-  return restarted((deployment) => ({ ...deployment, restored: deployment.restored.map((operator) => ({ ...operator, sinkHandles: [] })) }))
-}
