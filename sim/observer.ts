@@ -52,6 +52,10 @@ export class Observer implements Interposer {
     return this.#patience < 0
   }
 
+  get hasCompleted(): boolean {
+    return this.#completedId > 0
+  }
+
   event(event: JobEvent): void {
     const { reached, ledger } = this.#options
     switch (event.kind) {

@@ -72,6 +72,8 @@ class SeedRun {
   readonly #takenBy: Map<string, Backend> = new Map()
   /** Where a life was stopped with a savepoint, and the next may go on from. */
   #stoppedAt: string | undefined
+  /** Nothing else has what it holds: it is named again until there is a checkpoint. */
+  #isOnlyPlace = false
   readonly #ledger: Ledger = new Ledger()
   /** Checkpoints whose files were damaged. */
   readonly #damaged: Set<number> = new Set()
@@ -104,7 +106,8 @@ class SeedRun {
       })
       this.#wasRefused = this.#isRefusal(outcome)
       if (!this.#wasRefused) checkOutcome(outcome, plan)
-      this.#stoppedAt = outcome.stoppedAt
+      this.#isOnlyPlace = this.#takenBy.get(plan.restore) === 'memory' && !outcome.observer.hasCompleted && outcome.stoppedAt === undefined
+      this.#stoppedAt = this.#isOnlyPlace ? plan.restore : outcome.stoppedAt
       for (const path of this.#ledger.savepoints) if (!this.#takenBy.has(path)) this.#takenBy.set(path, this.#backends.current)
       if (outcome.result?.state === 'finished') return await this.#checkEnd(outcome)
       if (outcome.result === undefined) outcome.observer.ended()
@@ -125,7 +128,9 @@ class SeedRun {
     const durationMs = random.pick([50, 200, 300, 500, 1_000])
     const parallelism = 1 + randomBelow(random, 3)
     const restore =
-      this.#stoppedAt !== undefined && this.#savepoints?.chance(this.#changesBackend ? 0.9 : 0.5) === true ? this.#stoppedAt : 'latest'
+      this.#stoppedAt !== undefined && (this.#isOnlyPlace || this.#savepoints?.chance(this.#changesBackend ? 0.9 : 0.5) === true)
+        ? this.#stoppedAt
+        : 'latest'
     return {
       parallelism,
       restore,
