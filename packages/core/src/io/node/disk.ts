@@ -1,6 +1,7 @@
 import { open, readFile, readdir, stat, mkdir, rename, unlink, rm } from 'node:fs/promises'
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises'
 import type { BigIntStats } from 'node:fs'
+import { dirname } from 'node:path'
 import { DiskError, type Disk, type DiskErrorReason, type FileHandle, type FileStat, type OpenMode } from '../disk.ts'
 
 const flags: Record<OpenMode, string> = { read: 'r', write: 'w', create: 'wx+', update: 'r+', append: 'a' }
@@ -66,13 +67,28 @@ export function openNodeFile(path: string, mode: OpenMode): Promise<{ readonly f
   })
 }
 
+/** Node's own recursive way goes round for ever, on a thread of its pool, where a file system has no folder and makes none (`/proc`). */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolders(dirname(path))
+    await mkdir(path).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== 'EEXIST') throw again
+    })
+  }
+}
+
 /** The local file system. */
 export const nodeDisk: Disk = {
   open: async (path, mode) => (await openNodeFile(path, mode)).file,
   readFile: (path) => attempt('read', path, async () => new Uint8Array(await readFile(path))),
   list: (path) => attempt('list', path, async () => (await readdir(path)).toSorted()),
   stat: (path) => attempt('stat', path, async () => describe(await stat(path, { bigint: true }))),
-  makeDirectory: (path) => attempt('create folder', path, async () => void (await mkdir(path, { recursive: true }))),
+  makeDirectory: (path) => attempt('create folder', path, () => makeFolders(path)),
   rename: (from, to) => attempt('rename', `${from} to ${to}`, () => rename(from, to)),
   remove: (path) => attempt('remove', path, () => unlink(path)),
   removeTree: (path) => attempt('remove folder', path, () => rm(path, { recursive: true, force: true })),
