@@ -52,6 +52,12 @@ const table = {
   BROKER_CONFIG_UNKNOWN: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
   BROKER_CONFIG_INVALID: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
   BROKER_DIRECTORY_LOCKED: { who: 'operator', retry: true, message: 'The log directory {path} is in use by another broker' },
+  BROKER_DIRECTORY_UNUSABLE: { who: 'operator', retry: true, message: 'The log directory {path} cannot be used: {problem}' },
+  BROKER_CANNOT_LISTEN: {
+    who: 'operator',
+    retry: true,
+    message: 'The broker cannot listen on {host}:{port} ({name}): {problem}. Set another place in {setBy}, or free this one',
+  },
   BROKER_DIRECTORY_INCOMPLETE: {
     who: 'operator',
     retry: false,

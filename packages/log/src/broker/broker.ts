@@ -5,7 +5,7 @@
  * 2. After `close` nothing of it is left: no socket, no file, no timer. So with a start that fails.
  */
 import { posix } from 'node:path'
-import { type Clock, type Disk, type Logger, type Network, type Random } from '@millrace/core'
+import { DiskError, type Clock, type Disk, type Logger, type Network, type Random } from '@millrace/core'
 import { LogDirectory } from '../storage/index.ts'
 import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
 import { Groups } from './apis/groups/groups.ts'
@@ -26,6 +26,7 @@ import type { RunningListener } from './running-listener.ts'
 import { openSecurity, type BrokerSecurity } from './security/broker-security.ts'
 import type { Endpoint } from './security/listeners.ts'
 import { ScopedClock } from './scoped-clock.ts'
+import { directoryProblem, listenerProblem } from './start-problems.ts'
 import { BrokerTransactions } from './transactions/broker-transactions.ts'
 import { ensureTopic, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from './topics/internal-topics.ts'
 
@@ -60,14 +61,14 @@ export class Broker {
     this.faults = data.faults
   }
 
-  /** Opens the log directory, made if it is missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, NetworkError */
+  /** Opens the log directory, made if it is missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, `SECURITY_*` */
   static async start(options: BrokerOptions): Promise<Broker> {
     const parts = new Parts()
     try {
       return new Broker(parts, await startParts(options, parts))
     } catch (error) {
       await parts.stop().catch((problem: unknown) => options.logger.warn('a part could not be stopped', { problem: String(problem) }))
-      throw error
+      throw error instanceof DiskError ? directoryProblem(error, options.dir) : error
     }
   }
 
@@ -110,7 +111,9 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
   let dispatcher: Dispatcher | undefined
   parts.add(() => dispatcher?.settled())
   for (const settings of security.listeners) {
-    const listener = await ClientListener.listen({ ...settings, network: options.network })
+    const listener = await ClientListener.listen({ ...settings, network: options.network }).catch((error: unknown) => {
+      throw listenerProblem(error, settings, config)
+    })
     parts.add(() => listener.close())
     const port = settings.advertised.port === 0 ? listener.port : settings.advertised.port
     listeners.push({ ...settings, port: listener.port, advertised: { ...settings.advertised, port }, listener })

@@ -5,6 +5,7 @@ import { BrokerConfig } from './config/index.ts'
 import type { Faults } from './faults/faults.ts'
 import { logPlace, type LogPlace } from './log-place.ts'
 import type { RequestLogEntry } from './metrics/request-log.ts'
+import { listenProblem } from './start-problems.ts'
 
 export interface LogOptions {
   /** The log directory; made if it is missing. One broker at a time may have it. Without it, and without `memory`: a temporary folder that `close` removes. */
@@ -81,7 +82,7 @@ export class Log {
 
   /**
    * @throws `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID`, `SECURITY_CONFIG` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`,
-   * `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS` for what is in the directory; NetworkError where it cannot listen; DiskError
+   * `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS`, `BROKER_DIRECTORY_*` for what is in the directory; `BROKER_CANNOT_LISTEN`
    */
   static async start(options: LogOptions = {}): Promise<Log> {
     const clock = options.ports?.clock ?? nodeClock
@@ -118,7 +119,7 @@ export class Log {
       return await serveMetrics({ host, port: metricsPort, read: () => prometheusText(broker.metrics.snapshot(), '') })
     } catch (error) {
       await broker.close()
-      throw error
+      throw listenProblem(error, { name: 'metrics', host, port: metricsPort, setBy: 'metricsPort' })
     }
   }
 

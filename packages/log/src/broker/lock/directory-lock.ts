@@ -6,20 +6,20 @@
  *
  * Node has no locks of files itself. SQLite has: an exclusive transaction on the file, in which nothing is written.
  */
-import { mkdir } from 'node:fs/promises'
+import { access, constants, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { logError } from '../../errors.ts'
+import { directoryProblem } from '../start-problems.ts'
 
 export type ReleaseLock = () => void
 
 const FILE_NAME = '.lock'
 const SQLITE_BUSY = 5
 
-/** Makes the directory if it is missing. @throws BROKER_DIRECTORY_LOCKED while another broker has it */
+/** Makes the directory if it is missing. @throws BROKER_DIRECTORY_LOCKED while another broker has it; BROKER_DIRECTORY_UNUSABLE */
 export async function lockDirectory(path: string): Promise<ReleaseLock> {
-  await mkdir(path, { recursive: true })
-  const { DatabaseSync } = await import('node:sqlite')
-  const database = new DatabaseSync(join(path, FILE_NAME), { timeout: 0 })
+  const database = await openFile(path)
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
@@ -30,4 +30,15 @@ export async function lockDirectory(path: string): Promise<ReleaseLock> {
     throw logError('STORAGE_CORRUPT', { path: join(path, FILE_NAME), problem: 'it cannot be locked' }, cause)
   }
   return () => database.close()
+}
+
+async function openFile(path: string): Promise<DatabaseSync> {
+  const { DatabaseSync } = await import('node:sqlite')
+  try {
+    await mkdir(path, { recursive: true })
+    await access(path, constants.W_OK)
+    return new DatabaseSync(join(path, FILE_NAME), { timeout: 0 })
+  } catch (error) {
+    throw directoryProblem(error, path)
+  }
 }

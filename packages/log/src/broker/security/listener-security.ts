@@ -46,7 +46,7 @@ export interface SaslSettings {
 const UNSECURED = 'org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler'
 const SECRET_BYTES = 32
 
-/** @throws SECURITY_CONFIG; DiskError */
+/** @throws SECURITY_CONFIG */
 export async function listenerSecurity({ name, protocol }: ListenerSettings, options: ListenerSecurityOptions): Promise<ListenerSecurity> {
   const prefix = listenerPrefix(name)
   const withTls = protocol === 'SSL' || protocol === 'SASL_SSL'

@@ -1,8 +1,8 @@
 /** What a listener needs for TLS, read from Kafka's configurations: PEM, in the text itself or in a file. */
 import type { Disk, TlsServerOptions, TlsVersion } from '@millrace/core'
 import { logError } from '../../../errors.ts'
-import { readIfPresent } from '../../../storage/checkpoints/atomic-file.ts'
 import type { BrokerConfig } from '../../config/index.ts'
+import { diskProblem, nameAsSet } from '../../start-problems.ts'
 
 export interface TlsSettingsOptions {
   readonly config: BrokerConfig
@@ -16,7 +16,7 @@ export interface TlsSettingsOptions {
 const KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[\s\S]+?-----END (?:[A-Z]+ )*PRIVATE KEY-----/
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/
 
-/** @throws SECURITY_CONFIG for what is missing or cannot be used; DiskError */
+/** @throws SECURITY_CONFIG for what is missing or cannot be used */
 export async function tlsSettings(options: TlsSettingsOptions): Promise<Omit<TlsServerOptions, 'onRefused'>> {
   const { config, prefix } = options
   const keyPassword = config.get('ssl.key.password', prefix)
@@ -51,9 +51,11 @@ async function textOf({ config, prefix, disk }: TlsSettingsOptions, inText: InTe
   if (text !== undefined) return unfolded(text)
   const path = config.get(inFile, prefix)
   if (path === undefined) return undefined
-  const bytes = await readIfPresent(disk, path)
-  if (bytes === undefined) throw missing(inFile, `there is no file ${path}`)
-  return Buffer.from(bytes).toString('utf8')
+  try {
+    return Buffer.from(await disk.readFile(path)).toString('utf8')
+  } catch (error) {
+    throw logError('SECURITY_CONFIG', { name: nameAsSet(config, prefix, inFile), problem: diskProblem(error, path) }, error)
+  }
 }
 
 /** PEM in one line, as Kafka takes it from files of properties: a blank for each end of a line. */
