@@ -95,6 +95,17 @@ void test('the live view redraws in place, with log lines above it, and leaves t
   assert.equal(clock.pending, 0)
 })
 
+void test('a frame says which region starts again while the others go on', () => {
+  const region = { of: 2, restarts: 1 }
+  const regions = [
+    { ...region, id: 0, tasks: ['words'], state: 'running' as const },
+    { ...region, id: 1, tasks: ['orders', 'count -> out\x1b[2J'], state: 'restarting' as const },
+  ]
+  const metrics = jobMetrics({ uptimeMs: 61_000, restarts: 2, regions })
+  const [head] = renderFrame({ jobName: 'shop', metrics, rates: [] }, 100, 24, false)
+  assert.equal(head, `shop  ${metrics.state} for 1m 01s  2 restarts  region 1 of 2 restarting: orders, count -> out`)
+})
+
 void test('lines: events as they come, rates every ten seconds', () => {
   const [output, clock] = [new RecordingOutput(), new ManualClock()]
   const view = new LineView(output, plain, clock)
@@ -103,6 +114,9 @@ void test('lines: events as they come, rates every ten seconds', () => {
   view.event({ kind: 'checkpoint-completed', timeMs: 0, checkpoint: { id: 1, path: '/c' }, durationMs: 5, sizeBytes: 10, final: false })
   clock.advance(20_000)
   view.event({ kind: 'restarting', timeMs: 0, failure: { error: new Error('boom'), operator: 'map' }, delayMs: 1_000, restart: 1 })
+  const region = { id: 1, of: 2, tasks: ['map', 'out'] }
+  view.event({ kind: 'restarting', timeMs: 0, failure: { error: new Error('boom') }, delayMs: 1_000, restart: 2, region })
+  view.event({ kind: 'region-restarted', timeMs: 0, region, attempt: 3, restored: { id: 1, path: '/c' } })
   view.event({ kind: 'stopping', timeMs: 0 })
   view.close(finished)
   const lines = output.text
@@ -114,6 +128,8 @@ void test('lines: events as they come, rates every ten seconds', () => {
     '00:00:10.000 INFO  running; 1.00 k records/s into map; busiest: map, 50 %; checkpoints: 0 completed',
     '00:00:20.000 INFO  running; 1.00 k records/s into map; busiest: map, 50 %; checkpoints: 0 completed',
     '00:00:00.000 WARN  restart 1 in 1.0 s error=boom operator=map',
+    '00:00:00.000 WARN  restart 2 of region 1 of 2 (map, out) in 1.0 s error=boom',
+    '00:00:00.000 INFO  region 1 of 2 (map, out) started again from checkpoint 1 attempt=3',
     '00:00:00.000 INFO  stopping: taking a final checkpoint',
   ])
   assert.equal(clock.pending, 0)

@@ -2,6 +2,7 @@ import type { Duration } from '@millrace/core'
 import { resolveOptions } from '@millrace/core'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import type { JobSettings } from '../graph/graph.ts'
+import type { FailoverStrategy } from '../graph/regions.ts'
 
 type Settable<T> = { -readonly [N in keyof T]: T[N] }
 
@@ -25,6 +26,8 @@ export type RestartStrategy =
 
 export interface RestartSettings {
   strategy?: RestartStrategy | RestartStrategy['kind']
+  /** Whether a part of the job that no records pass to from the rest restarts by itself (`region`, the default), or all of it always (`full`). */
+  failoverStrategy?: FailoverStrategy
 }
 
 const groups: { readonly [kind: string]: string } = {
