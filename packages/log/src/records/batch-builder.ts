@@ -3,7 +3,7 @@
  *
  * 1. Record bytes are written once, into one growing buffer with room for the header before them.
  * 2. Offsets grow; time stamps are any. Offsets need not be contiguous: compaction builds batches with gaps.
- * 3. `build` ends the builder: the batch it returns shares its buffer where nothing was compressed.
+ * 3. `build` ends the builder: the batch it returns shares its buffer where nothing was compressed; `release` ends that too.
  */
 import { compress, compressionId, type CompressionType } from '../compression/index.ts'
 import { logError } from '../errors.ts'
@@ -58,7 +58,10 @@ export interface BatchOptions {
 
 export interface RecordToAppend {
   readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
+  /** Text is written as UTF-8. */
+  readonly value: Uint8Array | string | null
+  /** Bytes of the value, where it is text and somebody has counted them. */
+  readonly valueBytes?: number
   /** Default -1. */
   readonly timestamp?: number
   /** Default the one after the last appended. */
@@ -66,9 +69,20 @@ export interface RecordToAppend {
   readonly headers?: readonly RecordHeader[]
 }
 
+/** Memory for batches that grow. */
+export interface BatchMemory {
+  /** A buffer with room for `bytes`, whole; undefined where there is none. */
+  take(bytes: number): Buffer | undefined
+  give(buffer: Buffer): void
+}
+
 const FIRST_BUFFER_BYTES = 512
+/** From here on a batch is likely to become as large as they get. */
+const SHARED_BYTES_MIN = 8 * 1024
 /** A batch's length is a 32-bit integer. */
 const BATCH_BYTES_MAX = 0x7fff_ffff
+
+const NOTHING = Buffer.alloc(0)
 
 export class BatchBuilder {
   readonly #options: BatchOptions
@@ -82,9 +96,12 @@ export class BatchBuilder {
   /** The record that was asked about last, and its bytes: mostly the one that is appended next. */
   #sized: RecordToAppend | undefined
   #sizedBody = 0
+  readonly #memory: BatchMemory | undefined
 
-  constructor(options: BatchOptions = {}) {
+  /** @param memory to be used again: see `release` */
+  constructor(options: BatchOptions = {}, memory?: BatchMemory) {
     this.#options = options
+    this.#memory = memory
     this.#baseOffset = options.baseOffset ?? 0
     this.#lastOffset = this.#baseOffset - 1
     this.#baseTimestamp = options.deleteHorizonMs ?? options.baseTimestamp
@@ -134,7 +151,14 @@ export class BatchBuilder {
     this.#writeHeader(bytes, this.#count === 0 ? 'none' : type)
     const batch = new BatchView(bytes)
     batch.updateCrc()
+    if (bytes !== plain) this.release()
     return batch
+  }
+
+  /** Gives the memory back that the batch was built in: nobody looks at it any more. */
+  release(): void {
+    this.#memory?.give(this.#buffer)
+    this.#buffer = NOTHING
   }
 
   #compress(plain: Uint8Array, type: CompressionType): Uint8Array {
@@ -164,7 +188,7 @@ export class BatchBuilder {
     const timestamp = record.timestamp ?? NO_TIMESTAMP
     const offsetDelta = (record.offset ?? this.#lastOffset + 1) - this.#baseOffset
     let size = 1 + varlongBytes(timestamp - (this.#baseTimestamp ?? timestamp)) + varuintBytes(zigzag(offsetDelta))
-    size += fieldBytes(record.key) + fieldBytes(record.value)
+    size += fieldBytes(record.key) + valueFieldBytes(record)
     const headers = record.headers ?? []
     size += varuintBytes(zigzag(headers.length))
     for (const header of headers) {
@@ -181,7 +205,7 @@ export class BatchBuilder {
     at = writeVarlong(buffer, at, timestampDelta)
     at = writeVaruint(buffer, at, zigzag(offsetDelta))
     at = writeField(buffer, at, record.key)
-    at = writeField(buffer, at, record.value)
+    at = writeValue(buffer, at, record)
     const headers = record.headers ?? []
     at = writeVaruint(buffer, at, zigzag(headers.length))
     for (const header of headers) {
@@ -196,8 +220,10 @@ export class BatchBuilder {
     const needed = this.#end + bytes
     if (needed <= this.#buffer.length) return
     if (needed > BATCH_BYTES_MAX) throw unencodable('the batch would be larger than 2 GiB')
-    const grown = Buffer.allocUnsafe(Math.min(Math.max(needed, this.#buffer.length * 2), BATCH_BYTES_MAX))
+    const shared = needed >= SHARED_BYTES_MIN ? this.#memory?.take(needed) : undefined
+    const grown = shared ?? Buffer.allocUnsafe(Math.min(Math.max(needed, this.#buffer.length * 2), BATCH_BYTES_MAX))
     this.#buffer.copy(grown, 0, 0, this.#end)
+    this.#memory?.give(this.#buffer)
     this.#buffer = grown
   }
 }
@@ -238,6 +264,18 @@ function attributes(options: BatchOptions, type: CompressionType): number {
 
 function fieldBytes(field: Uint8Array | null): number {
   return field === null ? 1 : varuintBytes(zigzag(field.length)) + field.length
+}
+
+function valueFieldBytes({ value, valueBytes }: RecordToAppend): number {
+  if (typeof value !== 'string') return fieldBytes(value)
+  const size = valueBytes ?? Buffer.byteLength(value)
+  return varuintBytes(zigzag(size)) + size
+}
+
+function writeValue(buffer: Buffer, at: number, { value, valueBytes }: RecordToAppend): number {
+  if (typeof value !== 'string') return writeField(buffer, at, value)
+  const start = writeVaruint(buffer, at, zigzag(valueBytes ?? Buffer.byteLength(value)))
+  return start + buffer.write(value, start)
 }
 
 function writeField(buffer: Buffer, at: number, field: Uint8Array | null): number {

@@ -17,7 +17,7 @@ export {
   viewBatch,
   type TimestampType,
 } from './batch.ts'
-export { BatchBuilder, buildBatch, recompress, type BatchOptions, type RecordToAppend } from './batch-builder.ts'
+export { BatchBuilder, buildBatch, recompress, type BatchMemory, type BatchOptions, type RecordToAppend } from './batch-builder.ts'
 export { BatchCursor, batches, type BatchCursorOptions, type BatchStop } from './batch-cursor.ts'
 export {
   batchEndTransactionMarker,

@@ -55,6 +55,19 @@ describe('records', () => {
     )
   })
 
+  it('of text are those of its bytes in UTF-8, whoever counts them', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 40 }).chain((start) => fc.nat(2).map((tail) => start + '\ud800'.repeat(tail)))
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), fc.boolean(), (texts, isCounted) => {
+        const counted = (value: string): object => (isCounted ? { valueBytes: Buffer.byteLength(value) } : {})
+        const ofText = buildBatch(texts.map((value) => ({ key: null, value, ...counted(value) })))
+        const ofBytes = buildBatch(texts.map((value) => ({ key: null, value: Buffer.from(value) })))
+        assert.deepEqual(ofText.whole, ofBytes.whole)
+      }),
+      { numRuns: 60 * FUZZ_FACTOR },
+    )
+  })
+
   it('of hostile payloads end in an error of ours, and never pass their end', () => {
     fc.assert(
       fc.property(

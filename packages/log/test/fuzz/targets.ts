@@ -19,7 +19,7 @@ import {
   encodeSubscription,
 } from '../../src/coordinators/groups/consumer/consumer-protocol.ts'
 import * as clientProtocol from '../../src/client/groups/consumer-protocol.ts'
-import { decodeRange } from '../../src/client/fetcher/fetched.ts'
+import { openRange } from '../../src/client/fetcher/fetched.ts'
 import { readClientFinal, readClientFirst } from '../../src/broker/security/sasl/scram-messages.ts'
 import { plainMechanism } from '../../src/broker/security/sasl/plain.ts'
 import { capturedFrames, madeFrames, type Frame } from './messages.ts'
@@ -157,7 +157,7 @@ const batchTargets: readonly Target[] = [
     decode(bytes) {
       const aborted = [{ producerId: 7, firstOffset: 0 }]
       const range = { topic: 't', partition: 0, offset: 0, highWatermark: 9, lastStableOffset: 9, broker: 'b' }
-      decodeRange({ ...range, bytes, aborted, readCommitted: true })
+      openRange({ ...range, bytes, aborted, readCommitted: true }).records.take(Number.POSITIVE_INFINITY)
     },
   },
 ]

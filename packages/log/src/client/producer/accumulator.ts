@@ -9,6 +9,7 @@ import type { Random } from '@millrace/core'
 import type { BatchOptions, RecordToAppend } from '../../records/index.ts'
 import { clientError } from '../errors.ts'
 import type { TopicView } from '../metadata/cluster-view.ts'
+import { BatchBuffers } from './batch-buffers.ts'
 import { Generations } from './generations.ts'
 import { partitionOfKey } from './murmur2.ts'
 import { PartitionQueue } from './partition-queue.ts'
@@ -70,6 +71,8 @@ interface TopicQueues {
 
 /** What a record takes beside its bytes. */
 const RECORD_OVERHEAD_BYTES = 48
+/** The builder reserves a little more than a record takes. */
+const BUFFER_SLACK_BYTES = 64
 /** Brokers forget idle producers after a day at the earliest by default; a batch sent alone now and then costs nothing. */
 const IDLE_MS = 60_000
 
@@ -82,6 +85,7 @@ export class Accumulator {
   /** Those that hold batches. */
   readonly #active = new Set<PartitionQueue>()
   readonly #isTransactional: boolean
+  readonly #buffers: BatchBuffers
   #identity: ProducerIdentity | undefined
   bufferedBytes = 0
 
@@ -89,6 +93,7 @@ export class Accumulator {
     this.#settings = settings
     this.#random = random
     this.#isTransactional = isTransactional
+    this.#buffers = new BatchBuffers(settings.batchBytes + BUFFER_SLACK_BYTES)
   }
 
   get identity(): ProducerIdentity | undefined {
@@ -263,7 +268,14 @@ export class Accumulator {
       open.accountedBytes += sizeBytes
       return open.sizeBytes >= batchBytes ? 'due' : 'joined'
     }
-    const batch = new PendingBatch(view.name, partition, nowMs(), generation ?? this.generations.current, this.#batchOptions())
+    const batch = new PendingBatch(
+      view.name,
+      partition,
+      nowMs(),
+      generation ?? this.generations.current,
+      this.#batchOptions(),
+      this.#buffers,
+    )
     batch.append(record, completion)
     batch.accountedBytes = sizeBytes
     this.generations.add(batch.generation)
@@ -309,8 +321,8 @@ export interface ExpiredTopic {
 }
 
 /** What a record takes in the buffer. */
-export function recordBytes({ key, value, headers }: RecordToAppend): number {
-  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
+export function recordBytes({ key, value, valueBytes, headers }: RecordToAppend): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (valueBytes ?? value?.length ?? 0)
   for (const header of headers ?? []) bytes += 8 + header.key.length + (header.value?.length ?? 0)
   return bytes
 }

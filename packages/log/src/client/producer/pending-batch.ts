@@ -4,7 +4,14 @@
  * 1. A batch is filled, then closed, then built once: its bytes stay the same through all its attempts, but for the producer's identity and sequence.
  * 2. Its records are settled all together, once, in order.
  */
-import { BatchBuilder, records as recordsOf, type BatchOptions, type BatchView, type RecordToAppend } from '../../records/index.ts'
+import {
+  BatchBuilder,
+  records as recordsOf,
+  type BatchMemory,
+  type BatchOptions,
+  type BatchView,
+  type RecordToAppend,
+} from '../../records/index.ts'
 import type { RecordMetadata } from './record.ts'
 
 export interface Completion {
@@ -44,13 +51,13 @@ export class PendingBatch {
   isSent = false
   lastError: Error | undefined
 
-  constructor(topic: string, partition: number, createdAtMs: number, generation: number, options: BatchOptions) {
+  constructor(topic: string, partition: number, createdAtMs: number, generation: number, options: BatchOptions, memory?: BatchMemory) {
     this.topic = topic
     this.partition = partition
     this.createdAtMs = createdAtMs
     this.generation = generation
     this.#options = options
-    this.#builder = new BatchBuilder(options)
+    this.#builder = new BatchBuilder(options, memory)
   }
 
   get recordCount(): number {
@@ -81,6 +88,12 @@ export class PendingBatch {
     this.#view ??= this.#builder.build()
     if (identity !== undefined) this.#view.setProducer(identity.producerId, identity.producerEpoch, this.sequence)
     return this.#view.whole
+  }
+
+  /** Gives its memory back. Only where it was acknowledged and sent once: nobody reads it any more. */
+  release(): void {
+    this.#view = undefined
+    this.#builder.release()
   }
 
   done(baseOffset: number, logAppendTimeMs: number): void {

@@ -165,9 +165,11 @@ export class Producer {
   #append(record: ProducerRecord, completion: Completion | undefined): void {
     if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'producer' })
     const { clock } = this.#cluster.settings
+    const { value } = record
     const toAppend: RecordToAppend = {
       key: bytesOf(record.key),
-      value: bytesOf(record.value),
+      value,
+      valueBytes: value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length,
       timestamp: record.timestamp ?? clock.now(),
       headers: headersOf(record.headers),
     }
@@ -312,6 +314,8 @@ export class Producer {
     this.#accumulator.queueOf(batch).settle(batch, 'acknowledged', this.#now(), 0)
     this.#settled(batch)
     batch.done(baseOffset, logAppendTimeMs)
+    // Without acknowledgement nobody knows whether it has left the socket, and a repetition whether the first attempt has.
+    if (batch.attempts === 1 && this.#settings.acks !== 0) batch.release()
   }
 
   #fail(batch: PendingBatch, error: Error): void {

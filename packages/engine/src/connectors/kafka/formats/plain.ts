@@ -4,13 +4,11 @@ import { withSchema } from './schema.ts'
 
 /** Text in UTF-8. Invalid bytes make a poison record, not U+FFFD. */
 export function string(): Format<string> {
-  return {
-    deserialize: (bytes) => textOf(present(bytes)),
-    serialize: (value) => {
-      if (typeof value !== 'string') throw new TypeError(`a string was expected, and this is ${typeof value}`)
-      return encodeText(value)
-    },
+  const text = (value: string): string => {
+    if (typeof value !== 'string') throw new TypeError(`a string was expected, and this is ${typeof value}`)
+    return value
   }
+  return { deserialize: (bytes) => textOf(present(bytes)), serialize: writingText(text) }
 }
 
 /** Bytes as they are. Those read are a copy of their own. */
@@ -27,15 +25,30 @@ export function bytes(): Format<Uint8Array> {
  * ```
  */
 export function json<T = unknown>(schema?: StandardSchema<T>): Format<T> {
+  const serializeText = (value: unknown): string => {
+    const text = JSON.stringify(value) as string | undefined
+    if (text === undefined) throw new TypeError(`${typeof value} has no form in JSON`)
+    return text
+  }
   const plain: Format<unknown> = {
     deserialize: (value) => JSON.parse(textOf(present(value))),
-    serialize: (value) => {
-      const text = JSON.stringify(value) as string | undefined
-      if (text === undefined) throw new TypeError(`${typeof value} has no form in JSON`)
-      return encodeText(text)
-    },
+    serialize: writingText(serializeText),
   }
   return schema === undefined ? (plain as Format<T>) : withSchema(plain, schema)
+}
+
+/** By the function that makes bytes of it: who puts another one in its place does not get this one's text. */
+const texts = new WeakMap<WeakKey, (value: unknown) => string>()
+
+function writingText<T>(textOfValue: (value: T) => string): (value: T) => Uint8Array {
+  const serialize = (value: T): Uint8Array => encodeText(textOfValue(value))
+  texts.set(serialize, textOfValue as (value: unknown) => string)
+  return serialize
+}
+
+/** For a format whose bytes are text in UTF-8: what makes the text. The log's client writes it where it belongs, without bytes made of it before. */
+export function textSerializer<T>({ serialize }: Pick<Format<T>, 'serialize'>): ((value: T) => string) | undefined {
+  return texts.get(serialize)
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
