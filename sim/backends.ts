@@ -19,7 +19,7 @@ export function drawBackends(random: SeededRandom): BackendPlan | undefined {
   if (random.chance(0.35)) return undefined
   return {
     first: random.pick(['rocksdb', 'rocksdb', 'rocksdb', 'rocksdb', 'heap', 'memory', 'memory', 'filesystem']),
-    cacheBytes: random.pick([0, 400, 3_000, 100_000]),
+    cacheBytes: random.pick([0, 400, 8_000, 8_000]),
     changes: random.chance(0.7),
   }
 }

@@ -19,13 +19,15 @@ export interface SimulatedStoresOptions {
 
 export class SimulatedStores implements OrderedStores {
   readonly #options: SimulatedStoresOptions
-  readonly #memory = new MemoryStores()
+  readonly #memory: MemoryStores
   readonly #failing: number
   readonly #open = new Set<string>()
   #unreleased = 0
 
   constructor(options: SimulatedStoresOptions) {
     this.#options = options
+    // Some are asked ahead of their use.
+    this.#memory = new MemoryStores(options.random.chance(0.5))
     this.#failing = options.calm ? 0 : options.random.pick([0, 0, 0.05])
   }
 
@@ -59,6 +61,12 @@ export class SimulatedStores implements OrderedStores {
       delete: (key) => {
         written()
         store.delete(key)
+      },
+      getMany: async (keys) => {
+        this.#options.reached('rows looked up ahead')
+        const values = await store.getMany(keys)
+        await this.#moment()
+        return this.#open.has(name) ? values : keys.map(() => undefined)
       },
       checkpoint: async () => {
         underWay++

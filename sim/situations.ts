@@ -55,6 +55,7 @@ export const situations = [
   'restore from memory',
   'rows in the store below',
   'file of the store kept once for several checkpoints',
+  'rows looked up ahead',
   'store restored whole',
   'store dealt out anew',
   'checkpoint of the store failed',

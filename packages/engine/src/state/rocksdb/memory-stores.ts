@@ -28,7 +28,10 @@ class MemoryStore implements OrderedStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#all().get(textOf(key))?.value
+    if (this.#closed) throw new Error('the store is closed')
+    const text = textOf(key)
+    const entry = this.#fresh.get(text) ?? this.#files.findLast(({ entries }) => entries.has(text))?.entries.get(text)
+    return entry?.value
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
