@@ -7,6 +7,8 @@ import type { InFlightSnapshot } from './in-flight.ts'
 import type { UnalignedSettings } from './overtaking.ts'
 import type { TaskTimes } from './task-times.ts'
 
+export type TaskState = 'opening' | 'running' | 'finishing' | 'finished' | 'over'
+
 export interface TaskParts {
   readonly task: number
   readonly name: string

@@ -9,7 +9,7 @@
  * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so.
  */
 import type { AlignerAction } from '../checkpoint/aligner-events.ts'
-import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
+import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import type { Operator, UnfinishedInput } from '../operators/operator.ts'
 import { SinkOperator } from '../operators/sink.ts'
@@ -18,9 +18,10 @@ import type { CollectingTimes } from './in-flight.ts'
 import { InputGate, type GateChannel, type GateHandler } from './input-gate.ts'
 import { Overtaking, type Replayed } from './overtaking.ts'
 import { SourceHead } from './source-head.ts'
-import { TaskOrders, type Trigger } from './task-orders.ts'
+import { TaskCheckpoints } from './task-checkpoints.ts'
+import type { Trigger } from './task-orders.ts'
 import { TaskOutputs } from './task-outputs.ts'
-import type { SnapshotOrder, StepOutcome, TaskHandler, TaskParts } from './task-types.ts'
+import type { StepOutcome, TaskHandler, TaskParts, TaskState } from './task-types.ts'
 
 export class Task implements GateHandler {
   readonly parts: TaskParts
@@ -33,16 +34,14 @@ export class Task implements GateHandler {
   /** What the restored checkpoint had in flight, and is not handed in yet. */
   readonly #replay: Replayed[] = []
   readonly #outputs: TaskOutputs
-  #state: 'opening' | 'running' | 'finishing' | 'finished' | 'over' = 'opening'
+  #state: TaskState = 'opening'
   #sourceNext: 'more' | 'wait' | 'end' = 'more'
-  /** The final checkpoint whose barrier the source stopped at. */
-  #stoppedFor: number | undefined
   #draining = false
   /** What the inputs have come to, and what the outputs have been told. */
   #idle = false
   #toldIdle = false
   readonly #resumes: (() => void)[] = []
-  readonly #orders: TaskOrders = new TaskOrders()
+  readonly #checkpoints: TaskCheckpoints
   recordsIn = 0
 
   constructor(parts: TaskParts, handler: TaskHandler) {
@@ -52,16 +51,30 @@ export class Task implements GateHandler {
     if (parts.unaligned !== undefined) this.#overtaking = new Overtaking(parts.unaligned, this.#feed, parts.clock, parts.sliceRecords)
     this.#outputs = new TaskOutputs(parts.outputs, parts.unaligned !== undefined)
     this.#handler = handler
+    this.#checkpoints = new TaskCheckpoints({
+      chain: parts.chain,
+      feed: this.#feed,
+      overtaking: this.#overtaking,
+      replay: this.#replay,
+      outputs: this.#outputs,
+      handler,
+      state: () => this.#state,
+      lookAgain: () => {
+        if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
+      },
+    })
   }
 
   readFrom(channels: readonly GateChannel[], mode: 'exactly-once' | 'at-least-once', settledId: number): void {
     const { clock, unaligned } = this.parts
     const patience = unaligned === undefined ? {} : { alignedTimeoutMs: unaligned.alignedTimeoutMs }
     this.#gate = new InputGate(channels, { mode, settledId, clock, ...patience }, this)
+    this.#checkpoints.readFrom(this.#gate, undefined)
   }
 
   readSource(source: SourceHead): void {
     this.#source = source
+    this.#checkpoints.readFrom(undefined, source)
   }
 
   /** Of a source over all its subtasks; undefined: no limit. */
@@ -147,8 +160,8 @@ export class Task implements GateHandler {
     const { chain } = this
     if (chain.pending > 0) chain.settle()
     const drained = this.#outputs.drain()
-    if (drained || this.#orders.overtakes) this.#actOnOrders()
-    const collected = this.#overtaking !== undefined && !chain.exclusive && this.#collect()
+    if (drained || this.#checkpoints.overtakes) this.#checkpoints.actOnOrders()
+    const collected = this.#overtaking !== undefined && !chain.exclusive && this.#checkpoints.collect()
     if (!drained) return collected ? 'worked' : 'back-pressured'
     if (chain.cursor.interrupted && chain.stopped) {
       chain.goOn()
@@ -196,7 +209,7 @@ export class Task implements GateHandler {
   #pollSource(source: SourceHead): boolean {
     if (this.#sourceNext === 'end') return false
     if (this.#waitsForTime) return source.lookAtTime()
-    if (!this.#draining && (this.#stoppedFor !== undefined || this.#sourceNext !== 'more')) return false
+    if (!this.#draining && (this.#checkpoints.stoppedFor !== undefined || this.#sourceNext !== 'more')) return false
     const before = source.emitted
     this.#sourceNext = this.#draining ? 'end' : source.poll()
     this.recordsIn += source.emitted - before
@@ -283,7 +296,7 @@ export class Task implements GateHandler {
     return (
       this.#source !== undefined &&
       this.#sourceNext === 'wait' &&
-      this.#stoppedFor === undefined &&
+      this.#checkpoints.stoppedFor === undefined &&
       !this.#draining &&
       !this.chain.cursor.interrupted
     )
@@ -302,7 +315,7 @@ export class Task implements GateHandler {
 
   /** From the coordinator; acted on between two records. */
   trigger(trigger: Omit<Trigger, 'kind'>): void {
-    this.#orders.add({ ...trigger, kind: 'trigger' })
+    this.#checkpoints.trigger(trigger)
     this.#handler.wake()
   }
 
@@ -318,90 +331,24 @@ export class Task implements GateHandler {
    * splits that it gives away now.
    */
   tellReader(tell: (source: SourceHead) => void): void {
-    this.#orders.add({ kind: 'tell', tell })
+    this.#checkpoints.tellReader(tell)
     this.#handler.wake()
   }
 
   abort(checkpointId: number): void {
-    this.#orders.drop(checkpointId)
-    if (this.#state === 'over') return
-    this.#gate?.control({ kind: 'abort', checkpointId })
-    if (this.#stoppedFor !== checkpointId) return
-    this.#stoppedFor = undefined
-    this.wake()
-  }
-
-  #actOnOrders(): void {
-    if (!this.#orders.any || this.chain.exclusive || this.#state === 'finishing') return
-    // A source's barrier comes after what is replayed, or the checkpoint has it in flight.
-    if (this.#source !== undefined && !this.#orders.overtakes && (this.#replay.length > 0 || this.#feed.holds)) return
-    for (const order of this.#orders.take()) {
-      if (order.kind === 'trigger') this.#actOn(order)
-      else {
-        order.tell(this.#source!)
-        if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
-      }
-    }
-  }
-
-  #actOn(trigger: Trigger): void {
-    if (this.#gate !== undefined) {
-      this.#gate.completedId = Math.max(this.#gate.completedId, trigger.completedId)
-      if (trigger.savepoint !== undefined) this.#gate.expectSavepoint(trigger.checkpointId, trigger.savepoint)
-      const { checkpointId, triggeredMs } = trigger
-      this.#gate.control({ kind: 'trigger', checkpointId, triggeredMs }, trigger.unaligned === true)
-      return
-    }
-    if (trigger.stopSources) this.#stoppedFor = trigger.checkpointId
-    this.#snapshot({ ...trigger, savepoint: trigger.savepoint }, trigger.unaligned === true, false)
-  }
-
-  /** Between two records: goes on with what is in flight to a snapshot. Answers whether there was anything to do. */
-  #collect(): boolean {
-    const gate = this.#gate
-    if (gate === undefined || this.#state !== 'running') return false
-    const worked = gate.collect()
-    if (gate.collecting && this.#overtaking!.exceeded) gate.exceeded()
-    return worked
+    if (this.#checkpoints.abort(checkpointId)) this.wake()
   }
 
   inFlight(batch: RecordBatch, channel: number): void {
-    this.#overtaking!.add(batch, this.#gate!.channels[channel]!.input)
+    this.#checkpoints.inFlight(batch, channel)
   }
 
   collected(times: CollectingTimes): void {
-    const checkpointId = this.#overtaking!.complete(times)
-    if (checkpointId === undefined) return
-    this.#handler.snapshotGivenUp(checkpointId)
-    this.#handler.declined({ kind: 'decline', checkpointId, reason: 'alignment-bytes' })
+    this.#checkpoints.collected(times)
   }
 
   aligned(action: AlignerAction): void {
-    if (action.kind === 'ignored') return
-    const gate = this.#gate!
-    const savepoint = 'checkpointId' in action ? gate.takeSavepoint(action.checkpointId) : undefined
-    if (action.kind === 'snapshot') {
-      const { checkpointId, triggeredMs, overtaken } = action
-      const order = { checkpointId, triggeredMs, completedId: gate.completedId, savepoint }
-      this.#snapshot(order, checkpointId === gate.unalignedId, overtaken.length > 0)
-    } else if (action.kind === 'give-up-collecting') {
-      this.#overtaking?.giveUp()
-      this.#handler.snapshotGivenUp(action.checkpointId)
-    } else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
-    else if (action.kind === 'decline') this.#handler.declined(action)
-  }
-
-  #snapshot(order: Omit<SnapshotOrder, 'inFlight'>, unaligned: boolean, overtakes: boolean): void {
-    const { checkpointId, triggeredMs, completedId, savepoint } = order
-    const inFlight = unaligned ? this.#overtaking?.begin(checkpointId, overtakes, this.#replay) : undefined
-    this.#handler.snapshot({ checkpointId, triggeredMs, completedId, savepoint, inFlight })
-    if (inFlight !== undefined && !overtakes) this.collected({ alignmentMs: 0, processedBytes: 0 })
-    const target = savepoint === undefined ? {} : { savepoint }
-    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId, ...(unaligned ? { unaligned } : {}), ...target })
-  }
-
-  #forward(event: Extract<ChannelEvent, { kind: 'barrier' | 'cancel-barrier' }>): void {
-    if (this.#state !== 'finished') this.#outputs.tell(event)
+    this.#checkpoints.aligned(action)
   }
 
   // ---------- the end

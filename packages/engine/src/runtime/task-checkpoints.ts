@@ -1,0 +1,148 @@
+/**
+ * What a task has to do with checkpoints: acts on triggers and barriers, collects what is in flight, sends barriers on.
+ *
+ * 1. Everything here happens between two records, never inside one, and never while an operator must be alone.
+ * 2. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
+ * 3. What the enumerator says to the reader is acted on behind the triggers that came before it.
+ */
+import type { AlignerAction } from '../checkpoint/aligner-events.ts'
+import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
+import type { Chain } from '../operators/chain.ts'
+import type { BatchFeed } from './batch-feed.ts'
+import type { CollectingTimes } from './in-flight.ts'
+import type { InputGate } from './input-gate.ts'
+import type { Overtaking, Replayed } from './overtaking.ts'
+import type { SourceHead } from './source-head.ts'
+import { TaskOrders, type Trigger } from './task-orders.ts'
+import type { TaskOutputs } from './task-outputs.ts'
+import type { SnapshotOrder, TaskHandler, TaskState } from './task-types.ts'
+
+export interface TaskCheckpointsParts {
+  readonly chain: Chain
+  readonly feed: BatchFeed
+  /** Undefined: every checkpoint is aligned. */
+  readonly overtaking: Overtaking | undefined
+  /** What the restored checkpoint had in flight, and is not handed in yet. */
+  readonly replay: readonly Replayed[]
+  readonly outputs: TaskOutputs
+  readonly handler: TaskHandler
+  readonly state: () => TaskState
+  /** The source has something new to look at. */
+  readonly lookAgain: () => void
+}
+
+export class TaskCheckpoints {
+  readonly #parts: TaskCheckpointsParts
+  readonly #orders: TaskOrders = new TaskOrders()
+  #gate: InputGate | undefined
+  #source: SourceHead | undefined
+  /** The final checkpoint whose barrier the source stopped at. */
+  stoppedFor: number | undefined
+
+  constructor(parts: TaskCheckpointsParts) {
+    this.#parts = parts
+  }
+
+  /** One of them. */
+  readFrom(gate: InputGate | undefined, source: SourceHead | undefined): void {
+    this.#gate = gate
+    this.#source = source
+  }
+
+  /** Whether there is a trigger that does not wait for anything to be sent on. */
+  get overtakes(): boolean {
+    return this.#orders.overtakes
+  }
+
+  trigger(trigger: Omit<Trigger, 'kind'>): void {
+    this.#orders.add({ ...trigger, kind: 'trigger' })
+  }
+
+  tellReader(tell: (source: SourceHead) => void): void {
+    this.#orders.add({ kind: 'tell', tell })
+  }
+
+  /** Answers whether a source stopped for it, which goes on now. */
+  abort(checkpointId: number): boolean {
+    this.#orders.drop(checkpointId)
+    if (this.#parts.state() === 'over') return false
+    this.#gate?.control({ kind: 'abort', checkpointId })
+    if (this.stoppedFor !== checkpointId) return false
+    this.stoppedFor = undefined
+    return true
+  }
+
+  actOnOrders(): void {
+    const { chain, state, replay, feed, lookAgain } = this.#parts
+    if (!this.#orders.any || chain.exclusive || state() === 'finishing') return
+    // A source's barrier comes after what is replayed, or the checkpoint has it in flight.
+    if (this.#source !== undefined && !this.#orders.overtakes && (replay.length > 0 || feed.holds)) return
+    for (const order of this.#orders.take()) {
+      if (order.kind === 'trigger') this.#actOn(order)
+      else {
+        order.tell(this.#source!)
+        lookAgain()
+      }
+    }
+  }
+
+  #actOn(trigger: Trigger): void {
+    if (this.#gate !== undefined) {
+      this.#gate.completedId = Math.max(this.#gate.completedId, trigger.completedId)
+      if (trigger.savepoint !== undefined) this.#gate.expectSavepoint(trigger.checkpointId, trigger.savepoint)
+      const { checkpointId, triggeredMs } = trigger
+      this.#gate.control({ kind: 'trigger', checkpointId, triggeredMs }, trigger.unaligned === true)
+      return
+    }
+    if (trigger.stopSources) this.stoppedFor = trigger.checkpointId
+    this.#snapshot({ ...trigger, savepoint: trigger.savepoint }, trigger.unaligned === true, false)
+  }
+
+  /** Between two records: goes on with what is in flight to a snapshot. Answers whether there was anything to do. */
+  collect(): boolean {
+    const gate = this.#gate
+    if (gate === undefined || this.#parts.state() !== 'running') return false
+    const worked = gate.collect()
+    if (gate.collecting && this.#parts.overtaking!.exceeded) gate.exceeded()
+    return worked
+  }
+
+  inFlight(batch: RecordBatch, channel: number): void {
+    this.#parts.overtaking!.add(batch, this.#gate!.channels[channel]!.input)
+  }
+
+  collected(times: CollectingTimes): void {
+    const checkpointId = this.#parts.overtaking!.complete(times)
+    if (checkpointId === undefined) return
+    this.#parts.handler.snapshotGivenUp(checkpointId)
+    this.#parts.handler.declined({ kind: 'decline', checkpointId, reason: 'alignment-bytes' })
+  }
+
+  aligned(action: AlignerAction): void {
+    if (action.kind === 'ignored') return
+    const gate = this.#gate!
+    const savepoint = 'checkpointId' in action ? gate.takeSavepoint(action.checkpointId) : undefined
+    if (action.kind === 'snapshot') {
+      const { checkpointId, triggeredMs, overtaken } = action
+      const order = { checkpointId, triggeredMs, completedId: gate.completedId, savepoint }
+      this.#snapshot(order, checkpointId === gate.unalignedId, overtaken.length > 0)
+    } else if (action.kind === 'give-up-collecting') {
+      this.#parts.overtaking?.giveUp()
+      this.#parts.handler.snapshotGivenUp(action.checkpointId)
+    } else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
+    else if (action.kind === 'decline') this.#parts.handler.declined(action)
+  }
+
+  #snapshot(order: Omit<SnapshotOrder, 'inFlight'>, unaligned: boolean, overtakes: boolean): void {
+    const { checkpointId, triggeredMs, completedId, savepoint } = order
+    const inFlight = unaligned ? this.#parts.overtaking?.begin(checkpointId, overtakes, this.#parts.replay) : undefined
+    this.#parts.handler.snapshot({ checkpointId, triggeredMs, completedId, savepoint, inFlight })
+    if (inFlight !== undefined && !overtakes) this.collected({ alignmentMs: 0, processedBytes: 0 })
+    const target = savepoint === undefined ? {} : { savepoint }
+    this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId, ...(unaligned ? { unaligned } : {}), ...target })
+  }
+
+  #forward(event: Extract<ChannelEvent, { kind: 'barrier' | 'cancel-barrier' }>): void {
+    if (this.#parts.state() !== 'finished') this.#parts.outputs.tell(event)
+  }
+}
