@@ -1,9 +1,10 @@
-// Adds a savepoint and a checkpoint of today's formats to the corpus that tests restore for ever: once for each release, and whenever a format changes.
+// Adds a savepoint, a checkpoint and one of a store of objects, with merged files, all of today's formats, to the corpus that tests restore for ever: once for each release, and whenever a format changes.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { startJob } from '@millrace/engine'
 import { corpusFolder, CORPUS_COUNT, currentEntry, linesOf } from '../packages/engine/src/savepoint/fixtures/corpus.ts'
+import { FakeHdfs } from '../packages/testkit/test/fake-hdfs.ts'
 import { everythingJob } from '../packages/engine/src/savepoint/fixtures/everything-job.ts'
 
 const entry = join(corpusFolder, currentEntry)
@@ -11,6 +12,40 @@ if (existsSync(entry)) {
   console.log(`${currentEntry} is there already; it is never made anew, as only what a release has really written is of use`)
   process.exit(0)
 }
+/** A checkpoint as a store of objects has it. */
+async function takeInStore(to: string): Promise<string> {
+  const store = new FakeHdfs()
+  await store.start()
+  try {
+    const dir = `webhdfs://${store.url.slice('http://'.length)}/checkpoints`
+    const fileMerging = { enabled: true }
+    const checkpointing = {
+      storage: 'filesystem',
+      interval: '40ms',
+      dir,
+      inlineThreshold: '1KiB',
+      fileMerging,
+      hdfs: { user: 'someone' },
+    } as const
+    const running = startJob(everythingJob({ dir: 'out-store', ratePerSecond: 80 }), {
+      parallelism: 2,
+      options: { stateDir: 'state-store', checkpointing },
+    })
+    while (running.checkpoints().counts.completed < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+    await running.stop()
+    const checkpoint = basename((await running.done).lastCheckpoint!.path!)
+    for (const [key, bytes] of store.files) {
+      const name = key.slice('checkpoints/everything/'.length)
+      if (!name.startsWith('shared/') && !name.startsWith(`${checkpoint}/`)) continue
+      mkdirSync(dirname(join(to, name)), { recursive: true })
+      writeFileSync(join(to, name), bytes)
+    }
+    return checkpoint
+  } finally {
+    store.stop()
+  }
+}
+
 const work = mkdtempSync(join(tmpdir(), 'millrace-corpus-'))
 process.chdir(work)
 try {
@@ -24,9 +59,11 @@ try {
   cpSync(savepoint.path!, join(entry, 'savepoint'), { recursive: true })
   cpSync(checkpoint, join(entry, 'checkpoints', basename(checkpoint)), { recursive: true })
   cpSync(join(dirname(checkpoint), 'shared'), join(entry, 'checkpoints', 'shared'), { recursive: true })
+  const inStore = await takeInStore(join(entry, 'object-store'))
   for (const [name, path] of [
     ['savepoint', 'savepoint'],
     ['checkpoint', join('checkpoints', basename(checkpoint))],
+    ['object-store', join('object-store', inStore)],
   ] as const) {
     const lines = await linesOf(join(entry, path))
     if (lines.length > CORPUS_COUNT * 20) throw new Error(`too much state for a corpus: ${lines.length} lines`)

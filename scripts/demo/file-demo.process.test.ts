@@ -18,9 +18,13 @@ void test('the demo is right after a kill, and leaves nothing behind', () => {
 
 void test('the kill test is right, at another parallelism in each life', () => {
   const flags = ['--kills', '2', '--rescale', '--rate', '2000', '--seed', '3']
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'kill-test.ts'), ...flags], {
-    encoding: 'utf8',
-  })
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=@millrace/source', join(import.meta.dirname, 'kill-test.ts'), ...flags],
+    {
+      encoding: 'utf8',
+    },
+  )
   assert.equal(status, 0, stdout + stderr)
   assert.equal(stdout.match(/✓.*killed after/g)?.length, 2, stdout)
   assert.match(stdout, /Right: every request is counted once and written once/)

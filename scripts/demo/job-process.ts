@@ -25,6 +25,8 @@ interface EventLine {
   readonly restored?: { readonly id: number }
   readonly checkpoint?: { readonly id: number }
   readonly final?: boolean
+  readonly message?: string
+  readonly record?: { readonly message?: string }
   readonly failure?: { readonly error: { readonly message: string } }
   readonly result?: { readonly state: string; readonly failure?: { readonly error: { readonly message: string } } }
 }
@@ -42,6 +44,8 @@ export class JobProcess {
   finalCheckpoint = false
   /** Restarts and failures that it reported: there should be none. */
   readonly troubles: string[] = []
+  /** Warnings, and what else it noted. */
+  readonly notes: string[] = []
   readonly #child: ChildProcess
   #stderr = ''
 
@@ -96,6 +100,8 @@ export class JobProcess {
   #hear(line: string): void {
     const event = parseEvent(line)
     if (event === undefined) return
+    if (event.record?.message !== undefined) this.notes.push(event.record.message)
+    if (event.message !== undefined) this.notes.push(event.message)
     if (event.kind === 'started') {
       this.startedMs ??= event.timeMs
       this.restoredFrom ??= event.restored?.id

@@ -49,7 +49,7 @@ export class Stage {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   }
 
-  startJob(parallelism: number): JobProcess {
+  startJob(parallelism: number, environment: Readonly<Record<string, string>> = {}): JobProcess {
     const { input, output, state } = this.folders
     this.#job = new JobProcess({
       file: 'examples/01-access-count.ts',
@@ -57,6 +57,7 @@ export class Stage {
       checkpointInterval: this.#options.checkpointInterval,
       stateDir: state,
       params: { input, output, follow: 'true' },
+      environment,
     })
     return this.#job
   }

@@ -12,7 +12,7 @@ export class TestServer {
   #child: ChildProcess | undefined
 
   /** Builds it; answers why it cannot be built where a tool is missing. */
-  static async build(name: 's3' | 'hdfs' | 'postgres'): Promise<TestServer | string> {
+  static async build(name: 's3' | 'hdfs' | 'postgres' | 'registry'): Promise<TestServer | string> {
     const script = join(import.meta.dirname, `${name}.sh`)
     const { status, stderr } = spawnSync(script, ['build'], { encoding: 'utf8' })
     if (status === 3) return stderr.trim()

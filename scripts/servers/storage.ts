@@ -15,45 +15,11 @@ import { PART_BYTES } from '../../packages/engine/src/checkpoint/object-store/ob
 import { RemotePlaces, type RemoteOptions } from '../../packages/engine/src/checkpoint/object-store/remote-places.ts'
 import { metadataOf } from '../../packages/testkit/test/checkpoint-history.ts'
 import { objectStoreConformance } from '../../packages/testkit/test/object-store-conformance.ts'
+import { hdfs, remoteCredentials, s3 } from './remote-kind.ts'
 import { TestServer } from './server.ts'
 
 const root = join(import.meta.dirname, '../..')
-process.env['AWS_ACCESS_KEY_ID'] = 'millrace'
-process.env['AWS_SECRET_ACCESS_KEY'] = 'millrace-secret'
-process.env['HADOOP_USER_NAME'] = 'someone'
-
-interface Kind {
-  readonly name: 's3' | 'hdfs'
-  readonly title: string
-  url(server: TestServer): string
-  options(server: TestServer): RemoteOptions
-  /** The same as the environment of a job. */
-  environment(server: TestServer): Readonly<Record<string, string>>
-}
-
-const remote = {
-  s3: { endpoint: undefined, region: undefined, pathStyle: false },
-  hdfs: { webPort: undefined, user: undefined },
-  requestTimeoutMs: 10_000,
-}
-const s3: Kind = {
-  name: 's3',
-  title: 'S3, versitygw',
-  url: () => 's3://checkpoints/jobs',
-  options: ({ port }) => ({ ...remote, s3: { endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', pathStyle: true } }),
-  environment: ({ port }) => ({
-    MILLRACE_CHECKPOINTING_S3_ENDPOINT: `http://127.0.0.1:${port}`,
-    MILLRACE_CHECKPOINTING_S3_REGION: 'us-east-1',
-    MILLRACE_CHECKPOINTING_S3_PATH_STYLE: 'true',
-  }),
-}
-const hdfs: Kind = {
-  name: 'hdfs',
-  title: 'HDFS, mini cluster',
-  url: ({ port }) => `webhdfs://127.0.0.1:${port}/jobs`,
-  options: () => remote,
-  environment: () => ({}),
-}
+Object.assign(process.env, remoteCredentials)
 
 const hasCode =
   (...codes: readonly string[]) =>
@@ -177,7 +143,10 @@ for (const kind of [s3, hdfs]) {
 
     it('loses and repeats nothing when a job is killed', { timeout: 300_000 }, async () => {
       const environment = { ...kind.environment(server), MILLRACE_CHECKPOINTING_DIR: `${kind.url(server)}/killed` }
-      const { code, output } = await run(['scripts/demo/kill-test.ts', '--kills=5', '--seed=7', '--rescale'], environment)
+      const { code, output } = await run(
+        ['--conditions=@millrace/source', 'scripts/demo/kill-test.ts', '--kills=5', '--seed=7', '--rescale'],
+        environment,
+      )
       console.log(output)
       assert.equal(code, 0, output)
     })

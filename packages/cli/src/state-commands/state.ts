@@ -12,14 +12,16 @@ async function open(path: string, flags: ParsedFlags, io: CommandIo): Promise<Op
   return await openSavepoint(placeOf(io, path), { settings: await resolveSettings(io, flags) })
 }
 
-/** `millrace state list PATH`: a row for each state, and for each operator that has none. */
+/** `millrace state list PATH`: a row for each state, for records in flight, and for each operator that has none. */
 export async function listState(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const snapshot = await open(path, flags, io)
+  const overtaken = new Set(snapshot.sizes().flatMap(({ operator, inFlightRecords }) => (inFlightRecords > 0 ? [operator] : [])))
   const rows = snapshot.operators.flatMap((it): Readonly<Record<string, unknown>>[] => {
     const { operator, operatorKind, states, parallelism, maxParallelism } = it
     const common = { operator, 'operator kind': operatorKind, parallelism, 'key groups': maxParallelism }
-    if (states.length === 0) return [{ ...common, state: null, kind: null, version: null }]
-    return states.map(({ name, kind, version }) => ({ ...common, state: name, kind, version }))
+    const inFlight = overtaken.has(operator) ? [{ ...common, state: null, kind: 'in-flight', version: null }] : []
+    if (states.length === 0 && inFlight.length === 0) return [{ ...common, state: null, kind: null, version: null }]
+    return [...states.map(({ name, kind, version }) => ({ ...common, state: name, kind, version })), ...inFlight]
   })
   printRows(io, flags['format'], rows, ['operator', 'operator kind', 'parallelism', 'key groups', 'state', 'kind', 'version'])
   return exitCodes.done

@@ -36,6 +36,8 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
   const { storage, plan, functions, allowNonRestoredState } = parts
   const report = await storage.open()
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
+  if (report.orphansRemoved.length > 0)
+    warn('what a checkpoint that was not completed has left behind is removed', { files: report.orphansRemoved.length })
   const { checkpoint, damaged, localCopies } = await storage.resolveRestore(request)
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   for (const passed of damaged)

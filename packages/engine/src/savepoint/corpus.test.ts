@@ -21,11 +21,13 @@ void describe('the corpus of savepoints', () => {
   })
 
   for (const entry of entries) {
-    const checkpoint = readdirSync(join(corpusFolder, entry, 'checkpoints')).find((name) => name.startsWith('chk-'))!
-    for (const [what, path] of [
-      ['savepoint', 'savepoint'],
-      ['checkpoint', join('checkpoints', checkpoint)],
-    ] as const) {
+    // Also of a store of objects, since files are merged there.
+    const folders = [['checkpoint', 'checkpoints'] as const, ['object-store', 'object-store'] as const].flatMap(([what, place]) => {
+      const path = join(corpusFolder, entry, place)
+      const checkpoint = existsSync(path) ? readdirSync(path).find((name) => name.startsWith('chk-')) : undefined
+      return checkpoint === undefined ? [] : [[what, join(place, checkpoint)] as const]
+    })
+    for (const [what, path] of [['savepoint', 'savepoint'] as const, ...folders]) {
       it(`${entry}: its ${what} holds what it held`, async () => {
         const lines = readFileSync(join(corpusFolder, entry, `${what}.jsonl`), 'utf8')
           .split('\n')

@@ -31,6 +31,8 @@ export interface OperatorSize {
   readonly storedRows: number
   readonly files: number
   readonly fileBytes: number
+  /** Records that an unaligned checkpoint has overtaken on their way to it: they are handled first after a restore. */
+  readonly inFlightRecords: number
 }
 
 /** A checkpoint or savepoint, to be read without the job. Holds nothing open. */
@@ -86,6 +88,7 @@ export class SnapshotReader implements OpenSavepoint {
         storedRows: rows.reduce((sum, count) => sum + count, 0),
         files: files.length,
         fileBytes: files.reduce((sum, { length }) => sum + length, 0),
+        inFlightRecords: operator.subtasks.flatMap(({ inFlight }) => inFlight?.parts ?? []).reduce((sum, { records }) => sum + records, 0),
       }
     })
   }

@@ -18,6 +18,7 @@ import type { UnfinishedInput } from '../operators/operator.ts'
 import { joinBroadcast } from '../state/broadcast-state.ts'
 import type { StoredList } from '../state/operator-state.ts'
 import type { GroupSpool } from './group-spool.ts'
+import { InFlightFileWriter } from './in-flight-file-writer.ts'
 import { KeyedFileWriter } from './keyed-file-writer.ts'
 import { SegmentEncoder, type KeyedStateNode } from './segment-encoder.ts'
 import type {
@@ -44,18 +45,13 @@ interface RawFile {
   readonly parts: Map<string, { state: string; keyGroup: number; runs: FileRun[] }>
 }
 
-interface InFlightParts {
-  readonly writer: StateFileWriter
-  readonly parts: Map<number, { input: 0 | 1; keyed: boolean; records: number; runs: FileRun[] }>
-}
-
 interface Subtask {
   readonly lists: Map<string, { readonly list: Omit<StoredList, 'elements'>; readonly elements: Uint8Array[] }>
   readonly splits: Split[]
   readonly sinkHandles: unknown[]
   readonly asyncInputs: UnfinishedInput[]
   raw: RawFile | undefined
-  inFlight: InFlightParts | undefined
+  inFlight: InFlightFileWriter | undefined
   finished: boolean
 }
 
@@ -144,7 +140,7 @@ export class OperatorBuilder {
     for (const writer of this.#keyed) await writer.abort()
     for (const { raw, inFlight } of this.#subtasks) {
       await raw?.writer.abort()
-      await inFlight?.writer.abort()
+      await inFlight?.abort()
     }
   }
 
@@ -168,7 +164,7 @@ export class OperatorBuilder {
     const rawFile = raw === undefined ? undefined : { ...(await raw.writer.finish()), parts }
     subtask.raw = undefined
     const { inFlight } = subtask
-    const inFlightFile = inFlight === undefined ? undefined : { ...(await inFlight.writer.finish()), parts: [...inFlight.parts.values()] }
+    const inFlightFile = await inFlight?.finish()
     subtask.inFlight = undefined
     return {
       keyed: await keyed.finish(),
@@ -234,14 +230,11 @@ export class OperatorBuilder {
     await writer.write(bytes)
   }
 
-  async #addInFlight({ subtask, part, input, keyed, records, bytes }: InFlightEntry): Promise<void> {
-    const place = this.#subtask(subtask)
-    place.inFlight ??= { writer: await this.#create(subtask, 'in-flight'), parts: new Map() }
-    const { writer, parts } = place.inFlight
-    const known = parts.get(part) ?? { input, keyed, records, runs: [] }
-    parts.set(part, known)
-    known.runs.push({ offset: writer.length, length: bytes.length, crc32: crc32(bytes) })
-    await writer.write(bytes)
+  async #addInFlight(entry: InFlightEntry): Promise<void> {
+    if (this.#operator.operatorKind === 'source') throw this.#invalid('it is a source: nothing is in flight to it')
+    const place = this.#subtask(entry.subtask)
+    place.inFlight ??= new InFlightFileWriter(await this.#create(entry.subtask, 'in-flight'), (problem) => this.#invalid(problem))
+    await place.inFlight.add(entry)
   }
 
   /** A state that the operator does not declare is added to what it declares. */
