@@ -11,7 +11,7 @@ import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/m
 import { Groups } from './apis/groups/groups.ts'
 import { HANDLERS } from './apis/index.ts'
 import type { BrokerConfig, ConfigTexts } from './config/index.ts'
-import { dataParts, type DataParts } from './data-parts.ts'
+import { dataParts, type DataParts, type DataPartsOptions } from './data-parts.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { Faults } from './faults/faults.ts'
 import type { BrokerFacts } from './handler.ts'
@@ -125,7 +125,8 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
   })
   const network = networkLimits(config, clock)
   const hasTopic = (name: string): boolean => cluster.topics.named(name) !== undefined
-  const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners, groups: () => groups.coordinator.present() })
+  const coordinators: DataPartsOptions['coordinators'] = [groups.coordinator, transactions.coordinator]
+  const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners, coordinators })
   parts.add(() => data.stop())
   dispatcher = new Dispatcher(
     factsOf(options, { data, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }),

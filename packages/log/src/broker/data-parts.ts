@@ -1,10 +1,9 @@
 import type { Clock, Random } from '@millrace/core'
-import type { GroupState } from '../coordinators/groups/group-store.ts'
 import type { LogDirectory } from '../storage/index.ts'
 import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { BrokerConfig } from './config/index.ts'
 import { Faults } from './faults/faults.ts'
-import { brokerGauges } from './metrics/broker-gauges.ts'
+import { brokerGauges, type GaugeSources } from './metrics/broker-gauges.ts'
 import { BrokerMetrics } from './metrics/broker-metrics.ts'
 import { watchEventLoop, type EventLoopDelay } from './metrics/event-loop-delay.ts'
 import type { NetworkLimits } from './network/network-limits.ts'
@@ -27,11 +26,10 @@ export interface DataPartsOptions {
   readonly hasTopic: (name: string) => boolean
   readonly network: NetworkLimits
   readonly listeners: readonly RunningListener[]
-  /** What the partitions of `__consumer_offsets` hold. */
-  readonly groups: () => readonly (GroupState | undefined)[]
+  readonly coordinators: GaugeSources['coordinators']
 }
 
-export function dataParts({ config, random, clock, directory, hasTopic, network, listeners, groups }: DataPartsOptions): DataParts {
+export function dataParts({ config, random, clock, directory, hasTopic, network, listeners, coordinators }: DataPartsOptions): DataParts {
   const fetchSessions = new FetchSessionCache({ random, slots: config.get('max.incremental.fetch.session.cache.slots') })
   const metrics = new BrokerMetrics()
   // Measured from the first look on: who never looks does not pay.
@@ -41,7 +39,7 @@ export function dataParts({ config, random, clock, directory, hasTopic, network,
     isOffline: () => directory.offline !== undefined,
     fetchSessions,
     budget: network.budget,
-    groups,
+    coordinators,
     waitingConnections: () => network.waitingRoom.size,
     connections: () => listeners.map(({ name, listener }): [string, number] => [name, listener.connectionCount]),
   })

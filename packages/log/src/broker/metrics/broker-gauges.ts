@@ -1,10 +1,9 @@
 /** What there is in a broker at the moment somebody looks. */
 import type { MetricSnapshot } from '@millrace/core'
-import type { GroupState } from '../../coordinators/groups/group-store.ts'
 import type { PartitionLog } from '../../storage/index.ts'
 import type { FetchSessionCache } from '../apis/data/fetch-session-cache.ts'
 import type { RequestBudget } from '../network/request-budget.ts'
-import { groupGauges } from './coordinator-gauges.ts'
+import { coordinatorGauges } from './coordinator-gauges.ts'
 import { counterSnapshot, gaugeSnapshot } from './snapshots.ts'
 
 export interface GaugeSources {
@@ -12,8 +11,7 @@ export interface GaugeSources {
   readonly isOffline: () => boolean
   readonly fetchSessions: FetchSessionCache
   readonly budget: RequestBudget
-  /** What the partitions of `__consumer_offsets` hold. */
-  readonly groups: () => readonly (GroupState | undefined)[]
+  readonly coordinators: Parameters<typeof coordinatorGauges>
   /** Connections that wait for their turn. */
   readonly waitingConnections: () => number
   /** Connections by the name of their listener. */
@@ -37,7 +35,7 @@ export function brokerGauges(sources: GaugeSources): MetricSnapshot[] {
     gaugeSnapshot('kafka_log_logmanager_offlinelogdirectorycount', 'Log directories that have failed.', sources.isOffline() ? 1 : 0),
     ...logs.flatMap(logGauges),
     gaugeSnapshot('kafka_server_replicamanager_produceridcount', 'Producers that partitions know, each counted where it wrote.', producers),
-    ...groupGauges(sources.groups()),
+    ...coordinatorGauges(...sources.coordinators),
     ...sessionMetrics(sources.fetchSessions),
     gaugeSnapshot('kafka_network_socketserver_memorypoolused', 'Bytes of requests under way.', sources.budget.takenBytes),
     gaugeSnapshot('millrace_connections_waiting', 'Connections that wait at max.connections or its rate.', sources.waitingConnections()),

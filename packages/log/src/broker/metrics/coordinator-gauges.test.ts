@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { emptyClassicGroup } from '../../coordinators/groups/classic/classic-group.ts'
 import { ConsumerGroup } from '../../coordinators/groups/consumer/consumer-group.ts'
+import type { Transactions } from '../../coordinators/transactions/transaction-machine.ts'
+import { NO_PARTITIONS, type Transaction } from '../../coordinators/transactions/transaction.ts'
 import { newGroupState } from '../../coordinators/groups/group-store.ts'
-import { groupGauges } from './coordinator-gauges.ts'
+import { coordinatorGauges, groupGauges } from './coordinator-gauges.ts'
 
 test('groups are counted by protocol and state, over all partitions that are loaded', () => {
   const [one, two] = [newGroupState(), newGroupState()]
@@ -32,5 +34,34 @@ test('groups are counted by protocol and state, over all partitions that are loa
     'kafka_server_group_coordinator_metrics_consumer_group_count empty': 1,
     'kafka_server_group_coordinator_metrics_num_partitions active': 2,
     'kafka_server_group_coordinator_metrics_num_partitions loading': 1,
+  })
+})
+
+function transaction(transactionalId: string, state: Transaction['state']): [string, Transaction] {
+  const epochs = { producerId: 1, producerEpoch: 0, previousProducerId: -1, nextProducerId: -1, lastProducerEpoch: -1 }
+  const times = { timeoutMs: 1, startedMs: 0, updatedMs: 0 }
+  return [transactionalId, { transactionalId, ...epochs, ...times, state, partitions: NO_PARTITIONS, clientVersion: 2 }]
+}
+
+test('transactional ids are counted by state, and the loads of partitions timed', () => {
+  const [one, two]: Transactions[] = [
+    new Map([transaction('a', 'Ongoing'), transaction('b', 'Empty')]),
+    new Map([transaction('c', 'Ongoing'), transaction('d', 'PrepareCommit')]),
+  ]
+  const gauges = coordinatorGauges(
+    { present: () => [], loadTimesMs: () => [] },
+    { present: () => [one, undefined, two], loadTimesMs: () => [10, 40] },
+  )
+  const found = gauges.flatMap((metric) =>
+    metric.kind === 'gauge' && /transaction/.test(metric.name) && metric.value > 0
+      ? [[`${metric.name} ${Object.values(metric.labels).join(' ')}`.trim(), metric.value]]
+      : [],
+  )
+  assert.deepEqual(Object.fromEntries(found), {
+    'millrace_transactional_ids Ongoing': 2,
+    'millrace_transactional_ids Empty': 1,
+    'millrace_transactional_ids PrepareCommit': 1,
+    kafka_server_transaction_coordinator_metrics_partition_load_time_max: 40,
+    kafka_server_transaction_coordinator_metrics_partition_load_time_avg: 25,
   })
 })

@@ -1,13 +1,56 @@
-/** What the group coordinator holds at the moment somebody looks, under both families of names that Kafka has for it. */
+/** What the coordinators hold at the moment somebody looks, under the names that Kafka has for it: two families of them for the group coordinator. */
 import type { MetricSnapshot } from '@millrace/core'
 import { isConsumerGroup, type GroupState } from '../../coordinators/groups/group-store.ts'
+import { TRANSACTION_STATES } from '../../coordinators/transactions/transaction-state.ts'
+import type { Transactions } from '../../coordinators/transactions/transaction-machine.ts'
 import { gaugeSnapshot } from './snapshots.ts'
 
 const CLASSIC_STATES = ['PreparingRebalance', 'CompletingRebalance', 'Stable', 'Dead', 'Empty'] as const
 const CONSUMER_STATES = ['Empty', 'Assigning', 'Reconciling', 'Stable', 'Dead'] as const
 
 const COORDINATOR = 'kafka_server_group_coordinator_metrics'
+const TRANSACTION_COORDINATOR = 'kafka_server_transaction_coordinator_metrics'
 const MANAGER = 'kafka_coordinator_group_groupmetadatamanager'
+
+/** A coordinator, as far as figures tell of it. */
+export interface CoordinatorToWatch<S> {
+  /** What each of its partitions holds; undefined: it is being loaded. */
+  present(): readonly (S | undefined)[]
+  /** How long the latest load of each partition took. */
+  loadTimesMs(): readonly number[]
+}
+
+export function coordinatorGauges(
+  groups: CoordinatorToWatch<GroupState>,
+  transactions: CoordinatorToWatch<Transactions>,
+): MetricSnapshot[] {
+  return [
+    ...groupGauges(groups.present()),
+    ...loadGauges(COORDINATOR, groups.loadTimesMs()),
+    ...transactionGauges(transactions.present()),
+    ...loadGauges(TRANSACTION_COORDINATOR, transactions.loadTimesMs()),
+  ]
+}
+
+function loadGauges(name: string, timesMs: readonly number[]): MetricSnapshot[] {
+  const average = timesMs.length === 0 ? 0 : timesMs.reduce((total, each) => total + each, 0) / timesMs.length
+  const help = (which: string): string => `Milliseconds that the latest load of a partition took, ${which}.`
+  return [
+    gaugeSnapshot(`${name}_partition_load_time_max`, help('the longest'), Math.max(0, ...timesMs)),
+    gaugeSnapshot(`${name}_partition_load_time_avg`, help('on average'), average),
+  ]
+}
+
+/** Kafka counts no transactions: the names are ours. */
+function transactionGauges(partitions: readonly (Transactions | undefined)[]): MetricSnapshot[] {
+  const counts = new Map<string, number>()
+  for (const transactions of partitions) {
+    for (const { state } of transactions?.values() ?? []) counts.set(state, (counts.get(state) ?? 0) + 1)
+  }
+  return TRANSACTION_STATES.map((state) =>
+    gaugeSnapshot('millrace_transactional_ids', 'Transactional ids, by the state of their transaction.', counts.get(state) ?? 0, { state }),
+  )
+}
 
 /** @param partitions of `__consumer_offsets` that are led here; undefined: it is being loaded */
 export function groupGauges(partitions: readonly (GroupState | undefined)[]): MetricSnapshot[] {

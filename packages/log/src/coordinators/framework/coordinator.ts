@@ -68,6 +68,11 @@ export class Coordinator<S, R> {
     return [...this.#partitions.values()].map(({ present }) => present)
   }
 
+  /** How long the latest load of each partition took, of those that have been loaded. */
+  loadTimesMs(): readonly number[] {
+    return [...this.#partitions.values()].flatMap(({ loadMs }) => (loadMs === undefined ? [] : [loadMs]))
+  }
+
   /** Whether the partition answers. */
   isLoaded(partition: number): boolean {
     return this.#partitions.get(partition)?.isLoaded ?? false

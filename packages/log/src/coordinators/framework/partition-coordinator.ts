@@ -66,6 +66,7 @@ export class PartitionCoordinator<S, R> {
   #loaded: Loaded<S> | undefined
   #isClosed = false
   #hasFailedToLoad = false
+  #loadMs: number | undefined
   #settled = Promise.withResolvers<void>()
 
   /** Starts to load. */
@@ -87,6 +88,11 @@ export class PartitionCoordinator<S, R> {
   /** As everything decided so far leaves it, acknowledged or not: for figures alone. Undefined while it is not loaded. */
   get present(): S | undefined {
     return this.#loaded?.state
+  }
+
+  /** How long the latest load took. */
+  get loadMs(): number | undefined {
+    return this.#loadMs
   }
 
   get isLoaded(): boolean {
@@ -270,9 +276,11 @@ export class PartitionCoordinator<S, R> {
   }
 
   async #loadOnce(): Promise<void> {
-    const { machine, log, partition } = this.#options
+    const { machine, log, partition, clock } = this.#options
+    const sinceMs = clock.monotonic()
     const { state, order } = await replay(machine, log, partition, () => !this.#isClosed)
     if (this.#isClosed) return
+    this.#loadMs = clock.monotonic() - sinceMs
     const queue = new AppendQueue(log, (error) => this.#startOver(loaded, { kind: 'append-failed', error }))
     const loaded: Loaded<S> = { state, order, queue }
     this.#loaded = loaded

@@ -77,6 +77,11 @@ export class GroupCoordinator {
     return this.#coordinator.present()
   }
 
+  /** As `Coordinator.loadTimesMs`. */
+  loadTimesMs(): readonly number[] {
+    return this.#coordinator.loadTimesMs()
+  }
+
   /** Commits offsets, pending until the marker where they belong to a transaction. Replies an error code for each, in order. Rejects as `submit` does. */
   commit(request: CommitRequest): Promise<readonly number[]> {
     return this.submit(request.groupId, commitOffsets(request, this.settings))

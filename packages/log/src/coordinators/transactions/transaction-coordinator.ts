@@ -150,6 +150,16 @@ export class TransactionCoordinator {
     return all.flat()
   }
 
+  /** What each partition holds at this moment; undefined where it is not loaded. For figures alone. */
+  present(): readonly (Transactions | undefined)[] {
+    return this.#coordinator.present()
+  }
+
+  /** As `Coordinator.loadTimesMs`. */
+  loadTimesMs(): readonly number[] {
+    return this.#coordinator.loadTimesMs()
+  }
+
   #submit<T>(transactionalId: string, operation: TransactionOperation<T>): Promise<T> {
     return this.#coordinator.submit(this.partitionFor(transactionalId), operation)
   }
