@@ -66,6 +66,13 @@ function stateFiles(name: string): string[] {
   return all.filter((path) => path.startsWith(`${name}-`) || path.startsWith(`${name}/`))
 }
 
+/** The checkpoints that there are. */
+function completed(name: string): string {
+  return stateFiles(name)
+    .filter((path) => path.endsWith('_metadata'))
+    .join()
+}
+
 /** The one that the repository installs. Elsewhere the tests over the store in memory must do. */
 const skip = rocksdbPackage() === '@harperfast/rocksdb-js-linux-x64-glibc' ? false : `no binding is installed for ${rocksdbPackage()}`
 
@@ -99,7 +106,9 @@ describe('the state backend rocksdb', { skip }, () => {
     let restore: string | undefined
     for (const backend of ['rocksdb', 'heap', 'rocksdb'] as const) {
       const running = startJob(countingJob('both', 4_000), options(backend, 2, restore === undefined ? {} : { restore }))
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      const before = completed('both')
+      do await new Promise((resolve) => setTimeout(resolve, 20))
+      while (completed('both') === before)
       restore = (await running.stop({ savepoint: { dir } }))?.path
     }
     await execute(countingJob('both'), options('heap', 1, { restore: restore! }))

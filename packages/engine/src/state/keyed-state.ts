@@ -59,7 +59,7 @@ export class KeyedState implements KeyedStateBackend {
   readonly #expiries: ReadonlyMap<string, Expiry>
   readonly #clones: readonly CloneState[]
   protected readonly now: () => number
-  readonly #cleaner: StateCleaner | undefined
+  protected readonly cleaner: StateCleaner | undefined
   protected writer: SnapshotWriter | undefined = undefined
 
   /** @throws STATE_DECLARATION_INVALID, KEY_GROUP_RANGE */
@@ -82,7 +82,7 @@ export class KeyedState implements KeyedStateBackend {
     const names = Object.keys(states)
     this.#bare = new Map(names.map((name, column) => [name, this.#bareHandle(name, column)]))
     this.handles = Object.freeze(Object.fromEntries(names.map((name) => [name, this.#handle(name)])))
-    this.#cleaner = this.schema.expires ? this.#createCleaner() : undefined
+    this.cleaner = this.schema.expires ? this.#createCleaner() : undefined
   }
 
   get operator(): string {
@@ -161,7 +161,7 @@ export class KeyedState implements KeyedStateBackend {
 
   /** Looks at about `rows` more rows for what has expired, and removes that. Answers whether every row has been looked at; the next call begins again. */
   clean(rows: number): boolean {
-    return this.#cleaner?.step(rows) ?? true
+    return this.cleaner?.step(rows) ?? true
   }
 
   checkpointCompleted(checkpointId: number): void {

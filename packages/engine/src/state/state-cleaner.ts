@@ -36,6 +36,7 @@ export class StateCleaner {
   #row = 0
   readonly #open: OpenMap[] = []
   removed = 0
+  #entriesAtOnce: number = ENTRIES_AT_ONCE
 
   /** `maps`: the handles of the map states that expire, by column. */
   constructor(store: RowStore, schema: StateSchema, maps: ReadonlyMap<number, ExpiringMapHandle>, now: () => number) {
@@ -65,6 +66,13 @@ export class StateCleaner {
     if (key === undefined) this.#store.row = -1
     else this.#store.use(key, hash)
     return done
+  }
+
+  /** Looks at all of one row, of which its key is to be found. */
+  inspect(table: Table, row: number): void {
+    this.#entriesAtOnce = Infinity
+    this.#look(table, row)
+    this.#entriesAtOnce = ENTRIES_AT_ONCE
   }
 
   #scan(table: Table, rows: number): number {
@@ -120,7 +128,7 @@ export class StateCleaner {
       return 1
     }
     const map = { key, column, cell, entries: cell.entries.values() as IterableIterator<TimedMapEntry> }
-    if (cell.size <= ENTRIES_AT_ONCE) return this.#continueMap(map, ENTRIES_AT_ONCE)
+    if (cell.size <= this.#entriesAtOnce) return this.#continueMap(map, this.#entriesAtOnce)
     this.#open.push(map)
     return 1
   }

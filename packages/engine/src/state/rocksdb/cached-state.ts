@@ -3,6 +3,7 @@ import { KeyedState } from '../keyed-state.ts'
 import { SegmentReader } from '../segment-reader.ts'
 import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
 import type { KeyedStateOptions, SegmentBytes, StateSnapshotWriter } from '../state-types.ts'
+import { BelowCleaner } from './below-cleaner.ts'
 import { CachedStore, CLEAN, type CacheOptions } from './cached-store.ts'
 import type { OrderedScan, OrderedStore, StoreCheckpoint } from './ordered-store.ts'
 import { firstHashOf, hashIn, keyIn, rowsFrom } from './row-encoder.ts'
@@ -27,6 +28,8 @@ export class CachedState extends KeyedState {
   readonly #options: KeyedStateOptions
   readonly #store: CachedStore
   #sweep = { table: 0, row: 0 }
+  #belowCleaner: BelowCleaner | undefined
+  #cleaningBelow = false
 
   /** @throws STATE_DECLARATION_INVALID, KEY_GROUP_RANGE */
   constructor(options: KeyedStateOptions, cache: CacheOptions) {
@@ -98,6 +101,21 @@ export class CachedState extends KeyedState {
 
   /** There is no base to go on from: the store below is one. */
   override resumeFrom(): void {}
+
+  /** First the rows in the tables, then those below. */
+  override clean(rows: number): boolean {
+    const { cleaner } = this
+    if (cleaner === undefined) return true
+    if (!this.#cleaningBelow && !super.clean(rows)) return false
+    const { keyGroups, maxParallelism } = this.#options
+    this.#belowCleaner ??= new BelowCleaner(this.#store, cleaner, {
+      from: rowsFrom(firstHashOf(keyGroups.first, maxParallelism)),
+      end: rowsFrom(firstHashOf(keyGroups.end, maxParallelism)),
+    })
+    const done = this.#belowCleaner.step(rows)
+    this.#cleaningBelow = !done
+    return done
+  }
 
   override checkpointCompleted(): void {}
 

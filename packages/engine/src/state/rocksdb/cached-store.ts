@@ -183,12 +183,32 @@ export class CachedStore extends RowStore {
   #aside(key: Key, hash: number, stored: Uint8Array): void {
     const { key: formerKey, hash: formerHash } = this
     if (this.#overfull) this.#evict(EVICTED_AT_ONCE)
+    this.#takeIn(key, hash, stored)
+    this.#back(formerKey, formerHash)
+  }
+
+  /** Shows a row that is not here, as the store below has it, and lets go of it again. The current key stays what it was. */
+  visit(key: Key, hash: number, stored: Uint8Array, look: (table: Table, row: number) => void): void {
+    if (this.directory.locate(hash).find(key, hash) >= 0) return
+    const { key: formerKey, hash: formerHash } = this
+    this.#takeIn(key, hash, stored)
+    if (this.row >= 0) look(this.table, this.row)
+    const table = this.directory.locate(hash)
+    const row = table.find(key, hash)
+    this.row = -1
+    if (row >= 0) {
+      table.notes[row]! &= ~RECENT
+      this.#evictRow(table, row)
+    }
+    this.#back(formerKey, formerHash)
+  }
+
+  #takeIn(key: Key, hash: number, stored: Uint8Array): void {
     this.key = key
     this.hash = hash
     this.table = this.directory.locate(hash)
     this.row = -1
     this.#load(stored)
-    this.#back(formerKey, formerHash)
   }
 
   #back(key: unknown, hash: number): void {

@@ -81,6 +81,7 @@ void test('look-ups are slow once most of them take longer than from memory, and
     }
   }
   lookUp(10_000, 0.005)
+  lookUp(1, 10_000)
   assert.equal(times.slow, false)
   lookUp(10_000, 0.06)
   assert.equal(times.slow, true)
