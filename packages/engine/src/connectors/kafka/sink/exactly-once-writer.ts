@@ -33,6 +33,8 @@ const PENDING_MAX = 100
 /** The witness may become readable a moment after the transaction is over. */
 const WITNESS_READS = 6
 const WITNESS_RETRY_MS = 100
+/** How long the end waits for open transactions to be aborted: without that they are when somebody comes next. */
+const ABORT_WAIT_MS = 1_000
 
 /**
  * Writes the records of one subtask in transactions, one for each checkpoint.
@@ -43,6 +45,7 @@ const WITNESS_RETRY_MS = 100
  * 3. A transactional id serves another transaction only after the commit of the one before was confirmed. Ids are this writer's alone, for ever.
  * 4. After a failure no checkpoint is prepared any more: it would lack what could not be written.
  * 5. Only `commit` and the restored handles in `open` commit anything.
+ * 6. What is aborted at the end is in no handle: it was never asked to prepare, or has failed to.
  */
 export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   readonly #context: WriterContext
@@ -55,6 +58,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   #transaction: OpenTransaction
   /** Prepared from, but not answered yet. */
   readonly #sealing: Set<OpenTransaction> = new Set()
+  readonly #aborting: Set<Promise<void>> = new Set()
   #preparing: Promise<unknown> = Promise.resolve()
   #failure: MillraceError | undefined
   #isClosed = false
@@ -104,8 +108,29 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  close(): void {
+  close(): void | Promise<void> {
     this.#isClosed = true
+    this.#abort(this.#transaction)
+    if (this.#aborting.size === 0) return this.#end()
+    return this.#untilAborted().then(() => this.#end())
+  }
+
+  /** Of a transaction that will be in no handle. */
+  #abort(transaction: OpenTransaction): void {
+    const aborted = transaction.abort()
+    if (aborted === undefined) return
+    this.#aborting.add(aborted)
+    void aborted.finally(() => this.#aborting.delete(aborted))
+  }
+
+  async #untilAborted(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#context.clock.after(ABORT_WAIT_MS, resolve)
+    await Promise.race([Promise.all(this.#aborting), promise])
+    cancel()
+  }
+
+  #end(): void {
     for (const transaction of [this.#transaction, ...this.#sealing]) transaction.close()
     for (const { producer } of this.#pending.values()) producer.close()
     for (const producer of this.#idle) producer.close()
@@ -156,6 +181,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
       }
       if (this.#pending.size > PENDING_MAX) throw engineError('KAFKA_SINK_TOO_MANY_PREPARED', { limit: PENDING_MAX })
     } catch (error) {
+      this.#abort(transaction)
       this.#fail(error)
       throw this.#failure ?? writeFailure(error)
     } finally {

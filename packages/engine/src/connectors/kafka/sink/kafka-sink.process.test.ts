@@ -5,6 +5,7 @@ import { LogClient } from '@millrace/log/client'
 import { json, string } from '../formats/plain.ts'
 import { execute } from '../../../runtime/execute.ts'
 import { defineJob } from '../../../api/job.ts'
+import { generator } from '../../generator/generator.ts'
 import { kafkaSink, type KafkaSinkOptions } from './kafka-sink.ts'
 
 interface Reading {
@@ -137,6 +138,26 @@ describe('kafkaSink', () => {
     assert.throws(() => kafkaSink({ brokers, value, topic: 'a', transactionTimeout: 'soon' as never }), code)
     assert.throws(() => kafkaSink({ brokers, value, topic: 'a', config: { 'sasl.mechnism': 'PLAIN' } }), /perhaps be sasl.mechanism/)
     await assert.rejects(write({ topic: await newTopic(), partition: () => -1 }), /partition answers -1 \[SINK_FORMAT_FAILED\]/)
+  })
+
+  it('aborts what is open when the job fails, so that readers do not wait for it', async () => {
+    const [topic, prefix] = [await newTopic(1), 'fails-for-good']
+    const job = defineJob('fails', (env) => {
+      env
+        .fromSource(generator({ count: 1_000, ratePerSecond: 2_000, generate: (n) => n }))
+        .map((n) => {
+          if (n === 500) throw new Error('on purpose')
+          return n
+        })
+        .sinkTo(kafkaSink<number>({ brokers: log.bootstrap, topic, value: json(), transactionalIdPrefix: prefix }))
+        .uid('out')
+    })
+    const options = { checkpointing: { interval: '1m' }, restart: { strategy: 'none' } } as const
+    await assert.rejects(execute(job, { options }), /on purpose/)
+    const [end] = await client.admin.listOffsets([{ topic, partition: 0, spec: 'latest' }], 'read_uncommitted')
+    assert.ok(end!.offset > 1, 'nothing had been written')
+    assert.deepEqual(await client.transactions.list({ prefix, states: ['Ongoing'] }), [])
+    assert.deepEqual(await read(topic, 1), [])
   })
 
   it('refuses to start with a time-out that is too short, or longer than the cluster allows', async () => {

@@ -36,7 +36,7 @@ async function lose(topic: string, onTransactionLost: 'fail' | 'replay', numReta
   process.env['KAFKA_SINK_FAILPOINT'] = `handle-stored@3:${folder}`
   const job = defineJob(topic, (env) => {
     env
-      .fromSource(generator({ count: COUNT, ratePerSecond: 800, generate: (n) => n }))
+      .fromSource(generator({ count: COUNT, ratePerSecond: 400, generate: (n) => n }))
       .sinkTo(
         kafkaSink({ brokers: log.bootstrap, topic, value: (n) => Buffer.from(String(n)), onTransactionLost, transactionalIdPrefix: topic }),
       )

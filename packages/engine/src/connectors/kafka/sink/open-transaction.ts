@@ -86,6 +86,18 @@ export class OpenTransaction {
     this.#producer?.close()
   }
 
+  /**
+   * Takes no more, and aborts what was written, so that readers need not wait for it; undefined where there is nothing to abort. Not while it is prepared: what is prepared
+   * may be in a handle, and stays. What cannot be aborted is left to whoever comes next.
+   */
+  abort(): Promise<void> | undefined {
+    this.#isClosed = true
+    this.#backlog = []
+    const producer = this.#producer
+    if (producer?.state !== 'open' && producer?.state !== 'abortable') return undefined
+    return producer.abort().catch(() => {})
+  }
+
   #writeNow(record: ProducerRecord): void {
     try {
       this.#write(record)

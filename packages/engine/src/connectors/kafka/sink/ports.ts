@@ -4,7 +4,7 @@ import type { LogClient, ProducerRecord, TransactionalProducer, TransactionHandl
 /** As the log client's `TransactionalProducer`, which see. */
 export type TransactionProducer = Pick<
   TransactionalProducer,
-  'transactionalId' | 'state' | 'init' | 'begin' | 'append' | 'ready' | 'flush' | 'sendOffsets' | 'prepare' | 'commit' | 'close'
+  'transactionalId' | 'state' | 'init' | 'begin' | 'append' | 'ready' | 'flush' | 'sendOffsets' | 'prepare' | 'commit' | 'abort' | 'close'
 >
 
 export interface TransactionClient {

@@ -46,6 +46,9 @@ const order = JSON.stringify({
   ],
 })
 
+/** Not every registry believes without it that a schema is one of JSON. */
+const $schema = 'https://json-schema.org/draft/2020-12/schema'
+
 let server: RegistryServer
 let registry: SchemaRegistry
 let run = ''
@@ -162,7 +165,7 @@ describe('Avro', () => {
     const problem = (bytes: Uint8Array): Promise<unknown> => readBack(format, bytes)
     await assert.rejects(problem(Buffer.from('{"a":1}')), /wire format/)
     await assert.rejects(problem(Buffer.from([0, 0, 15, 255, 255, 1])), { code: 'SCHEMA_REGISTRY_REFUSED' })
-    const json = await written(jsonSchema({ registry, schema: { type: 'object' } }), {}, subject('json'))
+    const json = await written(jsonSchema({ registry, schema: { $schema, type: 'object' } }), {}, subject('json'))
     await assert.rejects(problem(json), { code: 'SCHEMA_UNUSABLE', message: /is JSON/ })
     const bytes = await written(format, value, subject('cut'))
     await assert.rejects(problem(bytes.subarray(0, bytes.length - 1)), Error)
@@ -175,7 +178,7 @@ describe('Avro', () => {
 
 describe('JSON Schema', () => {
   const schema = {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $schema,
     type: 'object',
     properties: { n: { type: 'integer' } },
     required: ['n'],
@@ -193,8 +196,8 @@ describe('JSON Schema', () => {
 
   it('knows the schemas that one refers to', async () => {
     const part = subject('amount')
-    await registry.register(part, schemaOf('{"type":"integer"}', { type: 'JSON' }))
-    const referring = { type: 'object', properties: { n: { $ref: 'amount.json' } } }
+    await registry.register(part, schemaOf(JSON.stringify({ $schema, type: 'integer' }), { type: 'JSON' }))
+    const referring = { $schema, type: 'object', properties: { n: { $ref: 'amount.json' } } }
     const format = jsonSchema({ registry, schema: referring, references: [{ name: 'amount.json', subject: part, version: 1 }] })
     const bytes = await written(format, { n: 3 }, subject('referring'))
     assert.deepEqual(await readBack(jsonSchema({ registry }), bytes), { n: 3 })
