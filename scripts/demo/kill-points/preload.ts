@@ -52,8 +52,10 @@ type Method<N extends keyof ObjectStore> = (this: ObjectStore, ...parameters: Pa
 function watchStore(store: ObjectStore): void {
   const methodOf = <N extends keyof ObjectStore>(name: N): Method<N> => Reflect.get(store, name) as unknown as Method<N>
   const [put, putIfAbsent, remove, beginUpload] = [methodOf('put'), methodOf('putIfAbsent'), methodOf('delete'), methodOf('beginUpload')]
-  store.put = function (this: ObjectStore, key, bytes) {
-    return pass('write', `/${key}`, () => put.call(this, key, bytes))
+  // What is put at once is there whole or not at all: it is there when it dies, and nothing refers to it.
+  store.put = async function (this: ObjectStore, key, bytes) {
+    await put.call(this, key, bytes)
+    reach('write', `/${key}`, 'before')
   }
   store.putIfAbsent = function (this: ObjectStore, key, bytes) {
     return pass('complete', `/${key}`, () => putIfAbsent.call(this, key, bytes))
