@@ -27,7 +27,7 @@ export const networkConfigs = {
     default: '2147483647',
     min: 0,
     scope: 'cluster-wide',
-    documentation: 'Connections at a time; the next ones wait.',
+    documentation: 'Connections at a time; the next ones wait. Also for one listener, as listener.name.<name>.max.connections.',
   },
   'max.connection.creation.rate': {
     type: 'int',

@@ -124,11 +124,12 @@ export class ClientListener {
     const serving = this.#serving
     const over = (): void => connection.destroy()
     const waiting = { idleSinceMs: undefined, end: over, destroy: over }
+    const hasRoom = (): boolean => serving.limits.hasRoomAt(this.name)
     const came = serving.waitingRoom.come(() => {
       this.#connections.delete(waiting)
       if (this.#isClosing) connection.destroy()
       else this.#enter(connection, serving)
-    })
+    }, hasRoom)
     if (came === 'full') return this.#refuse(connection, 'max.connections', serving)
     if (came === 'entered') return
     this.#connections.add(waiting)
@@ -149,13 +150,13 @@ export class ClientListener {
   #enter(connection: Connection, serving: ServeOptions): void {
     const { limits } = serving
     const { host } = connection.remote
-    const refusal = limits.admit(host)
+    const refusal = limits.admit(host, this.name)
     if (refusal !== undefined) return this.#refuse(connection, refusal, serving)
     const throttleMs = serving.connectionThrottleMs(addressOf(connection))
     if (throttleMs > 0) return this.#turnAway(connection, throttleMs, serving)
     const principal = this.#security.principalOf(connection)
     if (principal !== undefined) return this.#begin(connection, clientOf(connection, this.name, principal), serving)
-    limits.leave(host)
+    limits.leave(host, this.name)
     this.#refuse(connection, 'its certificate names nobody', serving)
   }
 
@@ -203,7 +204,7 @@ export class ClientListener {
   }
 
   #gone(client: Accepted, { remote }: Connection, { limits, waitingRoom }: ServeOptions): void {
-    limits.leave(remote.host)
+    limits.leave(remote.host, this.name)
     this.#connections.delete(client)
     this.#onConnectionGone()
     waitingRoom.proceed()

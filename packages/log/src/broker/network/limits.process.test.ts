@@ -89,6 +89,26 @@ test('a connection that finds the broker full waits for its turn; where too many
   await full.close()
 })
 
+test('a listener has a limit of its own, at which only those wait who came to it', async () => {
+  const config = { listeners: 'A://127.0.0.1:0,B://127.0.0.1:0', 'listener.security.protocol.map': 'A:PLAINTEXT,B:PLAINTEXT' }
+  const two = await Log.start({ memory: true, config: { ...config, 'listener.name.a.max.connections': '1' } })
+  const [a, b] = two.listeners
+  const first = await WireClient.connect(a!)
+  await first.ask('ApiVersions', 0, {})
+  const second = await WireClient.connect(a!)
+  let isSecondServed = false
+  const served = second.ask('ApiVersions', 0, {}).then(() => (isSecondServed = true))
+  for (const client of [await WireClient.connect(b!), await WireClient.connect(b!)]) {
+    await client.ask('ApiVersions', 0, {})
+    await client.close()
+  }
+  assert.equal(isSecondServed, false)
+  await first.close()
+  await served
+  await second.close()
+  await two.close()
+})
+
 test('a connection that is idle is closed; one that waits for an answer is not', async () => {
   const { ended } = await rawSocket()
   const waiting = await WireClient.connect(log)

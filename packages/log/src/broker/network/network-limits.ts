@@ -1,5 +1,6 @@
 import type { Clock } from '@millrace/core'
 import type { BrokerConfig } from '../config/index.ts'
+import { listenerPrefix } from '../security/listeners.ts'
 import { ConnectionLimits, parseOverrides } from './connection-limits.ts'
 import { RequestBudget } from './request-budget.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -16,6 +17,7 @@ export interface NetworkLimits {
 /** The limits as they are configured; those of connections also as they are changed while the broker runs. */
 export function networkLimits(config: BrokerConfig, clock: Clock): NetworkLimits {
   const limits = new ConnectionLimits({
+    connectionsMaxOf: (listener) => config.get('max.connections', listenerPrefix(listener)),
     connectionsMaxFrom: (host) =>
       parseOverrides(config.get('max.connections.per.ip.overrides')).get(host) ?? config.get('max.connections.per.ip'),
   })

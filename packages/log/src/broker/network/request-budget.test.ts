@@ -50,16 +50,16 @@ void test('the overshoot is one request, and everybody is granted once', () => {
 })
 
 void test('connections are counted over all and by host, and may leave but once', () => {
-  const limits = new ConnectionLimits({ connectionsMaxFrom: (host) => (host === 'few' ? 1 : 2) })
+  const limits = new ConnectionLimits({ connectionsMaxOf: () => 100, connectionsMaxFrom: (host) => (host === 'few' ? 1 : 2) })
   assert.deepEqual(
-    [limits.admit('few'), limits.admit('few'), limits.admit('a'), limits.admit('a')],
+    [limits.admit('few', 'A'), limits.admit('few', 'A'), limits.admit('a', 'A'), limits.admit('a', 'A')],
     [undefined, 'max.connections.per.ip', undefined, undefined],
   )
-  assert.equal(limits.admit('b'), undefined)
-  limits.leave('few')
-  limits.leave('few')
+  assert.equal(limits.admit('b', 'A'), undefined)
+  limits.leave('few', 'A')
+  limits.leave('few', 'A')
   assert.equal(limits.count, 3)
-  assert.equal(limits.admit('few'), undefined)
+  assert.equal(limits.admit('few', 'A'), undefined)
 })
 
 void test('exceptions by address', () => {

@@ -45,6 +45,17 @@ void test('a full room turns away; who gives up makes room', () => {
   assert.deepEqual([entered, room.size], [[], 2])
 })
 
+void test('who waits for a place at his own listener holds nobody up, and enters when there is one', async () => {
+  const { clock, room, entered } = roomFor({ free: 10 })
+  let hasRoomAtA = false
+  const come = (name: string, hasRoom?: () => boolean): unknown => room.come(() => entered.push(name), hasRoom)
+  assert.equal(typeof come('a', () => hasRoomAtA), 'function')
+  assert.equal(come('b'), 'entered')
+  hasRoomAtA = true
+  await clock.advance(1000)
+  assert.deepEqual([entered, room.size], [['b', 'a'], 0])
+})
+
 void test('places that come by a change of the configuration are seen', async () => {
   const places = { free: 0 }
   const { clock, come, entered } = roomFor(places)

@@ -1,7 +1,7 @@
 /**
  * Where connections wait that have come to a full broker, or faster than it takes them: Kafka's acceptor stops there, and they wait for it.
  *
- * 1. They enter in the order in which they came, unread until then.
+ * 1. They enter in the order in which they came, unread until then; who waits for a place at his own listener is passed by those of others.
  * 2. There is room for `sizeMax`; whoever comes then is turned away.
  */
 import type { Cancel, Clock } from '@millrace/core'
@@ -18,13 +18,19 @@ export interface WaitingRoomOptions {
   readonly sizeMax: number
 }
 
+interface Waiting {
+  readonly enter: () => void
+  /** There is a place at the listener that it came to. */
+  readonly hasRoom: () => boolean
+}
+
 /** Configurations that change while somebody waits are seen after so long. */
 const LOOK_INTERVAL_MS = 1000
 
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions
   readonly #rate: WindowedRate
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<Waiting>()
   #cancelLook: Cancel | undefined
 
   constructor(options: WaitingRoomOptions) {
@@ -37,10 +43,9 @@ export class WaitingRoom {
   }
 
   /** Calls `enter` now, or when it is its turn. Gives what leaves the room before, where it has to wait. */
-  come(enter: () => void): 'entered' | 'full' | Cancel {
+  come(enter: () => void, hasRoom: () => boolean = () => true): 'entered' | 'full' | Cancel {
     if (this.#waiting.size >= this.#options.sizeMax) return 'full'
-    // Another one even if it is the same function.
-    const once = (): void => enter()
+    const once = { enter, hasRoom }
     this.#waiting.add(once)
     this.#proceed()
     return this.#waiting.has(once) ? () => void this.#waiting.delete(once) : 'entered'
@@ -54,16 +59,24 @@ export class WaitingRoom {
   #proceed(): void {
     this.#cancelLook?.()
     this.#cancelLook = undefined
-    const { clock, hasRoom } = this.#options
-    for (const enter of this.#waiting) {
-      const waitMs = hasRoom() ? this.#throttleMs() : LOOK_INTERVAL_MS
-      if (waitMs > 0) {
-        this.#cancelLook = clock.after(Math.min(waitMs, LOOK_INTERVAL_MS), () => this.#proceed())
-        return
+    const { hasRoom } = this.#options
+    let isLookDue = false
+    for (const one of this.#waiting) {
+      if (!one.hasRoom()) {
+        isLookDue = true
+        continue
       }
-      this.#waiting.delete(enter)
-      enter()
+      const waitMs = hasRoom() ? this.#throttleMs() : LOOK_INTERVAL_MS
+      if (waitMs > 0) return this.#lookIn(waitMs)
+      this.#waiting.delete(one)
+      one.enter()
     }
+    if (isLookDue) this.#lookIn(LOOK_INTERVAL_MS)
+  }
+
+  #lookIn(waitMs: number): void {
+    this.#cancelLook?.()
+    this.#cancelLook = this.#options.clock.after(Math.min(waitMs, LOOK_INTERVAL_MS), () => this.#proceed())
   }
 
   /** Counts one that enters, unless it comes too early. */
