@@ -25,12 +25,12 @@ export function describeFailure(jobName: string, failure: JobFailure): string {
       ? ''
       : `\nthe record and its state are kept in ${failure.capsule.path}\nto step through it: ${failure.capsule.command}`
   const replay = failure.replay === undefined ? '' : `\nto come to it from the last checkpoint: ${failure.replay}`
-  return `job ${jobName} failed${clean(where)}\n${describeError(thrownByUser(failure.error))}${capsule}${replay}`
+  return `job ${jobName} failed${clean(where)}\n${describeError(withoutWrapper(failure.error))}${capsule}${replay}`
 }
 
 /** The engine wraps what a function throws, to say where it was; that has been said. */
-function thrownByUser(error: Error): Error {
-  return error.name === 'OperatorFailure' && error.cause instanceof Error ? error.cause : error
+export function withoutWrapper(error: unknown): unknown {
+  return error instanceof Error && error.name === 'OperatorFailure' && error.cause instanceof Error ? error.cause : error
 }
 
 const textLimit = 16_384
@@ -55,6 +55,8 @@ function framesOf(error: Error): string {
 /** Folders of our packages, built or not, and what calls commands and reads files for us. */
 const hidden: readonly string[] = [
   'node:internal',
+  '(node:',
+  'at node:',
   ...['@millrace/core', '@millrace/log', '@millrace/engine'].map((name) => `${dirname(fileURLToPath(import.meta.resolve(name)))}/`),
   fileURLToPath(new URL('.', import.meta.url)).replace(/(\/dist\/)chunks\/$/, '$1'),
   '/millrace/dist/bin.js',

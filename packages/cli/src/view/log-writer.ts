@@ -1,6 +1,6 @@
 import { formatLogRecord, isLogged, type LogLevel, type LogRecord } from '@millrace/core'
 import type { JobEvent } from '@millrace/engine'
-import { describeError, describeFailure } from '../failure-text.ts'
+import { describeError, describeFailure, withoutWrapper } from '../failure-text.ts'
 import { recordOf } from './event-records.ts'
 
 export interface LogStyle {
@@ -19,10 +19,19 @@ export class LogWriter {
 
   event(event: JobEvent): string {
     const record = recordOf(event)
-    if (event.kind !== 'ended' || event.result.state !== 'failed' || this.#style.format === 'json') return this.record(record)
+    if (this.#style.format === 'json') return this.record(record)
+    if (event.kind === 'checkpoint-failed' || event.kind === 'restarting') return this.#problem(record)
+    if (event.kind !== 'ended' || event.result.state !== 'failed') return this.record(record)
     const { jobName, failure } = event.result
     if (jobName === '') return `millrace: ${describeError(failure.error)}\n`
     return `${this.record({ ...record, fields: {} })}${describeFailure(jobName, failure).replace(/^/gm, '  ')}\n`
+  }
+
+  /** What people read has the user's frames alone: our stacks, and what errors carry between threads, are for programs. */
+  #problem(record: LogRecord): string {
+    const [error = '', ...frames] = describeError(withoutWrapper(record.fields['error'])).split('\n')
+    const line = this.record({ ...record, fields: { ...record.fields, error } })
+    return line === '' ? '' : [line, ...frames.map((frame) => `    ${frame.trim()}\n`)].join('')
   }
 
   record(record: LogRecord): string {

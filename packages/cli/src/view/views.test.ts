@@ -83,7 +83,7 @@ void test('the live view redraws in place, with log lines above it, and leaves t
   view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 3, error: new Error('disk') })
   const running = screenOf(output.text)
   assert.equal(running[0], '00:00:00.000 INFO  job words started without state attempt=1 parallelism=1')
-  assert.match(running[1]!, /^00:00:00\.000 WARN {2}checkpoint 3 failed error=disk$/)
+  assert.match(running[1]!, /^00:00:00\.000 WARN {2}checkpoint 3 failed error="Error: disk"$/)
   assert.equal(running.filter((line) => line.startsWith('words  running')).length, 1)
   assert.match(running.join('\n'), /words {2}running for 2\.0 s[^]*\nmap +1[^]*\ncheckpoints: 0 completed\n$/)
   view.event(ended(finished))
@@ -104,6 +104,22 @@ void test('a frame says which region starts again while the others go on', () =>
   const metrics = jobMetrics({ uptimeMs: 61_000, restarts: 2, regions })
   const [head] = renderFrame({ jobName: 'shop', metrics, rates: [] }, 100, 24, false)
   assert.equal(head, `shop  ${metrics.state} for 1m 01s  2 restarts  region 1 of 2 restarting: orders, count -> out`)
+})
+
+void test("lines: a checkpoint that failed and a restart show the user's frames, and nothing of ours", () => {
+  const output = new RecordingOutput()
+  const view = new LineView(output, plain, new ManualClock())
+  const error = Object.assign(new Error('no space'), { name: 'ReportedError', report: { secret: 'of ours' } })
+  error.stack = `ReportedError: no space\n    at fold (/home/me/job.ts:3:4)\n    at #tell (${import.meta.dirname}/x.js:1:1)\n    at Worker.emit (node:events:514:28)`
+  view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 6, error })
+  view.event({ kind: 'restarting', timeMs: 0, failure: { error }, delayMs: 1_000, restart: 1 })
+  view.close(finished)
+  assert.deepEqual(output.text.trimEnd().split('\n'), [
+    '00:00:00.000 WARN  checkpoint 6 failed error="ReportedError: no space"',
+    '    at fold (/home/me/job.ts:3:4)',
+    '00:00:00.000 WARN  restart 1 in 1.0 s error="ReportedError: no space"',
+    '    at fold (/home/me/job.ts:3:4)',
+  ])
 })
 
 void test('lines: events as they come, rates every ten seconds', () => {
@@ -127,8 +143,8 @@ void test('lines: events as they come, rates every ten seconds', () => {
     '00:00:00.000 INFO  job words started without state attempt=1 parallelism=1',
     '00:00:10.000 INFO  running; 1.00 k records/s into map; busiest: map, 50 %; checkpoints: 0 completed',
     '00:00:20.000 INFO  running; 1.00 k records/s into map; busiest: map, 50 %; checkpoints: 0 completed',
-    '00:00:00.000 WARN  restart 1 in 1.0 s error=boom operator=map',
-    '00:00:00.000 WARN  restart 2 of region 1 of 2 (map, out) in 1.0 s error=boom',
+    '00:00:00.000 WARN  restart 1 in 1.0 s error="Error: boom" operator=map',
+    '00:00:00.000 WARN  restart 2 of region 1 of 2 (map, out) in 1.0 s error="Error: boom"',
     '00:00:00.000 INFO  region 1 of 2 (map, out) started again from checkpoint 1 attempt=3',
     '00:00:00.000 INFO  stopping: taking a final checkpoint',
   ])
@@ -137,12 +153,13 @@ void test('lines: events as they come, rates every ten seconds', () => {
 
 void test('a failed job says where, why, and how to step through it', () => {
   const error = new RangeError('no\x1b[2J such word')
+  error.stack = `RangeError: no such word\n    at parse (/home/me/job.ts:3:4)`
   const text = plain.event(ended(failedWith(error)))
   assert.match(
     text,
     /^00:00:00\.000 ERROR job words failed\n {2}job words failed in operator "parse", subtask 2, at access\.log:8812\n {2}RangeError: no such word\n/,
   )
-  assert.match(text, /views\.test\.ts:\d+/, "the user's own stack")
+  assert.match(text, /at parse \(\/home\/me\/job\.ts:3:4\)/, "the user's own stack")
   assert.ok(!text.includes('node:internal'))
   assert.match(text, /\/c\/1\.test\.ts\n {2}to step through it: node --inspect-brk \/c\/1\.test\.ts\n$/)
   const line = JSON.parse(json.event(ended(failedWith(error)))) as { readonly [name: string]: unknown }
