@@ -87,7 +87,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
   // A backend that cannot be had is told now, not by every slot.
-  stateBackend(name, settings, ports.disk)
+  stateBackend(name, settings, ports)
   const folder = jobFolder(name, settings, ports)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({

@@ -1,10 +1,9 @@
 import { join } from 'node:path'
-import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
 import { loadRocksdb } from '../state/rocksdb/rocksdb-binding.ts'
-import { RocksdbStores, type StoresPlace } from '../state/rocksdb/rocksdb-stores.ts'
+import { RocksdbStores, type RocksdbPorts, type StoresPlace } from '../state/rocksdb/rocksdb-stores.ts'
 import { jobStateFolder } from './state-folder.ts'
 
 /** Where a slot keeps keyed state that does not fit into memory. */
@@ -19,11 +18,11 @@ export interface StateBackend {
  *
  * @throws STATE_ROCKSDB_MISSING, STATE_BACKEND_SYNCHRONOUS
  */
-export function stateBackend(jobName: string, settings: ResolvedEngineOptions, disk: Disk): StateBackend | undefined {
+export function stateBackend(jobName: string, settings: ResolvedEngineOptions, ports: RocksdbPorts): StateBackend | undefined {
   const { state, checkpointing } = settings.values
   if (state.backend !== 'rocksdb') return undefined
   if (!checkpointing.asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
   loadRocksdb()
   const dir = join(jobStateFolder(jobName, settings), 'rocksdb')
-  return { cacheBytes: state.cacheSize, open: async (place) => await RocksdbStores.open(disk, dir, place) }
+  return { cacheBytes: state.cacheSize, open: async (place) => await RocksdbStores.open(ports, dir, place) }
 }

@@ -113,7 +113,7 @@ async function start(
     capsules === undefined
       ? {}
       : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
-  const backend = stateBackend(deployment.jobName, data.settings, nodeDisk)
+  const backend = stateBackend(deployment.jobName, data.settings, { disk: nodeDisk, clock: nodeClock })
   const host = new SlotHost(
     deployment,
     { ...ports, ...capsule, stateBackend: backend, signal, functions: built.functions, storage, channels },

@@ -4,7 +4,7 @@
  * 1. Buffers that the database writes into are kept for as long as it is open.
  * 2. A folder belongs to one attempt of a region of the job; those of former attempts are removed before anything is opened.
  */
-import type { Disk, FileHandle } from '@millrace/core'
+import type { Clock, Disk, FileHandle } from '@millrace/core'
 import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from './ordered-store.ts'
 import { LookUpTimes } from './look-up-times.ts'
 import { loadRocksdb, ONLY_IN_MEMORY, type RocksdbBinding, type RocksdbDatabase } from './rocksdb-binding.ts'
@@ -38,14 +38,22 @@ export interface StoresPlace {
   readonly region: number
 }
 
+export interface RocksdbPorts {
+  readonly disk: Disk
+  /** Tells what look-ups take. */
+  readonly clock: Pick<Clock, 'monotonic'>
+}
+
 export class RocksdbStores implements OrderedStores {
   readonly #disk: Disk
+  readonly #clock: RocksdbPorts['clock']
   readonly #dir: string
   readonly #binding: RocksdbBinding
   readonly #options: RocksdbOptions
 
-  private constructor(disk: Disk, dir: string, options: RocksdbOptions) {
+  private constructor({ disk, clock }: RocksdbPorts, dir: string, options: RocksdbOptions) {
     this.#disk = disk
+    this.#clock = clock
     this.#dir = dir
     this.#options = options
     this.#binding = loadRocksdb()
@@ -53,7 +61,13 @@ export class RocksdbStores implements OrderedStores {
   }
 
   /** `dir`: of all databases of the job; those that nobody uses any more are removed. @throws STATE_ROCKSDB_MISSING */
-  static async open(disk: Disk, dir: string, place: StoresPlace, options: RocksdbOptions = rocksdbDefaults): Promise<RocksdbStores> {
+  static async open(
+    ports: RocksdbPorts,
+    dir: string,
+    place: StoresPlace,
+    options: RocksdbOptions = rocksdbDefaults,
+  ): Promise<RocksdbStores> {
+    const { disk } = ports
     const { attempt, oldestAttempt, region } = place
     const own = `${dir}/attempt-${attempt}-region-${region}`
     await disk.makeDirectory(own)
@@ -63,7 +77,7 @@ export class RocksdbStores implements OrderedStores {
       const isStale = Number(former) < oldestAttempt || (Number(formerRegion) === region && Number(former) < attempt)
       if (isStale) await disk.removeTree(`${dir}/${name}`)
     }
-    return new RocksdbStores(disk, own, options)
+    return new RocksdbStores(ports, own, options)
   }
 
   create(name: string): OrderedStore {
@@ -79,7 +93,8 @@ export class RocksdbStores implements OrderedStores {
   }
 
   #open(path: string): OrderedStore {
-    return new RocksdbStore(this.#disk, this.#binding, path, this.#options)
+    const ports = { disk: this.#disk, clock: this.#clock }
+    return new RocksdbStore(ports, this.#binding, path, this.#options)
   }
 
   async #write(path: string, file: StoredFile): Promise<void> {
@@ -105,12 +120,13 @@ class RocksdbStore implements OrderedStore {
   readonly #value: Uint8Array = new Uint8Array(VALUE_BYTES)
   readonly #lengths: Uint32Array = new Uint32Array(2)
   readonly #scans: Set<RocksdbScan> = new Set()
-  readonly #times: LookUpTimes = new LookUpTimes(() => performance.now())
+  readonly #times: LookUpTimes
   readonly #reading: Set<Promise<unknown>> = new Set()
   #checkpoints = 0
 
-  constructor(disk: Disk, binding: RocksdbBinding, path: string, { writeBufferBytes }: RocksdbOptions) {
+  constructor({ disk, clock }: RocksdbPorts, binding: RocksdbBinding, path: string, { writeBufferBytes }: RocksdbOptions) {
     this.#disk = disk
+    this.#times = new LookUpTimes(() => clock.monotonic())
     this.#binding = binding
     this.#path = path
     const database = new binding.Database()
