@@ -77,6 +77,31 @@ void test('links between pages lead somewhere', () => {
   assert.deepEqual(broken, [])
 })
 
+/** What `#…` may name on a page: its headings as GitHub writes them, and places marked by hand. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const text = readFileSync(join(root, page), 'utf8').replace(/^(`{3,})[^]*?^\1$/gm, '')
+  const headings = [...text.matchAll(/^#+ +(.*)$/gm)].map((match) =>
+    match[1]!
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .trim()
+      .toLowerCase(),
+  )
+  const marked = [...text.matchAll(/<a id="([^"]+)"/g)].map((match) => match[1]!)
+  return new Set([...headings.map((heading) => heading.replace(/[^\p{L}\p{N}_\- ]/gu, '').replaceAll(' ', '-')), ...marked])
+}
+
+void test('links into pages lead to a place there', () => {
+  const broken = pages.flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8').replace(/^(`{3,})[^]*?^\1$|`[^`\n]*`/gm, '')
+    const links = [...text.matchAll(/\]\(([^)\s#]*)#([^)\s]+)\)/g)].filter(([, path]) => !/^[a-z]+:/.test(path!))
+    return links.flatMap(([link, path, anchor]) => {
+      const target = path === '' ? page : join(dirname(page), path!)
+      return !target.endsWith('.md') || anchorsOf(target).has(anchor!) ? [] : [`${page}: ${link}`]
+    })
+  })
+  assert.deepEqual(broken, [])
+})
+
 void test('every page can be reached from the README', () => {
   const reached = new Set(['README.md'])
   for (const page of reached) if (page.endsWith('.md')) for (const target of linksOf(page)) reached.add(target)
