@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { CompletedCheckpoint, JobResult } from '../job-types.ts'
 import { askJob } from './control-client.ts'
+import { requestProblem } from './protocol.ts'
 import { serveControl, type ControlledJob } from './control-server.ts'
 import { LineBuffer } from './lines.ts'
 import { controlSocketPath } from './socket-path.ts'
@@ -92,6 +93,13 @@ void test('the end of a job is answered first, and told to be over when its lock
   over = true
   server.end()
   assert.deepEqual(await stopping, { kind: 'result', result: { state: 'stopped', savepoint: saved, lastCheckpoint: null } })
+})
+
+void test('a savepoint goes to a folder or to a URL, and to no path that depends on where the job runs', () => {
+  for (const dir of ['/savepoints', 's3://bucket/savepoints', 'webhdfs://name:9870/savepoints'])
+    assert.equal(requestProblem({ do: 'savepoint', dir }), undefined)
+  for (const dir of ['savepoints', './savepoints', '', 7])
+    assert.equal(requestProblem({ do: 'savepoint', dir }), 'dir is neither an absolute path nor a URL')
 })
 
 void test('a job that dies before it has answered is told', async () => {

@@ -4,6 +4,7 @@
  * with the same id, in whatever order requests come to their end.
  */
 import type { OptionState } from '@millrace/core'
+import { isCheckpointUrl } from '../../checkpoint/object-store/checkpoint-url.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobMetrics } from '../job-types.ts'
 
 export const CONTROL_VERSION = 1
@@ -17,7 +18,7 @@ export type ControlRequest =
   | { readonly do: 'config' }
   /** All of these options, or none; as texts of the command line. Answered with what holds then. */
   | { readonly do: 'configure'; readonly changes: { readonly [key: string]: string } }
-  /** `dir`: absolute. */
+  /** `dir`: absolute, or a URL of S3 or HDFS. */
   | { readonly do: 'savepoint'; readonly dir?: string }
   /** Answered when the job has ended. Without `savepoint` its final checkpoint is an ordinary one. */
   | { readonly do: 'stop'; readonly savepoint: boolean; readonly dir?: string; readonly drain: boolean }
@@ -64,7 +65,8 @@ export function requestProblem(request: unknown): string | undefined {
   if (typeof request !== 'object' || request === null) return 'it has no request'
   const { do: what, dir, savepoint, drain, changes } = request as { readonly [name: string]: unknown }
   if (typeof what !== 'string' || !names.has(what)) return `it asks for ${JSON.stringify(what)}`
-  if (dir !== undefined && (typeof dir !== 'string' || !dir.startsWith('/'))) return 'dir is no absolute path'
+  if (dir !== undefined && (typeof dir !== 'string' || !(dir.startsWith('/') || isCheckpointUrl(dir))))
+    return 'dir is neither an absolute path nor a URL'
   if ((what === 'stop' || what === 'cancel') && typeof savepoint !== 'boolean') return 'savepoint is neither true nor false'
   if (what === 'configure' && !isTexts(changes)) return 'changes are no texts by option'
   if (what === 'stop' && typeof drain !== 'boolean') return 'drain is neither true nor false'
