@@ -12,7 +12,6 @@ import { listOffsets, type OffsetSpec } from '../admin/list-offsets.ts'
 import { backoffMs } from '../connection/backoff.ts'
 import { clientError, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
-import { isZero } from '../metadata/cluster-view.ts'
 import { isAboutLeader } from '../producer/answers.ts'
 import { Wakeup } from '../wakeup.ts'
 import { endOfEpoch } from './end-of-epoch.ts'
@@ -107,9 +106,7 @@ export class Fetcher {
 
   /** The end that readers of this isolation see, as the broker last said; undefined before its first answer. */
   endOffset(at: TopicPartition): number | undefined {
-    const { highWatermark, lastStableOffset } = this.#position(at)
-    const end = this.#settings.isolation === 'read_committed' && lastStableOffset >= 0 ? lastStableOffset : highWatermark
-    return end < 0 ? undefined : end
+    return this.#position(at).endOffset(this.#settings.isolation === 'read_committed')
   }
 
   /** Has this called when `take` may have something to give, or a position has moved. It may be called from anywhere, also more than once. */
@@ -202,8 +199,8 @@ export class Fetcher {
 
   /** Whether the topic of that name is not the one that was assigned; then the position stands still. */
   #isOther(position: Position, id: Uint8Array): boolean {
-    const { topic, partition, topicId } = position
-    if (topicId === undefined || id === topicId || isZero(id) || Buffer.compare(id, topicId) === 0) return false
+    const { topic, partition } = position
+    if (position.isOf(id)) return false
     this.#failed(position, clientError('CLIENT_TOPIC_RECREATED', { topic, partition, offset: position.fetch }))
     return true
   }
@@ -228,11 +225,8 @@ export class Fetcher {
       const { leaderEpoch: currentEpoch } = this.#cluster.view.partition(topic, partition)!
       const end = await endOfEpoch(this.#cluster, { topic, partition }, lastEpoch, currentEpoch)
       if (version !== position.version) return
-      position.state = { kind: 'fetching' }
-      position.checkedEpoch = currentEpoch
-      const isCut = end.endOffset >= 0 && (end.endOffset < offset || end.leaderEpoch < lastEpoch)
-      if (!isCut) return
-      const endOffset = Math.min(end.endOffset, offset)
+      const endOffset = position.checked(currentEpoch, end)
+      if (endOffset === undefined) return
       const error = clientError('CLIENT_LOG_TRUNCATED', { topic, partition, offset: offset - 1, endOffset })
       if (this.#settings.offsetReset === 'none') return this.#failed(position, error)
       this.#cluster.settings.logger.warn(error.message)

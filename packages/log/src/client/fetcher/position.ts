@@ -4,6 +4,7 @@
  * 1. `consumed` only follows what was taken by the reader; `fetch` runs ahead by what is buffered. A seek sets both and voids what is under way, by `version`.
  * 2. Nothing is fetched while an offset is to be found or a leader epoch to be checked.
  */
+import { isZero } from '../metadata/cluster-view.ts'
 import type { StartPosition, TopicPartition } from './fetcher-options.ts'
 
 export type PositionState =
@@ -92,5 +93,27 @@ export class Position implements TopicPartition {
     if (this.state.kind !== 'fetching' || leaderEpoch <= this.checkedEpoch) return
     if (this.lastEpoch >= 0 && this.lastEpoch < leaderEpoch) this.state = { kind: 'checking' }
     else this.checkedEpoch = leaderEpoch
+  }
+
+  /**
+   * A new leader has said where its log of the last epoch ends. Answers where it ends before what was read, which is then not in it; undefined where all of that is. (KIP-320)
+   */
+  checked(currentEpoch: number, end: { readonly leaderEpoch: number; readonly endOffset: number }): number | undefined {
+    this.state = { kind: 'fetching' }
+    this.checkedEpoch = currentEpoch
+    const isCut = end.endOffset >= 0 && (end.endOffset < this.fetch || end.leaderEpoch < this.lastEpoch)
+    return isCut ? Math.min(end.endOffset, this.fetch) : undefined
+  }
+
+  /** Whether a topic of that name is the one that is meant; brokers that know no ids are believed. */
+  isOf(topicId: Uint8Array): boolean {
+    const { topicId: meant } = this
+    return meant === undefined || topicId === meant || isZero(topicId) || Buffer.compare(topicId, meant) === 0
+  }
+
+  /** The end that readers of this isolation see, as the broker last said; undefined before its first answer. */
+  endOffset(isCommitted: boolean): number | undefined {
+    const end = isCommitted && this.lastStableOffset >= 0 ? this.lastStableOffset : this.highWatermark
+    return end < 0 ? undefined : end
   }
 }

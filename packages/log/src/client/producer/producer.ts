@@ -7,7 +7,7 @@
  * 4. Decisions are the accumulator's and its queues'; here they are acted out: one look at all of it a turn, at the next time it asks for, and after each answer.
  */
 import type { MillraceError } from '@millrace/core'
-import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
+import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
 import type { RecordToAppend } from '../../records/index.ts'
 import { backoffMs } from '../connection/backoff.ts'
 import { clientError } from '../errors.ts'
@@ -17,6 +17,7 @@ import { Accumulator, checkRecordSize, type ExpiredTopic } from './accumulator.t
 import { isAboutLeader, isUncertain, outcomeOf } from './answers.ts'
 import { BufferRoom } from './buffer-room.ts'
 import { initProducerId } from './init-producer-id.ts'
+import { lateBatch, lateTopic } from './late.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { Completion, PendingBatch, ProducerIdentity } from './pending-batch.ts'
 import { produceAnswers, produceRefusal, produceRequest, produceVersionMax, type PartitionAnswer } from './produce-call.ts'
@@ -326,33 +327,9 @@ export class Producer {
   #expire(nowMs: number): void {
     const { batches, topics } = this.#accumulator.expire(nowMs)
     const { deliveryTimeoutMs } = this.#settings
-    for (const batch of batches) {
-      const { topic, partition, recordCount: count, lastError } = batch
-      const certainty = batch.isUncertain ? 'they may be in the log' : 'they are not in the log'
-      const problem = lastError?.message ?? this.#leaderProblem(topic, partition)
-      this.#gone(
-        batch,
-        clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition, count, timeoutMs: deliveryTimeoutMs, certainty, problem }, lastError),
-      )
-    }
-    for (const expired of topics) {
-      const { topic, count } = expired
-      const { errorCode: code } = this.#cluster.view.problem(topic) ?? { errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
-      const facts = {
-        topic,
-        partition: '?',
-        count,
-        timeoutMs: deliveryTimeoutMs,
-        certainty: 'they are not in the log',
-        problem: errorCode(code).name,
-      }
-      this.#goneUnresolved(expired, clientError('CLIENT_DELIVERY_TIMEOUT', facts))
-    }
-  }
-
-  #leaderProblem(topic: string, partition: number): string {
-    const count = this.#cluster.view.topic(topic)?.partitions.length ?? 0
-    return partition >= count ? `the topic has ${count} partitions` : 'the partition has no leader that answers'
+    const { view } = this.#cluster
+    for (const batch of batches) this.#gone(batch, lateBatch(batch, view, deliveryTimeoutMs))
+    for (const expired of topics) this.#goneUnresolved(expired, lateTopic(expired.topic, expired.count, view, deliveryTimeoutMs))
   }
 
   /** Gives up what is not under way. */
