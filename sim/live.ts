@@ -136,8 +136,11 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
         : {
             stateBackend: {
               cacheBytes: scenario.backends?.cacheBytes ?? 0,
-              open: async () =>
-                interposers.reduce((inner: OrderedStores, interposer: Interposer) => interposer.stores?.(inner) ?? inner, stores),
+              open: async ({ attempt }) =>
+                interposers.reduce(
+                  (inner: OrderedStores, interposer: Interposer) => interposer.stores?.(inner) ?? inner,
+                  stores.of(attempt),
+                ),
             },
           }),
       keyedState: (backend) => interposers.reduce((inner, interposer) => interposer.keyedState?.(inner) ?? inner, backend),

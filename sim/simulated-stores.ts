@@ -17,7 +17,7 @@ export interface SimulatedStoresOptions {
   readonly reached: (situation: Situation) => void
 }
 
-export class SimulatedStores implements OrderedStores {
+export class SimulatedStores {
   readonly #options: SimulatedStoresOptions
   readonly #memory: MemoryStores
   readonly #failing: number
@@ -36,11 +36,15 @@ export class SimulatedStores implements OrderedStores {
     return [...this.#open, ...(this.#unreleased > 0 ? [`${this.#unreleased} checkpoints`] : [])].join(', ')
   }
 
-  create(name: string): OrderedStore {
-    return this.#watch(name, this.#memory.create())
+  /** Each attempt has a place of its own, as on disk. */
+  of(attempt: number): OrderedStores {
+    return {
+      create: (name) => this.#watch(`${attempt}/${name}`, this.#memory.create()),
+      restore: (name, files) => this.#restore(`${attempt}/${name}`, files),
+    }
   }
 
-  async restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
+  async #restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
     await this.#moment()
     this.#options.reached(name.includes('-former-') ? 'store dealt out anew' : 'store restored whole')
     return this.#watch(name, await this.#memory.restore(name, files))
