@@ -225,10 +225,15 @@ async function lastLife(options: KillTestOptions, stage: Stage): Promise<readonl
   stage.log.stop()
   const requests = total(recount(await readLog(stage.folders.input)))
   const job = stage.startJob(options.parallelism)
-  await until(() => {
-    stage.published.refresh()
-    return stage.published.numLines >= requests || job.hasEnded
-  }, 30_000)
+  // The log may be far ahead by now: as long as it takes, while anything is published.
+  for (let before = -1; before < stage.published.numLines;) {
+    before = stage.published.numLines
+    await until(() => {
+      stage.published.refresh()
+      return stage.published.numLines > before || job.hasEnded
+    }, 30_000)
+    if (stage.published.numLines >= requests) break
+  }
   const exitCode = await job.stop()
   const verdict = await judge(stage)
   console.log(`\n  the last life ended with exit code ${exitCode}, from checkpoint ${job.restoredFrom}`)
