@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { collect, execute } from './execute.ts'
+import { collect, execute, startJob } from './execute.ts'
 import { defineJob } from '../api/job.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
+import { print } from '../connectors/print/print.ts'
 
 async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = []
@@ -75,6 +76,34 @@ describe('a job on one thread', () => {
       assert.equal((error.cause as Error).name, 'TypeError')
       return true
     })
+  })
+
+  it('closes what it was opening when it was cancelled, and opens nothing after that', async () => {
+    const opened: string[] = []
+    const closed: string[] = []
+    const slow = (name: string) => ({
+      emits: type<number>(),
+      async open() {
+        opened.push(name)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      },
+      onElement() {},
+      close: () => void closed.push(name),
+    })
+    const job = defineJob('slow to open', (env) => {
+      env.fromCollection([1, 2, 3]).process(slow('first')).partition('rebalance').process(slow('second')).sinkTo(print())
+    })
+    const running = startJob(job, { parallelism: 2 })
+    while (opened.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await running.cancel()
+    assert.equal((await running.done).state, 'canceled')
+    assert.deepEqual(
+      [opened, closed.toSorted()],
+      [
+        ['second', 'second'],
+        ['first', 'first', 'second', 'second'],
+      ],
+    )
   })
 
   it('keeps asynchronous results in order', async () => {

@@ -3,7 +3,8 @@
  *
  * 1. `ready` is said once, after every task is open; `closed` once, when nothing runs any more.
  * 2. The first failure is reported and stops all tasks of the slot.
- * 3. After `finish` each task commits what the final checkpoint holds before it closes; after `cancel` none commits.
+ * 3. Closing while a task is being opened waits for it: nothing is opened, or left open, after `closed`.
+ * 4. After `finish` each task commits what the final checkpoint holds before it closes; after `cancel` none commits.
  */
 import type { LogRecord } from '@millrace/core'
 import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
@@ -13,7 +14,7 @@ import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage } from
 import { Slot, TURN_MS } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import type { SourceHead } from './source-head.ts'
-import { SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
+import { closeSubtask, SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
 
 const METRICS_INTERVAL_MS = 500
 
@@ -24,6 +25,7 @@ export class SlotHost {
   readonly #slot: Slot
   readonly #controller: AbortController = new AbortController()
   #subtasks: readonly BuiltSubtask[] = []
+  #opening: Promise<void> = Promise.resolve()
   #state: 'opening' | 'running' | 'failed' | 'closing' | 'closed' = 'opening'
   #stopMetrics: (() => void) | undefined
   readonly #early: MasterMessage[] = []
@@ -41,7 +43,12 @@ export class SlotHost {
   }
 
   /** Builds, restores and opens all tasks, then runs them. Never rejects: a failure is reported. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#opening = this.#open()
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
     try {
       const builder = new SubtaskBuilder({
         deployment: this.#deployment,
@@ -53,7 +60,10 @@ export class SlotHost {
         failed: (error) => void this.#failed(error),
       })
       this.#subtasks = await builder.build(subtasksOf(this.#deployment))
-      for (const { task } of this.#subtasks.toReversed()) await task.open()
+      for (const { task } of this.#subtasks.toReversed()) {
+        if (this.#state !== 'opening') return
+        await task.open()
+      }
       if (this.#state !== 'opening') return
       this.#state = 'running'
       for (const { reader } of this.#subtasks) if (reader !== undefined) this.#send({ kind: 'reader-ready', reader })
@@ -175,10 +185,8 @@ export class SlotHost {
     }
     this.#controller.abort(new Error('the job has ended'))
     this.#slot.close()
-    for (const { task, snapshots } of this.#subtasks) {
-      await snapshots.close()
-      errors.push(...(await task.close()))
-    }
+    await this.#opening
+    for (const subtask of this.#subtasks) errors.push(...(await closeSubtask(subtask)))
     this.#state = 'closed'
     if (commit && errors.length > 0) this.#send({ kind: 'failed', failure: reportFailure(errors[0]) })
     this.#send({ kind: 'closed' })

@@ -38,6 +38,12 @@ export interface BuiltSubtask {
   clean(): void
 }
 
+/** @returns what went wrong meanwhile */
+export async function closeSubtask({ task, snapshots }: Pick<BuiltSubtask, 'task' | 'snapshots'>): Promise<readonly unknown[]> {
+  await snapshots.close()
+  return await task.close()
+}
+
 export class SubtaskBuilder {
   readonly #options: SubtaskBuilderOptions
 
@@ -45,10 +51,16 @@ export class SubtaskBuilder {
     this.#options = options
   }
 
+  /** All of them, or none: what was built before a failure is closed again. */
   async build(subtasks: readonly { readonly task: PlannedTask; readonly subtask: number }[]): Promise<readonly BuiltSubtask[]> {
     const built: BuiltSubtask[] = []
     const cache = await this.#openCache(subtasks.map(({ task }) => task))
-    for (const { task, subtask } of subtasks) built.push(await new OneSubtask(this.#options, task, subtask, cache).build())
+    try {
+      for (const { task, subtask } of subtasks) built.push(await new OneSubtask(this.#options, task, subtask, cache).build())
+    } catch (error) {
+      for (const subtask of built) await closeSubtask(subtask)
+      throw error
+    }
     return built
   }
 
@@ -131,7 +143,12 @@ class OneSubtask implements ChainHost {
       acknowledge: this.#options.acknowledge,
       failed: (error) => task.fail(error),
     })
-    await this.#states.restore(chain, task)
+    try {
+      await this.#states.restore(chain, task)
+    } catch (error) {
+      await closeSubtask({ task, snapshots })
+      throw error
+    }
     return {
       task,
       snapshots,
