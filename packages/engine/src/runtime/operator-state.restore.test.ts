@@ -14,6 +14,9 @@ import type { JobEvent } from './job-types.ts'
 
 const RECORDS = 400
 const KEYS = 10
+/** The first life has seconds for its third checkpoint before its input ends. */
+const RATE_BEFORE = 100
+const RATE_AFTER = 4000
 
 /** What the subtasks of one life said. */
 interface Seen {
@@ -59,12 +62,12 @@ const counts = rawKeyed<Map<number, number>>({
   },
 })
 
-function job(seen: Seen): Job {
+function job(seen: Seen, ratePerSecond: number): Job {
   return defineJob('operator-state', (env) => {
     env.checkpointing.interval = 20
     env.checkpointing.storage = 'filesystem'
     env
-      .fromSource(generator<number>({ count: RECORDS, ratePerSecond: 2000, generate: (n) => n }), { uid: 'in' })
+      .fromSource(generator<number>({ count: RECORDS, ratePerSecond, generate: (n) => n }), { uid: 'in' })
       .keyBy((n) => n % KEYS)
       .process({
         emits: type<number>(),
@@ -119,10 +122,10 @@ describe('operator state', () => {
         const onEvent = (event: JobEvent): void => {
           if (event.kind === 'checkpoint-completed' && event.checkpoint.id === 3) cancel.abort()
         }
-        const first = await execute(job(nothing()), { parallelism: before, options, signal: cancel.signal, onEvent })
+        const first = await execute(job(nothing(), RATE_BEFORE), { parallelism: before, options, signal: cancel.signal, onEvent })
         assert.equal(first.state, 'canceled')
         const seen = nothing()
-        const second = await execute(job(seen), { parallelism: after, options, restore: 'latest' })
+        const second = await execute(job(seen, RATE_AFTER), { parallelism: after, options, restore: 'latest' })
         assert.equal(second.state, 'finished')
         const restored = ascending(seen.openLists.flat())
         assert.ok(restored.length > 0 && restored.length < RECORDS)
