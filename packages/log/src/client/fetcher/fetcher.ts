@@ -7,28 +7,18 @@
  * 3. Answers to a position that was given up meanwhile (seek, unassign) are void.
  */
 import type { MillraceError } from '@millrace/core'
-import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
-import { listOffsets, type OffsetSpec } from '../admin/list-offsets.ts'
-import { backoffMs } from '../connection/backoff.ts'
-import { clientError, refusal } from '../errors.ts'
+import { clientError } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
-import { isAboutLeader } from '../producer/answers.ts'
 import { Wakeup } from '../wakeup.ts'
-import { endOfEpoch } from './end-of-epoch.ts'
-import { openRange, type FetchedRecords } from './fetched.ts'
-import type { AssignedPartition, FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
+import { FetchAnswers, type Asked } from './fetch-answers.ts'
 import { fetchRequest } from './fetch-request.ts'
 import { FetchSession } from './fetch-session.ts'
-import { Position } from './position.ts'
+import type { FetchedRecords } from './fetched.ts'
+import type { AssignedPartition, FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
+import { OffsetFinder } from './offset-finder.ts'
+import { keyOf, Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'
-
-type FetchPartition = ApiResponse<'Fetch'>['responses'][number]['partitions'][number]
-
-interface Asked {
-  readonly position: Position
-  readonly version: number
-  readonly offset: number
-}
+import { Setbacks } from './setbacks.ts'
 
 const LANES = ['a', 'b'] as const
 
@@ -42,6 +32,9 @@ export class Fetcher {
   readonly #lane: string
   readonly #stopListening: () => void
   readonly #ready = new ReadyQueue()
+  readonly #setbacks: Setbacks
+  readonly #finder: OffsetFinder
+  readonly #answers: FetchAnswers
   readonly #wakeup: Wakeup
   #waiting: (() => void)[] = []
   #readyListener: (() => void) | undefined
@@ -53,6 +46,13 @@ export class Fetcher {
     this.#settings = settings
     this.#lane = lane
     this.#wakeup = new Wakeup(cluster.settings.clock, () => this.#pump())
+    const wake = (): void => this.#wake()
+    this.#setbacks = new Setbacks(cluster, this.#ready, wake)
+    this.#finder = new OffsetFinder(cluster, settings, this.#ready, this.#setbacks, {
+      moved: () => this.#readyListener?.(),
+      done: () => this.#wakeup.soon(),
+    })
+    this.#answers = new FetchAnswers(cluster, settings, this.#ready, this.#setbacks, wake)
     this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
   }
 
@@ -169,7 +169,7 @@ export class Fetcher {
         this.#wakeup.by(position.retryAtMs)
         continue
       }
-      if (position.state.kind === 'finding') void this.#find(position, position.state.start)
+      if (position.state.kind === 'finding') void this.#finder.find(position, position.state.start)
       else this.#pumpFetch(position, byLeader, nowMs)
     }
     for (const [nodeId, positions] of byLeader) {
@@ -187,66 +187,14 @@ export class Fetcher {
       this.#wakeup.by(nowMs + this.#cluster.settings.retryBackoffMs)
       return
     }
-    if (this.#isOther(position, view.topic(topic)!.id)) return
+    if (this.#setbacks.isOther(position, view.topic(topic)!.id)) return
     position.observeLeader(view.partition(topic, partition)!.leaderEpoch)
-    if (position.state.kind === 'checking') return void this.#check(position)
+    if (position.state.kind === 'checking') return void this.#finder.check(position)
     const { partitionMaxBytes, bufferBytes } = this.#settings
     if (position.isPaused || position.bufferedBytes >= partitionMaxBytes || this.#ready.bufferedBytes >= bufferBytes) return
     const positions = byLeader.get(leader)
     if (positions === undefined) byLeader.set(leader, [position])
     else positions.push(position)
-  }
-
-  /** Whether the topic of that name is not the one that was assigned; then the position stands still. */
-  #isOther(position: Position, id: Uint8Array): boolean {
-    const { topic, partition } = position
-    if (position.isOf(id)) return false
-    this.#failed(position, clientError('CLIENT_TOPIC_RECREATED', { topic, partition, offset: position.fetch }))
-    return true
-  }
-
-  async #find(position: Position, start: Exclude<StartPosition, { readonly offset: number }>): Promise<void> {
-    const { version } = position
-    const spec: OffsetSpec = typeof start === 'string' ? start : { timestampMs: start.timestampMs }
-    await this.#work(position, async () => {
-      const { isolation } = this.#settings
-      const found = await listOffsets(this.#cluster, [{ topic: position.topic, partition: position.partition, spec }], isolation)
-      const { offset, leaderEpoch } = found[0]!
-      if (version !== position.version) return
-      position.found(offset, leaderEpoch)
-      this.#readyListener?.()
-    })
-  }
-
-  /** Asks a new leader how far the log of the last epoch goes: what was read beyond that is not in it. (KIP-320) */
-  async #check(position: Position): Promise<void> {
-    const { version, topic, partition, lastEpoch, fetch: offset } = position
-    await this.#work(position, async () => {
-      const { leaderEpoch: currentEpoch } = this.#cluster.view.partition(topic, partition)!
-      const end = await endOfEpoch(this.#cluster, { topic, partition }, lastEpoch, currentEpoch)
-      if (version !== position.version) return
-      const endOffset = position.checked(currentEpoch, end)
-      if (endOffset === undefined) return
-      const error = clientError('CLIENT_LOG_TRUNCATED', { topic, partition, offset: offset - 1, endOffset })
-      if (this.#settings.offsetReset === 'none') return this.#failed(position, error)
-      this.#cluster.settings.logger.warn(error.message)
-      this.#ready.void(position)
-      position.seek({ offset: endOffset })
-    })
-  }
-
-  async #work(position: Position, work: () => Promise<void>): Promise<void> {
-    const { version } = position
-    const done = position.busy()
-    try {
-      await work()
-      position.failures = 0
-    } catch (error) {
-      if (version === position.version) this.#troubled(position, error as MillraceError)
-    } finally {
-      done()
-      this.#wakeup.soon()
-    }
   }
 
   async #fetch(nodeId: number, lane: string, positions: readonly Position[]): Promise<void> {
@@ -263,10 +211,9 @@ export class Fetcher {
       const version = connection.versionOf('Fetch', maxVersion)
       const timeoutMs = this.#settings.maxWaitMs + this.#cluster.settings.requestTimeoutMs
       const response = await connection.askAt('Fetch', version, request, timeoutMs)
-      this.#answered(link.broker, session, asked, response)
+      this.#answers.answered(link.broker, session, asked, response)
     } catch (error) {
-      session.reset()
-      for (const { position, version } of asked.values()) if (version === position.version) this.#lost(position, error as MillraceError)
+      this.#answers.notAnswered(session, asked, error as MillraceError)
     } finally {
       this.#fetching.delete(key)
       for (const end of done) end()
@@ -280,102 +227,6 @@ export class Fetcher {
     const made = new FetchSession()
     this.#sessions.set(key, made)
     return made
-  }
-
-  #answered(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, response: ApiResponse<'Fetch'>): void {
-    const { view } = this.#cluster
-    if (response.errorCode !== ERROR_CODE.NONE) {
-      session.reset()
-      const error = refusal({ api: 'Fetch', subject: `${asked.size} partitions`, broker, errorCode: response.errorCode })
-      const isSession =
-        response.errorCode === ERROR_CODE.FETCH_SESSION_ID_NOT_FOUND || response.errorCode === ERROR_CODE.INVALID_FETCH_SESSION_EPOCH
-      if (!isSession) for (const { position, version } of asked.values()) if (version === position.version) this.#troubled(position, error)
-      return
-    }
-    if (this.#settings.sessions) session.answered(response.sessionId)
-    for (const { nodeId, host, port, rack } of response.nodeEndpoints) view.addNode({ id: nodeId, host, port, rack })
-    for (const { topic, topicId, partitions } of response.responses) {
-      const name = topic === '' ? view.nameOf(topicId) : topic
-      if (name === undefined) session.reset()
-      else
-        for (const partition of partitions)
-          this.#partition(broker, topicId, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition)
-    }
-  }
-
-  #partition(broker: string, topicId: Uint8Array, asked: Asked | undefined, answer: FetchPartition): void {
-    if (asked === undefined || asked.version !== asked.position.version || this.#isOther(asked.position, topicId)) return
-    const { position, offset } = asked
-    if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
-    const { highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions: aborted } = answer
-    Object.assign(position, { highWatermark, lastStableOffset, logStartOffset, failures: 0 })
-    if (records === null || records.length === 0) return this.#wake()
-    const { topic, partition } = position
-    const readCommitted = this.#settings.isolation === 'read_committed'
-    const range = openRange({ topic, partition, offset, bytes: records, aborted, readCommitted, highWatermark, lastStableOffset, broker })
-    const { nextOffset, leaderEpoch } = range.about
-    position.fetch = nextOffset
-    if (leaderEpoch >= 0) position.lastEpoch = leaderEpoch
-    if (range.error !== undefined) position.state = { kind: 'failed', error: range.error }
-    if (nextOffset === offset && range.error === undefined) return
-    this.#ready.push(position, range)
-    this.#wake()
-  }
-
-  #refused(broker: string, position: Position, answer: FetchPartition): void {
-    const { errorCode: code, currentLeader } = answer
-    const { topic, partition } = position
-    if (code === ERROR_CODE.OFFSET_OUT_OF_RANGE) return this.#outOfRange(broker, position)
-    const error = refusal({
-      api: 'Fetch',
-      subject: `${topic}-${partition} at offset ${position.fetch}`,
-      broker,
-      errorCode: code,
-      details: { topic, partition, offset: position.fetch },
-    })
-    const isMoved = this.#cluster.view.moveLeader(topic, partition, currentLeader.leaderId, currentLeader.leaderEpoch)
-    if (isAboutLeader(code) && !isMoved) {
-      this.#cluster.view.invalidate(topic, partition)
-      this.#cluster.want(topic)
-    }
-    if (!isMoved) this.#troubled(position, error)
-  }
-
-  #outOfRange(broker: string, position: Position): void {
-    const { topic, partition, fetch: offset } = position
-    const { offsetReset } = this.#settings
-    const error = clientError('CLIENT_OFFSET_OUT_OF_RANGE', { topic, partition, offset, broker })
-    if (offsetReset === 'none') return this.#failed(position, error)
-    this.#cluster.settings.logger.warn('an offset is not there any more; reading goes on elsewhere', {
-      topic,
-      partition,
-      offset,
-      to: offsetReset,
-    })
-    // What is buffered is still good: only what comes behind it is looked for.
-    if (position.bufferedBytes > 0)
-      return void (position.retryAtMs = this.#cluster.settings.clock.monotonic() + this.#cluster.settings.retryBackoffMs)
-    this.#ready.void(position)
-    position.seek(offsetReset)
-  }
-
-  /** No answer: the leader may be gone. */
-  #lost(position: Position, error: MillraceError): void {
-    this.#cluster.view.invalidate(position.topic, position.partition)
-    this.#cluster.want(position.topic)
-    this.#troubled(position, error)
-  }
-
-  #troubled(position: Position, error: MillraceError): void {
-    if (!error.retry) return this.#failed(position, error)
-    const { retryBackoffMs, retryBackoffMaxMs, random, clock } = this.#cluster.settings
-    position.retryAtMs = clock.monotonic() + backoffMs(++position.failures, retryBackoffMs, retryBackoffMaxMs, random)
-  }
-
-  #failed(position: Position, error: Error): void {
-    position.state = { kind: 'failed', error }
-    this.#ready.push(position, { error })
-    this.#wake()
   }
 
   #wake(): void {
@@ -394,8 +245,4 @@ export class Fetcher {
   #checkOpen(): void {
     if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'fetcher' })
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic} ${partition}`
 }

@@ -117,3 +117,8 @@ export class Position implements TopicPartition {
     return end < 0 ? undefined : end
   }
 }
+
+/** Names a partition in maps. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic} ${partition}`
+}

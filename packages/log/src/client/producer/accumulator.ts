@@ -7,7 +7,6 @@
  */
 import type { Random } from '@millrace/core'
 import type { BatchOptions, RecordToAppend } from '../../records/index.ts'
-import { clientError } from '../errors.ts'
 import type { TopicView } from '../metadata/cluster-view.ts'
 import { BatchBuffers } from './batch-buffers.ts'
 import { Generations } from './generations.ts'
@@ -15,7 +14,9 @@ import { partitionOfKey } from './murmur2.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { PendingBatch, type Completion, type ProducerIdentity } from './pending-batch.ts'
 import type { ProducerSettings } from './producer-options.ts'
+import { recordBytes } from './record-size.ts'
 import { StickyPartition } from './sticky-partition.ts'
+import { UnresolvedRecords, type ExpiredTopic } from './unresolved-records.ts'
 
 /** What the accumulator has to know of a cluster. */
 export interface Leaders {
@@ -51,17 +52,10 @@ export interface DrainOptions {
 /** Where a record went: into a batch that is open, which has its time already; into a new one; or where there is something to be sent, or looked for, at once. */
 export type Placed = 'joined' | 'begun' | 'due'
 
-interface UnresolvedRecord {
-  readonly record: RecordToAppend
-  readonly partition: number | undefined
-  readonly completion: Completion | undefined
-  readonly sizeBytes: number
-}
-
-interface UnresolvedTopic {
-  readonly createdAtMs: number
-  readonly generation: number
-  readonly records: UnresolvedRecord[]
+/** What was given up; not accounted yet, but for records without a topic. */
+export interface GivenUp {
+  readonly batches: readonly PendingBatch[]
+  readonly topics: readonly ExpiredTopic[]
 }
 
 interface TopicQueues {
@@ -69,8 +63,6 @@ interface TopicQueues {
   readonly sticky: StickyPartition
 }
 
-/** What a record takes beside its bytes. */
-const RECORD_OVERHEAD_BYTES = 48
 /** The builder reserves a little more than a record takes. */
 const BUFFER_SLACK_BYTES = 64
 /** Brokers forget idle producers after a day at the earliest by default; a batch sent alone now and then costs nothing. */
@@ -81,7 +73,7 @@ export class Accumulator {
   readonly #settings: ProducerSettings
   readonly #random: Random
   readonly #topics = new Map<string, TopicQueues>()
-  readonly #unresolved = new Map<string, UnresolvedTopic>()
+  readonly #unresolved: UnresolvedRecords = new UnresolvedRecords(this.generations)
   /** Those that hold batches. */
   readonly #active = new Set<PartitionQueue>()
   readonly #isTransactional: boolean
@@ -107,7 +99,7 @@ export class Accumulator {
   }
 
   get isEmpty(): boolean {
-    return this.#active.size === 0 && this.#unresolved.size === 0
+    return this.#active.size === 0 && this.#unresolved.topics.size === 0
   }
 
   /** Partitions whose batches wait for an answer. */
@@ -128,19 +120,18 @@ export class Accumulator {
   ): Placed {
     const sizeBytes = recordBytes(record)
     this.bufferedBytes += sizeBytes
-    const unresolved = this.#unresolved.get(topic)
-    if (unresolved === undefined && view !== undefined) return this.#place(view, partition, record, completion, sizeBytes, nowMs, undefined)
-    const waiting = unresolved ?? this.#newUnresolved(topic, nowMs())
-    waiting.records.push({ record, partition, completion, sizeBytes })
+    if (view !== undefined && !this.#unresolved.has(topic))
+      return this.#place(view, partition, record, completion, sizeBytes, nowMs, undefined)
+    this.#unresolved.add(topic, { record, partition, completion, sizeBytes }, nowMs)
     return 'due'
   }
 
   /** Gives records whose topic has become known their partitions. */
   resolve(leaders: Leaders): void {
-    for (const [topic, { records, createdAtMs, generation }] of this.#unresolved) {
+    for (const [topic, { records, createdAtMs, generation }] of this.#unresolved.topics) {
       const view = leaders.topic(topic)
       if (view === undefined || view.partitions.length === 0) continue
-      this.#unresolved.delete(topic)
+      this.#unresolved.resolved(topic)
       for (const { record, partition, completion, sizeBytes } of records) {
         this.#place(view, partition, record, completion, sizeBytes, () => createdAtMs, generation)
       }
@@ -150,7 +141,7 @@ export class Accumulator {
 
   /** Topics that records wait for. */
   unresolvedTopics(): readonly string[] {
-    return [...this.#unresolved.keys()]
+    return [...this.#unresolved.topics.keys()]
   }
 
   /** Closes all batches: a flush waits for them. */
@@ -163,7 +154,7 @@ export class Accumulator {
     const { lingerMs, maxRequestBytes, bufferBytes } = this.#settings
     const linger = this.bufferedBytes >= bufferBytes ? 0 : lingerMs
     const byNode = new Map<number, { batches: PendingBatch[]; sizeBytes: number }>()
-    const wanted = new Set<string>(this.#unresolved.keys())
+    const wanted = new Set<string>(this.#unresolved.topics.keys())
     const gated: PartitionQueue[] = []
     const taken: PartitionQueue[] = []
     let nextAtMs = Number.POSITIVE_INFINITY
@@ -207,47 +198,31 @@ export class Accumulator {
     if (queue.isEmpty) this.#active.delete(queue)
   }
 
-  /** Batches past their time, and records whose topic never became known; not accounted yet. */
-  expire(nowMs: number): { readonly batches: readonly PendingBatch[]; readonly topics: readonly ExpiredTopic[] } {
+  /** Batches past their time, and records whose topic never became known. */
+  expire(nowMs: number): GivenUp {
     const { deliveryTimeoutMs } = this.#settings
     const late = [...this.#active].filter((queue) => queue.expiresAtMs(deliveryTimeoutMs) <= nowMs)
     const batches = late.flatMap((queue) => queue.expire(nowMs, deliveryTimeoutMs))
-    const topics = [...this.#unresolved].flatMap(([topic, { createdAtMs }]) =>
-      createdAtMs + deliveryTimeoutMs <= nowMs ? this.#dropTopic(topic) : [],
-    )
-    return { batches, topics }
+    return { batches, topics: this.#unresolved.late(nowMs, deliveryTimeoutMs).map((topic) => this.#dropTopic(topic)) }
   }
 
-  /** Everything that is not under way; not accounted yet. */
-  drop(): { readonly batches: readonly PendingBatch[]; readonly topics: readonly ExpiredTopic[] } {
+  /** Everything that is not under way. */
+  drop(): GivenUp {
     const batches = [...this.#active].flatMap((queue) => queue.drop())
-    return { batches, topics: [...this.#unresolved.keys()].flatMap((topic) => this.#dropTopic(topic)) }
+    return { batches, topics: this.unresolvedTopics().map((topic) => this.#dropTopic(topic)) }
   }
 
-  #dropTopic(topic: string): ExpiredTopic[] {
-    const { records, generation } = this.#unresolved.get(topic)!
-    this.#unresolved.delete(topic)
-    for (const { sizeBytes } of records) this.bufferedBytes -= sizeBytes
-    this.generations.remove(generation)
-    return [
-      { topic, count: records.length, completions: records.flatMap(({ completion }) => (completion === undefined ? [] : [completion])) },
-    ]
+  #dropTopic(topic: string): ExpiredTopic {
+    const dropped = this.#unresolved.drop(topic)
+    this.bufferedBytes -= dropped.sizeBytes
+    return dropped
   }
 
   #nextExpiry(): number {
     const { deliveryTimeoutMs } = this.#settings
-    let nextAtMs = Number.POSITIVE_INFINITY
+    let nextAtMs = this.#unresolved.expiresAtMs(deliveryTimeoutMs)
     for (const queue of this.#active) nextAtMs = Math.min(nextAtMs, queue.expiresAtMs(deliveryTimeoutMs))
-    for (const { createdAtMs } of this.#unresolved.values()) nextAtMs = Math.min(nextAtMs, createdAtMs + deliveryTimeoutMs)
     return nextAtMs
-  }
-
-  #newUnresolved(topic: string, nowMs: number): UnresolvedTopic {
-    const generation = this.generations.current
-    const waiting: UnresolvedTopic = { createdAtMs: nowMs, generation, records: [] }
-    this.#unresolved.set(topic, waiting)
-    this.generations.add(generation)
-    return waiting
   }
 
   #place(
@@ -312,23 +287,4 @@ export class Accumulator {
     const { compression, compressionLevel } = this.#settings
     return { compression, transactional: this.#isTransactional, ...(compressionLevel === undefined ? {} : { compressionLevel }) }
   }
-}
-
-export interface ExpiredTopic {
-  readonly topic: string
-  readonly count: number
-  readonly completions: readonly Completion[]
-}
-
-/** What a record takes in the buffer. */
-export function recordBytes({ key, value, valueBytes, headers }: RecordToAppend): number {
-  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (valueBytes ?? value?.length ?? 0)
-  for (const header of headers ?? []) bytes += 8 + header.key.length + (header.value?.length ?? 0)
-  return bytes
-}
-
-/** @throws `CLIENT_RECORD_TOO_LARGE` */
-export function checkRecordSize(topic: string, record: RecordToAppend, limitBytes: number): void {
-  const size = recordBytes(record)
-  if (size > limitBytes) throw clientError('CLIENT_RECORD_TOO_LARGE', { topic, size, limit: limitBytes })
 }

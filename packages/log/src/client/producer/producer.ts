@@ -4,37 +4,24 @@
  * 1. A record that was acknowledged is in the log; with idempotence once, and in the order of the calls among those of its partition.
  * 2. What is not acknowledged within the delivery timeout fails; the error says whether it may be in the log all the same.
  * 3. Not more than `bufferBytes` and one record are held.
- * 4. Decisions are the accumulator's and its queues'; here they are acted out: one look at all of it a turn, at the next time it asks for, and after each answer.
+ * 4. Decisions are the accumulator's and its queues', and what answers mean is `Settlement`'s; here they are acted out: one look at all of it a turn, at the next time
+ *    it asks for, and after each answer.
  */
 import type { MillraceError } from '@millrace/core'
-import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
 import type { RecordToAppend } from '../../records/index.ts'
-import { backoffMs } from '../connection/backoff.ts'
 import { clientError } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { Wakeup } from '../wakeup.ts'
-import { Accumulator, checkRecordSize, type ExpiredTopic } from './accumulator.ts'
-import { isAboutLeader, isUncertain, outcomeOf } from './answers.ts'
+import { Accumulator } from './accumulator.ts'
 import { BufferRoom } from './buffer-room.ts'
 import { initProducerId } from './init-producer-id.ts'
-import { lateBatch, lateTopic } from './late.ts'
-import type { PartitionQueue } from './partition-queue.ts'
 import type { Completion, PendingBatch, ProducerIdentity } from './pending-batch.ts'
-import { produceAnswers, produceRefusal, produceRequest, produceVersionMax, type PartitionAnswer } from './produce-call.ts'
+import { produceRequest, produceVersionMax } from './produce-call.ts'
 import type { ProducerSettings } from './producer-options.ts'
 import { bytesOf, headersOf, type ProducerRecord, type RecordMetadata } from './record.ts'
-
-/** What a transaction adds to a producer. */
-export interface TransactionGate {
-  readonly transactionalId: string
-  /** The newest version of Produce that fits the transaction's version. */
-  readonly maxVersion: number
-  mayWrite(queue: PartitionQueue): boolean
-  /** Partitions with records that may not be written to yet. */
-  want(queues: readonly PartitionQueue[]): void
-  /** A batch failed: the transaction cannot be committed. */
-  failed(error: Error): void
-}
+import { checkRecordSize } from './record-size.ts'
+import { Settlement } from './settlement.ts'
+import type { TransactionGate } from './transaction-gate.ts'
 
 const EVERY_PARTITION = (): boolean => true
 
@@ -45,13 +32,11 @@ export class Producer {
   readonly #gate: TransactionGate | undefined
   readonly #requests = new Map<number, number>()
   readonly #room: BufferRoom
+  readonly #settlement: Settlement
   readonly #wakeup: Wakeup
   readonly #stopListening: () => void
   readonly #now = (): number => this.#cluster.settings.clock.monotonic()
   #isIdentifying = false
-  #failure: Error | undefined
-  /** Set while nothing is to be tried again. */
-  #givenUp: Error | undefined
   #isClosed = false
 
   constructor(cluster: Cluster, settings: ProducerSettings, gate?: TransactionGate) {
@@ -60,6 +45,7 @@ export class Producer {
     this.#gate = gate
     this.#accumulator = new Accumulator(settings, cluster.settings.random, gate !== undefined)
     this.#room = new BufferRoom(cluster.settings.clock, settings, this)
+    this.#settlement = new Settlement(cluster, settings, this.#accumulator, this.#room, gate)
     this.#wakeup = new Wakeup(cluster.settings.clock, () => this.#pump())
     this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
   }
@@ -98,11 +84,11 @@ export class Producer {
   async ready(): Promise<void> {
     const { clock } = this.#cluster.settings
     const deadlineMs = clock.monotonic() + this.#settings.maxBlockMs
-    while (this.#room.isFull && this.#failure === undefined && !this.#isClosed) {
+    while (this.#room.isFull && this.#settlement.failure === undefined && !this.#isClosed) {
       if (clock.monotonic() >= deadlineMs) throw this.#room.full()
       await this.#room.change(deadlineMs)
     }
-    if (this.#failure !== undefined) throw this.#failure
+    if (this.#settlement.failure !== undefined) throw this.#settlement.failure
   }
 
   /** Sends what there is without lingering, and waits for all acknowledgements. @throws the first failure of a record that `append` took since the last flush */
@@ -111,8 +97,7 @@ export class Producer {
     const settled = this.#accumulator.generations.settled()
     this.#wakeup.soon()
     await settled
-    const failure = this.#failure
-    this.#failure = undefined
+    const failure = this.#settlement.takeFailure()
     if (failure !== undefined) throw failure
   }
 
@@ -133,10 +118,9 @@ export class Producer {
   abandon(error: Error): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#givenUp = error
     this.#stopListening()
     this.#wakeup.stop()
-    this.#drop(error)
+    this.#settlement.giveUp(error)
     this.#room.changed()
   }
 
@@ -147,11 +131,9 @@ export class Producer {
 
   /** For transactions: gives up what is not under way, and waits for the answers to the rest. */
   async discard(error: Error): Promise<void> {
-    this.#givenUp = error
-    this.#drop(error)
+    this.#settlement.giveUp(error)
     await this.#accumulator.generations.settled()
-    this.#givenUp = undefined
-    this.#failure = undefined
+    this.#settlement.resume()
   }
 
   get isEmpty(): boolean {
@@ -186,7 +168,7 @@ export class Producer {
     if (this.#isClosed) return
     const { clock, retryBackoffMs } = this.#cluster.settings
     const nowMs = clock.monotonic()
-    this.#expire(nowMs)
+    this.#settlement.expire(nowMs)
     this.#accumulator.resolve(this.#cluster.view)
     if (this.#accumulator.isEmpty) return
     if (this.#settings.idempotent && this.#accumulator.identity === undefined) {
@@ -218,7 +200,7 @@ export class Producer {
     void initProducerId(this.#cluster)
       .then((identity) => this.#accumulator.setIdentity(identity))
       .catch((error: MillraceError) => {
-        if (!error.retry) this.#drop(error)
+        if (!error.retry) this.#settlement.drop(error)
       })
       .finally(() => {
         this.#isIdentifying = false
@@ -240,125 +222,16 @@ export class Producer {
       const request = produceRequest(batches, view, { acks, timeoutMs, transactionalId: this.#gate?.transactionalId ?? null, identityOf })
       if (acks === 0) {
         connection.tell('Produce', version, request)
-        for (const batch of batches) this.#acknowledge(batch, -1, -1)
+        for (const batch of batches) this.#settlement.acknowledge(batch, -1, -1)
       } else {
         const response = await connection.askAt('Produce', version, request, timeoutMs)
-        this.#answered(link.broker, batches, response)
+        this.#settlement.answered(link.broker, batches, response)
       }
     } catch (error) {
-      this.#notAnswered(batches, error as MillraceError)
+      this.#settlement.notAnswered(batches, error as MillraceError)
     } finally {
       this.#requests.set(nodeId, this.#requests.get(nodeId)! - 1)
       this.#wakeup.soon()
     }
-  }
-
-  #answered(broker: string, batches: readonly PendingBatch[], response: ApiResponse<'Produce'>): void {
-    const { view } = this.#cluster
-    for (const { nodeId, host, port, rack } of response.nodeEndpoints) view.addNode({ id: nodeId, host, port, rack })
-    for (const [index, answer] of produceAnswers(batches, response, view).entries()) {
-      const batch = batches[index]!
-      if (answer !== undefined) this.#answer(broker, batch, answer)
-      else this.#retry(batch, clientError('CLIENT_BAD_RESPONSE', { broker, problem: 'Produce leaves a partition out' }), true)
-    }
-  }
-
-  #answer(broker: string, batch: PendingBatch, answer: PartitionAnswer): void {
-    const { errorCode: code, baseOffset, logAppendTimeMs, currentLeader } = answer
-    const queue = this.#accumulator.queueOf(batch)
-    const outcome = outcomeOf(code, {
-      isOldest: queue.isOldest(batch),
-      idempotent: this.#settings.idempotent,
-      transactional: this.#gate !== undefined,
-      recordCount: batch.recordCount,
-    })
-    if (outcome === 'acknowledged') return this.#acknowledge(batch, code === ERROR_CODE.NONE ? baseOffset : -1, logAppendTimeMs)
-    const { topic, partition } = batch
-    if (isAboutLeader(code) && !this.#cluster.view.moveLeader(topic, partition, currentLeader.leaderId, currentLeader.leaderEpoch)) {
-      this.#cluster.view.invalidate(topic, partition)
-      this.#cluster.want(topic, true)
-    }
-    const error = produceRefusal(broker, batch, answer)
-    if (outcome === 'failed' || this.#givenUp !== undefined) return this.#fail(batch, error)
-    batch.lastError = error
-    batch.isUncertain ||= isUncertain(code)
-    if (outcome === 'missing-sequence' && queue.isOldest(batch)) {
-      this.#cluster.settings.logger.warn('a broker lost records of this producer or forgot it; a new epoch begins', {
-        topic,
-        partition,
-        broker,
-      })
-    }
-    if (outcome === 'split') this.#accumulator.generations.add(batch.generation)
-    queue.settle(batch, outcome, this.#now(), outcome === 'split' ? 0 : this.#retryAt(batch))
-  }
-
-  #notAnswered(batches: readonly PendingBatch[], error: MillraceError): void {
-    for (const batch of batches) {
-      const isUncertain = error.code === 'CLIENT_DISCONNECTED' || error.code === 'CLIENT_TIMEOUT' || error.code === 'CLIENT_BAD_RESPONSE'
-      if (error.retry || isUncertain) this.#retry(batch, error, isUncertain)
-      else this.#fail(batch, error)
-      // Its leader may be gone for good.
-      this.#cluster.view.invalidate(batch.topic, batch.partition)
-      this.#cluster.want(batch.topic, true)
-    }
-  }
-
-  #retry(batch: PendingBatch, error: Error, isUncertain: boolean): void {
-    if (this.#givenUp !== undefined) return this.#fail(batch, this.#givenUp)
-    batch.lastError = error
-    batch.isUncertain ||= isUncertain
-    this.#accumulator.queueOf(batch).settle(batch, 'retry', this.#now(), this.#retryAt(batch))
-  }
-
-  #acknowledge(batch: PendingBatch, baseOffset: number, logAppendTimeMs: number): void {
-    this.#accumulator.queueOf(batch).settle(batch, 'acknowledged', this.#now(), 0)
-    this.#settled(batch)
-    batch.done(baseOffset, logAppendTimeMs)
-    // Without acknowledgement nobody knows whether it has left the socket, and a repetition whether the first attempt has.
-    if (batch.attempts === 1 && this.#settings.acks !== 0) batch.release()
-  }
-
-  #fail(batch: PendingBatch, error: Error): void {
-    this.#accumulator.queueOf(batch).settle(batch, 'failed', this.#now(), 0)
-    this.#gone(batch, error)
-  }
-
-  #expire(nowMs: number): void {
-    const { batches, topics } = this.#accumulator.expire(nowMs)
-    const { deliveryTimeoutMs } = this.#settings
-    const { view } = this.#cluster
-    for (const batch of batches) this.#gone(batch, lateBatch(batch, view, deliveryTimeoutMs))
-    for (const expired of topics) this.#goneUnresolved(expired, lateTopic(expired.topic, expired.count, view, deliveryTimeoutMs))
-  }
-
-  /** Gives up what is not under way. */
-  #drop(error: Error): void {
-    const { batches, topics } = this.#accumulator.drop()
-    for (const batch of batches) this.#gone(batch, error)
-    for (const topic of topics) this.#goneUnresolved(topic, error)
-  }
-
-  #gone(batch: PendingBatch, error: Error): void {
-    this.#settled(batch)
-    if (!batch.isAwaited) this.#failure ??= error
-    this.#gate?.failed(error)
-    batch.fail(error)
-  }
-
-  #goneUnresolved({ completions, count }: ExpiredTopic, error: Error): void {
-    if (completions.length < count) this.#failure ??= error
-    this.#gate?.failed(error)
-    for (const { fail } of completions) fail(error)
-  }
-
-  #settled(batch: PendingBatch): void {
-    this.#accumulator.settled(batch)
-    this.#room.changed()
-  }
-
-  #retryAt(batch: PendingBatch): number {
-    const { retryBackoffMs, retryBackoffMaxMs, random } = this.#cluster.settings
-    return this.#now() + backoffMs(batch.attempts, retryBackoffMs, retryBackoffMaxMs, random)
   }
 }

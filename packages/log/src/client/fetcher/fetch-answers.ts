@@ -1,0 +1,124 @@
+/**
+ * What an answer to a fetch, or its absence, means for the positions that were asked about.
+ *
+ * 1. Answers to a position that was given up meanwhile (seek, unassign) are void.
+ * 2. `fetch` of a position moves only with what was put into the queue for its reader, or is not shown to it.
+ */
+import type { MillraceError } from '@millrace/core'
+import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
+import { clientError, refusal } from '../errors.ts'
+import type { Cluster } from '../metadata/cluster.ts'
+import { isAboutLeader } from '../producer/answers.ts'
+import type { FetchSession } from './fetch-session.ts'
+import { openRange } from './fetched.ts'
+import type { FetcherSettings } from './fetcher-options.ts'
+import { keyOf, type Position } from './position.ts'
+import type { ReadyQueue } from './ready-queue.ts'
+import type { Setbacks } from './setbacks.ts'
+
+type FetchPartition = ApiResponse<'Fetch'>['responses'][number]['partitions'][number]
+
+/** A position as it was when it was asked about. */
+export interface Asked {
+  readonly position: Position
+  readonly version: number
+  readonly offset: number
+}
+
+export class FetchAnswers {
+  readonly #cluster: Cluster
+  readonly #settings: FetcherSettings
+  readonly #ready: ReadyQueue
+  readonly #setbacks: Setbacks
+  readonly #wake: () => void
+
+  constructor(cluster: Cluster, settings: FetcherSettings, ready: ReadyQueue, setbacks: Setbacks, wake: () => void) {
+    this.#cluster = cluster
+    this.#settings = settings
+    this.#ready = ready
+    this.#setbacks = setbacks
+    this.#wake = wake
+  }
+
+  answered(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, response: ApiResponse<'Fetch'>): void {
+    if (response.errorCode !== ERROR_CODE.NONE) return this.#refusedAll(broker, session, asked, response.errorCode)
+    const { view } = this.#cluster
+    if (this.#settings.sessions) session.answered(response.sessionId)
+    for (const { nodeId, host, port, rack } of response.nodeEndpoints) view.addNode({ id: nodeId, host, port, rack })
+    for (const { topic, topicId, partitions } of response.responses) {
+      const name = topic === '' ? view.nameOf(topicId) : topic
+      if (name === undefined) session.reset()
+      else
+        for (const partition of partitions)
+          this.#partition(broker, topicId, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition)
+    }
+  }
+
+  notAnswered(session: FetchSession, asked: ReadonlyMap<string, Asked>, error: MillraceError): void {
+    session.reset()
+    for (const { position, version } of asked.values()) if (version === position.version) this.#setbacks.lost(position, error)
+  }
+
+  #refusedAll(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, errorCode: number): void {
+    session.reset()
+    if (errorCode === ERROR_CODE.FETCH_SESSION_ID_NOT_FOUND || errorCode === ERROR_CODE.INVALID_FETCH_SESSION_EPOCH) return
+    const error = refusal({ api: 'Fetch', subject: `${asked.size} partitions`, broker, errorCode })
+    for (const { position, version } of asked.values()) if (version === position.version) this.#setbacks.troubled(position, error)
+  }
+
+  #partition(broker: string, topicId: Uint8Array, asked: Asked | undefined, answer: FetchPartition): void {
+    if (asked === undefined || asked.version !== asked.position.version || this.#setbacks.isOther(asked.position, topicId)) return
+    const { position, offset } = asked
+    if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
+    const { highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions: aborted } = answer
+    Object.assign(position, { highWatermark, lastStableOffset, logStartOffset, failures: 0 })
+    if (records === null || records.length === 0) return this.#wake()
+    const { topic, partition } = position
+    const readCommitted = this.#settings.isolation === 'read_committed'
+    const range = openRange({ topic, partition, offset, bytes: records, aborted, readCommitted, highWatermark, lastStableOffset, broker })
+    const { nextOffset, leaderEpoch } = range.about
+    position.fetch = nextOffset
+    if (leaderEpoch >= 0) position.lastEpoch = leaderEpoch
+    if (range.error !== undefined) position.state = { kind: 'failed', error: range.error }
+    if (nextOffset === offset && range.error === undefined) return
+    this.#ready.push(position, range)
+    this.#wake()
+  }
+
+  #refused(broker: string, position: Position, answer: FetchPartition): void {
+    const { errorCode: code, currentLeader } = answer
+    const { topic, partition } = position
+    if (code === ERROR_CODE.OFFSET_OUT_OF_RANGE) return this.#outOfRange(broker, position)
+    const error = refusal({
+      api: 'Fetch',
+      subject: `${topic}-${partition} at offset ${position.fetch}`,
+      broker,
+      errorCode: code,
+      details: { topic, partition, offset: position.fetch },
+    })
+    const isMoved = this.#cluster.view.moveLeader(topic, partition, currentLeader.leaderId, currentLeader.leaderEpoch)
+    if (isAboutLeader(code) && !isMoved) {
+      this.#cluster.view.invalidate(topic, partition)
+      this.#cluster.want(topic)
+    }
+    if (!isMoved) this.#setbacks.troubled(position, error)
+  }
+
+  #outOfRange(broker: string, position: Position): void {
+    const { topic, partition, fetch: offset } = position
+    const { offsetReset } = this.#settings
+    const error = clientError('CLIENT_OFFSET_OUT_OF_RANGE', { topic, partition, offset, broker })
+    if (offsetReset === 'none') return this.#setbacks.failed(position, error)
+    this.#cluster.settings.logger.warn('an offset is not there any more; reading goes on elsewhere', {
+      topic,
+      partition,
+      offset,
+      to: offsetReset,
+    })
+    // What is buffered is still good: only what comes behind it is looked for.
+    if (position.bufferedBytes > 0)
+      return void (position.retryAtMs = this.#cluster.settings.clock.monotonic() + this.#cluster.settings.retryBackoffMs)
+    this.#ready.void(position)
+    position.seek(offsetReset)
+  }
+}
