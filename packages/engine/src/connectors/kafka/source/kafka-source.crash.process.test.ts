@@ -13,6 +13,8 @@ import { LogClient } from '@millrace/log/client'
 const RECORDS = 6_000
 const PARTITIONS = 3
 const KILLS = 3
+/** Of each life, before it is known to read. */
+const FIRST = 500
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-crash-'))
 const log = await Log.start({ memory: true })
@@ -30,51 +32,52 @@ function lines(): string[] {
   return names.flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n').slice(0, -1))
 }
 
-async function hasCheckpoint(): Promise<boolean> {
+/** Records that completed checkpoints cover, as the group was told. */
+async function covered(): Promise<number> {
   const committed = await client.admin.groups.offsets('copied').catch(() => [])
-  return committed.some(({ offset }) => offset > 0)
+  return committed.reduce((sum, { offset }) => sum + Math.max(0, offset), 0)
 }
 
 void test('a job that is killed reads on from its last checkpoint, at any parallelism', async () => {
   await client.admin.createTopics([{ name: 'copied', partitions: PARTITIONS }])
   const producer = client.producer({ lingerMs: 1 })
   const written: string[] = []
-  let kills = 0
-  const enough = Promise.withResolvers<void>()
-  const writing = (async () => {
-    for (let n = 0; n < RECORDS; n++) {
+  const write = async (count: number): Promise<void> => {
+    for (const end = written.length + count; written.length < end;) {
+      const n = written.length
       const value = `${n % PARTITIONS}:${n}`
       written.push(value)
       producer.append({ topic: 'copied', partition: n % PARTITIONS, value })
-      if (n % 60 === 59) await sleep(30)
-      // The end comes when the job has been killed often enough.
-      if (n === RECORDS / 2) await enough.promise
+      if (n % 60 === 59) await sleep(20)
     }
-    await producer.close()
-  })()
+  }
   const script = join(import.meta.dirname, 'fixtures', 'copy-job.ts')
   const flags = ['--conditions=@millrace/source', '--disable-warning=ExperimentalWarning']
-  let code: number | null = null
-  for (let life = 0; code !== 0; life++) {
+  for (let life = 0; life <= KILLS; life++) {
     const parallelism = [2, 3, 1][life % 3]!
     const args = [...flags, script, log.bootstrap, 'copied', String(RECORDS / PARTITIONS), folder, String(parallelism)]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     const problem: string[] = []
     child.stderr.on('data', (chunk: Buffer) => void problem.push(chunk.toString()))
     const exited = once(child, 'exit')
-    if (kills < KILLS) {
-      while (child.exitCode === null && !(await hasCheckpoint())) await sleep(20)
-      await sleep(life === 0 ? 100 : 700)
-      if (child.kill('SIGKILL')) kills++
-      if (kills === KILLS) enough.resolve()
+    const covers = async (count: number): Promise<void> => {
+      while (child.exitCode === null && (await covered()) < count) await sleep(5)
     }
-    const [exitCode, signal] = (await exited) as [number | null, string | null]
-    code = exitCode
-    assert.ok(code === 0 || signal === 'SIGKILL', problem.join(''))
+    // The end comes in the last life: until then the job waits for more.
+    await write(FIRST)
+    await covers(written.length)
+    const writing = write(RECORDS / (KILLS + 1) - FIRST)
+    if (life < KILLS) {
+      // It has completed checkpoints of its own, and reads what is still being written.
+      await covers(written.length + 1)
+      child.kill('SIGKILL')
+    }
+    await writing
+    await producer.flush()
+    assert.deepEqual(await exited, life < KILLS ? [null, 'SIGKILL'] : [0, null], problem.join(''))
   }
-  await writing
+  await producer.close()
   const seen = lines()
-  assert.equal(kills, KILLS)
   assert.equal(seen.length, RECORDS)
   assert.deepEqual(new Set(seen), new Set(written))
   const committed = await client.admin.groups.offsets('copied')
