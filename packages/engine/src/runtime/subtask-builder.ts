@@ -15,12 +15,13 @@ import type { KeyedState } from '../state/keyed-state.ts'
 import type { OperatorState } from '../state/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import type { OperatorInstance } from './messages.ts'
+import type { CheckpointedOperator } from './operator-part.ts'
 import { SinkCommits } from './sink-commits.ts'
 import { SourceHead } from './source-head.ts'
 import { SourceLimit } from './source-limit.ts'
 import type { SlotCache, SubtaskBuilderOptions, SubtaskContext } from './subtask-context.ts'
 import { SubtaskEdges } from './subtask-edges.ts'
-import { SubtaskSnapshots, type SnapshotParts } from './subtask-snapshots.ts'
+import { SubtaskSnapshots } from './subtask-snapshots.ts'
 import { SubtaskStates } from './subtask-states.ts'
 import { Task } from './task.ts'
 import { TaskTimes } from './task-times.ts'
@@ -132,7 +133,7 @@ class OneSubtask implements ChainHost {
     const reader = this.#addInput(task, chain)
     const snapshots = new SubtaskSnapshots({
       identity: { attempt, ...place },
-      operators: this.#snapshotParts(chain, task),
+      operators: this.#checkpointed(chain, task),
       storage: ports.storage,
       disk: ports.disk,
       clock: ports.clock,
@@ -277,7 +278,7 @@ class OneSubtask implements ChainHost {
     return operator === undefined ? () => [] : () => task.unfinished(operator)
   }
 
-  #snapshotParts(chain: Chain, task: Task): readonly SnapshotParts[] {
+  #checkpointed(chain: Chain, task: Task): readonly CheckpointedOperator[] {
     const { graph } = this.#options.deployment.plan
     return this.#planned.operators.map((id) => ({
       stateId: graph.operators[id]!.stateId,
