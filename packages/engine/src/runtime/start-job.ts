@@ -1,6 +1,7 @@
 import type { Clock, Disk, Network, Random } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
+import type { RemotePorts } from '../checkpoint/object-store/remote-places.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
@@ -24,7 +25,8 @@ export interface LocalJobOptions {
   readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<
     LocalPorts,
     'createChannels' | 'pace' | 'keyedState' | 'stateBackend'
-  >
+  > &
+    Pick<RemotePorts, 'openStore'>
   /** Puts something between master and slots. */
   readonly launcher?: (launcher: SlotLauncher) => SlotLauncher
   /** Puts something around the storage of checkpoints. */

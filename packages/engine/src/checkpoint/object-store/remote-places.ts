@@ -21,13 +21,20 @@ export interface RemoteOptions {
   readonly requestTimeoutMs: number
 }
 
+export interface RemotePorts {
+  readonly clock: Clock
+  readonly random: Random
+  /** Stands in for all stores there are, by their URL without a path; a simulation has its own. */
+  readonly openStore?: (url: string) => ObjectStore
+}
+
 /** Opens stores by URL: one for each bucket or cluster, without a word to it before the first call. */
 export class RemotePlaces {
   readonly #options: RemoteOptions
-  readonly #ports: { readonly clock: Clock; readonly random: Random }
+  readonly #ports: RemotePorts
   readonly #stores: Map<string, ObjectStore> = new Map()
 
-  constructor(options: RemoteOptions, ports: { readonly clock: Clock; readonly random: Random }) {
+  constructor(options: RemoteOptions, ports: RemotePorts) {
     this.#options = options
     this.#ports = ports
   }
@@ -44,7 +51,7 @@ export class RemotePlaces {
     const root = formatCheckpointUrl({ ...url, path: '' })
     let store = this.#stores.get(root)
     if (store === undefined) {
-      store = new RetryingStore(this.#open(url, root), this.#ports)
+      store = new RetryingStore(this.#ports.openStore?.(root) ?? this.#open(url, root), this.#ports)
       this.#stores.set(root, store)
     }
     return store
