@@ -1,3 +1,4 @@
+import { abortedCommand, discardCommands, persistCommand, triggerCommand } from './checkpoint-commands.ts'
 import { CheckpointRequests } from './checkpoint-requests.ts'
 import type { CoordinatorConfig } from './coordinator-config.ts'
 import type {
@@ -10,6 +11,7 @@ import type {
 } from './coordinator-events.ts'
 import { Ending } from './ending.ts'
 import type { SubtaskId, SubtaskSnapshot } from './handles.ts'
+import { nextCheckpoint, type NextCheckpoint } from './next-checkpoint.ts'
 import type { CheckpointOptions } from './options.ts'
 import { PendingCheckpoint, subtaskKey } from './pending-checkpoint.ts'
 import { PendingCheckpoints } from './pending-checkpoints.ts'
@@ -144,10 +146,6 @@ export class CheckpointCoordinator {
     this.#retire()
   }
 
-  get #maxConcurrent(): number {
-    return this.#options.minPauseMs > 0 || this.#options.unaligned === true ? 1 : this.#options.maxConcurrent
-  }
-
   #request(event: Extract<CoordinatorEvent, { kind: 'request' | 'savepoint' | 'stop-with-savepoint' }>): void {
     if (this.#phase === 'over') return this.#requests.refuse(event.requestId, 'closed')
     if (event.kind === 'request') return this.#requests.add(event.requestId)
@@ -192,57 +190,51 @@ export class CheckpointCoordinator {
     this.#requests.giveUpFollowUps('task-failed')
   }
 
+  #next(): NextCheckpoint | undefined {
+    if (!this.#regions.complete) return undefined
+    const maxConcurrent = this.#options.minPauseMs > 0 || this.#options.unaligned === true ? 1 : this.#options.maxConcurrent
+    return nextCheckpoint({
+      ending: this.#ending,
+      requests: this.#requests,
+      pending: this.#pending,
+      schedule: this.#schedule,
+      maxConcurrent,
+    })
+  }
+
   #triggerDue(atMs: number): void {
-    if (!this.#regions.complete) return
-    if (this.#ending.cause !== undefined) {
-      if (this.#pending.has('final') || atMs < this.#ending.dueMs) return
-      return this.#trigger('final', atMs, this.#ending.begin())
-    }
-    if (this.#requests.savepointWaits && this.#pending.count === 0) return this.#trigger('savepoint', atMs, this.#requests.takeSavepoint())
-    if (this.#isHeld()) return
-    if (this.#requests.checkpointDue) return this.#trigger('manual', atMs)
-    if (atMs < this.#schedule.nextMs) return
-    this.#schedule.begun(atMs)
-    this.#trigger('periodic', atMs)
+    const next = this.#next()
+    if (next === undefined || atMs < next.dueMs) return
+    if (next.kind === 'periodic') this.#schedule.begun(atMs)
+    this.#trigger(next.kind, atMs)
   }
 
-  /** Whether no periodic checkpoint may begin, whatever the time. */
-  #isHeld(): boolean {
-    return this.#pending.count >= this.#maxConcurrent || this.#requests.savepointWaits || this.#pending.has('savepoint')
-  }
-
-  #trigger(kind: CheckpointKind, atMs: number, request?: SavepointRequest): void {
+  #trigger(kind: CheckpointKind, atMs: number): void {
     const checkpointId = this.#nextCheckpointId++
+    const request = this.#savepointOf(kind)
     const savepoint = request === undefined ? undefined : { dir: request.dir, isCheckpoint: kind === 'final' }
     const plain = kind === 'savepoint' ? [] : this.#requests.takePlain()
     const requestIds = request === undefined ? plain : [request.requestId, ...plain]
     const facts = { checkpointId, kind, triggeredAtMs: atMs, baseId: this.#latestOwnId, requestIds, savepoint }
-    this.#pending.add(new PendingCheckpoint(facts, this.#config.subtasks))
+    const checkpoint = new PendingCheckpoint(facts, this.#config.subtasks)
+    this.#pending.add(checkpoint)
     this.#account.trigger()
     const stopSources = kind === 'final' && this.#ending.cause === 'stop'
-    const target = savepoint === undefined ? {} : { savepoint }
-    // What the user keeps, and what a changed job may go on from, has nothing in flight: that would bind it to the graph as it was.
-    const unaligned = this.#options.unaligned === true && (kind === 'periodic' || kind === 'manual') ? { unaligned: true as const } : {}
-    this.#commands.push({
-      kind: 'trigger',
-      checkpointId,
-      checkpoint: kind,
-      triggeredMs: this.#wallMs(atMs),
-      stopSources,
-      ...unaligned,
-      ...target,
-    })
+    const unaligned = this.#options.unaligned === true
+    this.#commands.push(triggerCommand(checkpoint, { triggeredMs: this.#wallMs(atMs), stopSources, unaligned }))
+  }
+
+  /** What the checkpoint that begins now is stored as besides, or instead. */
+  #savepointOf(kind: CheckpointKind): SavepointRequest | undefined {
+    if (kind === 'final') return this.#ending.begin()
+    return kind === 'savepoint' ? this.#requests.takeSavepoint() : undefined
   }
 
   #persistNext(): void {
     const next = this.#pending.nextToPersist()
     if (next === undefined) return
     next.startPersisting()
-    const snapshots = [...next.acknowledged.values()].map(({ subtask, snapshot }) => ({ subtask, snapshot }))
-    const triggeredMs = this.#wallMs(next.triggeredAtMs)
-    const { checkpointId, kind: checkpoint, savepoint } = next
-    const target = savepoint === undefined ? {} : { savepoint }
-    this.#commands.push({ kind: 'persist', checkpointId, checkpoint, triggeredMs, ...target, snapshots })
+    this.#commands.push(persistCommand(next, this.#wallMs(next.triggeredAtMs)))
   }
 
   #complete(checkpointId: number, metadataBytes: number, atMs: number): void {
@@ -308,9 +300,8 @@ export class CheckpointCoordinator {
     const { checkpointId } = checkpoint
     this.#remove(checkpoint, atMs)
     this.#account.fail(checkpoint, atMs, reason, error)
-    this.#commands.push({ kind: 'notify-aborted', checkpointId, reason, ...(error === undefined ? {} : { error }) })
     const paths = checkpoint.kind === 'savepoint' ? [] : checkpoint.newPaths()
-    if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
+    this.#commands.push(abortedCommand(checkpointId, reason, error), ...discardCommands(checkpointId, paths))
     this.#requests.givenUp(checkpoint, reason)
     this.#retire()
   }
@@ -335,9 +326,9 @@ export class CheckpointCoordinator {
     this.#schedule.ended(atMs)
   }
 
-  #discard(checkpointId: number, snapshot: SubtaskSnapshot): void {
-    const paths = snapshot.newFiles.map((file) => file.path)
-    if (paths.length > 0) this.#commands.push({ kind: 'discard', checkpointId, paths })
+  #discard(checkpointId: number, { newFiles }: SubtaskSnapshot): void {
+    const paths = newFiles.map(({ path }) => path)
+    this.#commands.push(...discardCommands(checkpointId, paths))
   }
 
   #wallMs(atMs: number): number {
@@ -345,13 +336,8 @@ export class CheckpointCoordinator {
   }
 
   #setWake(): void {
-    const times = [this.#pending.nextExpiryMs(this.#options.timeoutMs)]
-    if (!this.#regions.complete) times.push(Infinity)
-    else if (this.#ending.cause !== undefined) {
-      if (!this.#pending.has('final')) times.push(this.#ending.dueMs)
-    } else if (!this.#isHeld()) times.push(this.#schedule.nextMs)
-    const next = this.#phase === 'running' ? Math.min(...times) : Infinity
-    const atMs = next === Infinity ? undefined : next
+    const dueMs = Math.min(this.#pending.nextExpiryMs(this.#options.timeoutMs), this.#next()?.dueMs ?? Infinity)
+    const atMs = this.#phase === 'running' && dueMs < Infinity ? dueMs : undefined
     if (atMs === this.#wakeAtMs) return
     this.#wakeAtMs = atMs
     this.#commands.push({ kind: 'wake', atMs })
