@@ -87,7 +87,7 @@ void describe('a snapshot that a job was started from', () => {
     if (completed(running) === 2) assert.ok(isThere, 'two newer ones are not three')
     await until(() => completed(running) > 2 && !existsSync(savepoint))
     await running.stop()
-    assert.ok(!existsSync(join(jobFolder('claimed-on'), 'claimed')))
+    assert.ok(!existsSync(join(jobFolder('claimed-on'), 'origin')))
     rightly(seen)
   })
 
@@ -115,7 +115,7 @@ void describe('a snapshot that a job was started from', () => {
     const seen: number[] = []
     const running = start(job('cancelled-on', seen), { restore: savepoint, claimMode: 'claim', interval: '1h' })
     await until(() => seen.length > 0)
-    assert.ok(existsSync(join(jobFolder('cancelled-on'), 'claimed')))
+    assert.ok(existsSync(join(jobFolder('cancelled-on'), 'origin')))
     await running.cancel()
     assert.ok(!existsSync(savepoint))
     rightly(seen)
@@ -149,7 +149,7 @@ void describe('a snapshot that a job was started from', () => {
     await until(() => completed(third) > 2)
     await third.stop()
     assert.ok(existsSync(savepoint))
-    assert.ok(!existsSync(join(jobFolder('crash-on'), 'claimed')))
+    assert.ok(!existsSync(join(jobFolder('crash-on'), 'origin')))
   })
 
   it('legacy: is refused by name', async () => {

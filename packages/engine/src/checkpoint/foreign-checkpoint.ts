@@ -12,6 +12,11 @@ import type { RestoredCheckpoint } from './storage.ts'
 /** The file that makes a folder a checkpoint, or a savepoint. */
 export const METADATA = '_metadata'
 
+/** The folder, or the place at a URL, of what is named by that or by the `_metadata` in it. */
+export function snapshotFolder(path: string): string {
+  return path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
+}
+
 /** A checkpoint that was named by its path, with the folder that the paths of its files are relative to. */
 export interface NamedCheckpoint {
   readonly metadata: CheckpointMetadata
@@ -21,7 +26,7 @@ export interface NamedCheckpoint {
 
 /** Reads the checkpoint or savepoint at a path: its folder, or the `_metadata` in it. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN */
 export async function readNamed(disk: Disk, path: string): Promise<NamedCheckpoint> {
-  const folder = path.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), '')
+  const folder = snapshotFolder(path)
   try {
     const metadata = decodeSnapshotMetadata(await disk.readFile(`${folder}/${METADATA}`))
     // A savepoint has everything in its own folder; checkpoints of a job share state files, which lie beside them.

@@ -16,6 +16,7 @@ import type {
   LocalCopyCounts,
   PersistedCheckpoint,
   ResolveOptions,
+  RestoredCheckpoint,
   RestoreRequest,
   RestoreResolution,
   StateFileReader,
@@ -266,8 +267,8 @@ export class CopiedCheckpoints extends CopiedStateFiles implements CheckpointSto
     return { ...resolution, localCopies: this.#copies.take() }
   }
 
-  giveUp(checkpointId: number): Promise<void> {
-    return this.#own.giveUp(checkpointId)
+  goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]> {
+    return this.#own.goOnFrom(restored)
   }
 
   async removeAll(): Promise<void> {

@@ -10,6 +10,7 @@ import type {
   CheckpointStorage,
   PersistedCheckpoint,
   ResolveOptions,
+  RestoredCheckpoint,
   RestoreRequest,
   RestoreResolution,
   StateFileReader,
@@ -153,8 +154,11 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
     return { checkpoint: { metadata: restored, path: undefined, own: true }, damaged: [] }
   }
 
-  async giveUp(checkpointId: number): Promise<void> {
-    this.#stored.delete(checkpointId)
+  async goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]> {
+    const restoredId = restored?.own === true ? restored.metadata.checkpointId : 0
+    const abandoned = this.#ids().filter((id) => id > restoredId)
+    for (const id of abandoned) this.#stored.delete(id)
+    return abandoned
   }
 
   async removeAll(): Promise<void> {

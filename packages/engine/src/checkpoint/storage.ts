@@ -58,14 +58,15 @@ export interface CheckpointStorage extends StateFileStorage {
   /**
    * Chooses and reads the checkpoint to start from. Damaged ones are passed over and reported.
    * With a path, that one or an error. `exclude`: ids whose state turned out to be damaged while it was read.
-   * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED
+   * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_GIVEN_UP, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED
    */
   resolveRestore(restore: RestoreRequest, options?: ResolveOptions): Promise<RestoreResolution>
   /**
-   * A checkpoint has been passed over, and the job goes on from an older one: sinks undo what they had staged for it. From now on `latest` never answers it,
-   * nor is it found by its path, whatever can be read of it later. It is kept until it is retired. Fine if it is not there. @throws CHECKPOINT_STORAGE_*
+   * The job goes on from what `resolveRestore` has answered; before anything runs. Checkpoints that are newer are given up, and all of the job's own where it goes on from elsewhere
+   * or from nothing: they were damaged, or the user has gone back behind them, and sinks now undo what they had staged for them. From now on `latest` never answers one of them, nor
+   * is it found by its path, whatever can be read of it later. They are kept until they are retired. Answers their ids, without those that were given up before. @throws CHECKPOINT_STORAGE_*
    */
-  giveUp(checkpointId: number): Promise<void>
+  goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]>
   /** Removes everything of the job: after a cancellation without retention. */
   removeAll(): Promise<void>
 }

@@ -60,6 +60,12 @@ export const checkpointErrors = {
       'The metadata of checkpoint {checkpointId} has {length} bytes, more than the {limit} that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
   },
   CHECKPOINT_NOT_FOUND: { who: 'user', retry: false, message: 'There is no checkpoint at {path}' },
+  CHECKPOINT_GIVEN_UP: {
+    who: 'user',
+    retry: false,
+    message:
+      'The checkpoint at {path} was given up: the job has gone on without it, and its sinks have undone what belonged to it. Restore a newer one, or a savepoint',
+  },
   CHECKPOINT_DAMAGED: { who: 'operator', retry: false, message: 'The checkpoint at {path} is damaged: {problem}' },
   CHECKPOINT_ALL_DAMAGED: {
     who: 'operator',

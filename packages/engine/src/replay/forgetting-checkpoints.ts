@@ -50,7 +50,9 @@ export class ForgettingCheckpoints implements CheckpointStorage {
     return this.#read.resolveRestore(restore, options)
   }
 
-  async giveUp(): Promise<void> {}
+  async goOnFrom(): Promise<readonly number[]> {
+    return []
+  }
 
   async removeAll(): Promise<void> {}
 }

@@ -47,8 +47,16 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
     finishes: (operator) => finishes(functions, operator),
   })
   for (const warning of restorePlan.warnings) warn(warning, {})
-  // Before any sink undoes what it had staged for them.
-  for (const passed of damaged) await storage.giveUp(passed.checkpointId)
+  // Before any sink undoes what it had staged for the others.
+  const givenUp = await storage.goOnFrom(checkpoint)
+  const abandoned = givenUp.filter((id) => damaged.every(({ checkpointId }) => checkpointId !== id))
+  if (abandoned.length > 0) {
+    const start =
+      checkpoint === undefined
+        ? 'starts without state'
+        : `goes back to ${checkpoint.path ?? `checkpoint ${checkpoint.metadata.checkpointId}`}`
+    warn(`the job ${start}: its checkpoints ${abandoned.join(', ')} are given up`, {})
+  }
   return {
     plan: restorePlan,
     checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },

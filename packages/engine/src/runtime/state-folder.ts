@@ -1,9 +1,8 @@
 import { isAbsolute, join, resolve } from 'node:path'
-import type { Clock, Disk, Random } from '@millrace/core'
-import { FileClaimNote, MemoryClaimNote, ObjectClaimNote } from '../checkpoint/claim-note.ts'
-import { ClaimingCheckpoints, type ClaimNote } from '../checkpoint/claims.ts'
+import type { Disk } from '@millrace/core'
 import { disposeSnapshot } from '../checkpoint/dispose-snapshot.ts'
-import { FilesystemCheckpoints, jobFolderName } from '../checkpoint/filesystem.ts'
+import { FilesystemCheckpoints } from '../checkpoint/filesystem.ts'
+import { jobFolderName } from '../checkpoint/job-folder.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../checkpoint/memory.ts'
 import { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import { CopiedCheckpoints, CopiedStateFiles, LocalCopies, type LocalPlace } from '../checkpoint/local-copies.ts'
@@ -11,18 +10,19 @@ import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { ObjectCheckpoints } from '../checkpoint/object-store/object-checkpoints.ts'
 import { ObjectLock } from '../checkpoint/object-store/object-lock.ts'
 import { MERGE_BYTES_MAX, ObjectStateFiles, type ObjectFileLimits } from '../checkpoint/object-store/object-state-files.ts'
-import { RemotePlaces } from '../checkpoint/object-store/remote-places.ts'
+import { RemotePlaces, type RemotePorts } from '../checkpoint/object-store/remote-places.ts'
 import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../checkpoint/object-store/routed-storage.ts'
+import { FileOriginNote, MemoryOriginNote, ObjectOriginNote } from '../checkpoint/origin-note.ts'
+import { RootedCheckpoints, type OriginNote } from '../checkpoint/origins.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
+import { retryingReads } from '../checkpoint/retrying-reads.ts'
 import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { openJobLock, type JobLock } from '../checkpoint/job-lock.ts'
 
-interface FolderPorts {
-  readonly clock: Clock
+interface FolderPorts extends RemotePorts {
   readonly disk: Disk
-  readonly random: Random
 }
 
 /** Where a job keeps its checkpoints, the lock on that place, and where its savepoints go for which no folder is named. */
@@ -42,8 +42,8 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const kind = storageOf(settings)
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
-    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk }), undefined, parts)
-    return { storage: claiming(routed, settings, parts, new MemoryClaimNote()), savepoints, savepointDir, lock: noLock() }
+    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
+    return { storage: rooted(routed, settings, parts, new MemoryOriginNote()), savepoints, savepointDir, lock: noLock() }
   }
   if (place !== undefined && isCheckpointUrl(place)) {
     const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
@@ -59,10 +59,15 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   })
   const local = localPlace(jobName, settings, ports)
   const copies = local === undefined ? undefined : new LocalCopies(local)
-  const storage = new FilesystemCheckpoints({ disk, dir, fence: () => lock.check(), ...(copies === undefined ? {} : { copies }) })
+  const storage = new FilesystemCheckpoints({
+    disk: parts.disk,
+    dir,
+    fence: () => lock.check(),
+    ...(copies === undefined ? {} : { copies }),
+  })
   const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
-  return { storage: claiming(routed, settings, parts, new FileClaimNote(disk, dir)), savepoints, savepointDir, lock }
+  return { storage: rooted(routed, settings, parts, new FileOriginNote(disk, dir)), savepoints, savepointDir, lock }
 }
 
 function objectFolder(
@@ -88,7 +93,7 @@ function objectFolder(
     ...(copies === undefined ? {} : { copies }),
   })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), place.url, parts)
-  return { storage: claiming(routed, settings, parts, new ObjectClaimNote(place)), lock }
+  return { storage: rooted(routed, settings, parts, new ObjectOriginNote(place)), lock }
 }
 
 /** Copies of state files on this machine, where there are to be any. */
@@ -104,10 +109,10 @@ function copied(storage: CheckpointStorage, place: LocalPlace | undefined, copie
   return place === undefined || copies === undefined ? storage : new CopiedCheckpoints(storage, place, copies)
 }
 
-/** Whose a snapshot from elsewhere is that the job starts from. */
-function claiming(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: RouteParts, note: ClaimNote): CheckpointStorage {
+/** It may start from a snapshot that is elsewhere. */
+function rooted(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: RouteParts, note: OriginNote): CheckpointStorage {
   const { claimMode, numRetained } = settings.values.checkpointing
-  return new ClaimingCheckpoints({
+  return new RootedCheckpoints({
     own,
     mode: claimMode,
     numRetained: () => numRetained,
@@ -116,26 +121,26 @@ function claiming(own: CheckpointStorage, settings: ResolvedEngineOptions, parts
   })
 }
 
-function routeParts(settings: ResolvedEngineOptions, { clock, disk, random }: FolderPorts): RouteParts {
+function routeParts(settings: ResolvedEngineOptions, ports: FolderPorts): RouteParts {
   const { s3, hdfs, requestTimeout } = settings.values.checkpointing
-  return { places: new RemotePlaces({ s3, hdfs, requestTimeoutMs: requestTimeout }, { clock, random }), disk }
+  return { places: new RemotePlaces({ s3, hdfs, requestTimeoutMs: requestTimeout }, ports), disk: retryingReads(ports.disk, ports.clock) }
 }
 
 /** The same place, as a slot sees it: it writes state files, and completes nothing. */
 export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
   const parts = routeParts(settings, ports)
-  const own = ownStateFiles(jobName, settings, ports, parts)
+  const own = ownStateFiles(jobName, settings, parts)
   const local = storageOf(settings) === 'memory' ? undefined : localPlace(jobName, settings, ports)
   return new RoutedStateFiles(local === undefined ? own : new CopiedStateFiles(own, local), parts)
 }
 
-function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, { places }: RouteParts): StateFileStorage {
+function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, { places, disk }: RouteParts): StateFileStorage {
   const { dir } = settings.values.checkpointing
   const storage = storageOf(settings)
   if (storage === 'memory') return new MemoryStateFiles()
   if (dir !== undefined && isCheckpointUrl(dir))
     return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), objectFileLimits(settings))
-  return new FilesystemStateFiles(ports.disk, checkpointFolder(jobName, settings))
+  return new FilesystemStateFiles(disk, checkpointFolder(jobName, settings))
 }
 
 function objectFileLimits({ values }: ResolvedEngineOptions): ObjectFileLimits {

@@ -1,5 +1,5 @@
 import { engineError } from '../../errors.ts'
-import { METADATA } from '../foreign-checkpoint.ts'
+import { METADATA, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
@@ -22,7 +22,7 @@ export interface NamedObject {
 
 /** Reads the checkpoint or savepoint at a URL: its folder, or the `_metadata` in it. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_* */
 export async function readNamedObject(places: RemotePlaces, url: string): Promise<NamedObject> {
-  const folder = places.place(url.replace(/\/+$/, '').replace(new RegExp(`/${METADATA}$`), ''))
+  const folder = places.place(snapshotFolder(url))
   return await withObjectStorageErrors(folder.url, async () => {
     try {
       const bytes = await folder.store.get(`${folder.prefix}${METADATA}`)

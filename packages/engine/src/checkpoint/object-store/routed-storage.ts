@@ -1,6 +1,6 @@
-import { isAbsolute } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { Disk } from '@millrace/core'
-import { restoreForeign } from '../foreign-checkpoint.ts'
+import { restoreForeign, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile, type StateFileHandle } from '../handles.ts'
 import { MemoryStateFiles } from '../memory.ts'
 import type { CheckpointMetadata } from '../metadata.ts'
@@ -9,6 +9,7 @@ import type {
   CheckpointStorage,
   PersistedCheckpoint,
   ResolveOptions,
+  RestoredCheckpoint,
   RestoreRequest,
   RestoreResolution,
   StateFileReader,
@@ -92,8 +93,8 @@ export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointSto
     return this.#own.retire(checkpointId)
   }
 
-  giveUp(checkpointId: number): Promise<void> {
-    return this.#own.giveUp(checkpointId)
+  goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]> {
+    return this.#own.goOnFrom(restored)
   }
 
   removeAll(): Promise<void> {
@@ -103,12 +104,14 @@ export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointSto
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
     if (restore === 'latest' || restore === 'none') return this.#own.resolveRestore(restore, options)
     if (isCheckpointUrl(restore)) return this.#resolveUrl(restore, options)
-    if (this.#url === undefined) return this.#own.resolveRestore(restore, options)
-    return { checkpoint: await restoreForeign(this.#parts.disk, restore, options.verify ?? 'full'), damaged: [] }
+    // It may be noted for another process, which may be started in another folder.
+    const path = resolve(restore)
+    if (this.#url === undefined) return this.#own.resolveRestore(path, options)
+    return { checkpoint: await restoreForeign(this.#parts.disk, path, options.verify ?? 'full'), damaged: [] }
   }
 
   async #resolveUrl(url: string, options: ResolveOptions): Promise<RestoreResolution> {
-    const folder = this.#parts.places.place(url.replace(/\/+$/, '').replace(/\/_metadata$/, '')).url
+    const folder = this.#parts.places.place(snapshotFolder(url)).url
     if (folder.slice(0, folder.lastIndexOf('/')) === this.#url) return this.#own.resolveRestore(folder, options)
     return { checkpoint: await restoreForeignObject(this.#parts.places, folder, options.verify ?? 'full'), damaged: [] }
   }

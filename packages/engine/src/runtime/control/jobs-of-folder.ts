@@ -1,6 +1,6 @@
 import { readdirSync, type Dirent } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { jobFolderName } from '../../checkpoint/filesystem.ts'
+import { jobFolderName } from '../../checkpoint/job-folder.ts'
 import { askJob } from './control-client.ts'
 import type { JobStatus } from './protocol.ts'
 import { controlSocketPath } from './socket-path.ts'

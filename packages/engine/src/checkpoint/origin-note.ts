@@ -1,14 +1,14 @@
 import type { Disk } from '@millrace/core'
-import type { Claim, ClaimNote } from './claims.ts'
+import type { Origin, OriginNote } from './origins.ts'
 import { isObjectMissing } from './object-store/object-store.ts'
 import type { ObjectPlace } from './object-store/object-state-files.ts'
 import { withObjectStorageErrors } from './object-store/store-errors.ts'
 import { isNotFound, withStorageErrors } from './storage-errors.ts'
 
-const NAME = 'claimed'
+const NAME = 'origin'
 
-/** The file `claimed` in the folder of a job's checkpoints. */
-export class FileClaimNote implements ClaimNote {
+/** The file `origin` in the folder of a job's checkpoints. */
+export class FileOriginNote implements OriginNote {
   readonly #disk: Disk
   readonly #dir: string
 
@@ -17,7 +17,7 @@ export class FileClaimNote implements ClaimNote {
     this.#dir = dir
   }
 
-  read(): Promise<Claim | undefined> {
+  read(): Promise<Origin | undefined> {
     return withStorageErrors(this.#dir, async () => {
       try {
         return decode(await this.#disk.readFile(`${this.#dir}/${NAME}`))
@@ -28,12 +28,12 @@ export class FileClaimNote implements ClaimNote {
     })
   }
 
-  write(claim: Claim): Promise<void> {
+  write(origin: Origin): Promise<void> {
     return withStorageErrors(this.#dir, async () => {
       const pending = `${this.#dir}/${NAME}.pending`
       const file = await this.#disk.open(pending, 'write')
       try {
-        await file.write(encode(claim), 0)
+        await file.write(encode(origin), 0)
         await file.sync()
       } finally {
         await file.close()
@@ -55,15 +55,15 @@ export class FileClaimNote implements ClaimNote {
   }
 }
 
-/** The object `claimed` beside a job's checkpoints. */
-export class ObjectClaimNote implements ClaimNote {
+/** The object `origin` beside a job's checkpoints. */
+export class ObjectOriginNote implements OriginNote {
   readonly #place: ObjectPlace
 
   constructor(place: ObjectPlace) {
     this.#place = place
   }
 
-  read(): Promise<Claim | undefined> {
+  read(): Promise<Origin | undefined> {
     return withObjectStorageErrors(this.#place.url, async () => {
       try {
         return decode(await this.#place.store.get(this.#key))
@@ -74,8 +74,8 @@ export class ObjectClaimNote implements ClaimNote {
     })
   }
 
-  write(claim: Claim): Promise<void> {
-    return withObjectStorageErrors(this.#place.url, () => this.#place.store.put(this.#key, encode(claim)))
+  write(origin: Origin): Promise<void> {
+    return withObjectStorageErrors(this.#place.url, () => this.#place.store.put(this.#key, encode(origin)))
   }
 
   remove(): Promise<void> {
@@ -88,32 +88,32 @@ export class ObjectClaimNote implements ClaimNote {
 }
 
 /** As long as the process lives, as the checkpoints do that are kept so. */
-export class MemoryClaimNote implements ClaimNote {
-  #claim: Claim | undefined
+export class MemoryOriginNote implements OriginNote {
+  #origin: Origin | undefined
 
-  async read(): Promise<Claim | undefined> {
-    return this.#claim
+  async read(): Promise<Origin | undefined> {
+    return this.#origin
   }
 
-  async write(claim: Claim): Promise<void> {
-    this.#claim = claim
+  async write(origin: Origin): Promise<void> {
+    this.#origin = origin
   }
 
   async remove(): Promise<void> {
-    this.#claim = undefined
+    this.#origin = undefined
   }
 }
 
-function encode({ path, fromCheckpointId }: Claim): Uint8Array {
-  return Buffer.from(`${JSON.stringify({ version: 1, path, fromCheckpointId })}\n`)
+function encode({ path, fromCheckpointId, claimed }: Origin): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ version: 1, path: path ?? null, fromCheckpointId, claimed })}\n`)
 }
 
 /** A note that cannot be read claims nothing: what it was about stays. */
-function decode(bytes: Uint8Array): Claim | undefined {
+function decode(bytes: Uint8Array): Origin | undefined {
   try {
-    const { version, path, fromCheckpointId } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>
-    const isGood = version === 1 && typeof path === 'string' && typeof fromCheckpointId === 'number'
-    return isGood ? { path, fromCheckpointId } : undefined
+    const { version, path, fromCheckpointId, claimed } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>
+    const isGood = version === 1 && (path === null || typeof path === 'string') && typeof fromCheckpointId === 'number'
+    return isGood ? { path: path ?? undefined, fromCheckpointId, claimed: claimed === true } : undefined
   } catch {
     return undefined
   }

@@ -1,0 +1,160 @@
+/**
+ * Where the history of a job begins: the snapshot outside its own folder that it was last told to start from, or nothing. Until it has a newer checkpoint, that is its latest;
+ * what the folder holds of an older history never is again.
+ *
+ * Whose such a snapshot is says `checkpointing.claimMode`. `no-claim`: the user's. The job only reads it, and from its first own checkpoint on, which is full, it does not need it any more.
+ * `claim`: the job's from then on: removed once as many newer checkpoints are complete as are retained, or with all others when the job is cancelled.
+ *
+ * 1. The origin is noted durably before anything builds on it, so that whoever goes on after a crash knows; and not before it is certain that the job can start from it.
+ * 2. As long as no checkpoint is complete that was taken after it was restored, it is the latest. Then it is noted until as many are as are retained.
+ * 3. What is claimed is removed only when newer checkpoints that go back to it are complete; whoever restores something else gives it back.
+ */
+import { engineError } from '../errors.ts'
+import type { StateFileHandle } from './handles.ts'
+import type { CheckpointMetadata } from './metadata.ts'
+import type {
+  CheckpointStorage,
+  PersistedCheckpoint,
+  ResolveOptions,
+  RestoredCheckpoint,
+  RestoreRequest,
+  RestoreResolution,
+  StateFileReader,
+  StateFileStorage,
+  StateFileWriter,
+  StateWriterIdentity,
+  StorageReport,
+} from './storage.ts'
+
+export type ClaimMode = 'no-claim' | 'claim' | 'legacy'
+
+/** Where the history of a job begins. */
+export interface Origin {
+  /** A folder or URL; undefined: it has begun without state. */
+  readonly path: string | undefined
+  /** Checkpoints from this id on go back to it. */
+  readonly fromCheckpointId: number
+  /** Whether the job removes it. */
+  readonly claimed: boolean
+}
+
+/** Where a job notes its origin: one place, beside its checkpoints. */
+export interface OriginNote {
+  read(): Promise<Origin | undefined>
+  write(origin: Origin): Promise<void>
+  remove(): Promise<void>
+}
+
+export interface RootedCheckpointsParts {
+  readonly own: CheckpointStorage
+  readonly mode: ClaimMode
+  readonly numRetained: () => number
+  readonly note: OriginNote
+  /** Removes a snapshot that is not in the job's own folder. */
+  readonly dispose: (path: string) => Promise<void>
+}
+
+export class RootedCheckpoints implements CheckpointStorage {
+  readonly #parts: RootedCheckpointsParts
+  #origin: Origin | undefined
+  #nextCheckpointId = 1
+  /** Own checkpoints that are complete and go back to the origin; without one, all. */
+  readonly #newer = new Set<number>()
+  /** Whether what was resolved last is the origin that is noted. */
+  #resumes = false
+
+  constructor(parts: RootedCheckpointsParts) {
+    this.#parts = parts
+  }
+
+  createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
+    return this.#parts.own.createStateFile(writer, checkpointId, name)
+  }
+
+  openStateFile(file: StateFileHandle): Promise<StateFileReader> {
+    return this.#parts.own.openStateFile(file)
+  }
+
+  inFolder(folder: string, inlineBytesMax?: number): StateFileStorage {
+    const { own } = this.#parts
+    if (own.inFolder === undefined) throw new Error(`${folder} cannot be reached from this storage`)
+    return own.inFolder(folder, inlineBytesMax)
+  }
+
+  async open(): Promise<StorageReport> {
+    if (this.#parts.mode === 'legacy') throw engineError('CLAIM_MODE_LEGACY')
+    const report = await this.#parts.own.open()
+    this.#origin = await this.#parts.note.read()
+    this.#nextCheckpointId = report.nextCheckpointId
+    this.#newer.clear()
+    for (const id of report.completed) this.#completed(id)
+    await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next checkpoint
+    return report
+  }
+
+  async persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
+    const persisted = await this.#parts.own.persist(metadata)
+    this.#completed(metadata.checkpointId)
+    await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next one
+    return persisted
+  }
+
+  discard(paths: readonly string[]): Promise<void> {
+    return this.#parts.own.discard(paths)
+  }
+
+  async retire(checkpointId: number): Promise<void> {
+    await this.#parts.own.retire(checkpointId)
+    this.#newer.delete(checkpointId)
+  }
+
+  async removeAll(): Promise<void> {
+    await this.#parts.own.removeAll()
+    await this.#letGo()
+  }
+
+  async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
+    const origin = this.#origin
+    const hasNewer = [...this.#newer].some((id) => options.exclude?.has(id) !== true)
+    this.#resumes = restore === 'latest' && origin !== undefined && !hasNewer
+    return await this.#parts.own.resolveRestore(this.#resumes ? (origin?.path ?? 'none') : restore, options)
+  }
+
+  async goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]> {
+    const isOwn = restored?.own === true
+    if (!isOwn && !this.#resumes) await this.#begin(restored?.path)
+    const givenUp = await this.#parts.own.goOnFrom(restored)
+    for (const id of givenUp) this.#newer.delete(id)
+    if (isOwn && !this.#newer.has(restored.metadata.checkpointId)) await this.#forget()
+    return givenUp
+  }
+
+  /** The history begins anew. What the job has owned and does not go back to is the user's again. */
+  async #begin(path: string | undefined): Promise<void> {
+    if (path === undefined && this.#origin === undefined && this.#newer.size === 0) return
+    const origin = { path, fromCheckpointId: this.#nextCheckpointId, claimed: path !== undefined && this.#parts.mode === 'claim' }
+    await this.#parts.note.write(origin)
+    this.#origin = origin
+    this.#newer.clear()
+  }
+
+  #completed(checkpointId: number): void {
+    if (checkpointId >= (this.#origin?.fromCheckpointId ?? 0)) this.#newer.add(checkpointId)
+  }
+
+  async #letGoIfSubsumed(): Promise<void> {
+    if (this.#newer.size >= this.#parts.numRetained()) await this.#letGo()
+  }
+
+  async #letGo(): Promise<void> {
+    const origin = this.#origin
+    if (origin?.claimed === true && origin.path !== undefined) await this.#parts.dispose(origin.path)
+    await this.#forget()
+  }
+
+  async #forget(): Promise<void> {
+    if (this.#origin === undefined) return
+    await this.#parts.note.remove()
+    this.#origin = undefined
+  }
+}
