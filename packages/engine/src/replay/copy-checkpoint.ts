@@ -1,5 +1,6 @@
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { nodeDisk } from '@millrace/core'
 import { METADATA } from '../checkpoint/foreign-checkpoint.ts'
 import { stateFilesOf } from '../checkpoint/metadata.ts'
 import { decodeMetadata } from '../checkpoint/metadata-format.ts'
@@ -38,11 +39,11 @@ async function newestOf(checkpoints: string): Promise<string | undefined> {
 
 async function copyCheckpoint(checkpoints: string, name: string, to: string): Promise<string> {
   const target = join(to, name)
-  await mkdir(target, { recursive: true })
+  await nodeDisk.makeDirectory(target)
   const metadata = decodeMetadata(await readFile(join(checkpoints, name, METADATA)))
   for (const { path, inline } of stateFilesOf(metadata)) {
     if (inline !== undefined) continue
-    await mkdir(join(to, dirname(path)), { recursive: true })
+    await nodeDisk.makeDirectory(join(to, dirname(path)))
     await copyFile(join(checkpoints, path), join(to, path))
   }
   await copyFile(join(checkpoints, name, METADATA), join(target, METADATA))

@@ -38,11 +38,20 @@ function read(path: string, text: string): string | undefined {
   }
 }
 
+/** Node has made the one above. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
 /** Under a name of its own first: other processes may read and write the same. */
 function write(path: string, text: string, stripped: string): void {
   const draft = `${path}.${randomUUID()}`
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     try {
       writeFileSync(draft, header(text, stripped) + stripped, { mode: 0o600 })
       renameSync(draft, path)

@@ -4,9 +4,10 @@
  * It holds users' data: written for its owner alone, kept in a limited number, and can be switched off.
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inspect, isDeepStrictEqual } from 'node:util'
+import { nodeDisk } from '@millrace/core'
 import { encodeValue } from '../../codec/value.ts'
 import { hashKey } from '../../keys/hash.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
@@ -45,12 +46,19 @@ export async function writeCapsule(
   if (!(error instanceof OperatorFailure)) return undefined
   const facts = factsOf(error, subtasks, options)
   if (facts === undefined) return undefined
-  await mkdir(options.dir, { recursive: true, mode: 0o700 })
+  await makePrivateFolder(options.dir)
   const name = `${new Date(options.now()).toISOString().replace(/[:.]/g, '-')}-${facts.stateId.replace(/[^\w-]/g, '_').slice(0, 40)}-${facts.subtask}.mjs`
   const path = join(options.dir, name)
   await writeFile(path, program(error, facts, options, path), { mode: 0o600 })
   await removeOldest(options)
   return { path, command: `node --inspect-brk ${path}` }
+}
+
+async function makePrivateFolder(path: string): Promise<void> {
+  await nodeDisk.makeDirectory(dirname(path))
+  await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 function factsOf({ site }: OperatorFailure, subtasks: readonly BuiltSubtask[], { params }: CapsuleOptions): CrashFacts | undefined {

@@ -6,11 +6,11 @@
  * 3. Every request is answered before the socket goes; whoever asked for the end of the job is hung up on when its lock is free.
  * 4. What is no request ends its connection, and nothing else.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import { MillraceError, type OptionState } from '@millrace/core'
+import { MillraceError, nodeDisk, type OptionState } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobResult } from '../job-types.ts'
 import { LineBuffer } from './lines.ts'
@@ -67,7 +67,7 @@ class SocketServer implements ControlServer {
   }
 
   async listen(path: string): Promise<void> {
-    mkdirSync(dirname(path), { recursive: true })
+    await nodeDisk.makeDirectory(dirname(path))
     rmSync(path, { force: true })
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)

@@ -6,9 +6,10 @@
  *
  * Node has no locks of files itself. SQLite has: an exclusive transaction on the file, in which nothing is written.
  */
-import { access, constants, mkdir } from 'node:fs/promises'
+import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { nodeDisk } from '@millrace/core'
 import { logError } from '../../errors.ts'
 import { directoryProblem } from '../start-problems.ts'
 
@@ -35,7 +36,7 @@ export async function lockDirectory(path: string): Promise<ReleaseLock> {
 async function openFile(path: string): Promise<DatabaseSync> {
   const { DatabaseSync } = await import('node:sqlite')
   try {
-    await mkdir(path, { recursive: true })
+    await nodeDisk.makeDirectory(path)
     await access(path, constants.W_OK)
     return new DatabaseSync(join(path, FILE_NAME), { timeout: 0 })
   } catch (error) {
