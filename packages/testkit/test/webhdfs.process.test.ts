@@ -10,8 +10,8 @@ describe('WebHDFS', () => {
   const hdfs = new FakeHdfs()
   before(() => hdfs.start())
   after(() => hdfs.stop())
-  const open = (url = hdfs.url): WebHdfsStore =>
-    new WebHdfsStore({ url, name: 'webhdfs://fake', user: 'someone', requestTimeoutMs: 300, random: nodeRandom })
+  const open = (url = hdfs.url, requestTimeoutMs = 60_000): WebHdfsStore =>
+    new WebHdfsStore({ url, name: 'webhdfs://fake', user: 'someone', requestTimeoutMs, random: nodeRandom })
 
   objectStoreConformance(() => ({ store: open(), other: open(), prefix: 'a/b/' }))
 
@@ -39,7 +39,7 @@ describe('WebHDFS', () => {
     hdfs.next = { status: 200, body: 'not JSON' }
     await assert.rejects(open().putIfAbsent('x', new Uint8Array(1)), /does not answer as WebHDFS does/)
     hdfs.next = 'nothing'
-    await assert.rejects(open().list('x/'), /no answer within 300 ms/)
+    await assert.rejects(open(hdfs.url, 300).list('x/'), /no answer within 300 ms/)
     await assert.rejects(open('http://127.0.0.1:1').list('x/'), (error: ObjectStoreError) => error.reason === 'unreachable' && error.retry)
   })
 })
