@@ -6,12 +6,14 @@
  * 3. No object that was written is referred to after `value` returns.
  */
 import { types } from 'node:util'
-import { ByteWriter, LOOPED_TEXT_LENGTH_MAX } from './byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { KeyBlocks } from './key-blocks.ts'
 import { KnownShapes, shapeCode, type ShapeCode } from './known-shapes.ts'
 import { errorPrototypes } from './natives.ts'
 import { quote } from './object-maker.ts'
-import { errorKinds, SHORT_TEXT, SHORT_TEXT_LENGTH_MAX, SMALL_INTEGER_MAX, tag, VALUE_DEPTH_MAX } from './value-format.ts'
+import { ObjectNumbers } from './object-numbers.ts'
+import { ScalarWriter } from './scalar-writer.ts'
+import { errorKinds, tag, VALUE_DEPTH_MAX } from './value-format.ts'
 import {
   describeObject,
   entrySegment,
@@ -27,8 +29,6 @@ import {
 import { writeArrayBuffer, writeBigint, writeRegex, writeView } from './write-natives.ts'
 
 const FIRST_SIZE = 256
-/** Objects of one value that are searched one by one for a repetition before a map is made of them. */
-const SEARCHED_OBJECTS_MAX = 12
 const shapes = new KnownShapes<ValueWriter, true>((keys) => ValueWriter.fieldsCode(keys))
 const ERROR_AGGREGATE: number = errorKinds.indexOf('AggregateError')
 
@@ -39,12 +39,10 @@ export interface ValueWriterOptions {
   readonly strict?: boolean
 }
 
-export class ValueWriter extends ByteWriter {
+export class ValueWriter extends ScalarWriter {
   readonly #strict: boolean
   #depth = 0
-  #objectCount = 0
-  readonly #objects: (object | undefined)[] = []
-  #objectNumbers: Map<object, number> | undefined
+  readonly #objects = new ObjectNumbers()
   readonly #keyBlocks = new KeyBlocks()
   #outer: readonly unknown[] = []
   #outerCount = 0
@@ -67,7 +65,7 @@ export class ValueWriter extends ByteWriter {
       this.at = start
       throw error instanceof Refusal ? error.toError(name) : error
     } finally {
-      if (this.#objectCount > 0) this.#forget()
+      if (this.#objects.any) this.#forget()
     }
   }
 
@@ -87,18 +85,16 @@ export class ValueWriter extends ByteWriter {
   }
 
   #forget(): void {
-    for (let i = 0; i < this.#objectCount && i < this.#objects.length; i++) this.#objects[i] = undefined
-    this.#objectNumbers = undefined
-    this.#objectCount = 0
+    this.#objects.forget()
     this.#depth = 0
   }
 
   #any(value: unknown): void {
     switch (typeof value) {
       case 'number':
-        return this.#number(value)
+        return this.number(value)
       case 'string':
-        return this.#string(value)
+        return this.string(value)
       case 'object':
         return value === null ? this.byte(tag.null) : this.#object(value)
       case 'boolean':
@@ -114,57 +110,6 @@ export class ValueWriter extends ByteWriter {
     }
   }
 
-  #number(value: number): void {
-    this.reserve(9)
-    const at = this.at
-    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
-      if (value >= 0 && value <= SMALL_INTEGER_MAX) {
-        this.memory[at] = value
-        this.at = at + 1
-      } else if (value >= -0x80 && value < 0x80) {
-        this.memory[at] = tag.int8
-        this.numbers.setInt8(at + 1, value)
-        this.at = at + 2
-      } else if (value >= -0x8000 && value < 0x8000) {
-        this.memory[at] = tag.int16
-        this.numbers.setInt16(at + 1, value, true)
-        this.at = at + 3
-      } else {
-        this.memory[at] = tag.int32
-        this.numbers.setInt32(at + 1, value, true)
-        this.at = at + 5
-      }
-      return
-    }
-    this.memory[at] = tag.float64
-    this.at = at + 1
-    this.float64(value)
-  }
-
-  #string(value: string): void {
-    const length = value.length
-    if (length > SHORT_TEXT_LENGTH_MAX || length > LOOPED_TEXT_LENGTH_MAX) {
-      this.byte(tag.text)
-      return this.text(value)
-    }
-    this.reserve(1 + length)
-    const bytes = this.memory
-    let at = this.at
-    bytes[at++] = SHORT_TEXT + length
-    let all = 0
-    for (let i = 0; i < length; i++) {
-      const unit = value.charCodeAt(i)
-      all |= unit
-      bytes[at++] = unit
-    }
-    if (all <= 0xff) {
-      this.at = at
-      return
-    }
-    this.byte(tag.text)
-    this.wideText(value)
-  }
-
   #object(value: object): void {
     if (this.#isRepeated(value)) return
     if (types.isProxy(value)) throw new Refusal('VALUE_UNSUPPORTED', 'a proxy')
@@ -177,28 +122,14 @@ export class ValueWriter extends ByteWriter {
     this.#depth--
   }
 
-  /** Numbers the object, or writes a reference if it has a number. */
+  /** Writes a reference to an object that has been written already; any other has a number from now on. */
   #isRepeated(value: object): boolean {
     for (let i = 0; i < this.#outerCount; i++) if (this.#outer[i] === value) throw new OuterReference()
-    const count = this.#objectCount
-    const number = count <= SEARCHED_OBJECTS_MAX ? this.#search(value, count) : (this.#objectNumbers?.get(value) ?? -1)
-    if (number >= 0) {
-      this.byte(tag.reference)
-      this.varint(number)
-      return true
-    }
-    if (count < SEARCHED_OBJECTS_MAX) this.#objects[count] = value
-    else {
-      this.#objectNumbers ??= new Map((this.#objects as object[]).slice(0, count).map((object, index) => [object, index]))
-      this.#objectNumbers.set(value, count)
-    }
-    this.#objectCount = count + 1
-    return false
-  }
-
-  #search(value: object, count: number): number {
-    for (let i = 0; i < count; i++) if (this.#objects[i] === value) return i
-    return -1
+    const number = this.#objects.meet(value)
+    if (number < 0) return false
+    this.byte(tag.reference)
+    this.varint(number)
+    return true
   }
 
   #fields(value: object, objectTag: number): void {
@@ -226,8 +157,8 @@ export class ValueWriter extends ByteWriter {
     const help = {
       head: writer.take(),
       raw: (to: ValueWriter, bytes: Uint8Array) => to.raw(bytes),
-      number: (to: ValueWriter, field: number) => to.#number(field),
-      string: (to: ValueWriter, field: string) => to.#string(field),
+      number: (to: ValueWriter, field: number) => to.number(field),
+      string: (to: ValueWriter, field: string) => to.string(field),
       any: (to: ValueWriter, field: unknown) => to.#any(field),
       fail: (error: unknown, at: number) => passOn(error, fieldSegment(keys[at]!)),
     }
