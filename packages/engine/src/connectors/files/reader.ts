@@ -1,12 +1,12 @@
-import type { Cancel } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { LineCutter } from '../lines/line-cutter.ts'
 import type { ReaderContext, SourceOutput, SourceReader, Split } from '../source.ts'
-import type { Chunk, Content, ContentStream } from './content.ts'
-import { emptyFingerprint, fingerprintBytesMax, fingerprintOf } from './fingerprint.ts'
-import { statIfThere, type FoundFile } from './finder.ts'
-import { findCopy, findLaterCopies, isSameContent, locate } from './locate.ts'
+import type { Chunk, ContentStream } from './content.ts'
+import { fingerprintBytesMax, fingerprintOf } from './fingerprint.ts'
+import { GrowthChecks } from './growth-checks.ts'
 import type { FileSplit } from './split.ts'
+import { TailOpener, type TailOpenerOptions } from './tail-opener.ts'
+import { TailQueue } from './tail-queue.ts'
 import { Tail } from './tail.ts'
 
 /** Emits what becomes of a line, if anything. */
@@ -19,20 +19,15 @@ export interface LinePlace {
   readonly offset: number
 }
 
-export interface FileReaderOptions<T> {
-  readonly paths: readonly string[]
-  readonly follow: boolean
+export interface FileReaderOptions<T> extends TailOpenerOptions {
   readonly encoding: 'utf8' | 'latin1'
   readonly lineBytesMax: number
   readonly overlong: 'fail' | 'skip' | 'truncate'
-  readonly onLostFile: 'fail' | 'skip'
   readonly rotatedForMs: number
   readonly emit: EmitLine<T>
 }
 
 const linesPerPoll = 256
-const checkMinMs = 20
-const checkMaxMs = 1_000
 /** A file that grows as fast as it is read makes way for others after so many chunks. */
 const chunksPerTurn = 64
 
@@ -41,16 +36,17 @@ const chunksPerTurn = 64
  *
  * 1. One tail is active; its offset is the cutter's, that of all others is their own. An offset is always the beginning of a line
  *    that has not been emitted.
- * 2. Of a lineage, a tail is read only when all before it have been read to their ends.
- * 3. A line without an end is emitted only when nothing can follow it any more.
- * 4. All that waits (disk, timers) runs in the background and ends with `wake`.
+ * 2. A line without an end is emitted only when nothing can follow it any more.
+ * 3. All that waits (disk, timers) runs in the background and ends with `wake`.
  */
 export class FileReader<T> implements SourceReader<T> {
   readonly #context: ReaderContext
   readonly #options: FileReaderOptions<T>
   readonly #cutter: LineCutter
   readonly #place: LinePlace
-  #tails: Tail[] = []
+  readonly #tails: TailQueue = new TailQueue()
+  readonly #opener: TailOpener
+  readonly #checks: GrowthChecks
   #active: Tail | undefined
   #stream: ContentStream | undefined
   /** The beginning of the file, as far as the fingerprint covers it. */
@@ -62,12 +58,12 @@ export class FileReader<T> implements SourceReader<T> {
   #ends = false
   #isClosed = false
   #background: Promise<void> | undefined
-  #checking: Promise<void> | undefined
-  #cancelTimer: Cancel | undefined
 
   constructor(context: ReaderContext, options: FileReaderOptions<T>) {
     this.#context = context
     this.#options = options
+    this.#opener = new TailOpener(context, options, this.#tails)
+    this.#checks = new GrowthChecks(context, this.#tails, options.rotatedForMs)
     const { encoding, lineBytesMax, overlong } = options
     const cutter = new LineCutter({ encoding, lineBytesMax, overlong, onOverlong: (offset) => this.#onOverlong(offset) })
     this.#cutter = cutter
@@ -83,7 +79,7 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   addSplits(splits: readonly Split[]): void {
-    for (const split of splits as readonly FileSplit[]) this.#add(new Tail(split))
+    for (const split of splits as readonly FileSplit[]) this.#tails.add(new Tail(split))
     this.#context.wake()
   }
 
@@ -108,7 +104,9 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   snapshot(): readonly FileSplit[] {
-    return this.#tails.map((tail) => tail.split(tail === this.#active && this.#stream !== undefined ? this.#cutter.offset() : tail.offset))
+    return this.#tails.all.map((tail) =>
+      tail.split(tail === this.#active && this.#stream !== undefined ? this.#cutter.offset() : tail.offset),
+    )
   }
 
   position(): string {
@@ -117,45 +115,31 @@ export class FileReader<T> implements SourceReader<T> {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#cancelTimer?.()
+    const checked = this.#checks.close()
     await this.#background
-    await this.#checking
+    await checked
     await this.#stream?.close()
-    for (const tail of this.#tails) await tail.content?.close().catch(() => {})
-  }
-
-  #add(tail: Tail): void {
-    this.#tails.push(tail)
-    // What came before is read to its end once more first: it may have grown just before it was rotated.
-    for (const before of this.#tails) {
-      if (!tail.follows(before)) continue
-      before.isOutdated = true
-      if (before.phase === 'idle') before.phase = 'ready'
-    }
+    for (const tail of this.#tails.all) await tail.content?.close().catch(() => {})
   }
 
   /** Begins with the next tail that may be read, in the background. */
   #next(): 'wait' | 'end' {
     if (this.#active !== undefined || this.#background !== undefined) return 'wait'
     // What is open can be read to its end, whatever becomes of its names meanwhile.
-    const closed = this.#options.follow ? this.#tails.find(({ content }) => content === undefined) : undefined
+    const closed = this.#options.follow ? this.#tails.all.find(({ content }) => content === undefined) : undefined
     if (closed !== undefined) {
-      this.#run(async () => void (await this.#open(closed)))
+      this.#run(async () => void (await this.#opener.open(closed)))
       return 'wait'
     }
-    const tail = this.#tails.find((candidate) => candidate.phase === 'ready' && !this.#isBehind(candidate))
+    const tail = this.#tails.next
     if (tail === undefined) {
-      this.#scheduleChecks()
-      return this.#ends && this.#tails.length === 0 ? 'end' : 'wait'
+      this.#checks.schedule()
+      return this.#ends && this.#tails.all.length === 0 ? 'end' : 'wait'
     }
     tail.phase = 'active'
     this.#active = tail
     this.#run(() => this.#begin(tail))
     return 'wait'
-  }
-
-  #isBehind(tail: Tail): boolean {
-    return this.#tails.some((other) => tail.follows(other) && other.phase !== 'idle')
   }
 
   #run(work: () => Promise<void>): void {
@@ -172,7 +156,7 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   async #begin(tail: Tail): Promise<void> {
-    const content = await this.#open(tail)
+    const content = await this.#opener.open(tail)
     if (content === undefined || this.#isClosed) {
       this.#active = undefined
       return
@@ -187,78 +171,12 @@ export class FileReader<T> implements SourceReader<T> {
     this.#stream = content.stream(tail.offset, () => this.#context.wake())
   }
 
-  /** The tail's content, found again where necessary; undefined if it turned out not to be read now. */
-  async #open(tail: Tail): Promise<Content | undefined> {
-    if (tail.content === undefined) {
-      const location = await locate(this.#context.disk, tail.split(), this.#options.follow)
-      if (location.kind === 'lost') this.#lose(tail)
-      if (location.kind === 'truncated') await this.#restart(tail)
-      if (location.kind !== 'here') return undefined
-      tail.content = location.content
-      tail.detached ||= location.as === 'copy'
-    } else if (!tail.content.isCompressed && !(await isSameContent(tail.content, tail.split()))) {
-      await this.#restart(tail)
-      return undefined
-    }
-    if (!(await this.#wasTruncatedUnread(tail))) return tail.content
-    await this.#restart(tail)
-    return undefined
-  }
-
-  /** Of a file of which nothing was read the content cannot tell whether it was truncated meanwhile; copies can. */
-  async #wasTruncatedUnread(tail: Tail): Promise<boolean> {
-    if (tail.fingerprint.bytes > 0 || (await this.#laterCopies(tail, tail.modifiedMs)).length === 0) return false
-    return (await statIfThere(this.#context.disk, tail.path))?.inode === tail.inode
-  }
-
-  /** The file was truncated: what copies still have of its former content is read first, then the file from its start. */
-  async #restart(tail: Tail): Promise<void> {
-    const { disk } = this.#context
-    const former = tail.split()
-    const copy = former.fingerprint.bytes === 0 ? undefined : await findCopy(disk, former)
-    const later = await this.#laterCopies(tail, copy?.modifiedMs ?? tail.modifiedMs)
-    const copies: Tail[] = []
-    if (copy !== undefined) {
-      const rest = new Tail({ ...former, detached: true })
-      rest.content = copy.content
-      copies.push(rest)
-    }
-    for (const { stat } of later) {
-      const { inode, size: sizeBytes, modifiedMs } = stat
-      const start = { offset: 0, fingerprint: emptyFingerprint, detached: true, inode, sizeBytes, modifiedMs }
-      copies.push(new Tail({ ...former, ...start, generation: ++tail.generation }))
-    }
-    this.#tails.splice(this.#tails.indexOf(tail), 0, ...copies)
-    const message = `${tail.path} was truncated; it is read from its start again${copies.length === 0 ? ', what was not read before is lost' : ''}`
-    this.#context.report?.({ code: 'FILE_TRUNCATED', message })
-    tail.modifiedMs = later.at(-1)?.stat.modifiedMs ?? copy?.modifiedMs ?? tail.modifiedMs
-    tail.generation++
-    tail.offset = 0
-    tail.fingerprint = emptyFingerprint
-    tail.phase = 'ready'
-  }
-
-  /** In a folder that is followed as a whole, copies are files like others: those of a file that is followed by name are its reader's. */
-  async #laterCopies(tail: Tail, modifiedMs: number): Promise<readonly FoundFile[]> {
-    if (!this.#options.follow || tail.detached || !this.#options.paths.includes(tail.path)) return []
-    const copies = await findLaterCopies(this.#context.disk, tail.split(), modifiedMs)
-    return copies.filter(({ stat }) => !this.#tails.some(({ inode }) => inode === stat.inode))
-  }
-
-  #lose(tail: Tail): void {
-    const { path, offset } = tail
-    // A file that never had any content, as far as we know, lost nothing.
-    if (this.#options.onLostFile === 'fail' && tail.fingerprint.bytes > 0) throw engineError('FILES_LOST', { file: path, offset })
-    this.#context.report?.({ code: 'FILE_LOST', message: `${path} is gone; what followed byte ${offset} is lost` })
-    this.#remove(tail)
-  }
-
   /** Gives the cutter more, or says how to go on without. */
   #load(output: SourceOutput<T>): 'more' | 'wait' | undefined {
     const tail = this.#active!
-    if (this.#options.follow && this.#chunks >= chunksPerTurn && this.#tails.some((other) => other.phase === 'ready')) {
+    if (this.#options.follow && this.#chunks >= chunksPerTurn && this.#tails.anyReady) {
       this.#leave(tail, 'ready')
-      this.#tails.push(...this.#tails.splice(this.#tails.indexOf(tail), 1))
+      this.#tails.moveToEnd(tail)
       return 'more'
     }
     const chunk = this.#stream!.take()
@@ -285,8 +203,7 @@ export class FileReader<T> implements SourceReader<T> {
   #reachEnd(tail: Tail, output: SourceOutput<T>): void {
     const isLast = !this.#options.follow || tail.detached || tail.isFinal || tail.content!.isCompressed
     if (!isLast) {
-      tail.checkEveryMs = checkMinMs
-      tail.nextCheckMs = this.#context.clock.monotonic() + checkMinMs
+      this.#checks.begin(tail)
       return this.#leave(tail, tail.isOutdated ? 'ready' : 'idle')
     }
     const rest = this.#cutter.rest()
@@ -301,58 +218,12 @@ export class FileReader<T> implements SourceReader<T> {
     tail.seenBytes = this.#endOffset
     tail.phase = phase
     this.#stream = undefined
-    if (phase === 'done') this.#remove(tail)
+    if (phase === 'done') this.#tails.remove(tail)
     this.#run(async () => {
       await stream.close()
       if (phase === 'done') await tail.content!.close()
       this.#active = undefined
     })
-  }
-
-  #remove(tail: Tail): void {
-    this.#tails = this.#tails.filter((other) => other !== tail)
-  }
-
-  #scheduleChecks(): void {
-    if (this.#cancelTimer !== undefined || this.#checking !== undefined || this.#isClosed) return
-    const due = Math.min(...this.#tails.filter(({ phase }) => phase === 'idle').map(({ nextCheckMs }) => nextCheckMs))
-    if (due === Infinity) return
-    this.#cancelTimer = this.#context.clock.after(Math.max(1, due - this.#context.clock.monotonic()), () => {
-      this.#cancelTimer = undefined
-      this.#checking = this.#check()
-    })
-  }
-
-  async #check(): Promise<void> {
-    await this.#checkDue()
-    this.#checking = undefined
-    if (this.#tails.some(({ phase }) => phase === 'ready')) this.#context.wake()
-    else this.#scheduleChecks()
-  }
-
-  async #checkDue(): Promise<void> {
-    try {
-      const nowMs = this.#context.clock.monotonic()
-      for (const tail of this.#tails) {
-        if (this.#isClosed) return
-        if (tail.phase === 'idle' && tail.nextCheckMs <= nowMs) await this.#checkTail(tail)
-      }
-    } catch (error) {
-      if (!this.#isClosed) this.#context.fail(error)
-    }
-  }
-
-  /** Makes a tail ready that has grown or shrunk, or whose time after its rotation is over. */
-  async #checkTail(tail: Tail): Promise<void> {
-    const { size } = await tail.content!.stat()
-    const atPath = await statIfThere(this.#context.disk, tail.path)
-    const nowMs = this.#context.clock.monotonic()
-    if (atPath?.inode === tail.inode) tail.rotatedMs = undefined
-    else tail.rotatedMs ??= nowMs
-    tail.isFinal = tail.rotatedMs !== undefined && nowMs - tail.rotatedMs >= this.#options.rotatedForMs
-    if (tail.phase === 'idle' && (size !== tail.seenBytes || tail.isFinal)) tail.phase = 'ready'
-    tail.checkEveryMs = Math.min(checkMaxMs, tail.checkEveryMs * 2)
-    tail.nextCheckMs = nowMs + tail.checkEveryMs
   }
 
   #onOverlong(offset: number): void {
