@@ -1,0 +1,182 @@
+/**
+ * How the function of a process operator is called: in one of two ways.
+ *
+ * Direct: state is changed in place and output goes straight on; for synchronous functions whose failure fails the job.
+ * Buffered: effects wait until the invocation has succeeded; for asynchronous functions, and where failures go to a side output.
+ *
+ * 1. No effect of a buffered invocation is seen before it succeeds, none if it fails.
+ * 2. A failure fails the job, or is sent to the side output with its record; that of a timer, which has none, fails the job in any case.
+ */
+import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import type { StartedInvocation } from './async-execution.ts'
+import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext } from './contexts.ts'
+import type { OperatorFailure } from './failure.ts'
+import type { InputKeys } from './input-keys.ts'
+import { operatorFailed, type OperatorHost, type UnfinishedInput } from './operator.ts'
+import type { ProcessParts } from './process-parts.ts'
+import { isAsyncFunction, isThenable } from './thenable.ts'
+
+export type InvocationKind = UnfinishedInput['what']
+export type TimerInvocation = Extract<InvocationKind, 'event-timer' | 'processing-timer'>
+type Method = 'onElement' | 'onLeft' | 'onRight' | 'onEventTimer' | 'onProcessingTimer'
+
+const methods: Record<InvocationKind, Method> = {
+  element: 'onElement',
+  left: 'onLeft',
+  right: 'onRight',
+  'event-timer': 'onEventTimer',
+  'processing-timer': 'onProcessingTimer',
+}
+
+export interface InvocationHooks {
+  /** Of the operator, as functions see it. */
+  watermark(): number
+  /** A direct call has answered a promise: what it has done so far is seen already. */
+  promised(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure): void
+  /** A buffered call has answered a promise although the function is not declared async: nothing has been applied yet. */
+  adopt(input: UnfinishedInput, started: StartedInvocation): void
+}
+
+export class Invocations {
+  readonly #host: OperatorHost
+  readonly #parts: ProcessParts
+  readonly #keys: readonly [InputKeys, InputKeys]
+  readonly #hooks: InvocationHooks
+  /** One for all direct calls. */
+  readonly context: DirectContext | DirectKeyedContext
+  readonly #broadcasting: DirectContext | undefined
+  /** Whether failures go to a side output. */
+  readonly failuresAside: boolean
+
+  constructor(host: OperatorHost, parts: ProcessParts, keys: readonly [InputKeys, InputKeys], hooks: InvocationHooks) {
+    this.#host = host
+    this.#parts = parts
+    this.#keys = keys
+    this.#hooks = hooks
+    const { keyed, fn, operatorState, broadcast } = parts
+    this.context =
+      keyed === undefined
+        ? new DirectContext(host, operatorState)
+        : new DirectKeyedContext(host, keyed.handles, keyed.timers, () => hooks.watermark(), operatorState)
+    this.context.broadcast = broadcast?.reading
+    if (broadcast !== undefined) {
+      this.#broadcasting = new DirectContext(host, operatorState)
+      this.#broadcasting.broadcast = broadcast.writing
+    }
+    this.failuresAside = fn.onError === 'side'
+  }
+
+  /** Whether a method is declared async. */
+  get asynchronous(): boolean {
+    return Object.values(methods).some((name) => isAsyncFunction(this.#parts.fn[name]))
+  }
+
+  has(what: InvocationKind): boolean {
+    return this.#parts.fn[methods[what]] !== undefined
+  }
+
+  // ---------- direct
+
+  /** `hash` is 0 without keys. */
+  direct(what: InvocationKind, value: unknown, key: unknown, hash: number): void {
+    const { keyed } = this.#parts
+    if (keyed !== undefined) {
+      keyed.use(key, hash)
+      ;(this.context as DirectKeyedContext).key = key
+    }
+    this.#callDirect(what, value, key)
+  }
+
+  /** With the key's state current already. */
+  directTimer(what: TimerInvocation, due: number, key: unknown): void {
+    ;(this.context as DirectKeyedContext).key = key
+    this.#callDirect(what, due, key)
+  }
+
+  #callDirect(what: InvocationKind, value: unknown, key: unknown): void {
+    const { fn } = this.#parts
+    const { context } = this
+    let result: unknown
+    try {
+      result = what === 'element' ? fn.onElement!(value, context) : fn[methods[what]]!(value as never, context)
+    } catch (error) {
+      throw operatorFailed(this.#host, methods[what], error, value, key)
+    }
+    if (result !== undefined && isThenable(result))
+      this.#hooks.promised(result, (error) => operatorFailed(this.#host, methods[what], error, value, key))
+  }
+
+  broadcast(value: unknown): void {
+    try {
+      this.#parts.fn.onBroadcast!(value, this.#broadcasting)
+    } catch (error) {
+      throw operatorFailed(this.#host, 'onBroadcast', error, value)
+    }
+  }
+
+  // ---------- buffered
+
+  /** A synchronous function whose failures go aside: buffered, and settled within the call. */
+  aside(what: InvocationKind, value: unknown, key: unknown, hash: number): void {
+    const { timestamp } = this.#host.cursor
+    const context = this.#buffering(timestamp, key, hash)
+    let result: unknown
+    try {
+      result = this.#call(what, value, context)
+    } catch (error) {
+      context.revoke()
+      this.#failAside(what, value, error)
+      return
+    }
+    if (!isThenable(result)) return context.flush()
+    const input: UnfinishedInput = isTimer(what) ? { what, value: key, timestamp: value as number, hash } : { what, value, timestamp, hash }
+    this.#hooks.adopt(input, this.#started(input, context, result))
+  }
+
+  start(input: UnfinishedInput): StartedInvocation {
+    const { what, value, hash } = input
+    const key = isTimer(what) ? value : this.#keys[what === 'right' ? 1 : 0].keyOf(value)
+    const argument = isTimer(what) ? input.timestamp : value
+    const timestamp = what === 'processing-timer' ? NO_TIMESTAMP : input.timestamp
+    const context = this.#buffering(timestamp, key, hash)
+    const answer = (async () => await this.#call(what, argument, context))()
+    return this.#started(input, context, answer)
+  }
+
+  #call(what: InvocationKind, value: unknown, context: unknown): unknown {
+    return this.#parts.fn[methods[what]]!(value as never, context)
+  }
+
+  #buffering(timestamp: number, key: unknown, hash: number): InvocationContext {
+    const { keyed, broadcast, operatorState } = this.#parts
+    const states = operatorState?.invocation()
+    if (keyed === undefined) return new InvocationContext(this.#host, timestamp, broadcast?.reading, states)
+    const invocation = keyed.invocation(key, hash)
+    return new KeyedInvocationContext(this.#host, timestamp, broadcast?.reading, states, key, invocation, () => this.#hooks.watermark())
+  }
+
+  #started(input: UnfinishedInput, context: InvocationContext, answer: PromiseLike<unknown>): StartedInvocation {
+    return {
+      done: Promise.resolve(answer),
+      apply: () => context.flush(),
+      reject: (error) => {
+        context.revoke()
+        if (!this.failuresAside) throw operatorFailed(this.#host, methods[input.what], error, input.value)
+        this.#host.cursor.timestamp = input.timestamp
+        this.#failAside(input.what, input.value, error)
+      },
+    }
+  }
+
+  #failAside(what: InvocationKind, value: unknown, error: unknown): void {
+    if (isTimer(what)) throw operatorFailed(this.#host, methods[what], error, value)
+    const { failure } = this.#host.cursor
+    if (failure !== undefined) throw failure
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+    this.#host.outputs.failures.receive({ record: value, error: { name, message, stack: stack ?? '' } })
+  }
+}
+
+function isTimer(what: InvocationKind): what is TimerInvocation {
+  return what === 'event-timer' || what === 'processing-timer'
+}
