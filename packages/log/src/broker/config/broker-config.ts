@@ -73,6 +73,11 @@ export class BrokerConfig {
     return this.#values.get(key) as ConfigValue<BrokerConfigDefinition<N>>
   }
 
+  /** What is set for the listener itself; undefined where that is nothing. */
+  ownOf<N extends BrokerConfigName>(name: N, prefix: string): ConfigValue<BrokerConfigDefinition<N>> | undefined {
+    return this.#settings(prefix + name).length === 0 ? undefined : this.get(name, prefix)
+  }
+
   /** Whether anybody has set it, or what it is a synonym of. */
   isSet(name: BrokerConfigName): boolean {
     return this.synonyms(name).some(({ source }) => source !== CONFIG_SOURCE.default)

@@ -35,7 +35,7 @@ const PREFIXED = /^listener\.name\.[^.]+\.(?:[a-z0-9-]+\.(?=sasl\.jaas\.config$|
 export function brokerConfigDefinition(name: string): ConfigDefinition | undefined {
   if (Object.hasOwn(brokerConfigs, name)) return brokerConfigs[name]
   const general = PREFIXED.exec(name)?.[1]
-  if (general === undefined || !/^(ssl|sasl|connections|principal)|^max\.connections$/.test(general)) return undefined
+  if (general === undefined || !/^(ssl|sasl|connections|principal)|^max\.connection(s|\.creation\.rate)$/.test(general)) return undefined
   return Object.hasOwn(brokerConfigs, general) ? brokerConfigs[general] : undefined
 }
 

@@ -34,7 +34,8 @@ export const networkConfigs = {
     default: '2147483647',
     min: 0,
     scope: 'cluster-wide',
-    documentation: 'Connections that are taken in a second; more than these wait.',
+    documentation:
+      'Connections that are taken in a second; more than these wait. Also for one listener, as listener.name.<name>.max.connection.creation.rate.',
   },
   'socket.listen.backlog.size': {
     type: 'int',

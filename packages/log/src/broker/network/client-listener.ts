@@ -124,12 +124,11 @@ export class ClientListener {
     const serving = this.#serving
     const over = (): void => connection.destroy()
     const waiting = { idleSinceMs: undefined, end: over, destroy: over }
-    const hasRoom = (): boolean => serving.limits.hasRoomAt(this.name)
-    const came = serving.waitingRoom.come(() => {
+    const came = serving.waitingRoom.come(this.name, () => {
       this.#connections.delete(waiting)
       if (this.#isClosing) connection.destroy()
       else this.#enter(connection, serving)
-    }, hasRoom)
+    })
     if (came === 'full') return this.#refuse(connection, 'max.connections', serving)
     if (came === 'entered') return
     this.#connections.add(waiting)

@@ -109,6 +109,35 @@ test('a listener has a limit of its own, at which only those wait who came to it
   await two.close()
 })
 
+test('a listener has a rate of its own, at which only those wait who came to it', async () => {
+  const two = await Log.start({
+    memory: true,
+    config: {
+      listeners: 'A://127.0.0.1:0,B://127.0.0.1:0',
+      'listener.security.protocol.map': 'A:PLAINTEXT,B:PLAINTEXT',
+      'listener.name.a.max.connection.creation.rate': '0',
+    },
+  })
+  const [a, b] = two.listeners
+  const waiting = await WireClient.connect(a!)
+  let isServed = false
+  const served = waiting.ask('ApiVersions', 0, {}).then(() => (isServed = true))
+  for (const client of [await WireClient.connect(b!), await WireClient.connect(b!)]) {
+    await client.ask('ApiVersions', 0, {})
+    await client.close()
+  }
+  assert.equal(isServed, false)
+  const admin = await WireClient.connect(b!)
+  const set = { name: 'listener.name.a.max.connection.creation.rate', configOperation: 0, value: '100' }
+  await admin.ask('IncrementalAlterConfigs', 1, {
+    resources: [{ resourceType: 4, resourceName: '', configs: [set] }],
+    validateOnly: false,
+  })
+  await served
+  await Promise.all([waiting.close(), admin.close()])
+  await two.close()
+})
+
 test('a connection that is idle is closed; one that waits for an answer is not', async () => {
   const { ended } = await rawSocket()
   const waiting = await WireClient.connect(log)

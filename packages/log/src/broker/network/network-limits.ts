@@ -24,7 +24,9 @@ export function networkLimits(config: BrokerConfig, clock: Clock): NetworkLimits
   const waitingRoom = new WaitingRoom({
     clock,
     hasRoom: () => limits.count < config.get('max.connections'),
+    hasRoomAt: (listener) => limits.hasRoomAt(listener),
     rateMax: () => config.get('max.connection.creation.rate'),
+    rateMaxOf: (listener) => config.ownOf('max.connection.creation.rate', listenerPrefix(listener)),
     window: { windows: config.get('quota.window.num'), windowMs: config.get('quota.window.size.seconds') * 1000 },
     sizeMax: config.get('socket.listen.backlog.size'),
   })

@@ -5,19 +5,28 @@ import { WaitingRoom } from './waiting-room.ts'
 
 const window = { windows: 11, windowMs: 1000 }
 
+interface RoomOptions {
+  readonly rateMax?: number
+  readonly sizeMax?: number
+  readonly hasRoomAt?: (listener: string) => boolean
+  readonly rates?: Readonly<Record<string, number>>
+}
+
 /** A broker with so many places. */
-function roomFor(places: { free: number }, options: { rateMax?: number; sizeMax?: number } = {}) {
+function roomFor(places: { free: number }, options: RoomOptions = {}) {
   const clock = new VirtualClock()
   const entered: string[] = []
   const room = new WaitingRoom({
     clock,
     hasRoom: () => places.free > 0,
+    hasRoomAt: options.hasRoomAt ?? (() => true),
     rateMax: () => options.rateMax ?? Infinity,
+    rateMaxOf: (listener) => options.rates?.[listener],
     window,
     sizeMax: options.sizeMax ?? 3,
   })
-  const come = (name: string): ReturnType<WaitingRoom['come']> =>
-    room.come(() => {
+  const come = (name: string, listener = 'L'): ReturnType<WaitingRoom['come']> =>
+    room.come(listener, () => {
       entered.push(name)
       places.free--
     })
@@ -46,11 +55,10 @@ void test('a full room turns away; who gives up makes room', () => {
 })
 
 void test('who waits for a place at his own listener holds nobody up, and enters when there is one', async () => {
-  const { clock, room, entered } = roomFor({ free: 10 })
   let hasRoomAtA = false
-  const come = (name: string, hasRoom?: () => boolean): unknown => room.come(() => entered.push(name), hasRoom)
-  assert.equal(typeof come('a', () => hasRoomAtA), 'function')
-  assert.equal(come('b'), 'entered')
+  const { clock, room, come, entered } = roomFor({ free: 10 }, { hasRoomAt: (listener) => listener !== 'A' || hasRoomAtA })
+  assert.equal(typeof come('a', 'A'), 'function')
+  assert.equal(come('b', 'B'), 'entered')
   hasRoomAtA = true
   await clock.advance(1000)
   assert.deepEqual([entered, room.size], [['b', 'a'], 0])
@@ -75,4 +83,23 @@ void test('connections enter at the rate that is allowed, whatever rate they com
   assert.ok(entered.length >= 40 && entered.length <= 60, `${entered.length}`)
   await clock.advance(40_000)
   assert.equal(entered.length, 100)
+})
+
+void test('the rate of a listener holds up those alone who come to it; that of the broker counts them too', async () => {
+  const { clock, come, entered } = roomFor({ free: 1000 }, { rateMax: 4, sizeMax: 1000, rates: { A: 1 } })
+  for (let index = 0; index < 30; index++) {
+    come(`a${index}`, 'A')
+    come(`b${index}`, 'B')
+  }
+  const counts = (): readonly number[] => ['a', 'b'].map((letter) => entered.filter((name) => name.startsWith(letter)).length)
+  assert.deepEqual(counts(), [10, 30], 'what the windows of both leave at once')
+  await clock.advance(12_000)
+  const [later] = counts()
+  assert.ok(later! > 10 && later! < 25, `${later}`)
+  await clock.advance(40_000)
+  assert.deepEqual(counts(), [30, 30])
+  assert.deepEqual(
+    entered.filter((name) => name.startsWith('a')),
+    Array.from({ length: 30 }, (_, index) => `a${index}`),
+  )
 })
