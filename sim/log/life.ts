@@ -80,6 +80,8 @@ export interface LifeOptions {
   readonly network: Network
   readonly clock: Clock
   readonly random: SeededRandom
+  /** Its log directories. */
+  readonly dirs: readonly string[]
   readonly durable: boolean
   readonly config: Readonly<Record<string, string>>
 }
@@ -100,10 +102,10 @@ export class Life {
   }
 
   #start(): Promise<Log> {
-    const { disk, random, durable, config } = this.#options
+    const { disk, random, dirs, durable, config } = this.#options
     const clock = this.#clock
     return Log.start({
-      dir: '/log',
+      dir: dirs,
       port: brokerPort,
       durable,
       config,

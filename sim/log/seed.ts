@@ -43,6 +43,7 @@ class World {
   /** Records are durable when they are acknowledged; otherwise only processes die, never the power. */
   readonly #isDurable: boolean
   readonly #config: Record<string, string>
+  readonly #dirs: readonly string[]
   readonly #clients: LogClient[] = []
   #life: Life | undefined
   #work: Work | undefined
@@ -53,6 +54,7 @@ class World {
     this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs: [0, 2], nameLosses })
     this.network = new SimulatedNetwork(this.clock, this.random.fork(), { delayMsMax: networkDelayMs, breakChance: 0, refuseChance: 0 })
     this.#isDurable = this.random.chance(0.8)
+    this.#dirs = seed % 3 === 0 ? ['/log', '/other-log'] : ['/log']
     this.#config = {
       'log.segment.bytes': String(this.random.pick([900, 2_500, 8_000])),
       'log.index.interval.bytes': '200',
@@ -108,6 +110,7 @@ class World {
       network,
       clock,
       random,
+      dirs: this.#dirs,
       durable: this.#isDurable,
       config: this.#config,
     })
@@ -186,7 +189,7 @@ class World {
   /** What the last death has left. */
   async #count(): Promise<void> {
     const unacknowledged = this.ledger.sent.flat().filter(({ offset }) => offset === undefined)
-    const folders = [0, 1].map((partition) => `/log/${topics.orders}-${partition}`)
+    const folders = this.#dirs.flatMap((dir) => [0, 1].map((partition) => `${dir}/${topics.orders}-${partition}`))
     const { values, isTorn } = await this.clock.run(remainsOf(this.disk.attach(), folders))
     this.hit('torn batch', isTorn)
     this.hit('lost index', await this.#hasLostIndex())

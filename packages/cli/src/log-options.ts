@@ -4,7 +4,8 @@ export const logOptionTable = {
     type: 'path',
     default: './millrace-log',
     flag: 'dir',
-    documentation: 'The folder in which the broker keeps its log; made if it is missing.',
+    documentation:
+      'The folder in which the broker keeps its log; made if it is missing. Several (repeat the flag, or separate them by commas): partitions are spread over them, and one that fails takes no other with it.',
   },
   'broker.host': {
     type: 'string',

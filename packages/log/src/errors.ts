@@ -27,6 +27,7 @@ const table = {
   STORAGE_OFFLINE: { who: 'operator', retry: false, message: 'The log directory {path} is offline since: {problem}' },
   STORAGE_CLOSED: { who: 'bug', retry: false, message: 'The log {partition} is closed' },
   STORAGE_DIRECTORY_OF_OTHER: { who: 'operator', retry: false, message: 'The log directory {path} belongs to {found}, not to {expected}' },
+  STORAGE_NAME_TOO_LONG: { who: 'user', retry: false, message: 'The name of topic {topic} is too long for a move to another directory' },
   STORAGE_OFFSET_OUT_OF_RANGE: { who: 'user', retry: false, message: 'Offset {offset} of {partition} is outside {logStart} to {logEnd}' },
   STORAGE_APPEND_OFFSET: {
     who: 'bug',

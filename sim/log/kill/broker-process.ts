@@ -1,11 +1,11 @@
-// One broker for the kill test: node broker-process.ts DIR PORT. Says 'ready' when it serves; SIGTERM closes it.
+// One broker for the kill test: node broker-process.ts DIR[,DIR] PORT. Says 'ready' when it serves; SIGTERM closes it.
 import { createLogger, formatLogRecord, nodeClock, type LogRecord } from '@millrace/core'
 import { Log } from '@millrace/log'
 
 const [dir, port] = process.argv.slice(2)
 const write = (record: LogRecord): void => void process.stderr.write(formatLogRecord(record, 'text', false) + '\n')
 const log = await Log.start({
-  dir: dir!,
+  dir: dir!.split(','),
   port: Number(port),
   durable: true,
   logger: createLogger({ clock: nodeClock, level: 'error', write }),

@@ -1,4 +1,4 @@
-// npm run kill-test:log -- --kills 200 --seed S: a broker killed with `kill -9` under load, and what its clients find after each of its lives.
+// npm run kill-test:log -- --kills 200 --seed S [--directories 2]: a broker killed with `kill -9` under load, and what its clients find after each of its lives.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { LogClient } from '@millrace/log/client'
 import { SeededRandom } from '@millrace/testkit'
+import { WireClient } from '../../../packages/log/src/broker/testing/wire-client.ts'
 import { Ledger } from '../ledger.ts'
 import { Looks } from '../looks.ts'
 import { topics, Work } from '../work.ts'
@@ -16,10 +17,11 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    directories: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
   },
 })
-const [kills, seed] = [Number(values.kills), Number(values.seed)]
+const [kills, seed, directories] = [Number(values.kills), Number(values.seed), Number(values.directories)]
 
 /** When a life ends: at any moment, while it starts, while records or an end of a transaction or a commit are on their way, or by closing it. */
 const aims = ['any', 'start', 'append', 'end', 'commit', 'close'] as const
@@ -35,17 +37,19 @@ async function freePort(): Promise<number> {
 
 class KillTest {
   readonly #dir = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
+  readonly #dirs = Array.from({ length: directories }, (_, index) => join(this.#dir, `log-${index}`))
   readonly #random = new SeededRandom(seed)
   readonly #ledger = new Ledger()
   readonly #port: number
   readonly #clients: LogClient[] = []
   readonly #hits = new Map<Aim, number>()
+  #moves = 0
   #broker: BrokerChild
   #work: Work | undefined
 
   constructor(port: number) {
     this.#port = port
-    this.#broker = new BrokerChild(this.#dir, port)
+    this.#broker = new BrokerChild(this.#dirs.join(','), port)
   }
 
   #client(): LogClient {
@@ -77,6 +81,7 @@ class KillTest {
     const ended = [...this.#hits].map(([aim, count]) => `${aim} ${count}`).join(', ')
     const { sent, transactions, commits } = this.#ledger
     console.log(`nothing is wrong after ${kills} lives (${ended})`)
+    if (directories > 1) console.log(`${this.#moves} times a log was to be in a directory`)
     console.log(`${sent.flat().length} records, ${transactions.length} transactions, ${commits.asked} commits of offsets`)
     if (!values.keep) rmSync(this.#dir, { recursive: true })
   }
@@ -85,17 +90,19 @@ class KillTest {
     const aim = this.#random.pick(aims)
     this.#hits.set(aim, (this.#hits.get(aim) ?? 0) + 1)
     const begin = performance.now()
+    const moving = this.#moveLogs()
     await this.#until(aim)
     if (aim === 'close') await this.#broker.stop()
     else await this.#broker.kill()
+    await moving
     const livedMs = Math.round(performance.now() - begin)
     const restart = performance.now()
-    this.#broker = new BrokerChild(this.#dir, this.#port)
+    this.#broker = new BrokerChild(this.#dirs.join(','), this.#port)
     // A life that is to end while it starts is looked at in the next one.
     if (this.#random.chance(0.2)) {
       await sleep(this.#random.between(0, 400))
       await this.#broker.kill()
-      this.#broker = new BrokerChild(this.#dir, this.#port)
+      this.#broker = new BrokerChild(this.#dirs.join(','), this.#port)
       this.#hits.set('start', (this.#hits.get('start') ?? 0) + 1)
     }
     await this.#broker.ready
@@ -106,6 +113,26 @@ class KillTest {
     console.log(
       `${String(number).padStart(4)}  ${aim.padEnd(6)} after ${String(livedMs).padStart(5)} ms, back in ${String(startMs).padStart(5)} ms, ${found.length} records`,
     )
+  }
+
+  /** Where there is more than one directory: some logs are to go to another one. The broker may die over it. */
+  async #moveLogs(): Promise<void> {
+    if (directories === 1) return
+    await sleep(this.#random.between(0, 300))
+    const partitions = [
+      { name: topics.orders, partitions: [this.#random.between(0, 1)] },
+      { name: topics.accounts, partitions: [0] },
+      { name: '__consumer_offsets', partitions: [0, 1, 2, 3] },
+    ]
+    const dirs = partitions.map((topic) => ({ path: this.#random.pick(this.#dirs), topics: [topic] }))
+    try {
+      const client = await WireClient.connect({ host: '127.0.0.1', port: this.#port })
+      const { results } = await client.ask('AlterReplicaLogDirs', 2, { dirs })
+      this.#moves += results.flatMap((result) => result.partitions).filter(({ errorCode }) => errorCode === 0).length
+      await client.close()
+    } catch {
+      // It has died.
+    }
   }
 
   /** Waits for the moment at which this life is to end. */

@@ -17,18 +17,19 @@ export async function brokerCommand(flags: ParsedFlags, io: CommandIo, ports: Lo
     level: 'info',
     write: (record) => io.stderr.write(`${formatLogRecord(record, 'text', color)}\n`),
   })
-  const stop = Promise.withResolvers<void>()
+  const dirs = dirsOf(brokerConfig, dir).map((each) => resolve(io.cwd, each))
+  const stop = Promise.withResolvers<undefined>()
   const ignoreSignals = handleSignals(
     ports.signals,
     () => {
       io.stderr.write('asked to stop; again ends at once, as a crash would\n')
-      stop.resolve()
+      stop.resolve(undefined)
     },
     (exitCode) => ports.exit(exitCode),
   )
   try {
     const log = await Log.start({
-      dir: resolve(io.cwd, dir),
+      dir: dirs,
       host,
       port,
       durable,
@@ -37,12 +38,22 @@ export async function brokerCommand(flags: ParsedFlags, io: CommandIo, ports: Lo
       ...(advertisedHost === undefined ? {} : { advertisedHost }),
       ...(metricsPort === undefined ? {} : { metricsPort }),
     })
-    io.stdout.write(`listening on ${log.bootstrap}, log in ${resolve(io.cwd, dir)}\n`)
-    await stop.promise
+    io.stdout.write(`listening on ${log.bootstrap}, log in ${dirs.join(', ')}\n`)
+    const failure = await Promise.race([stop.promise, log.ended])
+    if (failure !== undefined) throw failure
     await log.close()
     io.stdout.write('stopped; everything is on the disk\n')
     return exitCodes.done
   } finally {
     ignoreSignals()
   }
+}
+
+/** One folder or several, separated by commas; those of `log.dirs` come first. */
+function dirsOf(config: Readonly<Record<string, string>>, dir: string): readonly string[] {
+  const text = config['log.dirs'] ?? config['log.dir'] ?? dir
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
 }

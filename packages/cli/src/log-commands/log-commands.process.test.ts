@@ -1,7 +1,7 @@
 // A log in this process, the commands against it; and a broker in a process of its own, as users run it.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -219,7 +219,7 @@ process.exitCode = await main(process.argv.slice(2), '0', io)
 `,
   )
   const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
-  const child = spawn(process.execPath, [...conditions, starter, 'broker', '--dir', 'broker'], {
+  const child = spawn(process.execPath, [...conditions, starter, 'broker', '--dir', 'broker', '--dir', 'second'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -236,5 +236,6 @@ process.exitCode = await main(process.argv.slice(2), '0', io)
   child.kill('SIGTERM')
   assert.equal(await closed, 0, stderr)
   assert.match(stdout, /stopped; everything is on the disk\n$/)
+  for (const dir of ['broker', 'second']) assert.ok(existsSync(join(folder, dir, 'meta.properties')), stdout)
   rmSync(join(folder, 'millrace.yaml'))
 })

@@ -135,7 +135,9 @@ function withClient(command: Command): Command {
 function addFlags(command: Command, prefix: string): void {
   for (const flag of logFlags) {
     if (!flag.key.startsWith(prefix)) continue
-    command.addOption(new Option(flag.syntax, flag.description))
+    const option = new Option(flag.syntax, flag.description)
+    if (flag.key === 'broker.dir') option.argParser((text: string, before: string | undefined) => [before ?? [], text].flat().join(','))
+    command.addOption(option)
     if (flag.negated !== undefined) command.addOption(new Option(flag.negated).hideHelp())
   }
 }

@@ -3,11 +3,10 @@
  *
  * 1. It serves only once all logs are open, and closes its logs only when no request is under way any more.
  * 2. After `close` nothing of it is left: no socket, no file, no timer. So with a start that fails.
+ * 3. It stops by itself when the log directory with the metadata of the cluster fails, or no other is left.
  */
-import { posix } from 'node:path'
-import { DiskError, type Clock, type Disk, type Logger, type Network, type Random } from '@millrace/core'
-import { LogDirectory } from '../storage/index.ts'
-import { metaPropertiesName, readMetaProperties } from '../storage/checkpoints/meta-properties.ts'
+import { DiskError, type Clock, type Disk, type Logger, type MillraceError, type Network, type Random } from '@millrace/core'
+import type { LogDirectories, LogDirectory } from '../storage/index.ts'
 import { Groups } from './apis/groups/groups.ts'
 import { HANDLERS } from './apis/index.ts'
 import type { BrokerConfig, ConfigTexts } from './config/index.ts'
@@ -20,6 +19,7 @@ import type { BrokerMetrics } from './metrics/broker-metrics.ts'
 import type { RequestLogEntry } from './metrics/request-log.ts'
 import { ClientListener } from './network/client-listener.ts'
 import { networkLimits } from './network/network-limits.ts'
+import { openLogDirectories } from './log-directories.ts'
 import { maintainAsConfigured } from './maintenance.ts'
 import { Parts } from './parts.ts'
 import type { RunningListener } from './running-listener.ts'
@@ -31,8 +31,8 @@ import { BrokerTransactions } from './transactions/broker-transactions.ts'
 import { ensureTopic, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from './topics/internal-topics.ts'
 
 export interface BrokerOptions {
-  readonly dir: string
-  /** Keeps other brokers from the directory, until its result is called. */
+  readonly dirs: readonly string[]
+  /** Keeps other brokers from a directory, until its result is called. */
   readonly lock: (path: string) => Promise<() => void>
   /** Passwords of users by name, besides those that are stored. */
   readonly users: Readonly<Record<string, string>>
@@ -52,23 +52,27 @@ export class Broker {
   readonly listeners: readonly RunningListener[]
   readonly metrics: BrokerMetrics
   readonly faults: Faults
+  /** Resolves when it cannot go on, with the reason; it is to be closed then. */
+  readonly lost: Promise<MillraceError>
   #closed: Promise<void> | undefined
 
-  private constructor(parts: Parts, { listeners, data }: Pick<Started, 'listeners' | 'data'>) {
+  private constructor(parts: Parts, { listeners, data }: Pick<Started, 'listeners' | 'data'>, lost: Promise<MillraceError>) {
     this.#parts = parts
     this.listeners = listeners
     this.metrics = data.metrics
     this.faults = data.faults
+    this.lost = lost
   }
 
-  /** Opens the log directory, made if it is missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, `SECURITY_*` */
+  /** Opens the log directories, made if they are missing, and listens. @throws the errors of `LogDirectory.open`, `BROKER_*`, `SECURITY_*` */
   static async start(options: BrokerOptions): Promise<Broker> {
     const parts = new Parts()
+    const { promise: lost, resolve } = Promise.withResolvers<MillraceError>()
     try {
-      return new Broker(parts, await startParts(options, parts))
+      return new Broker(parts, await startParts(options, parts, resolve), lost)
     } catch (error) {
       await parts.stop().catch((problem: unknown) => options.logger.warn('a part could not be stopped', { problem: String(problem) }))
-      throw error instanceof DiskError ? directoryProblem(error, options.dir) : error
+      throw error instanceof DiskError ? directoryProblem(error, options.dirs[0]!) : error
     }
   }
 
@@ -80,24 +84,34 @@ export class Broker {
 }
 
 /** Starts everything, in the order in which one thing needs another. */
-async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<Started, 'listeners' | 'data'>> {
-  const { dir, disk, logger, random, durable, config } = options
+async function startParts(
+  options: BrokerOptions,
+  parts: Parts,
+  onLost: (error: MillraceError) => void,
+): Promise<Pick<Started, 'listeners' | 'data'>> {
+  const { dirs, disk, logger, random, durable, config } = options
   const clock = new ScopedClock(options.clock)
   parts.add(() => clock.cancelAll())
-  parts.add(await options.lock(dir))
 
-  const meta = await readMetaProperties(disk, posix.join(dir, metaPropertiesName))
-  const clusterId = meta?.clusterId ?? Buffer.from(random.bytes(16)).toString('base64url')
-  // A directory that another broker has written keeps its number.
-  const nodeId = config.isSet('node.id') ? config.get('node.id') : (meta?.brokerId ?? config.get('node.id'))
-  config.settle({ 'node.id': String(nodeId), 'log.dirs': dir })
-  const directory = await openDirectory(options, { clock, clusterId, nodeId })
-  let brokerEpoch = directory.lastShutdown.clean ? directory.lastShutdown.brokerEpoch : -1
-  parts.add(() => directory.close(brokerEpoch))
-  const cluster = await Cluster.open({ directory, nodeId, config, durable, disk, clock, random, logger })
+  let onOffline: (error: MillraceError, directory: LogDirectory) => void = () => undefined
+  const { directories, clusterId, nodeId } = await openLogDirectories(
+    { ...options, clock, onOffline: (...failed) => onOffline(...failed) },
+    parts,
+  )
+  config.settle({ 'node.id': String(nodeId), 'log.dirs': dirs.join(',') })
+  const { lastShutdown } = directories.metadata
+  let brokerEpoch = lastShutdown.clean ? lastShutdown.brokerEpoch : -1
+  parts.add(() => directories.close(brokerEpoch))
+  const cluster = await Cluster.open({ directories, nodeId, config, durable, disk, clock, random, logger })
   brokerEpoch = cluster.brokerEpoch
   parts.add(() => cluster.close())
-  parts.add(maintainAsConfigured(directory, config))
+  onOffline = (error, directory) => {
+    cluster.topics.directoryFailed()
+    if (directory === directories.metadata || directories.live.length === 0) onLost(error)
+  }
+  if (directories.metadata.offline !== undefined) throw directories.metadata.offline
+  for (const directory of directories.live) parts.add(maintainAsConfigured(directory, config, directories.opened.length))
+  parts.add(() => cluster.topics.moves.close())
 
   const groups = startGroups(options, clock, cluster)
   parts.add(() => groups.close())
@@ -124,12 +138,11 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
     endpoints: listeners.map(({ name, advertised: { host, port } }) => `${name}://${host}:${port}`),
   })
   const network = networkLimits(config, clock)
-  const hasTopic = (name: string): boolean => cluster.topics.named(name) !== undefined
   const coordinators: DataPartsOptions['coordinators'] = [groups.coordinator, transactions.coordinator]
-  const data = dataParts({ config, random, clock, directory, hasTopic, network, listeners, coordinators })
+  const data = dataParts({ config, random, clock, directories, topics: cluster.topics, network, listeners, coordinators })
   parts.add(() => data.stop())
   dispatcher = new Dispatcher(
-    factsOf(options, { data, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }),
+    factsOf(options, { data, directories, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }),
     HANDLERS,
     {
       onRequest: options.onRequest,
@@ -145,6 +158,7 @@ async function startParts(options: BrokerOptions, parts: Parts): Promise<Pick<St
     ...network,
   }
   for (const { listener } of listeners) listener.serve(serving)
+  await cluster.topics.moves.resume()
   return { listeners, data }
 }
 
@@ -172,26 +186,11 @@ function startTransactions(
   })
 }
 
-function openDirectory(
-  { dir, disk, random, logger, config }: BrokerOptions,
-  { clock, clusterId, nodeId }: Pick<Started, 'clock' | 'clusterId' | 'nodeId'>,
-): Promise<LogDirectory> {
-  return LogDirectory.open({
-    path: dir,
-    disk,
-    clock,
-    random,
-    clusterId,
-    brokerId: nodeId,
-    loadConcurrency: config.get('num.recovery.threads.per.data.dir'),
-    onNotice: ({ kind, path, problem }) => logger[kind === 'offline' ? 'error' : 'warn'](`storage: ${kind}`, { path, problem }),
-  })
-}
-
 interface Started {
   readonly clusterId: string
   readonly clock: Clock
   readonly nodeId: number
+  readonly directories: LogDirectories
   readonly cluster: Cluster
   readonly groups: Groups
   readonly transactions: BrokerTransactions
@@ -202,7 +201,7 @@ interface Started {
 
 function factsOf(
   options: BrokerOptions,
-  { data, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }: Started,
+  { data, directories, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }: Started,
 ): BrokerFacts {
   const { logger, config } = options
   const advertised = new Map(listeners.map((each): [string, Endpoint] => [each.name, each.advertised]))
@@ -215,6 +214,7 @@ function factsOf(
     logger,
     security,
     cluster,
+    directories,
     topics: cluster.topics,
     producerIds: cluster.producerIds,
     groups,

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '@millrace/core'
-import type { LogDirectory } from '../storage/index.ts'
+import type { LogDirectories } from '../storage/index.ts'
 import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { BrokerConfig } from './config/index.ts'
 import { Faults } from './faults/faults.ts'
@@ -8,6 +8,7 @@ import { BrokerMetrics } from './metrics/broker-metrics.ts'
 import { watchEventLoop, type EventLoopDelay } from './metrics/event-loop-delay.ts'
 import type { NetworkLimits } from './network/network-limits.ts'
 import type { RunningListener } from './running-listener.ts'
+import type { Topics } from './topics/topics.ts'
 
 /** What the data path of a broker keeps besides its logs. */
 export interface DataParts {
@@ -22,21 +23,21 @@ export interface DataPartsOptions {
   readonly config: BrokerConfig
   readonly random: Random
   readonly clock: Clock
-  readonly directory: LogDirectory
-  readonly hasTopic: (name: string) => boolean
+  readonly directories: LogDirectories
+  readonly topics: Topics
   readonly network: NetworkLimits
   readonly listeners: readonly RunningListener[]
   readonly coordinators: GaugeSources['coordinators']
 }
 
-export function dataParts({ config, random, clock, directory, hasTopic, network, listeners, coordinators }: DataPartsOptions): DataParts {
+export function dataParts({ config, random, clock, directories, topics, network, listeners, coordinators }: DataPartsOptions): DataParts {
   const fetchSessions = new FetchSessionCache({ random, slots: config.get('max.incremental.fetch.session.cache.slots') })
   const metrics = new BrokerMetrics()
   // Measured from the first look on: who never looks does not pay.
   let eventLoop: EventLoopDelay | undefined
   const gauges = brokerGauges.bind(undefined, {
-    logs: () => directory.logs(),
-    isOffline: () => directory.offline !== undefined,
+    partitions: () => topics.partitions(),
+    directories,
     fetchSessions,
     budget: network.budget,
     coordinators,
@@ -44,7 +45,7 @@ export function dataParts({ config, random, clock, directory, hasTopic, network,
     connections: () => listeners.map(({ name, listener }): [string, number] => [name, listener.connectionCount]),
   })
   metrics.observe({
-    hasTopic,
+    hasTopic: (name) => topics.named(name) !== undefined,
     gauges() {
       eventLoop ??= watchEventLoop()
       return [...gauges(), ...eventLoop.snapshot()]

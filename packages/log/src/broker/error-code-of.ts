@@ -11,6 +11,7 @@ const codes: { readonly [C in LogErrorCode | CoordinationErrorCode]?: number } =
   STORAGE_CORRUPT: ERROR_CODE.CORRUPT_MESSAGE,
   STORAGE_FULL: ERROR_CODE.KAFKA_STORAGE_ERROR,
   STORAGE_UNAVAILABLE: ERROR_CODE.KAFKA_STORAGE_ERROR,
+  STORAGE_NAME_TOO_LONG: ERROR_CODE.INVALID_TOPIC_EXCEPTION,
   STORAGE_OFFLINE: ERROR_CODE.KAFKA_STORAGE_ERROR,
   PRODUCER_FENCED: ERROR_CODE.INVALID_PRODUCER_EPOCH,
   PRODUCER_OUT_OF_ORDER: ERROR_CODE.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -26,4 +27,9 @@ export function errorCodeOf(error: unknown): number {
   if (error instanceof DiskError) return ERROR_CODE.KAFKA_STORAGE_ERROR
   const code = error instanceof MillraceError ? codes[error.code as keyof typeof codes] : undefined
   return code ?? ERROR_CODE.UNKNOWN_SERVER_ERROR
+}
+
+/** Whether the log directory that failed has told its operator: what comes of it is not told again, for every request. */
+export function isToldByDirectory(error: unknown): boolean {
+  return error instanceof MillraceError && /^STORAGE_(FULL|UNAVAILABLE|OFFLINE)$/.test(error.code)
 }

@@ -6,6 +6,7 @@ import type { Groups } from './apis/groups/groups.ts'
 import type { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
 import type { Cluster } from './metadata/cluster.ts'
 import type { ProducerIds } from '../controller/index.ts'
+import type { LogDirectories } from '../storage/index.ts'
 import type { Faults } from './faults/faults.ts'
 import type { BrokerMetrics } from './metrics/broker-metrics.ts'
 import type { RequestMeter } from './quotas/request-meter.ts'
@@ -37,6 +38,7 @@ export interface BrokerFacts {
   readonly security: BrokerSecurity
   /** The controller, configurations that are set at run time, and the coordination service under both. */
   readonly cluster: Cluster
+  readonly directories: LogDirectories
   readonly topics: Topics
   readonly producerIds: ProducerIds
   readonly groups: Groups

@@ -6,30 +6,30 @@ import { createMemoryDisk, createPromptDisk, type Clock, type Disk } from '@mill
 import { lockDirectory } from './lock/directory-lock.ts'
 
 export interface LogPlace {
-  readonly dir: string
+  readonly dirs: readonly string[]
   readonly disk: Disk
-  /** Keeps other brokers from the directory, until its result is called. */
+  /** Keeps other brokers from a directory, until its result is called. */
   readonly lock: (path: string) => Promise<() => void>
   /** Takes away what is not to outlive the log. */
   cleanUp(): Promise<void>
 }
 
 export interface LogPlaceOptions {
-  readonly dir?: string
+  readonly dirs?: readonly string[] | undefined
   readonly memory?: boolean
   /** Another disk than this machine's. */
   readonly disk?: Disk | undefined
   readonly clock: Clock
 }
 
-/** The folder that is named; memory; or, with neither, a temporary folder that goes with the log. */
-export async function logPlace({ dir, memory = false, disk, clock }: LogPlaceOptions): Promise<LogPlace> {
+/** The folders that are named; memory; or, with neither, a temporary folder that goes with the log. */
+export async function logPlace({ dirs, memory = false, disk, clock }: LogPlaceOptions): Promise<LogPlace> {
   const nothing = (): Promise<void> => Promise.resolve()
-  if (memory) return { dir: dir ?? '/log', disk: disk ?? createMemoryDisk(() => clock.now()), lock: noLock, cleanUp: nothing }
-  if (disk !== undefined) return { dir: dir ?? '/log', disk, lock: noLock, cleanUp: nothing }
-  if (dir !== undefined) return { dir, disk: createPromptDisk(), lock: lockDirectory, cleanUp: nothing }
+  if (memory) return { dirs: dirs ?? ['/log'], disk: disk ?? createMemoryDisk(() => clock.now()), lock: noLock, cleanUp: nothing }
+  if (disk !== undefined) return { dirs: dirs ?? ['/log'], disk, lock: noLock, cleanUp: nothing }
+  if (dirs !== undefined) return { dirs, disk: createPromptDisk(), lock: lockDirectory, cleanUp: nothing }
   const made = await mkdtemp(join(tmpdir(), 'millrace-log-'))
-  return { dir: made, disk: createPromptDisk(), lock: lockDirectory, cleanUp: () => rm(made, { recursive: true, force: true }) }
+  return { dirs: [made], disk: createPromptDisk(), lock: lockDirectory, cleanUp: () => rm(made, { recursive: true, force: true }) }
 }
 
 /** For a disk that is not this machine's: nobody else has it. */

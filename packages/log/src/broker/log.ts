@@ -1,5 +1,7 @@
+import { resolve as absolute } from 'node:path'
 import { createLogger, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics } from '@millrace/core'
-import type { Clock, Disk, Logger, MetricServer, Network, Random } from '@millrace/core'
+import type { Clock, Disk, Logger, MetricServer, MillraceError, Network, Random } from '@millrace/core'
+import { logError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerConfig } from './config/index.ts'
 import type { Faults } from './faults/faults.ts'
@@ -8,8 +10,12 @@ import type { RequestLogEntry } from './metrics/request-log.ts'
 import { listenProblem } from './start-problems.ts'
 
 export interface LogOptions {
-  /** The log directory; made if it is missing. One broker at a time may have it. Without it, and without `memory`: a temporary folder that `close` removes. */
-  readonly dir?: string
+  /**
+   * The log directory, or several, as `log.dirs` of Kafka: a new partition goes where there are the fewest, and a directory that fails takes its
+   * own partitions with it alone. Made if they are missing. One broker at a time may have them. Without it, without `log.dirs` in `config`, and
+   * without `memory`: a temporary folder that `close` removes.
+   */
+  readonly dir?: string | readonly string[]
   /** Keeps everything in the memory of this process, where `close` leaves nothing; for tests. False by default. */
   readonly memory?: boolean
   /** Where it listens: '127.0.0.1' by default, so that nobody else reaches it. For more than one listener, TLS or SASL: `listeners` in `config`. */
@@ -55,6 +61,8 @@ export class Log {
   readonly #broker: Broker
   readonly #place: LogPlace
   readonly #metricServer: MetricServer | undefined
+  readonly #logger: Logger
+  #reason: MillraceError | undefined
   #closed: Promise<void> | undefined
   /** Makes requests fail, come late, or lose their connection; for tests of what stands in front of the log. */
   readonly faults: Faults
@@ -65,9 +73,16 @@ export class Log {
   readonly port: number
   /** 'host:port', as clients take it. */
   readonly bootstrap: string
+  /**
+   * Resolves once it is closed: with the reason (`STORAGE_OFFLINE`), where it has closed itself because the log directory with the metadata of the
+   * cluster, or the last one, has failed.
+   */
+  readonly ended: Promise<MillraceError | undefined>
+  readonly #end: (reason: MillraceError | undefined) => void
 
-  private constructor(broker: Broker, place: LogPlace, metricServer: MetricServer | undefined) {
+  private constructor(broker: Broker, place: LogPlace, metricServer: MetricServer | undefined, logger: Logger) {
     this.#broker = broker
+    this.#logger = logger
     this.#place = place
     this.#metricServer = metricServer
     this.faults = broker.faults
@@ -78,6 +93,10 @@ export class Log {
     this.host = host
     this.port = port
     this.bootstrap = bootstrap
+    const { promise, resolve } = Promise.withResolvers<MillraceError | undefined>()
+    this.ended = promise
+    this.#end = resolve
+    void broker.lost.then((reason) => this.#lose(reason))
   }
 
   /**
@@ -86,25 +105,27 @@ export class Log {
    */
   static async start(options: LogOptions = {}): Promise<Log> {
     const clock = options.ports?.clock ?? nodeClock
-    const place = await logPlace({ ...options, disk: options.ports?.disk, clock })
+    const { memory = false, ports } = options
+    const place = await logPlace({ dirs: dirsOf(options), memory, disk: ports?.disk, clock })
+    const logger = options.logger ?? createLogger({ clock, level: 'error', write: () => undefined })
     try {
-      const broker = await Log.#startBroker(options, place, clock)
+      const broker = await Log.#startBroker({ ...options, logger }, place, clock)
       const metricServer = await Log.#startMetrics(options, broker)
-      return new Log(broker, place, metricServer)
+      return new Log(broker, place, metricServer, logger)
     } catch (error) {
       await place.cleanUp()
       throw error
     }
   }
 
-  static #startBroker(options: LogOptions, { dir, disk, lock }: LogPlace, clock: Clock): Promise<Broker> {
+  static #startBroker(options: LogOptions & { readonly logger: Logger }, { dirs, disk, lock }: LogPlace, clock: Clock): Promise<Broker> {
     return Broker.start({
-      dir,
+      dirs,
       lock,
       users: options.users ?? {},
       durable: options.durable ?? false,
       config: new BrokerConfig({ ...listenerTexts(options), ...options.config }),
-      logger: options.logger ?? createLogger({ clock, level: 'error', write: () => undefined }),
+      logger: options.logger,
       onRequest: options.onRequest,
       disk,
       network: options.ports?.network ?? nodeNetwork,
@@ -145,8 +166,28 @@ export class Log {
       await this.#broker.close()
     } finally {
       await this.#place.cleanUp()
+      this.#end(this.#reason)
     }
   }
+
+  async #lose(reason: MillraceError): Promise<void> {
+    if (this.#closed !== undefined) return
+    this.#reason = reason
+    this.#logger.error('the broker stops: it cannot go on without the log directory that has failed', { problem: reason.message })
+    await this.close().catch((error: unknown) => this.#logger.warn('the broker could not be closed cleanly', { problem: String(error) }))
+  }
+}
+
+/** @throws BROKER_CONFIG_INVALID */
+function dirsOf({ dir, config = {} }: LogOptions): readonly string[] | undefined {
+  const named = config['log.dirs'] ?? config['log.dir']
+  const dirs = dir === undefined ? named?.split(',').map((each) => each.trim()) : [dir].flat()
+  if (dirs === undefined) return undefined
+  const invalid = (problem: string): Error => logError('BROKER_CONFIG_INVALID', { name: 'log.dirs', problem })
+  if (dirs.length === 0 || dirs.includes('')) throw invalid('it names no directory')
+  const repeated = dirs.find((each, index) => dirs.findIndex((other) => absolute(other) === absolute(each)) < index)
+  if (repeated !== undefined) throw invalid(`${repeated} is there twice`)
+  return dirs
 }
 
 /** The one listener that there is without `listeners`. */

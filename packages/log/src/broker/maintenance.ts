@@ -1,8 +1,8 @@
 import { maintain, type LogDirectory } from '../storage/index.ts'
 import type { BrokerConfig } from './config/index.ts'
 
-/** Looks after the logs of the directory as the broker is configured to. Gives how it is stopped. */
-export function maintainAsConfigured(directory: LogDirectory, config: BrokerConfig): () => Promise<void> {
+/** Looks after the logs of a directory, one of so many, as the broker is configured to. Gives how it is stopped. */
+export function maintainAsConfigured(directory: LogDirectory, config: BrokerConfig, directoryCount: number): () => Promise<void> {
   return maintain(directory, {
     retentionCheckIntervalMs: config.get('log.retention.check.interval.ms'),
     recoveryPointCheckpointIntervalMs: config.get('log.flush.offset.checkpoint.interval.ms'),
@@ -10,7 +10,7 @@ export function maintainAsConfigured(directory: LogDirectory, config: BrokerConf
     highWatermarkCheckpointIntervalMs: config.get('replica.high.watermark.checkpoint.interval.ms'),
     producerExpirationCheckIntervalMs: config.get('producer.id.expiration.check.interval.ms'),
     cleanerBackoffMs: config.get('log.cleaner.backoff.ms'),
-    cleanerMapBytesMax: config.get('log.cleaner.dedupe.buffer.size'),
+    cleanerMapBytesMax: Math.floor(config.get('log.cleaner.dedupe.buffer.size') / directoryCount),
     isCleaning: config.get('log.cleaner.enable'),
   })
 }

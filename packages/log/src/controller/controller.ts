@@ -5,10 +5,11 @@
  *
  * 1. Commands happen one after the other; what they answer is durable.
  * 2. A topic is told to the broker only when it is stored; `topics` has exactly those that the broker has accepted.
- * 3. A deletion is noted first, and forgotten with the topic's nodes when its logs are gone; what a stop interrupts the next start finishes.
+ * 3. A deletion is noted first, and forgotten with the topic's nodes when its logs are gone; what a stop interrupts, or a log directory that has
+ *    failed, a later start finishes. Until then the name is taken.
  * 4. Leader epochs grow with every start: records lost in a crash and those written in their stead differ in it.
  */
-import type { Random } from '@millrace/core'
+import { MillraceError, type Random } from '@millrace/core'
 import { Mutex } from '../storage/partition/mutex.ts'
 import type { Configs, ConfigStore } from './config-store.ts'
 import type { ControllerStore, StoredTopic } from './controller-store.ts'
@@ -42,7 +43,7 @@ export interface BrokerRequests {
   leaderAndIsr(topic: TopicRegistration): Promise<void>
   /** UpdateMetadata: the topic has gone; clients are told so from now on. */
   forget(topic: TopicRegistration): void
-  /** StopReplica with deletion: the logs are gone when it resolves. */
+  /** StopReplica with deletion: the logs are gone when it resolves. Rejects with `STORAGE_OFFLINE` where one may lie in a directory that has failed. */
   deleteReplicas(topic: string, partitionCount: number): Promise<void>
 }
 
@@ -193,7 +194,7 @@ export class Controller {
   async #finishDeletions(): Promise<void> {
     const { store, configs, broker } = this.#options
     for (const [name, partitionCount] of this.#deletions) {
-      await broker.deleteReplicas(name, partitionCount)
+      if (!(await isDeleted(broker.deleteReplicas(name, partitionCount)))) continue
       await store.removeTopic(name, configs.removal('topics', name))
       await configs.settled()
       this.#deletions.delete(name)
@@ -243,6 +244,17 @@ export class Controller {
 
   #newId(): string {
     return newTopicId(this.#options.random)
+  }
+}
+
+/** False where it has to wait for a log directory. */
+async function isDeleted(deletion: Promise<void>): Promise<boolean> {
+  try {
+    await deletion
+    return true
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'STORAGE_OFFLINE') return false
+    throw error
   }
 }
 

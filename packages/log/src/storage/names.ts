@@ -55,3 +55,15 @@ export function deletedDirectoryName(partition: TopicPartition, id: string): str
 export function isDeletedDirectoryName(name: string): boolean {
   return /^.+-\d+\.[0-9a-zA-Z_-]+-delete$/.test(name)
 }
+
+/** The name of a partition's folder while it is on its way here from another log directory; undefined where the topic's name is too long for it. */
+export function futureDirectoryName(partition: TopicPartition, id: string): string | undefined {
+  const name = `${partitionDirectoryName(partition)}.${id}-future`
+  return name.length <= directoryNameMax ? name : undefined
+}
+
+/** The partition that a folder is to hold one day, or undefined if it is none of these. */
+export function parseFutureDirectoryName(name: string): TopicPartition | undefined {
+  const match = /^(.+-\d+)\.[0-9a-zA-Z_-]+-future$/.exec(name)
+  return match === null ? undefined : parsePartitionDirectoryName(match[1]!)
+}

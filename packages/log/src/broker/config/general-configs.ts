@@ -4,7 +4,7 @@ export const generalConfigs = {
     type: 'int',
     default: '1',
     min: 0,
-    documentation: 'The number of this broker. Its log directory belongs to it for ever.',
+    documentation: 'The number of this broker. Its log directories belong to it for ever.',
     synonyms: { 'broker.id': 1 },
   },
   'broker.id': { type: 'int', default: '-1', documentation: 'The older name of node.id.' },
@@ -12,7 +12,8 @@ export const generalConfigs = {
   'log.dirs': {
     type: 'list',
     default: null,
-    documentation: 'The log directory that the broker was started with.',
+    documentation:
+      'The log directories, separated by commas, where the broker is not told of them otherwise (--dir, Log.start({ dir })). A new partition goes where there are the fewest.',
     synonyms: { 'log.dir': 1 },
   },
   'log.dir': { type: 'string', default: null, documentation: 'The older name of log.dirs.' },

@@ -224,5 +224,12 @@ export const logConfigs = {
     min: 1,
     documentation: 'How often high watermarks are noted.',
   },
+  'replica.alter.log.dirs.io.max.bytes.per.second': {
+    type: 'long',
+    default: '9223372036854775807',
+    min: 1,
+    scope: 'cluster-wide',
+    documentation: 'Bytes a second that are copied from one log directory to another where logs are moved.',
+  },
   'num.recovery.threads.per.data.dir': { type: 'int', default: '2', min: 1, documentation: 'Logs opened at a time at the start.' },
 } as const

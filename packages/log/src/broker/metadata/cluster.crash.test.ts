@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { createLogger, type Disk } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { isTopicProblem, type TopicRegistration } from '../../controller/index.ts'
-import { LogDirectory } from '../../storage/index.ts'
+import { LogDirectories, LogDirectory } from '../../storage/index.ts'
 import { BrokerConfig } from '../config/index.ts'
 import { batchOf } from '../testing/requests.ts'
 import { Cluster } from './cluster.ts'
@@ -33,7 +33,16 @@ const logger = createLogger({ clock: { now: () => 0 } as VirtualClock, level: 'e
 async function open(disk: Disk, clock: VirtualClock, random: SeededRandom): Promise<{ cluster: Cluster; config: BrokerConfig }> {
   const directory = await LogDirectory.open({ path: DIR, disk, clock, random, clusterId: 'cluster', brokerId: 1 })
   const config = new BrokerConfig()
-  const cluster = await Cluster.open({ directory, nodeId: 1, config, durable: true, disk, clock, random, logger })
+  const cluster = await Cluster.open({
+    directories: new LogDirectories([directory]),
+    nodeId: 1,
+    config,
+    durable: true,
+    disk,
+    clock,
+    random,
+    logger,
+  })
   return { cluster, config }
 }
 

@@ -1,8 +1,9 @@
 /**
- * What a broker shares with its cluster: the coordination service, the controller, and what both make of the log directory.
+ * What a broker shares with its cluster: the coordination service, the controller, and what both make of the log directories.
  *
- * 1. Every log in the directory belongs to a topic that is stored, or nothing is opened: nothing is taken over or removed by guess.
+ * 1. Every log in the directories belongs to a topic that is stored, or nothing is opened: nothing is taken over or removed by guess.
  * 2. A directory in which no topic was ever stored is one of another broker's: its topics are taken over, all in one transaction.
+ * 3. A partition that was there before and whose log lies where nobody can look is there, and answers with the failure of its directory.
  */
 import { posix } from 'node:path'
 import { EmbeddedCoordination, type Clock, type CoordinationSession, type Disk, type Logger, type Random } from '@millrace/core'
@@ -20,14 +21,15 @@ import {
 } from '../../controller/index.ts'
 import { logError } from '../../errors.ts'
 import { partitionMetadataName, readPartitionMetadata } from '../../storage/checkpoints/partition-metadata.ts'
-import { partitionDirectoryName, type LogDirectory } from '../../storage/index.ts'
+import { partitionDirectoryName, watchedDisk, type LogDirectories, type LogDirectory } from '../../storage/index.ts'
 import type { BrokerConfig } from '../config/index.ts'
 import { ensureTopic, internalTopicConfigs, type TopicRefusal } from '../topics/internal-topics.ts'
 import type { Topic } from '../topics/topic.ts'
 import { Topics } from '../topics/topics.ts'
+import { DirectoryMemory } from './known-directories.ts'
 
 export interface ClusterOptions {
-  readonly directory: LogDirectory
+  readonly directories: LogDirectories
   readonly nodeId: number
   readonly config: BrokerConfig
   readonly durable: boolean
@@ -63,11 +65,12 @@ export class Cluster {
   }
 
   /**
-   * Opens the coordination service in the log directory, and all logs. @throws BROKER_STRAY_LOGS, BROKER_METADATA_CORRUPT,
+   * Opens the coordination service in the directory of the metadata, and all logs. @throws BROKER_STRAY_LOGS, BROKER_METADATA_CORRUPT,
    * COORDINATION_CORRUPT, the errors of the disk
    */
   static async open(options: ClusterOptions): Promise<Cluster> {
-    const coordination = await EmbeddedCoordination.open({ disk: options.disk, folder: options.directory.path })
+    const { metadata } = options.directories
+    const coordination = await EmbeddedCoordination.open({ disk: watchedDisk(options.disk, metadata), folder: metadata.path })
     try {
       return new Cluster(coordination, options, await openWith(coordination, options))
     } catch (error) {
@@ -106,28 +109,44 @@ interface Opened {
 const NOWHERE: BrokerRegistration = { host: '', port: -1, rack: undefined, endpoints: [] }
 
 async function openWith(coordination: EmbeddedCoordination, options: ClusterOptions): Promise<Opened> {
-  const { directory, nodeId, config, durable, clock, random, logger } = options
+  const { directories, nodeId, config, durable, clock, random, logger } = options
   const session = await coordination.connect()
   const store = await ControllerStore.elect(session, nodeId, NOWHERE, clock)
   if (await store.isUnused()) await adopt(store, options)
   const stored = await store.topics()
   const configs = await ConfigStore.open(session, (error) => logger.error('a configuration cannot be read', { problem: String(error) }))
   bindBrokerConfig(config, configs, nodeId)
-  const topics = new Topics({ directory, configs, brokerConfig: config, brokerEpoch: store.brokerEpoch, durable })
-  const stray = strayLog(foundLogs(directory), stored)
-  if (stray !== undefined) throw logError('BROKER_STRAY_LOGS', { path: directory.path, name: partitionDirectoryName(stray) })
+  const memory = await DirectoryMemory.read(session, nodeId, directories)
+  const topics = new Topics({ directories, configs, brokerConfig: config, brokerEpoch: store.brokerEpoch, durable, clock, logger })
+  for (const directory of directories.opened) {
+    const stray = strayLog(foundLogs(directory), stored)
+    if (stray !== undefined) throw logError('BROKER_STRAY_LOGS', { path: directory.path, name: partitionDirectoryName(stray) })
+  }
   await topics.loadLogs()
   const other = topics.identifyLogs(stored)
-  if (other !== undefined) throw logError('BROKER_STRAY_LOGS', { path: directory.path, name: other.name })
+  if (other !== undefined) throw logError('BROKER_STRAY_LOGS', { path: posix.dirname(other.directory), name: other.name })
+  await directories.settle()
   const controller = await Controller.start(
     { store, configs, brokerId: nodeId, random, broker: topics, epochInLog: (topic, partition) => topics.epochInLog(topic, partition) },
     stored,
   )
+  topics.started()
+  const unreachable = [...topics.partitions()].filter(({ offline }) => offline !== undefined)
+  if (unreachable.length === 0) directories.missing = []
+  else tellUnreachable(unreachable.length, directories, logger)
+  await memory.write()
   return { session, store, controller, configs, topics }
 }
 
 function foundLogs(directory: LogDirectory): FoundLog[] {
   return directory.found.map((found) => ({ ...found, topicId: undefined }))
+}
+
+function tellUnreachable(partitions: number, { lost, missing }: LogDirectories, logger: Logger): void {
+  const paths = [...lost.map(({ path }) => path), ...missing]
+  const told =
+    'the logs of some partitions are in none of the log directories: they are answered with KAFKA_STORAGE_ERROR. Mend the directories that have failed, give those that are missing to log.dirs again, and start the broker anew. What is gone for good is to be taken out of log.dirs, and its topics deleted'
+  logger.error(told, { partitions, directories: paths.join(', ') })
 }
 
 /** What is set at run time for this broker and for all of them holds at once. */
@@ -141,21 +160,26 @@ function bindBrokerConfig(config: BrokerConfig, configs: ConfigStore, nodeId: nu
 }
 
 /** Takes over the topics of a directory that another broker wrote. Their configurations are the defaults. */
-async function adopt(store: ControllerStore, { directory, disk, nodeId, random, config, logger }: ClusterOptions): Promise<void> {
+async function adopt(store: ControllerStore, { directories, disk, nodeId, random, config, logger }: ClusterOptions): Promise<void> {
+  const { opened, metadata } = directories
   const found: FoundLog[] = []
-  for (const log of foundLogs(directory)) {
-    const path = posix.join(directory.path, partitionDirectoryName(log), partitionMetadataName)
-    found.push({ ...log, topicId: await readPartitionMetadata(disk, path) })
+  for (const directory of opened) {
+    for (const log of foundLogs(directory)) {
+      const path = posix.join(directory.path, partitionDirectoryName(log), partitionMetadataName)
+      found.push({ ...log, topicId: await readPartitionMetadata(disk, path) })
+    }
   }
   if (found.length === 0) return
+  // A part of the topics would be forgotten.
+  if (directories.lost.length > 0) throw directories.lost[0]!.error
   const adoption = adoptLogs(found, nodeId, () => newTopicId(random))
   if ('problem' in adoption) {
     const { problem, log } = adoption
-    throw logError('BROKER_DIRECTORY_INCOMPLETE', { path: directory.path, topic: log.topic, problem })
+    throw logError('BROKER_DIRECTORY_INCOMPLETE', { path: metadata.path, topic: log.topic, problem })
   }
   await store.adopt(adoption.topics.map((topic: StoredTopic) => ({ topic, configs: internalTopicConfigs(topic.name, config) })))
   logger.info('topics of another broker are taken over, with default configurations', {
-    path: directory.path,
+    path: opened.map(({ path }) => path).join(', '),
     topics: adoption.topics.length,
   })
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createLogger } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { isTopicProblem } from '../../controller/index.ts'
-import { LogDirectory } from '../../storage/index.ts'
+import { LogDirectories, LogDirectory } from '../../storage/index.ts'
 import { BrokerConfig } from '../config/index.ts'
 import { Cluster } from './cluster.ts'
 
@@ -12,7 +12,16 @@ async function open(disk: SimulatedDisk, clock: VirtualClock): Promise<Cluster> 
   const logger = createLogger({ clock, level: 'error', write: () => undefined })
   const port = disk.attach()
   const directory = await LogDirectory.open({ path: '/log', disk: port, clock, random, clusterId: 'cluster', brokerId: 1 })
-  return await Cluster.open({ directory, nodeId: 1, config: new BrokerConfig(), durable: false, disk: port, clock, random, logger })
+  return await Cluster.open({
+    directories: new LogDirectories([directory]),
+    nodeId: 1,
+    config: new BrokerConfig(),
+    durable: false,
+    disk: port,
+    clock,
+    random,
+    logger,
+  })
 }
 
 void test('a full disk refuses topics and partitions at whatever step, and they can be made when there is room', async () => {

@@ -3,30 +3,83 @@
  *
  * 1. The high watermark is the end of what has been acknowledged: with one replica, that is all there is to wait for.
  * 2. Whoever watches hears of every move of the high watermark, and of the partition's end, after it has happened.
+ * 3. Its log is replaced only while nothing that changes it is under way; what comes meanwhile waits, and keeps its order.
  */
-import type { AppendOptions, AppendResult, PartitionLog } from '../../storage/index.ts'
+import type { MillraceError } from '@millrace/core'
+import { logError } from '../../errors.ts'
+import type { AppendOptions, AppendResult, LogConfig, PartitionLog, ProducerEntry } from '../../storage/index.ts'
 
 export class Partition {
   readonly index: number
   readonly leaderEpoch: number
-  readonly log: PartitionLog
+  #log: PartitionLog
   readonly #watchers = new Set<() => void>()
   #isRetired = false
+  /** Changes of the log under way. */
+  #changeCount = 0
+  #onUnchanging: (() => void) | undefined
+  #replacement: Promise<void> | undefined
 
   constructor(log: PartitionLog, leaderEpoch: number) {
     this.index = log.partition.partition
     this.leaderEpoch = leaderEpoch
-    this.log = log
+    this.#log = log
     log.startEpoch(leaderEpoch)
     log.raiseHighWatermark(log.logEndOffset)
   }
 
+  /** Not to be kept over a wait: it may be another one afterwards. */
+  get log(): PartitionLog {
+    return this.#log
+  }
+
+  /** Why nothing can be read or written; undefined as long as its directory can be trusted. */
+  get offline(): MillraceError | undefined {
+    return this.#log.offline
+  }
+
+  /** What its log knows of a producer. */
+  producer(producerId: number): ProducerEntry | undefined {
+    return this.#log.producer(producerId)
+  }
+
+  setConfig(config: LogConfig): void {
+    this.#log.setConfig(config)
+  }
+
   /** Appends validated batches; in order of the calls. @throws as `PartitionLog.append` */
   async append(bytes: Uint8Array, options: Omit<AppendOptions, 'leaderEpoch'> = {}): Promise<AppendResult> {
-    const result = await this.log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
-    this.log.raiseHighWatermark(result.lastOffset + 1)
+    while (this.#replacement !== undefined) await this.#replacement
+    const log = this.#log
+    const appended = log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
+    const result = await this.#change(appended)
+    log.raiseHighWatermark(result.lastOffset + 1)
     this.#wakeWatchers()
     return result
+  }
+
+  /** As `PartitionLog.deleteRecordsBefore`. */
+  async deleteRecordsBefore(offset: number): Promise<void> {
+    while (this.#replacement !== undefined) await this.#replacement
+    await this.#change(this.#log.deleteRecordsBefore(offset))
+  }
+
+  /** Puts another log in the place of the present one: what `work` gives for it, while it changes no more. @throws as `work`; then nothing has changed */
+  async replaceLog(work: (log: PartitionLog) => Promise<PartitionLog>): Promise<void> {
+    if (this.#replacement !== undefined || this.#isRetired) throw logError('STORAGE_CLOSED', { partition: this.#log.name })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#replacement = promise
+    try {
+      if (this.#changeCount > 0) await new Promise<void>((idle) => (this.#onUnchanging = idle))
+      const log = await work(this.#log)
+      log.startEpoch(this.leaderEpoch)
+      log.raiseHighWatermark(log.logEndOffset)
+      this.#log = log
+    } finally {
+      this.#replacement = undefined
+      resolve()
+      this.#wakeWatchers()
+    }
   }
 
   /** Calls `watcher` whenever there may be more to read, until the result is called. */
@@ -43,6 +96,21 @@ export class Partition {
   retire(): void {
     this.#isRetired = true
     this.#wakeWatchers()
+  }
+
+  /** Its log can be neither read nor written any more. */
+  failed(): void {
+    this.#wakeWatchers()
+  }
+
+  async #change<T>(change: Promise<T>): Promise<T> {
+    this.#changeCount++
+    try {
+      return await change
+    } finally {
+      this.#changeCount--
+      if (this.#changeCount === 0) this.#onUnchanging?.()
+    }
   }
 
   #wakeWatchers(): void {

@@ -59,6 +59,6 @@ export class Topic {
   setConfig(configs: ConfigTexts, config: TopicConfig): void {
     this.#configs = configs
     this.#config = config
-    for (const { log } of this.#partitions) log.setConfig(config.log)
+    for (const partition of this.#partitions) partition.setConfig(config.log)
   }
 }

@@ -9,7 +9,7 @@ import { InternalTopic, type CoordinatorNotice, type MarkerToWrite } from '../..
 import { TransactionCoordinator, TransactionalWrites, type TransactionSettings } from '../../coordinators/transactions/index.ts'
 import type { ProducerIds } from '../../controller/index.ts'
 import type { BrokerConfig } from '../config/index.ts'
-import { errorCodeOf } from '../error-code-of.ts'
+import { errorCodeOf, isToldByDirectory } from '../error-code-of.ts'
 import { TRANSACTIONS_TOPIC } from '../topics/internal-topics.ts'
 import type { Topics } from '../topics/topics.ts'
 import { PartitionMarkers } from './partition-markers.ts'
@@ -106,5 +106,6 @@ function settingsOf(config: BrokerConfig): TransactionSettings {
 }
 
 function tell(logger: Logger, { kind, error }: CoordinatorNotice, partition: number): void {
+  if (isToldByDirectory(error)) return
   logger[kind === 'fault' ? 'error' : 'warn'](`transactions: ${kind}`, { partition, problem: String(error) })
 }

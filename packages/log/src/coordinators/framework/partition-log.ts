@@ -15,16 +15,15 @@ export interface LedPartition {
 const READ_BYTES = 1 << 16
 
 export function coordinatorLogOf(partition: LedPartition, batchBytesMax: number): CoordinatorLog {
-  const { leaderEpoch, log } = partition
   return {
-    leaderEpoch,
+    leaderEpoch: partition.leaderEpoch,
     batchBytesMax,
     async append(batches) {
       await partition.append(batches, { origin: 'coordinator' })
     },
-    read: () => chunks(log),
+    read: () => chunks(partition.log),
     producer(producerId) {
-      const entry = log.producer(producerId)
+      const entry = partition.log.producer(producerId)
       return entry && { epoch: entry.producerEpoch, coordinatorEpoch: entry.coordinatorEpoch }
     },
   }

@@ -38,21 +38,27 @@ export async function cleanableOf(directory: LogDirectory, log: PartitionLog): P
 export async function compactDue(directory: LogDirectory, mapBytesMax: number, isStopped: () => boolean): Promise<number> {
   const due: { readonly log: PartitionLog; readonly dirtyRatio: number }[] = []
   for (const log of directory.logs()) {
-    if (!log.config.cleanupCompact || log.segmentCount === 1) continue
+    if (!log.config.cleanupCompact || log.segmentCount === 1 || log.isCompactionPaused) continue
     const { isDue, dirtyRatio } = await cleanableOf(directory, log)
     if (isDue) due.push({ log, dirtyRatio })
   }
   let compacted = 0
   for (const { log } of due.sort((left, right) => right.dirtyRatio - left.dirtyRatio)) {
     if (isStopped()) break
-    if (await compactOne(directory, log, mapBytesMax)) compacted++
+    const compaction = log.compacting.run(() => compactOne(directory, log, mapBytesMax))
+    const isFurther = await compaction.catch((error: unknown) => {
+      // Its folder may have gone meanwhile.
+      if (log.isClosed) return false
+      throw error
+    })
+    if (isFurther) compacted++
   }
   return compacted
 }
 
 /** False where nothing is due any longer, or it got nowhere: the next look would only bring the same. */
 async function compactOne(directory: LogDirectory, log: PartitionLog, mapBytesMax: number): Promise<boolean> {
-  if (directory.offline !== undefined || log.isClosed) return false
+  if (directory.offline !== undefined || log.isClosed || log.isCompactionPaused) return false
   const range = await cleanableOf(directory, log)
   if (!range.isDue) return false
   const result = await compactLog(log, range, mapBytesMax)

@@ -2,17 +2,19 @@
  * One log directory of a broker: its logs, its checkpoints, and whether it can still be trusted.
  *
  * 1. The marker of a clean shutdown is gone, durably, before any log is opened, and comes back only after all are closed.
- * 2. Once offline it stays so: every operation on it and its logs fails with the same error, nothing is tried again.
+ * 2. Once offline it stays so: every operation on it and its logs fails with the same error, nothing is tried again (`directory-health.ts`).
  * 3. A log is given out only when its recovery point on the disk is no higher than in memory.
  */
 import { posix } from 'node:path'
-import { DiskError, MillraceError, randomId, type Clock, type Disk, type Random } from '@millrace/core'
+import { randomId, type Clock, type Disk, type MillraceError, type Random } from '@millrace/core'
 import { logError } from '../../errors.ts'
 import type { LogConfig } from '../config.ts'
 import {
   clusterMetadataTopic,
   deletedDirectoryName,
+  futureDirectoryName,
   isDeletedDirectoryName,
+  parseFutureDirectoryName,
   parsePartitionDirectoryName,
   partitionDirectoryName,
   type TopicPartition,
@@ -32,6 +34,7 @@ import { createEmptyLog, loadLog } from '../partition/loader.ts'
 import { Mutex } from '../partition/mutex.ts'
 import { PartitionLog } from '../partition/partition-log.ts'
 import { DirectoryCheckpoint, type OffsetCheckpointKind } from './directory-checkpoints.ts'
+import { DirectoryHealth } from './directory-health.ts'
 import { mapConcurrently, Semaphore } from './semaphore.ts'
 
 export interface LogDirectoryOptions {
@@ -76,15 +79,17 @@ export class LogDirectory implements LogHost {
   readonly #logs = new Map<string, PartitionLog>()
   readonly #syncing = new Mutex()
   #nextSync: Promise<void> | undefined
+  readonly #health: DirectoryHealth
   #found: TopicPartition[]
-  #offline: MillraceError | undefined
+  /** Folders of partitions that are on their way here from another directory. */
+  readonly #futures: Map<string, TopicPartition>
 
   private constructor(
     options: LogDirectoryOptions,
     meta: MetaProperties,
     lastShutdown: LastShutdown,
     checkpoints: Record<OffsetCheckpointKind, DirectoryCheckpoint>,
-    found: TopicPartition[],
+    { found, futures }: FoundFolders,
   ) {
     this.path = options.path
     this.disk = options.disk
@@ -97,7 +102,14 @@ export class LogDirectory implements LogHost {
     this.#options = options
     this.#checkpoints = checkpoints
     this.#syncs = new Semaphore(options.syncConcurrency ?? 2)
+    this.#health = new DirectoryHealth({
+      path: options.path,
+      clock: options.clock,
+      onNotice: (notice) => this.notice(notice),
+      onOffline: (error) => options.onOffline?.(error),
+    })
     this.#found = found
+    this.#futures = futures
   }
 
   /**
@@ -120,19 +132,9 @@ export class LogDirectory implements LogHost {
       cleaner: await read('cleaner'),
     }
     await removeCleanShutdown(disk, shutdownPath)
-    const found: TopicPartition[] = []
-    for (const name of await disk.list(path)) {
-      const partition = parsePartitionDirectoryName(name)
-      if (isDeletedDirectoryName(name)) await disk.removeTree(posix.join(path, name))
-      else if (
-        partition !== undefined &&
-        partition.topic !== clusterMetadataTopic &&
-        (await disk.stat(posix.join(path, name))).kind === 'directory'
-      )
-        found.push(partition)
-    }
+    const folders = await findFolders(disk, path)
     await disk.syncDirectory(path)
-    return new LogDirectory(options, meta, lastShutdown, checkpoints, found)
+    return new LogDirectory(options, meta, lastShutdown, checkpoints, folders)
   }
 
   /** Partitions that have a log here that is not open yet. */
@@ -140,8 +142,23 @@ export class LogDirectory implements LogHost {
     return this.#found
   }
 
+  /** Partitions that are on their way here, or were when the last owner went. */
+  get futures(): readonly TopicPartition[] {
+    return [...this.#futures.values()]
+  }
+
+  /** Logs that it has or will have. */
+  get logCount(): number {
+    return this.#logs.size + this.#found.length + this.#futures.size
+  }
+
   get offline(): MillraceError | undefined {
-    return this.#offline
+    return this.#health.offline
+  }
+
+  /** Whether it has refused to write for lack of space, and nothing says that there is some again. */
+  get isFull(): boolean {
+    return this.#health.isFull
   }
 
   logs(): IterableIterator<PartitionLog> {
@@ -161,7 +178,6 @@ export class LogDirectory implements LogHost {
         this.#load(partition, configOf(partition), this.lastShutdown.clean),
       ),
     )
-    for (const log of logs) this.#logs.set(log.name, log)
     await this.#attempt(() => this.checkpointRecoveryPoints())
     return logs
   }
@@ -197,16 +213,59 @@ export class LogDirectory implements LogHost {
       await this.#forget(log.name)
     })
     this.clock.after(log.config.fileDeleteDelayMs, () => {
-      this.disk
-        .removeTree(target)
-        .catch((error: unknown) => this.notice({ kind: 'background-failure', path: target, problem: String(error) }))
+      this.disk.removeTree(target).catch((error: unknown) => this.failedInBackground(error, target))
     })
+  }
+
+  /**
+   * Makes the log of a partition that is to come here from another directory: under a name of its own until `promote`.
+   * @throws `STORAGE_NAME_TOO_LONG`
+   */
+  async createFutureLog(partition: TopicPartition, config: LogConfig): Promise<PartitionLog> {
+    const folder = futureDirectoryName(partition, randomId(this.random))
+    if (folder === undefined) throw logError('STORAGE_NAME_TOO_LONG', { topic: partition.topic })
+    return await this.#attempt(async () => {
+      await this.removeFutures(partition)
+      this.#futures.set(folder, partition)
+      await this.disk.makeDirectory(posix.join(this.path, folder))
+      return new PartitionLog(await createEmptyLog(this, partition, config, folder))
+    })
+  }
+
+  /** Removes what there is of a partition on its way here. Its log must not be in use. */
+  async removeFutures(partition: TopicPartition): Promise<void> {
+    const name = partitionDirectoryName(partition)
+    for (const [folder, future] of this.#futures) {
+      if (partitionDirectoryName(future) !== name) continue
+      await this.#attempt(() => this.disk.removeTree(posix.join(this.path, folder)))
+      this.#futures.delete(folder)
+    }
+  }
+
+  /** Gives the log of `createFutureLog` its partition's name, durably with all that is in it: from now on it is the partition's log. */
+  async promote(future: PartitionLog, config: LogConfig): Promise<PartitionLog> {
+    const { partition, name, topicId, logStartOffset, logEndOffset } = future
+    await future.close()
+    await this.#attempt(() => this.#forget(name))
+    try {
+      await this.disk.rename(future.directory, posix.join(this.path, name))
+      this.#futures.delete(posix.basename(future.directory))
+      await this.syncNames()
+      const options = { partition, config, isClean: true, recoveryPoint: logEndOffset, logStartOffset, highWatermark: logEndOffset }
+      const log = new PartitionLog(await loadLog(this, options))
+      if (topicId !== undefined && log.topicId === undefined) log.identify(topicId)
+      this.#logs.set(name, log)
+      return log
+    } catch (error) {
+      // Under its name, and not in use: what is there is not to be mistaken for the partition's log.
+      throw this.failed(error, this.path, true)
+    }
   }
 
   /** Closes all logs and leaves the marker of a clean shutdown with the broker's epoch; without it if anything failed. */
   async close(brokerEpoch: number): Promise<void> {
     await mapConcurrently([...this.#logs.values()], CLOSE_CONCURRENCY, (log) => log.close())
-    if (this.#offline !== undefined) return
+    if (this.offline !== undefined) return
     await this.#attempt(async () => {
       await this.checkpointRecoveryPoints()
       await this.checkpointHighWatermarks()
@@ -254,17 +313,15 @@ export class LogDirectory implements LogHost {
   }
 
   failed(error: unknown, path: string, isFatal = false): MillraceError {
-    if (this.#offline !== undefined) return this.#offline
-    if (!isFatal) {
-      if (error instanceof MillraceError) return error
-      if (error instanceof DiskError && error.reason === 'no-space') return logError('STORAGE_FULL', { path }, error)
-      if (error instanceof DiskError && error.reason === 'too-many-open')
-        return logError('STORAGE_UNAVAILABLE', { path, problem: error.reason }, error)
-    }
-    this.#offline = logError('STORAGE_OFFLINE', { path: this.path, problem: error instanceof Error ? error.message : String(error) }, error)
-    this.notice({ kind: 'offline', path, problem: this.#offline.message })
-    this.#options.onOffline?.(this.#offline)
-    return this.#offline
+    return this.#health.failed(error, path, isFatal)
+  }
+
+  wrote(): void {
+    this.#health.wrote()
+  }
+
+  failedInBackground(error: unknown, path: string): void {
+    this.#health.failedInBackground(error, path)
   }
 
   notice(notice: StorageNotice): void {
@@ -298,17 +355,43 @@ export class LogDirectory implements LogHost {
       logStartOffset: this.#checkpoints.logStart.get(name) ?? 0,
       highWatermark: this.#checkpoints.highWatermark.get(name) ?? 0,
     })
-    return new PartitionLog(state)
+    const log = new PartitionLog(state)
+    this.#logs.set(name, log)
+    return log
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#offline !== undefined) throw this.#offline
+    if (this.offline !== undefined) throw this.offline
     try {
       return await work()
     } catch (error) {
       throw this.failed(error, this.path)
     }
   }
+}
+
+interface FoundFolders {
+  readonly found: TopicPartition[]
+  readonly futures: Map<string, TopicPartition>
+}
+
+/** The folders of logs, and of those on their way here. What was being removed is removed. */
+async function findFolders(disk: Disk, path: string): Promise<FoundFolders> {
+  const found: TopicPartition[] = []
+  const futures = new Map<string, TopicPartition>()
+  for (const name of await disk.list(path)) {
+    const partition = parsePartitionDirectoryName(name)
+    const future = parseFutureDirectoryName(name)
+    if (isDeletedDirectoryName(name)) await disk.removeTree(posix.join(path, name))
+    else if (future !== undefined) futures.set(name, future)
+    else if (
+      partition !== undefined &&
+      partition.topic !== clusterMetadataTopic &&
+      (await disk.stat(posix.join(path, name))).kind === 'directory'
+    )
+      found.push(partition)
+  }
+  return { found, futures }
 }
 
 /** Checks whose the directory is; a new one becomes ours. */

@@ -31,9 +31,7 @@ export interface MaintenanceOptions {
 export function maintain(directory: LogDirectory, options: MaintenanceOptions = {}): () => Promise<void> {
   const mapBytesMax = options.cleanerMapBytesMax ?? 134_217_728
   const stops = [
-    repeat(directory, options.retentionCheckIntervalMs ?? 300_000, async () => {
-      for (const log of directory.logs()) await log.applyRetention()
-    }),
+    repeat(directory, options.retentionCheckIntervalMs ?? 300_000, () => retainAll(directory)),
     repeat(directory, options.recoveryPointCheckpointIntervalMs ?? 60_000, () => directory.checkpointRecoveryPoints()),
     repeat(directory, options.logStartCheckpointIntervalMs ?? 60_000, () => directory.checkpointLogStarts()),
     repeat(directory, options.highWatermarkCheckpointIntervalMs ?? 5_000, () => directory.checkpointHighWatermarks()),
@@ -48,6 +46,15 @@ export function maintain(directory: LogDirectory, options: MaintenanceOptions = 
   return async () => void (await Promise.all(stops.map((stop) => stop())))
 }
 
+/** A log that cannot do without a write, on a full disk, does not keep the others from making room. */
+async function retainAll(directory: LogDirectory): Promise<void> {
+  for (const log of directory.logs()) {
+    await log.applyRetention().catch((error: unknown) => {
+      if (!log.isClosed) directory.failedInBackground(error, log.directory)
+    })
+  }
+}
+
 function repeat(directory: LogDirectory, intervalMs: number, duty: (isStopped: () => boolean) => Promise<void>): () => Promise<void> {
   let isStopped = false
   let cancel: Cancel = () => undefined
@@ -56,7 +63,7 @@ function repeat(directory: LogDirectory, intervalMs: number, duty: (isStopped: (
     if (isStopped || directory.offline !== undefined) return
     cancel = directory.clock.after(intervalMs, () => {
       underWay = duty(() => isStopped)
-        .catch((error: unknown) => directory.notice({ kind: 'background-failure', path: directory.path, problem: String(error) }))
+        .catch((error: unknown) => directory.failedInBackground(error, directory.path))
         .then(arm)
     })
   }

@@ -90,6 +90,7 @@ export class Appender {
         group.undo(await this.#cutOff(position, host.failed(error, active.path('log'))))
         return false
       }
+      host.wrote()
     }
     group.publish()
     return true

@@ -42,9 +42,9 @@ export class Flusher {
 
   /** A failure is noted by the host; the next flush tries again, if the directory is not offline by then. */
   flushInBackground(): void {
-    this.flush().catch((error: unknown) =>
-      this.#state.host.notice({ kind: 'background-failure', path: this.#state.directory, problem: String(error) }),
-    )
+    this.flush().catch((error: unknown) => {
+      if (!this.#state.isClosed) this.#state.host.failedInBackground(error, this.#state.directory)
+    })
   }
 
   /** Flushes `flush.ms` from now, unless that is due already. */

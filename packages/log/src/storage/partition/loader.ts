@@ -54,9 +54,10 @@ export async function loadLog(host: LogHost, options: LoadOptions): Promise<LogS
   return state
 }
 
-/** A log in a folder that has just been made. Neither survives a crash before its first records are to. */
-export async function createEmptyLog(host: LogHost, partition: TopicPartition, config: LogConfig): Promise<LogState> {
+/** A log in a folder that has just been made, named as the partition unless it is said. Neither survives a crash before its first records are to. */
+export async function createEmptyLog(host: LogHost, partition: TopicPartition, config: LogConfig, folder?: string): Promise<LogState> {
   const state = new LogState(host, partition, config)
+  if (folder !== undefined) state.directory = posix.join(host.path, folder)
   state.areNamesDurable = false
   state.segments = [await state.createFirstSegment(0)]
   return state

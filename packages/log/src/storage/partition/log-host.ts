@@ -11,6 +11,10 @@ export interface StorageNotice {
     | 'index-rebuilt'
     | 'snapshot-ignored'
     | 'checkpoint-ignored'
+    | 'full'
+    | 'unavailable'
+    | 'writable'
+    | 'two-logs'
     | 'offline'
     | 'background-failure'
   readonly path: string
@@ -39,5 +43,9 @@ export interface LogHost {
   syncNames(): Promise<void>
   /** Writes the recovery points of all logs, durably. */
   checkpointRecoveryPoints(): Promise<void>
+  /** Something has been written: what was refused before may be over. */
+  wrote(): void
   notice(notice: StorageNotice): void
+  /** What has failed without a caller to hear of it. */
+  failedInBackground(error: unknown, path: string): void
 }

@@ -180,9 +180,7 @@ export class LogState {
   #removeLater(segment: Segment): void {
     const cancel = this.host.clock.after(this.config.fileDeleteDelayMs, () => {
       this.#removals.delete(segment)
-      segment
-        .remove()
-        .catch((error: unknown) => this.host.notice({ kind: 'background-failure', path: this.directory, problem: String(error) }))
+      segment.remove().catch((error: unknown) => this.host.failedInBackground(error, this.directory))
     })
     this.#removals.set(segment, cancel)
   }

@@ -4,6 +4,7 @@
  * Made by `LogDirectory`. Every method rejects with `STORAGE_OFFLINE` once the directory is offline and with `STORAGE_CLOSED`
  * after `close`. What changes the log's structure goes through the lane of its appends, and holds off syncs meanwhile.
  */
+import type { MillraceError } from '@millrace/core'
 import type { LogConfig } from '../config.ts'
 import { logError } from '../../errors.ts'
 import type { TopicPartition } from '../names.ts'
@@ -17,6 +18,7 @@ import { Flusher } from './flusher.ts'
 import type { LogState } from './log-state.ts'
 import type { ReadOptions, ReadPlan, Isolation } from './read-plan.ts'
 import { boundOf, Reader } from './reader.ts'
+import { Mutex } from './mutex.ts'
 import { raiseLogStart, removeExpired, type Removed } from './retention.ts'
 import { findMaxTimestamp, findTimestamp, type FoundTimestamp } from './timestamps.ts'
 import { truncateFullyAndStartAt, truncateTo } from './truncation.ts'
@@ -26,6 +28,10 @@ export class PartitionLog {
   readonly #appender: Appender
   readonly #flusher: Flusher
   readonly #reader: Reader
+  /** @internal Held by the cleaner while it is at this log. */
+  readonly compacting: Mutex = new Mutex()
+  /** Not compacted as long as it is set: it is being copied. */
+  isCompactionPaused = false
 
   /** @internal Use `LogDirectory.createLog`. */
   constructor(state: LogState) {
@@ -57,6 +63,11 @@ export class PartitionLog {
   identify(topicId: string): void {
     this.#state.topicId = topicId
     this.#state.areNamesDurable = false
+  }
+
+  /** Why nothing can be done with it any more; undefined as long as its directory can be trusted. */
+  get offline(): MillraceError | undefined {
+    return this.#state.host.offline
   }
 
   /** Closed, or about to be removed. */
@@ -266,11 +277,11 @@ export class PartitionLog {
     })
   }
 
-  /** Closes the files and saves nothing: the log is about to be removed. */
+  /** Closes the files and saves nothing: the log is about to be removed. A flush under way has ended then: it would miss its folder. */
   async abandon(): Promise<void> {
     await this.#appender.lane.exclusive(async () => {
       this.#state.isClosed = true
-      await this.#releaseFiles()
+      await this.#state.syncing.run(() => this.#releaseFiles())
     })
   }
 

@@ -29,11 +29,10 @@ async function remove(topic: string, { partitionIndex, offset }: Wanted, { broke
   if (found === undefined || partition === undefined) return refused(ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION)
   if (isInternalTopic(topic)) return refused(ERROR_CODE.INVALID_TOPIC_EXCEPTION)
   if (!found.config.log.cleanupDelete) return refused(ERROR_CODE.POLICY_VIOLATION)
-  const { log } = partition
   if (offset < HIGH_WATERMARK) return refused(ERROR_CODE.OFFSET_OUT_OF_RANGE)
   try {
-    await log.deleteRecordsBefore(offset === HIGH_WATERMARK ? log.highWatermark : offset)
-    return { partitionIndex, lowWatermark: log.logStartOffset, errorCode: ERROR_CODE.NONE }
+    await partition.deleteRecordsBefore(offset === HIGH_WATERMARK ? partition.log.highWatermark : offset)
+    return { partitionIndex, lowWatermark: partition.log.logStartOffset, errorCode: ERROR_CODE.NONE }
   } catch (error) {
     return refused(errorCodeOf(error))
   }

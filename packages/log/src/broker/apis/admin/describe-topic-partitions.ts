@@ -3,6 +3,7 @@ import { isInternalTopic } from '../../../controller/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import type { Topic } from '../../topics/topic.ts'
+import { describedPartition } from './described-partition.ts'
 import { topicOperations } from './authorized-operations.ts'
 
 type Request = ApiRequest<'DescribeTopicPartitions'>
@@ -50,14 +51,9 @@ function describe(names: readonly string[], { responsePartitionLimit, cursor }: 
   return { topics: results, nextCursor: null }
 }
 
-function found({ name, id, registration }: Topic, from: number, to: number, context: RequestContext): Result {
-  const partitions = registration.partitions.slice(from, to).map(({ replicas, state }, index) => ({
-    errorCode: state === undefined ? ERROR_CODE.LEADER_NOT_AVAILABLE : ERROR_CODE.NONE,
-    partitionIndex: from + index,
-    leaderId: state?.leader ?? -1,
-    leaderEpoch: state?.leaderEpoch ?? -1,
-    replicaNodes: [...replicas],
-    isrNodes: [...(state?.isr ?? [])],
+function found({ name, id, registration, partitions: own }: Topic, from: number, to: number, context: RequestContext): Result {
+  const partitions = registration.partitions.slice(from, to).map((partition, index) => ({
+    ...describedPartition(partition, from + index, own[from + index]),
     eligibleLeaderReplicas: [],
     lastKnownElr: [],
   }))

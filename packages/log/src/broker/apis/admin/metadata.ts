@@ -5,6 +5,7 @@ import { errorCodeOf } from '../../error-code-of.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { CLUSTER_NAME } from '../../security/authorizer.ts'
 import type { Topic } from '../../topics/topic.ts'
+import { describedPartition } from './described-partition.ts'
 import { clusterOperations, OPERATIONS_NOT_ASKED, topicOperations } from './authorized-operations.ts'
 import { brokersFor } from './brokers.ts'
 import { topicProblemCode } from './topic-problem.ts'
@@ -88,20 +89,17 @@ function missing(name: string | null, topicId: Uint8Array, errorCode: number): R
   return { errorCode, name, topicId, partitions: [] }
 }
 
-function found({ name, id, registration }: Topic, { includeTopicAuthorizedOperations }: Request, context: RequestContext): Result {
+function found(
+  { name, id, registration, partitions }: Topic,
+  { includeTopicAuthorizedOperations }: Request,
+  context: RequestContext,
+): Result {
   return {
     errorCode: ERROR_CODE.NONE,
     name,
     topicId: id,
     isInternal: isInternalTopic(name),
-    partitions: registration.partitions.map(({ replicas, state }, partitionIndex) => ({
-      errorCode: state === undefined ? ERROR_CODE.LEADER_NOT_AVAILABLE : ERROR_CODE.NONE,
-      partitionIndex,
-      leaderId: state?.leader ?? -1,
-      leaderEpoch: state?.leaderEpoch ?? -1,
-      replicaNodes: [...replicas],
-      isrNodes: [...(state?.isr ?? [])],
-    })),
+    partitions: registration.partitions.map((partition, index) => describedPartition(partition, index, partitions[index])),
     topicAuthorizedOperations: includeTopicAuthorizedOperations ? topicOperations(context, name) : OPERATIONS_NOT_ASKED,
   }
 }

@@ -86,6 +86,7 @@ function look({ wanted, found }: Target, isolation: Isolation): Look {
   const { partition } = found
   const { log, leaderEpoch } = partition
   const failed = (errorCode: number): Look => ({ kind: 'failed', errorCode, partition })
+  if (partition.offline !== undefined) return failed(ERROR_CODE.KAFKA_STORAGE_ERROR)
   const epochError = leaderEpochError(wanted.currentLeaderEpoch, leaderEpoch)
   if (epochError !== ERROR_CODE.NONE) return failed(epochError)
   const diverging = divergence(log, wanted)

@@ -60,6 +60,7 @@ function repeatedPartitions(topics: ApiRequest<'ListOffsets'>['topics']): Readon
 async function find(partition: Partition | undefined, wanted: Wanted, isolation: Isolation, version: number): Promise<Result> {
   const { partitionIndex, currentLeaderEpoch, timestamp } = wanted
   if (partition === undefined) return { partitionIndex, errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
+  if (partition.offline !== undefined) return { partitionIndex, errorCode: ERROR_CODE.KAFKA_STORAGE_ERROR }
   const epochError = leaderEpochError(currentLeaderEpoch, partition.leaderEpoch)
   if (epochError !== ERROR_CODE.NONE) return { partitionIndex, errorCode: epochError }
   const special = Object.values(SPECIAL).find((each) => each.timestamp === timestamp)

@@ -32,6 +32,7 @@ function isAllowed(topic: string, { allows }: RequestContext): boolean {
 
 function endOf(found: Partition | undefined, { partition, currentLeaderEpoch, leaderEpoch: wanted }: Wanted): Result {
   if (found === undefined) return { partition, errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
+  if (found.offline !== undefined) return { partition, errorCode: ERROR_CODE.KAFKA_STORAGE_ERROR }
   const errorCode = leaderEpochError(currentLeaderEpoch, found.leaderEpoch)
   if (errorCode !== ERROR_CODE.NONE) return { partition, errorCode }
   const { epoch, endOffset } = found.log.endOffsetOfEpoch(wanted)

@@ -14,6 +14,7 @@ import { ClassicRequests } from '../../../coordinators/groups/classic-requests.t
 import { GroupCoordinator } from '../../../coordinators/groups/group-coordinator.ts'
 import { groupMachine } from '../../../coordinators/groups/group-machine.ts'
 import type { BrokerConfig, ConfigTexts } from '../../config/index.ts'
+import { isToldByDirectory } from '../../error-code-of.ts'
 import { OFFSETS_TOPIC } from '../../topics/internal-topics.ts'
 import type { Topics } from '../../topics/topics.ts'
 import { groupTopicsOf } from './group-topics.ts'
@@ -113,5 +114,6 @@ function environmentOf({
 }
 
 function tell(logger: Logger, { kind, error }: CoordinatorNotice, partition: number): void {
+  if (isToldByDirectory(error)) return
   logger[kind === 'fault' ? 'error' : 'warn'](`groups: ${kind}`, { partition, problem: String(error) })
 }

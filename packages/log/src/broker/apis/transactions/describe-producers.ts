@@ -22,6 +22,7 @@ function describe(topic: string, partitionIndex: number, { broker, allows }: Req
   if (!allows('Read', 'Topic', topic)) return problem(ERROR_CODE.TOPIC_AUTHORIZATION_FAILED)
   const partition = broker.topics.named(topic)?.partitions[partitionIndex]
   if (partition === undefined) return problem(ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION)
+  if (partition.offline !== undefined) return problem(ERROR_CODE.KAFKA_STORAGE_ERROR)
   return {
     partitionIndex,
     errorCode: ERROR_CODE.NONE,

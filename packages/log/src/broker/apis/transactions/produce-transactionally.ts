@@ -27,7 +27,7 @@ export async function produceTransactionally(
   if (!isImplied && !broker.config.get('transaction.partition.verification.enable')) return await partition.append(bytes)
   const { producerId, producerEpoch, baseSequence: firstSequence } = batch
   const write = { transactionalId, producerId, producerEpoch, firstSequence, topic, partition: partition.index, isImplied }
-  const placed = await broker.transactions.writes.write(partition.log, write, (guard) => partition.append(bytes, { guard }))
+  const placed = await broker.transactions.writes.write(partition, write, (guard) => partition.append(bytes, { guard }))
   return 'result' in placed ? placed.result : toClient(placed.errorCode, version)
 }
 

@@ -163,7 +163,8 @@ test('a producer that comes new has the transaction of the one before aborted', 
 test('a transaction that takes too long is aborted', async () => {
   const topic = 'slow'
   await createTopic(client, topic)
-  const producer = await initProducer(client, 'slow', 100)
+  // Too long for a client that never ends it, long enough for two requests to a machine that has much to do.
+  const producer = await initProducer(client, 'slow', 1500)
   assert.equal(await write(client, producer, topic, ['late']), 0)
   await until(async () => (await stateOf('slow')) === 'CompleteAbort')
   const { values, lastStableOffset, highWatermark } = await readCommitted(client, topic)
