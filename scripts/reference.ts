@@ -1,7 +1,7 @@
 // npm run docs: writes the pages of the reference that derive from the tables in the code. `reference.test.ts` checks that they are up to date.
 import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { optionReference, type ErrorTable } from '@millrace/core'
+import { messagePattern, optionReference, type ErrorTable } from '@millrace/core'
 import { engineOptionTable } from '@millrace/engine/options'
 import { compatibilityPage } from '../clients/page.ts'
 import { logOptionTable } from '../packages/cli/src/log-options.ts'
@@ -55,10 +55,10 @@ async function errorsPage(): Promise<string> {
   const sections = [...(await errorTables())].map(([name, table]) => {
     const entries = Object.entries(table)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(
-        ([code, { who, retry, final, message }]) =>
-          `### \`${code}\`\n\n${codeSpan(message)}\n\nTo act: ${actors[who]}.${retry ? ' Trying again may help.' : ''}${final === true ? ' A job that fails with it is not restarted.' : ''}\n`,
-      )
+      .map(([code, definition]) => {
+        const { who, retry, final } = definition
+        return `### \`${code}\`\n\n${codeSpan(messagePattern(definition))}\n\nTo act: ${actors[who]}.${retry ? ' Trying again may help.' : ''}${final === true ? ' A job that fails with it is not restarted.' : ''}\n`
+      })
     return `## ${name}\n\n${entries.join('\n')}`
   })
   return `# Errors

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatCount, formatElapsed, formatPercent } from './quantities.ts'
+import { counted, formatCount, formatElapsed, formatPercent } from './quantities.ts'
 
 void test('counts have three digits', () => {
   for (const [count, text] of [
@@ -35,4 +35,11 @@ void test('elapsed times have two units', () => {
     assert.equal(formatElapsed(ms), text, String(ms))
   }
   assert.equal(formatPercent(0.126), '13 %')
+})
+
+void test('one thing is one thing', () => {
+  assert.deepEqual(
+    [0, 1, 2].map((count) => counted(count, 'record')),
+    ['0 records', '1 record', '2 records'],
+  )
 })

@@ -32,3 +32,8 @@ export function formatElapsed(ms: number): string {
 export function formatPercent(ratio: number): string {
   return `${Math.round(100 * ratio)} %`
 }
+
+/** `1 member`, `2 members`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -9,7 +9,7 @@ export interface ErrorDefinition {
   readonly retry: boolean
   /** What it speaks of is lost: a job that fails with it is not restarted, whatever its restart strategy. */
   readonly final?: true
-  /** Text with `{name}` for each detail. */
+  /** Text with `{name}` for each detail; `{count?record:records}` is the first where that detail is 1, else the second. */
   readonly message: string
 }
 
@@ -38,7 +38,15 @@ export class MillraceError extends Error {
 }
 
 function fill(message: string, details: ErrorDetails): string {
-  return message.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`))
+  return message.replace(/\{(\w+)(?:\?([^:}]*):([^}]*))?\}/g, (_, name: string, one: string | undefined, many: string | undefined) => {
+    if (one !== undefined) return String(details[name]) === '1' ? one : many!
+    return String(details[name] ?? `{${name}}`)
+  })
+}
+
+/** A message of a table as a reference shows it: with the words for many. */
+export function messagePattern({ message }: ErrorDefinition): string {
+  return message.replace(/\{\w+\?[^:}]*:([^}]*)\}/g, '$1')
 }
 
 /** Makes the errors of one table; the table itself is there for the reference page. */

@@ -20,7 +20,15 @@ export { createMemoryDisk } from './io/memory/memory-disk.ts'
 export { nodeDisk } from './io/node/disk.ts'
 export { createPromptDisk } from './io/node/prompt-disk.ts'
 export { nodeNetwork } from './io/node/network.ts'
-export { defineErrors, MillraceError, type ErrorDefinition, type ErrorDetails, type ErrorFactory, type ErrorTable } from './errors.ts'
+export {
+  defineErrors,
+  messagePattern,
+  MillraceError,
+  type ErrorDefinition,
+  type ErrorDetails,
+  type ErrorFactory,
+  type ErrorTable,
+} from './errors.ts'
 export { parseDuration, formatDuration, type Duration } from './durations.ts'
 export { describeSize, formatSize, parseSize, type Size } from './sizes.ts'
 export { environmentNameOf, flagOf, type OptionDefinition, type OptionInput, type OptionTable, type OptionValues } from './config/table.ts'

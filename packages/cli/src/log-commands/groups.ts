@@ -1,5 +1,6 @@
 import type { GroupOffset, LogClient } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
+import { counted } from '../quantities.ts'
 import type { ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 import { printRows } from '../table.ts'
@@ -26,7 +27,7 @@ export async function describeGroup(groupId: string, flags: ParsedFlags, io: Com
     const rows = await rowsOf(client, committed, owners)
     if (flags['format'] !== 'json') {
       io.stdout.write(
-        `group ${groupId}, ${group.state}${group.protocol === '' ? '' : `, ${group.protocol}`}, ${group.members.length} members\n`,
+        `group ${groupId}, ${group.state}${group.protocol === '' ? '' : `, ${group.protocol}`}, ${counted(group.members.length, 'member')}\n`,
       )
     }
     printRows(io, flags['format'], rows, ['topic', 'partition', 'offset', 'end', 'lag', 'member', 'client', 'host'])

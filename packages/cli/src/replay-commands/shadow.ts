@@ -7,6 +7,7 @@ import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { stateDirOf } from '../job-commands/ask-job.ts'
 import { readParams } from '../params.ts'
+import { counted } from '../quantities.ts'
 import { resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 import { restorePath } from './replay.ts'
@@ -71,7 +72,7 @@ async function show(report: ShadowReport | ShadowFailure, flags: ParsedFlags, io
 
 function reportText({ records, sinks, newSources, lostSources, same }: ShadowReport): string {
   const lines = [
-    `${records} records were given to both versions`,
+    `${counted(records, 'record')} ${records === 1 ? 'was' : 'were'} given to both versions`,
     ...newSources.map((id) => `source ${id} is new: it was given nothing`),
     ...lostSources.map((id) => `source ${id} is gone: what it read came to the old version alone`),
     ...sinks.flatMap(({ sink, same: equal, onlyOld, onlyNew }) => [

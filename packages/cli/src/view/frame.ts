@@ -1,7 +1,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { describeSize } from '@millrace/core'
 import type { CheckpointMetrics, JobMetrics } from '@millrace/engine'
-import { formatCount, formatElapsed, formatPercent } from '../quantities.ts'
+import { counted, formatCount, formatElapsed, formatPercent } from '../quantities.ts'
 import type { TaskRates } from './rates.ts'
 
 export interface Frame {
@@ -14,7 +14,7 @@ export interface Frame {
 export function renderFrame({ jobName, metrics, rates }: Frame, columns: number, rows: number, color: boolean): readonly string[] {
   const style = (format: Parameters<typeof styleText>[0], text: string): string =>
     color ? styleText(format, text, { validateStream: false }) : text
-  const restarts = metrics.restarts === 0 ? 'no restarts' : `${metrics.restarts} restart${metrics.restarts === 1 ? '' : 's'}`
+  const restarts = metrics.restarts === 0 ? 'no restarts' : counted(metrics.restarts, 'restart')
   const head = `${shown(jobName)}  ${metrics.state} for ${formatElapsed(metrics.uptimeMs)}  ${restarts}${regionsDown(metrics)}`
   const nameWidth = Math.max(4, Math.min(columns - figuresWidth, Math.max(4, ...rates.map(({ name }) => shown(name).length))))
   const room = Math.max(1, rows - 4)

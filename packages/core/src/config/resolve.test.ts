@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { overrideOptions, resolveOptions, type OptionLayers, type ResolvedOptions } from './resolve.ts'
+import { changeOptions, overrideOptions, resolveOptions, type OptionLayers, type ResolvedOptions } from './resolve.ts'
 import type { OptionTable } from './table.ts'
 
 const table = {
@@ -99,6 +99,22 @@ void test('an invalid value says what the option must be', () => {
     "f: checkpointing.mode must be one of exactly-once, at-least-once, and is 'at-most-once'",
   )
   invalid({ code: { development: 2n as never } }, 'the job: development must be true or false, and is 2n')
+})
+
+void test('a value where a section belongs is told what goes in it; a section with nothing in it sets nothing', () => {
+  const inIt = 'a section with options in it: checkpointing.interval, checkpointing.minPause, checkpointing.mode'
+  const file = (checkpointing: unknown) => ({ file: { path: 'f', content: { checkpointing } } })
+  assert.equal(refused(file(5)), `f: checkpointing must be ${inIt}, and is 5 [OPTION_INVALID]`)
+  assert.equal(refused(file([{ interval: '5s' }])), `f: checkpointing must be ${inIt}, and is [ { interval: '5s' } ] [OPTION_INVALID]`)
+  assert.equal(
+    refused({ code: { buffer: { small: '1MiB' } } as never }),
+    "the job: buffer.small must be a section with options in it: buffer.small.size, and is '1MiB' [OPTION_INVALID]",
+  )
+  assert.deepEqual(resolve(file(null)).values, resolve({}).values)
+  const before = resolve({})
+  assert.throws(() => changeOptions(table, before, { checkpointing: '5s' }, 'millrace config'), {
+    message: `millrace config: there is no option "checkpointing", which is ${inIt} [OPTION_UNKNOWN]`,
+  })
 })
 
 void test('none unsets an option without a default, unless it is one of its values', () => {

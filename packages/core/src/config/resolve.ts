@@ -140,8 +140,13 @@ function mergeNested(table: OptionTable, state: Merging, given: unknown, where: 
         if (seen.has(key)) throw configError('OPTION_TWICE', { where, key })
         seen.add(key)
         set(table, state, key, value, where)
-      } else if (isRecord(value) && Object.keys(table).some((known) => known.startsWith(`${key}.`))) visit(value, `${key}.`)
-      else throw unknown(key, Object.keys(table), where)
+        continue
+      }
+      const members = membersOf(key, Object.keys(table))
+      if (members.length === 0) throw unknown(key, Object.keys(table), where)
+      if (isRecord(value)) visit(value, `${key}.`)
+      // `checkpointing:` with nothing under it, as where all lines of a section are comments.
+      else if (value !== null) throw configError('OPTION_INVALID', { where, key, expected: sectionOf(members), value: show(value) })
     }
   }
   if (isRecord(given)) visit(given, '')
@@ -169,8 +174,26 @@ function accepts(definition: OptionTable[string], text: string): boolean {
 }
 
 function unknown(name: string, names: Iterable<string>, where: string): Error {
-  const nearest = nearestName(name, names)
-  return configError('OPTION_UNKNOWN', { where, name, hint: nearest === undefined ? '' : `; did you mean "${nearest}"?` })
+  const known = [...names]
+  const members = membersOf(name, known)
+  const nearest = nearestName(name, known)
+  const hint =
+    members.length > 0
+      ? `, which is ${sectionOf(members).slice('be '.length)}`
+      : nearest === undefined
+        ? ''
+        : `; did you mean "${nearest}"?`
+  return configError('OPTION_UNKNOWN', { where, name, hint })
+}
+
+/** The options of a section: none if the name is not that of one. */
+function membersOf(section: string, names: readonly string[]): readonly string[] {
+  return names.filter((name) => name.startsWith(`${section}.`))
+}
+
+/** What a section must be, after "must". */
+function sectionOf(members: readonly string[]): string {
+  return `be a section with options in it: ${members.slice(0, 3).join(', ')}${members.length > 3 ? ', …' : ''}`
 }
 
 function show(given: unknown): string {

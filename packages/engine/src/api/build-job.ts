@@ -9,6 +9,7 @@ import { shapes } from './build/streams.ts'
 import type { Environment, SourceOptions } from './environment.ts'
 import type { JobFunctions } from './functions.ts'
 import { isJob, type Job } from './job.ts'
+import { checkOptions } from './option-names.ts'
 import { resolveParams, type Params } from './params.ts'
 import { jobSettings, type CheckpointSettings, type RestartSettings } from './settings.ts'
 import type { Stream } from './stream.ts'
@@ -56,6 +57,7 @@ function environment(builder: GraphBuilder, checkpointing: CheckpointSettings, r
   const fromSource = <T>(source: Source<T>, options?: SourceOptions<T>): Stream<Readonly<T>> => {
     builder.open('fromSource')
     checkSource(source)
+    checkOptions('fromSource', options, sourceOptionNames)
     const { connector, replayable, bounded } = source
     const draft = builder.add({
       kind: 'source',
@@ -72,10 +74,33 @@ function environment(builder: GraphBuilder, checkpointing: CheckpointSettings, r
       checkFunction('fromCollection', 'the iterator of its argument', (values as Partial<Iterable<T>> | undefined)?.[Symbol.iterator])
       return fromSource(collection(values), { parallelism: 1, ...options })
     },
-    checkpointing,
-    restart,
+    get checkpointing(): CheckpointSettings {
+      return checkpointing
+    },
+    set checkpointing(value: unknown) {
+      throw notAssigned('checkpointing', "interval = '1s'", value)
+    },
+    get restart(): RestartSettings {
+      return restart
+    },
+    set restart(value: unknown) {
+      throw notAssigned('restart', "strategy = 'none'", value)
+    },
   })
 }
+
+/** Settings are changed, not replaced: else those that something else has made before would be gone. */
+function notAssigned(section: string, example: string, value: unknown): Error {
+  const call = `env.${section}`
+  return engineError('ARGUMENT_INVALID', {
+    call,
+    argument: 'it',
+    expected: `set option by option (${call}.${example})`,
+    value: show(value),
+  })
+}
+
+const sourceOptionNames = ['uid', 'name', 'watermarks', 'parallelism']
 
 function configured<T>(stream: Stream<T>, options: SourceOptions<never> | undefined): Stream<T> {
   if (options?.uid !== undefined) stream.uid(options.uid)

@@ -1,5 +1,6 @@
 import { engineError } from '../errors.ts'
 import type { Environment } from './environment.ts'
+import { checkOptions } from './option-names.ts'
 import { callOrigin } from './origin.ts'
 import type { Stage, StreamView } from './stream.ts'
 import { checkDefaults, type Params, type WidenParams } from './params.ts'
@@ -42,6 +43,7 @@ export function defineJob(
   if (typeof buildGraph !== 'function') {
     throw engineError('ARGUMENT_INVALID', { call: 'defineJob', argument: 'build', expected: 'a function', value: typeof buildGraph })
   }
+  if (typeof optionsOrBuild !== 'function') checkOptions('defineJob', optionsOrBuild, ['params'])
   checkDefaults(name, params)
   const job = { name, params: Object.freeze({ ...params }), build: buildGraph, [brand]: true, [definedAt]: callOrigin() }
   return Object.freeze(job)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { discard } from '../connectors/discard.ts'
+import { generator } from '../connectors/generator/generator.ts'
 import { planJob } from '../graph/plan.ts'
 import { requireUids } from '../graph/warnings.ts'
 import { buildJob } from './build-job.ts'
@@ -52,6 +53,12 @@ const mistakes: readonly Mistake[] = [
   ],
   ['after the build', 'JOB_BUILT', /fromSource was called after/, () => late!.fromCollection([1])],
 
+  [
+    'an option of state that there is not',
+    'STATE_INVALID',
+    /"last" of "?process"? is declared with the option tll, which there is not; did you mean ttl\?/,
+    (env) => keyed(env)['process']!({ state: { last: value({ tll: '1h' } as never) }, onElement: noop }),
+  ],
   [
     'a ttl that is no duration',
     'STATE_INVALID',
@@ -298,6 +305,12 @@ const mistakes: readonly Mistake[] = [
     /onError must be one of fail, side/,
     (env) => loose(env)['process']!({ onElement: noop, onError: 'skip' }),
   ],
+  [
+    'a member that is nearly one',
+    'ARGUMENT_INVALID',
+    /process: a member must be one of .*, and is onEventTimers; did you mean onEventTimer\?/,
+    (env) => keyed(env)['process']!({ onElement: noop, onEventTimers: noop }),
+  ],
   ['map without function', 'ARGUMENT_INVALID', /map: its argument must be a function/, (env) => loose(env)['map']!('n * 2')],
   ['flatMap without function', 'ARGUMENT_INVALID', /flatMap: /, (env) => loose(env)['flatMap']!()],
   [
@@ -330,6 +343,18 @@ const mistakes: readonly Mistake[] = [
   ['connect of keyed and unkeyed', 'CONNECT_MIXED', /key both, or neither/, (env) => keyed(env)['connect']!(numbers(env))],
   ['connect of unkeyed and keyed', 'CONNECT_MIXED', /key both, or neither/, (env) => loose(env)['connect']!(keyed(env))],
 
+  [
+    'an option of a source that there is not',
+    'ARGUMENT_INVALID',
+    /fromSource: an option must be one of uid, name, watermarks, parallelism, and is uidd; did you mean uid\?/,
+    (env) => env.fromCollection([1], { uidd: 'a' } as never),
+  ],
+  [
+    'a uid where options belong',
+    'ARGUMENT_INVALID',
+    /fromSource: .* an object of options, and is 'a'/,
+    (env) => env.fromSource(generator({ generate: (n) => n }), 'a' as never),
+  ],
   ['a sink that is none', 'ARGUMENT_INVALID', /sinkTo: its argument must be a sink/, (env) => loose(env)['sinkTo']!(() => {})],
   ['a source that is none', 'ARGUMENT_INVALID', /fromSource: its argument must be a source/, (env) => env.fromSource([1] as never)],
   ['a collection that is none', 'ARGUMENT_INVALID', /fromCollection: /, (env) => env.fromCollection(5 as never)],
@@ -339,6 +364,18 @@ const mistakes: readonly Mistake[] = [
     'OPTION_UNKNOWN',
     /the job: there is no option "checkpointing\.intervall"; did you mean "checkpointing\.interval"/,
     (env) => void (env.checkpointing.intervall = '1s'),
+  ],
+  [
+    'a number where settings belong',
+    'ARGUMENT_INVALID',
+    /env\.checkpointing: it must be set option by option \(env\.checkpointing\.interval = '1s'\), and is 5/,
+    (env) => void ((env as { checkpointing: unknown }).checkpointing = 5),
+  ],
+  [
+    'a strategy where settings belong',
+    'ARGUMENT_INVALID',
+    /env\.restart: it must be set option by option \(env\.restart\.strategy = 'none'\), and is 'none'/,
+    (env) => void ((env as { restart: unknown }).restart = 'none'),
   ],
   [
     'setting without a unit',
@@ -382,6 +419,9 @@ test('jobs and their names', () => {
   }
   for (const name of ['a', 'order-alerts', 'Zugriffe 2026.v1_b', 'é']) assert.equal(defineJob(name, noop).name, name)
   assert.throws(() => defineJob('a', undefined as never), { code: 'ARGUMENT_INVALID' })
+  assert.throws(() => defineJob('a', { param: { limit: 1 } } as never, noop), {
+    message: /an option must be one of params, and is param; did you mean params/,
+  })
   assert.throws(() => buildJob({} as never), { code: 'JOB_INVALID' })
   assert.throws(() => buildJob((() => {}) as never), { code: 'JOB_INVALID' })
 })
@@ -409,7 +449,7 @@ test('explicit forward between parallelisms known only to the plan', () => {
         .sinkTo(discard()),
     ),
   )
-  assert.throws(() => planJob(graph, { parallelism: 2 }), /from "collection source" \(1 subtasks\) to "double" \(2 subtasks\)/)
+  assert.throws(() => planJob(graph, { parallelism: 2 }), /from "collection source" \(1 subtask\) to "double" \(2 subtasks\)/)
 })
 
 test('requireUids names every stateful operator without one', () => {

@@ -60,7 +60,7 @@ export const jobErrors = {
     who: 'user',
     retry: false,
     message:
-      "partition('forward') from {from} ({fromParallelism} subtasks) to {to} ({toParallelism} subtasks) needs equal parallelisms: use 'rebalance' or 'rescale'",
+      "partition('forward') from {from} ({fromParallelism} {fromParallelism?subtask:subtasks}) to {to} ({toParallelism} {toParallelism?subtask:subtasks}) needs equal parallelisms: use 'rebalance' or 'rescale'",
   },
   EMITTED_INVALID: { who: 'user', retry: false, message: '{operator}: what was emitted is not what {declaration} declares: {problem}' },
   SCHEMA_ASYNC: {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { collect, execute, startJob } from './execute.ts'
 import { defineJob } from '../api/job.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
+import { fileSink } from '../connectors/file-sink/file-sink.ts'
 import { print } from '../connectors/print/print.ts'
 
 async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
@@ -76,6 +80,40 @@ describe('a job on one thread', () => {
       assert.equal((error.cause as Error).name, 'TypeError')
       return true
     })
+  })
+
+  it('writes no object as a line of text', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'millrace-lines-'))
+    const job = defineJob('objects', (env) => {
+      env.fromCollection([{ word: 'tea' }]).sinkTo(fileSink({ dir }) as never)
+    })
+    await assert.rejects(
+      execute(job),
+      /fileSink: a record cannot be written as lines: it is \{ word: 'tea' \}, and no text: give format: 'json'/,
+    )
+    await rm(dir, { recursive: true })
+  })
+
+  it('tells of an option that there is not', async () => {
+    const job = defineJob('options', (env) => {
+      env.fromCollection([1]).sinkTo(print())
+    })
+    await assert.rejects(execute(job, { paralelism: 2 } as never), {
+      code: 'ARGUMENT_INVALID',
+      message: /execute: an option must be one of parallelism, .*, and is paralelism; did you mean parallelism\?/,
+    })
+  })
+
+  it('tells that a value stands where a section of options belongs', async () => {
+    const job = defineJob('options', (env) => {
+      env.fromCollection([1]).sinkTo(print())
+    })
+    for (const checkpointing of [5, '5s']) {
+      await assert.rejects(execute(job, { options: { checkpointing: checkpointing as never } }), {
+        code: 'OPTION_INVALID',
+        message: /checkpointing must be a section with options in it: checkpointing\.\w+, /,
+      })
+    }
   })
 
   it('closes what it was opening when it was cancelled only once it is open, and opens nothing after that', async () => {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import type { Environment } from '../api/environment.ts'
 import { defineJob, moduleOf, type Job } from '../api/job.ts'
+import { checkOptions } from '../api/option-names.ts'
 import type { Params } from '../api/params.ts'
 import type { StreamView } from '../api/stream.ts'
 import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
@@ -36,6 +37,17 @@ export interface ExecuteOptions<P extends Params = Params> {
   onEvent?(event: JobEvent): void
 }
 
+const executeOptionNames: readonly (keyof ExecuteOptions)[] = [
+  'parallelism',
+  'threads',
+  'params',
+  'signal',
+  'restore',
+  'allowNonRestoredState',
+  'options',
+  'onEvent',
+]
+
 /**
  * Runs a job until its input ends, it fails for good, or `signal` is aborted; on this thread, where closures of its functions are the caller's own, or with `threads`
  * on others.
@@ -55,6 +67,7 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
  */
 export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): RunningJob {
   if (thisThread.runsSlot) throw engineError('EXECUTE_IN_WORKER', { job: job.name })
+  checkOptions('execute', options, executeOptionNames)
   const running = options.threads === true ? startThreaded(job, options) : startLocal(job, options)
   const { signal } = options
   const cancel = (): void => void running.cancel()
@@ -101,6 +114,8 @@ function modulePathOf<P extends Params>(job: Job<P>): string {
 }
 
 function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptions<P>): ResolvedEngineOptions {
+  // Looked at by themselves first: what is no section would be lost, or fall to pieces, when it is merged.
+  resolveOptions(engineOptionTable, { code: options.options })
   const code: EngineOptionInput = {
     ...options.options,
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),

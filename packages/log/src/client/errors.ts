@@ -39,9 +39,14 @@ const table = {
   CLIENT_DELIVERY_TIMEOUT: {
     who: 'operator',
     retry: true,
-    message: '{count} records for {topic}-{partition} were not acknowledged within {timeoutMs} ms ({certainty}): {problem}',
+    message:
+      '{count} {count?record:records} for {topic}-{partition} {count?was:were} not acknowledged within {timeoutMs} ms ({certainty}): {problem}',
   },
-  CLIENT_RECORDS_DROPPED: { who: 'user', retry: false, message: '{count} records for {topic}-{partition} were given up: {problem}' },
+  CLIENT_RECORDS_DROPPED: {
+    who: 'user',
+    retry: false,
+    message: '{count} {count?record:records} for {topic}-{partition} {count?was:were} given up: {problem}',
+  },
 
   CLIENT_TRANSACTION_STATE: {
     who: 'user',

@@ -1,8 +1,10 @@
 import { inspect } from 'node:util'
+import { nearestName } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { StateNode } from '../../graph/graph.ts'
 import { optionProblem } from '../../state/schema.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
+import { didYouMean } from '../option-names.ts'
 import type { OperatorStateDeclarations } from '../operator-state.ts'
 import type { StateDeclarations, StateOptions } from '../state.ts'
 
@@ -109,8 +111,19 @@ function operatorStateProblem(name: string, declaration: OperatorStateDeclaratio
   return missing === undefined ? undefined : `needs the function ${missing}`
 }
 
+const stateOptionNames: { readonly [name in keyof Required<StateOptions<unknown>>]: true } = {
+  version: true,
+  migrate: true,
+  ttl: true,
+  schema: true,
+  codec: true,
+}
+
 function optionsProblem(options: StateOptions<unknown>): string | undefined {
   const { version = 1, migrate } = options
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(stateOptionNames, name))
+  if (unknown !== undefined)
+    return `is declared with the option ${unknown}, which there is not${didYouMean(unknown, Object.keys(stateOptionNames))}`
   if (!Number.isInteger(version) || version < 1) return `must have a whole version of 1 or more, and has ${show(version)}`
   if (migrate !== undefined && typeof migrate !== 'function') return 'must have a function as migrate'
   const problem = optionProblem(options)
@@ -118,6 +131,18 @@ function optionsProblem(options: StateOptions<unknown>): string | undefined {
 }
 
 const optionalMembers = ['open', 'finish', 'close', 'onEventTimer', 'onProcessingTimer'] as const
+const allMembers = [
+  ...optionalMembers,
+  'emits',
+  'sides',
+  'state',
+  'operatorState',
+  'onError',
+  'onElement',
+  'onLeft',
+  'onRight',
+  'onBroadcast',
+]
 
 /** Checks a process function: `required` are the members its kind of stream calls. */
 export function checkProcessFunction(operator: string, fn: ErasedProcessFunction, required: readonly string[], keyed: boolean): void {
@@ -127,8 +152,24 @@ export function checkProcessFunction(operator: string, fn: ErasedProcessFunction
   const members = fn as { readonly [member: string]: unknown }
   for (const member of required) checkFunction('process', member, members[member])
   for (const member of optionalMembers) if (members[member] !== undefined) checkFunction('process', member, members[member])
+  checkSpelling(fn)
   if (fn.onError !== undefined) checkChoice('process', 'onError', fn.onError, ['fail', 'side'])
   const unkeyedOnly = ['state', 'onEventTimer', 'onProcessingTimer'].find((member) => members[member] !== undefined)
   if (!keyed && unkeyedOnly !== undefined) throw engineError('STATE_NOT_KEYED', { operator, member: unkeyedOnly })
   for (const side of Object.keys(fn.sides ?? {})) checkName('side output', side)
+}
+
+/** A function may have members of its own, above all where it is a class; in an object that is written out, what is nearly one of ours is meant to be it. */
+function checkSpelling(fn: object): void {
+  if (Object.getPrototypeOf(fn) !== Object.prototype) return
+  for (const name of Object.keys(fn)) {
+    if (allMembers.includes(name) || nearestName(name, allMembers) === undefined) continue
+    const expected = `one of ${allMembers.join(', ')}`
+    throw engineError('ARGUMENT_INVALID', {
+      call: 'process',
+      argument: 'a member',
+      expected,
+      value: `${name}${didYouMean(name, allMembers)}`,
+    })
+  }
 }

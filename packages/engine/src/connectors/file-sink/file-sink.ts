@@ -1,7 +1,8 @@
+import { inspect } from 'node:util'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { formatRecord } from '../format.ts'
-import { durationOption, numberOption } from '../options.ts'
+import { checkOptionNames, durationOption, numberOption, type OptionNames } from '../options.ts'
 import type { Sink } from '../sink.ts'
 import { FileWriter } from './writer.ts'
 
@@ -25,6 +26,16 @@ export interface FileSinkOptions<T> {
   readonly missingFiles?: 'fail' | 'accept'
 }
 
+const optionNames: OptionNames<FileSinkOptions<unknown>> = {
+  dir: true,
+  format: true,
+  rollBytes: true,
+  rollInterval: true,
+  prefix: true,
+  suffix: true,
+  missingFiles: true,
+}
+
 /**
  * Files in a folder, exactly once. Records go to part files under hidden names; a checkpoint makes them durable, and when it is complete
  * they get their final names. So a reader of the folder sees whole files only, and each record in exactly one of them, whatever crashed.
@@ -35,6 +46,7 @@ export interface FileSinkOptions<T> {
  * Throws `CONNECTOR_OPTION_INVALID`.
  */
 export function fileSink<T = string>(options: FileSinkOptions<T>): Sink<T> {
+  checkOptionNames<FileSinkOptions<T>>('fileSink', options, optionNames)
   const {
     dir,
     format = 'lines',
@@ -58,9 +70,18 @@ export function fileSink<T = string>(options: FileSinkOptions<T>): Sink<T> {
 }
 
 function lineFormat<T>(format: 'lines' | 'json' | ((value: T) => string)): (value: T) => string {
-  const toText = format === 'lines' ? String : format === 'json' ? (JSON.stringify as (value: T) => string) : format
+  const toText = format === 'lines' ? asItIs : format === 'json' ? (JSON.stringify as (value: T) => string) : format
   const name = typeof format === 'string' ? format : 'a line'
   return (value) => `${formatRecord('fileSink', name, toText, value)}\n`
+}
+
+/** Where types are not checked an object may come here, which as a text is `[object Object]`. */
+function asItIs(value: unknown): string {
+  if (typeof value === 'object' || typeof value === 'function' || value === undefined)
+    throw new TypeError(
+      `it is ${inspect(value, { depth: 0, breakLength: Infinity })}, and no text: give format: 'json', or a function that makes a line`,
+    )
+  return String(value as string | number | bigint | boolean | symbol)
 }
 
 function invalid(option: string, problem: string): never {

@@ -1,6 +1,6 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
-import { durationOption, wholeNumberOption } from '../options.ts'
+import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { Source, SourceOutput } from '../source.ts'
 import { FileEnumerator } from './enumerator.ts'
 import { FileReader, type EmitLine, type LinePlace } from './reader.ts'
@@ -47,6 +47,21 @@ export interface ParsedFilesOptions<T> extends FilesOptions {
   readonly onParseError?: 'fail' | 'skip'
 }
 
+const optionNames: OptionNames<FilesOptions & { readonly positions?: boolean } & Partial<ParsedFilesOptions<unknown>>> = {
+  path: true,
+  follow: true,
+  start: true,
+  encoding: true,
+  maxLineBytes: true,
+  onOverlongLine: true,
+  onLostFile: true,
+  discoverEvery: true,
+  keepRotatedFor: true,
+  positions: true,
+  parse: true,
+  onParseError: true,
+}
+
 /**
  * The lines of files, each exactly once: as strings, with their positions, or parsed.
  *
@@ -61,9 +76,10 @@ export function files<T>(options: ParsedFilesOptions<T>): Source<T>
 export function files(options: FilesOptions & { readonly positions: true }): Source<FileLine>
 export function files(options: FilesOptions): Source<string>
 export function files(options: FilesOptions & { readonly positions?: boolean } & Partial<ParsedFilesOptions<unknown>>): Source<unknown> {
+  checkOptionNames('files', options, optionNames)
   const paths = typeof options.path === 'string' ? [options.path] : options.path
-  if (paths.length === 0 || paths.includes(''))
-    throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'files', option: 'path', problem: 'is empty' })
+  if (!Array.isArray(paths) || paths.length === 0 || paths.some((path) => typeof path !== 'string' || path === ''))
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'files', option: 'path', problem: 'is no path, and no list of paths' })
   const { follow = false, start = 'beginning', encoding = 'utf8', onOverlongLine = 'fail', onLostFile = 'fail' } = options
   const lineBytesMax = wholeNumberOption('files', 'maxLineBytes', options.maxLineBytes ?? 1_024 * 1_024, 1, 256 * 1_024 * 1_024)
   const discoverEveryMs = durationOption('files', 'discoverEvery', options.discoverEvery ?? '1s')

@@ -1,5 +1,6 @@
+import { engineError } from '../../errors.ts'
 import { FixedSplits } from '../fixed-splits.ts'
-import { numberOption, wholeNumberOption } from '../options.ts'
+import { checkOptionNames, numberOption, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { Source } from '../source.ts'
 import { Draws } from './draws.ts'
 import { divideEvenly, wholeRange, type Progression } from './progression.ts'
@@ -21,6 +22,8 @@ export interface GeneratorContext {
   random(): number
 }
 
+const optionNames: OptionNames<GeneratorOptions<unknown>> = { count: true, ratePerSecond: true, seed: true, generate: true }
+
 /**
  * Made-up records: `generate(0)`, `generate(1)`, and so on. Which records there are does not depend on the parallelism; each subtask
  * generates every n-th in order, and a restore at another parallelism goes on exactly where each had stopped.
@@ -31,6 +34,9 @@ export interface GeneratorContext {
  * Throws `CONNECTOR_OPTION_INVALID`.
  */
 export function generator<T>(options: GeneratorOptions<T>): Source<T> {
+  checkOptionNames<GeneratorOptions<T>>('generator', options, optionNames)
+  if (typeof options.generate !== 'function')
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'generator', option: 'generate', problem: 'is no function' })
   const count = options.count === undefined ? Infinity : wholeNumberOption('generator', 'count', options.count, 0)
   const rate =
     options.ratePerSecond === undefined ? Infinity : numberOption('generator', 'ratePerSecond', options.ratePerSecond, Number.MIN_VALUE)

@@ -73,12 +73,18 @@ describe('print', () => {
     equal(output.text, 'one\n{ two: [ 2 ] }\nthree\n')
   })
 
-  it('names the subtask where there are several', async () => {
-    const output = new ScriptedOutput()
-    const { writer } = open<string>(output, {}, 3)
-    writer.write('x', 0)
-    await writer.prepare(1)
-    equal(output.text, '3> x\n')
+  it('names the subtask where there are several, behind the prefix if there is one, and nothing where that is empty', async () => {
+    const printed = async (options: PrintOptions<string>, parallelism: number): Promise<string> => {
+      const output = new ScriptedOutput()
+      const { writer } = open<string>(output, options, parallelism)
+      writer.write('x', 0)
+      await writer.prepare(1)
+      return output.text
+    }
+    equal(await printed({}, 3), '3> x\n')
+    equal(await printed({ prefix: 'late' }, 1), 'late> x\n')
+    equal(await printed({ prefix: 'late' }, 3), 'late:3> x\n')
+    equal(await printed({ prefix: '' }, 3), 'x\n')
   })
 
   it('goes on after short writes and EAGAIN without losing or repeating a byte', async () => {

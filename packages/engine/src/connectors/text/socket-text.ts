@@ -1,6 +1,6 @@
 import { NetworkError, type Cancel, type Connection, type Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
-import { durationOption, wholeNumberOption } from '../options.ts'
+import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { ReaderContext, Source, SourceOutput, SourceReader, Split } from '../source.ts'
 import { LineQueue } from './line-queue.ts'
 import { singleSplit } from './single-split.ts'
@@ -18,6 +18,15 @@ export interface SocketTextOptions {
   readonly maxLineBytes?: number
 }
 
+const optionNames: OptionNames<SocketTextOptions> = {
+  host: true,
+  port: true,
+  reconnects: true,
+  reconnectDelay: true,
+  connectTimeout: true,
+  maxLineBytes: true,
+}
+
 /**
  * Lines of text from a TCP connection, read by one subtask. An orderly end of the other side ends the source.
  *
@@ -27,6 +36,7 @@ export interface SocketTextOptions {
  * Throws `CONNECTOR_OPTION_INVALID`. Fails with `SOCKET_LOST`, `LINE_TOO_LONG`.
  */
 export function socketText(options: SocketTextOptions): Source<string> {
+  checkOptionNames('socketText', options, optionNames)
   const { host, port } = options
   wholeNumberOption('socketText', 'port', port, 1, 65_535)
   const settings: SocketSettings = {

@@ -22,5 +22,7 @@ export function lateTopic(topic: string, count: number, view: ClusterView, timeo
 
 function leaderProblem(view: ClusterView, topic: string, partition: number): string {
   const count = view.topic(topic)?.partitions.length ?? 0
-  return partition >= count ? `the topic has ${count} partitions` : 'the partition has no leader that answers'
+  return partition >= count
+    ? `the topic has ${count} ${count === 1 ? 'partition' : 'partitions'}`
+    : 'the partition has no leader that answers'
 }

@@ -1,7 +1,7 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { FixedSplits } from '../../fixed-splits.ts'
-import { durationOption, wholeNumberOption } from '../../options.ts'
+import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Source } from '../../source.ts'
 import type { ServerSentEvent } from './event-parser.ts'
 import { addressProblem, isAddress } from '../retries.ts'
@@ -29,6 +29,17 @@ export interface ServerSentEventsOptions {
 }
 
 const CONNECTOR = 'serverSentEvents'
+const optionNames: OptionNames<ServerSentEventsOptions> = {
+  url: true,
+  headers: true,
+  types: true,
+  replays: true,
+  startAfter: true,
+  retryDelay: true,
+  retryFor: true,
+  idleTimeout: true,
+  maxEventCharacters: true,
+}
 
 /**
  * Events of an HTTP server (`text/event-stream`), read by one subtask. The id of the last event is the job's state: with it the stream is asked for again after a failure, by `Last-Event-ID`.
@@ -37,6 +48,7 @@ const CONNECTOR = 'serverSentEvents'
  * Throws `CONNECTOR_OPTION_INVALID`. Fails with `EVENTS_LOST`, `EVENTS_REFUSED`, `EVENT_TOO_LARGE`.
  */
 export function serverSentEvents(options: ServerSentEventsOptions): Source<ServerSentEvent> {
+  checkOptionNames(CONNECTOR, options, optionNames)
   const { url, headers = {}, types, replays = false, startAfter = '' } = options
   if (!isAddress(url)) invalid('url', addressProblem)
   // eslint-disable-next-line no-control-regex

@@ -1,6 +1,6 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
-import { durationOption, wholeNumberOption } from '../../options.ts'
+import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, WriterContext } from '../../sink.ts'
 import { addressProblem, isAddress } from '../retries.ts'
 import { Sender, type Request } from './sender.ts'
@@ -44,6 +44,20 @@ export interface WebhookSinkOptions<T> {
 }
 
 const CONNECTOR = 'webhookSink'
+const optionNames: OptionNames<WebhookSinkOptions<unknown>> = {
+  url: true,
+  method: true,
+  headers: true,
+  body: true,
+  batchRecords: true,
+  batchInterval: true,
+  concurrency: true,
+  timeout: true,
+  retryFor: true,
+  onRefused: true,
+  idempotencyHeader: true,
+  idempotencyKey: true,
+}
 const FIRST_PAUSE_MS = 100
 const MOST_PAUSE_MS = 30_000
 
@@ -54,6 +68,7 @@ const MOST_PAUSE_MS = 30_000
  * Throws `CONNECTOR_OPTION_INVALID`. Fails with `WEBHOOK_REFUSED`, `WEBHOOK_UNAVAILABLE`, `SINK_FORMAT_FAILED`.
  */
 export function webhookSink<T>(options: WebhookSinkOptions<T>): Sink<T> {
+  checkOptionNames<WebhookSinkOptions<T>>(CONNECTOR, options, optionNames)
   const { onRefused = 'fail', idempotencyHeader = 'idempotency-key', idempotencyKey } = options
   if (typeof options.url !== 'function' && !isAddress(options.url)) invalid('url', addressProblem)
   if (!['fail', 'skip'].includes(onRefused as string) && typeof onRefused !== 'object') invalid('onRefused', `is ${onRefused}`)
