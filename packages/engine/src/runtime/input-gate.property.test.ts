@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import type { Element, InputChannel } from '../exchange/elements.ts'
+import { GateAlignment } from './gate-alignment.ts'
 import { InputGate } from './input-gate.ts'
 
 type Said = number | 'idle' | 'active' | 'end'
@@ -34,21 +35,21 @@ class Bench {
   constructor(count: number) {
     this.#channels = Array.from({ length: count }, () => new ScriptedChannel())
     const clock = { now: () => 0, monotonic: () => 0, after: () => () => {}, soon: () => () => {} }
-    this.#gate = new InputGate(
-      this.#channels.map((channel, index) => ({ channel, input: index % 2 === 0 ? 0 : 1, label: `upstream[${index}]` })),
-      { mode: 'exactly-once', settledId: 0, clock },
-      {
-        records: () => {},
-        watermark: (time) => void this.said.push(time),
-        idle: () => void this.said.push('idle'),
-        active: () => void this.said.push('active'),
-        aligned: () => {},
-        inFlight: () => {},
-        collected: () => {},
-        wake: () => {},
-        end: () => void this.said.push('end'),
-      },
+    const channels = this.#channels.map(
+      (channel, index) => ({ channel, input: index % 2 === 0 ? 0 : 1, label: `upstream[${index}]` }) as const,
     )
+    const alignment = new GateAlignment(
+      channels,
+      { mode: 'exactly-once', settledId: 0, clock, wake: () => {} },
+      { aligned: () => {}, inFlight: () => {}, collected: () => {} },
+    )
+    this.#gate = new InputGate(channels, alignment, {
+      records: () => {},
+      watermark: (time) => void this.said.push(time),
+      idle: () => void this.said.push('idle'),
+      active: () => void this.said.push('active'),
+      end: () => void this.said.push('end'),
+    })
   }
 
   /** What the gate says because of this. */

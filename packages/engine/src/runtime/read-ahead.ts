@@ -8,7 +8,7 @@
  * 3. Nothing is read beyond the barrier that is looked for, nor beyond anything that shows that it will not come.
  */
 import type { Element, RecordBatch } from '../exchange/elements.ts'
-import type { GateChannel } from './input-gate.ts'
+import type { GateChannel } from './gate-channel.ts'
 
 /** So many are left when the writer is let go on: it should be awake again when they are done. */
 const RESUME_AT = 2

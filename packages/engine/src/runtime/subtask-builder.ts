@@ -121,7 +121,7 @@ class OneSubtask implements ChainHost {
       snapshot: (order) => {
         // A barrier from another thread may overtake the master's message about the checkpoint before it: what is built on must be what the master thinks it is.
         snapshots.knownComplete(order.completedId)
-        snapshots.take(order, { ms: task.alignmentMs, bytes: task.alignmentBytes })
+        snapshots.take(order)
       },
       snapshotGivenUp: (checkpointId) => snapshots.aborted(checkpointId),
       declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),

@@ -5,7 +5,7 @@ import { operatorFailed, type OperatorHost } from '../operators/operator.ts'
 import type { ChainCursor } from '../operators/receiver.ts'
 import { canBeOvertaken, channelsOf, receiversOf, type ChannelPlace } from './deployment.ts'
 import { BroadcastExchangeOutput, KeyedExchangeOutput, PlainExchangeOutput, type ExchangeOutput } from './exchange-output.ts'
-import type { GateChannel } from './input-gate.ts'
+import type { GateChannel } from './gate-channel.ts'
 import type { SubtaskContext } from './subtask-context.ts'
 
 export class SubtaskEdges {

@@ -11,7 +11,7 @@ import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import { OperatorPart, type CheckpointedOperator } from './operator-part.ts'
 import type { Slot } from './slot.ts'
 import { snapshotFiles, type SnapshotPlaces } from './snapshot-files.ts'
-import { snapshotTimings, type Alignment, type SnapshotTimes } from './snapshot-timings.ts'
+import { snapshotTimings, type SnapshotTimes } from './snapshot-timings.ts'
 import { SnapshotWriting, type SnapshotResult } from './snapshot-writing.ts'
 import type { SnapshotOrder } from './task-types.ts'
 
@@ -37,7 +37,7 @@ export class SubtaskSnapshots {
   }
 
   /** At the barrier. A savepoint stands by itself: all of the state goes into its folder. */
-  take({ checkpointId, triggeredMs, savepoint, inFlight }: SnapshotOrder, alignment: Alignment): void {
+  take({ checkpointId, triggeredMs, savepoint, alignment, inFlight }: SnapshotOrder): void {
     const { clock, operators, slot } = this.#options
     const startMs = clock.monotonic()
     const create = snapshotFiles(this.#options, checkpointId, savepoint)

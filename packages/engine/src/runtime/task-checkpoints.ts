@@ -9,13 +9,17 @@ import type { AlignerAction } from '../checkpoint/aligner-events.ts'
 import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import type { BatchFeed } from './batch-feed.ts'
+import type { AlignmentHandler, GateAlignment } from './gate-alignment.ts'
 import type { CollectingTimes } from './in-flight.ts'
-import type { InputGate } from './input-gate.ts'
 import type { Overtaking, Replayed } from './overtaking.ts'
+import type { Alignment } from './snapshot-timings.ts'
 import type { SourceHead } from './source-head.ts'
 import { TaskOrders, type Trigger } from './task-orders.ts'
 import type { TaskOutputs } from './task-outputs.ts'
 import type { SnapshotOrder, TaskHandler, TaskState } from './task-types.ts'
+
+/** Of a source. */
+const NOTHING_TO_ALIGN: Alignment = { ms: 0, bytes: 0 }
 
 export interface TaskCheckpointsParts {
   readonly chain: Chain
@@ -31,10 +35,10 @@ export interface TaskCheckpointsParts {
   readonly lookAgain: () => void
 }
 
-export class TaskCheckpoints {
+export class TaskCheckpoints implements AlignmentHandler {
   readonly #parts: TaskCheckpointsParts
   readonly #orders: TaskOrders = new TaskOrders()
-  #gate: InputGate | undefined
+  #alignment: GateAlignment | undefined
   #source: SourceHead | undefined
   /** The final checkpoint whose barrier the source stopped at. */
   stoppedFor: number | undefined
@@ -44,8 +48,8 @@ export class TaskCheckpoints {
   }
 
   /** One of them. */
-  readFrom(gate: InputGate | undefined, source: SourceHead | undefined): void {
-    this.#gate = gate
+  readFrom(alignment: GateAlignment | undefined, source: SourceHead | undefined): void {
+    this.#alignment = alignment
     this.#source = source
   }
 
@@ -66,7 +70,7 @@ export class TaskCheckpoints {
   abort(checkpointId: number): boolean {
     this.#orders.drop(checkpointId)
     if (this.#parts.state() === 'over') return false
-    this.#gate?.control({ kind: 'abort', checkpointId })
+    this.#alignment?.abort(checkpointId)
     if (this.stoppedFor !== checkpointId) return false
     this.stoppedFor = undefined
     return true
@@ -87,28 +91,29 @@ export class TaskCheckpoints {
   }
 
   #actOn(trigger: Trigger): void {
-    if (this.#gate !== undefined) {
-      this.#gate.completedId = Math.max(this.#gate.completedId, trigger.completedId)
-      if (trigger.savepoint !== undefined) this.#gate.expectSavepoint(trigger.checkpointId, trigger.savepoint)
-      const { checkpointId, triggeredMs } = trigger
-      this.#gate.control({ kind: 'trigger', checkpointId, triggeredMs }, trigger.unaligned === true)
-      return
-    }
+    if (this.#alignment !== undefined) return this.#alignment.trigger(trigger)
     if (trigger.stopSources) this.stoppedFor = trigger.checkpointId
-    this.#snapshot({ ...trigger, savepoint: trigger.savepoint }, trigger.unaligned === true, false)
+    this.#snapshot({ ...trigger, savepoint: trigger.savepoint, alignment: NOTHING_TO_ALIGN }, trigger.unaligned === true, false)
+  }
+
+  /** Whether input has arrived that `collect` would take. */
+  get collectable(): boolean {
+    return this.#alignment?.collectable === true
   }
 
   /** Between two records: goes on with what is in flight to a snapshot. Answers whether there was anything to do. */
   collect(): boolean {
-    const gate = this.#gate
-    if (gate === undefined || this.#parts.state() !== 'running') return false
-    const worked = gate.collect()
-    if (gate.collecting && this.#parts.overtaking!.exceeded) gate.exceeded()
+    const alignment = this.#alignment
+    if (alignment === undefined || this.#parts.state() !== 'running') return false
+    const worked = alignment.collect()
+    if (alignment.collecting && this.#parts.overtaking!.exceeded) alignment.exceeded()
     return worked
   }
 
-  inFlight(batch: RecordBatch, channel: number): void {
-    this.#parts.overtaking!.add(batch, this.#gate!.channels[channel]!.input)
+  // ---------- AlignmentHandler
+
+  inFlight(batch: RecordBatch, input: 0 | 1): void {
+    this.#parts.overtaking!.add(batch, input)
   }
 
   collected(times: CollectingTimes): void {
@@ -120,12 +125,12 @@ export class TaskCheckpoints {
 
   aligned(action: AlignerAction): void {
     if (action.kind === 'ignored') return
-    const gate = this.#gate!
-    const savepoint = 'checkpointId' in action ? gate.takeSavepoint(action.checkpointId) : undefined
+    const { known, measured } = this.#alignment!
+    const savepoint = 'checkpointId' in action ? known.takeSavepoint(action.checkpointId) : undefined
     if (action.kind === 'snapshot') {
       const { checkpointId, triggeredMs, overtaken } = action
-      const order = { checkpointId, triggeredMs, completedId: gate.completedId, savepoint }
-      this.#snapshot(order, checkpointId === gate.unalignedId, overtaken.length > 0)
+      const order = { checkpointId, triggeredMs, completedId: known.completedId, savepoint, alignment: measured }
+      this.#snapshot(order, checkpointId === known.unalignedId, overtaken.length > 0)
     } else if (action.kind === 'give-up-collecting') {
       this.#parts.overtaking?.giveUp()
       this.#parts.handler.snapshotGivenUp(action.checkpointId)
@@ -134,9 +139,9 @@ export class TaskCheckpoints {
   }
 
   #snapshot(order: Omit<SnapshotOrder, 'inFlight'>, unaligned: boolean, overtakes: boolean): void {
-    const { checkpointId, triggeredMs, completedId, savepoint } = order
+    const { checkpointId, triggeredMs, completedId, savepoint, alignment } = order
     const inFlight = unaligned ? this.#parts.overtaking?.begin(checkpointId, overtakes, this.#parts.replay) : undefined
-    this.#parts.handler.snapshot({ checkpointId, triggeredMs, completedId, savepoint, inFlight })
+    this.#parts.handler.snapshot({ checkpointId, triggeredMs, completedId, savepoint, alignment, inFlight })
     if (inFlight !== undefined && !overtakes) this.collected({ alignmentMs: 0, processedBytes: 0 })
     const target = savepoint === undefined ? {} : { savepoint }
     this.#forward({ kind: 'barrier', checkpointId, triggeredMs, completedId, ...(unaligned ? { unaligned } : {}), ...target })

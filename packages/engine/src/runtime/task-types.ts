@@ -5,6 +5,7 @@ import type { Chain } from '../operators/chain.ts'
 import type { ExchangeOutput } from './exchange-output.ts'
 import type { InFlightSnapshot } from './in-flight.ts'
 import type { UnalignedSettings } from './overtaking.ts'
+import type { Alignment } from './snapshot-timings.ts'
 import type { TaskTimes } from './task-times.ts'
 
 export type TaskState = 'opening' | 'running' | 'finishing' | 'finished' | 'over'
@@ -31,6 +32,7 @@ export interface SnapshotOrder {
   readonly triggeredMs: number
   readonly completedId: number
   readonly savepoint: SavepointTarget | undefined
+  readonly alignment: Alignment
   /** What is in flight belongs to it; undefined: nothing is. */
   readonly inFlight: InFlightSnapshot | undefined
 }

@@ -8,14 +8,14 @@
  * 4. After a failure the task does nothing any more but close.
  * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so.
  */
-import type { AlignerAction } from '../checkpoint/aligner-events.ts'
 import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import type { Operator, UnfinishedInput } from '../operators/operator.ts'
 import { SinkOperator } from '../operators/sink.ts'
 import { BatchFeed } from './batch-feed.ts'
-import type { CollectingTimes } from './in-flight.ts'
-import { InputGate, type GateChannel, type GateHandler } from './input-gate.ts'
+import { GateAlignment } from './gate-alignment.ts'
+import type { GateChannel } from './gate-channel.ts'
+import { InputGate, type GateHandler } from './input-gate.ts'
 import { Overtaking, type Replayed } from './overtaking.ts'
 import { SourceHead } from './source-head.ts'
 import { TaskCheckpoints } from './task-checkpoints.ts'
@@ -67,9 +67,11 @@ export class Task implements GateHandler {
 
   readFrom(channels: readonly GateChannel[], mode: 'exactly-once' | 'at-least-once', settledId: number): void {
     const { clock, unaligned } = this.parts
-    const patience = unaligned === undefined ? {} : { alignedTimeoutMs: unaligned.alignedTimeoutMs }
-    this.#gate = new InputGate(channels, { mode, settledId, clock, ...patience }, this)
-    this.#checkpoints.readFrom(this.#gate, undefined)
+    const timeout = unaligned === undefined ? {} : { alignedTimeoutMs: unaligned.alignedTimeoutMs }
+    const options = { mode, settledId, clock, wake: () => this.#handler.wake(), ...timeout }
+    const alignment = new GateAlignment(channels, options, this.#checkpoints)
+    this.#gate = new InputGate(channels, alignment, this)
+    this.#checkpoints.readFrom(alignment, undefined)
   }
 
   readSource(source: SourceHead): void {
@@ -124,15 +126,6 @@ export class Task implements GateHandler {
     return waiting.length === 0 ? operator.unfinished() : [...waiting, ...operator.unfinished()]
   }
 
-  get alignmentBytes(): number {
-    return this.#gate?.alignmentBytes ?? 0
-  }
-
-  /** From the first barrier of the alignment that has just ended to its last. */
-  get alignmentMs(): number {
-    return this.#gate?.alignmentMs ?? 0
-  }
-
   /** A split has been added, a promise has settled, or anything else that makes another look worth it. */
   wake(): void {
     if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
@@ -183,9 +176,8 @@ export class Task implements GateHandler {
 
   // ---------- records
 
-  records(batch: RecordBatch, channel: number): void {
+  records(batch: RecordBatch, { input, label }: GateChannel, channel: number): void {
     this.recordsIn += batch.count
-    const { input, label } = this.#gate!.channels[channel]!
     this.#hand(() => this.#feed.take(batch, { channel, label, operator: 0, input }, this.chain.inputs[input]))
   }
 
@@ -256,7 +248,7 @@ export class Task implements GateHandler {
   /** Whether input has arrived that a step would take. */
   get ready(): boolean {
     if (this.#state !== 'running' || this.#gate === undefined) return false
-    if (this.#gate.collectable) return true
+    if (this.#checkpoints.collectable) return true
     const { pressure } = this.#outputs
     return pressure === 'released' || (pressure === 'no' && !this.#feed.holds && this.#gate.available)
   }
@@ -337,18 +329,6 @@ export class Task implements GateHandler {
 
   abort(checkpointId: number): void {
     if (this.#checkpoints.abort(checkpointId)) this.wake()
-  }
-
-  inFlight(batch: RecordBatch, channel: number): void {
-    this.#checkpoints.inFlight(batch, channel)
-  }
-
-  collected(times: CollectingTimes): void {
-    this.#checkpoints.collected(times)
-  }
-
-  aligned(action: AlignerAction): void {
-    this.#checkpoints.aligned(action)
   }
 
   // ---------- the end
