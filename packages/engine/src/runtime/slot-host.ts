@@ -100,10 +100,10 @@ export class SlotHost {
         for (const subtask of this.#running()) subtask.snapshots.savepointCompleted(message.checkpointId)
         return
       case 'settings':
-        for (const { task } of this.#running()) task.limitSource(message.settings.maxRecordsPerSecond)
+        for (const { task } of this.#running()) task.source?.limit(message.settings.maxRecordsPerSecond)
         return
       case 'drain':
-        for (const subtask of this.#running()) subtask.task.drain()
+        for (const { task } of this.#running()) task.source?.drain()
         return
       case 'splits':
         this.#reader(message.reader, ({ reader }) => reader.addSplits(message.splits))

@@ -140,7 +140,7 @@ class OneSubtask implements ChainHost {
       slot,
       asynchronous: deployment.settings.asynchronousSnapshots,
       finished: () => task.finished,
-      readerCompleted: (checkpointId) => task.source?.reader.checkpointComplete?.(checkpointId),
+      readerCompleted: (checkpointId) => task.source?.head.reader.checkpointComplete?.(checkpointId),
       acknowledge: this.#options.acknowledge,
       failed: (error) => task.fail(error),
     })
@@ -275,7 +275,7 @@ class OneSubtask implements ChainHost {
 
   #unfinished(chain: Chain, task: Task, id: number): () => readonly UnfinishedInput[] {
     const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
-    return operator === undefined ? () => [] : () => task.unfinished(operator)
+    return operator === undefined ? () => [] : () => task.intake.unfinished(operator)
   }
 
   #checkpointed(chain: Chain, task: Task): readonly CheckpointedOperator[] {
@@ -286,7 +286,7 @@ class OneSubtask implements ChainHost {
       maxParallelism: this.#planned.maxParallelism,
       ...this.#states.of(id),
       commits: this.#commits.get(id),
-      splits: graph.operators[id]!.kind === 'source' ? (checkpointId) => task.source!.splits(checkpointId) : undefined,
+      splits: graph.operators[id]!.kind === 'source' ? (checkpointId) => task.source!.head.splits(checkpointId) : undefined,
     }))
   }
 }

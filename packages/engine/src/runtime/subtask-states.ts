@@ -157,8 +157,8 @@ export class SubtaskStates {
       const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
       if (operator === undefined) continue
       const inputs = decodeAsyncInputs(restored.asyncInputs)
-      if (replays && inputs.length > 0) task.replay({ kind: 'unfinished', operator, inputs })
-      else task.resumeAfterOpen(() => operator.resume(inputs))
+      if (replays && inputs.length > 0) task.intake.replay({ kind: 'unfinished', operator, inputs })
+      else task.intake.resumeAfterOpen(() => operator.resume(inputs))
       if (restored.inFlight.length > 0) replays = true
       await this.#restoreInFlight(operator, restored, task)
     }
@@ -173,7 +173,7 @@ export class SubtaskStates {
       for (const { input, batch } of await readInFlight(options.ports.storage, file)) {
         const own = ownRecords(batch, isOwn)
         const origin = { channel: undefined, label, operator: planned.operators.indexOf(id), input }
-        if (own !== undefined) task.replay({ kind: 'batch', batch: own, origin, receiver: operator.input(input) })
+        if (own !== undefined) task.intake.replay({ kind: 'batch', batch: own, origin, receiver: operator.input(input) })
       }
     }
   }

@@ -8,12 +8,12 @@
 import type { AlignerAction } from '../checkpoint/aligner-events.ts'
 import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
-import type { BatchFeed } from './batch-feed.ts'
 import type { AlignmentHandler, GateAlignment } from './gate-alignment.ts'
 import type { CollectingTimes } from './in-flight.ts'
-import type { Overtaking, Replayed } from './overtaking.ts'
 import type { Alignment } from './snapshot-timings.ts'
 import type { SourceHead } from './source-head.ts'
+import type { SourceInput } from './source-input.ts'
+import type { TaskIntake } from './task-intake.ts'
 import { TaskOrders, type Trigger } from './task-orders.ts'
 import type { TaskOutputs } from './task-outputs.ts'
 import type { SnapshotOrder, TaskHandler, TaskState } from './task-types.ts'
@@ -23,32 +23,24 @@ const NOTHING_TO_ALIGN: Alignment = { ms: 0, bytes: 0 }
 
 export interface TaskCheckpointsParts {
   readonly chain: Chain
-  readonly feed: BatchFeed
-  /** Undefined: every checkpoint is aligned. */
-  readonly overtaking: Overtaking | undefined
-  /** What the restored checkpoint had in flight, and is not handed in yet. */
-  readonly replay: readonly Replayed[]
+  readonly intake: TaskIntake
   readonly outputs: TaskOutputs
   readonly handler: TaskHandler
   readonly state: () => TaskState
-  /** The source has something new to look at. */
-  readonly lookAgain: () => void
 }
 
 export class TaskCheckpoints implements AlignmentHandler {
   readonly #parts: TaskCheckpointsParts
   readonly #orders: TaskOrders = new TaskOrders()
   #alignment: GateAlignment | undefined
-  #source: SourceHead | undefined
-  /** The final checkpoint whose barrier the source stopped at. */
-  stoppedFor: number | undefined
+  #source: SourceInput | undefined
 
   constructor(parts: TaskCheckpointsParts) {
     this.#parts = parts
   }
 
   /** One of them. */
-  readFrom(alignment: GateAlignment | undefined, source: SourceHead | undefined): void {
+  readFrom(alignment: GateAlignment | undefined, source: SourceInput | undefined): void {
     this.#alignment = alignment
     this.#source = source
   }
@@ -71,28 +63,26 @@ export class TaskCheckpoints implements AlignmentHandler {
     this.#orders.drop(checkpointId)
     if (this.#parts.state() === 'over') return false
     this.#alignment?.abort(checkpointId)
-    if (this.stoppedFor !== checkpointId) return false
-    this.stoppedFor = undefined
-    return true
+    return this.#source?.goOnWithout(checkpointId) === true
   }
 
   actOnOrders(): void {
-    const { chain, state, replay, feed, lookAgain } = this.#parts
+    const { chain, state, intake } = this.#parts
     if (!this.#orders.any || chain.exclusive || state() === 'finishing') return
     // A source's barrier comes after what is replayed, or the checkpoint has it in flight.
-    if (this.#source !== undefined && !this.#orders.overtakes && (replay.length > 0 || feed.holds)) return
+    if (this.#source !== undefined && !this.#orders.overtakes && intake.behind) return
     for (const order of this.#orders.take()) {
       if (order.kind === 'trigger') this.#actOn(order)
       else {
-        order.tell(this.#source!)
-        lookAgain()
+        order.tell(this.#source!.head)
+        this.#source!.lookAgain()
       }
     }
   }
 
   #actOn(trigger: Trigger): void {
     if (this.#alignment !== undefined) return this.#alignment.trigger(trigger)
-    if (trigger.stopSources) this.stoppedFor = trigger.checkpointId
+    if (trigger.stopSources) this.#source!.stopFor(trigger.checkpointId)
     this.#snapshot({ ...trigger, savepoint: trigger.savepoint, alignment: NOTHING_TO_ALIGN }, trigger.unaligned === true, false)
   }
 
@@ -106,18 +96,18 @@ export class TaskCheckpoints implements AlignmentHandler {
     const alignment = this.#alignment
     if (alignment === undefined || this.#parts.state() !== 'running') return false
     const worked = alignment.collect()
-    if (alignment.collecting && this.#parts.overtaking!.exceeded) alignment.exceeded()
+    if (alignment.collecting && this.#parts.intake.overtaking!.exceeded) alignment.exceeded()
     return worked
   }
 
   // ---------- AlignmentHandler
 
   inFlight(batch: RecordBatch, input: 0 | 1): void {
-    this.#parts.overtaking!.add(batch, input)
+    this.#parts.intake.overtaking!.add(batch, input)
   }
 
   collected(times: CollectingTimes): void {
-    const checkpointId = this.#parts.overtaking!.complete(times)
+    const checkpointId = this.#parts.intake.overtaking!.complete(times)
     if (checkpointId === undefined) return
     this.#parts.handler.snapshotGivenUp(checkpointId)
     this.#parts.handler.declined({ kind: 'decline', checkpointId, reason: 'alignment-bytes' })
@@ -132,7 +122,7 @@ export class TaskCheckpoints implements AlignmentHandler {
       const order = { checkpointId, triggeredMs, completedId: known.completedId, savepoint, alignment: measured }
       this.#snapshot(order, checkpointId === known.unalignedId, overtaken.length > 0)
     } else if (action.kind === 'give-up-collecting') {
-      this.#parts.overtaking?.giveUp()
+      this.#parts.intake.overtaking?.giveUp()
       this.#parts.handler.snapshotGivenUp(action.checkpointId)
     } else if (action.kind === 'forward-cancel') this.#forward({ kind: 'cancel-barrier', checkpointId: action.checkpointId })
     else if (action.kind === 'decline') this.#parts.handler.declined(action)
@@ -140,7 +130,8 @@ export class TaskCheckpoints implements AlignmentHandler {
 
   #snapshot(order: Omit<SnapshotOrder, 'inFlight'>, unaligned: boolean, overtakes: boolean): void {
     const { checkpointId, triggeredMs, completedId, savepoint, alignment } = order
-    const inFlight = unaligned ? this.#parts.overtaking?.begin(checkpointId, overtakes, this.#parts.replay) : undefined
+    const { overtaking, replayed } = this.#parts.intake
+    const inFlight = unaligned ? overtaking?.begin(checkpointId, overtakes, replayed) : undefined
     this.#parts.handler.snapshot({ checkpointId, triggeredMs, completedId, savepoint, alignment, inFlight })
     if (inFlight !== undefined && !overtakes) this.collected({ alignmentMs: 0, processedBytes: 0 })
     const target = savepoint === undefined ? {} : { savepoint }

@@ -10,58 +10,46 @@
  */
 import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
-import type { Operator, UnfinishedInput } from '../operators/operator.ts'
 import { SinkOperator } from '../operators/sink.ts'
-import { BatchFeed } from './batch-feed.ts'
+import { finishChain } from './finish-chain.ts'
 import { GateAlignment } from './gate-alignment.ts'
 import type { GateChannel } from './gate-channel.ts'
 import { InputGate, type GateHandler } from './input-gate.ts'
-import { Overtaking, type Replayed } from './overtaking.ts'
-import { SourceHead } from './source-head.ts'
+import type { SourceHead } from './source-head.ts'
+import { SourceInput, type SourceInputHandler } from './source-input.ts'
 import { TaskCheckpoints } from './task-checkpoints.ts'
+import { TaskIntake } from './task-intake.ts'
 import type { Trigger } from './task-orders.ts'
 import { TaskOutputs } from './task-outputs.ts'
 import type { StepOutcome, TaskHandler, TaskParts, TaskState } from './task-types.ts'
 
-export class Task implements GateHandler {
+export class Task implements GateHandler, SourceInputHandler {
   readonly parts: TaskParts
   readonly chain: Chain
   readonly #handler: TaskHandler
   #gate: InputGate | undefined
-  #source: SourceHead | undefined
-  readonly #feed: BatchFeed
-  readonly #overtaking: Overtaking | undefined
-  /** What the restored checkpoint had in flight, and is not handed in yet. */
-  readonly #replay: Replayed[] = []
+  #source: SourceInput | undefined
+  /** What goes into the chain besides what a source reads. */
+  readonly intake: TaskIntake
   readonly #outputs: TaskOutputs
   #state: TaskState = 'opening'
-  #sourceNext: 'more' | 'wait' | 'end' = 'more'
-  #draining = false
   /** What the inputs have come to, and what the outputs have been told. */
   #idle = false
   #toldIdle = false
-  readonly #resumes: (() => void)[] = []
   readonly #checkpoints: TaskCheckpoints
-  recordsIn = 0
 
   constructor(parts: TaskParts, handler: TaskHandler) {
     this.parts = parts
     this.chain = parts.chain
-    this.#feed = new BatchFeed(parts.chain, () => this.#handler.wake())
-    if (parts.unaligned !== undefined) this.#overtaking = new Overtaking(parts.unaligned, this.#feed, parts.clock, parts.sliceRecords)
+    this.intake = new TaskIntake(parts, () => this.#handler.wake())
     this.#outputs = new TaskOutputs(parts.outputs, parts.unaligned !== undefined)
     this.#handler = handler
     this.#checkpoints = new TaskCheckpoints({
       chain: parts.chain,
-      feed: this.#feed,
-      overtaking: this.#overtaking,
-      replay: this.#replay,
+      intake: this.intake,
       outputs: this.#outputs,
       handler,
       state: () => this.#state,
-      lookAgain: () => {
-        if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
-      },
     })
   }
 
@@ -74,17 +62,12 @@ export class Task implements GateHandler {
     this.#checkpoints.readFrom(alignment, undefined)
   }
 
-  readSource(source: SourceHead): void {
-    this.#source = source
-    this.#checkpoints.readFrom(undefined, source)
+  readSource(head: SourceHead): void {
+    this.#source = new SourceInput(head, this.chain, this)
+    this.#checkpoints.readFrom(undefined, this.#source)
   }
 
-  /** Of a source over all its subtasks; undefined: no limit. */
-  limitSource(recordsPerSecond: number | undefined): void {
-    this.#source?.limit?.change(recordsPerSecond)
-  }
-
-  get source(): SourceHead | undefined {
+  get source(): SourceInput | undefined {
     return this.#source
   }
 
@@ -93,7 +76,11 @@ export class Task implements GateHandler {
   }
 
   get currentWatermark(): number {
-    return this.#gate?.watermark ?? this.#source?.watermark ?? -Infinity
+    return this.#gate?.watermark ?? this.#source?.head.watermark ?? -Infinity
+  }
+
+  get recordsIn(): number {
+    return this.intake.recordsIn + (this.#source?.head.emitted ?? 0)
   }
 
   get recordsOut(): number {
@@ -105,30 +92,14 @@ export class Task implements GateHandler {
 
   async open(): Promise<void> {
     await this.chain.open()
-    await this.#source?.reader.open?.()
-    for (const resume of this.#resumes.splice(0)) resume()
+    await this.#source?.head.reader.open?.()
+    this.intake.resume()
     this.#state = 'running'
-  }
-
-  /** What is handed in again between `open` and the first record: inputs that were unfinished at the restored checkpoint. */
-  resumeAfterOpen(resume: () => void): void {
-    this.#resumes.push(resume)
-  }
-
-  /** Handed in again before any new input, in this order: what was in flight at the restored checkpoint. */
-  replay(replayed: Replayed): void {
-    this.#replay.push(replayed)
-  }
-
-  /** What the operator has not finished, or not begun again since the restore. */
-  unfinished(operator: Operator): readonly UnfinishedInput[] {
-    const waiting = this.#replay.flatMap((each) => (each.kind === 'unfinished' && each.operator === operator ? each.inputs : []))
-    return waiting.length === 0 ? operator.unfinished() : [...waiting, ...operator.unfinished()]
   }
 
   /** A split has been added, a promise has settled, or anything else that makes another look worth it. */
   wake(): void {
-    if (this.#sourceNext === 'wait') this.#sourceNext = 'more'
+    this.#source?.lookAgain()
     this.#handler.wake()
   }
 
@@ -154,7 +125,7 @@ export class Task implements GateHandler {
     if (chain.pending > 0) chain.settle()
     const drained = this.#outputs.drain()
     if (drained || this.#checkpoints.overtakes) this.#checkpoints.actOnOrders()
-    const collected = this.#overtaking !== undefined && !chain.exclusive && this.#checkpoints.collect()
+    const collected = this.intake.overtaking !== undefined && !chain.exclusive && this.#checkpoints.collect()
     if (!drained) return collected ? 'worked' : 'back-pressured'
     if (chain.cursor.interrupted && chain.stopped) {
       chain.goOn()
@@ -163,60 +134,26 @@ export class Task implements GateHandler {
     if (this.#idle !== this.#toldIdle) this.#tellIdle()
     const timers = this.#fireTimers()
     if (this.#interrupted()) return timers || collected ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
-    if (this.#feed.waits) return timers || collected ? 'worked' : 'idle'
-    if (this.#feed.holds) {
-      this.#hand(() => this.#feed.goOn())
+    if (this.intake.feed.waits) return timers || collected ? 'worked' : 'idle'
+    if (this.intake.feed.holds) {
+      this.intake.goOn()
       return 'worked'
     }
     if (this.#state !== 'running') return timers ? 'worked' : 'idle'
-    const took =
-      this.#replay.length > 0 ? this.#replayNext() : this.#source === undefined ? this.#gate!.poll() : this.#pollSource(this.#source)
+    const took = this.intake.replayNext() || (this.#source ?? this.#gate!).poll()
     return took || timers || collected ? 'worked' : 'idle'
   }
 
   // ---------- records
 
   records(batch: RecordBatch, { input, label }: GateChannel, channel: number): void {
-    this.recordsIn += batch.count
-    this.#hand(() => this.#feed.take(batch, { channel, label, operator: 0, input }, this.chain.inputs[input]))
-  }
-
-  #hand(some: () => void): void {
-    if (this.#overtaking === undefined) some()
-    else this.#overtaking.feed(some)
-  }
-
-  #replayNext(): boolean {
-    const next = this.#replay.shift()!
-    if (next.kind === 'unfinished') {
-      next.operator.resume(next.inputs)
-      return true
-    }
-    const { batch, origin, receiver } = next
-    this.recordsIn += batch.count
-    this.#hand(() => this.#feed.take(batch, origin, receiver))
-    return true
-  }
-
-  #pollSource(source: SourceHead): boolean {
-    if (this.#sourceNext === 'end') return false
-    if (this.#waitsForTime) return source.lookAtTime()
-    if (!this.#draining && (this.#checkpoints.stoppedFor !== undefined || this.#sourceNext !== 'more')) return false
-    const before = source.emitted
-    this.#sourceNext = this.#draining ? 'end' : source.poll()
-    this.recordsIn += source.emitted - before
-    if (this.chain.cursor.failure !== undefined) throw this.chain.cursor.failure
-    if (this.#sourceNext === 'end') {
-      source.finishTime()
-      this.end()
-    }
-    return this.#sourceNext !== 'wait' || source.emitted > before
+    this.intake.take(batch, { channel, label, operator: 0, input }, this.chain.inputs[input])
   }
 
   /** Where the record that is passing came from. */
   position(): string | undefined {
-    if (this.#source !== undefined) return this.#source.position()
-    return this.#feed.position()
+    if (this.#source !== undefined) return this.#source.head.position()
+    return this.intake.feed.position()
   }
 
   /** Whether the chain takes no record now; clears the flag if there is no reason left. */
@@ -250,7 +187,7 @@ export class Task implements GateHandler {
     if (this.#state !== 'running' || this.#gate === undefined) return false
     if (this.#checkpoints.collectable) return true
     const { pressure } = this.#outputs
-    return pressure === 'released' || (pressure === 'no' && !this.#feed.holds && this.#gate.available)
+    return pressure === 'released' || (pressure === 'no' && !this.intake.feed.holds && this.#gate.available)
   }
 
   // ---------- time
@@ -279,19 +216,8 @@ export class Task implements GateHandler {
   get nextTimerMs(): number | undefined {
     if (this.#state !== 'running') return undefined
     const timer = this.chain.nextProcessingTimerMs
-    const look = this.#waitsForTime ? this.#source!.nextLookMs : undefined
+    const look = this.#source?.nextLookMs
     return timer === undefined || (look !== undefined && look < timer) ? look : timer
-  }
-
-  /** The reader has nothing at hand; event time may have something to tell all the same. */
-  get #waitsForTime(): boolean {
-    return (
-      this.#source !== undefined &&
-      this.#sourceNext === 'wait' &&
-      this.#checkpoints.stoppedFor === undefined &&
-      !this.#draining &&
-      !this.chain.cursor.interrupted
-    )
   }
 
   #fireTimers(): boolean {
@@ -308,13 +234,6 @@ export class Task implements GateHandler {
   /** From the coordinator; acted on between two records. */
   trigger(trigger: Omit<Trigger, 'kind'>): void {
     this.#checkpoints.trigger(trigger)
-    this.#handler.wake()
-  }
-
-  /** The source reads no further: its input ends here, as if there were no more. */
-  drain(): void {
-    if (this.#source === undefined) return
-    this.#draining = true
     this.#handler.wake()
   }
 
@@ -335,7 +254,8 @@ export class Task implements GateHandler {
 
   end(): void {
     this.#state = 'finishing'
-    this.#finish().then(
+    const { clock, finishedBefore } = this.parts
+    finishChain(this.chain, { clock, finishedBefore, goesOn: () => this.#state === 'finishing' }).then(
       () => {
         if (this.#state !== 'finishing') return
         this.#outputs.tell({ kind: 'end' })
@@ -347,29 +267,13 @@ export class Task implements GateHandler {
     )
   }
 
-  async #finish(): Promise<void> {
-    for (const operator of this.chain.operators) {
-      await this.#settled(operator)
-      if (!this.parts.finishedBefore) await operator.finish()
-    }
-  }
-
-  /** Resolves once nothing of the operator is under way. Its promises wake the task, whose steps settle them. */
-  async #settled(operator: { readonly pending: number }): Promise<void> {
-    while (operator.pending > 0) {
-      if (this.#state !== 'finishing') throw this.chain.cursor.failure ?? new Error('the task is over')
-      await new Promise<void>((resolve) => this.parts.clock.after(1, resolve))
-      this.chain.settle()
-    }
-  }
-
   /** Closes source and operators; answers what they threw. */
   async close(): Promise<readonly unknown[]> {
     this.#state = 'over'
     const errors: unknown[] = []
-    this.#source?.limit?.close()
+    this.#source?.head.limit?.close()
     try {
-      await this.#source?.reader.close()
+      await this.#source?.head.reader.close()
     } catch (error) {
       errors.push(error)
     }

@@ -1,0 +1,27 @@
+import type { Clock } from '@millrace/core'
+import type { Chain } from '../operators/chain.ts'
+
+export interface FinishOptions {
+  readonly clock: Clock
+  /** The operators had finished when the restored checkpoint was taken: that is not done again. */
+  readonly finishedBefore: boolean
+  /** Whether the task is still about to finish. */
+  readonly goesOn: () => boolean
+}
+
+/** Finishes the operators of a chain whose input has ended, in its order: each when nothing of it is under way. @throws what an operator does; that the task is over */
+export async function finishChain(chain: Chain, options: FinishOptions): Promise<void> {
+  for (const operator of chain.operators) {
+    await settled(operator, chain, options)
+    if (!options.finishedBefore) await operator.finish()
+  }
+}
+
+/** Resolves once nothing of the operator is under way. Its promises wake the task, whose steps settle them. */
+async function settled(operator: { readonly pending: number }, chain: Chain, { clock, goesOn }: FinishOptions): Promise<void> {
+  while (operator.pending > 0) {
+    if (!goesOn()) throw chain.cursor.failure ?? new Error('the task is over')
+    await new Promise<void>((resolve) => clock.after(1, resolve))
+    chain.settle()
+  }
+}
