@@ -1,10 +1,9 @@
 /**
- * Builds the subtasks of a slot: channels, chains with restored state, gates or source readers, and what takes their snapshots.
+ * Builds the subtasks of a slot, whole or not at all: chains with their state, edges and connectors, the tasks that drive them, and what takes their snapshots.
  */
 import type { MetricSnapshot } from '@millrace/core'
 import type { ErasedProcessFunction } from '../api/functions.ts'
 import type { OperatorStateDeclarations } from '../api/operator-state.ts'
-import type { ConnectorNotice } from '../connectors/source.ts'
 import type { EdgeNode, OperatorNode } from '../graph/graph.ts'
 import type { PlannedTask } from '../graph/plan-types.ts'
 import { buildChain, type Chain, type ChainHost } from '../operators/chain.ts'
@@ -16,10 +15,8 @@ import type { OperatorState } from '../state/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 import type { OperatorInstance } from './messages.ts'
 import type { CheckpointedOperator } from './operator-part.ts'
-import { SinkCommits } from './sink-commits.ts'
-import { SourceHead } from './source-head.ts'
-import { SourceLimit } from './source-limit.ts'
 import type { SlotCache, SubtaskBuilderOptions, SubtaskContext } from './subtask-context.ts'
+import { SubtaskConnectors } from './subtask-connectors.ts'
 import { SubtaskEdges } from './subtask-edges.ts'
 import { SubtaskSnapshots } from './subtask-snapshots.ts'
 import { SubtaskStates } from './subtask-states.ts'
@@ -86,7 +83,7 @@ class OneSubtask implements ChainHost {
   readonly #subtask: number
   readonly #states: SubtaskStates
   readonly #edges: SubtaskEdges
-  readonly #commits: Map<number, SinkCommits> = new Map()
+  readonly #connectors: SubtaskConnectors
   readonly #metrics: TaskMetricsRegistry = new TaskMetricsRegistry()
   #task: Task | undefined
 
@@ -98,6 +95,7 @@ class OneSubtask implements ChainHost {
     const context: SubtaskContext = { options, planned, subtask, cache }
     this.#states = new SubtaskStates(context)
     this.#edges = new SubtaskEdges(context, this.cursor, () => this.#task?.position())
+    this.#connectors = new SubtaskConnectors(context, this.#metrics, () => this.#task)
   }
 
   async build(): Promise<BuiltSubtask> {
@@ -159,45 +157,16 @@ class OneSubtask implements ChainHost {
       clean: () => this.#states.clean(),
     }
   }
-  // ---------- inputs
 
   #addInput(task: Task, chain: Chain): OperatorInstance | undefined {
-    const { deployment, ports } = this.#options
-    const head = this.#planned.operators[0]!
-    const functions = ports.functions.operators.get(head)
-    if (functions?.kind !== 'source') {
-      task.readFrom(this.#edges.channels(), deployment.settings.mode, deployment.restoredCheckpointId)
-      return undefined
+    const source = this.#connectors.sourceHead(chain, task)
+    if (source !== undefined) {
+      task.readSource(source)
+      return { operator: this.#planned.operators[0]!, subtask: this.#subtask }
     }
-    const { clock, disk, network, random } = ports
-    const context = {
-      subtask: this.#subtask,
-      parallelism: this.#planned.parallelism,
-      clock,
-      disk,
-      network,
-      random,
-      wake: () => task.wake(),
-      fail: (error: unknown) => task.fail(error),
-      report: (notice: ConnectorNotice) => this.#report(deployment.plan.graph.operators[head]!.name, notice),
-      metrics: this.#metrics.ofConnector({ operator: deployment.plan.graph.operators[head]!.name, subtask: this.#subtask }),
-    }
-    const source = new SourceHead(
-      deployment.plan.graph.operators[head]!.name,
-      functions.source.createReader(context),
-      chain,
-      functions.watermarks,
-      clock,
-      {
-        watermark: (time) => chain.watermark(time),
-        idle: () => task.idle(),
-        active: () => task.active(),
-      },
-    )
-    const { maxRecordsPerSecond: perSecond } = deployment.settings
-    source.limit = new SourceLimit({ clock, perSecond, subtasks: this.#planned.parallelism, wake: () => task.wake() })
-    task.readSource(source)
-    return { operator: head, subtask: this.#subtask }
+    const { settings, restoredCheckpointId } = this.#options.deployment
+    task.readFrom(this.#edges.channels(), settings.mode, restoredCheckpointId)
+    return undefined
   }
 
   // ---------- ChainHost
@@ -239,38 +208,7 @@ class OneSubtask implements ChainHost {
   }
 
   sinkWriter(node: OperatorNode): ReturnType<ChainHost['sinkWriter']> {
-    const { deployment, ports } = this.#options
-    const functions = ports.functions.operators.get(node.id)
-    if (functions?.kind !== 'sink') throw new Error(`operator ${node.id} is no sink`)
-    const { clock, disk, network, random } = ports
-    const writer = functions.sink.createWriter({
-      subtask: this.#subtask,
-      parallelism: this.#planned.parallelism,
-      jobName: deployment.jobName,
-      stateId: node.stateId,
-      attempt: deployment.attempt,
-      clock,
-      disk,
-      network,
-      random,
-      restoring: deployment.restoring,
-      checkpoints: deployment.settings.checkpoints,
-      wake: () => this.#task?.wake(),
-      fail: (error) => this.#task?.fail(error),
-      report: (notice) => this.#report(node.name, notice),
-    })
-    this.#commits.set(node.id, new SinkCommits(writer, clock, (error) => this.#task?.fail(error)))
-    return { writer, restored: this.#states.restored(node.id)?.sinkHandles ?? [] }
-  }
-
-  #report(operator: string, { code, message }: ConnectorNotice): void {
-    this.#metrics.of({ operator, subtask: this.#subtask }).counter(`notices_${code.toLowerCase()}`).add()
-    this.#options.log({
-      timeMs: this.#options.ports.clock.now(),
-      level: 'warn',
-      message,
-      fields: { code, operator, subtask: this.#subtask },
-    })
+    return this.#connectors.sinkWriter(node, this.#states.restored(node.id))
   }
 
   #unfinished(chain: Chain, task: Task, id: number): () => readonly UnfinishedInput[] {
@@ -285,7 +223,7 @@ class OneSubtask implements ChainHost {
       unfinished: this.#unfinished(chain, task, id),
       maxParallelism: this.#planned.maxParallelism,
       ...this.#states.of(id),
-      commits: this.#commits.get(id),
+      commits: this.#connectors.commitsOf(id),
       splits: graph.operators[id]!.kind === 'source' ? (checkpointId) => task.source!.head.splits(checkpointId) : undefined,
     }))
   }

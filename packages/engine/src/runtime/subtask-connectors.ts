@@ -1,0 +1,99 @@
+/**
+ * The connectors of one subtask: the reader of its source, the writers of its sinks, and what they are given.
+ *
+ * 1. A sink instance has one two-phase commit, from the making of its writer on.
+ * 2. What a connector has to say is counted, and told to the operator.
+ */
+import type { ConnectorNotice } from '../connectors/source.ts'
+import type { OperatorNode } from '../graph/graph.ts'
+import type { Chain, ChainHost } from '../operators/chain.ts'
+import type { RestoredOperator } from './restored.ts'
+import { SinkCommits } from './sink-commits.ts'
+import { SourceHead } from './source-head.ts'
+import { SourceLimit } from './source-limit.ts'
+import type { SubtaskContext } from './subtask-context.ts'
+import type { Task } from './task.ts'
+import type { TaskMetricsRegistry } from './user-instruments.ts'
+
+export class SubtaskConnectors {
+  readonly #context: SubtaskContext
+  readonly #metrics: TaskMetricsRegistry
+  readonly #task: () => Task | undefined
+  readonly #commits: Map<number, SinkCommits> = new Map()
+
+  /** `task`: the one that is being built, once it is there. */
+  constructor(context: SubtaskContext, metrics: TaskMetricsRegistry, task: () => Task | undefined) {
+    this.#context = context
+    this.#metrics = metrics
+    this.#task = task
+  }
+
+  /** Undefined where the chain begins with no source. */
+  sourceHead(chain: Chain, task: Task): SourceHead | undefined {
+    const { options, planned, subtask } = this.#context
+    const { deployment, ports } = options
+    const functions = ports.functions.operators.get(planned.operators[0]!)
+    if (functions?.kind !== 'source') return undefined
+    const { name } = deployment.plan.graph.operators[planned.operators[0]!]!
+    const { clock, disk, network, random } = ports
+    const { parallelism } = planned
+    const wake = (): void => task.wake()
+    const reader = functions.source.createReader({
+      subtask,
+      parallelism,
+      clock,
+      disk,
+      network,
+      random,
+      wake,
+      fail: (error) => task.fail(error),
+      report: (notice) => this.#report(name, notice),
+      metrics: this.#metrics.ofConnector({ operator: name, subtask }),
+    })
+    const head = new SourceHead(name, reader, chain, functions.watermarks, clock, {
+      watermark: (time) => chain.watermark(time),
+      idle: () => task.idle(),
+      active: () => task.active(),
+    })
+    head.limit = new SourceLimit({ clock, perSecond: deployment.settings.maxRecordsPerSecond, subtasks: parallelism, wake })
+    return head
+  }
+
+  sinkWriter(node: OperatorNode, restored: RestoredOperator | undefined): ReturnType<ChainHost['sinkWriter']> {
+    const { options, planned, subtask } = this.#context
+    const { deployment, ports } = options
+    const functions = ports.functions.operators.get(node.id)
+    if (functions?.kind !== 'sink') throw new Error(`operator ${node.id} is no sink`)
+    const { clock, disk, network, random } = ports
+    const fail = (error: unknown): void => this.#task()?.fail(error)
+    const writer = functions.sink.createWriter({
+      subtask,
+      parallelism: planned.parallelism,
+      jobName: deployment.jobName,
+      stateId: node.stateId,
+      attempt: deployment.attempt,
+      clock,
+      disk,
+      network,
+      random,
+      restoring: deployment.restoring,
+      checkpoints: deployment.settings.checkpoints,
+      wake: () => this.#task()?.wake(),
+      fail,
+      report: (notice) => this.#report(node.name, notice),
+    })
+    this.#commits.set(node.id, new SinkCommits(writer, clock, fail))
+    return { writer, restored: restored?.sinkHandles ?? [] }
+  }
+
+  /** Of a sink. */
+  commitsOf(operator: number): SinkCommits | undefined {
+    return this.#commits.get(operator)
+  }
+
+  #report(operator: string, { code, message }: ConnectorNotice): void {
+    const { options, subtask } = this.#context
+    this.#metrics.of({ operator, subtask }).counter(`notices_${code.toLowerCase()}`).add()
+    options.log({ timeMs: options.ports.clock.now(), level: 'warn', message, fields: { code, operator, subtask } })
+  }
+}
