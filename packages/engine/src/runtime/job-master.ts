@@ -5,7 +5,7 @@
  * 2. Each failure is put before the restart strategy once, whether it is answered with a restart of the job or of a region.
  * 3. The lock is held from before the first file is touched until after the last.
  */
-import type { Clock, Disk, LogRecord, Network, OptionState, Random } from '@millrace/core'
+import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type OptionState, type Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
@@ -22,6 +22,7 @@ import type { ControlledJob, ControlServer } from './control/control-server.ts'
 import type { JobStatus } from './control/protocol.ts'
 import type { SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import { engineError } from '../errors.ts'
+import { reportFailure } from './failure-report.ts'
 import { isRecoverable, jobFailure } from './job-failure.ts'
 import { JobStarts } from './job-starts.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobFailure, JobMetrics, JobResult } from './job-types.ts'
@@ -206,7 +207,7 @@ export class JobMaster implements AttemptHandler, ControlledJob {
     if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
     for (;;) {
-      const outcome = await this.#runAttempt()
+      const outcome = await this.#runAttempt().catch((error: unknown) => this.#startFailed(error))
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
       // The strategy was asked about the region, which has to come back with all others.
       if (outcome.decided === 'restart' && this.#asked === undefined) continue
@@ -222,6 +223,12 @@ export class JobMaster implements AttemptHandler, ControlledJob {
       if (this.#isAsked('cancel')) return await this.#end('canceled')
       if (this.#isAsked('stop')) return this.#result({ state: 'failed', failure })
     }
+  }
+
+  /** A job that has run bears what passes: a storage that does not answer for a minute is a failure like others. @throws what is no such failure */
+  #startFailed(error: unknown): AttemptOutcome {
+    if (this.#restartCount === 0 || !(error instanceof MillraceError) || !error.retry) throw error
+    return { kind: 'failed', failure: reportFailure(error) }
   }
 
   #failure(report: FailureReport): JobFailure {
