@@ -331,6 +331,29 @@ test('a log is moved to another directory by AlterReplicaLogDirs while it is wri
   assert.equal((await fetchFrom(again.client, 't')).highWatermark, 600 + offsets.length)
 })
 
+test('a move is told by DescribeLogDirs, can be throttled, and given up', async (t) => {
+  const root = folder(t)
+  const dirs = ['a', 'b'].map((name) => join(root, name))
+  const rate = 'replica.alter.log.dirs.io.max.bytes.per.second'
+  const { client } = await started(t, { dir: dirs, config: { [rate]: '1' } })
+  await createTopic(client, 't')
+  await produceTo(client, 't', batchOf(['x'.repeat(10_000)]))
+  assert.deepEqual(await moveTo(client, dirs[1]!, 't', [0]), [NONE])
+  const partitions = async (): Promise<readonly string[]> => (await directoriesOf(client, 't')).map(([, , text]) => text)
+  assert.deepEqual(await partitions(), ['0', '0 future'])
+  await produceTo(client, 't', batchOf(['y']))
+  assert.deepEqual(await moveTo(client, dirs[0]!, 't', [0]), [NONE])
+  assert.deepEqual(await partitions(), ['0', ''])
+  assert.deepEqual(await moveTo(client, dirs[1]!, 't', [0]), [NONE])
+  assert.deepEqual(await partitions(), ['0', '0 future'])
+  await client.ask('IncrementalAlterConfigs', 1, {
+    resources: [{ resourceType: 4, resourceName: '', configs: [{ name: rate, configOperation: 0, value: '100000000' }] }],
+    validateOnly: false,
+  })
+  await until(async () => (await partitions()).join() === ',0')
+  assert.equal((await fetchFrom(client, 't')).highWatermark, 2)
+})
+
 const BROKER = `
 import { Log } from ${JSON.stringify(import.meta.resolve('./log.ts'))}
 const log = await Log.start({ dir: process.argv.slice(2), durable: true })

@@ -46,7 +46,7 @@ interface UnderWay extends ReplicaMove {
 
 /** Records that may be missing when the last step, in which nothing is appended, begins. */
 const LAG_MAX = 1000
-/** A pause is looked after so often. */
+/** So often a pause looks whether it is still one. */
 const PACE_MS = 100
 
 export class ReplicaMoves {
@@ -199,8 +199,13 @@ export class ReplicaMoves {
 
   async #pace(bytes: number, isStopped: () => boolean): Promise<void> {
     const { clock, rateMax } = this.#options
-    for (let waitMs = (bytes / rateMax()) * 1000; waitMs >= 1 && !isStopped(); waitMs -= PACE_MS) {
-      await new Promise<void>((resume) => clock.after(Math.min(waitMs, PACE_MS), resume))
+    let leftBytes = bytes
+    while (!isStopped()) {
+      const bytesPerMs = rateMax() / 1000
+      const waitMs = Math.min(leftBytes / bytesPerMs, PACE_MS)
+      if (waitMs < 1) return
+      await new Promise<void>((resume) => clock.after(waitMs, resume))
+      leftBytes -= waitMs * bytesPerMs
     }
   }
 

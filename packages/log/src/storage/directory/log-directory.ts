@@ -9,16 +9,7 @@ import { posix } from 'node:path'
 import { randomId, type Clock, type Disk, type MillraceError, type Random } from '@millrace/core'
 import { logError } from '../../errors.ts'
 import type { LogConfig } from '../config.ts'
-import {
-  clusterMetadataTopic,
-  deletedDirectoryName,
-  futureDirectoryName,
-  isDeletedDirectoryName,
-  parseFutureDirectoryName,
-  parsePartitionDirectoryName,
-  partitionDirectoryName,
-  type TopicPartition,
-} from '../names.ts'
+import { deletedDirectoryName, futureDirectoryName, partitionDirectoryName, type TopicPartition } from '../names.ts'
 import {
   cleanShutdownName,
   readCleanShutdown,
@@ -26,7 +17,7 @@ import {
   writeCleanShutdown,
   type LastShutdown,
 } from '../checkpoints/clean-shutdown.ts'
-import { metaPropertiesName, readMetaProperties, writeMetaProperties, type MetaProperties } from '../checkpoints/meta-properties.ts'
+import type { MetaProperties } from '../checkpoints/meta-properties.ts'
 import { FilePool } from '../segment/file-pool.ts'
 import { IndexCache } from '../segment/index-cache.ts'
 import type { LogHost, StorageNotice } from '../partition/log-host.ts'
@@ -35,6 +26,8 @@ import { Mutex } from '../partition/mutex.ts'
 import { PartitionLog } from '../partition/partition-log.ts'
 import { DirectoryCheckpoint, type OffsetCheckpointKind } from './directory-checkpoints.ts'
 import { DirectoryHealth } from './directory-health.ts'
+import { findFolders, type FoundFolders } from './found-folders.ts'
+import { claimDirectory } from './ownership.ts'
 import { mapConcurrently, Semaphore } from './semaphore.ts'
 
 export interface LogDirectoryOptions {
@@ -120,7 +113,7 @@ export class LogDirectory implements LogHost {
     const { disk, path, onNotice } = options
     await disk.makeDirectory(path)
     await disk.syncDirectory(posix.dirname(path))
-    const meta = await claim(options)
+    const meta = await claimDirectory(disk, path, options, options.random)
     const shutdownPath = posix.join(path, cleanShutdownName)
     const lastShutdown = await readCleanShutdown(disk, shutdownPath)
     const read = (kind: OffsetCheckpointKind): Promise<DirectoryCheckpoint> =>
@@ -368,50 +361,4 @@ export class LogDirectory implements LogHost {
       throw this.failed(error, this.path)
     }
   }
-}
-
-interface FoundFolders {
-  readonly found: TopicPartition[]
-  readonly futures: Map<string, TopicPartition>
-}
-
-/** The folders of logs, and of those on their way here. What was being removed is removed. */
-async function findFolders(disk: Disk, path: string): Promise<FoundFolders> {
-  const found: TopicPartition[] = []
-  const futures = new Map<string, TopicPartition>()
-  for (const name of await disk.list(path)) {
-    const partition = parsePartitionDirectoryName(name)
-    const future = parseFutureDirectoryName(name)
-    if (isDeletedDirectoryName(name)) await disk.removeTree(posix.join(path, name))
-    else if (future !== undefined) futures.set(name, future)
-    else if (
-      partition !== undefined &&
-      partition.topic !== clusterMetadataTopic &&
-      (await disk.stat(posix.join(path, name))).kind === 'directory'
-    )
-      found.push(partition)
-  }
-  return { found, futures }
-}
-
-/** Checks whose the directory is; a new one becomes ours. */
-async function claim({ disk, path, clusterId, brokerId, random }: LogDirectoryOptions): Promise<MetaProperties> {
-  const metaPath = posix.join(path, metaPropertiesName)
-  const found = await readMetaProperties(disk, metaPath)
-  if (found === undefined) {
-    const directoryId = Buffer.from(random.bytes(16)).toString('base64url')
-    const meta: MetaProperties = { version: 1, clusterId, brokerId, directoryId }
-    await writeMetaProperties(disk, metaPath, meta)
-    return meta
-  }
-  const isOthers = (found.clusterId ?? clusterId) !== clusterId || (found.brokerId ?? brokerId) !== brokerId
-  if (isOthers) {
-    const describe = (cluster: string | undefined, broker: number | undefined): string => `broker ${broker} of cluster ${cluster}`
-    throw logError('STORAGE_DIRECTORY_OF_OTHER', {
-      path,
-      found: describe(found.clusterId, found.brokerId),
-      expected: describe(clusterId, brokerId),
-    })
-  }
-  return found
 }
