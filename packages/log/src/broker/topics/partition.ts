@@ -51,17 +51,26 @@ export class Partition {
   async append(bytes: Uint8Array, options: Omit<AppendOptions, 'leaderEpoch'> = {}): Promise<AppendResult> {
     while (this.#replacement !== undefined) await this.#replacement
     const log = this.#log
-    const appended = log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
-    const result = await this.#change(appended)
-    log.raiseHighWatermark(result.lastOffset + 1)
-    this.#wakeWatchers()
-    return result
+    this.#changeCount++
+    try {
+      const result = await log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
+      log.raiseHighWatermark(result.lastOffset + 1)
+      this.#wakeWatchers()
+      return result
+    } finally {
+      this.#changed()
+    }
   }
 
   /** As `PartitionLog.deleteRecordsBefore`. */
   async deleteRecordsBefore(offset: number): Promise<void> {
     while (this.#replacement !== undefined) await this.#replacement
-    await this.#change(this.#log.deleteRecordsBefore(offset))
+    this.#changeCount++
+    try {
+      await this.#log.deleteRecordsBefore(offset)
+    } finally {
+      this.#changed()
+    }
   }
 
   /** Puts another log in the place of the present one: what `work` gives for it, while it changes no more. @throws as `work`; then nothing has changed */
@@ -103,14 +112,9 @@ export class Partition {
     this.#wakeWatchers()
   }
 
-  async #change<T>(change: Promise<T>): Promise<T> {
-    this.#changeCount++
-    try {
-      return await change
-    } finally {
-      this.#changeCount--
-      if (this.#changeCount === 0) this.#onUnchanging?.()
-    }
+  #changed(): void {
+    this.#changeCount--
+    if (this.#changeCount === 0) this.#onUnchanging?.()
   }
 
   #wakeWatchers(): void {
