@@ -7,8 +7,8 @@ import { drawStages, type Scenario } from './scenario.ts'
 export type ApartPlan = Pick<Scenario, 'inputs' | 'keys' | 'sources' | 'stages' | 'ratePerSecond'>
 
 /** Apart from the rest, so that a seed's first part is the same with and without. */
-export function drawApart(random: SeededRandom): readonly ApartPlan[] | undefined {
-  if (!random.chance(0.35)) return undefined
+export function drawApart(random: SeededRandom, chance = 0.35): readonly ApartPlan[] | undefined {
+  if (!random.chance(chance)) return undefined
   return Array.from({ length: random.pick([1, 1, 2]) }, () => ({
     inputs: 40 + randomBelow(random, 150),
     keys: random.pick([1, 3, 20]),

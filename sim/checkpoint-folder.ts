@@ -2,7 +2,7 @@
 import type { Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from '@millrace/engine/simulation'
 import { OUT } from './job.ts'
-import { STATE } from './live.ts'
+import { STATE } from './places.ts'
 import type { World } from './world.ts'
 
 const FOLDER = `${STATE}/sim/checkpoints`
@@ -17,10 +17,6 @@ export async function checkpointFolders(disk: Disk): Promise<readonly { readonly
     found.push({ id: Number(name.slice('chk-'.length)), path })
   }
   return found.toSorted((a, b) => a.id - b.id)
-}
-
-export async function retainedCheckpoints(disk: Disk): Promise<number> {
-  return (await checkpointFolders(disk)).length
 }
 
 /** Flips a byte of the newest checkpoint, if there is an older one to fall back to. */

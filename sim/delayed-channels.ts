@@ -15,14 +15,19 @@ export class DelayedChannels implements ChannelFactory {
   readonly #channels: Map<string, DelayedChannel> = new Map()
   readonly #clock: Clock
   readonly #random: SeededRandom
+  readonly #flushChance: number
   readonly #onBlocked: () => void
   /** The channels of each receiving subtask. */
   readonly #gates: Map<string, DelayedChannel[]> = new Map()
 
-  /** `onBlocked`: a channel that has delivered its barrier holds more, while another one of the same subtask has not delivered it. */
-  constructor(clock: Clock, random: SeededRandom, onBlocked: () => void) {
+  /**
+   * `flushChance`: that a record does not wait for others. `onBlocked`: a channel that has delivered its barrier holds more, while another one of the same subtask
+   * has not delivered it.
+   */
+  constructor(clock: Clock, random: SeededRandom, flushChance: number, onBlocked: () => void) {
     this.#clock = clock
     this.#random = random
+    this.#flushChance = flushChance
     this.#onBlocked = onBlocked
   }
 
@@ -45,7 +50,8 @@ export class DelayedChannels implements ChannelFactory {
       const gate = `${place.exchange.to}:${place.to}`
       const siblings = this.#gates.get(gate) ?? []
       this.#gates.set(gate, siblings)
-      channel = new DelayedChannel(place.exchange.partitioning === 'hash', this.#clock, this.#random, (barrier) => {
+      const isKeyed = place.exchange.partitioning === 'hash'
+      channel = new DelayedChannel(isKeyed, this.#clock, this.#random, this.#flushChance, (barrier) => {
         if (siblings.some((sibling) => sibling.deliveredId < barrier)) this.#onBlocked()
       })
       siblings.push(channel)
@@ -61,6 +67,7 @@ class DelayedChannel implements OutputChannel, InputChannel {
   readonly #batching: LocalChannel
   readonly #clock: Clock
   readonly #random: SeededRandom
+  readonly #flushChance: number
   readonly #travelling: Element[] = []
   readonly #arrived: Element[] = []
   /** Some channels are slow for a while: barriers then arrive far apart. */
@@ -74,8 +81,9 @@ class DelayedChannel implements OutputChannel, InputChannel {
   readonly #onMore: (barrier: number) => void
 
   /** `onMore`: something has arrived behind the barrier with this id. */
-  constructor(keyed: boolean, clock: Clock, random: SeededRandom, onMore: (barrier: number) => void) {
+  constructor(keyed: boolean, clock: Clock, random: SeededRandom, flushChance: number, onMore: (barrier: number) => void) {
     this.#onMore = onMore
+    this.#flushChance = flushChance
     this.#batching = new LocalChannel({ keyed })
     this.#clock = clock
     this.#random = random
@@ -85,7 +93,7 @@ class DelayedChannel implements OutputChannel, InputChannel {
   append(value: unknown, timestamp: number, hash: number): void {
     this.#batching.append(value, timestamp, hash)
     // Batches of all sizes, so that barriers fall everywhere.
-    if (this.#random.chance(0.3)) this.flush()
+    if (this.#random.chance(this.#flushChance)) this.flush()
   }
 
   event(event: ChannelEvent): void {

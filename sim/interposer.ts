@@ -1,7 +1,7 @@
 /** What stands between the engine and its surroundings: to look on, or to err on purpose. Every part may be left out. */
 import type { Clock, Disk } from '@millrace/core'
 import type { Sink, Source } from '@millrace/engine'
-import type { ChannelFactory, KeyedStateBackend, OrderedStores, SlotLauncher } from '@millrace/engine/simulation'
+import type { ChannelFactory, KeyedStateBackend, ObjectStore, OrderedStores, SlotLauncher } from '@millrace/engine/simulation'
 
 export interface Interposer {
   disk?(disk: Disk, clock: Clock): Disk
@@ -11,6 +11,8 @@ export interface Interposer {
   keyedState?(backend: KeyedStateBackend): KeyedStateBackend
   /** Of the state backend `rocksdb`. */
   stores?(stores: OrderedStores): OrderedStores
+  /** Where checkpoints are in a store of objects. */
+  objects?(store: ObjectStore, clock: Clock): ObjectStore
   launcher?(launcher: SlotLauncher): SlotLauncher
   /** In place of the job's own. */
   readonly mode?: 'exactly-once' | 'at-least-once'

@@ -31,6 +31,7 @@ export function inputPath(source: number): string {
 
 export function buildScenario(parts: JobParts): Job {
   return defineJob('sim', (env) => {
+    parts.user.built()
     for (const [part, scenario] of partsOf(parts.scenario).entries()) addPart(env, part, { ...parts, scenario })
   })
 }

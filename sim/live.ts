@@ -2,22 +2,24 @@
 import { inspect } from 'node:util'
 import { resolveOptions } from '@millrace/core'
 import { buildJob, engineOptionTable, type JobEvent, type JobResult, type RunningJob } from '@millrace/engine'
-import { startLocalJob, type OrderedStores } from '@millrace/engine/simulation'
+import { startLocalJob, type ObjectStore, type OrderedStores } from '@millrace/engine/simulation'
 import { SeededRandom } from '@millrace/testkit'
 import type { Backend } from './backends.ts'
 import { DelayedChannels } from './delayed-channels.ts'
 import type { Interposer } from './interposer.ts'
 import { buildScenario } from './job.ts'
 import type { Ledger } from './ledger.ts'
+import { Lifetimes } from './lifetimes.ts'
 import { Observer, type Ambush } from './observer.ts'
+import { beginObjects, type ObjectLife } from './object-folder.ts'
+import type { OptionChange } from './option-changes.ts'
+import { Orders, type ControlledJob } from './orders.ts'
 import type { Scenario } from './scenario.ts'
+import { settingsOf } from './settings.ts'
 import { SimulatedStores } from './simulated-stores.ts'
 import type { Situation } from './situations.ts'
 import { disturbDisk, drawUserCode } from './weather.ts'
 import { noNetwork, type Life, type World } from './world.ts'
-
-export const STATE = '/data/state'
-export const SAVEPOINTS = '/data/savepoints'
 
 /** An error on purpose, made anew for each life. */
 export type MakeInterposer = () => Interposer
@@ -45,6 +47,11 @@ export interface LifePlan {
   readonly formerBackend?: Backend | undefined
   /** Its parallelism was another one. */
   readonly isRescaled?: boolean
+  readonly optionChanges?: readonly OptionChange[]
+  /** When it is cancelled, and whether its checkpoints are kept then. */
+  readonly cancel?: { readonly atMs: number; readonly retains: boolean }
+  /** State files are copied, and read from the copies. */
+  readonly keepsCopies?: boolean
 }
 
 export interface LifeOptions {
@@ -60,11 +67,10 @@ export interface LifeOptions {
 export interface LifeOutcome {
   /** Undefined: it was still running. */
   readonly result: JobResult | undefined
-  /** Whether the disk was made to fail. */
+  /** Whether the disk, or the store of objects, was made to fail. */
   readonly stormy: boolean
   readonly violations: readonly string[]
-  /** Where the job can go on from that was stopped with a savepoint. */
-  readonly stoppedAt: string | undefined
+  readonly orders: Orders
   readonly observer: Observer
   readonly life: Life
   /** Of the state backend `rocksdb`. */
@@ -76,6 +82,9 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
   const { random } = world
   const life = world.begin()
   ledger.begin(plan.backend === 'memory')
+  const violations: string[] = []
+  const violation = (problem: string): void => void violations.push(problem)
+  const lifetimes = lifetimesIn(options, life, violation)
   const observer = new Observer({
     ledger,
     ambush: plan.ambush,
@@ -84,17 +93,19 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
     backend: plan.backend ?? 'heap',
     formerBackend: plan.formerBackend,
     rescaled: plan.isRescaled === true ? rescaledIn(scenario, plan.backend) : undefined,
+    isFinishing: () => lifetimes.finishing,
     reached,
   })
   const mutation = options.mutation?.()
   const interposers = mutation === undefined ? [observer] : [mutation, observer]
-  const violations: string[] = []
   const user = drawUserCode({
     clock: life.clock,
     random,
     calm: plan.calm,
     calls: scenario.inputs * scenario.branches * scenario.stages.length,
-    violation: (problem) => void violations.push(problem),
+    failsOften: scenario.emphasis?.failures === 'often',
+    lifetimes,
+    violation,
     met: reached,
   })
   const stores =
@@ -103,18 +114,22 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
           clock: life.clock,
           random: new SeededRandom(random.uint32()),
           calm: plan.calm,
-          violation: (problem) => void violations.push(problem),
+          alwaysAhead: scenario.emphasis?.batches === 'large',
+          violation,
           reached,
         })
       : undefined
+  const objects = objectsIn(options, life, observer)
   const heal = plan.calm ? undefined : disturbDisk(world.disk, life.clock, random, () => reached('disk failure'))
+  const stormy = heal !== undefined || objects?.stormy === true
   let result: JobResult | undefined
+  let controlled: ControlledJob | undefined
   const job = buildScenario({ scenario, parallelism: plan.parallelism, user, interposers })
   const build = (): ReturnType<typeof buildJob> => buildJob(job)
   const running = startLocalJob({
     first: build(),
     build,
-    settings: resolveOptions(engineOptionTable, { code: settings(options, mutation) }),
+    settings: resolveOptions(engineOptionTable, { code: settingsOf(scenario, plan, random, mutation) }),
     restore: plan.restore,
     processes: life.processes,
     ports: {
@@ -122,8 +137,19 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
       disk: interposers.reduce((disk, interposer) => interposer.disk?.(disk, life.clock) ?? disk, life.disk),
       network: noNetwork,
       random: life.random,
+      ...(objects === undefined
+        ? {}
+        : {
+            openStore: () =>
+              interposers.reduce(
+                (inner: ObjectStore, interposer: Interposer) => interposer.objects?.(inner, life.clock) ?? inner,
+                objects.store,
+              ),
+          }),
       createChannels: () => {
-        const channels = new DelayedChannels(life.clock, random, () => reached('blocked channel with data behind the barrier'))
+        const flushChance = scenario.emphasis?.batches === 'large' ? 0.01 : 0.3
+        const onBlocked = (): void => reached('blocked channel with data behind the barrier')
+        const channels = new DelayedChannels(life.clock, random, flushChance, onBlocked)
         return mutation?.channels?.(channels) ?? channels
       },
       pace: {
@@ -149,83 +175,60 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
     onEvent: (event) => {
       if (process.env['SIM_TRACE'] !== undefined) traceEvent(event, life)
       observer.event(event)
+      const isOver = event.kind === 'ended' || (event.kind === 'restarting' && event.region === undefined)
+      // A slot that a slow disk holds up is given up, and cannot be ended here.
+      if (isOver && !stormy) lifetimes.attemptOver()
+    },
+    control: async (job) => {
+      controlled = job
+      return { retire: async () => void (controlled = undefined), end: () => {} }
     },
   })
   void running.done.then((ended) => (result = ended))
-  let stoppedAt: string | undefined
-  const orders = ordersTo(running, life, reached)
-  const stop = async (): Promise<void> => {
-    if (plan.stopWithSavepoint !== true) return void (await running.stop())
-    stoppedAt = await orders.stopWithSavepoint()
-  }
-  if (plan.stopAtMs !== undefined) life.clock.after(plan.stopAtMs, () => void stop())
-  for (const atMs of plan.savepointsAtMs ?? []) life.clock.after(atMs, () => void orders.savepoint())
+  const orders = new Orders({ running, controlled: () => controlled, life, plan, observer, reached }, scenario.numRetained)
   await life.run(plan.durationMs, () => result !== undefined || observer.ambushed || violations.length > 0)
   heal?.()
-  return { result, stormy: heal !== undefined, violations, stoppedAt, observer, life, stores }
+  noteCopies(running, reached)
+  return { result, stormy, violations, orders, observer, life, stores }
+}
+
+function lifetimesIn(
+  { world: { random }, scenario, plan, reached }: LifeOptions,
+  life: Life,
+  violation: (problem: string) => void,
+): Lifetimes {
+  return new Lifetimes({
+    plan: scenario.lifetimes,
+    clock: life.clock,
+    random: scenario.lifetimes === undefined ? random : new SeededRandom(random.uint32()),
+    calm: plan.calm,
+    violation,
+    reached,
+  })
+}
+
+function objectsIn({ world, scenario, plan, reached }: LifeOptions, { clock }: Life, observer: Observer): ObjectLife | undefined {
+  if (scenario.objects === undefined || plan.backend === 'memory') return undefined
+  const { bucket, random } = world
+  return beginObjects({
+    bucket,
+    clock,
+    random: random.fork(),
+    calm: plan.calm,
+    reached,
+    durable: (checkpointId) => observer.durable(checkpointId),
+  })
+}
+
+function noteCopies(running: RunningJob, reached: LifeOptions['reached']): void {
+  const { read = 0, missed = 0 } = running.metrics().checkpoints.localCopies ?? {}
+  if (read > 0) reached('state read from local copies')
+  if (missed > 0) reached('local copy missed')
 }
 
 function rescaledIn({ mode, unaligned }: Scenario, backend: Backend | undefined): Situation {
   const how = mode === 'at-least-once' ? 'at least once' : unaligned === undefined ? 'aligned' : 'unaligned'
   return `rescaled, ${how}, ${backend === 'rocksdb' ? 'rocksdb' : 'heap'}`
-}
-
-interface Orders {
-  savepoint(): Promise<void>
-  /** Answers its path, if it came to one. */
-  stopWithSavepoint(): Promise<string | undefined>
-}
-
-/** Gives them again while the job starts. */
-function ordersTo(running: RunningJob, life: Life, reached: LifeOptions['reached']): Orders {
-  const give = async (order: () => Promise<string | undefined>, situation: Situation): Promise<string | undefined> => {
-    for (;;) {
-      try {
-        const path = await order()
-        reached(situation)
-        return path
-      } catch (error) {
-        if (!String(error).includes('it is starting')) {
-          reached('savepoint given up')
-          return undefined
-        }
-        await new Promise<void>((resolve) => void life.clock.after(20, resolve))
-      }
-    }
-  }
-  return {
-    savepoint: async () => void (await give(async () => (await running.savepoint({ dir: SAVEPOINTS })).path, 'savepoint')),
-    stopWithSavepoint: () => give(async () => (await running.stop({ savepoint: { dir: SAVEPOINTS } }))?.path, 'stop with savepoint'),
-  }
-}
-
-function settings({ world: { random }, scenario, plan }: LifeOptions, mutation: Interposer | undefined): object {
-  const mode = mutation?.mode ?? scenario.mode
-  const { checkpointMs, minPauseMs, maxConcurrent, numRetained } = scenario
-  return {
-    parallelism: plan.parallelism,
-    maxParallelism: plan.maxParallelism ?? scenario.maxParallelism,
-    stateDir: STATE,
-    ...(plan.backend === 'memory' || plan.backend === 'filesystem' ? { state: { backend: plan.backend } } : {}),
-    bufferTimeout: random.pick([0, 1, 10]),
-    checkpointing: {
-      interval: checkpointMs,
-      minPause: minPauseMs,
-      maxConcurrent,
-      numRetained,
-      mode,
-      ...(scenario.unaligned === undefined || mode !== 'exactly-once'
-        ? {}
-        : {
-            unaligned: true,
-            alignedTimeout: scenario.unaligned.alignedTimeoutMs,
-            inFlightLimit: plan.calm ? 1_000_000 : scenario.unaligned.limitBytes,
-          }),
-      timeout: plan.calm || plan.patient === true ? 10_000 : random.pick([30, 100, 2_000, 2_000, 2_000]),
-      tolerableFailures: plan.calm ? 1_000 : random.pick([0, 3, 1_000]),
-    },
-    restart: { strategy: 'fixed-delay', fixedDelay: { attempts: 1_000, delay: 5 } },
-  }
 }
 
 /** Tells what happens, for whoever looks into a seed. */

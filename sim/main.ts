@@ -1,7 +1,8 @@
 /** npm run sim -- --seeds N --first-seed S --require T: the whole engine under failures, N times; a failing seed prints the command that replays it. */
 import { parseArgs } from 'node:util'
 import { regressions } from './regressions.ts'
-import { runSeed, scenarioOf } from './seed.ts'
+import { scenarioOf } from './seed-scenario.ts'
+import { runSeed } from './seed.ts'
 import { SituationCounts } from './situations.ts'
 
 const { values } = parseArgs({

@@ -4,7 +4,8 @@
  */
 import { parseArgs } from 'node:util'
 import { mutations, type Mutation } from './mutation/list.ts'
-import { runSeed, scenarioOf } from './seed.ts'
+import { scenarioOf } from './seed-scenario.ts'
+import { runSeed } from './seed.ts'
 import type { Situation } from './situations.ts'
 
 const { values } = parseArgs({
@@ -19,7 +20,8 @@ async function hunt(mutation: Mutation): Promise<{ readonly tried: number; reado
   if (mutation.prevents !== undefined) return await prevented(mutation, mutation.prevents)
   for (let tried = 1; tried <= seeds; tried++) {
     const seed = first + tried - 1
-    if (scenarioOf(seed).mode !== 'exactly-once') continue
+    const scenario = scenarioOf(seed)
+    if (scenario.mode !== 'exactly-once' || mutation.where?.(scenario) === false) continue
     try {
       await runSeed(seed, { mutation: mutation.make })
     } catch (error) {

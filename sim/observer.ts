@@ -22,6 +22,8 @@ export interface ObserverOptions {
   readonly formerBackend: Backend | undefined
   /** To be said if anything is restored: the parallelism is another one. */
   readonly rescaled: Situation | undefined
+  /** Whether a function is at the end of its input. */
+  readonly isFinishing: () => boolean
   readonly reached: (situation: Situation) => void
 }
 
@@ -37,8 +39,11 @@ export class Observer implements Interposer {
   #underWay = false
   #replaying = false
   #hasRestored = false
+  #hasEnded = false
   /** Regions that are lost. */
   #down = 0
+  /** Slots that are not open yet. */
+  readonly #opening: Set<object> = new Set()
   /** What each sink writer has prepared, and not committed, by checkpoint: whether anything was in it. */
   readonly #prepared: Set<Map<number, boolean>> = new Set()
 
@@ -56,6 +61,21 @@ export class Observer implements Interposer {
     return this.#completedId > 0
   }
 
+  /** Whether the final checkpoint is complete. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  /** Whether tasks are being opened. */
+  get isOpening(): boolean {
+    return this.#opening.size > 0
+  }
+
+  /** Whether a checkpoint is under way. */
+  get isWriting(): boolean {
+    return this.#underWay
+  }
+
   event(event: JobEvent): void {
     const { reached, ledger } = this.#options
     switch (event.kind) {
@@ -65,6 +85,7 @@ export class Observer implements Interposer {
       case 'checkpoint-completed':
         this.#completedId = event.checkpoint.id
         this.#underWay = false
+        this.#hasEnded ||= event.final
         reached(event.final ? 'final checkpoint' : 'checkpoint')
         this.#moment('announced')
         return
@@ -111,11 +132,15 @@ export class Observer implements Interposer {
       rename: async (from, to) => {
         await disk.rename(from, to)
         const checkpointId = /\/chk-(\d+)\/_metadata$/.exec(to)?.[1]
-        if (checkpointId === undefined) return
-        this.#durableId = Number(checkpointId)
-        this.#moment('durable')
+        if (checkpointId !== undefined) this.durable(Number(checkpointId))
       },
     })
+  }
+
+  /** The metadata of a checkpoint are where they belong. */
+  durable(checkpointId: number): void {
+    this.#durableId = checkpointId
+    this.#moment('durable')
   }
 
   sink<T>(sink: Sink<T>): Sink<T> {
@@ -136,22 +161,27 @@ export class Observer implements Interposer {
     return {
       launch: async (deployments, handlers) => {
         this.#deployed(deployments)
+        const slots = deployments.map(() => ({}))
+        for (const slot of slots) this.#opening.add(slot)
         const links = await launcher.launch(
           deployments,
-          handlers.map((handler) =>
+          handlers.map((handler, index) =>
             overlay(handler, {
               message: (message) => {
+                if (message.kind === 'ready' || message.kind === 'failed') this.#opening.delete(slots[index]!)
                 this.#heard(message)
                 handler.message(message)
               },
             }),
           ),
         )
-        return links.map((link) =>
+        return links.map((link, index) =>
           overlay(link, {
             send: (message) => {
               link.send(message)
+              if (message.kind === 'cancel' && this.#opening.delete(slots[index]!)) this.#options.reached('slot closed while it opens')
               if (message.kind !== 'trigger') return
+              if (this.#options.isFinishing()) this.#options.reached('checkpoint while a function finishes')
               this.#underWay = true
               this.#moment('triggered')
             },
@@ -170,6 +200,7 @@ export class Observer implements Interposer {
     if (inFlight.length > 0) this.#options.reached('in flight restored')
     if (inFlight.some(({ subtask, former }) => subtask !== former)) this.#options.reached('in flight dealt out anew')
     this.#replaying = inFlight.length > 0
+    if (deployments.some(({ finished }) => finished.length > 0)) this.#options.reached('functions that had finished restored')
   }
 
   /** What the state backends have to do with it. */
@@ -204,8 +235,8 @@ export class Observer implements Interposer {
       if (database.shared.some(({ path }) => checkpointOf(path) !== checkpointId))
         this.#options.reached('file of the store kept once for several checkpoints')
     }
-    if (message.message.snapshot.operators.some(({ asyncInputs }) => asyncInputs !== undefined))
-      this.#options.reached('unfinished async inputs in a snapshot')
+    if (operators.some(({ asyncInputs }) => asyncInputs !== undefined)) this.#options.reached('unfinished async inputs in a snapshot')
+    if (operators.some(({ finished }) => finished === true)) this.#options.reached('subtask that had ended in a checkpoint')
   }
 
   #writer<T>(writer: SinkWriter<T>): SinkWriter<T> {

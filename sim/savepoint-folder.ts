@@ -1,6 +1,6 @@
 /** Looks at the folder of savepoints. */
 import type { Disk } from '@millrace/core'
-import { SAVEPOINTS } from './live.ts'
+import { SAVEPOINTS } from './places.ts'
 
 export interface SavepointFolders {
   /** Paths of those that are whole. */

@@ -2,6 +2,9 @@
 import { randomBelow } from '@millrace/core'
 import type { SeededRandom } from '@millrace/testkit'
 import type { BackendPlan } from './backends.ts'
+import type { LifetimePlan } from './lifetimes.ts'
+import type { CopiesPlan } from './local-copies.ts'
+import type { ObjectsPlan } from './object-folder.ts'
 
 export interface Scenario {
   readonly inputs: number
@@ -26,6 +29,28 @@ export interface Scenario {
   readonly unaligned?: UnalignedPlan
   /** Undefined: the heap, always. */
   readonly backends?: BackendPlan
+  /** Undefined: functions open and close at once. */
+  readonly lifetimes?: LifetimePlan
+  /** Undefined: no state file is copied. */
+  readonly copies?: CopiesPlan
+  /** Undefined: checkpoints are on the disk. */
+  readonly objects?: ObjectsPlan
+  /** What users do to lives; by default they stop them, and take savepoints. */
+  readonly orders?: { readonly changesOptions: boolean; readonly cancels: boolean }
+  readonly emphasis?: Emphasis
+}
+
+/** What a seed has more of than by itself. */
+export interface Emphasis {
+  /** User code throws in every life, and not in every second one. */
+  readonly failures?: 'often'
+  /** Batches are full when they leave, and look-ups in the store below are worth asking for ahead. */
+  readonly batches?: 'large'
+  /** Of each pause between lives: that the newest checkpoint is damaged, and that all there are are restored aside. */
+  readonly damageChance?: number
+  readonly asideChance?: number
+  /** Of each savepoint: that whoever goes on from it has another number of key groups. */
+  readonly regroupChance?: number
 }
 
 export interface UnalignedPlan {
@@ -74,11 +99,15 @@ const stageKinds = [
   'keyed-operator-list',
   'keyed-async-operator-list',
   'keyed-raw',
+  'held',
 ] as const
 export type StageKind = (typeof stageKinds)[number]
 
-/** Keyed stages are the heart of it: they come twice as often. */
-const drawnKinds: readonly StageKind[] = [...stageKinds, ...stageKinds.filter((kind) => kind.startsWith('keyed'))]
+/** Keyed stages are the heart of it: they come twice as often. What is held until the input ends comes only where functions finish. */
+const drawnKinds: readonly StageKind[] = [
+  ...stageKinds.filter((kind) => kind !== 'held'),
+  ...stageKinds.filter((kind) => kind.startsWith('keyed')),
+]
 
 /** Stages after which records of one key and split may stand in another order. An async map does it when its unfinished inputs go to other subtasks. */
 const reordering: ReadonlySet<StageKind> = new Set([
@@ -87,6 +116,7 @@ const reordering: ReadonlySet<StageKind> = new Set([
   'shuffle',
   'rescale',
   'side-output',
+  'held',
   'keyed-failing',
   'keyed-async-failing',
   'keyed-connected',

@@ -2,16 +2,20 @@
 import { posix } from 'node:path'
 import { randomBelow } from '@millrace/core'
 import { SeededRandom } from '@millrace/testkit'
-import { drawApart, nameIn, partsOf } from './apart.ts'
-import { Backends, drawBackends, type Backend } from './backends.ts'
-import { checkHidden, checkLeftovers, checkpointFolders, damageNewest, retainedCheckpoints } from './checkpoint-folder.ts'
-import { inputPath, OUT, sourceRanges } from './job.ts'
+import { partsOf } from './apart.ts'
+import { checkOutcome, checkPublished, runAside } from './aside.ts'
+import { Backends, type Backend } from './backends.ts'
+import { checkHidden, checkLeftovers, checkpointFolders, damageNewest } from './checkpoint-folder.ts'
+import { inputPath, sourceRanges } from './job.ts'
 import { Ledger } from './ledger.ts'
 import { live, type LifeOutcome, type LifePlan, type MakeInterposer } from './live.ts'
+import { damageCopies } from './local-copies.ts'
+import { checkObjects, damageNewestObject, objectCheckpoints } from './object-folder.ts'
 import type { Ambush } from './observer.ts'
-import { checkRows, readPublished } from './oracle.ts'
+import { drawOptionChanges } from './option-changes.ts'
 import { savepointFolders } from './savepoint-folder.ts'
-import { drawScenario, drawUnaligned, type Scenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
+import { BACKEND_SEEDS, scenarioOf } from './seed-scenario.ts'
 import { SituationCounts } from './situations.ts'
 import { fileContent } from './sources.ts'
 import { World } from './world.ts'
@@ -20,9 +24,7 @@ import { World } from './world.ts'
 const CALM_LIFE = 10
 /** Far from the seeds of the rest. */
 const SAVEPOINT_SEEDS = 1_000_000_007
-const UNALIGNED_SEEDS = 2_000_000_011
-const BACKEND_SEEDS = 3_000_000_019
-const APART_SEEDS = 4_000_000_007
+const ORDER_SEEDS = 6_000_000_001
 const MOVED = '/data/elsewhere/moved'
 const maxParallelisms = [3, 4, 5, 7, 16, 33] as const
 
@@ -30,20 +32,6 @@ export interface SeedOptions {
   /** In place of the one that the seed draws. */
   readonly scenario?: Scenario
   readonly mutation?: MakeInterposer
-}
-
-/** The scenario that a seed stands for. */
-export function scenarioOf(seed: number): Scenario {
-  const scenario = drawScenario(new SeededRandom(seed).fork())
-  const unaligned = drawUnaligned(new SeededRandom(seed + UNALIGNED_SEEDS))
-  const backends = drawBackends(new SeededRandom(seed + BACKEND_SEEDS))
-  const apart = drawApart(new SeededRandom(seed + APART_SEEDS))
-  return {
-    ...scenario,
-    ...(unaligned === undefined || scenario.mode !== 'exactly-once' ? {} : { maxConcurrent: 1, unaligned }),
-    ...(backends === undefined ? {} : { backends }),
-    ...(apart === undefined ? {} : { apart }),
-  }
 }
 
 /** @throws where anything is not as it must be. */
@@ -59,11 +47,15 @@ class SeedRun {
   readonly #scenario: Scenario
   readonly #mutation: MakeInterposer | undefined
   readonly #world: World
+  /** For what users do besides. */
+  readonly #orders: SeededRandom
   /** For what has to do with savepoints alone; undefined: this seed has none. */
   readonly #savepoints: SeededRandom | undefined
   /** Savepoints whose staged output was safe in a checkpoint that may be one of the damaged: a fallback gives it up, and says so when it is missed. */
   readonly #exposed: Set<string> = new Set()
   readonly #backends: Backends
+  /** The life that was begun last. */
+  #before: LifePlan | undefined
   /** A life was refused what another backend had stored. */
   #wasRefused = false
   /** Half-written savepoints of lives that kept their notes about them in memory. */
@@ -84,6 +76,7 @@ class SeedRun {
     this.#mutation = mutation
     this.#world = new World(seed)
     this.#backends = new Backends(this.#scenario.backends, new SeededRandom(seed + BACKEND_SEEDS).fork())
+    this.#orders = new SeededRandom(seed + ORDER_SEEDS)
     const random = new SeededRandom(seed + SAVEPOINT_SEEDS)
     this.#savepoints = random.chance(0.6) ? random : undefined
   }
@@ -91,11 +84,10 @@ class SeedRun {
   async run(): Promise<void> {
     const world = this.#world
     await this.#writeInputs()
-    let before: LifePlan | undefined
     for (let lives = 0; ; lives++) {
-      const plan = this.#drawLife(lives, before)
-      this.#noteStart(plan, before)
-      before = plan
+      const plan = this.#drawLife(lives, this.#before)
+      this.#noteStart(plan, this.#before)
+      this.#before = plan
       const outcome = await live({
         world,
         scenario: this.#scenario,
@@ -106,14 +98,32 @@ class SeedRun {
       })
       this.#wasRefused = this.#isRefusal(outcome)
       if (!this.#wasRefused) checkOutcome(outcome, plan)
-      this.#isOnlyPlace = this.#takenBy.get(plan.restore) === 'memory' && !outcome.observer.hasCompleted && outcome.stoppedAt === undefined
-      this.#stoppedAt = this.#isOnlyPlace ? plan.restore : outcome.stoppedAt
+      this.#isOnlyPlace =
+        this.#takenBy.get(plan.restore) === 'memory' && !outcome.observer.hasCompleted && outcome.orders.stoppedAt === undefined
+      this.#stoppedAt = this.#isOnlyPlace ? plan.restore : outcome.orders.stoppedAt
       for (const path of this.#ledger.savepoints) if (!this.#takenBy.has(path)) this.#takenBy.set(path, this.#backends.current)
       if (outcome.result?.state === 'finished') return await this.#checkEnd(outcome)
-      if (outcome.result === undefined) outcome.observer.ended()
-      else this.situations.reached(outcome.result.state === 'stopped' ? 'stop and resume' : 'failed for good, started again')
+      this.#noteEnd(outcome, plan)
       await this.#betweenLives()
     }
+  }
+
+  #noteEnd({ result, observer, orders }: LifeOutcome, { cancel }: LifePlan): void {
+    if (result === undefined) observer.ended()
+    else if (result.state === 'stopped') this.situations.reached('stop and resume')
+    else if (result.state === 'failed') this.situations.reached('failed for good, started again')
+    else
+      this.situations.reached(cancel?.retains === true ? 'cancelled, and its checkpoints kept' : 'cancelled, and its checkpoints removed')
+    if (!orders.wasCancelled || cancel?.retains === true) return
+    // What has been published since is written again.
+    this.#giveUpPast()
+    if (result?.state === 'canceled') this.#damaged.clear()
+  }
+
+  /** Checkpoints that are gone, or may be: also those in which what savepoints have staged was safe. */
+  #giveUpPast(): void {
+    this.#ledger.rewind()
+    for (const path of this.#ledger.savepoints) this.#exposed.add(path)
   }
 
   async #writeInputs(): Promise<void> {
@@ -126,12 +136,13 @@ class SeedRun {
     const { random } = this.#world
     const calm = lives >= CALM_LIFE
     const durationMs = random.pick([50, 200, 300, 500, 1_000])
-    const parallelism = 1 + randomBelow(random, 3)
+    const drawn = 1 + randomBelow(random, 3)
+    const parallelism = this.#fixedParallelism(before) ?? drawn
     const restore =
       this.#stoppedAt !== undefined && (this.#isOnlyPlace || this.#savepoints?.chance(this.#changesBackend ? 0.9 : 0.5) === true)
         ? this.#stoppedAt
         : 'latest'
-    return {
+    const plan: LifePlan = {
       parallelism,
       restore,
       isRescaled: before !== undefined && before.parallelism !== parallelism,
@@ -142,6 +153,30 @@ class SeedRun {
       stopAtMs: !calm && random.chance(0.2) ? randomBelow(random, durationMs) : undefined,
       ambush: calm ? undefined : random.pick<Ambush | undefined>(['announced', 'durable', 'triggered', undefined, undefined, undefined]),
       ...(calm ? {} : this.#drawSavepoints(durationMs)),
+      keepsCopies: this.#scenario.copies !== undefined && (calm || this.#orders.chance(0.8)),
+    }
+    return calm ? plan : { ...plan, ...this.#drawOrders(plan) }
+  }
+
+  /** Of a life after which no other one may differ. */
+  #fixedParallelism(before: LifePlan | undefined): number | undefined {
+    return this.#scenario.lifetimes?.finishes === true ? before?.parallelism : undefined
+  }
+
+  /** What users do besides stopping the job and taking savepoints. */
+  #drawOrders({ durationMs, savepointsAtMs = [] }: LifePlan): Partial<LifePlan> {
+    const random = this.#orders
+    const { orders, lifetimes } = this.#scenario
+    const cancelAtMs = randomBelow(random, lifetimes !== undefined && random.chance(0.5) ? 60 : durationMs)
+    const isCancelled = orders?.cancels === true && random.chance(0.3)
+    return {
+      ...(orders?.changesOptions === true ? { optionChanges: drawOptionChanges(random, durationMs) } : {}),
+      ...(isCancelled ? { cancel: { atMs: cancelAtMs, retains: random.chance(0.7) } } : {}),
+      ...(isCancelled && random.chance(0.4) ? { durationMs: cancelAtMs + random.pick([1, 3, 6, 12]) } : {}),
+      // While everything is being opened.
+      ...(lifetimes !== undefined && this.#savepoints !== undefined && random.chance(0.4)
+        ? { savepointsAtMs: [...savepointsAtMs, randomBelow(random, 60)] }
+        : {}),
     }
   }
 
@@ -150,9 +185,7 @@ class SeedRun {
     const backend = this.#backends.choose(restore, this.#wasRefused)
     if (former === 'memory' && restore === 'latest') {
       this.situations.reached('state lost with the memory it was in')
-      // What has been published since is written again.
-      this.#ledger.rewind()
-      for (const path of this.#ledger.savepoints) this.#exposed.add(path)
+      this.#giveUpPast()
     }
     if (restore !== 'latest') this.#noteSavepoint(restore, backend)
     return backend
@@ -189,7 +222,7 @@ class SeedRun {
       patient: random.chance(0.8),
       savepointsAtMs: Array.from({ length: random.pick([0, 1, 1, 3]) }, () => randomBelow(random, durationMs)),
       ...(random.chance(this.#changesBackend ? 0.5 : 0.3) ? { stopAtMs: randomBelow(random, durationMs), stopWithSavepoint: true } : {}),
-      ...(random.chance(0.2) ? this.#drawMaxParallelism(random) : {}),
+      ...(random.chance(this.#scenario.emphasis?.regroupChance ?? 0.2) ? this.#drawMaxParallelism(random) : {}),
     }
   }
 
@@ -215,44 +248,46 @@ class SeedRun {
     if (half.length > 0) this.situations.reached('crash while a savepoint is written')
     if (this.#backends.current === 'memory') for (const path of half) this.#forgotten.add(path)
     await this.#checkSavepoints()
-    if (world.random.chance(0.1) && this.#mutation === undefined) await this.#restoreAside()
+    const { emphasis, copies, numRetained } = this.#scenario
+    if (world.random.chance(emphasis?.asideChance ?? 0.1) && this.#mutation === undefined) await this.#restoreAside()
     if (this.#savepoints?.chance(0.6) === true && this.#mutation === undefined) await this.#restoreSavepointAside(this.#savepoints)
     const before = this.#damaged.size
-    if (this.#scenario.numRetained > 1 && world.random.chance(0.15)) await damageNewest(world, this.#damaged)
+    const isDamaged = numRetained > 1 && world.random.chance(emphasis?.damageChance ?? 0.15)
+    // A whole copy hides the damage of what it is of, until the copy is gone too.
+    if (isDamaged && copies === undefined) await this.#damageNewest()
     if (this.#damaged.size > before) for (const path of this.#ledger.savepoints) this.#exposed.add(path)
+    if (copies !== undefined) await damageCopies(world, copies, this.#orders)
+  }
+
+  async #damageNewest(): Promise<void> {
+    if (this.#scenario.objects === undefined) await damageNewest(this.#world, this.#damaged)
+    else damageNewestObject(this.#world, this.#damaged)
+  }
+
+  /** Those with metadata, oldest first. */
+  async #checkpoints(): Promise<readonly { readonly id: number; readonly path: string }[]> {
+    const { bucket, disk } = this.#world
+    return this.#scenario.objects === undefined ? await this.#world.wait(checkpointFolders(disk)) : objectCheckpoints(bucket)
   }
 
   /** Runs the job to its end, in a copy of the world, from each checkpoint that is there. */
   async #restoreAside(): Promise<void> {
     if (this.#scenario.sources.includes('files')) return // a copied file is another file
-    for (const { id, path } of await this.#world.wait(checkpointFolders(this.#world.disk))) {
+    for (const { id, path } of await this.#checkpoints()) {
       if (this.#damaged.has(id)) continue
       const world = await this.#world.copy(this.#seed * 1_000 + id)
       const ledger = this.#ledger.copy()
       ledger.rewind()
+      const drawn = world.random.between(1, 3)
       const plan = {
-        parallelism: world.random.between(1, 3),
+        parallelism: this.#fixedParallelism(this.#before) ?? drawn,
         backend: this.#backends.metRocksdb ? ('rocksdb' as const) : ('heap' as const),
         restore: path,
-        calm: true,
-        durationMs: Infinity,
-        stopAtMs: undefined,
-        ambush: undefined,
+        keepsCopies: this.#scenario.copies !== undefined,
       }
-      try {
-        const outcome = await live({ world, scenario: this.#scenario, ledger, plan, mutation: undefined, reached: () => {} })
-        checkOutcome(outcome, plan)
-        await this.#checkPublished(world, ledger)
-      } catch (error) {
-        throw new Error(`restored from ${path} aside`, { cause: error })
-      }
+      await runAside({ world, scenario: this.#scenario, ledger, plan, name: path })
       this.situations.reached('retained checkpoint restored aside')
     }
-  }
-
-  async #checkPublished(world: World, ledger: Ledger): Promise<void> {
-    for (const [part, scenario] of partsOf(this.#scenario).entries())
-      checkRows(scenario, await world.wait(readPublished(world.disk, nameIn(part, OUT), ledger)))
   }
 
   /** What was said to be complete is there, whatever was lost in a crash. */
@@ -273,51 +308,36 @@ class SeedRun {
     await world.wait(world.disk.makeDirectory(posix.dirname(MOVED)))
     await world.wait(world.disk.rename(path, MOVED))
     ledger.moved(path, MOVED)
-    const plan: LifePlan = {
-      parallelism: random.between(1, 3),
+    const drawn = random.between(1, 3)
+    const plan = {
+      parallelism: this.#fixedParallelism(this.#before) ?? drawn,
       ...this.#drawMaxParallelism(random),
       backend: this.#backends.any(),
       restore: MOVED,
-      calm: true,
-      durationMs: Infinity,
-      stopAtMs: undefined,
-      ambush: undefined,
     }
-    try {
-      const outcome = await live({ world, scenario: this.#scenario, ledger, plan, mutation: undefined, reached: () => {} })
-      checkOutcome(outcome, plan)
-      await this.#checkPublished(world, ledger)
-    } catch (error) {
-      throw new Error(`restored from ${path} aside, at max parallelism ${plan.maxParallelism ?? 'unchanged'}`, { cause: error })
-    }
+    await runAside({ world, scenario: this.#scenario, ledger, plan, name: path })
     this.situations.reached('savepoint moved and restored aside')
-    this.#noteSavepoint(path, plan.backend!)
+    this.#noteSavepoint(path, plan.backend)
   }
 
-  async #checkEnd({ life, stormy, stores }: LifeOutcome): Promise<void> {
+  async #checkEnd({ life, stormy, stores, orders: { numRetained } }: LifeOutcome): Promise<void> {
     const world = this.#world
     const { disk } = world
     await life.settle()
     if (disk.openHandles > 0) throw new Error(`${disk.openHandles} files are still open after the end`)
     if (stores !== undefined && stores.held !== '') throw new Error(`still held after the end: ${stores.held}`)
-    await this.#checkPublished(world, this.#ledger)
+    await checkPublished(this.#scenario, world, this.#ledger)
     await this.#checkSavepoints()
     // What former lives left behind in other places is no business of one in memory.
     if (this.#backends.current === 'memory') return
-    const retained = await world.wait(retainedCheckpoints(disk))
-    if (!stormy && retained > this.#scenario.numRetained)
-      throw new Error(`${retained} checkpoints are kept where ${this.#scenario.numRetained} should be`)
+    const { length: retained } = await this.#checkpoints()
+    if (!stormy && retained > numRetained) throw new Error(`${retained} checkpoints are kept where ${numRetained} should be`)
     const half = (await world.wait(savepointFolders(disk))).half.filter((path) => !this.#forgotten.has(path))
     if (!stormy && half.length > 0) throw new Error(`half-written savepoints are left: ${half.join(', ')}`)
     // What a failing disk would not remove is removed at the next start.
-    if (!stormy && this.#damaged.size === 0) await world.wait(checkLeftovers(disk))
+    if (!stormy && this.#damaged.size === 0)
+      await (this.#scenario.objects === undefined ? world.wait(checkLeftovers(disk)) : checkObjects(world))
     // Attempts are counted anew where nothing outlives the process, and part files of former ones are known by their numbers.
     if (!stormy && this.#damaged.size === 0 && !this.#backends.metMemory) await world.wait(checkHidden(disk))
   }
-}
-
-function checkOutcome({ result, violations, stormy }: LifeOutcome, plan: LifePlan): void {
-  if (violations.length > 0) throw new Error(violations[0])
-  if (result?.state === 'failed' && !stormy && plan.stopAtMs === undefined) throw result.failure.error
-  if (result === undefined && plan.calm) throw new Error('a calm life did not end')
 }

@@ -12,6 +12,8 @@ export interface SimulatedStoresOptions {
   readonly random: SeededRandom
   /** Nothing fails. */
   readonly calm: boolean
+  /** All are asked ahead of their use, and not only some. */
+  readonly alwaysAhead: boolean
   /** The engine does what the port forbids. */
   readonly violation: (problem: string) => void
   readonly reached: (situation: Situation) => void
@@ -26,8 +28,8 @@ export class SimulatedStores {
 
   constructor(options: SimulatedStoresOptions) {
     this.#options = options
-    // Some are asked ahead of their use.
-    this.#memory = new MemoryStores(options.random.chance(0.5))
+    const isAhead = options.random.chance(0.5)
+    this.#memory = new MemoryStores(isAhead || options.alwaysAhead)
     this.#failing = options.calm ? 0 : options.random.pick([0, 0, 0.05])
   }
 

@@ -59,6 +59,22 @@ export const situations = [
   'store restored whole',
   'store dealt out anew',
   'checkpoint of the store failed',
+  'options changed',
+  'options changed while a checkpoint is written',
+  'options changed while tasks open',
+  'savepoint or stop asked for while tasks open',
+  'slot closed while it opens',
+  'function failed to open',
+  'checkpoint while a function finishes',
+  'subtask that had ended in a checkpoint',
+  'functions that had finished restored',
+  'cancelled, and its checkpoints kept',
+  'cancelled, and its checkpoints removed',
+  'state read from local copies',
+  'local copy missed',
+  'checkpoint in a store of objects',
+  'state files merged',
+  'state read out of merged files',
 ] as const
 export type Situation = (typeof situations)[number]
 

@@ -1,5 +1,6 @@
 /** The stages of a random job. Each passes every record on exactly once; those with keys add how many they had seen. */
-import { aggregating, list, map, reducing, type, value, type Stream, type StreamView } from '@millrace/engine'
+import { aggregating, list, map, reducing, splitList, type, value, type Stream, type StreamView } from '@millrace/engine'
+import type { Lifetime } from './lifetimes.ts'
 import { CYCLE, widthOf, type StagePlan } from './scenario.ts'
 import type { Situation } from './situations.ts'
 import { expiring, operatorLists, rawCounts } from './state-stages.ts'
@@ -14,6 +15,10 @@ export interface UserCode {
   /** Something is seen that must never be: the seed fails. */
   violation(problem: string): void
   met(situation: Situation): void
+  /** The job is built: what comes now belongs to another launch. */
+  built(): void
+  /** Of the function of one operator. */
+  lifetime(): Lifetime
 }
 
 export interface StageParts {
@@ -69,6 +74,7 @@ function addPlainStage(stream: StreamView<Traced>, { plan, user, strict, rules }
       const stage = settle(
         stream.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           sides: { odd: type<Traced>() },
           onElement(record, ctx) {
             user.hazard()
@@ -79,10 +85,31 @@ function addPlainStage(stream: StreamView<Traced>, { plan, user, strict, rules }
       )
       return stage.union(stage.side.odd)
     }
+    case 'held': {
+      const lifetime = user.lifetime()
+      return settle(
+        stream.process({
+          emits: type<Traced>(),
+          operatorState: { held: splitList<Traced>() },
+          ...lifetime,
+          onElement(record, ctx) {
+            user.hazard()
+            if (record.id % 5 === 2) ctx.operatorState.held.add(record)
+            else ctx.emit(record)
+          },
+          async finish(ctx) {
+            await lifetime.finish?.()
+            for (const record of ctx.operatorState.held.get()) ctx.emit(record)
+            ctx.operatorState.held.clear()
+          },
+        }),
+      )
+    }
     case 'broadcast':
       return settle(
         stream.connect(rules().broadcast({ last: value<number>() })).process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           onElement(record, ctx) {
             user.hazard()
             ctx.emit(record)
@@ -115,6 +142,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { seen: map<number, number>() },
           onElement(record, ctx) {
             const { seen } = ctx.state
@@ -135,6 +163,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { recent: list<number>(), dropped: value<number>() },
           onElement(record, ctx) {
             const { recent, dropped } = ctx.state
@@ -153,6 +182,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { sum: reducing<number>((a, b) => a + b) },
           onElement(record, ctx) {
             ctx.state.sum.add(1)
@@ -164,6 +194,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { all: aggregating({ create: () => 0, add: (_: number, count: number) => count + 1, result: (count: number) => count }) },
           onElement(record, ctx) {
             ctx.state.all.add(record.id)
@@ -176,6 +207,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { count: value<number>() },
           onElement(record, ctx) {
             const count = (ctx.state.count.get() ?? 0) + 1
@@ -190,6 +222,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { count: value<number>() },
           async onElement(record, ctx) {
             const count = (ctx.state.count.get() ?? 0) + 1
@@ -204,6 +237,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       const stage = settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           onError: 'side',
           state: { count: value<number>() },
           onElement(record, ctx) {
@@ -221,6 +255,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       const stage = settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           onError: 'side',
           state: { count: value<number>() },
           async onElement(record, ctx) {
@@ -244,6 +279,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
           .keyBy(keyOf, keyOf)
           .process({
             emits: type<Traced>(),
+            ...user.lifetime(),
             state: { count: value<number>() },
             onLeft(record, ctx) {
               const count = (ctx.state.count.get() ?? 0) + 1
@@ -265,6 +301,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { count: value<number>(), armed: value<number>(), fired: value<number>() },
           onElement(record, ctx) {
             const count = (ctx.state.count.get() ?? 0) + 1
@@ -290,6 +327,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { count: value<number>(), waiting: list<Traced>() },
           onElement(record, ctx) {
             const count = (ctx.state.count.get() ?? 0) + 1
@@ -315,6 +353,7 @@ function addKeyedStage(stream: StreamView<Traced>, parts: StageParts, settle: Se
       return settle(
         keyed.process({
           emits: type<Traced>(),
+          ...user.lifetime(),
           state: { count: value<{ n: number }>() },
           onElement(record, ctx) {
             const count = ctx.state.count.get() ?? { n: 0 }

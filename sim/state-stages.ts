@@ -33,6 +33,7 @@ export function expiring(keyed: KeyedTraced, counted: Counted, user: UserCode): 
   const ttl = TTL_MS
   return keyed.process({
     emits: type<Traced>(),
+    ...user.lifetime(),
     state: {
       count: value<number>(),
       written: value<Written>(),
@@ -99,6 +100,7 @@ export function operatorLists(keyed: KeyedTraced, counted: Counted, user: UserCo
   if (isAsync) {
     return keyed.process({
       emits: type<Traced>(),
+      ...user.lifetime(),
       state: { count: value<number>() },
       operatorState,
       async onElement(record, ctx) {
@@ -114,6 +116,7 @@ export function operatorLists(keyed: KeyedTraced, counted: Counted, user: UserCo
   }
   return keyed.process({
     emits: type<Traced>(),
+    ...user.lifetime(),
     state: { count: value<number>() },
     operatorState,
     onElement(record, ctx) {
@@ -144,6 +147,7 @@ export function rawCounts(keyed: KeyedTraced, counted: Counted, user: UserCode):
   })
   return keyed.process({
     emits: type<Traced>(),
+    ...user.lifetime(),
     operatorState: { counts },
     onElement(record, ctx) {
       const group = ctx.operatorState.counts

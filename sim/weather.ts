@@ -1,6 +1,7 @@
 /** What goes wrong in one life besides its end: a failing or slow disk, and user code that throws. */
 import { randomBelow, type Clock, type DiskErrorReason } from '@millrace/core'
 import type { DiskOperation, SeededRandom, SimulatedDisk } from '@millrace/testkit'
+import type { Lifetimes } from './lifetimes.ts'
 import type { Situation } from './situations.ts'
 import type { UserCode } from './stages.ts'
 
@@ -65,12 +66,16 @@ export interface UserCodeOptions {
   readonly calm: boolean
   /** About as often as user code will be called in a life. */
   readonly calls: number
+  /** It throws in every life that is not calm. */
+  readonly failsOften: boolean
+  readonly lifetimes: Lifetimes
   readonly violation: (problem: string) => void
   readonly met: (situation: Situation) => void
 }
 
-export function drawUserCode({ clock, random, calm, calls, violation, met }: UserCodeOptions): UserCode {
-  const probability = calm || random.chance(0.5) ? 0 : random.pick([0.3, 2]) / calls
+export function drawUserCode({ clock, random, calm, calls, failsOften, lifetimes, violation, met }: UserCodeOptions): UserCode {
+  const drawn = calm || random.chance(0.5) ? 0 : random.pick([0.3, 2]) / calls
+  const probability = failsOften && !calm ? 4 / calls : drawn
   const delays = random.pick([[0], [0, 1, 5, 30], [0, 0, 0, 80], [2, 3]])
   let failures = 0
   return {
@@ -82,5 +87,7 @@ export function drawUserCode({ clock, random, calm, calls, violation, met }: Use
     delay: () => new Promise((resolve) => void clock.after(random.pick(delays), resolve)),
     violation,
     met,
+    built: () => lifetimes.built(),
+    lifetime: () => lifetimes.next(),
   }
 }

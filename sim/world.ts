@@ -6,6 +6,7 @@ import { posix } from 'node:path'
 import type { Cancel, Clock, Disk, Network, Random } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import type { ProcessInspector } from '@millrace/engine/simulation'
+import { emptyBucket, type Bucket } from '../packages/testkit/test/simulated-object-store.ts'
 
 /** A time far above what a life needs. */
 const LIFE_EVENTS_MAX = 300_000
@@ -13,6 +14,8 @@ const LIFE_EVENTS_MAX = 300_000
 export class World {
   readonly random: SeededRandom
   readonly disk: SimulatedDisk
+  /** A store of objects: no crash of this machine takes anything from it. */
+  readonly bucket: Bucket = emptyBucket()
   #pid = 100
   #clock: VirtualClock = new VirtualClock({ startMs: Date.UTC(2026, 0, 1) })
 
@@ -43,6 +46,7 @@ export class World {
     const other = new World(seed)
     other.#clock = new VirtualClock({ startMs: this.#clock.now() })
     other.#pid = this.#pid
+    for (const [key, bytes] of this.bucket.objects) other.bucket.objects.set(key, bytes.slice())
     for (const [path, bytes] of await this.wait(filesOf(this.disk, '/data'))) await other.wait(other.writeFile(path, bytes))
     return other
   }

@@ -1,8 +1,11 @@
 import type { MakeInterposer } from '../live.ts'
+import type { Scenario } from '../scenario.ts'
 import type { Situation } from '../situations.ts'
 import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.ts'
 import { barrierOvertakes, elementLost } from './channels.ts'
 import { barrierOvertakesNothing, inFlightAfterNewInput, inFlightForgotten, inFlightNotDealtOut, inFlightTwice } from './in-flight.ts'
+import { closedTooSoon, takenForFinished } from './endings.ts'
+import { announcedBeforeItIsThere, mergedRemoved } from './objects.ts'
 import { enumeratorKeepsAssigned, offsetAhead, offsetBehind } from './sources.ts'
 import { regionWithoutState } from './regions.ts'
 import { formerGroupForgotten, savepointTakenForCheckpoint } from './savepoints.ts'
@@ -24,7 +27,11 @@ export interface Mutation {
   readonly make: MakeInterposer
   /** Caught if no seed meets this situation any more: nothing else is wrong. */
   readonly prevents?: Situation
+  /** Scenarios in which it does anything; default: all. */
+  readonly where?: (scenario: Scenario) => boolean
 }
+
+const merging = ({ objects }: Scenario): boolean => objects?.merges === true
 
 export const mutations: readonly Mutation[] = [
   { name: 'state files acknowledged before they are synced', make: () => forgetSync(/\/shared\//) },
@@ -51,7 +58,7 @@ export const mutations: readonly Mutation[] = [
   { name: 'the newest delta left out of the chain', make: dropNewestDelta },
   { name: 'unfinished asynchronous inputs forgotten', make: dropAsyncInputs },
   { name: 'a savepoint taken for a checkpoint', make: savepointTakenForCheckpoint },
-  { name: 'a region starts again without its state', make: regionWithoutState },
+  { name: 'a region starts again without its state', make: regionWithoutState, where: ({ apart }) => apart !== undefined },
   { name: 'in flight forgotten', make: inFlightForgotten },
   { name: 'in flight replayed twice', make: inFlightTwice },
   { name: 'in flight not dealt out anew at another parallelism', make: inFlightNotDealtOut },
@@ -64,4 +71,12 @@ export const mutations: readonly Mutation[] = [
   { name: 'a file of the store taken over from a failed checkpoint', make: fileOfFailedCheckpoint },
   { name: 'changes over what the store held before', make: formerStoreKept },
   { name: 'a former key group forgotten where keys are dealt out anew', make: formerGroupForgotten },
+  { name: 'a slot said to be closed before it is', make: closedTooSoon, where: ({ lifetimes }) => lifetimes !== undefined },
+  { name: 'functions taken for finished', make: takenForFinished, where: ({ lifetimes }) => lifetimes?.finishes === true },
+  { name: 'merged files removed that others refer to', make: mergedRemoved, where: merging },
+  {
+    name: 'a checkpoint answered for before its object is there',
+    make: announcedBeforeItIsThere,
+    where: ({ objects }) => objects !== undefined,
+  },
 ]

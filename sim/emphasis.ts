@@ -1,0 +1,116 @@
+/** Situations that scenarios seldom come to by themselves: half of all seeds is made for one of them, the others for none. */
+import { randomBelow } from '@millrace/core'
+import type { SeededRandom } from '@millrace/testkit'
+import { drawApart } from './apart.ts'
+import type { Emphasis, Scenario, StageKind } from './scenario.ts'
+
+/** Each by its chance. */
+const kinds: readonly (readonly [chance: number, reshape: (scenario: Scenario, random: SeededRandom) => Scenario])[] = [
+  [0.08, lookingAhead],
+  [0.08, failingRegions],
+  [0.08, damaged],
+  [0.12, atLeastOnce],
+  [0.08, overtaking],
+  [0.06, tooMuchInFlight],
+  [0.04, inMemory],
+  [0.04, newKeyGroups],
+]
+
+export function emphasize(scenario: Scenario, random: SeededRandom): Scenario {
+  const emphasis: Emphasis = { damageChance: 0.15, asideChance: 0.2 }
+  let left = random.uint32() / 2 ** 32
+  for (const [chance, reshape] of kinds) if ((left -= chance) < 0) return reshape({ ...scenario, emphasis }, random)
+  return { ...scenario, emphasis }
+}
+
+function more(scenario: Scenario, emphasis: Emphasis): Pick<Scenario, 'emphasis'> {
+  return { emphasis: { ...scenario.emphasis, ...emphasis } }
+}
+
+/** Their rows make room and are asked for again. */
+const cachedKinds: readonly StageKind[] = ['keyed-value', 'keyed-map', 'keyed-list', 'keyed-clearing', 'keyed-aggregate', 'keyed-async']
+
+/** Full batches of many keys, most of which are not in the cache. */
+function lookingAhead(scenario: Scenario, random: SeededRandom): Scenario {
+  const first = { kind: random.pick(cachedKinds), width: 'same', chain: 'never' } as const
+  return {
+    ...scenario,
+    ...more(scenario, { batches: 'large' }),
+    inputs: 260 + randomBelow(random, 200),
+    keys: 100,
+    sources: [random.pick(['generator', 'splits', 'collection'] as const)],
+    stages: [first, ...scenario.stages.slice(1)],
+    ratePerSecond: random.pick([1_000, 4_000]),
+    checkpointMs: random.pick([5, 20]),
+    backends: { first: 'rocksdb', cacheBytes: random.pick([3_500, 5_000]), changes: random.chance(0.3) },
+  }
+}
+
+/** Parts that fail again and again, also while others are down. */
+function failingRegions(scenario: Scenario, random: SeededRandom): Scenario {
+  const { apart = drawApart(random, 1)! } = scenario
+  return { ...scenario, ...more(scenario, { failures: 'often' }), apart, inputs: Math.max(200, scenario.inputs) }
+}
+
+/** Several checkpoints to fall back to. */
+function damaged(scenario: Scenario, random: SeededRandom): Scenario {
+  return {
+    ...scenario,
+    ...more(scenario, { damageChance: 0.6 }),
+    numRetained: random.pick([2, 3, 4]),
+    checkpointMs: random.pick([5, 20]),
+  }
+}
+
+function atLeastOnce(scenario: Scenario, random: SeededRandom): Scenario {
+  const { unaligned: _, ...aligned } = scenario
+  const backends = {
+    first: random.pick(['rocksdb', 'heap'] as const),
+    cacheBytes: random.pick([0, 400, 8_000]),
+    changes: random.chance(0.5),
+  }
+  return { ...aligned, mode: 'at-least-once', backends }
+}
+
+/** Checkpoints come faster than what they have in flight is processed, after a restore too. */
+function overtaking(scenario: Scenario, random: SeededRandom): Scenario {
+  const slow: StageKind = random.pick(['keyed-async', 'keyed-async-timer', 'async-map', 'keyed-connected'])
+  return {
+    ...scenario,
+    mode: 'exactly-once',
+    stages: [...scenario.stages, { kind: slow, width: 'same', chain: 'never' }],
+    ratePerSecond: 1_000,
+    checkpointMs: random.pick([5, 5, 20]),
+    minPauseMs: 0,
+    maxConcurrent: 1,
+    unaligned: { alignedTimeoutMs: random.pick([0, 0, 2]), sliceRecords: 1, limitBytes: 1_000_000 },
+  }
+}
+
+function tooMuchInFlight(scenario: Scenario, random: SeededRandom): Scenario {
+  return {
+    ...scenario,
+    mode: 'exactly-once',
+    ratePerSecond: 1_000,
+    checkpointMs: random.pick([5, 20]),
+    maxConcurrent: 1,
+    unaligned: { alignedTimeoutMs: 0, sliceRecords: 1, limitBytes: random.pick([100, 300, 1_000]) },
+  }
+}
+
+/** Checkpoints that end with their process. */
+function inMemory(scenario: Scenario, random: SeededRandom): Scenario {
+  return { ...scenario, backends: { first: 'memory', cacheBytes: random.pick([0, 400, 8_000]), changes: true } }
+}
+
+/** Nothing that keeps the number of key groups as it was. */
+function newKeyGroups(scenario: Scenario, random: SeededRandom): Scenario {
+  const keyed: StageKind = random.pick(['keyed-map', 'keyed-async', 'keyed-event-timer', 'keyed-expiring'])
+  const stages = scenario.stages.map((stage) => (stage.kind === 'keyed-raw' ? { ...stage, kind: keyed } : stage))
+  const { apart: _, ...alone } = scenario
+  return {
+    ...alone,
+    ...more(scenario, { regroupChance: 0.8 }),
+    stages: [{ kind: keyed, width: 'same', chain: 'always' }, ...stages.slice(1)],
+  }
+}
