@@ -111,6 +111,23 @@ async function moveTo(client: WireClient, path: string, name: string, partitions
   return results[0]!.partitions.map(({ errorCode }) => errorCode)
 }
 
+/** In both partitions of the offsets' topic. */
+const GROUPS = ['g0', 'g1', 'g2', 'g3']
+
+async function commit(client: WireClient, groupId: string, committedOffset: number): Promise<number> {
+  await client.ask('FindCoordinator', 1, { key: groupId, keyType: 0 })
+  const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: null }]
+  const { topics } = await client.ask('OffsetCommit', 8, { groupId, topics: [{ name: 't', partitions }] })
+  return topics[0]!.partitions[0]!.errorCode
+}
+
+async function committed(client: WireClient, groupId: string): Promise<readonly [offset: number, errorCode: number]> {
+  await client.ask('FindCoordinator', 1, { key: groupId, keyType: 0 })
+  const { errorCode, topics } = await client.ask('OffsetFetch', 7, { groupId, topics: [{ name: 't', partitionIndexes: [0] }] })
+  const found = topics[0]?.partitions[0]
+  return errorCode === NONE ? [found!.committedOffset, found!.errorCode] : [-1, errorCode]
+}
+
 /** Waits until a look finds it; a test that waits in vain is ended by its runner. */
 async function until(isThere: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isThere())) await sleep(10)
@@ -205,9 +222,10 @@ test('one directory of three fails: its partitions are offline, the others and n
 test('a directory that cannot be used at the start is offline with its partitions; the others are served', async (t) => {
   const root = folder(t)
   const dirs = ['a', 'b'].map((name) => join(root, name))
-  const first = await started(t, { dir: dirs })
+  const first = await started(t, { dir: dirs, config: { 'offsets.topic.num.partitions': '2' } })
   await createTopic(first.client, 't', {}, 2)
   for (const partition of [0, 1]) await produceTo(first.client, 't', batchOf(['x']), { partition })
+  for (const group of GROUPS) assert.equal(await commit(first.client, group, 42), NONE)
   await first.log.close()
   // A file stands where the directory was.
   renameSync(dirs[1]!, join(root, 'away'))
@@ -225,7 +243,16 @@ test('a directory that cannot be used at the start is offline with its partition
   )
   assert.equal(told.matching('error', /log directory has failed/).length, 1)
   const [line] = told.matching('error', /none of the log directories/)
-  assert.match(JSON.stringify(line), /"partitions":1/)
+  assert.match(JSON.stringify(line), /"partitions":2/)
+  // A group whose offsets are out of reach has not lost them: whoever heard so would begin anew.
+  const offsets = await Promise.all(GROUPS.map((group) => committed(second.client, group)))
+  const { COORDINATOR_NOT_AVAILABLE } = ERROR_CODE
+  assert.deepEqual(
+    new Set(offsets.map(([offset, errorCode]) => `${offset} ${errorCode}`)),
+    new Set(['42 0', `-1 ${COORDINATOR_NOT_AVAILABLE}`]),
+  )
+  const [unavailable] = GROUPS.filter((_, index) => offsets[index]![1] !== NONE)
+  assert.equal(await commit(second.client, unavailable!, 43), COORDINATOR_NOT_AVAILABLE)
   await createTopic(second.client, 'new', {}, 2)
   await second.log.close()
   // Without the directory of the metadata there is no broker.
@@ -233,6 +260,7 @@ test('a directory that cannot be used at the start is offline with its partition
   rmSync(dirs[1]!)
   renameSync(join(root, 'away'), dirs[1]!)
   const third = await started(t, { dir: dirs })
+  for (const group of GROUPS) assert.deepEqual(await committed(third.client, group), [42, NONE])
   for (const partition of [0, 1]) {
     assert.equal((await produceTo(third.client, 't', batchOf(['z']), { partition })).baseOffset, partition === 0 ? 2 : 1)
   }

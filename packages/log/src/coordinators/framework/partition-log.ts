@@ -31,6 +31,8 @@ export function coordinatorLogOf(partition: LedPartition, batchBytesMax: number)
 
 /** Up to the end that the log has at the beginning: nothing is appended meanwhile but by the coordinator itself. What was written and not acknowledged is made durable. */
 async function* chunks(log: PartitionLog): AsyncGenerator<Uint8Array> {
+  // One that cannot be looked into seems empty.
+  if (log.offline !== undefined) throw log.offline
   const end = log.logEndOffset
   for (let offset = log.logStartOffset; offset < end;) {
     const plan = await log.read({ startOffset: offset, maxBytes: READ_BYTES, isolation: 'log-end', minOneBatch: true })
