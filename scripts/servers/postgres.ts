@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
 import { sinkConformance, testAuthority, type SinkConformanceReport } from '@millrace/testkit'
@@ -39,7 +39,7 @@ function suite(server: TestServer): void {
         return (await client.query<R>(sql, [...values])).rows
       } catch (error) {
         // It answers before it is ready.
-        if (tries === 100 || !/starting up|ECONNREFUSED|terminated|ECONNRESET/.test((error as Error).message)) throw error
+        if (tries === 100 || !/starting up|not yet accepting|ECONNREFUSED|terminated|ECONNRESET/.test((error as Error).message)) throw error
         await sleep(100)
       } finally {
         await client.end().catch(() => {})
@@ -225,23 +225,37 @@ function suite(server: TestServer): void {
       for (const situation of reached) assert.ok(report[situation] >= 5, `${situation} was reached only ${report[situation]} times`)
     })
 
+    const writers: SinkWriter<{ readonly n: number }>[] = []
+
+    /** The only writer of a start of the job, into the table of numbers. */
+    function writer(
+      attempt: number,
+      options: { readonly jobName?: string; readonly commitRetention?: '1h' } = {},
+    ): Required<(typeof writers)[0]> {
+      const { jobName = 'numbers', ...others } = options
+      const sink = postgresSink<{ n: number }>({ url: url(), table: 'numbers', columns: ['n'], ...others })
+      const made = sink.createWriter({
+        subtask: 0,
+        parallelism: 1,
+        jobName,
+        stateId: 'table',
+        attempt,
+        clock: nodeClock,
+        disk: nodeDisk,
+        network: nodeNetwork,
+        random: nodeRandom,
+        wake: () => {},
+        fail: () => {},
+      })
+      writers.push(made)
+      return made as Required<typeof made>
+    }
+    afterEach(async () => {
+      for (const each of writers.splice(0)) await each.close()
+    })
+
     it('refuses what a former start that is still alive commits', async () => {
       await ask('CREATE TABLE numbers (n integer)')
-      const sink = postgresSink<{ n: number }>({ url: url(), table: 'numbers', columns: ['n'] })
-      const writer = (attempt: number): ReturnType<typeof sink.createWriter> =>
-        sink.createWriter({
-          subtask: 0,
-          parallelism: 1,
-          jobName: 'numbers',
-          stateId: 'table',
-          attempt,
-          clock: nodeClock,
-          disk: nodeDisk,
-          network: nodeNetwork,
-          random: nodeRandom,
-          wake: () => {},
-          fail: () => {},
-        })
       const [former, next] = [writer(1), writer(2)]
       await former.open([])
       former.write({ n: 1 }, 0)
@@ -250,10 +264,104 @@ function suite(server: TestServer): void {
       const second = await former.prepare(2)
       await next.open(first)
       assert.deepEqual(await ask('SELECT n FROM numbers'), [{ n: 1 }])
-      await former.commit!(first, 1)
-      await assert.rejects(former.commit!(second, 2), { code: 'POSTGRES_SINK_FENCED' })
+      await former.commit(first, 1)
+      await assert.rejects(former.commit(second, 2), { code: 'POSTGRES_SINK_FENCED' })
       assert.deepEqual(await ask('SELECT n FROM numbers'), [{ n: 1 }])
-      await Promise.all([former.close(), next.close()])
+    })
+
+    /** Starts of a job that have an entry. */
+    const entries = async (jobName = 'numbers'): Promise<readonly number[]> =>
+      (await ask<{ attempt: string }>('SELECT attempt FROM millrace_sink_commits WHERE job = $1 ORDER BY attempt', [jobName])).map(
+        ({ attempt }) => Number(attempt),
+      )
+    const aDayLater = async (): Promise<void> =>
+      void (await ask("UPDATE millrace_sink_commits SET changed_at = changed_at - interval '1 day'"))
+
+    it('removes entries of former starts that are old, once a checkpoint of a later one is complete, and only those', async () => {
+      await ask('CREATE TABLE numbers (n integer)')
+      const numbers = async (): Promise<readonly number[]> =>
+        (await ask<{ n: number }>('SELECT n FROM numbers ORDER BY n')).map(({ n }) => n)
+      const pruning = { commitRetention: '1h' } as const
+      /** Goes on from a checkpoint, writes a number, and completes its own. */
+      const live = async (attempt: number, restored: readonly unknown[], options: Parameters<typeof writer>[1]) => {
+        const life = writer(attempt, options)
+        await life.open(restored)
+        life.write({ n: attempt }, 0)
+        const handles = await life.prepare(attempt)
+        const before = await entries(options?.jobName)
+        await life.commit(handles, attempt)
+        return { life, handles, before }
+      }
+      const first = await live(1, [], pruning)
+      await live(101, (await live(100, [], { jobName: 'other' })).handles, { jobName: 'other' })
+      await aDayLater()
+      // Fenced only now: a day after it wrote, and the later start did not find it so.
+      const second = await live(2, first.handles, pruning)
+      assert.deepEqual(await entries(), [1, 2])
+      await aDayLater()
+      const third = await live(3, second.handles, pruning)
+      assert.deepEqual(
+        [third.before, await entries()],
+        [
+          [1, 2, 3],
+          [2, 3],
+        ],
+        'not before the checkpoint is complete',
+      )
+      assert.deepEqual(await entries('other'), [100, 101])
+
+      // One that is still alive, and a checkpoint of its time.
+      first.life.write({ n: 1_000 }, 0)
+      await assert.rejects(first.life.commit(await first.life.prepare(9), 9), { code: 'POSTGRES_SINK_ENTRY_MISSING' })
+      await assert.rejects(async () => await writer(4, pruning).open(first.handles), { code: 'POSTGRES_SINK_ENTRY_MISSING' })
+      await writer(5, pruning).open(second.handles)
+      await writer(6, pruning).open(third.handles)
+      assert.deepEqual(await numbers(), [1, 2, 3, 100, 101])
+
+      await ask("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN PASSWORD 'guest'; GRANT USAGE ON SCHEMA public TO guest")
+      await ask('GRANT INSERT ON numbers TO guest; GRANT SELECT, INSERT, UPDATE ON millrace_sink_commits TO guest')
+      const guest = { user: 'guest', password: 'guest', table: 'numbers', columns: ['n'] } as const
+      const one = [{ n: 7 }]
+      await write(one, postgresSink<{ n: number }>({ url: url(), ...guest }))
+      const refused = write(one, postgresSink<{ n: number }>({ url: url(), ...guest, ...pruning }))
+      await assert.rejects(refused, /permission denied for table millrace_sink_commits.*POSTGRES_SINK_REFUSED/)
+    })
+
+    it('removes nothing in a start that is fenced: another may need it', async () => {
+      await ask('CREATE TABLE numbers (n integer)')
+      const pruning = { commitRetention: '1h' } as const
+      const first = writer(1)
+      await first.open([])
+      first.write({ n: 1 }, 0)
+      const handles = await first.prepare(1)
+      const [second, third, fourth] = [writer(2, pruning), writer(3, pruning), writer(4, pruning)]
+      await second.open(handles)
+      await aDayLater()
+      await third.open(handles)
+      await fourth.open(handles)
+      await third.commit(await third.prepare(2), 2)
+      assert.deepEqual(await entries(), [1, 2, 3, 4])
+      await fourth.commit(await fourth.prepare(2), 2)
+      assert.deepEqual(await entries(), [2, 3, 4], 'the second was fenced only by the third, after a day')
+      assert.deepEqual(await ask('SELECT n FROM numbers'), [{ n: 1 }])
+    })
+
+    it('leaves no entry of a start that ends before it has written anything', async () => {
+      await ask('CREATE TABLE numbers (n integer)')
+      const [first, second, third] = [writer(1), writer(2), writer(3)]
+      await first.open([])
+      first.write({ n: 1 }, 0)
+      const handles = await first.prepare(1)
+      await first.commit(handles, 1)
+      await second.open(handles)
+      const without = await second.prepare(2)
+      await second.commit(without, 2)
+      assert.deepEqual(await entries(), [1, 2])
+      await second.close()
+      assert.deepEqual(await entries(), [1])
+      await third.open(without)
+      assert.deepEqual(await entries(), [1, 3])
+      assert.deepEqual(await ask('SELECT n FROM numbers'), [{ n: 1 }])
     })
 
     it('goes on when the server was killed', { timeout: 120_000 }, async () => {
@@ -296,8 +404,12 @@ function suite(server: TestServer): void {
         try {
           for (let kill = 0; kill < 5; kill++) {
             const job = start(folder, params, 1 + (kill % 3))
-            await sleep(700 + draw() * 1_200)
+            // It runs, and is somewhere in its checkpoints.
+            while (job.startedMs === undefined && !job.hasExited) await sleep(10)
+            await sleep(draw() * 1_500)
             await job.kill()
+            // Entries of former starts are old enough to be removed; no start may need them.
+            await ask("UPDATE millrace_sink_commits SET changed_at = changed_at - interval '1 day'")
             if (keyed) continue
             const [seen] = await ask<{ rows: number; numbers: number }>(
               'SELECT count(*)::int AS rows, count(DISTINCT n)::int AS numbers FROM numbers',
@@ -306,6 +418,7 @@ function suite(server: TestServer): void {
           }
           const last = start(folder, params)
           assert.equal(await last.closed, 0, last.stderr)
+          assert.deepEqual(await ask("SELECT attempt FROM millrace_sink_commits WHERE changed_at < now() - interval '1 hour'"), [])
           const [rows] = keyed
             ? await ask('SELECT count(*)::int AS rows, min(n)::int AS low, max(n)::int AS high FROM newest')
             : await ask('SELECT count(*)::int AS rows, count(DISTINCT n)::int AS numbers, max(n)::int AS high FROM numbers')

@@ -131,7 +131,7 @@ export const connectorErrors = {
     who: 'operator',
     retry: false,
     message:
-      'postgresSink: {commitTable} has no entry for what checkpoint {checkpointId} holds (batch {batch} of run {run}), so that nobody can tell whether it is in table {table}: the checkpoint was made with another database, or the database is older than it',
+      'postgresSink: {commitTable} has no entry for what checkpoint {checkpointId} holds (batch {batch} of run {run}), so that nobody can tell whether it is in table {table}: the checkpoint was made with another database, the database is older than it, or its start ended longer ago than commitRetention',
   },
   POSTGRES_SINK_STAGED_TOO_MUCH: {
     who: 'operator',

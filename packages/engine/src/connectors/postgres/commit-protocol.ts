@@ -9,6 +9,9 @@
  * 3. A new writer fences the runs of its share of subtasks before it applies anything: after that no former attempt that is still alive applies
  *    what the job may by then have written anew.
  * 4. Batches of a run are applied in their order: a later row of a key replaces an earlier one.
+ * 5. An entry that is not there moves nowhere: a batch of its run is refused, whoever asks. So to remove one can keep a checkpoint from being restored, and do nothing else.
+ * 6. Only what no later checkpoint names is removed: the entry of a run that never sealed a batch, by its own writer at the end; and, where it is asked for, entries that were
+ *    fenced before a start began, by that start, unless it is fenced itself, once a checkpoint of its own is complete: that names its own runs alone.
  */
 import { engineError } from '../../errors.ts'
 import type { StagedBatch } from './handle.ts'
@@ -27,6 +30,21 @@ export async function takeOver(store: RowStore, run: Run): Promise<void> {
     await transaction.addRun(run)
     await transaction.fenceOthers(run)
   })
+}
+
+/** From when on entries are kept, in the database's clock: `retentionMs` before a start that begins now. */
+export async function keptFromMs(store: RowStore, retentionMs: number): Promise<number> {
+  return (await store.transaction((transaction) => transaction.nowMs())) - retentionMs
+}
+
+/** Removes entries of former starts that have not changed since. Only after a checkpoint is complete that holds a handle of this run. */
+export async function prune(store: RowStore, { run }: Run, beforeMs: number): Promise<void> {
+  await store.transaction((transaction) => transaction.prune(run, beforeMs))
+}
+
+/** Removes the entry of a run that has sealed no batch and will seal none: nobody will ask for it, and without it nothing is refused that was not before. */
+export async function withdraw(store: RowStore, { run }: Run): Promise<void> {
+  await store.transaction((transaction) => transaction.withdraw(run))
 }
 
 /** Applies a batch of a completed checkpoint. May be repeated. @throws `POSTGRES_SINK_FENCED`, `POSTGRES_SINK_ENTRY_MISSING` */

@@ -1,7 +1,7 @@
 import { randomId, type MillraceError } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
-import { applyBatch, takeOver, type CommitNames } from './commit-protocol.ts'
+import { applyBatch, keptFromMs, prune, takeOver, withdraw, type CommitNames } from './commit-protocol.ts'
 import { batchesByRun, checkHandles, type PostgresSinkHandle, type RestoredRun, type StagedBatch } from './handle.ts'
 import { Patience } from './patience.ts'
 import type { Staging } from './staging.ts'
@@ -14,7 +14,12 @@ export interface ExactlyOnceOptions<T> {
   /** Rows that wait for checkpoints: more fails the task. */
   readonly stagedBytesMax: number
   readonly retryForMs: number
+  /** How long entries of former starts are kept; undefined: for ever. */
+  readonly commitRetentionMs: number | undefined
 }
+
+/** A writer that ends waits no longer for its entry to be removed. */
+const FAREWELL_MS = 1_000
 
 /**
  * Keeps the rows of one subtask until the checkpoint that holds them is complete.
@@ -22,6 +27,7 @@ export interface ExactlyOnceOptions<T> {
  * 1. A batch holds the rows of one checkpoint interval only, and all of this subtask's.
  * 2. A handle holds every batch that is not known to be in the table, also those of checkpoints that came to nothing: whichever completes next brings them there.
  * 3. Only `commit` and the restored handles in `open` write to the table.
+ * 4. What removes entries may fail: then they stay.
  */
 export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   readonly #context: WriterContext
@@ -34,6 +40,9 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   #pendingBytes = 0
   #applying: Promise<void> = Promise.resolve()
   #failure: MillraceError | undefined
+  #isOpen = false
+  /** Entries that have not changed since are removed when the first checkpoint is complete; undefined: none are, or it is done. */
+  #pruneBeforeMs: number | undefined
 
   constructor(context: WriterContext, options: ExactlyOnceOptions<T>) {
     this.#context = context
@@ -45,13 +54,17 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
 
   async open(restored: readonly unknown[]): Promise<void> {
     const runs = batchesByRun(checkHandles(restored, this.#context.stateId))
-    const { store, names } = this.#options
+    const { store, names, commitRetentionMs } = this.#options
     await this.#patience.with(() => store.check())
+    // One of all subtasks is enough, and the first is always there.
+    if (commitRetentionMs !== undefined && this.#run.subtask === 0)
+      this.#pruneBeforeMs = await this.#patience.with(() => keptFromMs(store, commitRetentionMs))
     await this.#patience.with(() => takeOver(store, this.#run))
     for (const [run, former] of runs) {
       for (const batch of former.batches) await this.#patience.with(() => applyBatch(store, names, run, batch, false))
       await this.#patience.with(() => this.#compare(run, former))
     }
+    this.#isOpen = true
   }
 
   write(value: T): void {
@@ -87,6 +100,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
 
   async close(): Promise<void> {
     this.#patience.end()
+    if (this.#isOpen && this.#lastBatch === 0) await this.#withdraw()
     await this.#options.store.close()
   }
 
@@ -103,6 +117,24 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
         this.#pendingBytes -= pending.sizeBytes
       }
     }
+    await this.#prune()
+  }
+
+  /** Tried once: what fails is left to the next start. */
+  async #prune(): Promise<void> {
+    const beforeMs = this.#pruneBeforeMs
+    if (beforeMs === undefined) return
+    this.#pruneBeforeMs = undefined
+    await prune(this.#options.store, this.#run, beforeMs).catch(() => {})
+  }
+
+  /** Its handles hold nothing, so nobody will look for its entry: starts that come to nothing leave none behind. */
+  async #withdraw(): Promise<void> {
+    const { promise: timeout, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#context.clock.after(FAREWELL_MS, resolve)
+    const done = this.#applying.then(() => withdraw(this.#options.store, this.#run)).catch(() => {})
+    await Promise.race([done, timeout])
+    cancel()
   }
 
   /** Says so where the table is ahead of the checkpoint: an older one than the last is restored. */

@@ -27,6 +27,8 @@ export interface PgStoreOptions {
   readonly names: CommitNames
   /** Undefined: there is none. */
   readonly commitTable: TableName | undefined
+  /** Whether entries of former starts will be removed from it. */
+  readonly isPruned: boolean
 }
 
 /** Keeps those apart who make the table of commits at once. */
@@ -44,17 +46,15 @@ export class PgStore implements RowStore {
   }
 
   async check(): Promise<void> {
-    const { commitTable } = this.#options
+    const { commitTable, isPruned } = this.#options
     await this.transaction(async (transaction) => {
       const { client } = transaction as PgTransaction
       // Plans it and does nothing: finds tables, columns, keys without an index and missing rights.
       await client.query(`EXPLAIN ${this.#rows.write}`, ['[]'])
       if (this.#rows.delete !== undefined) await client.query(`EXPLAIN ${this.#rows.delete}`, ['[]'])
       if (commitTable === undefined) return
-      const { rows } = await client.query<{ oid: string | null }>('SELECT to_regclass($1) AS oid', [quotedTable(commitTable)])
-      if (rows[0]?.oid !== null) return
-      await client.query('SELECT pg_advisory_xact_lock($1)', [CREATE_LOCK])
-      await client.query(commitStatements(commitTable).create)
+      await this.#makeCommitTable(client, commitTable)
+      if (isPruned) await client.query(`EXPLAIN ${commitStatements(commitTable).prune}`, ['', '', '', 0])
     })
   }
 
@@ -77,6 +77,13 @@ export class PgStore implements RowStore {
     const client = this.#client
     this.#client = undefined
     await client?.end().catch(() => {})
+  }
+
+  async #makeCommitTable(client: Client, commitTable: TableName): Promise<void> {
+    const { rows } = await client.query<{ oid: string | null }>('SELECT to_regclass($1) AS oid', [quotedTable(commitTable)])
+    if (rows[0]?.oid !== null) return
+    await client.query('SELECT pg_advisory_xact_lock($1)', [CREATE_LOCK])
+    await client.query(commitStatements(commitTable).create)
   }
 
   async #attempt<R>(work: (transaction: RowTransaction) => Promise<R>, oneByOne: boolean): Promise<R> {
@@ -110,6 +117,7 @@ export class PgStore implements RowStore {
     client.on('error', () => this.#discard(client))
     try {
       await client.connect()
+      if (this.#isClosed) throw engineError('POSTGRES_SINK_UNAVAILABLE', { problem: 'the sink is closed' })
       // What is acknowledged must survive a crash of the server.
       await client.query(`SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
     } catch (error) {
@@ -161,6 +169,19 @@ class PgTransaction implements RowTransaction {
     )
     const [row] = rows
     return row === undefined ? undefined : { batch: Number(row.batch), checkpointId: Number(row.checkpoint_id), isFenced: row.fenced }
+  }
+
+  async nowMs(): Promise<number> {
+    const { rows } = await this.client.query<{ ms: number }>(this.#commits!.now)
+    return rows[0]!.ms
+  }
+
+  async prune(run: string, beforeMs: number): Promise<void> {
+    await this.client.query(this.#commits!.prune, [...this.#entry(run), beforeMs])
+  }
+
+  async withdraw(run: string): Promise<void> {
+    await this.client.query(this.#commits!.withdraw, this.#entry(run))
   }
 
   async write({ writes, deletes }: Pick<StagedBatch, 'writes' | 'deletes'>): Promise<void> {

@@ -30,6 +30,11 @@ export interface PostgresSinkOptions<T> extends PostgresConnection {
   readonly delivery?: 'exactly-once' | 'at-least-once'
   /** Exactly once: where the sink keeps how far it has come, in the same database; `millrace_sink_commits` beside the table by default. Made at the first start. */
   readonly commitTable?: string
+  /**
+   * Exactly once: how long the sink keeps its entries for former starts of the job in `commitTable`, `1h` at least; for ever by default. A checkpoint or savepoint whose
+   * entry is gone cannot be restored any more (`POSTGRES_SINK_ENTRY_MISSING`).
+   */
+  readonly commitRetention?: Duration
   /** Exactly once: rows of a subtask that wait for a checkpoint to complete, in bytes; 64 MiB by default. They are part of the checkpoint. */
   readonly maxStagedBytes?: number
   /** At least once: rows of a batch; 1000 by default. */
@@ -45,6 +50,7 @@ interface SinkSettings<T> {
   readonly table: string
   readonly target: RowTarget
   readonly commitTable: TableName
+  readonly commitRetentionMs: number | undefined
   readonly columns: readonly (readonly [string, ColumnSource<T>])[]
   readonly deleteWhen: ((record: T) => boolean) | undefined
   readonly stagedBytesMax: number
@@ -56,6 +62,7 @@ interface SinkSettings<T> {
 
 const CONNECTOR = 'postgresSink'
 const STAGED_BYTES = 64 * 1_024 * 1_024
+const COMMIT_RETENTION_MS_MIN = 3_600_000
 
 /**
  * Rows of a table of PostgreSQL: inserted, or updated and deleted by key. Needs the package `pg`.
@@ -76,14 +83,16 @@ export function postgresSink<T>(options: PostgresSinkOptions<T>): Sink<T> {
 }
 
 function createWriter<T>(settings: SinkSettings<T>, context: WriterContext): SinkWriter<T> {
-  const { delivery, table, target, commitTable, columns, deleteWhen, client, retryForMs } = settings
+  const { delivery, table, target, commitTable, commitRetentionMs, columns, deleteWhen, client, retryForMs } = settings
   const { jobName, stateId } = context
   const names: CommitNames = { jobName, sink: stateId, table, commitTable: commitTable.name }
   const isExact = delivery === 'exactly-once'
-  const store = new PgStore({ client, target, names, commitTable: isExact ? commitTable : undefined })
+  const isPruned = commitRetentionMs !== undefined
+  const store = new PgStore({ client, target, names, commitTable: isExact ? commitTable : undefined, isPruned })
   const keeps = target.keys.length === 0 ? 'all' : target.onConflict === 'ignore' ? 'first' : 'last'
   const staging = new Staging(new RowMaker<T>({ columns, keys: target.keys, deleteWhen }), keeps)
-  if (isExact) return new ExactlyOnceWriter(context, { names, store, staging, stagedBytesMax: settings.stagedBytesMax, retryForMs })
+  const { stagedBytesMax } = settings
+  if (isExact) return new ExactlyOnceWriter(context, { names, store, staging, stagedBytesMax, retryForMs, commitRetentionMs })
   const { batchRows, batchIntervalMs } = settings
   return new AtLeastOnceWriter(context, { store, staging, batchRows, batchIntervalMs, retryForMs })
 }
@@ -99,6 +108,7 @@ function sinkSettings<T>(options: PostgresSinkOptions<T>): SinkSettings<T> {
   for (const key of keys) if (!names.includes(key)) invalid('keys', `names ${key}, which is none of columns`)
   if (deleteWhen !== undefined && keys.length === 0) invalid('deleteWhen', 'needs keys')
   if (deleteWhen !== undefined && onConflict === 'ignore') invalid('deleteWhen', "cannot go with onConflict 'ignore'")
+  const retryForMs = durationOption(CONNECTOR, 'retryFor', options.retryFor ?? '1m')
   return {
     delivery,
     table: options.table,
@@ -107,14 +117,23 @@ function sinkSettings<T>(options: PostgresSinkOptions<T>): SinkSettings<T> {
       options.commitTable === undefined
         ? { schema: table.schema, name: 'millrace_sink_commits' }
         : tableOption('commitTable', options.commitTable),
+    commitRetentionMs: retentionOf(options.commitRetention, retryForMs),
     columns,
     deleteWhen,
     stagedBytesMax: wholeNumberOption(CONNECTOR, 'maxStagedBytes', options.maxStagedBytes ?? STAGED_BYTES, 1),
     batchRows: wholeNumberOption(CONNECTOR, 'batchRows', options.batchRows ?? 1_000, 1, 100_000),
     batchIntervalMs: durationOption(CONNECTOR, 'batchInterval', options.batchInterval ?? '100ms'),
-    retryForMs: durationOption(CONNECTOR, 'retryFor', options.retryFor ?? '1m'),
+    retryForMs,
     client: clientConfig(CONNECTOR, options),
   }
+}
+
+/** Longer than a start may take to enter itself: one whose entry is gone must not make another. */
+function retentionOf(retention: Duration | undefined, retryForMs: number): number | undefined {
+  if (retention === undefined) return undefined
+  const retentionMs = durationOption(CONNECTOR, 'commitRetention', retention)
+  if (retentionMs < COMMIT_RETENTION_MS_MIN) invalid('commitRetention', `is ${retention}: 1h at least`)
+  return retentionMs > retryForMs ? retentionMs : invalid('commitRetention', `is ${retention}: longer than retryFor`)
 }
 
 function tableOption(option: string, value: string): TableName {

@@ -138,5 +138,7 @@ describe('options', () => {
     refused({ keys: ['id'], onConflict: 'ignore', deleteWhen: () => true }, /deleteWhen/)
     refused({ delivery: 'none' }, /delivery/)
     refused({ retryFor: 'soon' }, /retryFor/)
+    refused({ commitRetention: '59m' }, /commitRetention/)
+    refused({ commitRetention: '2h', retryFor: '3h' }, /commitRetention/)
   })
 })

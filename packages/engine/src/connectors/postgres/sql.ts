@@ -59,6 +59,11 @@ export interface CommitStatements {
   readonly advance: string
   readonly advanceUnlessFenced: string
   readonly position: string
+  /** The database's clock. */
+  readonly now: string
+  /** Takes a time of that clock in `$4`. */
+  readonly prune: string
+  readonly withdraw: string
 }
 
 /** `$1` and `$2` are job and sink, `$3` the run. */
@@ -74,5 +79,8 @@ export function commitStatements(commitTable: TableName): CommitStatements {
     advance,
     advanceUnlessFenced: `${advance} AND NOT fenced`,
     position: `SELECT batch, checkpoint_id, fenced FROM ${table} WHERE ${mine}`,
+    now: 'SELECT (extract(epoch FROM now()) * 1000)::float8 AS ms',
+    prune: `DELETE FROM ${table} WHERE job = $1 AND sink = $2 AND fenced AND changed_at < to_timestamp($4::float8 / 1000) AND EXISTS (SELECT FROM ${table} WHERE ${mine} AND NOT fenced)`,
+    withdraw: `DELETE FROM ${table} WHERE ${mine} AND batch = 0`,
   }
 }

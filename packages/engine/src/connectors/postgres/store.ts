@@ -41,6 +41,12 @@ export interface RowTransaction {
    */
   advance(run: string, batch: StagedBatch, asOwner: boolean): Promise<boolean>
   position(run: string): Promise<RunPosition | undefined>
+  /** The time that entries are stamped with, in milliseconds of the database's clock. */
+  nowMs(): Promise<number>
+  /** Unless this run is fenced: removes the entries of its sink that are fenced and have not changed since `beforeMs` of the database's clock. */
+  prune(run: string, beforeMs: number): Promise<void>
+  /** Removes the entry of a run that is still at batch 0. */
+  withdraw(run: string): Promise<void>
   /** Inserts or updates, and deletes. */
   write(rows: Pick<StagedBatch, 'writes' | 'deletes'>): Promise<void>
 }
