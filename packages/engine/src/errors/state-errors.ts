@@ -126,7 +126,7 @@ export const stateErrors = {
   STATE_UNENCODABLE: {
     who: 'user',
     retry: false,
-    message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}',
+    message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}. Keep plain data, or declare a codec',
   },
   STATE_ROCKSDB_MISSING: {
     who: 'user',

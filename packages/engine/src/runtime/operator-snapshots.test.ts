@@ -31,3 +31,21 @@ void test('a snapshot is written all at once where it must not be written while 
     assert.equal(rows, ROWS)
   }
 })
+
+void test('what cannot be stored is told at the end, not to whoever writes a slice', async () => {
+  const files = new MemoryStateFiles()
+  const state = createState({ count: value<number>() })
+  at<Handles>(state, 1).count.set((() => 1) as never)
+  const snapshot = new OperatorSnapshots(state).begin(
+    1,
+    async (name) => await files.createStateFile(identity, 1, `operator${name}`),
+    'share',
+  )
+  const slice = (): boolean =>
+    snapshot.step(
+      () => true,
+      () => {},
+    )
+  for (let slices = 0; !slice(); slices++) assert.ok(slices < ROWS)
+  await assert.rejects(snapshot.finish(), { code: 'STATE_UNENCODABLE' })
+})

@@ -176,12 +176,17 @@ export class KeyedSnapshot {
     this.#pass(() => {})
   }
 
-  /** Writes rows until the time is used up; answers whether all are written. `wrote` is called when the disk has caught up. */
+  /** Writes rows until the time is used up; answers whether nothing more is to be written. `wrote` is called when the disk has caught up. What fails is told by `finish`. */
   step(out: () => boolean, wrote: () => void): boolean {
-    do {
-      if (this.#writer.done || this.waiting) break
-      this.#writer.step(this.#rowsAStep)
-    } while (!out())
+    try {
+      do {
+        if (this.#writer.done || this.waiting) break
+        this.#writer.step(this.#rowsAStep)
+      } while (!out())
+    } catch {
+      // The writer keeps it.
+      return true
+    }
     this.#pass(wrote)
     return this.#writer.done
   }
