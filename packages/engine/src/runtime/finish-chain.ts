@@ -3,7 +3,7 @@ import type { Chain } from '../operators/chain.ts'
 
 export interface FinishOptions {
   readonly clock: Clock
-  /** The operators had finished when the restored checkpoint was taken: that is not done again. */
+  /** The operators had finished when the restored checkpoint was taken, and nothing has come in since: that is not done again. */
   readonly finishedBefore: boolean
   /** Whether the task is still about to finish. */
   readonly goesOn: () => boolean

@@ -137,7 +137,7 @@ class OneSubtask implements ChainHost {
       clock: ports.clock,
       slot,
       asynchronous: deployment.settings.asynchronousSnapshots,
-      finished: () => task.finished,
+      finished: () => task.hasFinished,
       readerCompleted: (checkpointId) => task.source?.head.reader.checkpointComplete?.(checkpointId),
       acknowledge: this.#options.acknowledge,
       failed: (error) => task.fail(error),

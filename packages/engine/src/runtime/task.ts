@@ -6,7 +6,8 @@
  *    checkpoint had in flight. Unaligned checkpoints do not wait for any of this.
  * 3. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
  * 4. After a failure the task does nothing any more but close.
- * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so.
+ * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so, also over restores. It runs again where input has come after it all the same:
+ *    a restore deals out splits of others anew, also to those that had come to their end.
  */
 import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
@@ -71,8 +72,9 @@ export class Task implements GateHandler, SourceInputHandler {
     return this.#source
   }
 
-  get finished(): boolean {
-    return this.#state === 'finished'
+  /** Whether the operators have finished, now or before the restored checkpoint, and nothing has come in since. */
+  get hasFinished(): boolean {
+    return this.#state === 'finished' || (this.parts.finishedBefore && this.recordsIn === 0)
   }
 
   get currentWatermark(): number {
@@ -254,8 +256,8 @@ export class Task implements GateHandler, SourceInputHandler {
 
   end(): void {
     this.#state = 'finishing'
-    const { clock, finishedBefore } = this.parts
-    finishChain(this.chain, { clock, finishedBefore, goesOn: () => this.#state === 'finishing' }).then(
+    const { clock } = this.parts
+    finishChain(this.chain, { clock, finishedBefore: this.hasFinished, goesOn: () => this.#state === 'finishing' }).then(
       () => {
         if (this.#state !== 'finishing') return
         this.#outputs.tell({ kind: 'end' })
