@@ -9,7 +9,7 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return clean(inspect(error, { depth: 2 }).slice(0, textLimit))
   const own = isOurs(error) ? error.message : userStack(error)
   const cause = error.cause instanceof Error && !own.includes(error.cause.message) ? `\ncaused by ${userStack(error.cause)}` : ''
-  const stackOfCause = error.cause instanceof Error && cause === '' ? framesOf(error.cause) : ''
+  const stackOfCause = error.cause instanceof Error && cause === '' ? framesOf(error.cause) : calledAt(error)
   return clean(`${own}${cause}${stackOfCause === '' ? '' : `\n${stackOfCause}`}`.slice(0, textLimit))
 }
 
@@ -45,6 +45,11 @@ export function userStack(error: Error): string {
   const head = `${error.name}: ${error.message}`
   const frames = framesOf(error)
   return frames === '' ? head : `${head}\n${frames}`
+}
+
+/** Of an error of ours, where in the user's code the call is that was refused. */
+function calledAt(error: Error): string {
+  return isOurs(error) && !(error.cause instanceof Error) ? (framesOf(error).split('\n')[0] ?? '') : ''
 }
 
 function framesOf(error: Error): string {

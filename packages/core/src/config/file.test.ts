@@ -34,7 +34,10 @@ void test('YAML is read as plain data', async () => {
 void test('a missing file is fine only where it may be missing', () =>
   inFolder(async (folder) => {
     assert.equal(await readConfigFile(nodeDisk, join(folder, 'none.yaml'), true), undefined)
-    await assert.rejects(readConfigFile(nodeDisk, join(folder, 'none.yaml'), false), { code: 'CONFIG_FILE_UNREADABLE' })
+    await assert.rejects(readConfigFile(nodeDisk, join(folder, 'none.yaml'), false), {
+      code: 'CONFIG_FILE_UNREADABLE',
+      message: /none\.yaml cannot be read: there is no such file \[/,
+    })
     await assert.rejects(readConfigFile(nodeDisk, folder, true), { code: 'CONFIG_FILE_UNREADABLE' })
   }))
 

@@ -32,7 +32,9 @@ async function readText(disk: Disk, path: string, mayBeMissing: boolean): Promis
     if ((await disk.stat(path)).size > sizeLimit) throw new RangeError(`it is larger than ${sizeLimit} bytes`)
     return new TextDecoder('utf-8', { fatal: true }).decode(await disk.readFile(path))
   } catch (error) {
-    if (mayBeMissing && (error as { readonly reason?: unknown }).reason === 'not-found') return undefined
-    throw configError('CONFIG_FILE_UNREADABLE', { path, problem: error instanceof Error ? error.message : String(error) }, error)
+    const isMissing = (error as { readonly reason?: unknown }).reason === 'not-found'
+    if (mayBeMissing && isMissing) return undefined
+    const problem = isMissing ? 'there is no such file' : error instanceof Error ? error.message : String(error)
+    throw configError('CONFIG_FILE_UNREADABLE', { path, problem }, isMissing ? undefined : error)
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -8,6 +8,7 @@ import { defineJob } from '../api/job.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
 import { fileSink } from '../connectors/file-sink/file-sink.ts'
+import { files } from '../connectors/files/files.ts'
 import { print } from '../connectors/print/print.ts'
 
 async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
@@ -90,6 +91,20 @@ describe('a job on one thread', () => {
     await assert.rejects(
       execute(job),
       /fileSink: a record cannot be written as lines: it is \{ word: 'tea' \}, and no text: give format: 'json'/,
+    )
+    await rm(dir, { recursive: true })
+  })
+
+  it('tells that a file is where a sink needs a folder, of no record and no place in the source', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'millrace-lines-'))
+    const path = join(dir, 'in.txt')
+    await writeFile(path, 'tea\n')
+    const job = defineJob('folder', (env) => {
+      env.fromSource(files({ path })).sinkTo(fileSink({ dir: path }))
+    })
+    await assert.rejects(
+      execute(job),
+      /'files sink', subtask 0, failed in open: MillraceError: fileSink: .*in\.txt cannot be written: it is a file, .*\[FILE_SINK_WRITE_FAILED\]/,
     )
     await rm(dir, { recursive: true })
   })

@@ -136,7 +136,8 @@ export class SourceHead implements SourceOutput<unknown> {
 
   position(): string | undefined {
     const positioned = this.reader as Partial<PositionedReader>
-    return positioned.position?.()
+    // Empty before the first record.
+    return positioned.position?.() || undefined
   }
 
   #look(period: boolean): void {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { MillraceError, randomId, type Cancel } from '@millrace/core'
+import { DiskError, MillraceError, randomId, type Cancel, type DiskErrorReason } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import { checkHandles, leftovers, type FileSinkHandle, type PendingFile } from './handle.ts'
@@ -58,7 +58,9 @@ export class FileWriter<T> implements SinkWriter<T> {
     const { disk, stateId, restoring } = this.#context
     const { dir, missingFiles } = this.#options
     const handles = checkHandles(restored, stateId)
-    await makeDurableDirectory(disk, dir)
+    await makeDurableDirectory(disk, dir).catch((error: unknown) => {
+      throw engineError('FILE_SINK_WRITE_FAILED', { file: dir, problem: folderProblem(error) }, error)
+    })
     await publish(disk, handles, missingFiles)
     const writer = { ...this.#context, restoring }
     for (const name of leftovers(await disk.list(dir), writer, handles)) {
@@ -166,4 +168,16 @@ export class FileWriter<T> implements SinkWriter<T> {
     this.#failure = isOurs ? cause : engineError('FILE_SINK_WRITE_FAILED', { file: this.#options.dir, problem: String(cause) }, cause)
     this.#context.fail(this.#failure)
   }
+}
+
+const folderProblems: { readonly [reason in DiskErrorReason]?: string } = {
+  exists: 'it is a file, or lies below one, where a folder is needed',
+  'not-a-directory': 'it is a file, or lies below one, where a folder is needed',
+  'not-permitted': 'the user of this process has no permission for it',
+  'no-space': 'the disk is full',
+}
+
+function folderProblem(error: unknown): string {
+  const told = error instanceof DiskError ? folderProblems[error.reason] : undefined
+  return told ?? (error instanceof Error ? error.message : String(error))
 }

@@ -110,7 +110,7 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   position(): string {
-    return `${this.#lastPath}:${this.#cutter.lineOffset()}`
+    return this.#lastPath === '' ? '' : `${this.#lastPath}:${this.#cutter.lineOffset()}`
   }
 
   async close(): Promise<void> {

@@ -43,7 +43,8 @@ export async function writeCapsule(
   subtasks: readonly BuiltSubtask[],
   options: CapsuleOptions,
 ): Promise<{ readonly path: string; readonly command: string } | undefined> {
-  if (!(error instanceof OperatorFailure)) return undefined
+  // What fails to open has had no record.
+  if (!(error instanceof OperatorFailure) || error.site.during === 'open') return undefined
   const facts = factsOf(error, subtasks, options)
   if (facts === undefined) return undefined
   await makePrivateFolder(options.dir)
