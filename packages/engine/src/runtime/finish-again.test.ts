@@ -27,16 +27,17 @@ function numbers(life: Life): Source<number> {
     connector: 'numbers',
     replayable: true,
     bounded: true,
-    createEnumerator: ({ assign, noMoreSplits }) => {
-      let left: readonly Split[] = [{ id: 'all', next: 0 } satisfies Range]
+    createEnumerator: (context) => {
+      const all: Range = { id: 'all', next: 0 }
+      let left: readonly Split[] = [all]
       return {
         start: (restored) => void (left = (restored as readonly Split[] | undefined) ?? left),
         addSplitsBack: (splits) => void (left = splits),
         addReader: (subtask) => {
           if (life === 'between') return
-          if (subtask === reads) assign(subtask, left)
+          if (subtask === reads) context.assign(subtask, left)
           if (subtask === reads) left = []
-          noMoreSplits(subtask)
+          context.noMoreSplits(subtask)
         },
         snapshot: () => left,
         close: () => {},
@@ -96,6 +97,7 @@ function holding(life: Life, seen: Seen): Job {
 
 const nothing = (): Seen => ({ taken: 0, ends: [], got: [] })
 const options = { stateDir: folder } as const
+const ascending = (numbers: readonly number[]): number[] => numbers.toSorted((a, b) => a - b)
 const numbersUpTo = (end: number): number[] => Array.from({ length: end }, (_, n) => n)
 
 /** Subtask 0 has come to its end, subtask 1 is half-way. Answers where the job can go on from. */
@@ -115,11 +117,8 @@ describe('a subtask that had come to its end', () => {
     const seen = nothing()
     const running = startJob(holding('last', seen), { parallelism: 2, options, restore: await halfWay() })
     assert.equal((await running.done).state, 'finished')
-    assert.deepEqual(seen.ends.toSorted(), [0, 1])
-    assert.deepEqual(
-      seen.got.toSorted((a, b) => a - b),
-      numbersUpTo(COUNT),
-    )
+    assert.deepEqual(ascending(seen.ends), [0, 1])
+    assert.deepEqual(ascending(seen.got), numbersUpTo(COUNT))
   })
 
   it('is known to have finished after any number of restores, as long as nothing comes in', async () => {
