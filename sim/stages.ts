@@ -1,9 +1,9 @@
 /** The stages of a random job. Each passes every record on exactly once; those with keys add how many they had seen. */
-import { aggregating, list, map, reducing, splitList, type, value, type Stream, type StreamView } from '@millrace/engine'
+import { aggregating, list, map, reducing, type, value, type Stream, type StreamView } from '@millrace/engine'
 import type { Lifetime } from './lifetimes.ts'
 import { CYCLE, widthOf, type StagePlan } from './scenario.ts'
 import type { Situation } from './situations.ts'
-import { expiring, operatorLists, rawCounts } from './state-stages.ts'
+import { expiring, held, operatorLists, rawCounts } from './state-stages.ts'
 import type { Traced } from './traced.ts'
 
 /** What the functions of a job meet in one life. */
@@ -85,26 +85,8 @@ function addPlainStage(stream: StreamView<Traced>, { plan, user, strict, rules }
       )
       return stage.union(stage.side.odd)
     }
-    case 'held': {
-      const lifetime = user.lifetime()
-      return settle(
-        stream.process({
-          emits: type<Traced>(),
-          operatorState: { held: splitList<Traced>() },
-          ...lifetime,
-          onElement(record, ctx) {
-            user.hazard()
-            if (record.id % 5 === 2) ctx.operatorState.held.add(record)
-            else ctx.emit(record)
-          },
-          async finish(ctx) {
-            await lifetime.finish?.()
-            for (const record of ctx.operatorState.held.get()) ctx.emit(record)
-            ctx.operatorState.held.clear()
-          },
-        }),
-      )
-    }
+    case 'held':
+      return settle(held(stream, user))
     case 'broadcast':
       return settle(
         stream.connect(rules().broadcast({ last: value<number>() })).process({

@@ -3,16 +3,18 @@ import {
   list,
   map,
   rawKeyed,
+  splitList,
   type,
   unionList,
   value,
   type KeyedStream,
   type ListState,
   type Output,
+  type StreamView,
   type UnionListState,
 } from '@millrace/engine'
 import type { UserCode } from './stages.ts'
-import type { Traced } from './traced.ts'
+import { traced, type Traced } from './traced.ts'
 
 export type KeyedTraced = KeyedStream<Traced, number>
 export type Counted = (record: Traced, key: number, count: number) => Traced
@@ -155,6 +157,34 @@ export function rawCounts(keyed: KeyedTraced, counted: Counted, user: UserCode):
       group.set(ctx.key, count)
       user.hazard()
       ctx.emit(counted(record, ctx.key, count))
+    },
+  })
+}
+
+/** In the place of what was held: it has been let go of, and nothing has come since. */
+const LET_GO = -1
+
+/** Records of which some go on only when the input has ended. */
+export function held(stream: StreamView<Traced>, user: UserCode): Stage {
+  const lifetime = user.lifetime()
+  return stream.process({
+    emits: type<Traced>(),
+    operatorState: { waiting: splitList<Traced>() },
+    ...lifetime,
+    onElement(record, ctx) {
+      const { waiting } = ctx.operatorState
+      if (waiting.get()[0]?.id === LET_GO) waiting.clear()
+      user.hazard()
+      if (record.id % 5 === 2) waiting.add(record)
+      else ctx.emit(record)
+    },
+    async finish(ctx) {
+      const { waiting } = ctx.operatorState
+      if (waiting.get()[0]?.id === LET_GO) user.violation('a function finishes twice without any input between')
+      await lifetime.finish?.()
+      for (const record of waiting.get()) ctx.emit(record)
+      waiting.clear()
+      waiting.add(traced(LET_GO))
     },
   })
 }
