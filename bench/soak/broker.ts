@@ -1,5 +1,6 @@
 /** The broker under soak, forked with its folder: it says where it listens, and answers every message with what it uses. */
 import { readdirSync } from 'node:fs'
+import { createLogger, formatLogRecord, nodeClock } from '@millrace/core'
 import { Log } from '@millrace/log'
 
 export interface BrokerUse {
@@ -16,7 +17,12 @@ const config = {
   'log.cleaner.backoff.ms': '1000',
   'log.segment.delete.delay.ms': '1000',
 }
-const log = await Log.start({ dir, config })
+const logger = createLogger({
+  clock: nodeClock,
+  level: 'warn',
+  write: (record) => process.stderr.write(`${formatLogRecord(record, 'text', false)}\n`),
+})
+const log = await Log.start({ dir, config, logger })
 
 process.on('message', () => {
   const { rss, heapUsed, external } = process.memoryUsage()
@@ -29,4 +35,5 @@ process.on('message', () => {
   process.send!(use)
 })
 process.once('SIGTERM', () => void log.close().then(() => process.exit(0)))
+process.once('disconnect', () => process.exit(1))
 process.send!({ bootstrap: log.bootstrap })

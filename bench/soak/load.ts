@@ -31,7 +31,9 @@ export interface Load {
 
 const VALUE_BYTES = 1000
 const KEYS = 50
-const COMPACTED_SHARE = 0.1
+/** Of the turns to write, one in so many is the compacted topic's. */
+const COMPACTED_EVERY = 10
+const UNACKNOWLEDGED_BYTES_MAX = 32 * 1024 * 1024
 const TURN_MS = 20
 
 /** Writes at a rate, over all partitions in turn; a tenth goes to the compacted topic, under few keys. */
@@ -44,17 +46,18 @@ export async function produceSteadily({ client, topics, counts, signal }: Load, 
   for (let turn = 0; !signal.aborted && failures.length === 0;) {
     const dueBytes = ((performance.now() - beganMs) / 1000) * bytesPerSecond
     // Some records in a row go to one partition, so that batches are batches.
-    for (; sentBytes < dueBytes && failures.length === 0; turn++) {
-      const isCompacted = (turn * COMPACTED_SHARE) % 1 < COMPACTED_SHARE
-      const [topic, partitions] = isCompacted ? [topics.compacted, topics.compactedPartitions] : [topics.kept, topics.keptPartitions]
+    for (; sentBytes < dueBytes && sentBytes - counts.producedBytes < UNACKNOWLEDGED_BYTES_MAX && failures.length === 0; turn++) {
+      const isCompacted = turn % COMPACTED_EVERY === 0
+      const compactedTurns = Math.ceil(turn / COMPACTED_EVERY)
+      const partition = isCompacted ? compactedTurns % topics.compactedPartitions : (turn - compactedTurns) % topics.keptPartitions
+      const topic = isCompacted ? topics.compacted : topics.kept
       for (let index = 0; index < 16; index++) {
         sentBytes += VALUE_BYTES
-        producer.send({ topic, partition: turn % partitions, key: isCompacted ? `key-${(turn + index) % KEYS}` : null, value }).then(
+        producer.send({ topic, partition, key: isCompacted ? `key-${(turn + index) % KEYS}` : null, value }).then(
           () => (counts.producedBytes += VALUE_BYTES),
           (error: unknown) => failures.push(error),
         )
       }
-      if (sentBytes - counts.producedBytes > 32 * 1024 * 1024) break
     }
     await sleep(TURN_MS)
   }

@@ -9,7 +9,7 @@ import type { PendingBatch } from './pending-batch.ts'
 export function lateBatch(batch: PendingBatch, view: ClusterView, timeoutMs: number): MillraceError {
   const { topic, partition, recordCount: count, lastError } = batch
   const certainty = batch.isUncertain ? 'they may be in the log' : 'they are not in the log'
-  const problem = lastError?.message ?? leaderProblem(view, topic, partition)
+  const problem = lastError?.message ?? problemOf(view, topic, partition)
   return clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition, count, timeoutMs, certainty, problem }, lastError)
 }
 
@@ -20,9 +20,10 @@ export function lateTopic(topic: string, count: number, view: ClusterView, timeo
   return clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition: '?', count, timeoutMs, certainty, problem: errorCode(code).name })
 }
 
-function leaderProblem(view: ClusterView, topic: string, partition: number): string {
+function problemOf(view: ClusterView, topic: string, partition: number): string {
   const count = view.topic(topic)?.partitions.length ?? 0
-  return partition >= count
-    ? `the topic has ${count} ${count === 1 ? 'partition' : 'partitions'}`
-    : 'the partition has no leader that answers'
+  if (partition >= count) return `the topic has ${count} ${count === 1 ? 'partition' : 'partitions'}`
+  return view.leaderOf(topic, partition) === undefined
+    ? 'the partition has no leader that answers'
+    : 'others were sent before them, for more is written than its broker takes'
 }
