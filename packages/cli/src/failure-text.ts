@@ -53,7 +53,8 @@ function calledAt(error: Error): string {
 }
 
 function framesOf(error: Error): string {
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  // With a place: what is of the language itself (`Array.map (<anonymous>)`, `Promise.all (index 0)`) has none.
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line))
   return frames.filter((frame) => !hidden.some((part) => frame.includes(part))).join('\n')
 }
 

@@ -24,7 +24,10 @@ export class LogWriter {
     if (event.kind !== 'ended' || event.result.state !== 'failed') return this.record(record)
     const { jobName, failure } = event.result
     if (jobName === '') return `millrace: ${describeError(failure.error)}\n`
-    return `${this.record({ ...record, fields: {} })}${describeFailure(jobName, failure).replace(/^/gm, '  ')}\n`
+    const [head = '', ...lines] = describeFailure(jobName, failure).split('\n')
+    // The first line is repeated only where it says more: in which operator.
+    const told = head === record.message ? lines : [head, ...lines]
+    return [this.record({ ...record, fields: {} }), ...told.map((line) => `  ${line}\n`)].join('')
   }
 
   /** What people read has the user's frames alone: our stacks, and what errors carry between threads, are for programs. */

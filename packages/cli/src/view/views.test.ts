@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import type { JobEvent, JobMetrics } from '@millrace/engine'
+import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
 import { failedWith, finished, jobMetrics, startedEvent, taskMetrics } from '../testing/job-data.ts'
 import { ManualClock } from '../testing/manual-clock.ts'
 import { RecordingOutput, screenOf } from '../testing/recording-output.ts'
@@ -167,6 +167,13 @@ void test('a failed job says where, why, and how to step through it', () => {
     [line['level'], line['operator'], line['position'], line['checkpoint']],
     ['error', 'parse', 'access.log:8812', '/s/chk-4'],
   )
+})
+
+void test('a job that failed in no operator is not said to have failed twice', () => {
+  const error = new Error('no such checkpoint')
+  error.stack = 'Error: no such checkpoint'
+  const result: JobResult = { state: 'failed', jobName: 'words', durationMs: 5, restarts: 0, lastCheckpoint: undefined, failure: { error } }
+  assert.equal(plain.event(ended(result)), '00:00:00.000 ERROR job words failed\n  Error: no such checkpoint\n')
 })
 
 void test('JSON lines: every event and the metrics of each second, the end last', () => {

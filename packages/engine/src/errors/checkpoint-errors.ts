@@ -111,7 +111,8 @@ export const checkpointErrors = {
   JOB_LOCKED: {
     who: 'operator',
     retry: false,
-    message: 'Job {jobName} already runs: process {pid} on {host}, attempt {attempt}, since {since} ({path})',
+    message:
+      'Job {jobName} already runs: process {pid} on {host}, attempt {attempt}, since {since} ({path}). Stop that one (millrace stop), or give this one another name or stateDir',
   },
   JOB_LOCK_UNDECIDED: {
     who: 'operator',

@@ -64,7 +64,8 @@ export const stateErrors = {
   STATE_UNMAPPED: {
     who: 'user',
     retry: false,
-    message: 'Stored state "{state}" of {operator} is not declared any more: declare it, or allow non-restored state to drop it',
+    message:
+      'Stored state "{state}" of {operator} is not declared any more: declare it, drop it with --allow-non-restored-state (-n), or give it its new name with millrace state edit --rename',
   },
   STATE_KIND_CHANGED: {
     who: 'user',
@@ -126,7 +127,8 @@ export const stateErrors = {
   STATE_UNENCODABLE: {
     who: 'user',
     retry: false,
-    message: 'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}. Keep plain data, or declare a codec',
+    message:
+      'State "{state}" of {operator}, key {key}, holds a value that cannot be stored: {problem}. Keep plain data, or declare a codec',
   },
   STATE_ROCKSDB_MISSING: {
     who: 'user',
