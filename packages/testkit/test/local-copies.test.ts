@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { defineJob, discard, generator, reducing, value, type Job } from '@millrace/engine'
-import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
+import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import { withoutMergedBytes, type KeyedStateFile } from '../../engine/src/checkpoint/handles.ts'
 import { CopiedCheckpoints, LocalCopies, type LocalPlace } from '../../engine/src/checkpoint/local-copies.ts'
@@ -69,6 +69,18 @@ async function restore(here: Machine): Promise<{ readonly asked: number; readonl
 }
 
 describe('local copies of state files', () => {
+  it('given up while their file is being opened leave nothing open, and no file', async () => {
+    const clock = new VirtualClock()
+    const here = machine(emptyBucket(), new SimulatedDisk({ random: new SeededRandom(1), clock, latencyMs: [5, 5] }))
+    await clock.run(here.storage.open())
+    const writer = await clock.run(here.storage.createStateFile({ attempt: 1, task: 1, subtask: 0 }, 1, 'state'))
+    const writing = writer.write(contentOf(1, 5_000)).catch(() => {})
+    await clock.run(writer.abort())
+    await clock.run(writing)
+    assert.equal(here.disk.openHandles, 0)
+    assert.deepEqual(await clock.run(copiesOn(here)), [])
+  })
+
   for (const merging of [false, true]) {
     it(`are read instead of the store, ${merging ? 'merged there or not' : 'file by file'}`, async () => {
       const first = machine(emptyBucket(), newDisk(), merging)

@@ -111,6 +111,8 @@ class Copy {
     this.#held = undefined
     this.#length = 0
     this.#file = await this.#place.disk.open(this.#path, 'write')
+    // It may have been removed before there was anything to close.
+    if (this.#isGivenUp) return await this.remove()
     for (const bytes of held) await this.#append(bytes)
   }
 
