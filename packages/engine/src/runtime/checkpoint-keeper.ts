@@ -28,6 +28,8 @@ export interface CheckpointKeeperParts {
   readonly clock: Clock
   readonly random: Random
   readonly board: MetricsBoard
+  /** The number of the newest attempt. */
+  readonly attempt: () => number
   readonly onEvent: (event: JobEvent) => void
 }
 
@@ -59,10 +61,10 @@ export class CheckpointKeeper {
     this.#parts.board.checkpointTriggered()
   }
 
-  async persist(command: Persist, enumerators: ReadonlyMap<number, unknown>, attempt: number): Promise<{ readonly metadataBytes: number }> {
-    const { plan, clock } = this.#parts
+  async persist(command: Persist, enumerators: ReadonlyMap<number, unknown>): Promise<{ readonly metadataBytes: number }> {
+    const { plan, clock, attempt } = this.#parts
     const triggeredMs = this.#triggered.get(command.checkpointId)?.triggeredMs ?? clock.now()
-    const metadata = assembleMetadata(plan, command, enumerators, attempt, triggeredMs)
+    const metadata = assembleMetadata(plan, command, enumerators, attempt(), triggeredMs)
     const metadataBytes = await this.#store(command, metadata)
     const durationMs = clock.now() - triggeredMs
     const sizeBytes = metadataBytes + command.snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.writtenBytes, 0)

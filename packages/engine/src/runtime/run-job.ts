@@ -4,12 +4,13 @@ import { parseParams } from '../api/params.ts'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
 import { controlOf } from './control/control-of-job.ts'
+import type { JobControl } from './job-control.ts'
 import { JobMaster } from './job-master.ts'
 import type { CheckpointHistory, JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module-sources.ts'
 import { engineError } from '../errors.ts'
-import { stopMaster } from './start-job.ts'
+import { stopJob } from './start-job.ts'
 import { stateBackend } from './state-backend.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
@@ -53,18 +54,18 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
       await threads.close()
       return failedToStart(options, error, performance.now() - startedMs)
     }
-    if (asked !== undefined) master[asked]()
+    if (asked !== undefined) master.control[asked]()
     return master.run()
   }
   const done = start()
-  const running = (): JobMaster => {
+  const running = (): JobControl => {
     if (master === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting' })
-    return master
+    return master.control
   }
   return {
     done,
     stop: async (options) => {
-      if (master !== undefined || options?.savepoint !== undefined) return await stopMaster(running(), done, options)
+      if (master !== undefined || options?.savepoint !== undefined) return await stopJob(running(), done, options)
       asked = 'stop'
       await done
       return undefined
@@ -72,11 +73,11 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
     savepoint: async (options) => await running().savepoint(options?.dir),
     cancel: async () => {
       asked = 'cancel'
-      master?.cancel()
+      master?.control.cancel()
       await done
     },
-    metrics: () => master?.metrics() ?? notYet(),
-    checkpoints: () => master?.checkpoints() ?? noCheckpoints,
+    metrics: () => master?.control.metrics() ?? notYet(),
+    checkpoints: () => master?.control.checkpoints() ?? noCheckpoints,
   }
 }
 

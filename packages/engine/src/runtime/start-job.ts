@@ -5,8 +5,9 @@ import type { RemotePorts } from '../checkpoint/object-store/remote-places.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { planJob } from '../graph/plan.ts'
-import { JobMaster, type JobMasterParts } from './job-master.ts'
 import { engineError } from '../errors.ts'
+import type { JobControl } from './job-control.ts'
+import { JobMaster, type JobMasterParts } from './job-master.ts'
 import type { CompletedCheckpoint, JobEvent, RunningJob, StopOptions } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './local-slots.ts'
 import type { SlotLauncher } from './slot-link.ts'
@@ -72,33 +73,34 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
 
 /** Runs the master, and gives what its caller may do with it. */
 export function runningJob(master: JobMaster): RunningJob {
+  const { control } = master
   const done = Promise.resolve().then(() => master.run())
   return {
     done,
-    stop: (options) => stopMaster(master, done, options),
-    savepoint: async (options) => await master.savepoint(options?.dir),
+    stop: (options) => stopJob(control, done, options),
+    savepoint: async (options) => await control.savepoint(options?.dir),
     cancel: async () => {
-      master.cancel()
+      control.cancel()
       await done
     },
-    metrics: () => master.metrics(),
-    checkpoints: () => master.checkpoints(),
+    metrics: () => control.metrics(),
+    checkpoints: () => control.checkpoints(),
   }
 }
 
 /** @throws what `RunningJob.stop` says */
-export async function stopMaster(
-  master: JobMaster,
+export async function stopJob(
+  job: JobControl,
   done: Promise<unknown>,
   { savepoint, drain = false }: StopOptions = {},
 ): Promise<CompletedCheckpoint | undefined> {
   if (savepoint === undefined || savepoint === false) {
     if (drain) throw engineError('ARGUMENT_INVALID', { call: 'stop', argument: 'drain', expected: 'used with savepoint', value: 'true' })
-    master.stop()
+    job.stop()
     await done
     return undefined
   }
-  const completed = await master.stopWithSavepoint(savepoint === true ? undefined : savepoint.dir, drain)
+  const completed = await job.stopWithSavepoint(savepoint === true ? undefined : savepoint.dir, drain)
   await done
   return completed
 }
