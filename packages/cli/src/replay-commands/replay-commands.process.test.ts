@@ -177,7 +177,7 @@ test('without a job that runs the old version has to be named', async () => {
   assert.match(stderr, /--old/)
 })
 
-test('a replay stops for the debugger before the job is loaded, and goes on with it', { timeout: 15_000 }, async () => {
+test('a replay stops for the debugger before the job is loaded, and goes on with it', async () => {
   const starter = join(folder, 'start.mjs')
   writeFileSync(
     starter,

@@ -74,7 +74,7 @@ function passed(readings: Stream<Reading>): StreamView<string> {
 
 for (const parallelism of [1, 2]) {
   void describe(`quiet sources at parallelism ${parallelism}`, () => {
-    void it('still tell how far time has come with their last record', { timeout: 10_000 }, async () => {
+    void it('still tell how far time has come with their last record', async () => {
       const readings = [10, 20, 30].map((at) => ({ sensor: 'roof', at }))
       const time = watermarks.monotonous<Reading>(({ at }) => at, { idleAfter: '20ms' })
       const build = (env: Environment): StreamView<string> =>
@@ -82,7 +82,7 @@ for (const parallelism of [1, 2]) {
       assert.deepEqual(await first(2, build, parallelism), ['roof 10', 'roof 20'])
     })
 
-    void it('do not hold back others when they are idle', { timeout: 10_000 }, async () => {
+    void it('do not hold back others when they are idle', async () => {
       const time = watermarks.monotonous<Reading>(({ at }) => at, { idleAfter: '50ms' })
       const build = (env: Environment): StreamView<string> => {
         const early = env.fromSource(quietAfter([{ sensor: 'early', at: 1 }]), { watermarks: time })
@@ -95,7 +95,7 @@ for (const parallelism of [1, 2]) {
   })
 }
 
-void it('idleness waits for what is under way: its records are not late', { timeout: 10_000 }, async () => {
+void it('idleness waits for what is under way: its records are not late', async () => {
   const time = watermarks.monotonous<Reading>(({ at }) => at, { idleAfter: '20ms' })
   const build = (env: Environment): StreamView<string> => {
     const slow = env.fromSource(quietAfter([{ sensor: 'slow', at: 50 }]), { watermarks: time, parallelism: 1 }).map(async (reading) => {

@@ -5,16 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { resolveOptions } from '@millrace/core'
-import { engineOptionTable } from '../config/options.ts'
+import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import type { JobResult } from './job-types.ts'
 import { runJob } from './run-job.ts'
 
 const modulePath = join(import.meta.dirname, 'fixtures/misbehaving-job.ts')
 
-async function run(how: string, inspectFolder?: (stateDir: string) => void): Promise<JobResult> {
+async function run(how: string, inspectFolder?: (stateDir: string) => void, options: EngineOptionInput = {}): Promise<JobResult> {
   const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
   try {
-    const settings = resolveOptions(engineOptionTable, { code: { stateDir, stuckTimeout: '4s' } })
+    const settings = resolveOptions(engineOptionTable, { code: { stateDir, ...options } })
     const result = await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent: () => {} }).done
     inspectFolder?.(stateDir)
     return result
@@ -67,5 +67,5 @@ describe('user code that misbehaves on a worker', () => {
       return
     }
   })
-  it('that never returns', async () => assert.equal(code(await run('loop')), 'WORKER_STUCK'))
+  it('that never returns', async () => assert.equal(code(await run('loop', undefined, { stuckTimeout: '4s' })), 'WORKER_STUCK'))
 })

@@ -146,11 +146,12 @@ describe('serverSentEvents', () => {
     let connections = 0
     server.answer = (_, response) => {
       begin(response)
-      if (++connections === 2) response.write('data: a\n\n')
+      // On a busy machine what the second brings may come too late as well.
+      if (++connections > 1) response.write('data: a\n\n')
       else response.flushHeaders()
     }
     const reading = await new Reading({ idleTimeout: 50 }).until(1)
-    assert.equal(connections, 2)
+    assert.ok(connections > 1)
     await reading.close()
   })
 

@@ -108,15 +108,16 @@ describe('webhookSink', () => {
       tries.set(attempt.key, count)
       if (count === 1) response.destroy()
       else if (count === 2) response.writeHead(503, { 'retry-after': '0' }).end('later')
-      else if (count === 3) return // no answer at all
+      else if (count === 3) return // no answer at all: the time-out, which on a busy machine some of the answers come too late for, too
       else {
         seen.push(attempt)
         response.end()
       }
     }
     await send(upTo(3), { timeout: 60 })
-    assert.deepEqual([...tries.values()], [4, 4, 4])
-    assert.equal(seen.length, 3)
+    assert.ok(tries.size === 3 && [...tries.values()].every((count) => count >= 4), [...tries.values()].join())
+    assert.deepEqual(new Set(seen.map(({ key }) => key)), new Set(tries.keys()))
+    assert.deepEqual(new Set(seen.map(({ body }) => body)), new Set(upTo(3)))
   })
 
   it('waits for as long as Retry-After asks, with all requests', async () => {
