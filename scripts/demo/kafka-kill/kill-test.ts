@@ -224,7 +224,11 @@ export class KillTest {
     const found = await readCommitted<Outcome>(this.#stage.bootstrap, this.#stage.topics.to)
     const { outcomes } = this.#producer.expected
     console.log(`      read with kafkajs: ${formatNumber(found.length)} outcomes of ${formatNumber(outcomes.size)}`)
-    return problemsOf(found, outcomes, isComplete)
+    const { failure } = this.#producer
+    return [
+      ...(failure === undefined ? [] : [`no orders are written any more: ${failure.message}`]),
+      ...problemsOf(found, outcomes, isComplete),
+    ]
   }
 
   /** However far behind it is, as long as it comes nearer. */

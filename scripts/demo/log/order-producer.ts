@@ -2,6 +2,8 @@ import type { LogClient, Producer } from '@millrace/log/client'
 import { OrderEvents, Recomputation } from './orders.ts'
 
 const eventsPerTurn = 500
+/** A log that is killed again and again on a machine with much else to do takes what it is given, some time. */
+const patienceMs = 600_000
 
 /** Writes orders as fast as they are taken, or at a rate, each event once and in the order of its order; and works out what should become of them. */
 export class OrderProducer {
@@ -15,12 +17,13 @@ export class OrderProducer {
   #written = 0
   #isEnding = false
   #done: Promise<void> | undefined
+  #failure: Error | undefined
 
   constructor(
     client: LogClient,
     options: { readonly topic: string; readonly seed: number; readonly perSecond: number; readonly mayWrite: () => boolean },
   ) {
-    this.#producer = client.producer({ batchBytes: 131_072, deliveryTimeoutMs: 60_000 })
+    this.#producer = client.producer({ batchBytes: 131_072, deliveryTimeoutMs: patienceMs, maxBlockMs: patienceMs })
     this.#topic = options.topic
     this.#events = new OrderEvents(options.seed)
     this.#perSecond = options.perSecond
@@ -31,9 +34,14 @@ export class OrderProducer {
     return this.#written
   }
 
+  /** Why nothing is written any more, before the end. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
   start(): void {
     this.#done = this.#run()
-    this.#done.catch(() => {}) // awaited by `end`
+    this.#done.catch((error: Error) => (this.#failure = error)) // awaited by `end`
   }
 
   /** No new orders are placed, and those that are open come to their ends. */
