@@ -2,22 +2,23 @@
 import { randomBelow } from '@millrace/core'
 import type { SeededRandom } from '@millrace/testkit'
 import { drawApart } from './apart.ts'
-import type { Emphasis, Scenario, StageKind } from './scenario.ts'
+import type { Emphasis, Scenario, StageKind, StagePlan } from './scenario.ts'
 
 /** Each by its chance. */
 const kinds: readonly (readonly [chance: number, reshape: (scenario: Scenario, random: SeededRandom) => Scenario])[] = [
-  [0.08, lookingAhead],
-  [0.08, failingRegions],
-  [0.08, damaged],
-  [0.12, atLeastOnce],
+  [0.04, lookingAhead],
+  [0.06, failingRegions],
+  [0.06, damaged],
+  [0.08, atLeastOnce],
   [0.08, overtaking],
-  [0.06, tooMuchInFlight],
-  [0.04, inMemory],
+  [0.02, tooMuchInFlight],
+  [0.07, inMemory],
   [0.04, newKeyGroups],
+  [0.06, changingBackends],
 ]
 
 export function emphasize(scenario: Scenario, random: SeededRandom): Scenario {
-  const emphasis: Emphasis = { damageChance: 0.15, asideChance: 0.2 }
+  const emphasis: Emphasis = { damageChance: 0.15, asideChance: 0.12 }
   let left = random.uint32() / 2 ** 32
   for (const [chance, reshape] of kinds) if ((left -= chance) < 0) return reshape({ ...scenario, emphasis }, random)
   return { ...scenario, emphasis }
@@ -72,15 +73,25 @@ function atLeastOnce(scenario: Scenario, random: SeededRandom): Scenario {
   return { ...aligned, mode: 'at-least-once', backends }
 }
 
-/** Checkpoints come faster than what they have in flight is processed, after a restore too. */
+/** Their records are processed one after the other, and at once. */
+const plainKinds: readonly StageKind[] = ['keyed-value', 'keyed-map', 'keyed-list', 'keyed-reducing', 'keyed-aggregate', 'keyed-expiring']
+
+/**
+ * Checkpoints come faster than what they have in flight is processed, after a restore too: inputs of one key wait for each other. At parallelism 1 all is one chain: what was in flight between its operators at a
+ * higher one is replayed in it.
+ */
 function overtaking(scenario: Scenario, random: SeededRandom): Scenario {
-  const slow: StageKind = random.pick(['keyed-async', 'keyed-async-timer', 'async-map', 'keyed-connected'])
+  const stage = (kind: StageKind): StagePlan => ({ kind, width: 'same', chain: 'always' })
+  const { apart: _, ...alone } = scenario
   return {
-    ...scenario,
+    ...alone,
+    ...more(scenario, { parallelism: 'one-after-many' }),
     mode: 'exactly-once',
-    stages: [...scenario.stages, { kind: slow, width: 'same', chain: 'never' }],
+    keys: random.pick([1, 1, 3]),
+    inputs: 300 + randomBelow(random, 200),
+    stages: [stage(random.pick(plainKinds)), stage('keyed-async')],
     ratePerSecond: 1_000,
-    checkpointMs: random.pick([5, 5, 20]),
+    checkpointMs: 1,
     minPauseMs: 0,
     maxConcurrent: 1,
     unaligned: { alignedTimeoutMs: random.pick([0, 0, 2]), sliceRecords: 1, limitBytes: 1_000_000 },
@@ -98,9 +109,14 @@ function tooMuchInFlight(scenario: Scenario, random: SeededRandom): Scenario {
   }
 }
 
-/** Checkpoints that end with their process. */
+/** Checkpoints that end with their process, and restarts that go on from them. */
 function inMemory(scenario: Scenario, random: SeededRandom): Scenario {
-  return { ...scenario, backends: { first: 'memory', cacheBytes: random.pick([0, 400, 8_000]), changes: true } }
+  return {
+    ...scenario,
+    ...more(scenario, { failures: 'often' }),
+    checkpointMs: random.pick([5, 20]),
+    backends: { first: 'memory', cacheBytes: random.pick([0, 400, 8_000]), changes: true },
+  }
 }
 
 /** Nothing that keeps the number of key groups as it was. */
@@ -113,4 +129,10 @@ function newKeyGroups(scenario: Scenario, random: SeededRandom): Scenario {
     ...more(scenario, { regroupChance: 0.8 }),
     stages: [{ kind: keyed, width: 'same', chain: 'always' }, ...stages.slice(1)],
   }
+}
+
+/** Users who try one backend after the other, where they may and where they may not. */
+function changingBackends(scenario: Scenario, random: SeededRandom): Scenario {
+  const first = random.pick(['rocksdb', 'rocksdb', 'heap', 'filesystem'] as const)
+  return { ...scenario, checkpointMs: random.pick([5, 20]), backends: { first, cacheBytes: random.pick([0, 400, 8_000]), changes: true } }
 }

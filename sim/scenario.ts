@@ -49,6 +49,8 @@ export interface Emphasis {
   /** Of each pause between lives: that the newest checkpoint is damaged, and that all there are are restored aside. */
   readonly damageChance?: number
   readonly asideChance?: number
+  /** Most lives with more than one subtask are followed by one with one. */
+  readonly parallelism?: 'one-after-many'
   /** Of each savepoint: that whoever goes on from it has another number of key groups. */
   readonly regroupChance?: number
 }

@@ -137,7 +137,7 @@ class SeedRun {
     const calm = lives >= CALM_LIFE
     const durationMs = random.pick([50, 200, 300, 500, 1_000])
     const drawn = 1 + randomBelow(random, 3)
-    const parallelism = this.#fixedParallelism(before) ?? drawn
+    const parallelism = this.#fixedParallelism(before) ?? this.#alternating(before) ?? drawn
     const restore =
       this.#stoppedAt !== undefined && (this.#isOnlyPlace || this.#savepoints?.chance(this.#changesBackend ? 0.9 : 0.5) === true)
         ? this.#stoppedAt
@@ -161,6 +161,12 @@ class SeedRun {
   /** Of a life after which no other one may differ. */
   #fixedParallelism(before: LifePlan | undefined): number | undefined {
     return this.#scenario.lifetimes?.finishes === true ? before?.parallelism : undefined
+  }
+
+  #alternating(before: LifePlan | undefined): number | undefined {
+    if (this.#scenario.emphasis?.parallelism !== 'one-after-many') return undefined
+    const isOne = before !== undefined && before.parallelism > 1 && this.#orders.chance(0.8)
+    return isOne ? 1 : this.#orders.between(2, 3)
   }
 
   /** What users do besides stopping the job and taking savepoints. */
