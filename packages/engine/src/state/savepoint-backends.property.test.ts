@@ -102,7 +102,9 @@ function createExpiring(name: Name, clock: { now: () => number }, maxParallelism
     clock,
   } satisfies KeyedStateOptions
   const inline = name === 'apart' ? { inline: tinyLimits } : {}
-  return name === 'heap' ? new KeyedState(options) : new CachedState(options, { cacheBytes: 1, open: () => new MemoryStores().create(), ...inline })
+  return name === 'heap'
+    ? new KeyedState(options)
+    : new CachedState(options, { cacheBytes: 1, open: () => new MemoryStores().create(), ...inline })
 }
 
 for (const [from, to] of pairs)

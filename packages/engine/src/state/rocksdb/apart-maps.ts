@@ -39,7 +39,8 @@ export interface ApartMapsParts {
  * Which maps lie apart from their rows, and what of them is written.
  *
  * 1. A map leaves its row only where nothing is left over in the store of a former one.
- * 2. Every change of entries in the store is followed by one of their row: it says how many entries there are.
+ * 2. A map without entries, as there are between the records of a restore, lies apart: in the row nothing would tell of it.
+ * 3. Every change of entries in the store is followed by one of their row: it says how many entries there are.
  */
 export class ApartMaps {
   readonly #below: StoredBelow
@@ -124,7 +125,8 @@ export class ApartMaps {
     let moved = false
     for (const column of this.columns) {
       const cell = table.columns[column]!.get(row)
-      if (!(cell instanceof StoredMapCell) || cell.isPartial || cell.size <= entriesMax || cell.pending !== undefined) continue
+      if (!(cell instanceof StoredMapCell) || cell.isPartial || cell.pending !== undefined) continue
+      if (cell.size > 0 && cell.size <= entriesMax) continue
       cell.moveOut(this.#entries(table.key(row), hash, column), epoch)
       cell.isHeavy = entriesMax < this.#limits.entriesMax
       moved = true
@@ -136,7 +138,7 @@ export class ApartMaps {
   moveIn(table: Table, row: number): boolean {
     let moved = false
     for (const cell of this.apartCells(table, row)) {
-      if (cell.size > Math.max(1, this.#limits.entriesMax >> 2) || cell.isHeavy || cell.pending !== undefined) continue
+      if (cell.size === 0 || cell.size > Math.max(1, this.#limits.entriesMax >> 2) || cell.isHeavy || cell.pending !== undefined) continue
       cell.moveIn()
       moved = true
     }

@@ -23,7 +23,12 @@ void test('whatever was asked for ahead, and whenever it comes, a key has what w
   const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
     const stores = new MemoryStores(true)
     const state = new CachedState(
-      { operator: 'test', states: { count: value<number>(), seen: map<number, number>() }, maxParallelism: 4, keyGroups: { first: 0, end: 4 } },
+      {
+        operator: 'test',
+        states: { count: value<number>(), seen: map<number, number>() },
+        maxParallelism: 4,
+        keyGroups: { first: 0, end: 4 },
+      },
       { cacheBytes: 6_000, open: () => stores.create(), inline: { entriesMax: 2, bytesMax: 1000 } },
     )
     const at = (key: number): ValueState<number> => {

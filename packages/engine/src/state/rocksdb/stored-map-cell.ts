@@ -48,6 +48,8 @@ const BELOW = 2
 const LOOSE = 4
 
 const ENTRIES_A_PAGE = 128
+/** Entries in `touched` that need not be there before they are looked for. */
+const CLEAN_TOUCHED_MAX = 256
 
 export class StoredMapEntry extends TimedMapEntry {
   notes = 0
@@ -73,8 +75,8 @@ export class StoredMapCell extends TimedMapCell {
   #hand: IterableIterator<MapEntry> | undefined = undefined
   /** Grows with every entry written to the store. */
   writes = 0
-  /** Entries in `touched` that have become clean. */
-  #stale = 0
+  /** Entries of a map that lies apart that are not clean, removed ones too. `touched` may have more: those that have become clean, and some twice. */
+  #dirty = 0
   /** It was too large for its row, though its entries are few. */
   isHeavy = false
 
@@ -138,6 +140,7 @@ export class StoredMapCell extends TimedMapCell {
     const own = entry as StoredMapEntry
     if ((own.notes & LOOSE) !== 0) this.#takeIn(own)
     own.notes |= RECENT
+    if (entry.epoch === CLEAN) this.#dirty++
     super.touch(entry, epoch)
   }
 
@@ -171,8 +174,7 @@ export class StoredMapCell extends TimedMapCell {
 
   /** Whether something of a map that lies apart is to be written to the store. */
   get isDirty(): boolean {
-    if (this.#stale > 0) this.#dropStale()
-    return this.touched.length > 0
+    return this.apart !== undefined && this.#dirty > 0
   }
 
   // ---------- moves
@@ -183,7 +185,7 @@ export class StoredMapCell extends TimedMapCell {
     this.#size = this.entries.size
     this.removed = undefined
     this.touched = [...this.entries.values()]
-    this.#stale = 0
+    this.#dirty = this.touched.length
     for (const entry of this.touched) entry.epoch = epoch
     this.#shared.cached += this.entries.size
   }
@@ -193,6 +195,7 @@ export class StoredMapCell extends TimedMapCell {
     this.apart = apart
     this.#size = size
     this.below = size
+    this.#dirty = 0
     this.trackedSince = CLEAN
   }
 
@@ -209,7 +212,7 @@ export class StoredMapCell extends TimedMapCell {
     this.below = 0
     this.removed = undefined
     this.touched = []
-    this.#stale = 0
+    this.#dirty = 0
     this.#hand = undefined
     this.trackedSince = Number.POSITIVE_INFINITY
   }
@@ -225,7 +228,7 @@ export class StoredMapCell extends TimedMapCell {
       this.#write(entry)
       written++
     }
-    if (written > 0) this.#dropStale()
+    this.#dropClean()
     return written
   }
 
@@ -250,7 +253,7 @@ export class StoredMapCell extends TimedMapCell {
       this.#shared.cached--
       gone++
     }
-    if (this.#stale > this.touched.length >> 1) this.#dropStale()
+    this.#dropClean()
     return gone
   }
 
@@ -279,12 +282,12 @@ export class StoredMapCell extends TimedMapCell {
     }
     entry.epoch = CLEAN
     this.writes++
-    this.#stale++
+    this.#dirty--
   }
 
-  #dropStale(): void {
-    this.touched = this.touched.filter(({ epoch }) => epoch !== CLEAN)
-    this.#stale = 0
+  #dropClean(): void {
+    if (this.touched.length > 2 * this.#dirty + CLEAN_TOUCHED_MAX)
+      this.touched = [...new Set(this.touched.filter(({ epoch }) => epoch !== CLEAN))]
   }
 
   // ---------- taken in
@@ -316,6 +319,7 @@ export class StoredMapCell extends TimedMapCell {
     const entry = this.newEntry(key, undefined, epoch)
     entry.notes = RECENT | (apart.has(key) ? BELOW : 0)
     this.touched.push(entry)
+    this.#dirty++
     this.#shared.cached++
     return entry
   }

@@ -15,8 +15,6 @@ const ENTRIES_A_RECORD = 64
 export class StoredRecords {
   readonly #rows: OrderedScan
   readonly #entries: OrderedScan
-  /** The scan of the entries stands at one that is still to be looked at. */
-  #stands: boolean
   /** Columns whose maps lie apart from the current row. */
   #apart: readonly number[] = []
   readonly #out = new ByteWriter(1024)
@@ -27,14 +25,15 @@ export class StoredRecords {
   entries: Uint8Array | undefined = undefined
   /** How many these are. */
   count = 0
-  #entryKey: Uint8Array = new Uint8Array(0)
+  /** Key and value of the entry that is still to be looked at; undefined at the end. */
+  #entryKey: Uint8Array | undefined
   #entryValue: Uint8Array = new Uint8Array(0)
 
   /** Scans of the rows and of the entries of the same hashes, opened at the same time. */
   constructor(rows: OrderedScan, entries: OrderedScan) {
     this.#rows = rows
     this.#entries = entries
-    this.#stands = this.#nextEntry()
+    this.#nextEntry()
   }
 
   /** Goes on to the next record; false at the end. */
@@ -56,11 +55,10 @@ export class StoredRecords {
     return true
   }
 
-  #nextEntry(): boolean {
-    if (!this.#entries.next()) return false
-    this.#entryKey = new Uint8Array(this.#entries.key)
-    this.#entryValue = new Uint8Array(this.#entries.value)
-    return true
+  #nextEntry(): void {
+    const has = this.#entries.next()
+    this.#entryKey = has ? new Uint8Array(this.#entries.key) : undefined
+    if (has) this.#entryValue = new Uint8Array(this.#entries.value)
   }
 
   /** Entries of the current row, all of one map; undefined if there are no more. */
@@ -69,8 +67,8 @@ export class StoredRecords {
     out.reset()
     let column = -1
     this.count = 0
-    for (; this.#apart.length > 0 && this.#stands && this.count < ENTRIES_A_RECORD; this.#stands = this.#nextEntry()) {
-      const order = this.#compare()
+    for (; this.#apart.length > 0 && this.#entryKey !== undefined && this.count < ENTRIES_A_RECORD; this.#nextEntry()) {
+      const order = this.#compare(this.#entryKey)
       if (order > 0) break
       const place = placeIn(this.#entryKey)
       if (order < 0 || !this.#apart.includes(place.column)) continue
@@ -91,10 +89,8 @@ export class StoredRecords {
   }
 
   /** Whether the entry is of a row before the current one (below 0), of it (0), or of one behind it. */
-  #compare(): number {
-    const length = Math.min(this.row.length, this.#entryKey.length)
-    const entry = Buffer.from(this.#entryKey.buffer, this.#entryKey.byteOffset + 1, length - 1)
-    // A key is no beginning of another one: so these are of the same row, or in the order of their rows.
-    return Buffer.compare(entry, this.row.subarray(1))
+  #compare(entry: Uint8Array): number {
+    // No key is the beginning of another one: these are of the same row, or in the order of their rows.
+    return Buffer.compare(entry.subarray(1, this.row.length), this.row.subarray(1))
   }
 }
