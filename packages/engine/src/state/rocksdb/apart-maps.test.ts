@@ -33,6 +33,20 @@ void test('a map of one key that is larger than the cache: some of its entries a
   assert.equal([...seen('k').entries()].length, 5000)
 })
 
+void test('an entry that was removed and set again is found when it has made room', () => {
+  const { seen } = createMaps(20_000)
+  for (let n = 0; n < 1000; n++) seen('k').set(n, n)
+  seen('k').delete(5)
+  assert.equal(seen('k').size, 999)
+  seen('k').set(5, 'again')
+  for (let n = 10; n < 1000; n++) assert.equal(seen('k').get(n), n)
+  assert.equal(seen('k').get(5), 'again')
+  seen('k').delete(5)
+  for (let n = 10; n < 1000; n++) assert.equal(seen('k').get(n), n)
+  assert.equal(seen('k').has(5), false)
+  assert.equal(seen('k').size, 999)
+})
+
 void test('one changed entry of a map that lies apart is all that a checkpoint has of it', () => {
   const { state, seen } = createMaps(1 << 20)
   for (let n = 0; n < 5000; n++) seen('k').set(n, n)
@@ -65,6 +79,46 @@ void test('a map that was cleared leaves nothing in the store', async () => {
     files.map((file) => ({ name: file.name, read: () => file.read() })),
   )
   assert.equal(stored.scan(entriesFrom(0), entriesFrom(2 ** 32)).next(), false)
+})
+
+void test('what is left over of a cleared map does not come back in the next one of its key, not over a checkpoint either', async () => {
+  const stores = new MemoryStores()
+  const { state, seen } = createMaps(1 << 20, stores)
+  let checkpointId = 0
+  const growOld = (): void => {
+    for (let epochs = 0; epochs < 10; epochs++) state.beginSnapshot(++checkpointId, { full: 'share' }).finish()
+  }
+  for (let n = 0; n < 500; n++) seen('k').set(n, n)
+  seen('other').set(1, 1)
+  growOld()
+  while (!state.settle(10));
+  seen('k').clear()
+  seen('k').set(1, 'again')
+  seen('other')
+  growOld()
+  // Some of it is removed, and the row is written.
+  for (let version = state.versionBelow; version === state.versionBelow;) state.settle(1)
+  const writer = state.beginSnapshot(++checkpointId, { full: 'share' })
+  const { rowsBelow } = state
+  const { files } = (await state.checkpointBelow())!
+  const index = writer.finish()
+  const bytes = Buffer.concat(writer.take())
+  const stored = await stores.restore('x', files)
+  assert.ok(stored.scan(entriesFrom(0), entriesFrom(2 ** 32)).next(), 'something is left over')
+  const restored = createMaps(1, stores)
+  restored.state.adopt(stored, rowsBelow)
+  for (const { keyGroup, offset, length } of index.segments) {
+    restored.state.restoreGroup(keyGroup, [{ bytes: bytes.subarray(offset, offset + length) }])
+  }
+  for (const each of [seen, restored.seen]) {
+    assert.deepEqual([...each('k').entries()], [[1, 'again']])
+    for (let key = 0; key < 20; key++) each(key).set(1, 1)
+    for (let n = 1000; n < 1100; n++) each('k').set(n, n)
+    for (let key = 0; key < 20; key++) each(key).set(1, 1)
+    assert.equal(each('k').size, 101)
+    assert.equal([...each('k').entries()].length, 101)
+    assert.equal(each('k').get(7), undefined)
+  }
 })
 
 void test('keys, of maps and of their entries, may be long', () => {

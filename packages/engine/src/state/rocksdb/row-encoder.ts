@@ -32,8 +32,8 @@ const FOREVER_MS = -Infinity
  * Rows as keys and values of an ordered store.
  *
  *   key     a byte, the key's hash (4 bytes, highest first), the key as a value. So keys lie in the order of their key groups, at any number of these.
- *   value   a row's record behind its key, then records with the entries of large maps: the state format. In front of it, where maps of the row lie apart:
- *           `APART`, varint count, for each varint column, varint entries that are there + 1 (0: they are left over from a map that is gone),
+ *   value   a row's record behind its key, then records with the entries of large maps: the state format. In front of it, where maps of the row lie apart,
+ *           or entries may be left over of maps that did: `APART`, varint count of such maps, for each varint column, varint entries that are there,
  *           and when one was last updated, as a value. In the record such a map has no entries.
  */
 export class RowEncoder {
@@ -50,7 +50,7 @@ export class RowEncoder {
     return this.#key.write(key, hash)
   }
 
-  /** The value of an alive row; good until the next call. `leftOver`: of all maps but those that lie apart entries may lie there still. @throws STATE_UNENCODABLE */
+  /** The value of an alive row; good until the next call. `leftOver`: entries may be there still of maps that are gone. @throws STATE_UNENCODABLE */
   value(table: Table, row: number, leftOver: boolean = false): Uint8Array {
     return this.#row.write(table, row, leftOver)
   }
@@ -106,14 +106,13 @@ class RowWriter extends WholeWriter {
     if (this.#maps.length === 0) return
     const apart = this.#maps.filter((column) => isApart(table.columns[column]!.get(row)))
     if (apart.length === 0 && !this.#leftOver) return
-    const columns = this.#leftOver ? this.#maps : apart
     this.byte(APART)
-    this.varint(columns.length)
-    for (const column of columns) {
-      const cell = table.columns[column]!.get(row)
+    this.varint(apart.length)
+    for (const column of apart) {
+      const cell = table.columns[column]!.get(row) as StoredMapCell
       this.varint(column)
-      this.varint(isApart(cell) ? cell.below + 1 : 0)
-      this.value(isApart(cell) ? cell.newest : 0)
+      this.varint(cell.below)
+      this.value(cell.newest)
     }
   }
 
@@ -175,9 +174,8 @@ export function apartIn(value: Uint8Array): ApartOfRow {
   const maps: ApartMap[] = []
   for (let count = keys.varint(); count > 0; count--) {
     const column = keys.varint()
-    const size = keys.varint() - 1
-    const newest = keys.value() as number
-    if (size >= 0) maps.push({ column, size, newest })
+    const size = keys.varint()
+    maps.push({ column, size, newest: keys.value() as number })
   }
   return { maps, cellsAt: keys.position }
 }
