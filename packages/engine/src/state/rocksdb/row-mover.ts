@@ -73,9 +73,7 @@ export class RowMover {
   /** Lets go of up to `limit` entries of the row's maps that are not in use. Answers how many. */
   trim(table: Table, row: number, limit: number): number {
     const maps = this.#maps
-    if (maps.columns.length === 0 || table.epochs[row]! < 0) return 0
-    this.tend(table, row, 0)
-    if ((table.notes[row]! & APART) === 0) return 0
+    if ((table.notes[row]! & APART) === 0 || table.epochs[row]! < 0) return 0
     const cells = maps.apartCells(table, row)
     this.#beforeTouch(table, row)
     const writes = cells.reduce((sum, cell) => sum + cell.writes, 0)
