@@ -4,7 +4,7 @@ import type { CloneState } from './clone-state.ts'
 import { detach } from './detach.ts'
 import { ExpiringMapHandle, liveEntries } from './expiring-map.ts'
 import { freezeDeep } from './freeze.ts'
-import { TimedMapEntry, type MapCell, type MapEntry, type TimedMapCell } from './map-cell.ts'
+import type { MapCell, MapEntry, TimedMapCell, TimedMapEntry } from './map-cell.ts'
 import { mapKey, type RowMapHandle, type StateName } from './map-handle.ts'
 
 export interface BufferedMapParts {
@@ -67,13 +67,14 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
   delete(key: KeyAtom): void {
     this.#check()
     this.#times.delete(key)
-    if (this.#below()?.entries.has(key) === true && !this.#cleared) this.#own.set(key, DELETED)
+    if (!this.#cleared && this.#below()?.find(key) !== undefined) this.#own.set(key, DELETED)
     else this.#own.delete(key)
   }
 
   *entries(): IterableIterator<[KeyAtom, unknown]> {
     this.#check()
-    const below = new Set(this.#cleared ? [] : this.#below()?.entries.keys())
+    const below = new Set<KeyAtom>()
+    if (!this.#cleared) for (const { key } of this.#below()?.all() ?? []) below.add(key)
     for (const key of below) if (this.has(key)) yield [key, this.get(key)]
     for (const key of Array.from(this.#own.keys())) if (!below.has(key) && this.has(key)) yield [key, this.get(key)]
   }
@@ -117,7 +118,7 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
 
   /** An entry underneath that is to be seen. */
   #entryBelow(key: KeyAtom): MapEntry | undefined {
-    const entry = this.#cleared ? undefined : this.#below()?.entries.get(key)
+    const entry = this.#cleared ? undefined : this.#below()?.find(key)
     return entry === undefined || this.#isSeen(entry) ? entry : undefined
   }
 
@@ -140,7 +141,7 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
     this.#refresh(key)
     if (typeof value !== 'object' || value === null) return value
     this.#own.set(entry.key, value)
-    if (entry instanceof TimedMapEntry && !this.#times.has(entry.key)) this.#times.set(entry.key, entry.time)
+    if (this.#expiring !== undefined && !this.#times.has(entry.key)) this.#times.set(entry.key, (entry as TimedMapEntry).time)
     return value
   }
 

@@ -1,7 +1,7 @@
 import type { KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
 import { detach } from './detach.ts'
-import { TimedMapCell, type TimedMapEntry } from './map-cell.ts'
+import type { TimedMapCell, TimedMapEntry } from './map-cell.ts'
 import { mapKey, RowMapHandle, type StateName } from './map-handle.ts'
 import type { RowStore } from './row-store.ts'
 import type { Expiry } from './ttl.ts'
@@ -9,6 +9,7 @@ import type { Expiry } from './ttl.ts'
 /** The handle of a map state of the current row whose entries expire each on their own. */
 export class ExpiringMapHandle extends RowMapHandle {
   readonly expiry: Expiry
+  protected override readonly timed: boolean = true
 
   constructor(store: RowStore, column: number, name: StateName, freeze: boolean, expiry: Expiry) {
     super(store, column, name, freeze)
@@ -17,7 +18,7 @@ export class ExpiringMapHandle extends RowMapHandle {
 
   override get(key: KeyAtom): unknown {
     const cell = this.cell()
-    const entry = cell?.entries.get(key) as TimedMapEntry | undefined
+    const entry = cell?.find(key) as TimedMapEntry | undefined
     if (entry === undefined) return undefined
     if (this.expiry.expired(entry.time)) {
       const { value } = entry
@@ -29,7 +30,7 @@ export class ExpiringMapHandle extends RowMapHandle {
   }
 
   override has(key: KeyAtom): boolean {
-    const entry = this.cell()?.entries.get(key) as TimedMapEntry | undefined
+    const entry = this.cell()?.find(key) as TimedMapEntry | undefined
     if (entry === undefined) return false
     if (this.expiry.expired(entry.time)) {
       this.delete(key)
@@ -57,7 +58,7 @@ export class ExpiringMapHandle extends RowMapHandle {
   /** Begins the time of an entry anew, if it is there. */
   refresh(key: KeyAtom, time: number): void {
     const cell = this.cell()
-    const entry = cell?.entries.get(key)
+    const entry = cell?.find(key)
     if (cell === undefined || entry === undefined) return
     this.store.touch()
     cell.touch(entry, this.store.epoch)
@@ -68,12 +69,11 @@ export class ExpiringMapHandle extends RowMapHandle {
     const cell = this.cell()
     if (cell === undefined) return
     const { key, hash } = this.store
-    for (const entry of cell.entries.values() as IterableIterator<TimedMapEntry>) {
+    for (const entry of cell.all() as IterableIterator<TimedMapEntry>) {
       if (this.store.hash !== hash || !Object.is(this.store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.name })
       const expired = this.expiry.expired(entry.time)
       if (expired && !this.expiry.ttl.returnsExpired) continue
-      if (!expired) this.#refresh(entry)
-      yield [entry.key, this.handOut(cell, entry)]
+      yield [entry.key, this.handOut(cell, expired ? entry : this.#refreshed(cell, entry))]
     }
   }
 
@@ -84,12 +84,15 @@ export class ExpiringMapHandle extends RowMapHandle {
     return this.expiry.ttl.returnsExpired ? cell.size : liveEntries(cell, this.expiry)
   }
 
-  protected override newCell(): TimedMapCell {
-    return new TimedMapCell()
-  }
-
   protected override cell(): TimedMapCell | undefined {
     return super.cell() as TimedMapCell | undefined
+  }
+
+  /** The entry as it is from now on. */
+  #refreshed(cell: TimedMapCell, entry: TimedMapEntry): TimedMapEntry {
+    if (!this.expiry.ttl.onRead) return entry
+    this.#refresh(entry)
+    return cell.find(entry.key) as TimedMapEntry
   }
 
   #refresh(entry: TimedMapEntry): void {
@@ -100,6 +103,6 @@ export class ExpiringMapHandle extends RowMapHandle {
 export function liveEntries(cell: TimedMapCell, expiry: Expiry): number {
   const deadline = expiry.now - expiry.ttl.afterMs
   let live = 0
-  for (const entry of cell.entries.values() as IterableIterator<TimedMapEntry>) if (entry.time > deadline) live++
+  for (const entry of cell.all() as IterableIterator<TimedMapEntry>) if (entry.time > deadline) live++
   return live
 }

@@ -60,7 +60,7 @@ export class Invocation implements StateInvocation {
     store.use(key, hash)
     for (const buffer of this.#buffers) buffer.apply()
     for (const { call, kind, time } of this.#timerCalls) timers[call](kind, time)
-    if (current.key !== undefined) store.use(current.key, current.hash)
+    if (current.key !== undefined) store.show(current.key, current.hash)
   }
 
   discard(): void {

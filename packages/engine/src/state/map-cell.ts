@@ -9,6 +9,9 @@ import type { KeyAtom } from '../api/state.ts'
 /** A map that churns through keys while no checkpoint completes stops keeping tombstones here, and is written whole again. */
 const TOMBSTONES_MIN = 1024
 
+/** The epoch that restored state counts as touched in. */
+export const RESTORED_EPOCH = 0
+
 export const REMOVED: unique symbol = Symbol('removed')
 
 export class MapEntry {
@@ -46,6 +49,24 @@ export class MapCell {
     return this.entries.size
   }
 
+  /** Whether it has entries that `entries` does not have. */
+  get isPartial(): boolean {
+    return false
+  }
+
+  /** The entry; undefined where there is none. */
+  find(key: KeyAtom): MapEntry | undefined {
+    return this.entries.get(key)
+  }
+
+  /** Every entry. The map may change meanwhile. */
+  all(): IterableIterator<MapEntry> {
+    return this.entries.values()
+  }
+
+  /** The map is given up. What a snapshot needs of it stays. */
+  release(): void {}
+
   /** Must be called before an entry's value, or an object in it, changes. */
   touch(entry: MapEntry, epoch: number): void {
     if (entry.epoch === epoch) return
@@ -55,20 +76,30 @@ export class MapCell {
   }
 
   set(key: KeyAtom, value: unknown, epoch: number): void {
-    const entry = this.entries.get(key) ?? this.#revive(key, epoch)
+    const entry = this.entries.get(key) ?? this.revive(key, epoch)
     this.touch(entry, epoch)
     entry.value = value
   }
 
   /** Whether there was one. */
   delete(key: KeyAtom, epoch: number): boolean {
-    const entry = this.entries.get(key)
+    const entry = this.find(key)
     if (entry === undefined) return false
     this.touch(entry, epoch)
     entry.value = REMOVED
     this.entries.delete(key)
-    if (this.#tracked) this.#bury(entry)
+    if (this.#tracked) this.bury(entry)
     return true
+  }
+
+  /** An entry as it was stored. `epoch`: in which it counts as touched where it is a change over what is stored elsewhere. */
+  restore(key: KeyAtom, value: unknown, _epoch: number): void {
+    this.entries.set(key, this.newEntry(key, value, RESTORED_EPOCH))
+  }
+
+  /** There is no such entry any more. */
+  restoreRemoved(key: KeyAtom, _epoch: number): void {
+    this.entries.delete(key)
   }
 
   /** From now on (`boundary` is the last epoch before) touched entries are remembered. */
@@ -95,7 +126,8 @@ export class MapCell {
     return this.trackedSince !== Number.POSITIVE_INFINITY
   }
 
-  #revive(key: KeyAtom, epoch: number): MapEntry {
+  /** The entry of a key that has none. */
+  protected revive(key: KeyAtom, epoch: number): MapEntry {
     const before = this.removed?.get(key)
     const entry = before ?? this.newEntry(key, undefined, epoch)
     if (before !== undefined) this.removed!.delete(key)
@@ -104,7 +136,8 @@ export class MapCell {
     return entry
   }
 
-  #bury(entry: MapEntry): void {
+  /** Keeps a removed entry as a tombstone. */
+  protected bury(entry: MapEntry): void {
     this.removed ??= new Map()
     this.removed.set(entry.key, entry)
     if (this.pending === undefined && this.removed.size > TOMBSTONES_MIN + 2 * this.entries.size) {

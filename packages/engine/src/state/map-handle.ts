@@ -3,7 +3,7 @@ import { describe, isAtom } from '../keys/key.ts'
 import { engineError } from '../errors.ts'
 import { detach, detachString } from './detach.ts'
 import { freezeDeep } from './freeze.ts'
-import { MapCell, type MapEntry } from './map-cell.ts'
+import type { MapCell, MapEntry } from './map-cell.ts'
 import type { RowStore } from './row-store.ts'
 
 /** For messages. */
@@ -24,6 +24,8 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
   protected readonly store: RowStore
   readonly column: number
   protected readonly name: StateName
+  /** Whether entries have times. */
+  protected readonly timed: boolean = false
   readonly #freeze: boolean
 
   constructor(store: RowStore, column: number, name: StateName, freeze: boolean) {
@@ -35,7 +37,7 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
 
   get(key: KeyAtom): unknown {
     const cell = this.cell()
-    const entry = cell?.entries.get(key)
+    const entry = cell?.find(key)
     return entry === undefined ? undefined : this.handOut(cell!, entry)
   }
 
@@ -50,19 +52,19 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
     let cell = this.cell()
     store.touch()
     if (cell === undefined) {
-      cell = this.newCell()
+      cell = store.createMapCell(this.timed)
       store.table.columns[this.column]!.set(store.row, cell)
     }
     cell.set(key, value, store.epoch)
   }
 
   has(key: KeyAtom): boolean {
-    return this.cell()?.entries.has(key) ?? false
+    return this.cell()?.find(key) !== undefined
   }
 
   delete(key: KeyAtom): void {
     const cell = this.cell()
-    if (cell === undefined || !cell.entries.has(key)) return
+    if (cell?.find(key) === undefined) return
     this.store.touch()
     if (cell.size === 1) this.clear()
     else cell.delete(key, this.store.epoch)
@@ -72,7 +74,7 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
     const cell = this.cell()
     if (cell === undefined) return
     const { key, hash } = this.store
-    for (const entry of cell.entries.values()) {
+    for (const entry of cell.all()) {
       if (this.store.hash !== hash || !Object.is(this.store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.name })
       yield [entry.key, this.handOut(cell, entry)]
     }
@@ -84,15 +86,13 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
 
   clear(): void {
     const store = this.store
-    if (this.cell() === undefined) return
+    const cell = this.cell()
+    if (cell === undefined) return
     store.touch()
     // The cell itself stays as it is: a snapshot may still have entries of it to write.
     store.table.columns[this.column]!.clear(store.row)
+    cell.release()
     store.cellCleared()
-  }
-
-  protected newCell(): MapCell {
-    return new MapCell()
   }
 
   protected cell(): MapCell | undefined {

@@ -2,7 +2,7 @@ import { ValueWriter } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import { liveElements } from './expiring-list.ts'
 import type { SnapshotPlan } from './lineage.ts'
-import { MapCell, REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from './map-cell.ts'
+import { MapCell, REMOVED, type MapEntry, type TimedMapCell, type TimedMapEntry } from './map-cell.ts'
 import type { PendingMap } from './pending-map.ts'
 import type { ColumnSchema, StateSchema } from './schema.ts'
 import { mark, writeSegmentHeader, type SegmentKind } from './segment-format.ts'
@@ -53,6 +53,7 @@ export class RecordWriter extends ValueWriter {
     table.stored[row] = 1
     this.value(key, 'key')
     this.cellsAt = this.at
+    this.beforeCells(table, row)
     if (this.#special) return this.#specialRow(table, row, start, key)
     const columns = table.columns
     let at = 0
@@ -65,7 +66,7 @@ export class RecordWriter extends ValueWriter {
       }
     } catch (error) {
       this.at = start
-      throw this.#unencodable(at, key, error)
+      throw this.unencodable(at, key, error)
     }
     return 1
   }
@@ -78,7 +79,7 @@ export class RecordWriter extends ValueWriter {
     try {
       for (const entry of entries) this.#change(map.column, entry)
     } catch (error) {
-      throw this.#unencodable(map.column, map.key, error)
+      throw this.unencodable(map.column, map.key, error)
     }
   }
 
@@ -95,6 +96,9 @@ export class RecordWriter extends ValueWriter {
     this.at = at
   }
 
+  /** Between a row's key and its cells. */
+  protected beforeCells(_table: Table, _row: number): void {}
+
   /** A row some of whose states expire or have codecs. */
   #specialRow(table: Table, row: number, start: number, key: unknown): number {
     let present = false
@@ -103,7 +107,7 @@ export class RecordWriter extends ValueWriter {
       for (; at < table.columns.length; at++) present = this.#specialCell(table, row, at) || present
     } catch (error) {
       this.at = start
-      throw this.#unencodable(at, key, error)
+      throw this.unencodable(at, key, error)
     }
     return present || !this.#schema.expires ? 1 : this.#withoutCells(table, start, key)
   }
@@ -122,7 +126,7 @@ export class RecordWriter extends ValueWriter {
     const column = this.#schema.columns[at]!
     const value = this.#unexpired(table, row, at, column)
     if (value === undefined) this.byte(mark.absent)
-    else if (value instanceof MapCell) return this.#map(table, row, at, value)
+    else if (value instanceof MapCell) return this.map(table, row, at, value)
     else if (column.codec === undefined) this.#cell(table, row, at, value)
     else if (column.kind === 'list') this.#codedList(column, value as unknown[])
     else this.#coded(column, value)
@@ -159,17 +163,17 @@ export class RecordWriter extends ValueWriter {
   }
 
   #cell(table: Table, row: number, column: number, value: unknown): void {
-    if (value instanceof MapCell) this.#map(table, row, column, value)
+    if (value instanceof MapCell) this.map(table, row, column, value)
     else if (value instanceof Timer) this.value(value.time)
     else this.value(value, this.#schema.columns[column]!.name)
   }
 
   /** Answers whether anything of it is there. */
-  #map(table: Table, row: number, column: number, cell: MapCell): boolean {
+  protected map(table: Table, row: number, column: number, cell: MapCell): boolean {
     const { boundary, since } = this.#plan
     const whole = this.#plan.isFull(table.keyGroup) || cell.trackedSince > since
     const large = (whole ? cell.size : cell.touched.length) > INLINE_ENTRIES_MAX
-    if (cell instanceof TimedMapCell && !this.#hasLive(column, cell, large)) {
+    if (this.#schema.columns[column]!.ttl !== undefined && !this.#hasLive(column, cell as TimedMapCell, large)) {
       this.byte(mark.absent)
       return false
     }
@@ -193,7 +197,7 @@ export class RecordWriter extends ValueWriter {
   /** Whether an entry is left; of a large map, whether one could be. */
   #hasLive(column: number, cell: TimedMapCell, large: boolean): boolean {
     const deadline = this.#nowMs - this.#schema.columns[column]!.ttl!.afterMs
-    if (cell.newest <= deadline || large) return cell.newest > deadline
+    if (cell.newest <= deadline || large || cell.isPartial) return cell.newest > deadline
     for (const entry of cell.entries.values() as IterableIterator<TimedMapEntry>) if (entry.time > deadline) return true
     return false
   }
@@ -201,25 +205,31 @@ export class RecordWriter extends ValueWriter {
   #change(at: number, entry: MapEntry): void {
     this.value(entry.key, 'key')
     if (entry.value === REMOVED) this.byte(mark.absent)
-    else if (entry.value instanceof Timer) this.value(true)
+    else this.entryValue(at, entry)
+  }
+
+  /** What follows the key of an entry that is there. */
+  protected entryValue(at: number, entry: MapEntry): void {
+    if (entry.value instanceof Timer) this.value(true)
     else if (this.#special) this.#specialEntry(this.#schema.columns[at]!, entry)
     else this.value(entry.value, this.#schema.columns[at]!.name)
   }
 
   #specialEntry(column: ColumnSchema, entry: MapEntry): void {
-    if (entry instanceof TimedMapEntry) {
-      if (entry.time + column.ttl!.afterMs <= this.#nowMs) {
+    if (column.ttl !== undefined) {
+      const { time } = entry as TimedMapEntry
+      if (time + column.ttl.afterMs <= this.#nowMs) {
         this.byte(mark.absent)
         return
       }
       this.byte(mark.timed)
-      this.value(entry.time)
+      this.value(time)
     }
     if (column.codec === undefined) this.value(entry.value, column.name)
     else this.#coded(column, entry.value)
   }
 
-  #unencodable(column: number, key: unknown, cause: unknown): Error {
+  protected unencodable(column: number, key: unknown, cause: unknown): Error {
     const state = this.#schema.columns[column]!.name
     const problem = cause instanceof Error ? cause.message : String(cause)
     return engineError('STATE_UNENCODABLE', { operator: this.#schema.operator, state, key: String(key), problem }, cause)

@@ -1,15 +1,12 @@
 import type { Key, KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
-import { MapCell, MapEntry, TimedMapCell } from './map-cell.ts'
+import { MapCell, MapEntry, RESTORED_EPOCH, type TimedMapCell } from './map-cell.ts'
 import type { RowStore } from './row-store.ts'
 import type { ColumnKind, StateSchema } from './schema.ts'
 import { StoredShape } from './stored-shape.ts'
 import { Timer } from './timer-queue.ts'
 import type { Timers } from './timers.ts'
 import type { TimerKind } from './state-types.ts'
-
-/** The epoch that restored state counts as touched in. */
-export const RESTORED_EPOCH = 0
 
 /** A stored column as it goes into the current row. */
 export interface StoredColumn {
@@ -22,6 +19,8 @@ export interface StoredColumn {
   put(key: KeyAtom, value: unknown, time: number | undefined): void
   putCoded(key: KeyAtom, bytes: Uint8Array, time: number | undefined): void
   delete(key: KeyAtom): void
+  /** A map of which so many entries are stored apart from their row, none updated later than `newest`. */
+  apart?(size: number, newest: number): void
 }
 
 export interface RestoreTargetOptions {
@@ -188,7 +187,11 @@ class StoredState implements StoredColumn {
   }
 
   delete(key: KeyAtom): void {
-    mapCell(this.#store, this.#column, this.#timedEntries).entries.delete(key)
+    mapCell(this.#store, this.#column, this.#timedEntries).restoreRemoved(key, this.#store.epoch)
+  }
+
+  apart(size: number, newest: number): void {
+    this.#store.restoreApart(this.#column, size, newest)
   }
 
   #keep(value: unknown): void {
@@ -203,8 +206,8 @@ class StoredState implements StoredColumn {
 
   #keepEntry(key: KeyAtom, value: unknown, time: number | undefined): void {
     const cell = mapCell(this.#store, this.#column, this.#timedEntries)
-    cell.entries.set(key, cell.newEntry(key, value, RESTORED_EPOCH))
-    if (cell instanceof TimedMapCell) cell.stamp(key, time ?? this.#target.now)
+    cell.restore(key, value, this.#store.epoch)
+    if (this.#timedEntries) (cell as TimedMapCell).stamp(key, time ?? this.#target.now)
     if (this.#timedEntries !== (time !== undefined)) this.#target.changed = true
   }
 }
@@ -273,7 +276,7 @@ class StoredTimers implements StoredColumn {
 
   put(time: KeyAtom): void {
     this.delete(time)
-    mapCell(this.#store, this.#column).entries.set(time, new MapEntry(time, this.#timer(time), RESTORED_EPOCH))
+    timerCell(this.#store, this.#column).entries.set(time, new MapEntry(time, this.#timer(time), RESTORED_EPOCH))
   }
 
   setCoded(): void {
@@ -284,7 +287,7 @@ class StoredTimers implements StoredColumn {
   }
 
   delete(time: KeyAtom): void {
-    const { entries } = mapCell(this.#store, this.#column)
+    const { entries } = timerCell(this.#store, this.#column)
     const entry = entries.get(time)
     if (entry === undefined) return
     this.#timers.dropped(this.#kind, entry.value as Timer)
@@ -299,11 +302,19 @@ class StoredTimers implements StoredColumn {
 }
 
 /** The map in the current row's cell; a new one, which counts as stored, if there is none. */
-function mapCell(store: RowStore, column: number, timed = false): MapCell {
+function mapCell(store: RowStore, column: number, timed: boolean): MapCell {
+  return cellOf(store, column, () => store.createMapCell(timed))
+}
+
+function timerCell(store: RowStore, column: number): MapCell {
+  return cellOf(store, column, () => new MapCell())
+}
+
+function cellOf(store: RowStore, column: number, create: () => MapCell): MapCell {
   store.touch()
   const present = store.table.columns[column]!.get(store.row)
   if (present instanceof MapCell) return present
-  const cell = timed ? new TimedMapCell() : new MapCell()
+  const cell = create()
   if (store.tracksRestored) cell.track(RESTORED_EPOCH)
   store.table.columns[column]!.set(store.row, cell)
   return cell

@@ -8,6 +8,7 @@ import type { Key, KeyAtom } from '../api/state.ts'
 import { copyString } from '../codec/copy-string.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 import { canonicalKey } from '../keys/key.ts'
+import { MapCell, TimedMapCell } from './map-cell.ts'
 import { Table, touchedEpoch } from './table.ts'
 import { TableDirectory } from './table-directory.ts'
 
@@ -47,6 +48,11 @@ export class RowStore {
     this.row = table.find(key, hash)
   }
 
+  /** As `use`, for whoever does something in between: nobody's objects are let go of for it. */
+  show(key: unknown, hash: number): void {
+    this.use(key, hash)
+  }
+
   /** Makes the current row one that may be changed: there, alive, and touched in this epoch. */
   touch(): void {
     if (this.row < 0) this.#add()
@@ -64,6 +70,16 @@ export class RowStore {
     }
     table.free(row, this.hash)
     this.row = -1
+  }
+
+  /** A new map. `timed`: its entries have times. */
+  createMapCell(timed: boolean): MapCell {
+    return timed ? new TimedMapCell() : new MapCell()
+  }
+
+  /** The current row's map, of which so many entries are stored apart from it, none updated later than `newest`. */
+  restoreApart(_column: number, _size: number, _newest: number): void {
+    throw new Error('maps on the heap are in their rows')
   }
 
   /** The current row has been restored, or more of it. */

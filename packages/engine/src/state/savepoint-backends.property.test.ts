@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { list, map, value, type ListState, type MapState, type ValueState } from '../api/state.ts'
 import { hashKey } from '../keys/hash.ts'
 import { check } from './fixtures/keyed-state-model.ts'
-import { cached, heap } from './fixtures/model-backends.ts'
+import { cached, cachedApart, heap, tinyLimits } from './fixtures/model-backends.ts'
 import { change, type Change } from './fixtures/model-steps.ts'
 import { Subjects } from './fixtures/model-subjects.ts'
 import { finish } from './fixtures/operator-state.ts'
@@ -13,13 +13,16 @@ import { MemoryStores } from './rocksdb/memory-stores.ts'
 import { KeyedState } from './keyed-state.ts'
 import type { KeyedStateOptions } from './state-types.ts'
 
-const backends = { heap, rocksdb: cached } as const
+const backends = { heap, rocksdb: cached, apart: cachedApart } as const
 type Name = keyof typeof backends
 const pairs: readonly (readonly [Name, Name])[] = [
   ['heap', 'heap'],
   ['heap', 'rocksdb'],
   ['rocksdb', 'heap'],
   ['rocksdb', 'rocksdb'],
+  ['heap', 'apart'],
+  ['apart', 'heap'],
+  ['apart', 'apart'],
 ]
 
 /** A number of key groups, and subtasks that share them. */
@@ -98,7 +101,10 @@ function createExpiring(name: Name, clock: { now: () => number }, maxParallelism
     keyGroups: { first: 0, end: maxParallelism },
     clock,
   } satisfies KeyedStateOptions
-  return name === 'heap' ? new KeyedState(options) : new CachedState(options, { cacheBytes: 1, open: () => new MemoryStores().create() })
+  const inline = name === 'apart' ? { inline: tinyLimits } : {}
+  return name === 'heap'
+    ? new KeyedState(options)
+    : new CachedState(options, { cacheBytes: 1, open: () => new MemoryStores().create(), ...inline })
 }
 
 for (const [from, to] of pairs)

@@ -14,6 +14,8 @@
  *   value     mark.coded, varint length, bytes: what a codec has written; as a list's cell mark.codedList, varint count, for each varint length, bytes
  *   change    the entry's key, mark.timed, its update time (a value), then its value
  *
+ * 0xf8 is taken: the RocksDB backend's rows may begin with it.
+ *
  * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
  */
 import type { ByteWriter } from '../codec/byte-writer.ts'

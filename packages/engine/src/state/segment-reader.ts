@@ -22,6 +22,15 @@ export type SegmentTarget = Pick<
   'operator' | 'maxParallelism' | 'column' | 'columnsKnown' | 'clear' | 'use' | 'remove' | 'settle'
 >
 
+/** A map whose entries are stored apart from its row. */
+export interface ApartMap {
+  readonly column: number
+  /** Entries there. */
+  readonly size: number
+  /** When one was last updated, where that is known; else 0. */
+  readonly newest: number
+}
+
 export class SegmentReader extends ValueReader {
   readonly #target: SegmentTarget
   readonly #keyGroup: number
@@ -50,13 +59,25 @@ export class SegmentReader extends ValueReader {
     }
   }
 
-  /** Loads the cells of the current key, written with the columns of the last header that was loaded, and what records of it follow. */
-  loadCells(bytes: Uint8Array): void {
+  /** Loads the cells of the current key, written with the columns of the last header that was loaded, and what records of it follow. `apart`: maps of it that are stored elsewhere. */
+  loadCells(bytes: Uint8Array, apart: readonly ApartMap[] = []): void {
     this.reset(bytes)
     this.#isOneRow = true
     try {
       for (const column of this.#columns) this.#cell(column)
+      for (const { column, size, newest } of apart) this.#columns[column]?.apart?.(size, newest)
       this.#target.settle()
+      while (this.remaining > 0) this.#record()
+    } catch (error) {
+      throw this.#named(error)
+    }
+  }
+
+  /** Loads more records of the current key. */
+  loadRecords(bytes: Uint8Array): void {
+    this.reset(bytes)
+    this.#isOneRow = true
+    try {
       while (this.remaining > 0) this.#record()
     } catch (error) {
       throw this.#named(error)

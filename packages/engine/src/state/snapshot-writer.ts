@@ -25,10 +25,12 @@ const SKIPPED_A_ROW = 32
 
 /** Rows that belong into a snapshot and are not in the tables. */
 export interface RowsBelow {
-  /** Goes to the next row of the group; false if there is none left. */
+  /** Goes to the next record of the group; false if there is none left. */
   next(keyGroup: number): boolean
-  /** Writes its records. */
-  copy(out: RecordWriter): void
+  /** Writes its record, or one with more entries of its maps. Answers how many rows that is. */
+  copy(out: RecordWriter): number
+  /** What `copy` costs for this record, in rows. */
+  readonly cost: number
   close(): void
 }
 
@@ -163,13 +165,12 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   #copyBelow(below: RowsBelow, budget: number): number {
     let copied = 0
     this.#attempt(() => {
-      for (; copied < budget && below.next(this.#group); copied++) {
+      for (; copied < budget && below.next(this.#group); copied += below.cost) {
         if (this.#segmentStart < 0) this.#openSegment()
-        below.copy(this.#out)
-        this.#rows++
+        this.#rows += below.copy(this.#out)
       }
     })
-    this.#belowOfGroup = copied === budget
+    this.#belowOfGroup = copied >= budget
     this.#sealIfLarge()
     return copied + 1
   }

@@ -11,7 +11,7 @@ import type { ColumnSchema, StateSchema } from './schema.ts'
 import type { Table } from './table.ts'
 import { TimedRowCell } from './timed-cell.ts'
 import type { ExpiringMapHandle } from './expiring-map.ts'
-import type { Key } from '../api/state.ts'
+import type { Key, KeyAtom } from '../api/state.ts'
 
 /** Elements of lists and entries of maps looked at that count as one row. */
 const ELEMENTS_A_ROW = 8
@@ -64,7 +64,7 @@ export class StateCleaner {
       this.#table = 0
     }
     if (key === undefined) this.#store.row = -1
-    else this.#store.use(key, hash)
+    else this.#store.show(key, hash)
     return done
   }
 
@@ -73,6 +73,27 @@ export class StateCleaner {
     this.#entriesAtOnce = Infinity
     this.#look(table, row)
     this.#entriesAtOnce = ENTRIES_AT_ONCE
+  }
+
+  /** Whether entries of maps expire. */
+  get mapsExpire(): boolean {
+    return this.#maps.size > 0
+  }
+
+  /** Whether entries of a map state that were last updated then, or at a time that is not known (0), could have expired. */
+  mayHaveExpired(column: number, time: number): boolean {
+    return this.#maps.get(column)?.expiry.expired(time) === true
+  }
+
+  /** Looks at one entry of a map of the current row. */
+  inspectEntry(column: number, entry: KeyAtom): void {
+    const handle = this.#maps.get(column)!
+    const { row, table } = this.#store
+    const cell = row < 0 ? undefined : (table.columns[column]!.get(row) as TimedMapCell | undefined)
+    const found = cell?.find(entry) as TimedMapEntry | undefined
+    if (found === undefined || !handle.expiry.expired(found.time)) return
+    handle.delete(entry)
+    this.removed++
   }
 
   #scan(table: Table, rows: number): number {
@@ -152,6 +173,6 @@ export class StateCleaner {
   }
 
   #use(key: Key): void {
-    this.#store.use(key, hashKey(key))
+    this.#store.show(key, hashKey(key))
   }
 }

@@ -13,7 +13,8 @@ import { Column, NUMBERS } from './column.ts'
 export const TABLE_ROWS_MAX = 16_384
 const ROWS_FIRST = 8
 
-const FREE = -1
+/** What `epochs` says where there is no row. */
+export const FREE = -1
 
 const emptyIndex = new Int32Array(2)
 

@@ -1,57 +1,71 @@
 import type { StateCleaner } from '../state-cleaner.ts'
 import type { CachedStore } from './cached-store.ts'
+import { placeIn, storedTimeOf } from './entry-encoder.ts'
 import { hashIn, keyIn } from './row-encoder.ts'
+import type { BytesPage } from './stored-below.ts'
 
 /** Rows looked at in place of one that is in memory: each is read, and taken in for as long as that takes. */
 const COST = 4
+/** Entries of maps that lie apart looked at in place of a row. */
+const ENTRIES_A_ROW = 2
 
-/** The keys of a store that a sweep goes over. */
+/** Keys of a store that a sweep goes over. */
 export interface SweepRange {
   readonly from: Uint8Array
   readonly end: Uint8Array
 }
 
 /**
- * Removes what has expired from rows that are not in the tables, a few at a time.
+ * Removes what has expired from rows that are not in the tables, and from maps that lie apart from their rows, a few at a time.
  *
- * 1. Rows that are in the tables are left alone: another sweep looks at them.
+ * 1. Rows that are in the tables are left alone, and entries that are in their maps: another sweep looks at them.
  * 2. While nothing may be written below it does nothing, and goes on from there later.
  */
 export class BelowCleaner {
   readonly #store: CachedStore
   readonly #cleaner: StateCleaner
-  readonly #range: SweepRange
-  /** Where to go on; undefined: a new sweep begins. */
+  readonly #ranges: readonly [SweepRange, SweepRange]
+  /** Whether it is the entries' turn. */
+  #atEntries = false
+  /** Where to go on; undefined: with the first. */
   #next: Uint8Array | undefined
 
-  constructor(store: CachedStore, cleaner: StateCleaner, range: SweepRange) {
+  /** `ranges`: that of the rows, and that of the entries. */
+  constructor(store: CachedStore, cleaner: StateCleaner, ranges: readonly [SweepRange, SweepRange]) {
     this.#store = store
     this.#cleaner = cleaner
-    this.#range = range
+    this.#ranges = ranges
   }
 
   /** Looks at some rows, for the cost of so many in memory. Answers whether there is nothing more to do for now. */
   step(rows: number): boolean {
     const { below } = this.#store
     if (below.store === undefined || below.frozen) return true
-    const read = this.#read(Math.ceil(rows / COST))
-    for (const [key, value] of read) this.#store.visit(keyIn(key), hashIn(key), value, (table, row) => this.#cleaner.inspect(table, row))
-    return this.#next === undefined
+    if (this.#atEntries) this.#lookAtEntries(Math.ceil((rows * ENTRIES_A_ROW) / COST))
+    else this.#lookAtRows(Math.ceil(rows / COST))
+    if (this.#next !== undefined) return false
+    this.#atEntries = !this.#atEntries && this.#cleaner.mapsExpire
+    return !this.#atEntries
   }
 
-  #read(rows: number): readonly (readonly [Uint8Array, Uint8Array])[] {
-    const scan = this.#store.below.store!.scan(this.#next ?? this.#range.from, this.#range.end)
-    const read: (readonly [Uint8Array, Uint8Array])[] = []
-    while (read.length < rows && scan.next()) read.push([new Uint8Array(scan.key), new Uint8Array(scan.value)])
-    scan.close()
-    this.#next = read.length < rows ? undefined : behind(read.at(-1)![0])
-    return read
+  #lookAtRows(count: number): void {
+    for (const [key, value] of this.#read(count)) {
+      this.#store.visit(keyIn(key), hashIn(key), value, (table, row) => this.#cleaner.inspect(table, row))
+    }
   }
-}
 
-/** The least key that is greater. */
-function behind(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1)
-  next.set(key)
-  return next
+  #lookAtEntries(count: number): void {
+    for (const [bytes, value] of this.#read(count)) {
+      const { key, hash, column, entry } = placeIn(bytes)
+      if (!this.#cleaner.mayHaveExpired(column, storedTimeOf(value))) continue
+      this.#store.aside(key, hash, () => this.#cleaner.inspectEntry(column, entry))
+    }
+  }
+
+  #read(count: number): BytesPage['entries'] {
+    const { from, end } = this.#ranges[this.#atEntries ? 1 : 0]
+    const { entries, next } = this.#store.below.page(this.#next ?? from, end, count)
+    this.#next = next
+    return entries
+  }
 }

@@ -5,31 +5,56 @@ const HEAP_FACTOR = 3
 /** Of a row without its cells: index, marks, key. */
 const ROW_BYTES = 72
 const CELL_BYTES = 10
-const ROWS_MIN = 1
-/** Of the encoding, until one was seen. */
+/** Of an entry without its key and value: its object, and its place in a map. */
+const ENTRY_BYTES = 104
+/** Of each of the encodings, until one was seen. */
 const ENCODED_BYTES_GUESS = 32
 
-/** How many rows a cache of so many bytes holds, learnt from what rows take when they are encoded. */
+/** How many rows, and entries of maps that lie apart from their rows, a cache of so many bytes holds: learnt from what they take when they are encoded. */
 export class CacheSize {
   readonly #cacheBytes: number
   readonly #columns: number
-  #encodedBytes = 0
-  rowsMax: number = ROWS_MIN
+  #encodedRowBytes = 0
+  #encodedEntryBytes = 0
+  #rowBytes: number
+  #entryBytes: number
 
   constructor(cacheBytes: number, columns: number) {
     this.#cacheBytes = cacheBytes
     this.#columns = columns
-    this.#resize(ENCODED_BYTES_GUESS)
+    this.#rowBytes = this.#liveRowBytes(ENCODED_BYTES_GUESS)
+    this.#entryBytes = ENTRY_BYTES + HEAP_FACTOR * ENCODED_BYTES_GUESS
   }
 
-  learn(encodedBytes: number): void {
-    const mean = this.#encodedBytes
-    this.#encodedBytes = mean === 0 ? encodedBytes : mean + (encodedBytes - mean) * SAMPLE_WEIGHT
-    this.#resize(this.#encodedBytes)
+  learn(encodedRowBytes: number): void {
+    this.#encodedRowBytes = meanWith(this.#encodedRowBytes, encodedRowBytes)
+    this.#rowBytes = this.#liveRowBytes(this.#encodedRowBytes)
   }
 
-  #resize(encodedBytes: number): void {
-    const bytes = ROW_BYTES + CELL_BYTES * this.#columns + HEAP_FACTOR * encodedBytes
-    this.rowsMax = Math.max(ROWS_MIN, Math.floor(this.#cacheBytes / bytes))
+  learnEntry(encodedBytes: number): void {
+    this.#encodedEntryBytes = meanWith(this.#encodedEntryBytes, encodedBytes)
+    this.#entryBytes = ENTRY_BYTES + HEAP_FACTOR * this.#encodedEntryBytes
   }
+
+  bytes(rows: number, entries: number): number {
+    return rows * this.#rowBytes + entries * this.#entryBytes
+  }
+
+  /** Whether it is too much. One row and one entry never are. */
+  isOver(rows: number, entries: number): boolean {
+    return (rows > 1 || entries > 1) && this.bytes(rows, entries) > this.#cacheBytes
+  }
+
+  /** Rows that fit when there is nothing else. */
+  get rowsMax(): number {
+    return Math.max(1, Math.floor(this.#cacheBytes / this.#rowBytes))
+  }
+
+  #liveRowBytes(encodedBytes: number): number {
+    return ROW_BYTES + CELL_BYTES * this.#columns + HEAP_FACTOR * encodedBytes
+  }
+}
+
+function meanWith(mean: number, sample: number): number {
+  return mean === 0 ? sample : mean + (sample - mean) * SAMPLE_WEIGHT
 }

@@ -4,10 +4,13 @@ import { SegmentReader } from '../segment-reader.ts'
 import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
 import type { KeyedStateOptions, SegmentBytes, StateSnapshotWriter } from '../state-types.ts'
 import { BelowCleaner } from './below-cleaner.ts'
-import { CachedStore, CLEAN, type CacheOptions } from './cached-store.ts'
+import { CachedStore, type CacheOptions } from './cached-store.ts'
+import { entriesFrom } from './entry-encoder.ts'
 import type { OrderedScan, OrderedStore, StoreCheckpoint } from './ordered-store.ts'
-import { firstHashOf, hashIn, keyIn, rowsFrom } from './row-encoder.ts'
+import { apartIn, firstHashOf, hashIn, keyIn, rowsFrom } from './row-encoder.ts'
 import type { Sought } from './stored-below.ts'
+import { CLEAN } from './stored-map-cell.ts'
+import { StoredRecords } from './stored-records.ts'
 import { StoredRows } from './stored-rows.ts'
 
 /** Where restored rows count as touched: they are not below. */
@@ -21,7 +24,7 @@ const AHEAD_MIN = 8
 /** No snapshot is a delta over another: what tells changes from the rest is the store below. */
 const noLineage = { written: (): void => {} }
 
-const nothingBelow: RowsBelow = { next: () => false, copy: () => {}, close: () => {} }
+const nothingBelow: RowsBelow = { next: () => false, copy: () => 0, cost: 0, close: () => {} }
 
 /** Keyed state larger than memory: a cache of live rows over an ordered store. */
 export class CachedState extends KeyedState {
@@ -40,7 +43,10 @@ export class CachedState extends KeyedState {
     this.#store.epoch = FIRST_EPOCH
     const reader = new SegmentReader(this.target, 0)
     reader.load(this.#store.encoder.header())
-    this.#store.loadCells = (bytes) => reader.loadCells(bytes)
+    this.#store.loadCells = (bytes) => {
+      const { maps, cellsAt } = apartIn(bytes)
+      reader.loadCells(bytes.subarray(cellsAt), maps)
+    }
   }
 
   /**
@@ -107,11 +113,11 @@ export class CachedState extends KeyedState {
     const { cleaner } = this
     if (cleaner === undefined) return true
     if (!this.#cleaningBelow && !super.clean(rows)) return false
-    const { keyGroups, maxParallelism } = this.#options
-    this.#belowCleaner ??= new BelowCleaner(this.#store, cleaner, {
-      from: rowsFrom(firstHashOf(keyGroups.first, maxParallelism)),
-      end: rowsFrom(firstHashOf(keyGroups.end, maxParallelism)),
-    })
+    const { first, end } = this.#hashes
+    this.#belowCleaner ??= new BelowCleaner(this.#store, cleaner, [
+      { from: rowsFrom(first), end: rowsFrom(end) },
+      { from: entriesFrom(first), end: entriesFrom(end) },
+    ])
     const done = this.#belowCleaner.step(rows)
     this.#cleaningBelow = !done
     return done
@@ -122,6 +128,11 @@ export class CachedState extends KeyedState {
   /** The columns of the rows below, as a segment without records. */
   get header(): Uint8Array {
     return this.#store.encoder.header()
+  }
+
+  /** Entries in memory of maps that lie apart from their rows. */
+  get residentEntries(): number {
+    return this.#store.residentEntries
   }
 
   /** Rows in the store below. */
@@ -136,30 +147,47 @@ export class CachedState extends KeyedState {
 
   /** Takes over the rows of this one's key groups from a store; `header` is that of its rows. Then come the changes over it. */
   takeOver(from: OrderedStore, header: Uint8Array): void {
-    const scan = this.#scan(from)
-    if (Buffer.compare(header, this.header) === 0) while (scan.next()) this.#store.take(scan.key, scan.value)
-    else this.#translate(scan, header)
-    scan.close()
+    if (Buffer.compare(header, this.header) !== 0) return this.#translate(from, header)
+    const rows = this.#rowsOf(from)
+    while (rows.next()) this.#store.take(rows.key, rows.value)
+    rows.close()
+    const entries = this.#entriesOf(from)
+    while (entries.next()) this.#store.takeEntry(entries.key, entries.value)
+    entries.close()
   }
 
   /** Rows of other states, or of other versions of them. */
-  #translate(scan: OrderedScan, header: Uint8Array): void {
+  #translate(from: OrderedStore, header: Uint8Array): void {
     const reader = new SegmentReader(this.target, 0)
     reader.load(header)
     const { epoch } = this.#store
     this.#store.epoch = FIRST_EPOCH
-    while (scan.next()) {
-      const value = new Uint8Array(scan.value)
-      this.#store.use(keyIn(scan.key), hashIn(scan.key))
-      reader.loadCells(value)
+    const records = new StoredRecords(this.#rowsOf(from), this.#entriesOf(from))
+    while (records.next()) {
+      const { row, value, entries } = records
+      this.#store.use(keyIn(row), hashIn(row))
+      if (entries === undefined) reader.loadCells(value.subarray(apartIn(value).cellsAt))
+      else reader.loadRecords(entries)
     }
+    records.close()
     this.#store.epoch = epoch
     this.#store.recount()
   }
 
-  #scan(store: OrderedStore): OrderedScan {
+  /** The first hash of this one's key groups, and the one behind the last. */
+  get #hashes(): { readonly first: number; readonly end: number } {
     const { keyGroups, maxParallelism } = this.#options
-    return store.scan(rowsFrom(firstHashOf(keyGroups.first, maxParallelism)), rowsFrom(firstHashOf(keyGroups.end, maxParallelism)))
+    return { first: firstHashOf(keyGroups.first, maxParallelism), end: firstHashOf(keyGroups.end, maxParallelism) }
+  }
+
+  #rowsOf(store: OrderedStore): OrderedScan {
+    const { first, end } = this.#hashes
+    return store.scan(rowsFrom(first), rowsFrom(end))
+  }
+
+  #entriesOf(store: OrderedStore): OrderedScan {
+    const { first, end } = this.#hashes
+    return store.scan(entriesFrom(first), entriesFrom(end))
   }
 
   /** Looks at some rows, and writes those below that have not been touched for a while, so that they are no part of the next snapshot. Answers whether all have been looked at. */
@@ -181,6 +209,7 @@ export class CachedState extends KeyedState {
     const { store } = this.#store.below
     if (store === undefined) return nothingBelow
     const { maxParallelism } = this.#options
-    return new StoredRows(this.#scan(store), maxParallelism, (key, hash) => this.#store.outranks(key, hash, boundary))
+    const records = new StoredRecords(this.#rowsOf(store), this.#entriesOf(store))
+    return new StoredRows(records, maxParallelism, (key, hash) => this.#store.outranks(key, hash, boundary))
   }
 }

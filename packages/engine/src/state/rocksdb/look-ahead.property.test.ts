@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { value, type ValueState } from '../../api/state.ts'
+import { map, value, type MapState, type ValueState } from '../../api/state.ts'
 import { hashKey } from '../../keys/hash.ts'
 import { CachedState } from './cached-state.ts'
 import { LookUpTimes } from './look-up-times.ts'
@@ -23,14 +23,24 @@ void test('whatever was asked for ahead, and whenever it comes, a key has what w
   const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
     const stores = new MemoryStores(true)
     const state = new CachedState(
-      { operator: 'test', states: { count: value<number>() }, maxParallelism: 4, keyGroups: { first: 0, end: 4 } },
-      { cacheBytes: 4_500, open: () => stores.create() },
+      {
+        operator: 'test',
+        states: { count: value<number>(), seen: map<number, number>() },
+        maxParallelism: 4,
+        keyGroups: { first: 0, end: 4 },
+      },
+      { cacheBytes: 6_000, open: () => stores.create(), inline: { entriesMax: 2, bytesMax: 1000 } },
     )
     const at = (key: number): ValueState<number> => {
       state.use(key, hashKey(key))
       return state.handles['count'] as ValueState<number>
     }
+    const seen = (key: number): MapState<number, number> => {
+      at(key)
+      return state.handles['seen'] as MapState<number, number>
+    }
     const model = new Map<number, number>()
+    const entries = new Map<number, Map<number, number>>()
     for (let key = 0; key < KEYS; key += 2) at(key).set(key)
     for (let key = 0; key < KEYS; key += 2) model.set(key, key)
     let checkpointId = 0
@@ -40,11 +50,15 @@ void test('whatever was asked for ahead, and whenever it comes, a key has what w
           const after = (model.get(key % KEYS) ?? 0) + 1
           assert.equal((at(key % KEYS).get() ?? 0) + 1, after)
           at(key % KEYS).set(after)
+          seen(key % KEYS).set(after, key)
           model.set(key % KEYS, after)
+          entries.set(key % KEYS, (entries.get(key % KEYS) ?? new Map<number, number>()).set(after, key))
         }
       } else if (next.op === 'clear') {
         at(next.key).clear()
+        seen(next.key).clear()
         model.delete(next.key)
+        entries.delete(next.key)
       } else if (next.op === 'ahead') {
         const keys = next.keys
         const before = state.key
@@ -64,7 +78,11 @@ void test('whatever was asked for ahead, and whenever it comes, a key has what w
       }
       assert.equal(state.statistics().rows, model.size)
     }
-    for (let key = 0; key < KEYS; key++) assert.equal(at(key).get(), model.get(key))
+    for (let key = 0; key < KEYS; key++) {
+      assert.equal(at(key).get(), model.get(key))
+      assert.deepEqual(new Map(seen(key).entries()), entries.get(key) ?? new Map())
+      assert.equal(seen(key).size, entries.get(key)?.size ?? 0)
+    }
   })
   await fc.assert(property, { numRuns: 100 })
   assert.ok(waited > 100, String(waited))

@@ -19,6 +19,8 @@ class MemoryStore implements OrderedStore {
   #fresh: Entries = new Map()
   #nextFile: number
   #closed = false
+  /** What is there in the order of its keys, until something is written. */
+  #sorted: readonly Entry[] | undefined
   readonly slow: boolean
 
   constructor(files: readonly { readonly name: string; readonly entries: Entries }[], nextFile: number, slow: boolean) {
@@ -49,12 +51,8 @@ class MemoryStore implements OrderedStore {
   }
 
   scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan {
-    const all = [...this.#all().values()]
-      .filter(
-        ({ key, value }) => value !== undefined && Buffer.compare(key, from) >= 0 && (end === undefined || Buffer.compare(key, end) < 0),
-      )
-      .toSorted((a, b) => Buffer.compare(a.key, b.key))
-    return new MemoryScan(all)
+    this.#sorted ??= [...this.#all().values()].filter(({ value }) => value !== undefined).toSorted((a, b) => Buffer.compare(a.key, b.key))
+    return new MemoryScan(this.#sorted, placeOf(this.#sorted, from), end)
   }
 
   async checkpoint(): Promise<StoreCheckpoint> {
@@ -77,6 +75,7 @@ class MemoryStore implements OrderedStore {
   #write(entry: Entry): void {
     if (this.#closed) throw new Error('the store is closed')
     this.#fresh.set(textOf(entry.key), entry)
+    this.#sorted = undefined
   }
 
   #all(): Entries {
@@ -89,14 +88,18 @@ class MemoryStore implements OrderedStore {
 
 class MemoryScan implements OrderedScan {
   readonly #entries: readonly Entry[]
-  #at = -1
+  readonly #end: Uint8Array | undefined
+  #at: number
 
-  constructor(entries: readonly Entry[]) {
+  constructor(entries: readonly Entry[], first: number, end: Uint8Array | undefined) {
     this.#entries = entries
+    this.#at = first - 1
+    this.#end = end
   }
 
   next(): boolean {
-    return ++this.#at < this.#entries.length
+    const entry = this.#entries[++this.#at]
+    return entry !== undefined && (this.#end === undefined || Buffer.compare(entry.key, this.#end) < 0)
   }
 
   get key(): Uint8Array {
@@ -108,6 +111,17 @@ class MemoryScan implements OrderedScan {
   }
 
   close(): void {}
+}
+
+/** The place of the first entry whose key is not before another. */
+function placeOf(entries: readonly Entry[], key: Uint8Array): number {
+  let low = 0
+  for (let high = entries.length; low < high;) {
+    const middle = (low + high) >>> 1
+    if (Buffer.compare(entries[middle]!.key, key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Stores in memory. */

@@ -116,9 +116,9 @@ class RocksdbStore implements OrderedStore {
   readonly #binding: RocksdbBinding
   readonly #path: string
   readonly #database: RocksdbDatabase
-  readonly #key: Uint8Array = new Uint8Array(KEY_BYTES_FIRST)
-  readonly #value: Uint8Array = new Uint8Array(VALUE_BYTES)
-  readonly #lengths: Uint32Array = new Uint32Array(2)
+  readonly #buffers: Buffers = { key: new Uint8Array(KEY_BYTES_FIRST), value: new Uint8Array(VALUE_BYTES), lengths: new Uint32Array(2) }
+  /** Buffers that were too small: scans may have been begun with them. */
+  readonly #formerKeys: Uint8Array[] = []
   readonly #scans: Set<RocksdbScan> = new Set()
   readonly #times: LookUpTimes
   readonly #reading: Set<Promise<unknown>> = new Set()
@@ -131,9 +131,9 @@ class RocksdbStore implements OrderedStore {
     this.#path = path
     const database = new binding.Database()
     database.open(path, { name: 'default', disableWAL: true, writeBufferSize: writeBufferBytes, maxWriteBufferNumber: 3, infoLogLevel: 3 })
-    database.setDefaultKeyBuffer(this.#key)
-    database.setDefaultValueBuffer(this.#value)
-    database.setIteratorState(this.#lengths)
+    database.setDefaultKeyBuffer(this.#buffers.key)
+    database.setDefaultValueBuffer(this.#buffers.value)
+    database.setIteratorState(this.#buffers.lengths)
     this.#database = database
   }
 
@@ -141,7 +141,7 @@ class RocksdbStore implements OrderedStore {
     this.#times.begin()
     const found = this.#database.getSync(this.#place(key), 0)
     this.#times.end()
-    return typeof found === 'number' ? this.#value.subarray(0, found) : found
+    return typeof found === 'number' ? this.#buffers.value.subarray(0, found) : found
   }
 
   get slow(): boolean {
@@ -162,7 +162,7 @@ class RocksdbStore implements OrderedStore {
   #fromMemory(key: Uint8Array): Uint8Array | undefined {
     const found = this.#database.getSync(this.#place(key), ONLY_IN_MEMORY)
     if (found === ONLY_IN_MEMORY) return undefined
-    return typeof found === 'number' ? this.#value.slice(0, found) : found
+    return typeof found === 'number' ? this.#buffers.value.slice(0, found) : found
   }
 
   async #fromFile(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -178,11 +178,12 @@ class RocksdbStore implements OrderedStore {
   }
 
   scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan {
-    this.#key.set(from)
-    this.#key.set(end ?? [], from.length)
+    this.#makeRoomForKeys(from.length + (end?.length ?? 0))
+    this.#buffers.key.set(from)
+    this.#buffers.key.set(end ?? [], from.length)
     const bounds = end === undefined ? [0, 0] : [from.length, from.length + end.length]
     const iterator = new this.#binding.Iterator(this.#database, WITH_VALUES, from.length, bounds[0]!, bounds[1]!)
-    const scan = new RocksdbScan(iterator, this.#key, this.#value, this.#lengths, () => this.#scans.delete(scan))
+    const scan = new RocksdbScan(iterator, this.#buffers, () => this.#scans.delete(scan))
     this.#scans.add(scan)
     return scan
   }
@@ -213,32 +214,37 @@ class RocksdbStore implements OrderedStore {
 
   /** The key as the database takes it: in its buffer, or one of its own where it is long. */
   #place(key: Uint8Array): number | Uint8Array {
-    if (key.length > KEY_BYTES_FIRST) return key
-    this.#key.set(key)
+    if (key.length > this.#buffers.key.length) return key
+    this.#buffers.key.set(key)
     return key.length
   }
+
+  #makeRoomForKeys(bytes: number): void {
+    const { key } = this.#buffers
+    if (bytes <= key.length) return
+    this.#formerKeys.push(key)
+    this.#buffers.key = new Uint8Array(2 * bytes)
+    this.#database.setDefaultKeyBuffer(this.#buffers.key)
+  }
+}
+
+/** Memory that the database writes into. */
+interface Buffers {
+  key: Uint8Array
+  readonly value: Uint8Array
+  readonly lengths: Uint32Array
 }
 
 class RocksdbScan implements OrderedScan {
   readonly #iterator: InstanceType<RocksdbBinding['Iterator']>
-  readonly #keyBuffer: Uint8Array
-  readonly #valueBuffer: Uint8Array
-  readonly #lengths: Uint32Array
+  readonly #buffers: Buffers
   readonly #closed: () => void
   key: Uint8Array = new Uint8Array(0)
   value: Uint8Array = new Uint8Array(0)
 
-  constructor(
-    iterator: InstanceType<RocksdbBinding['Iterator']>,
-    keyBuffer: Uint8Array,
-    valueBuffer: Uint8Array,
-    lengths: Uint32Array,
-    closed: () => void,
-  ) {
+  constructor(iterator: InstanceType<RocksdbBinding['Iterator']>, buffers: Buffers, closed: () => void) {
     this.#iterator = iterator
-    this.#keyBuffer = keyBuffer
-    this.#valueBuffer = valueBuffer
-    this.#lengths = lengths
+    this.#buffers = buffers
     this.#closed = closed
   }
 
@@ -246,8 +252,9 @@ class RocksdbScan implements OrderedScan {
     const result = this.#iterator.next()
     if (result === OVER) return false
     if (result === IN_BUFFERS) {
-      this.key = this.#keyBuffer.subarray(0, this.#lengths[0])
-      this.value = this.#valueBuffer.subarray(0, this.#lengths[1])
+      const { key, value, lengths } = this.#buffers
+      this.key = key.subarray(0, lengths[0])
+      this.value = value.subarray(0, lengths[1])
     } else if (typeof result === 'object') {
       this.key = result.key
       this.value = result.value

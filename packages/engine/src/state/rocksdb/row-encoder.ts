@@ -2,10 +2,15 @@ import type { Key } from '../../api/state.ts'
 import { ValueReader } from '../../codec/value.ts'
 import type { SnapshotPlan } from '../lineage.ts'
 import type { MapCell } from '../map-cell.ts'
-import { RecordWriter } from '../record-writer.ts'
+import { RecordWriter, type OnLargeMap } from '../record-writer.ts'
 import type { StateSchema } from '../schema.ts'
+import { mark } from '../segment-format.ts'
+import type { ApartMap } from '../segment-reader.ts'
 import type { Table } from '../table.ts'
+import { StoredMapCell } from './stored-map-cell.ts'
 
+/** First byte of a value in front of its cells, if maps of the row lie apart. No mark of the state format. */
+const APART = 0xf8
 /** First byte of the keys of rows. */
 const ROWS = 0x72
 /** In front of the key: `ROWS` and the hash. */
@@ -27,7 +32,9 @@ const FOREVER_MS = -Infinity
  * Rows as keys and values of an ordered store.
  *
  *   key     a byte, the key's hash (4 bytes, highest first), the key as a value. So keys lie in the order of their key groups, at any number of these.
- *   value   a row's record behind its key, then records with the entries of large maps: the state format
+ *   value   a row's record behind its key, then records with the entries of large maps: the state format. In front of it, where maps of the row lie apart,
+ *           or entries may be left over of maps that did: `APART`, varint count of such maps, for each varint column, varint entries that are there,
+ *           and when one was last updated, as a value. In the record such a map has no entries.
  */
 export class RowEncoder {
   readonly #row: RowWriter
@@ -43,9 +50,9 @@ export class RowEncoder {
     return this.#key.write(key, hash)
   }
 
-  /** The value of an alive row; good until the next call. @throws STATE_UNENCODABLE */
-  value(table: Table, row: number): Uint8Array {
-    return this.#row.write(table, row)
+  /** The value of an alive row; good until the next call. `leftOver`: entries may be there still of maps that are gone. @throws STATE_UNENCODABLE */
+  value(table: Table, row: number, leftOver: boolean = false): Uint8Array {
+    return this.#row.write(table, row, leftOver)
   }
 
   /** The columns of all values, as a segment without records. */
@@ -56,30 +63,37 @@ export class RowEncoder {
   }
 }
 
-class KeyWriter extends RecordWriter {
-  constructor(schema: StateSchema) {
-    super(schema, wholeRows, FOREVER_MS, () => {})
+/** Writes all there is, whether it has expired or not. */
+export class WholeWriter extends RecordWriter {
+  constructor(schema: StateSchema, onLargeMap: OnLargeMap = () => {}) {
+    super(schema, wholeRows, FOREVER_MS, onLargeMap)
   }
+}
 
+class KeyWriter extends WholeWriter {
   write(key: Key, hash: number): Uint8Array {
     this.reset()
-    prefix(this, hash)
+    hashPrefix(this, ROWS, hash)
     this.value(key, 'key')
     return this.view()
   }
 }
 
-class RowWriter extends RecordWriter {
+class RowWriter extends WholeWriter {
+  readonly #maps: readonly number[]
   readonly #large: { readonly key: Key; readonly column: number; readonly cell: MapCell }[]
+  #leftOver = false
 
   constructor(schema: StateSchema) {
     const large: { key: Key; column: number; cell: MapCell }[] = []
-    super(schema, wholeRows, FOREVER_MS, (table, row, column, cell) => large.push({ key: table.key(row), column, cell }))
+    super(schema, (table, row, column, cell) => large.push({ key: table.key(row), column, cell }))
     this.#large = large
+    this.#maps = mapColumns(schema)
   }
 
-  write(table: Table, row: number): Uint8Array {
+  write(table: Table, row: number, leftOver: boolean): Uint8Array {
     this.reset()
+    this.#leftOver = leftOver
     this.row(table, row)
     for (const { key, column, cell } of this.#large.splice(0)) {
       const entries = [...cell.entries.values()]
@@ -87,10 +101,41 @@ class RowWriter extends RecordWriter {
     }
     return this.view(this.cellsAt)
   }
+
+  protected override beforeCells(table: Table, row: number): void {
+    if (this.#maps.length === 0) return
+    const apart = this.#maps.filter((column) => isApart(table.columns[column]!.get(row)))
+    if (apart.length === 0 && !this.#leftOver) return
+    this.byte(APART)
+    this.varint(apart.length)
+    for (const column of apart) {
+      const cell = table.columns[column]!.get(row) as StoredMapCell
+      this.varint(column)
+      this.varint(cell.below)
+      this.value(cell.newest)
+    }
+  }
+
+  protected override map(table: Table, row: number, column: number, cell: MapCell): boolean {
+    if (!isApart(cell)) return super.map(table, row, column, cell)
+    this.byte(mark.map)
+    this.varint(0)
+    return true
+  }
 }
 
-function prefix(writer: RecordWriter, hash: number): void {
-  writer.byte(ROWS)
+/** The columns of map states. */
+export function mapColumns(schema: StateSchema): readonly number[] {
+  return schema.columns.flatMap(({ kind }, at) => (kind === 'map' ? [at] : []))
+}
+
+function isApart(cell: unknown): cell is StoredMapCell {
+  return cell instanceof StoredMapCell && cell.apart !== undefined
+}
+
+/** What the keys of a row and its entries begin with. */
+export function hashPrefix(writer: RecordWriter, first: number, hash: number): void {
+  writer.byte(first)
   writer.byte(hash >>> 24)
   writer.byte((hash >>> 16) & 0xff)
   writer.byte((hash >>> 8) & 0xff)
@@ -106,7 +151,42 @@ export function rowsFrom(hash: number): Uint8Array {
 /** The record of a row, as the state format has it: key and value behind each other. */
 export function copyRecord(out: RecordWriter, key: Uint8Array, value: Uint8Array): void {
   out.raw(key.subarray(KEY_AT))
-  out.raw(value)
+  out.raw(value.subarray(cellsAt(value)))
+}
+
+/** What of a row lies apart, and where its record goes on behind that. */
+export interface ApartOfRow {
+  readonly maps: readonly ApartMap[]
+  readonly cellsAt: number
+}
+
+const nothingApart: ApartOfRow = { maps: [], cellsAt: 0 }
+
+/** Whether maps of a row lie apart, or are left over there. */
+export function hasApart(value: Uint8Array): boolean {
+  return value[0] === APART
+}
+
+export function apartIn(value: Uint8Array): ApartOfRow {
+  if (!hasApart(value)) return nothingApart
+  keys.reset(value)
+  keys.seek(1)
+  const maps: ApartMap[] = []
+  for (let count = keys.varint(); count > 0; count--) {
+    const column = keys.varint()
+    const size = keys.varint()
+    maps.push({ column, size, newest: keys.value() as number })
+  }
+  return { maps, cellsAt: keys.position }
+}
+
+function cellsAt(value: Uint8Array): number {
+  return apartIn(value).cellsAt
+}
+
+/** The key, as a value, in a row's key. */
+export function keyBytesIn(key: Uint8Array): Uint8Array {
+  return key.subarray(KEY_AT)
 }
 
 /** The hash in a row's key. */

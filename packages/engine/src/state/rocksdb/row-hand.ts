@@ -33,6 +33,11 @@ export class RowHand {
     return true
   }
 
+  /** The next call comes to this place once more. */
+  stay(): void {
+    this.#next--
+  }
+
   /** Calls that are enough to come by every place once when there are so many rows. */
   roundOf(rows: number): number {
     return rows + this.#tables.length + 1

@@ -1,5 +1,5 @@
 /**
- * The rows in the store below the tables.
+ * The rows in the store below the tables, and the entries of maps that lie apart from them.
  *
  * 1. There is no store until something is put into it.
  * 2. `mayHave` says no only where it is certain.
@@ -26,6 +26,20 @@ export interface BelowOptions {
 export interface Sought {
   readonly key: Key
   readonly hash: number
+}
+
+/** Keys and values in order. */
+export interface BytesPage {
+  readonly entries: readonly (readonly [Uint8Array, Uint8Array])[]
+  /** Where to go on; undefined: there are no more. */
+  readonly next: Uint8Array | undefined
+}
+
+/** The least key that is greater. */
+export function behind(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1)
+  next.set(key)
+  return next
 }
 
 export class StoredBelow {
@@ -103,18 +117,54 @@ export class StoredBelow {
     this.version++
   }
 
-  /** Removes every key from one up to another. Answers their bytes. */
+  /** Removes every row whose key is from one up to another. Answers these keys. */
   clear(from: Uint8Array, end: Uint8Array): readonly Uint8Array[] {
+    const keys = this.#remove(from, end)
+    for (const key of keys) this.#changed(hashIn(key))
+    this.rows -= keys.length
+    return keys
+  }
+
+  /** Good until the next call. */
+  getEntry(key: Uint8Array): Uint8Array | undefined {
+    return this.store?.get(key)
+  }
+
+  /** The row that the entry is of is to be written as well. @throws STATE_STORED_TOO_LARGE */
+  putEntry(key: Uint8Array, value: Uint8Array): void {
+    this.#checked(key, 'key')
+    this.#checked(value, 'value')
+    this.store ??= this.#options.open()
+    this.store.put(key, value)
+    this.version++
+  }
+
+  deleteEntry(key: Uint8Array): void {
+    this.store!.delete(key)
+    this.version++
+  }
+
+  /** Up to `count` keys from one up to another, with their values, in memory of their own. */
+  page(from: Uint8Array, end: Uint8Array, count: number): BytesPage {
+    if (this.store === undefined) return { entries: [], next: undefined }
+    const scan = this.store.scan(from, end)
+    const entries: (readonly [Uint8Array, Uint8Array])[] = []
+    while (entries.length < count && scan.next()) entries.push([new Uint8Array(scan.key), new Uint8Array(scan.value)])
+    scan.close()
+    return { entries, next: entries.length < count ? undefined : behind(entries.at(-1)![0]) }
+  }
+
+  clearEntries(from: Uint8Array, end: Uint8Array): void {
+    if (this.#remove(from, end).length > 0) this.version++
+  }
+
+  #remove(from: Uint8Array, end: Uint8Array): readonly Uint8Array[] {
     if (this.store === undefined) return []
     const scan = this.store.scan(from, end)
     const keys: Uint8Array[] = []
     while (scan.next()) keys.push(new Uint8Array(scan.key))
     scan.close()
-    for (const key of keys) {
-      this.store.delete(key)
-      this.#changed(hashIn(key))
-    }
-    this.rows -= keys.length
+    for (const key of keys) this.store.delete(key)
     return keys
   }
 

@@ -2,25 +2,23 @@ import type { Key } from '../../api/state.ts'
 import { keyGroupOf } from '../../keys/key-group.ts'
 import type { RecordWriter } from '../record-writer.ts'
 import type { RowsBelow } from '../snapshot-writer.ts'
-import type { OrderedScan } from './ordered-store.ts'
-import { copyRecord, hashIn, keyIn } from './row-encoder.ts'
+import { copyRecord, hasApart, hashIn, keyIn } from './row-encoder.ts'
+import type { StoredRecords } from './stored-records.ts'
 
-/** The rows of a store as they were when its scan began, on their way into a snapshot. */
+/** The rows of a store as they were when its scans began, on their way into a snapshot. */
 export class StoredRows implements RowsBelow {
-  readonly #scan: OrderedScan
+  readonly #records: StoredRecords
   readonly #maxParallelism: number
   readonly #outranked: (key: Key, hash: number) => boolean
-  #key: Uint8Array = new Uint8Array(0)
-  #value: Uint8Array = new Uint8Array(0)
-  /** The key group of the row that the scan stands at; -1: it is to go on. */
+  /** The key group of the record that is next; -1: it is to be looked for. */
   #group = -1
   /** `next` has said yes to it. */
   #given = false
   #over = false
 
   /** `outranked`: whether another row of the snapshot says what there is of a key. */
-  constructor(scan: OrderedScan, maxParallelism: number, outranked: (key: Key, hash: number) => boolean) {
-    this.#scan = scan
+  constructor(records: StoredRecords, maxParallelism: number, outranked: (key: Key, hash: number) => boolean) {
+    this.#records = records
     this.#maxParallelism = maxParallelism
     this.#outranked = outranked
   }
@@ -40,29 +38,35 @@ export class StoredRows implements RowsBelow {
     return false
   }
 
-  copy(out: RecordWriter): void {
-    copyRecord(out, this.#key, this.#value)
+  copy(out: RecordWriter): number {
+    const { row, value, entries } = this.#records
+    if (entries === undefined) copyRecord(out, row, value)
+    else out.raw(entries)
+    return entries === undefined ? 1 : 0
+  }
+
+  get cost(): number {
+    return Math.max(1, this.#records.count)
   }
 
   close(): void {
     if (this.#over) return
     this.#over = true
-    this.#scan.close()
+    this.#records.close()
   }
 
   #advance(): boolean {
-    if (!this.#scan.next()) {
+    if (!this.#records.next()) {
       this.close()
       return false
     }
-    // In memory of their own: between two calls the store is used for other things.
-    this.#key = new Uint8Array(this.#scan.key)
-    this.#value = new Uint8Array(this.#scan.value)
-    this.#group = keyGroupOf(hashIn(this.#key), this.#maxParallelism)
+    this.#group = keyGroupOf(hashIn(this.#records.row), this.#maxParallelism)
     return true
   }
 
+  /** What another row says of a map that lies apart are changes over what the store has of it: so such a row is always written, and the other one behind it. */
   #isOutranked(): boolean {
-    return this.#outranked(keyIn(this.#key), hashIn(this.#key))
+    const { row, value } = this.#records
+    return !hasApart(value) && this.#outranked(keyIn(row), hashIn(row))
   }
 }
