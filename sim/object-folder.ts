@@ -86,7 +86,9 @@ function isMerged(key: string): boolean {
 function keysOf({ objects }: Bucket): readonly { readonly id: number; readonly key: string }[] {
   return [...objects].flatMap(([key, { length }]) => {
     const id = Number(/chk-(\d+)\/_metadata$/.exec(key)?.[1] ?? 0)
-    return id > 0 && length > 0 ? [{ id, key }] : []
+    // What the job has gone on without is nothing to go back to.
+    const isGivenUp = objects.has(key.replace(/_metadata$/, 'given-up'))
+    return id > 0 && length > 0 && !isGivenUp ? [{ id, key }] : []
   })
 }
 
