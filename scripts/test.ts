@@ -29,7 +29,8 @@ const node = [
   '--import=' + new URL('./property-seed.ts', import.meta.url).href,
   '--disable-warning=ExperimentalWarning',
   '--test',
-  '--test-timeout=120000',
+  // For what hangs: a slow machine that does other things as well takes many times as long as a fast one.
+  '--test-timeout=300000',
 ]
 // Most of what the small processes and threads do is compile the same sources: with this, once.
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))

@@ -1,6 +1,6 @@
 import { MillraceError } from '@millrace/core'
 import { OperatorFailure } from '../operators/failure.ts'
-import type { FailureReport } from './messages.ts'
+import type { FailureCause, FailureReport } from './messages.ts'
 
 /** Links of a chain of causes that are looked at. */
 const CAUSES_MAX = 10
@@ -14,7 +14,7 @@ export function reportFailure(error: unknown, capsule?: FailureReport['capsule']
     name: base.name,
     message: base.message,
     stack: base.stack ?? `${base.name}: ${base.message}`,
-    code: (base as { code?: unknown }).code === undefined ? undefined : String((base as { code?: unknown }).code),
+    code: codeOf(base),
     operator: site?.operator,
     stateId: site?.stateId,
     subtask: site?.subtask,
@@ -49,12 +49,17 @@ function causeOwner(cause: unknown): 'user' | 'operator' | 'bug' {
   return cause instanceof MillraceError ? cause.who : 'user'
 }
 
-function describeCause(cause: unknown): { readonly name: string; readonly message: string; readonly stack: string } {
-  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause), stack: String(cause) }
-  return { name: cause.name, message: cause.message, stack: cause.stack ?? '' }
+function describeCause(cause: unknown): FailureCause {
+  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause), stack: String(cause), code: undefined }
+  return { name: cause.name, message: cause.message, stack: cause.stack ?? '', code: codeOf(cause) }
 }
 
-/** The error back again: its class is lost, its name, message, stack, code and cause are not. */
+function codeOf(error: Error): string | undefined {
+  const { code } = error as { readonly code?: unknown }
+  return code === undefined ? undefined : String(code)
+}
+
+/** The error back again: its class is lost, its name, message, stack, code and cause, with its own code, are not. */
 export class ReportedError extends Error {
   readonly report: FailureReport
   readonly code: string | undefined
@@ -66,10 +71,8 @@ export class ReportedError extends Error {
     this.stack = report.stack
     this.report = report
     if (report.cause !== undefined) {
-      const cause = new Error(report.cause.message)
-      cause.name = report.cause.name
-      cause.stack = report.cause.stack
-      this.cause = cause
+      const { name, message, stack, code } = report.cause
+      this.cause = Object.assign(new Error(message), { name, stack, ...(code === undefined ? {} : { code }) })
     }
   }
 }

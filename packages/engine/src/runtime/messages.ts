@@ -56,6 +56,13 @@ export interface TaskReport {
   readonly metrics: SubtaskMetrics
 }
 
+export interface FailureCause {
+  readonly name: string
+  readonly message: string
+  readonly stack: string
+  readonly code: string | undefined
+}
+
 /** An error on its way between threads. */
 export interface FailureReport {
   readonly name: string
@@ -68,7 +75,7 @@ export interface FailureReport {
   readonly during: string | undefined
   readonly position: string | undefined
   /** Of the user's own error, or whatever was thrown. */
-  readonly cause: { readonly name: string; readonly message: string; readonly stack: string } | undefined
+  readonly cause: FailureCause | undefined
   /** Who must act. */
   readonly who: 'user' | 'operator' | 'bug'
   readonly retry: boolean

@@ -81,7 +81,7 @@ function asItIs(value: unknown): string {
     throw new TypeError(
       `it is ${inspect(value, { depth: 0, breakLength: Infinity })}, and no text: give format: 'json', or a function that makes a line`,
     )
-  return String(value as string | number | bigint | boolean | symbol)
+  return (value as number).toString()
 }
 
 function invalid(option: string, problem: string): never {

@@ -74,11 +74,12 @@ async function until(job: RunningJob, condition: () => boolean | Promise<boolean
   }
 }
 
-/** The code of what it fails with. */
+/** The code of what the sink fails with: after a restart it is its opening that does. */
 async function failure(job: RunningJob): Promise<string> {
   const result = await job.done
   if (result.state !== 'failed') assert.fail(result.state)
-  return (result.failure.error as Error & { readonly code: string }).code
+  const error = result.failure.error as Error & { readonly code: string }
+  return error.code === 'OPERATOR_FAILED' ? (error.cause as typeof error).code : error.code
 }
 
 const firstNumbers = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n)
