@@ -56,7 +56,7 @@ function describeCause(cause: unknown): FailureCause {
 
 function codeOf(error: Error): string | undefined {
   const { code } = error as { readonly code?: unknown }
-  return code === undefined ? undefined : String(code)
+  return typeof code === 'string' || typeof code === 'number' ? String(code) : undefined
 }
 
 /** The error back again: its class is lost, its name, message, stack, code and cause, with its own code, are not. */

@@ -20,6 +20,7 @@ export interface SweepRange {
  *
  * 1. Rows that are in the tables are left alone, and entries that are in their maps: another sweep looks at them.
  * 2. While nothing may be written below it does nothing, and goes on from there later.
+ * 3. A row is looked at as it is below at that moment: taking in the one before may have made another one leave the tables, and be written.
  */
 export class BelowCleaner {
   readonly #store: CachedStore
@@ -49,8 +50,13 @@ export class BelowCleaner {
   }
 
   #lookAtRows(count: number): void {
-    for (const [key, value] of this.#read(count)) {
-      this.#store.visit(keyIn(key), hashIn(key), value, (table, row) => this.#cleaner.inspect(table, row))
+    const { below } = this.#store
+    const page = this.#read(count)
+    const { version } = below
+    for (const [bytes, value] of page) {
+      const [key, hash] = [keyIn(bytes), hashIn(bytes)]
+      const stored = below.version === version ? value : below.get(key, hash)?.slice()
+      if (stored !== undefined) this.#store.visit(key, hash, stored, (table, row) => this.#cleaner.inspect(table, row))
     }
   }
 
