@@ -14,6 +14,7 @@ const { values } = parseArgs({
 const first = Number(values['first-seed'])
 const seeds = Number(values.seeds)
 const chosen = mutations.filter(({ name }) => values.only === undefined || name.includes(values.only))
+if (chosen.length === 0) throw new Error(`no mutation has ${values.only} in its name`)
 
 /** The first seed that fails, and how; undefined if none does. */
 async function hunt(mutation: Mutation): Promise<{ readonly tried: number; readonly problem: string } | undefined> {

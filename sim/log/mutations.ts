@@ -56,7 +56,9 @@ async function noticed({ path, line }: SyncSite): Promise<string | undefined> {
 }
 
 let unnoticed = 0
-for (const site of syncSites().filter(({ path, line }) => `${path}:${line}`.includes(values.only ?? ''))) {
+const sites = syncSites().filter(({ path, line }) => `${path}:${line}`.includes(values.only ?? ''))
+if (sites.length === 0) throw new Error(`no sync is at ${values.only}`)
+for (const site of sites) {
   const why = await noticed(site)
   if (why === undefined) unnoticed++
   console.log(`${why === undefined ? 'NOBODY NOTICES' : 'noticed       '}  ${site.path}:${site.line}  ${site.text}\n    ${why ?? ''}`)

@@ -146,7 +146,7 @@ function mergeNested(table: OptionTable, state: Merging, given: unknown, where: 
       if (members.length === 0) throw unknown(key, Object.keys(table), where)
       if (isRecord(value)) visit(value, `${key}.`)
       // `checkpointing:` with nothing under it, as where all lines of a section are comments.
-      else if (value !== null) throw configError('OPTION_INVALID', { where, key, expected: sectionOf(members), value: show(value) })
+      else if (value !== null) throw configError('OPTION_INVALID', { where, key, expected: `be ${sectionOf(members)}`, value: show(value) })
     }
   }
   if (isRecord(given)) visit(given, '')
@@ -177,12 +177,7 @@ function unknown(name: string, names: Iterable<string>, where: string): Error {
   const known = [...names]
   const members = membersOf(name, known)
   const nearest = nearestName(name, known)
-  const hint =
-    members.length > 0
-      ? `, which is ${sectionOf(members).slice('be '.length)}`
-      : nearest === undefined
-        ? ''
-        : `; did you mean "${nearest}"?`
+  const hint = members.length > 0 ? `, which is ${sectionOf(members)}` : nearest === undefined ? '' : `; did you mean "${nearest}"?`
   return configError('OPTION_UNKNOWN', { where, name, hint })
 }
 
@@ -191,9 +186,9 @@ function membersOf(section: string, names: readonly string[]): readonly string[]
   return names.filter((name) => name.startsWith(`${section}.`))
 }
 
-/** What a section must be, after "must". */
+/** What a section is. */
 function sectionOf(members: readonly string[]): string {
-  return `be a section with options in it: ${members.slice(0, 3).join(', ')}${members.length > 3 ? ', …' : ''}`
+  return `a section with options in it: ${members.slice(0, 3).join(', ')}${members.length > 3 ? ', …' : ''}`
 }
 
 function show(given: unknown): string {

@@ -9,7 +9,7 @@ import { encodeMetadata } from './metadata-format.ts'
 import { storedPathsOf, type CheckpointMetadata } from './metadata.ts'
 import { chooseLatest } from './restore-choice.ts'
 import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
-import { isNotFound, withStorageErrors } from './storage-errors.ts'
+import { unlessNotFound, withStorageErrors } from './storage-errors.ts'
 import type {
   CheckpointStorage,
   DamagedCheckpoint,
@@ -278,8 +278,4 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     this.#tail = turn.catch(() => {})
     return turn
   }
-}
-
-function unlessNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error
 }

@@ -2,7 +2,7 @@ import { MillraceError, type Disk } from '@millrace/core'
 import { METADATA } from './foreign-checkpoint.ts'
 import { decodeMetadata } from './metadata-format.ts'
 import type { FoundMetadata } from './restore-choice.ts'
-import { isDamage, isNotFound } from './storage-errors.ts'
+import { isDamage, isNotFound, unlessNotFound } from './storage-errors.ts'
 
 /** What metadata are called of a checkpoint that was given up. */
 const GIVEN_UP = `${METADATA}.given-up`
@@ -111,8 +111,4 @@ export class MetadataFiles {
   #pending(checkpointId: number, attempt: number): string {
     return `${this.folder(checkpointId)}/${METADATA}.${attempt}.pending`
   }
-}
-
-function unlessNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error
 }

@@ -24,6 +24,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof DiskError && error.reason === 'not-found'
 }
 
+/** For what is to be gone: fine if it is. @throws any other error */
+export function unlessNotFound(error: unknown): void {
+  if (!isNotFound(error)) throw error
+}
+
 /** There is nothing, and on this path there cannot be. */
 export function isAbsent(error: unknown): boolean {
   return isNotFound(error) || (error instanceof DiskError && error.reason === 'not-a-directory')

@@ -10,7 +10,15 @@ import type { RestoreRequest } from '../checkpoint/storage.ts'
 import type { Region } from '../graph/regions.ts'
 import type { SlotSettings } from './deployment.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
-import { deploymentsOf, findRegionRestoration, findRestoration, type Restoration, type RestorationParts, type Warn } from './restoration.ts'
+import {
+  deploymentsOf,
+  findRegionRestoration,
+  findRestoration,
+  type Restoration,
+  type RestorationParts,
+  type Restored,
+  type Warn,
+} from './restoration.ts'
 import type { RegionStart } from './region-run.ts'
 
 export interface JobStartsParts extends RestorationParts {
@@ -77,7 +85,7 @@ export class JobStarts {
     return this.#start(region, attempt, found)
   }
 
-  #start(region: Region, attempt: number, restoration: Pick<Restoration, 'plan' | 'checkpoint' | 'ownId'>): RegionStart {
+  #start(region: Region, attempt: number, restoration: Restored): RegionStart {
     const numbers = { attempt, oldestAttempt: Math.min(...this.#attempts) }
     const operators = new Set(region.tasks.flatMap((task) => this.#parts.plan.tasks[task]!.operators))
     return {

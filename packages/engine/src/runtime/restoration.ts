@@ -1,7 +1,7 @@
 /** What an attempt of a job starts from: found in the storage of checkpoints, dealt out to the slots. */
 import type { JobFunctions } from '../api/functions.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
-import type { CheckpointStorage, LocalCopyCounts, RestoreRequest } from '../checkpoint/storage.ts'
+import type { CheckpointStorage, LocalCopyCounts, RestoredCheckpoint, RestoreRequest } from '../checkpoint/storage.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 import type { Region } from '../graph/regions.ts'
 import { slotsOf, type Deployment, type SlotSettings } from './deployment.ts'
@@ -9,12 +9,17 @@ import { fitsRegion } from './failover.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
 import { planRestore, type RestorePlan } from './plan-restore.ts'
 
-export interface Restoration {
+/** What tasks restore. */
+export interface Restored {
   readonly plan: RestorePlan
-  /** The checkpoint that is restored; undefined: the job starts empty. */
+  /** The checkpoint that is restored; undefined: they start empty. */
   readonly checkpoint: CompletedCheckpoint | undefined
   /** Its id, if it is this job's own: only then may later ones build on it. */
   readonly ownId: number | undefined
+}
+
+/** What the whole job restores, with what there is besides. */
+export interface Restoration extends Restored {
   /** Ids of the completed checkpoints there are. */
   readonly completed: readonly number[]
   readonly nextCheckpointId: number
@@ -33,7 +38,7 @@ export type Warn = (message: string, fields: object) => void
 
 /** @throws as `CheckpointStorage.open` and `resolveRestore`; what `planRestore` refuses */
 export async function findRestoration(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<Restoration> {
-  const { storage, plan, functions, allowNonRestoredState } = parts
+  const { storage } = parts
   const report = await storage.open()
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
   if (report.orphansRemoved.length > 0)
@@ -42,11 +47,8 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   for (const passed of damaged)
     warn(`checkpoint ${passed.checkpointId} is damaged and passed over: ${passed.problem}`, { path: passed.path })
-  const restorePlan = planRestore(plan, checkpoint?.metadata, {
-    allowNonRestoredState,
-    finishes: (operator) => finishes(functions, operator),
-  })
-  for (const warning of restorePlan.warnings) warn(warning, {})
+  const restored = restoredFrom(parts, checkpoint)
+  for (const warning of restored.plan.warnings) warn(warning, {})
   // Before any sink undoes what it had staged for the others.
   const givenUp = await storage.goOnFrom(checkpoint)
   const abandoned = givenUp.filter((id) => damaged.every(({ checkpointId }) => checkpointId !== id))
@@ -57,12 +59,18 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
         : `goes back to ${checkpoint.path ?? `checkpoint ${checkpoint.metadata.checkpointId}`}`
     warn(`the job ${start}: its checkpoints ${abandoned.join(', ')} are given up`, {})
   }
+  return { ...restored, completed: report.completed, nextCheckpointId: report.nextCheckpointId }
+}
+
+/** What is restored of a checkpoint, or of none. @throws what `planRestore` refuses */
+function restoredFrom({ plan, functions, allowNonRestoredState }: RestorationParts, checkpoint: RestoredCheckpoint | undefined): Restored {
   return {
-    plan: restorePlan,
+    plan: planRestore(plan, checkpoint?.metadata, {
+      allowNonRestoredState,
+      finishes: (operator) => finishes(functions, operator),
+    }),
     checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },
     ownId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
-    completed: report.completed,
-    nextCheckpointId: report.nextCheckpointId,
   }
 }
 
@@ -106,28 +114,19 @@ export async function findRegionRestoration(
   parts: RestorationParts,
   request: RestoreRequest,
   expected: Parameters<typeof fitsRegion>[1],
-): Promise<Pick<Restoration, 'plan' | 'checkpoint' | 'ownId'> | undefined> {
-  const { storage, plan, functions, allowNonRestoredState } = parts
+): Promise<Restored | undefined> {
+  const { storage } = parts
   const { checkpoint, localCopies } = await storage.resolveRestore(request)
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   const ownId = checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined
-  if (!fitsRegion({ ownId, path: checkpoint?.path }, expected)) return undefined
-  const restorePlan = planRestore(plan, checkpoint?.metadata, {
-    allowNonRestoredState,
-    finishes: (operator) => finishes(functions, operator),
-  })
-  return {
-    plan: restorePlan,
-    checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },
-    ownId,
-  }
+  return fitsRegion({ ownId, path: checkpoint?.path }, expected) ? restoredFrom(parts, checkpoint) : undefined
 }
 
 /** What each slot of a region is told to run. */
 export function deploymentsOf(
   { plan, allowNonRestoredState }: RestorationParts,
   region: Region,
-  restoration: Pick<Restoration, 'plan' | 'checkpoint' | 'ownId'>,
+  restoration: Restored,
   { attempt, oldestAttempt }: Pick<Deployment, 'attempt' | 'oldestAttempt'>,
   settings: SlotSettings,
 ): readonly Deployment[] {

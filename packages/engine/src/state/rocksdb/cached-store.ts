@@ -213,7 +213,7 @@ export class CachedStore extends RowStore {
     this.#back(formerKey, formerHash)
   }
 
-  /** Shows a row that is not here, as the store below has it, and lets go of it again. The current key stays what it was. */
+  /** Shows a row that is not here, and lets go of it again. `stored`: as the store below has it now. The current key stays what it was. */
   visit(key: Key, hash: number, stored: Uint8Array, look: (table: Table, row: number) => void): void {
     if (this.directory.locate(hash).find(key, hash) >= 0) return
     const { key: formerKey, hash: formerHash } = this
