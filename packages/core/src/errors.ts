@@ -37,6 +37,11 @@ export class MillraceError extends Error {
   }
 }
 
+/** What whoever threw it has to say; anything can be thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}
+
 function fill(message: string, details: ErrorDetails): string {
   return message.replace(/\{(\w+)(?:\?([^:}]*):([^}]*))?\}/g, (_, name: string, one: string | undefined, many: string | undefined) => {
     if (one !== undefined) return String(details[name]) === '1' ? one : many!

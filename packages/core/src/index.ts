@@ -22,6 +22,7 @@ export { createPromptDisk } from './io/node/prompt-disk.ts'
 export { nodeNetwork } from './io/node/network.ts'
 export {
   defineErrors,
+  messageOf,
   messagePattern,
   MillraceError,
   type ErrorDefinition,

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { formatStateLine, openSavepoint, parseKeyText, type EntryFilter, type OpenSavepoint } from '@millrace/engine'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -65,7 +66,7 @@ function keyOf(text: string): ReturnType<typeof parseKeyText> {
   try {
     return parseKeyText(text)
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = messageOf(error)
     throw cliError('CLI_ARGUMENT', { flag: '--key', expected: `be a key as JSON (${problem})`, value: text }, error)
   }
 }

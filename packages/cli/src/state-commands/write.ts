@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -32,11 +33,7 @@ async function openInput(path: string): Promise<Readable> {
   try {
     return (await open(path)).createReadStream()
   } catch (error) {
-    throw cliError(
-      'CLI_FILE_UNREADABLE',
-      { path, setting: '--input', problem: error instanceof Error ? error.message : String(error) },
-      error,
-    )
+    throw cliError('CLI_FILE_UNREADABLE', { path, setting: '--input', problem: messageOf(error) }, error)
   }
 }
 
@@ -50,7 +47,7 @@ async function* itemsOf(source: Readable, input: string): AsyncIterable<Snapshot
     try {
       item = parseStateLine(line)
     } catch (error) {
-      throw cliError('CLI_STATE_LINE', { line: number, input, problem: error instanceof Error ? error.message : String(error) }, error)
+      throw cliError('CLI_STATE_LINE', { line: number, input, problem: messageOf(error) }, error)
     }
     yield item
   }

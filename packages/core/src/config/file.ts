@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import type { Disk } from '../io/disk.ts'
 import { configError } from './errors.ts'
 
@@ -34,7 +35,7 @@ async function readText(disk: Disk, path: string, mayBeMissing: boolean): Promis
   } catch (error) {
     const isMissing = (error as { readonly reason?: unknown }).reason === 'not-found'
     if (mayBeMissing && isMissing) return undefined
-    const problem = isMissing ? 'there is no such file' : error instanceof Error ? error.message : String(error)
+    const problem = isMissing ? 'there is no such file' : messageOf(error)
     throw configError('CONFIG_FILE_UNREADABLE', { path, problem }, isMissing ? undefined : error)
   }
 }

@@ -5,6 +5,7 @@
  * 2. A frame that is not whole with a whole one behind it is damage, and refused; at the end it is what a crash left, and cut off.
  * 3. After a failure that leaves the file in an unknown state nothing is written any more.
  */
+import { messageOf } from '../errors.ts'
 import { posix } from 'node:path'
 import { DiskError, type Disk, type FileHandle } from '../io/disk.ts'
 import { coordinationError } from './errors.ts'
@@ -140,7 +141,7 @@ export class Journal {
 }
 
 function unavailable(error: unknown): Error {
-  return coordinationError('COORDINATION_UNAVAILABLE', { problem: error instanceof Error ? error.message : String(error) }, error)
+  return coordinationError('COORDINATION_UNAVAILABLE', { problem: messageOf(error) }, error)
 }
 
 function split({ transactionId, changes }: JournalEntry): JournalEntry[] {

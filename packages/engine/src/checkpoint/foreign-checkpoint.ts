@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { parentOf } from './durable-folders.ts'
@@ -65,8 +66,4 @@ export async function findDamage(
     if (isDamage(error)) return messageOf(error)
     throw error
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

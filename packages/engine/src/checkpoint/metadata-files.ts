@@ -1,4 +1,4 @@
-import { MillraceError, type Disk } from '@millrace/core'
+import { MillraceError, type Disk, messageOf } from '@millrace/core'
 import { METADATA } from './foreign-checkpoint.ts'
 import { decodeMetadata } from './metadata-format.ts'
 import type { FoundMetadata } from './restore-choice.ts'
@@ -40,7 +40,7 @@ export class MetadataFiles {
       return { kind: 'complete', metadata }
     } catch (error) {
       if (isNotFound(error)) return await this.#readGivenUp(checkpointId)
-      const problem = `${METADATA}: ${error instanceof Error ? error.message : String(error)}`
+      const problem = `${METADATA}: ${messageOf(error)}`
       if (isDamage(error)) return { kind: 'damaged', problem }
       if (error instanceof MillraceError) return { kind: 'unknown-format', problem, error }
       throw error

@@ -1,4 +1,5 @@
 /** Values in `_metadata`: what JSON has no way to write, or only a long one. Described in `docs/internals/checkpoint-format.md`. */
+import { messageOf } from '@millrace/core'
 import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import type { StoredList } from '../state/operator-state.ts'
@@ -12,7 +13,7 @@ export function encodePlain(value: unknown, owner: string): string {
   try {
     return encodeBytes(encodeValue(value, 'it'))
   } catch (error) {
-    throw engineError('CHECKPOINT_UNENCODABLE', { owner, problem: error instanceof Error ? error.message : String(error) }, error)
+    throw engineError('CHECKPOINT_UNENCODABLE', { owner, problem: messageOf(error) }, error)
   }
 }
 
@@ -20,7 +21,7 @@ export function decodePlain(fields: JsonFields, name: string): unknown {
   try {
     return decodeValue(fields.bytes(name))
   } catch (error) {
-    return fields.fail(name, `cannot be decoded: ${error instanceof Error ? error.message : String(error)}`)
+    return fields.fail(name, `cannot be decoded: ${messageOf(error)}`)
   }
 }
 

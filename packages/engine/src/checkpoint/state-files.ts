@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { type Disk, type FileHandle } from '@millrace/core'
+import { type Disk, type FileHandle, messageOf } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { FolderSync } from './durable-folders.ts'
 import type { StateFileHandle } from './handles.ts'
@@ -72,7 +72,7 @@ export class FilesystemStateFiles implements StateFileStorage {
 
 function readError(error: unknown, path: string): Error {
   if (!isDamage(error)) return storageError(error, path)
-  return engineError('CHECKPOINT_DAMAGED', { path, problem: error instanceof Error ? error.message : String(error) }, error)
+  return engineError('CHECKPOINT_DAMAGED', { path, problem: messageOf(error) }, error)
 }
 
 interface FileWriterParts {

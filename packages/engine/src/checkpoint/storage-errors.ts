@@ -1,10 +1,10 @@
-import { DiskError, MillraceError } from '@millrace/core'
+import { DiskError, MillraceError, messageOf } from '@millrace/core'
 import { engineError } from '../errors.ts'
 
 /** Turns what a disk says into what an operator can act upon; errors of our own pass through. */
 export function storageError(error: unknown, path: string): MillraceError {
   if (error instanceof MillraceError) return error
-  const problem = error instanceof Error ? error.message : String(error)
+  const problem = messageOf(error)
   const reason = error instanceof DiskError ? error.reason : 'other'
   if (reason === 'no-space') return engineError('CHECKPOINT_STORAGE_FULL', { path }, error)
   if (reason === 'not-permitted') return engineError('CHECKPOINT_STORAGE_NOT_WRITABLE', { path, problem }, error)

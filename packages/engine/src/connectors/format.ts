@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { engineError } from '../errors.ts'
 
 /** What `format` makes of a record, or `SINK_FORMAT_FAILED`. */
@@ -9,7 +10,7 @@ export function formatRecord<T, R extends string | Uint8Array>(connector: string
     if (typeof formatted === 'string' || formatted instanceof Uint8Array) return formatted
     problem = `it gives ${typeof formatted}`
   } catch (error) {
-    problem = error instanceof Error ? error.message : String(error)
+    problem = messageOf(error)
     cause = error
   }
   throw engineError('SINK_FORMAT_FAILED', { connector, format: name, problem }, cause)

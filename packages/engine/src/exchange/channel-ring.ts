@@ -5,6 +5,7 @@
  * 2. `queuedBytes` counts what waits.
  * 3. A frame is written into the ring itself where it fits there in one piece, and nothing waits before it.
  */
+import { messageOf } from '@millrace/core'
 import { ColumnDecoder } from '../codec/columns/decoder.ts'
 import { ColumnEncoder } from '../codec/columns/encoder.ts'
 import { FRAME_EVENT, FRAME_RECORDS } from '../codec/columns/frame.ts'
@@ -137,7 +138,7 @@ export class RingInputChannel implements InputChannel {
       this.#ring.release()
       return element
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       throw engineError('CHANNEL_CORRUPT', { channel: this.#label, problem }, error)
     }
   }

@@ -5,6 +5,7 @@
  * 2. After `end` the coordinator is told nothing but that the attempt is closed.
  * 3. When `settled` resolves nothing that was begun in the storage of checkpoints is under way.
  */
+import { messageOf } from '@millrace/core'
 import type { Cancel, Clock, LogRecord } from '@millrace/core'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CoordinatorCommand, CoordinatorEvent, CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
@@ -166,8 +167,4 @@ export class Coordination {
 
 function checkpointFailure({ checkpointId, reason, error }: Extract<CoordinatorCommand, { kind: 'fail-job' }>): Error {
   return new Error(`checkpoint ${checkpointId} failed: ${reason}${error === undefined ? '' : `: ${error}`}`)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -4,7 +4,7 @@
  * 1. One attempt at a time, each started by `JobStarts`; after it either the job ends, or `JobRestarts` has another one begin.
  * 2. The lock is held from before the first file is touched until after the last.
  */
-import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type Random } from '@millrace/core'
+import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type Random, messageOf } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
@@ -128,7 +128,7 @@ export class JobMaster implements AttemptHandler {
     try {
       this.#server = await this.#parts.control?.(this.control)
     } catch (error) {
-      this.#warn(`the job takes no orders from the command line: ${error instanceof Error ? error.message : String(error)}`, {})
+      this.#warn(`the job takes no orders from the command line: ${messageOf(error)}`, {})
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { crc32 } from 'node:zlib'
 import type { FileRun, InFlightFile, InFlightPart } from '../checkpoint/handles.ts'
 import type { StateFileWriter } from '../checkpoint/storage.ts'
@@ -59,7 +60,7 @@ export class InFlightFileWriter {
         count += values.length
       }
     } catch (error) {
-      throw this.#invalid(`what is in flight to it is damaged: ${error instanceof Error ? error.message : String(error)}`)
+      throw this.#invalid(`what is in flight to it is damaged: ${messageOf(error)}`)
     }
     return count
   }

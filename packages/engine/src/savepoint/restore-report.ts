@@ -1,4 +1,5 @@
 /** What a restore of a snapshot by today's job would do to each state, told without running anything. */
+import { messageOf } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
 import type { StateOptions } from '../api/state.ts'
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.ts'
@@ -89,7 +90,7 @@ async function storedFates(
     const fates = await stateFates(stored, node, files, job)
     return regrouped === undefined ? fates : [{ operator, state: undefined, outcome: 'restored', detail: regrouped }, ...fates]
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error)
+    const detail = messageOf(error)
     return [{ operator, state: undefined, outcome: node === undefined ? 'lost' : 'refused', detail }]
   }
 }
@@ -141,7 +142,7 @@ function fateOf(
     if (shape.older) return { outcome: 'migrated', detail: `from version ${stored.version} to ${version}` }
     return { outcome: 'restored', detail: schema === undefined ? kind : `${kind}, checked against its schema` }
   } catch (error) {
-    return { outcome: 'refused', detail: error instanceof Error ? error.message : String(error) }
+    return { outcome: 'refused', detail: messageOf(error) }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Writes stored rows as segments, in the format of `segment-format.ts`: the first of a key group is full, further ones, of a large group, are deltas. */
+import { messageOf } from '@millrace/core'
 import { crc32 } from 'node:zlib'
 import type { KeyGroupSegment } from '../checkpoint/handles.ts'
 import type { KeyAtom } from '../api/state.ts'
@@ -126,7 +127,7 @@ export class SegmentEncoder {
         this.#cell(row, column)
       } catch (error) {
         out.rewind(start)
-        const problem = error instanceof Error ? error.message : String(error)
+        const problem = messageOf(error)
         throw engineError('STATE_UNENCODABLE', { operator: this.#operator, state: column.name, key: String(row.key), problem }, error)
       }
     }

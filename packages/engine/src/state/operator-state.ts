@@ -2,6 +2,7 @@
 //
 // 1. Lists are snapshots as of the barrier, element by element, so that a restore can deal them out without knowing what they are.
 // 2. An invocation's writes to lists are kept apart until it succeeds. Raw state is the user's own object and cannot be: in an invocation it is refused.
+import { messageOf } from '@millrace/core'
 import type { OperatorStateDeclaration, OperatorStateDeclarations } from '../api/operator-state.ts'
 import { decodeValue, encodeValue } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
@@ -181,7 +182,7 @@ export class OperatorState {
       if (bytes instanceof Uint8Array) return bytes
       throw new TypeError('encode of its codec answered something else than a Uint8Array')
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       throw engineError('STATE_UNENCODABLE', { operator, state, key: 'none', problem }, error)
     }
   }

@@ -2,6 +2,7 @@
 //
 // 1. There is one object a subtask or, of keyed raw state, one a key group that has been used.
 // 2. What `snapshot` writes is taken at the barrier; the file that it goes into is written later.
+import { messageOf } from '@millrace/core'
 import type { OperatorStateDeclaration, RawOutput, RawState } from '../api/operator-state.ts'
 import { engineError } from '../errors.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
@@ -50,7 +51,7 @@ export class RawStates {
     try {
       await this.#raw.restore(this.object(keyGroup), bytes)
     } catch (error) {
-      throw this.#failed(`restore threw: ${error instanceof Error ? error.message : String(error)}`, error)
+      throw this.#failed(`restore threw: ${messageOf(error)}`, error)
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { ValueWriter } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
 import { liveElements } from './expiring-list.ts'
@@ -231,7 +232,7 @@ export class RecordWriter extends ValueWriter {
 
   protected unencodable(column: number, key: unknown, cause: unknown): Error {
     const state = this.#schema.columns[column]!.name
-    const problem = cause instanceof Error ? cause.message : String(cause)
+    const problem = messageOf(cause)
     return engineError('STATE_UNENCODABLE', { operator: this.#schema.operator, state, key: String(key), problem }, cause)
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { judge } from '../api/standard-schema.ts'
 import { engineError, type EngineErrorCode } from '../errors.ts'
 import type { ColumnKind, ColumnSchema } from './schema.ts'
@@ -50,7 +51,7 @@ export class StoredShape {
     try {
       value = codec.decode(bytes, this.#stored)
     } catch (error) {
-      throw this.#error('STATE_CODEC_FAILED', error instanceof Error ? error.message : String(error), error)
+      throw this.#error('STATE_CODEC_FAILED', messageOf(error), error)
     }
     if (value === undefined) throw this.#error('STATE_CODEC_FAILED', 'it answered undefined')
     return this.#checked(value)

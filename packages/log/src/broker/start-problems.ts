@@ -1,5 +1,5 @@
 /** What keeps a broker from starting, told as what its operator can do about it. */
-import { DiskError, MillraceError, NetworkError } from '@millrace/core'
+import { DiskError, MillraceError, NetworkError, messageOf } from '@millrace/core'
 import { logError } from '../errors.ts'
 import type { BrokerConfig } from './config/index.ts'
 import { listenerPrefix, type ListenerSettings } from './security/listeners.ts'
@@ -42,7 +42,7 @@ const NETWORK_PROBLEMS: { readonly [code: string]: string } = {
 export function diskProblem(error: unknown, path: string): string {
   const reason = error instanceof DiskError ? error.reason : REASONS[codeOf(error)]
   const told = reason === undefined ? undefined : DISK_PROBLEMS[reason]
-  return told?.(path) ?? `${path}: ${error instanceof Error ? error.message : String(error)}`
+  return told?.(path) ?? `${path}: ${messageOf(error)}`
 }
 
 /** @param path of the log directory */

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { MillraceError } from '@millrace/core'
+import { MillraceError, messageOf } from '@millrace/core'
 import type { Sink } from '@millrace/engine'
 import { RealMachine, SimulatedMachine, type TestMachine } from './machine.ts'
 import { SinkHost } from './sink-host.ts'
@@ -62,7 +62,7 @@ export async function sinkConformance<T>(options: SinkConformanceOptions<T>): Pr
     try {
       await new SinkRun(options, machine, report).run()
     } catch (error) {
-      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      throw new Error(`seed ${seed}: ${messageOf(error)}`, { cause: error })
     } finally {
       await machine.close()
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { deepEqual, ok } from 'node:assert/strict'
 import type { Source } from '@millrace/engine'
 import { RealMachine, SimulatedMachine, type TestMachine } from './machine.ts'
@@ -47,7 +48,7 @@ export async function sourceConformance<T>(options: SourceConformanceOptions<T>)
     try {
       await new SourceRun(options, machine, report).run()
     } catch (error) {
-      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      throw new Error(`seed ${seed}: ${messageOf(error)}`, { cause: error })
     } finally {
       await machine.close()
     }

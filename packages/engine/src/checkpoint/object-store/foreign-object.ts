@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { METADATA, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile } from '../handles.ts'
@@ -77,8 +78,4 @@ export async function findObjectDamage(
     }
   })
   return problems.find((problem) => problem !== undefined)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

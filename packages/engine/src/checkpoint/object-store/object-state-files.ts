@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { crc32 } from 'node:zlib'
 import { engineError } from '../../errors.ts'
 import type { StateFileHandle } from '../handles.ts'
@@ -251,7 +252,7 @@ class ObjectReader implements StateFileReader {
       return await work()
     } catch (error) {
       if (!isObjectDamage(error)) throw objectStorageError(error, this.#place.url)
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       throw engineError('CHECKPOINT_DAMAGED', { path: this.#url, problem }, error)
     }
   }

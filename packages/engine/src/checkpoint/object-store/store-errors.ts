@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/core'
+import { MillraceError, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { isDamage } from '../storage-errors.ts'
 import { isObjectMissing, ObjectStoreError } from './object-store.ts'
@@ -6,7 +6,7 @@ import { isObjectMissing, ObjectStoreError } from './object-store.ts'
 /** Turns what a store says into what an operator can act upon; errors of our own pass through. `path`: the address of the checkpoints. */
 export function objectStorageError(error: unknown, path: string): MillraceError {
   if (error instanceof MillraceError) return error
-  const problem = error instanceof Error ? error.message : String(error)
+  const problem = messageOf(error)
   const reason = error instanceof ObjectStoreError ? error.reason : 'other'
   if (reason === 'full') return engineError('CHECKPOINT_STORAGE_FULL', { path }, error)
   if (reason === 'forbidden') return engineError('CHECKPOINT_STORAGE_FORBIDDEN', { path, problem }, error)

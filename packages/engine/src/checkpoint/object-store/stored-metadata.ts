@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/core'
+import { MillraceError, messageOf } from '@millrace/core'
 import { METADATA } from '../foreign-checkpoint.ts'
 import type { FoundMetadata } from '../restore-choice.ts'
 import { decodeMetadataObject } from './metadata-object.ts'
@@ -37,7 +37,7 @@ export class StoredMetadata {
       return { kind: 'complete', metadata }
     } catch (error) {
       if (isObjectMissing(error)) return { kind: 'incomplete' }
-      const problem = `${METADATA}: ${error instanceof Error ? error.message : String(error)}`
+      const problem = `${METADATA}: ${messageOf(error)}`
       if (isObjectDamage(error)) return { kind: 'damaged', problem }
       if (error instanceof MillraceError) return { kind: 'unknown-format', problem, error }
       throw error

@@ -5,6 +5,7 @@
  *    Otherwise it is a FRAME_CORRUPT.
  * 2. What is answered refers to none of the frame's memory. Strings are slices of one string a frame (see `copyString`).
  */
+import { messageOf } from '@millrace/core'
 import type { MillraceError } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { viewAsTextBuffer } from '../text-buffer.ts'
@@ -62,7 +63,7 @@ export class ColumnDecoder {
       return this.#decode(whole)
     } catch (error) {
       if (isNamed(error)) throw error
-      throw corrupt(error instanceof Error ? error.message : String(error), error)
+      throw corrupt(messageOf(error), error)
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { posix } from 'node:path'
 import type { Disk, FileHandle } from '@millrace/core'
 import { engineError } from '../../errors.ts'
@@ -97,7 +98,7 @@ export class PartFile {
 
   #fail(cause: unknown): void {
     if (this.#failure !== undefined) return
-    const problem = cause instanceof Error ? cause.message : String(cause)
+    const problem = messageOf(cause)
     this.#failure = engineError('FILE_SINK_WRITE_FAILED', { file: this.#path, problem }, cause)
     this.#chunks = []
     this.#options.onFailure(this.#failure)

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { DiskError, type Disk, type FileStat, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { FileSinkHandle, PendingFile } from './handle.ts'
 
@@ -77,6 +77,6 @@ async function attempt<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw engineError('FILE_SINK_COMMIT_FAILED', { file, problem: error instanceof Error ? error.message : String(error) }, error)
+    throw engineError('FILE_SINK_COMMIT_FAILED', { file, problem: messageOf(error) }, error)
   }
 }

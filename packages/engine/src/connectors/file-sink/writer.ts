@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { DiskError, MillraceError, randomId, type Cancel, type DiskErrorReason } from '@millrace/core'
+import { DiskError, MillraceError, randomId, type Cancel, type DiskErrorReason, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import { checkHandles, leftovers, type FileSinkHandle, type PendingFile } from './handle.ts'
@@ -179,5 +179,5 @@ const folderProblems: { readonly [reason in DiskErrorReason]?: string } = {
 
 function folderProblem(error: unknown): string {
   const told = error instanceof DiskError ? folderProblems[error.reason] : undefined
-  return told ?? (error instanceof Error ? error.message : String(error))
+  return told ?? messageOf(error)
 }

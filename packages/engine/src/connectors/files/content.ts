@@ -1,5 +1,5 @@
 import { constants, createGunzip, gunzip, type Gunzip } from 'node:zlib'
-import { DiskError, type Disk, type FileHandle, type FileStat } from '@millrace/core'
+import { DiskError, type Disk, type FileHandle, type FileStat, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 
 export interface Chunk {
@@ -169,7 +169,7 @@ class ReadAhead implements ContentStream {
       else this.#filled.push({ bytes: buffer.subarray(0, count), offset: this.#position, buffer })
       this.#position += count
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       this.#failure = { error: engineError('FILES_UNREADABLE', { file: this.#path, problem }, error) }
     }
     this.#reading = undefined

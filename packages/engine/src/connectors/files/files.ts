@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
@@ -130,7 +131,7 @@ function parsing(
       value = parse(line, place)
     } catch (error) {
       const { file, offset } = place
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       if (onParseError === 'fail') throw engineError('FILES_PARSE_FAILED', { file, offset, problem }, error)
       return report(`the line at ${file}:${offset} cannot be parsed: ${problem}`)
     }

@@ -1,4 +1,4 @@
-import { createLogger, MillraceError, type Clock, type LogRecord, type Network, type Random } from '@millrace/core'
+import { createLogger, MillraceError, type Clock, type LogRecord, type Network, type Random, messageOf } from '@millrace/core'
 import { clientOptionsFromKafka, LogClient, type ClientOptions, type Security } from '@millrace/log/client'
 import { engineError } from '../../errors.ts'
 import type { ConnectorNotice } from '../source.ts'
@@ -66,6 +66,6 @@ function clientOptions(connector: string, { brokers, clientId, config = {}, secu
 }
 
 function told(fields: LogRecord['fields']): string {
-  const parts = Object.entries(fields).map(([name, value]) => `${name} ${value instanceof Error ? value.message : String(value)}`)
+  const parts = Object.entries(fields).map(([name, value]) => `${name} ${messageOf(value)}`)
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }

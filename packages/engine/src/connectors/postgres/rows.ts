@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 
 /** What a column of a row is made of: a property of the record, or what a function makes of it. */
@@ -41,7 +42,7 @@ export class RowMaker<T> {
       }
       return { key: this.#keyOf(record), text: `{${parts.join(',')}}`, isDelete }
     } catch (cause) {
-      const problem = `${name === '' ? '' : `column ${name}: `}${cause instanceof Error ? cause.message : String(cause)}`
+      const problem = `${name === '' ? '' : `column ${name}: `}${messageOf(cause)}`
       throw engineError('SINK_FORMAT_FAILED', { connector: 'postgresSink', format: 'a row', problem }, cause)
     }
   }

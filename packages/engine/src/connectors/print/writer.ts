@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import type { ByteOutput } from './output.ts'
@@ -103,7 +104,7 @@ export class PrintWriter<T> implements SinkWriter<T> {
 
   #fail(cause: unknown): void {
     const { code } = cause as NodeJS.ErrnoException
-    const problem = cause instanceof Error ? cause.message : String(cause)
+    const problem = messageOf(cause)
     this.#failure = code === 'EPIPE' ? engineError('PRINT_CLOSED', {}, cause) : engineError('PRINT_FAILED', { problem }, cause)
     this.#writing = undefined
     this.#waiting = []

@@ -10,7 +10,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import { MillraceError, nodeDisk, type OptionState } from '@millrace/core'
+import { MillraceError, nodeDisk, type OptionState, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobResult } from '../job-types.ts'
 import { LineBuffer } from './lines.ts'
@@ -174,5 +174,5 @@ function parse(line: string): { readonly version: unknown; readonly id: number; 
 
 function errorOf(error: unknown): ControlError {
   if (error instanceof MillraceError) return { code: error.code, message: error.message }
-  return { code: 'CONTROL_FAILED', message: error instanceof Error ? error.message : String(error) }
+  return { code: 'CONTROL_FAILED', message: messageOf(error) }
 }

@@ -7,7 +7,7 @@
  *    by the budget; reading pauses behind it, and no request begins while the client does not take its responses.
  * 4. What is malformed, not served or fails beyond the protocol closes the connection, never the broker.
  */
-import { discardBytes, type Cancel, type Clock, type Connection, type Logger } from '@millrace/core'
+import { discardBytes, type Cancel, type Clock, type Connection, type Logger, messageOf } from '@millrace/core'
 import { FrameSplitter, readRequest, type RequestFrame } from '../../protocol/index.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import type { RequestOrigin } from '../handler.ts'
@@ -248,7 +248,7 @@ export class ClientConnection {
   #fail(error: unknown): void {
     if (this.#isClosed) return
     const { logger, connection } = this.#options
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = messageOf(error)
     logger.warn('a connection was closed', { remote: `${connection.remote.host}:${connection.remote.port}`, problem })
     this.destroy()
   }

@@ -5,6 +5,7 @@
  * 2. A failure is answered, and the connection closed, only after a while: so guesses are slow.
  * 3. It takes no longer than `AUTHENTICATION_TIMEOUT_MS` in all.
  */
+import { messageOf } from '@millrace/core'
 import type { Cancel, Clock, Connection, Logger } from '@millrace/core'
 import {
   decodeRequest,
@@ -96,10 +97,10 @@ export class Authentication {
       this.#connection.pause()
       this.#take(next).then(
         () => this.#resume(),
-        (error: unknown) => this.#refuse(error instanceof Error ? error.message : String(error)),
+        (error: unknown) => this.#refuse(messageOf(error)),
       )
     } catch (error) {
-      this.#refuse(error instanceof Error ? error.message : String(error))
+      this.#refuse(messageOf(error))
     }
   }
 

@@ -5,7 +5,7 @@
  * 2. A refusal, which leaves everything as it was, is told when the first operation meets it, not for each of them; its end when something
  *    has been written a while after the last one: a disk that takes small writes and refuses large ones says nothing in between.
  */
-import { DiskError, MillraceError, type Clock } from '@millrace/core'
+import { DiskError, MillraceError, type Clock, messageOf } from '@millrace/core'
 import { logError, type LogErrorCode } from '../../errors.ts'
 import type { StorageNotice } from '../partition/log-host.ts'
 
@@ -52,7 +52,7 @@ export class DirectoryHealth {
       if (code !== undefined) return this.#refused(code, error as DiskError, path)
     }
     const { path: directory, onNotice, onOffline } = this.#options
-    this.#offline = logError('STORAGE_OFFLINE', { path: directory, problem: error instanceof Error ? error.message : String(error) }, error)
+    this.#offline = logError('STORAGE_OFFLINE', { path: directory, problem: messageOf(error) }, error)
     onNotice({ kind: 'offline', path, problem: this.#offline.message })
     onOffline(this.#offline)
     return this.#offline

@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
@@ -115,7 +116,7 @@ function requestOf<T>({ url, method = 'POST', headers, body }: WebhookSinkOption
     const lower = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
     return { url: target, method, headers: { 'content-type': 'application/json', ...lower }, body: content }
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause)
+    const problem = messageOf(cause)
     throw engineError('SINK_FORMAT_FAILED', { connector: CONNECTOR, format: 'a request', problem }, cause)
   }
 }

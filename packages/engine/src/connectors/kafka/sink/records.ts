@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { NotReady, writing, type Format, type WriteFormat } from '../formats/format.ts'
 import { textSerializer } from '../formats/plain.ts'
@@ -107,6 +108,6 @@ function isTime(ms: number): boolean {
 }
 
 function formatFailed(cause: unknown): Error {
-  const problem = cause instanceof Error ? cause.message : String(cause)
+  const problem = messageOf(cause)
   return engineError('SINK_FORMAT_FAILED', { connector: 'kafkaSink', format: 'a record of Kafka', problem }, cause)
 }

@@ -1,11 +1,11 @@
-import { MillraceError } from '@millrace/core'
+import { MillraceError, messageOf } from '@millrace/core'
 import { errorClassOf, isRetriable } from '@millrace/log/client'
 import { engineError } from '../../../errors.ts'
 
 /** An error of the client as one of the sink: whether a restart of the job may help is another question than whether the same call may. */
 export function writeFailure(cause: unknown): MillraceError {
   if (cause instanceof MillraceError && cause.code.startsWith('KAFKA_SINK')) return cause
-  const problem = cause instanceof Error ? cause.message : String(cause)
+  const problem = messageOf(cause)
   if (!(cause instanceof MillraceError)) return engineError('KAFKA_SINK_FAILED', { problem }, cause)
   const root = cause.code === 'CLIENT_TRANSACTION_ABORTABLE' && cause.cause instanceof MillraceError ? cause.cause : cause
   if (errorClassOf(root) === 'fenced' || root.code === 'CLIENT_TRANSACTION_ENDED') {

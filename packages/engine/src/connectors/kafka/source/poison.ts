@@ -1,3 +1,4 @@
+import { messageOf } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import type { DeserializationContext, KafkaHeader } from '../formats/format.ts'
 
@@ -50,7 +51,7 @@ export function poisonRecord(context: DeserializationContext, value: Uint8Array 
 }
 
 export function problemOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  return messageOf(cause)
 }
 
 export function copied(bytes: Uint8Array | null): Uint8Array | null {

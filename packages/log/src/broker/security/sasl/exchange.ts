@@ -5,6 +5,7 @@
  * 2. Once it is ready the user never changes.
  * 3. Calls come one after the other: whoever owns the connection waits for each.
  */
+import { messageOf } from '@millrace/core'
 import type { Clock } from '@millrace/core'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { nextState, sessionLifetimeMs, START, type ExchangeEvent, type ExchangeState } from './exchange-state.ts'
@@ -80,7 +81,7 @@ export class SaslExchange {
     } catch (error) {
       return {
         kind: 'failure',
-        reason: `the credentials could not be looked up: ${error instanceof Error ? error.message : String(error)}`,
+        reason: `the credentials could not be looked up: ${messageOf(error)}`,
       }
     }
   }

@@ -1,4 +1,5 @@
 /** OAUTHBEARER (RFC 7628) of the server: a token that somebody else has issued. */
+import { messageOf } from '@millrace/core'
 import { failure, type SaslMechanism, type SaslServer, type SaslStep } from './mechanism.ts'
 
 export interface VerifiedToken {
@@ -41,7 +42,7 @@ class OAuthBearerServer implements SaslServer {
       return { kind: 'success', bytes: NOTHING, user, expiresAtMs }
     } catch (error) {
       // The client answers this before it is told that it has failed.
-      this.#refused = error instanceof Error ? error.message : String(error)
+      this.#refused = messageOf(error)
       return { kind: 'challenge', bytes: Buffer.from('{"status":"invalid_token"}') }
     }
   }

@@ -1,4 +1,5 @@
 /** `ssl.principal.mapping.rules`: how the subject of a certificate becomes the name of a user. */
+import { messageOf } from '@millrace/core'
 import { logError } from '../../../errors.ts'
 
 /** The name for a subject as RFC 2253 writes it; undefined where no rule fits. */
@@ -45,7 +46,7 @@ function ruleOf([, , pattern = '', replacement = '', letters]: RegExpExecArray):
       letters: letters === 'L' ? 'lower' : letters === 'U' ? 'upper' : 'as they are',
     }
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error))
+    throw invalid(messageOf(error))
   }
 }
 
