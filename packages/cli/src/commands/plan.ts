@@ -19,6 +19,7 @@ export async function planCommand(path: string, flags: ParsedFlags, io: CommandI
     settings,
     allowNonRestoredState: flags['allowNonRestoredState'] === true,
   })
+  for (const warning of report.warnings) io.stderr.write(`millrace: ${warning}\n`)
   const rows = report.fates.map(({ operator, state, outcome, detail }) => ({ operator, state: state ?? null, outcome, detail }))
   printRows(io, flags['format'], rows, ['operator', 'state', 'outcome', 'detail'])
   if (report.restorable) return exitCodes.done

@@ -19,13 +19,13 @@ const engine = JSON.stringify(import.meta.resolve('@millrace/engine'))
 /** Counts by key. `extra`: more in the state's declaration. */
 function jobModule(
   name: string,
-  { uid = 'count', version = 1, states = '' }: { uid?: string; version?: number; states?: string } = {},
+  { job = 'counting', uid = 'count', version = 1, states = '' }: { job?: string; uid?: string; version?: number; states?: string } = {},
 ): string {
   const path = join(folder, `${name}.ts`)
   writeFileSync(
     path,
     `import { defineJob, discard, generator, map, type, value } from ${engine}
-export default defineJob('counting', (env) => {
+export default defineJob('${job}', (env) => {
   env.fromSource(generator({ generate: (n) => n, ratePerSecond: 2_000 }), { uid: 'numbers' })
     .keyBy((n) => n % 3 === 0 ? BigInt(n % 3) : 'key ' + n % 3)
     .process({
@@ -206,6 +206,17 @@ void describe('millrace plan', () => {
       'count count migrated',
       'count seen restored',
     ])
+  })
+
+  it('says whose the savepoint is, where it is of another job', async () => {
+    assert.equal((await outcomes(jobModule('same'))).err, '')
+    const { code, err } = await outcomes(jobModule('other', { job: 'other' }))
+    assert.equal(code, 0)
+    assert.match(err, /^millrace: the savepoint was written by job 'counting' and is restored by job 'other': /)
+    assert.match(
+      (await millrace('plan', jobModule('others', { job: 'other', uid: 'c' }), '-s', savepoint)).out,
+      /of job "counting" .* job "other"/,
+    )
   })
 
   it('says that there is no savepoint', async () => {

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { MillraceError, type Duration } from '@millrace/core'
-import { defineJob, discard, generator, reducing, startJob, type, type Job, type RunningJob } from '../index.ts'
+import { defineJob, discard, generator, reducing, startJob, type, type Job, type JobEvent, type RunningJob } from '../index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-claims-'))
 after(() => rmSync(folder, { recursive: true }))
 
 /** `seen`: what the first record of this run found in its state. */
-function job(name: string, seen: number[] = []): Job {
+function job(name: string, seen: number[] = [], uid = 'count'): Job {
   return defineJob(name, (env) => {
     env
       .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), { uid: 'numbers' })
@@ -24,7 +24,7 @@ function job(name: string, seen: number[] = []): Job {
           ctx.state.count.add(1)
         },
       })
-      .uid('count')
+      .uid(uid)
       .sinkTo(discard())
   })
 }
@@ -34,11 +34,13 @@ interface Start {
   readonly claimMode?: 'claim' | 'no-claim' | 'legacy'
   readonly numRetained?: number
   readonly interval?: Duration
+  readonly said?: string[]
 }
 
-function start(it: Job, { restore = 'latest', ...checkpointing }: Start = {}): RunningJob {
+function start(it: Job, { restore = 'latest', said = [], ...checkpointing }: Start = {}): RunningJob {
+  const onEvent = (event: JobEvent): void => void (event.kind === 'log' && said.push(event.record.message))
   const options = { stateDir: join(folder, 'state'), checkpointing: { storage: 'filesystem', interval: '10ms', ...checkpointing } } as const
-  return startJob(it, { restore, options })
+  return startJob(it, { restore, options, onEvent })
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -75,6 +77,33 @@ void describe('a snapshot that a job was started from', () => {
     await until(() => completed(again) > 0)
     await again.stop()
     rightly(seen)
+  })
+
+  it('is said to be of another job, by whoever starts from it, and by the error where it does not fit', async () => {
+    const savepoint = await savepointOf('writer')
+    const written = "the savepoint was written by job 'writer'"
+    const said: string[] = []
+    const running = start(job('reader'), { restore: savepoint, said })
+    await until(() => completed(running) > 0)
+    await running.stop()
+    assert.equal(said.filter((message) => message.startsWith(`${written} and is restored by job 'reader'`)).length, 1)
+    said.length = 0
+    for (const [name, restore] of [
+      ['reader', 'latest'],
+      ['writer', savepoint],
+    ] as const) {
+      const own = start(job(name), { restore, said })
+      await until(() => completed(own) > 0)
+      await own.stop()
+    }
+    assert.deepEqual(
+      said.filter((message) => message.includes('written by job')),
+      [],
+    )
+    const other = await start(job('unlike', [], 'counts'), { restore: savepoint }).done
+    assert.equal(other.state, 'failed')
+    const text = other.state === 'failed' ? String(other.failure.error) : ''
+    assert.match(text, /Savepoint \d+ of job "writer" holds state of operator "[^"]*" \(count\), which job "unlike" does not have/)
   })
 
   it('claim: is removed once as many newer ones are complete as are retained', async () => {

@@ -41,7 +41,7 @@ class Place {
     return new RootedCheckpoints({
       own: new FilesystemCheckpoints({ disk, dir: DIR }),
       mode,
-      numRetained: () => 3,
+      numRetained: 3,
       note: new FileOriginNote(disk, DIR),
       dispose: async (path) => void this.disposed.push(path),
     })
@@ -131,6 +131,26 @@ describe('the latest checkpoint', () => {
       await place.complete()
       assert.ok(!(await place.isNoted()))
       assert.deepEqual(place.disposed, mode === 'claim' ? [SNAPSHOT] : [])
+    }
+  })
+
+  it('leaves what is claimed to as many newer ones as are kept by then', async () => {
+    for (const [kept, until] of [
+      [1, 4],
+      [5, 8],
+    ] as const) {
+      const place = await Place.prepare()
+      await place.begin(SNAPSHOT, 'claim')
+      let numRetained = 3
+      const storage = place.process('claim')
+      storage.followRetention?.(() => numRetained)
+      await storage.open()
+      await storage.goOnFrom((await storage.resolveRestore('latest')).checkpoint)
+      numRetained = kept
+      for (let id = 4; id < until; id++) await storage.persist(metadataOf(id))
+      assert.deepEqual(place.disposed, [])
+      await storage.persist(metadataOf(until))
+      assert.deepEqual(place.disposed, [SNAPSHOT])
     }
   })
 

@@ -48,7 +48,8 @@ export interface OriginNote {
 export interface RootedCheckpointsParts {
   readonly own: CheckpointStorage
   readonly mode: ClaimMode
-  readonly numRetained: () => number
+  /** At first: see `followRetention`. */
+  readonly numRetained: number
   readonly note: OriginNote
   /** Removes a snapshot that is not in the job's own folder. */
   readonly dispose: (path: string) => Promise<void>
@@ -56,6 +57,7 @@ export interface RootedCheckpointsParts {
 
 export class RootedCheckpoints implements CheckpointStorage {
   readonly #parts: RootedCheckpointsParts
+  #numRetained: () => number
   #origin: Origin | undefined
   #nextCheckpointId = 1
   /** Own checkpoints that are complete and go back to the origin; without one, all. */
@@ -65,6 +67,11 @@ export class RootedCheckpoints implements CheckpointStorage {
 
   constructor(parts: RootedCheckpointsParts) {
     this.#parts = parts
+    this.#numRetained = () => parts.numRetained
+  }
+
+  followRetention(numRetained: () => number): void {
+    this.#numRetained = numRetained
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
@@ -143,7 +150,7 @@ export class RootedCheckpoints implements CheckpointStorage {
   }
 
   async #letGoIfSubsumed(): Promise<void> {
-    if (this.#newer.size >= this.#parts.numRetained()) await this.#letGo()
+    if (this.#newer.size >= this.#numRetained()) await this.#letGo()
   }
 
   async #letGo(): Promise<void> {

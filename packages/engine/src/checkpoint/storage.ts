@@ -67,6 +67,8 @@ export interface CheckpointStorage extends StateFileStorage {
    * is it found by its path, whatever can be read of it later. They are kept until they are retired. Answers their ids, without those that were given up before. @throws CHECKPOINT_STORAGE_*
    */
   goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]>
+  /** How many checkpoints are kept, to be asked whenever it matters: a user may change it meanwhile. For whom only it says when a snapshot that is claimed goes. */
+  followRetention?(numRetained: () => number): void
   /** Removes everything of the job: after a cancellation without retention. */
   removeAll(): Promise<void>
 }

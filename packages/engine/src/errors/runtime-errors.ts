@@ -14,7 +14,7 @@ export const runtimeErrors = {
     who: 'user',
     retry: false,
     message:
-      'Checkpoint {checkpoint} holds state of operator "{operator}" ({stateId}), which the job no longer has: give an operator this uid, drop the state with --allow-non-restored-state (-n), or start without the checkpoint (--restore none)',
+      '{snapshot} holds state of operator "{operator}" ({stateId}), which job "{job}" does not have: give an operator this uid, drop the state with --allow-non-restored-state (-n), or start without the checkpoint (--restore none)',
   },
   RESTORE_KIND_CHANGED: {
     who: 'user',

@@ -77,6 +77,7 @@ export class JobMaster implements AttemptHandler {
     this.#startedMs = startedMs
     const settings = new LiveSettings(parts.settings, parts.functions)
     this.#settings = settings
+    parts.storage.followRetention?.(() => settings.options.checkpointing.numRetained)
     const restarts = new JobRestarts({ options: restartOptions(parts.settings.values), clock, random, onEvent })
     this.#restarts = restarts
     this.#regions = regionsOf(plan, parts.settings.values.restart.failoverStrategy)

@@ -31,6 +31,7 @@ export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | 
   if (metadata === undefined) return { operators: [], sources: [], finished: [], warnings: [] }
   const former = new Map(metadata.operators.map((state) => [state.stateId, state]))
   if (!options.allowNonRestoredState) checkNothingLost(plan, metadata)
+  const foreign = describeForeign(metadata, plan.graph.name)
   const placed = plan.tasks.flatMap((task) => task.operators.map((id) => ({ task, node: plan.graph.operators[id]! })))
   const known = placed.filter(({ node }) => former.has(node.stateId))
   return {
@@ -38,6 +39,7 @@ export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | 
     sources: known.filter(({ node }) => node.kind === 'source').map(({ node }) => restoreSource(node, former.get(node.stateId)!)),
     finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former, options)),
     warnings: [
+      ...(foreign === undefined ? [] : [foreign]),
       ...placed
         .filter(({ node }) => !former.has(node.stateId) && isStateful(node))
         .map(({ node }) => `operator '${node.name}' is not in the checkpoint and starts empty`),
@@ -49,6 +51,16 @@ export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | 
         }),
     ],
   }
+}
+
+/** Whose the snapshot is, where it is not the job's that restores it. */
+export function describeForeign(
+  metadata: Pick<CheckpointMetadata, 'jobName' | 'kind' | 'checkpointId'>,
+  jobName: string,
+): string | undefined {
+  if (metadata.jobName === jobName || metadata.jobName === '') return undefined
+  const snapshot = metadata.kind === 'savepoint' ? 'the savepoint' : `checkpoint ${metadata.checkpointId}`
+  return `${snapshot} was written by job '${metadata.jobName}' and is restored by job '${jobName}': state goes to the operators with the same uid, and without uids to those in the same place`
 }
 
 function isStateful(node: OperatorNode): boolean {
@@ -75,8 +87,10 @@ function holdsState(state: OperatorState): boolean {
 function checkNothingLost(plan: ExecutionPlan, metadata: CheckpointMetadata): void {
   const taken = new Set(plan.graph.operators.map(({ stateId }) => stateId))
   const lost = metadata.operators.find((state) => !taken.has(state.stateId) && holdsState(state))
-  if (lost !== undefined)
-    throw engineError('RESTORE_STATE_UNMAPPED', { operator: lost.name, stateId: lost.stateId, checkpoint: metadata.checkpointId })
+  if (lost === undefined) return
+  const { kind, checkpointId, jobName } = metadata
+  const snapshot = `${kind === 'savepoint' ? 'Savepoint' : 'Checkpoint'} ${checkpointId}${jobName === '' ? '' : ` of job "${jobName}"`}`
+  throw engineError('RESTORE_STATE_UNMAPPED', { snapshot, operator: lost.name, stateId: lost.stateId, job: plan.graph.name })
 }
 
 /** What of an operator's kind its stored state depends on. */

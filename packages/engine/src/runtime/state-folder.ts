@@ -115,7 +115,7 @@ function rooted(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: 
   return new RootedCheckpoints({
     own,
     mode: claimMode,
-    numRetained: () => numRetained,
+    numRetained,
     note,
     dispose: (path) => disposeSnapshot(path, parts),
   })

@@ -6,7 +6,7 @@ import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.t
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import type { OperatorNode, StateNode } from '../graph/graph.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
-import { planRestore } from '../runtime/plan-restore.ts'
+import { describeForeign, planRestore } from '../runtime/plan-restore.ts'
 import type { ColumnSchema } from '../state/schema.ts'
 import { StoredShape } from '../state/stored-shape.ts'
 import { groupsOf, isInDatabase, rowsOf } from './read-groups.ts'
@@ -27,6 +27,10 @@ export interface StateFate {
 export interface RestoreReport {
   readonly path: string
   readonly checkpointId: number
+  /** Name of the job that wrote it; empty for one that was written without a job. */
+  readonly jobName: string
+  /** What the start of the job would say besides. */
+  readonly warnings: readonly string[]
   readonly fates: readonly StateFate[]
   /** Whether the job would start. */
   readonly restorable: boolean
@@ -56,10 +60,13 @@ export async function reportRestore(
     if (!isStored && (node.states.length > 0 || node.kind === 'source'))
       fates.push({ operator: node.stateId, state: undefined, outcome: 'empty', detail: `operator '${node.name}' is new` })
   }
+  const foreign = describeForeign(metadata, plan.graph.name)
   const told = options.allowNonRestoredState === true ? fates.map(dropped) : fates
   return {
     path: found,
     checkpointId: metadata.checkpointId,
+    jobName: metadata.jobName,
+    warnings: foreign === undefined ? [] : [foreign],
     fates: told,
     restorable: !told.some(({ outcome }) => outcome === 'lost' || outcome === 'refused'),
   }
