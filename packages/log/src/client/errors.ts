@@ -23,7 +23,7 @@ const table = {
 
   CLIENT_NO_BROKER: { who: 'operator', retry: true, message: 'None of the brokers {brokers} answers: {problem}' },
   CLIENT_CLUSTER_OTHER: { who: 'user', retry: false, message: 'The handle is of cluster {expected}, and this is cluster {found}' },
-  CLIENT_TOPIC_UNKNOWN: { who: 'user', retry: true, message: 'The cluster has no topic {topic}' },
+  CLIENT_TOPIC_UNKNOWN: { who: 'user', retry: true, message: 'The cluster has no topic {topic}: make it, or correct its name' },
   CLIENT_PARTITION_UNKNOWN: { who: 'user', retry: true, message: 'Topic {topic} has no partition {partition}: it has {count}' },
   CLIENT_NO_LEADER: { who: 'operator', retry: true, message: 'Partition {topic}-{partition} has no leader' },
 
@@ -39,8 +39,7 @@ const table = {
   CLIENT_DELIVERY_TIMEOUT: {
     who: 'operator',
     retry: true,
-    message:
-      '{count} {count?record:records} for {topic}-{partition} {count?was:were} not acknowledged within {timeoutMs} ms ({certainty}): {problem}',
+    message: '{count} {count?record:records} for {place} {count?was:were} not acknowledged within {timeoutMs} ms ({certainty}): {problem}',
   },
   CLIENT_RECORDS_DROPPED: {
     who: 'user',
@@ -135,6 +134,12 @@ export function answerOf(error: unknown): ErrorCodeName | undefined {
 export function isLost(error: unknown): boolean {
   const { code } = error as Partial<MillraceError>
   return code === 'CLIENT_DISCONNECTED' || code === 'CLIENT_TIMEOUT' || code === 'CLIENT_CONNECT' || code === 'CLIENT_NO_BROKER'
+}
+
+/** Whether no broker could be asked at all. */
+export function isUnconnected(error: unknown): boolean {
+  const { code } = error as Partial<MillraceError>
+  return code === 'CLIENT_CONNECT' || code === 'CLIENT_NO_BROKER'
 }
 
 /** Whether trying again unchanged may help. */

@@ -45,8 +45,8 @@ export function checkCluster(connector: string, options: KafkaClusterOptions): v
 /** A client of the cluster on the connector's machine. What the client mends by itself is reported as notices. */
 export function kafkaClient(connector: string, options: KafkaClusterOptions, ports: ClientPorts): LogClient {
   const { clock, network, random } = ports
-  const write = ({ message, fields }: LogRecord): void =>
-    ports.report?.({ code: 'KAFKA_CLIENT', message: `${connector}: ${message}${told(fields)}` })
+  const write = ({ message, fields: { waiting, ...fields } }: LogRecord): void =>
+    ports.report?.({ code: waiting === true ? 'KAFKA_WAITING' : 'KAFKA_CLIENT', message: `${connector}: ${message}${told(fields)}` })
   return new LogClient({
     ...clientOptions(connector, options),
     logger: createLogger({ clock, level: 'warn', write }),

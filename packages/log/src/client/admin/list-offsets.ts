@@ -1,8 +1,9 @@
 import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE } from '../../protocol/index.ts'
-import { refusal } from '../errors.ts'
+import { isUnconnected, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { isAboutLeader } from '../producer/answers.ts'
+import type { Wait } from '../waits.ts'
 
 /** Which offset to look up: the first, the end, the first at or after a time, that of the largest time stamp. */
 export type OffsetSpec = 'earliest' | 'latest' | 'max-timestamp' | { readonly timestampMs: number }
@@ -33,13 +34,20 @@ export async function listOffsets(
 ): Promise<readonly FoundOffset[]> {
   const deadlineMs = cluster.settings.clock.monotonic() + cluster.settings.apiTimeoutMs
   const found = new Map<OffsetQuery, FoundOffset>()
-  for (let attempt = 1; ; attempt++) {
-    const left = queries.filter((query) => !found.has(query))
-    if (left.length === 0) return queries.map((query) => found.get(query)!)
-    const problem = await askLeaders(cluster, left, isolation, found)
-    if (problem === undefined) continue
-    if (!problem.retry || cluster.settings.clock.monotonic() >= deadlineMs) throw problem
-    await cluster.backOff(attempt)
+  let wait: Wait | undefined
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const left = queries.filter((query) => !found.has(query))
+      if (left.length === 0) return queries.map((query) => found.get(query)!)
+      const problem = await askLeaders(cluster, left, isolation, found)
+      if (problem === undefined) continue
+      if (!problem.retry || cluster.settings.clock.monotonic() >= deadlineMs) throw problem
+      if (!isUnconnected(problem))
+        wait ??= cluster.waits.begin('answer to', `ListOffsets for ${left[0]!.topic}-${left[0]!.partition}`, problem.message)
+      await cluster.backOff(attempt)
+    }
+  } finally {
+    wait?.end(true)
   }
 }
 

@@ -14,6 +14,7 @@ import { formatAddress, type Address } from './address.ts'
 import { backoffMs } from './backoff.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import { authenticate, negotiateVersions } from './handshake.ts'
+import type { Waits } from '../waits.ts'
 
 export interface AskOptions {
   /** Default `requestTimeoutMs`. */
@@ -27,6 +28,7 @@ export class BrokerLink {
   /** 'host:port (id)'. */
   readonly broker: string
   readonly #settings: ClientSettings
+  readonly #waits: Waits
   #current: BrokerConnection | undefined
   #attempt: Promise<BrokerConnection> | undefined
   #failures = 0
@@ -35,8 +37,9 @@ export class BrokerLink {
   #cancelRenewal: (() => void) | undefined
   readonly #wakeSleeper = new Set<() => void>()
 
-  constructor(settings: ClientSettings, address: Address, nodeId: number | undefined) {
+  constructor(settings: ClientSettings, waits: Waits, address: Address, nodeId: number | undefined) {
     this.#settings = settings
+    this.#waits = waits
     this.address = address
     this.broker = nodeId === undefined ? formatAddress(address) : `${formatAddress(address)} (${nodeId})`
   }
@@ -73,6 +76,20 @@ export class BrokerLink {
   }
 
   async #connect(): Promise<BrokerConnection> {
+    const wait = this.#waits.begin('connection to broker', formatAddress(this.address), 'it has not answered yet')
+    try {
+      const connection = await this.#tryToConnect()
+      wait.end(true)
+      return connection
+    } catch (error) {
+      const { details, retry, message } = error as MillraceError
+      wait.says(String(details['problem'] ?? message))
+      wait.end(!retry)
+      throw error
+    }
+  }
+
+  async #tryToConnect(): Promise<BrokerConnection> {
     await this.#sleep(this.#retryAtMs - this.#settings.clock.monotonic())
     if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'client' })
     try {

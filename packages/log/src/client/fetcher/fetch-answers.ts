@@ -70,6 +70,7 @@ export class FetchAnswers {
     if (asked === undefined || asked.version !== asked.position.version || this.#setbacks.isOther(asked.position, topicId)) return
     const { position, offset } = asked
     if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
+    if (position.failures > 0) this.#setbacks.over(position)
     const { highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions: aborted } = answer
     Object.assign(position, { highWatermark, lastStableOffset, logStartOffset, failures: 0 })
     if (records === null || records.length === 0) return this.#wake()

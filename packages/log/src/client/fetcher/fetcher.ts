@@ -16,7 +16,7 @@ import { FetchSession } from './fetch-session.ts'
 import type { FetchedRecords } from './fetched.ts'
 import type { AssignedPartition, FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
 import { OffsetFinder } from './offset-finder.ts'
-import { keyOf, Position } from './position.ts'
+import { keyOf, nameOf, Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Setbacks } from './setbacks.ts'
 
@@ -72,6 +72,8 @@ export class Fetcher {
       const position = this.#positions.get(keyOf(at))
       if (position === undefined) continue
       this.#ready.void(position)
+      this.#setbacks.over(position)
+      this.#cluster.waits.over('leader of', nameOf(at))
       this.#positions.delete(keyOf(at))
     }
   }
@@ -180,13 +182,16 @@ export class Fetcher {
 
   #pumpFetch(position: Position, byLeader: Map<number, Position[]>, nowMs: number): void {
     const { topic, partition } = position
-    const { view } = this.#cluster
+    const { view, waits } = this.#cluster
     const leader = view.leaderOf(topic, partition)
     if (leader === undefined) {
+      // Where nothing answers, the broker is what lacks.
+      if (this.#cluster.refreshProblem === undefined) waits.failed('leader of', nameOf(position), view.leaderProblem(topic, partition))
       this.#cluster.want(topic)
       this.#wakeup.by(nowMs + this.#cluster.settings.retryBackoffMs)
       return
     }
+    if (!waits.isEmpty) waits.over('leader of', nameOf(position))
     if (this.#setbacks.isOther(position, view.topic(topic)!.id)) return
     position.observeLeader(view.partition(topic, partition)!.leaderEpoch)
     if (position.state.kind === 'checking') return void this.#finder.check(position)

@@ -71,6 +71,7 @@ export class OffsetFinder {
     const done = position.busy()
     try {
       await work()
+      if (position.failures > 0) this.#setbacks.over(position)
       position.failures = 0
     } catch (error) {
       if (version === position.version) this.#setbacks.troubled(position, error as MillraceError)

@@ -118,6 +118,11 @@ export class Position implements TopicPartition {
   }
 }
 
+/** 'orders-3', for people. */
+export function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}
+
 /** Names a partition in maps. */
 export function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic} ${partition}`

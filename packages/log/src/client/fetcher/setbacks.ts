@@ -1,8 +1,8 @@
 import type { MillraceError } from '@millrace/core'
 import { backoffMs } from '../connection/backoff.ts'
-import { clientError } from '../errors.ts'
+import { clientError, isUnconnected } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
-import type { Position } from './position.ts'
+import { nameOf, type Position } from './position.ts'
 import type { ReadyQueue } from './ready-queue.ts'
 
 /** What becomes of a position that could not be read on: it is tried again later, or stands still, with an error where its next record would have been. */
@@ -24,8 +24,10 @@ export class Setbacks {
     this.#wake()
   }
 
+  /** It is tried again later. */
   troubled(position: Position, error: MillraceError): void {
     if (!error.retry) return this.failed(position, error)
+    if (!isUnconnected(error)) this.#cluster.waits.failed('records of', nameOf(position), error.message)
     const { retryBackoffMs, retryBackoffMaxMs, random, clock } = this.#cluster.settings
     position.retryAtMs = clock.monotonic() + backoffMs(++position.failures, retryBackoffMs, retryBackoffMaxMs, random)
   }
@@ -35,6 +37,11 @@ export class Setbacks {
     this.#cluster.view.invalidate(position.topic, position.partition)
     this.#cluster.want(position.topic)
     this.troubled(position, error)
+  }
+
+  /** Records, or the news that there are none, have come after setbacks. */
+  over(position: Position): void {
+    this.#cluster.waits.over('records of', nameOf(position))
   }
 
   /** Whether the topic of that name is not the one that was assigned; then the position stands still. */

@@ -4,7 +4,7 @@
  * 1. A leader of an older epoch never replaces one of a newer epoch, as long as the topic is the same one (by its id): brokers learn of elections at different times.
  * 2. Nothing is removed by an answer that does not speak of it.
  */
-import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
+import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
 import type { Address } from '../connection/address.ts'
 
 export interface Node extends Address {
@@ -85,6 +85,24 @@ export class ClusterView {
     const leader = this.partition(topic, partition)?.leader ?? -1
     if (leader < 0 || !this.nodes.has(leader) || this.#stale.get(topic)?.has(partition) === true) return undefined
     return leader
+  }
+
+  /** Why nothing is known of a topic, for people. */
+  topicProblem(name: string): string {
+    const code = this.problem(name)?.errorCode
+    if (code === undefined) return 'no broker has said where it is'
+    const { name: error } = errorCode(code)
+    return code === ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION ? `the cluster does not have it (${error}): make it, or correct its name` : error
+  }
+
+  /** Why `leaderOf` knows none, for people. */
+  leaderProblem(topic: string, partition: number): string {
+    const count = this.#topics.get(topic)?.partitions.length
+    if (count === undefined) return 'the topic is not known'
+    if (partition >= count) return `the topic has ${count} ${count === 1 ? 'partition' : 'partitions'}`
+    const leader = this.partition(topic, partition)!.leader
+    if (leader < 0) return 'the brokers that have it are not there (it has no leader)'
+    return this.nodes.has(leader) ? 'its leader does not answer' : `its leader, broker ${leader}, is not there`
   }
 
   /** A broker said in an answer who leads now (Produce 10, Fetch 12). True where that was news. */

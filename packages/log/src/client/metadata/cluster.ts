@@ -13,11 +13,13 @@ import { backoffMs } from '../connection/backoff.ts'
 import { BrokerLink, type AskOptions } from '../connection/broker-link.ts'
 import { clientError, refusal } from '../errors.ts'
 import type { ClientSettings } from '../options.ts'
+import { Waits, type Wait } from '../waits.ts'
 import { ClusterView, type PartitionView, type TopicView } from './cluster-view.ts'
 
 export class Cluster {
   readonly settings: ClientSettings
   readonly view: ClusterView = new ClusterView()
+  readonly waits: Waits
   readonly #links = new Map<string, BrokerLink>()
   readonly #seeds: readonly BrokerLink[]
   readonly #wanted = new Set<string>()
@@ -27,11 +29,14 @@ export class Cluster {
   readonly #sleepers = new Set<() => void>()
   #refreshing: { readonly topics: readonly string[] | null; readonly done: Promise<void> } | undefined
   #refreshedAtMs = Number.NEGATIVE_INFINITY
+  /** Why the cluster did not say what it was last asked; undefined where it did. */
+  refreshProblem: MillraceError | undefined
   #isClosed = false
 
   constructor(settings: ClientSettings) {
     this.settings = settings
-    this.#seeds = settings.bootstrap.map((address) => new BrokerLink(settings, address, undefined))
+    this.waits = new Waits(settings.clock, settings.logger)
+    this.#seeds = settings.bootstrap.map((address) => new BrokerLink(settings, this.waits, address, undefined))
   }
 
   get isClosed(): boolean {
@@ -53,7 +58,7 @@ export class Cluster {
     const known = this.#links.get(key)
     if (known !== undefined && known.address.host === node.host && known.address.port === node.port) return known
     known?.close()
-    const link = new BrokerLink(this.settings, node, nodeId)
+    const link = new BrokerLink(this.settings, this.waits, node, nodeId)
     this.#links.set(key, link)
     return link
   }
@@ -85,12 +90,12 @@ export class Cluster {
         if (!problem.retry) throw error
       }
     }
-    const brokers = [...this.view.nodes.values(), ...this.settings.bootstrap].map(formatAddress)
-    throw clientError(
-      'CLIENT_NO_BROKER',
-      { brokers: [...new Set(brokers)].join(', '), problem: problem?.message ?? 'none is known' },
-      problem,
-    )
+    throw clientError('CLIENT_NO_BROKER', { brokers: this.brokers, problem: problem?.message ?? 'none is known' }, problem)
+  }
+
+  /** All that are known, 'a:9092, b:9092', for errors. */
+  get brokers(): string {
+    return [...new Set([...this.view.nodes.values(), ...this.settings.bootstrap].map(formatAddress))].join(', ')
   }
 
   #anyLinks(): readonly BrokerLink[] {
@@ -118,32 +123,44 @@ export class Cluster {
   async topic(name: string, options: { readonly waitMs?: number; readonly autoCreate?: boolean } = {}): Promise<TopicView> {
     if (options.autoCreate === true) this.#autoCreate.add(name)
     const deadlineMs = this.settings.clock.monotonic() + (options.waitMs ?? this.settings.apiTimeoutMs)
-    for (let attempt = 1; ; attempt++) {
-      const known = this.view.isStale(name) ? undefined : this.view.topic(name)
-      if (known !== undefined && !this.#isOld()) return known
-      const problem = await this.#tryRefresh([name])
-      const found = this.view.topic(name)
-      if (found !== undefined && problem === undefined) return found
-      const { errorCode: code = ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION } = this.view.problem(name) ?? {}
-      const final = problem ?? topicProblem(name, code, this.settings.bootstrap.map(formatAddress).join(', '))
-      if (!final.retry || this.settings.clock.monotonic() >= deadlineMs) throw final
-      await this.backOff(attempt)
+    let wait: Wait | undefined
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const known = this.view.isStale(name) ? undefined : this.view.topic(name)
+        if (known !== undefined && !this.#isOld()) return known
+        const problem = await this.#tryRefresh([name])
+        const found = this.view.topic(name)
+        if (found !== undefined && problem === undefined) return found
+        const { errorCode: code = ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION } = this.view.problem(name) ?? {}
+        const final = problem ?? topicProblem(name, code, this.settings.bootstrap.map(formatAddress).join(', '))
+        if (!final.retry || this.settings.clock.monotonic() >= deadlineMs) throw final
+        if (problem === undefined) wait ??= this.waits.begin('topic', name, this.view.topicProblem(name))
+        await this.backOff(attempt)
+      }
+    } finally {
+      wait?.end(true)
     }
   }
 
   /** @throws as `topic`, and `CLIENT_PARTITION_UNKNOWN`, `CLIENT_NO_LEADER` */
   async leader(topic: string, partition: number): Promise<PartitionView> {
     const deadlineMs = this.settings.clock.monotonic() + this.settings.apiTimeoutMs
-    for (let attempt = 1; ; attempt++) {
-      const { partitions } = await this.topic(topic)
-      const view = partitions[partition]
-      if (view !== undefined && view.leader >= 0 && this.view.nodes.has(view.leader)) return view
-      if (this.settings.clock.monotonic() >= deadlineMs) {
-        if (view === undefined) throw clientError('CLIENT_PARTITION_UNKNOWN', { topic, partition, count: partitions.length })
-        throw clientError('CLIENT_NO_LEADER', { topic, partition })
+    let wait: Wait | undefined
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const { partitions } = await this.topic(topic)
+        const view = partitions[partition]
+        if (view !== undefined && view.leader >= 0 && this.view.nodes.has(view.leader)) return view
+        if (this.settings.clock.monotonic() >= deadlineMs) {
+          if (view === undefined) throw clientError('CLIENT_PARTITION_UNKNOWN', { topic, partition, count: partitions.length })
+          throw clientError('CLIENT_NO_LEADER', { topic, partition })
+        }
+        wait ??= this.waits.begin('leader of', `${topic}-${partition}`, this.view.leaderProblem(topic, partition))
+        this.view.invalidate(topic, partition)
+        await this.backOff(attempt)
       }
-      this.view.invalidate(topic, partition)
-      await this.backOff(attempt)
+    } finally {
+      wait?.end(true)
     }
   }
 
@@ -214,6 +231,7 @@ export class Cluster {
 
   close(): void {
     this.#isClosed = true
+    this.waits.close()
     for (const link of [...this.#links.values(), ...this.#seeds]) link.close()
     for (const wake of this.#sleepers) wake()
   }
@@ -231,7 +249,7 @@ export class Cluster {
       await this.refresh(topics)
       return undefined
     } catch (error) {
-      return error as MillraceError
+      return (this.refreshProblem = error as MillraceError)
     }
   }
 
@@ -253,6 +271,7 @@ export class Cluster {
     if (response.errorCode === ERROR_CODE.REBOOTSTRAP_REQUIRED) this.view.nodes.clear()
     this.view.apply(response, names)
     this.#refreshedAtMs = this.settings.clock.monotonic()
+    this.refreshProblem = undefined
     for (const listener of this.#listeners) listener()
   }
 }

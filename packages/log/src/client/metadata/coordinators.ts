@@ -2,7 +2,8 @@
 import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, errorCode, type ApiName, type ApiRequestToSend, type ApiResponse } from '../../protocol/index.ts'
 import type { AskOptions, BrokerLink } from '../connection/broker-link.ts'
-import { isLost, refusal } from '../errors.ts'
+import { isLost, isUnconnected, refusal } from '../errors.ts'
+import type { Wait } from '../waits.ts'
 import type { Cluster } from './cluster.ts'
 
 export type CoordinatorKind = 'group' | 'transaction'
@@ -49,43 +50,58 @@ export class Coordinators {
   ): Promise<{ readonly response: ApiResponse<N>; readonly link: BrokerLink }> {
     const { clock, apiTimeoutMs } = this.#cluster.settings
     const deadlineMs = clock.monotonic() + apiTimeoutMs
-    for (let attempt = 1; ; attempt++) {
-      let problem: MillraceError
-      try {
-        const link = await this.link(kind, key, options.lane)
-        const response = await link.ask(api, request, options)
-        const code = codeOf(response)
-        const isMoved = MOVED.has(code)
-        const again = isMoved || code === ERROR_CODE.COORDINATOR_LOAD_IN_PROGRESS || options.retry?.(code) === true
-        if (!again) return { response, link }
-        if (isMoved) this.forget(kind, key)
-        problem = refusal({ api, subject: `${kind} ${key}`, broker: link.broker, errorCode: code })
-      } catch (error) {
-        problem = error as MillraceError
-        if (!problem.retry) throw error
-        if (isLost(error)) this.forget(kind, key)
+    let wait: Wait | undefined
+    try {
+      for (let attempt = 1; ; attempt++) {
+        let problem: MillraceError
+        try {
+          const link = await this.link(kind, key, options.lane)
+          const response = await link.ask(api, request, options)
+          const code = codeOf(response)
+          const isMoved = MOVED.has(code)
+          const again = isMoved || code === ERROR_CODE.COORDINATOR_LOAD_IN_PROGRESS || options.retry?.(code) === true
+          if (!again) return { response, link }
+          if (isMoved) this.forget(kind, key)
+          problem = refusal({ api, subject: `${kind} ${key}`, broker: link.broker, errorCode: code })
+        } catch (error) {
+          problem = error as MillraceError
+          if (!problem.retry) throw error
+          if (isLost(error)) this.forget(kind, key)
+        }
+        if (clock.monotonic() >= deadlineMs || this.#cluster.isClosed) throw problem
+        if (!isUnconnected(problem)) {
+          wait ??= this.#cluster.waits.begin('answer to', `${api} for ${kind} ${key}`, problem.message)
+          wait.says(problem.message)
+        }
+        await this.#cluster.backOff(attempt)
       }
-      if (clock.monotonic() >= deadlineMs || this.#cluster.isClosed) throw problem
-      await this.#cluster.backOff(attempt)
+    } finally {
+      wait?.end(true)
     }
   }
 
   async #find(kind: CoordinatorKind, key: string): Promise<{ readonly nodeId: number; readonly host: string; readonly port: number }> {
     const { clock, apiTimeoutMs } = this.#cluster.settings
     const deadlineMs = clock.monotonic() + apiTimeoutMs
-    for (let attempt = 1; ; attempt++) {
-      const answer = await this.#ask(kind, key)
-      if (answer.errorCode === ERROR_CODE.NONE) return answer
-      const { retriable } = errorCode(answer.errorCode)
-      const problem = refusal({
-        api: 'FindCoordinator',
-        subject: `${kind} ${key}`,
-        broker: 'asked',
-        errorCode: answer.errorCode,
-        ...(answer.errorMessage === null ? {} : { message: answer.errorMessage }),
-      })
-      if (!retriable || clock.monotonic() >= deadlineMs) throw problem
-      await this.#cluster.backOff(attempt)
+    let wait: Wait | undefined
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const answer = await this.#ask(kind, key)
+        if (answer.errorCode === ERROR_CODE.NONE) return answer
+        const { retriable } = errorCode(answer.errorCode)
+        const problem = refusal({
+          api: 'FindCoordinator',
+          subject: `${kind} ${key}`,
+          broker: this.#cluster.brokers,
+          errorCode: answer.errorCode,
+          ...(answer.errorMessage === null ? {} : { message: answer.errorMessage }),
+        })
+        if (!retriable || clock.monotonic() >= deadlineMs) throw problem
+        wait ??= this.#cluster.waits.begin('coordinator of', `${kind} ${key}`, problem.message)
+        await this.#cluster.backOff(attempt)
+      }
+    } finally {
+      wait?.end(true)
     }
   }
 

@@ -34,6 +34,8 @@ export interface Drained {
   readonly work: readonly ProduceWork[]
   /** Topics that have something to send and no leader that is known. */
   readonly wanted: ReadonlySet<string>
+  /** Of topics that are known. */
+  readonly leaderless: readonly PartitionQueue[]
   /** Partitions that have something to send and may not yet. */
   readonly gated: readonly PartitionQueue[]
   /** When to look again, if nothing happens before. */
@@ -155,6 +157,7 @@ export class Accumulator {
     const linger = this.bufferedBytes >= bufferBytes ? 0 : lingerMs
     const byNode = new Map<number, { batches: PendingBatch[]; sizeBytes: number }>()
     const wanted = new Set<string>(this.#unresolved.topics.keys())
+    const leaderless: PartitionQueue[] = []
     const gated: PartitionQueue[] = []
     const taken: PartitionQueue[] = []
     let nextAtMs = Number.POSITIVE_INFINITY
@@ -165,8 +168,10 @@ export class Accumulator {
         continue
       }
       const nodeId = leaders.leaderOf(queue.topic, queue.partition)
-      if (nodeId === undefined) wanted.add(queue.topic)
-      else if (!mayWrite(queue)) gated.push(queue)
+      if (nodeId === undefined) {
+        wanted.add(queue.topic)
+        leaderless.push(queue)
+      } else if (!mayWrite(queue)) gated.push(queue)
       else {
         const request = byNode.get(nodeId) ?? { batches: [], sizeBytes: 0 }
         if (room(nodeId) <= 0 || request.sizeBytes >= maxRequestBytes) continue
@@ -183,7 +188,7 @@ export class Accumulator {
       this.#active.add(queue)
     }
     const work = [...byNode].map(([nodeId, { batches }]) => ({ nodeId, batches }))
-    return { work, wanted, gated, nextAtMs: Math.min(nextAtMs, this.#nextExpiry()) }
+    return { work, wanted, leaderless, gated, nextAtMs: Math.min(nextAtMs, this.#nextExpiry()) }
   }
 
   queueOf(batch: PendingBatch): PartitionQueue {

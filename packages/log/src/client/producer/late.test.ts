@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ClusterView } from '../metadata/cluster-view.ts'
-import { lateBatch } from './late.ts'
+import { clientError } from '../errors.ts'
+import { lateBatch, lateTopic } from './late.ts'
 import { PendingBatch } from './pending-batch.ts'
 
 function view(leaderId: number): ClusterView {
@@ -31,8 +32,31 @@ function late(partition: number, leaderId: number, lastError?: Error): string {
 }
 
 void test('records whose time has run out say what kept them', () => {
-  assert.match(late(0, -1), /the partition has no leader that answers/)
+  assert.match(late(0, -1), /for t-0 .*\(it has no leader\)/)
+  assert.match(late(0, 7), /its leader, broker 7, is not there/)
   assert.match(late(0, 1), /more is written than its broker takes/)
   assert.match(late(3, 1), /the topic has 1 partition\b/)
   assert.match(late(0, 1, new Error('the disk is full')), /the disk is full/)
+})
+
+void test('records of a topic that never became known say whether it is missing, or the cluster', () => {
+  const missing = new ClusterView()
+  const topic = {
+    errorCode: 3,
+    name: 'nope',
+    topicId: new Uint8Array(16),
+    isInternal: false,
+    partitions: [],
+    topicAuthorizedOperations: 0,
+  }
+  missing.apply(
+    { throttleTimeMs: 0, brokers: [], clusterId: 'c', controllerId: 1, topics: [topic], clusterAuthorizedOperations: 0, errorCode: 0 },
+    ['nope'],
+  )
+  const told = lateTopic('nope', 2, { view: missing, refreshProblem: undefined }, 1000).message
+  assert.match(told, /2 records for topic nope were .*the cluster does not have it \(UNKNOWN_TOPIC_OR_PARTITION\)/)
+  const refreshProblem = clientError('CLIENT_NO_BROKER', { brokers: 'h:1', problem: 'refused' })
+  const unreached = lateTopic('nope', 1, { view: new ClusterView(), refreshProblem }, 1000).message
+  assert.match(unreached, /None of the brokers h:1 answers/)
+  assert.doesNotMatch(unreached, /UNKNOWN_TOPIC/)
 })

@@ -1,7 +1,7 @@
 /** What is said of records whose time has run out. */
 import type { MillraceError } from '@millrace/core'
-import { ERROR_CODE, errorCode } from '../../protocol/index.ts'
 import { clientError } from '../errors.ts'
+import type { Cluster } from '../metadata/cluster.ts'
 import type { ClusterView } from '../metadata/cluster-view.ts'
 import type { PendingBatch } from './pending-batch.ts'
 
@@ -10,20 +10,29 @@ export function lateBatch(batch: PendingBatch, view: ClusterView, timeoutMs: num
   const { topic, partition, recordCount: count, lastError } = batch
   const certainty = batch.isUncertain ? 'they may be in the log' : 'they are not in the log'
   const problem = lastError?.message ?? problemOf(view, topic, partition)
-  return clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition, count, timeoutMs, certainty, problem }, lastError)
+  const place = `${topic}-${partition}`
+  return clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition, place, count, timeoutMs, certainty, problem }, lastError)
 }
 
 /** Of records whose topic never became known. */
-export function lateTopic(topic: string, count: number, view: ClusterView, timeoutMs: number): MillraceError {
-  const { errorCode: code } = view.problem(topic) ?? { errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION }
+export function lateTopic(
+  topic: string,
+  count: number,
+  cluster: Pick<Cluster, 'view' | 'refreshProblem'>,
+  timeoutMs: number,
+): MillraceError {
   const certainty = 'they are not in the log'
-  return clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition: '?', count, timeoutMs, certainty, problem: errorCode(code).name })
+  const { refreshProblem: cause } = cluster
+  const problem = cause?.message ?? cluster.view.topicProblem(topic)
+  return clientError(
+    'CLIENT_DELIVERY_TIMEOUT',
+    { topic, partition: '?', place: `topic ${topic}`, count, timeoutMs, certainty, problem },
+    cause,
+  )
 }
 
 function problemOf(view: ClusterView, topic: string, partition: number): string {
-  const count = view.topic(topic)?.partitions.length ?? 0
-  if (partition >= count) return `the topic has ${count} ${count === 1 ? 'partition' : 'partitions'}`
   return view.leaderOf(topic, partition) === undefined
-    ? 'the partition has no leader that answers'
+    ? view.leaderProblem(topic, partition)
     : 'others were sent before them, for more is written than its broker takes'
 }

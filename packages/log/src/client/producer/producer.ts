@@ -15,6 +15,7 @@ import { Wakeup } from '../wakeup.ts'
 import { Accumulator } from './accumulator.ts'
 import { BufferRoom } from './buffer-room.ts'
 import { initProducerId } from './init-producer-id.ts'
+import { Lacks } from './lacks.ts'
 import type { Completion, PendingBatch, ProducerIdentity } from './pending-batch.ts'
 import { produceRequest, produceVersionMax } from './produce-call.ts'
 import type { ProducerSettings } from './producer-options.ts'
@@ -34,6 +35,7 @@ export class Producer {
   readonly #room: BufferRoom
   readonly #settlement: Settlement
   readonly #wakeup: Wakeup
+  readonly #lacks: Lacks
   readonly #stopListening: () => void
   readonly #now = (): number => this.#cluster.settings.clock.monotonic()
   #isIdentifying = false
@@ -47,6 +49,7 @@ export class Producer {
     this.#room = new BufferRoom(cluster.settings.clock, settings, this)
     this.#settlement = new Settlement(cluster, settings, this.#accumulator, this.#room, gate)
     this.#wakeup = new Wakeup(cluster.settings.clock, () => this.#pump())
+    this.#lacks = new Lacks(cluster)
     this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
   }
 
@@ -120,6 +123,7 @@ export class Producer {
     this.#isClosed = true
     this.#stopListening()
     this.#wakeup.stop()
+    this.#lacks.note([], [])
     this.#settlement.giveUp(error)
     this.#room.changed()
   }
@@ -170,14 +174,16 @@ export class Producer {
     const nowMs = clock.monotonic()
     this.#settlement.expire(nowMs)
     this.#accumulator.resolve(this.#cluster.view)
-    if (this.#accumulator.isEmpty) return
+    if (this.#accumulator.isEmpty) return this.#lacks.isEmpty ? undefined : this.#lacks.note([], [])
     if (this.#settings.idempotent && this.#accumulator.identity === undefined) {
-      for (const topic of this.#accumulator.unresolvedTopics()) this.#cluster.want(topic, true)
+      const topics = this.#accumulator.unresolvedTopics()
+      this.#lacks.note(topics, [])
+      for (const topic of topics) this.#cluster.want(topic, true)
       this.#wakeup.by(nowMs + retryBackoffMs)
       return this.#identify()
     }
     for (;;) {
-      const { work, wanted, gated, nextAtMs } = this.#accumulator.drain({
+      const { work, wanted, leaderless, gated, nextAtMs } = this.#accumulator.drain({
         nowMs,
         leaders: this.#cluster.view,
         room: (nodeId) => this.#settings.maxInFlight - (this.#requests.get(nodeId) ?? 0),
@@ -185,6 +191,7 @@ export class Producer {
       })
       for (const { nodeId, batches } of work) void this.#produce(nodeId, batches)
       if (work.length > 0) continue
+      if (wanted.size > 0 || !this.#lacks.isEmpty) this.#lacks.note(wanted, leaderless)
       for (const topic of wanted) this.#cluster.want(topic, true)
       if (gated.length > 0) this.#gate?.want(gated)
       this.#wakeup.by(Math.min(nextAtMs, wanted.size > 0 ? nowMs + retryBackoffMs : Number.POSITIVE_INFINITY))

@@ -7,7 +7,7 @@
 import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
 import { backoffMs } from '../connection/backoff.ts'
-import { clientError } from '../errors.ts'
+import { clientError, isUnconnected } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import type { Accumulator } from './accumulator.ts'
 import { isAboutLeader, isUncertain, outcomeOf } from './answers.ts'
@@ -73,7 +73,7 @@ export class Settlement {
     const { deliveryTimeoutMs } = this.#settings
     const { view } = this.#cluster
     for (const batch of batches) this.#gone(batch, lateBatch(batch, view, deliveryTimeoutMs))
-    for (const expired of topics) this.#goneUnresolved(expired, lateTopic(expired.topic, expired.count, view, deliveryTimeoutMs))
+    for (const expired of topics) this.#goneUnresolved(expired, lateTopic(expired.topic, expired.count, this.#cluster, deliveryTimeoutMs))
   }
 
   answered(broker: string, batches: readonly PendingBatch[], response: ApiResponse<'Produce'>): void {
@@ -101,6 +101,7 @@ export class Settlement {
     this.#accumulator.queueOf(batch).settle(batch, 'acknowledged', this.#nowMs(), 0)
     this.#settled(batch)
     batch.done(baseOffset, logAppendTimeMs)
+    if (batch.attempts > 1) this.#awaited(batch)
     // Without acknowledgement nobody knows whether it has left the socket, and a repetition whether the first attempt has.
     if (batch.attempts === 1 && this.#settings.acks !== 0) batch.release()
   }
@@ -132,6 +133,7 @@ export class Settlement {
       })
     }
     if (outcome === 'split') this.#accumulator.generations.add(batch.generation)
+    else this.#awaits(batch, error)
     queue.settle(batch, outcome, this.#nowMs(), outcome === 'split' ? 0 : this.#retryAtMs(batch))
   }
 
@@ -139,6 +141,7 @@ export class Settlement {
     if (this.#givenUp !== undefined) return this.#fail(batch, this.#givenUp)
     batch.lastError = error
     batch.isUncertain ||= isUncertain
+    if (!isUnconnected(error)) this.#awaits(batch, error)
     this.#accumulator.queueOf(batch).settle(batch, 'retry', this.#nowMs(), this.#retryAtMs(batch))
   }
 
@@ -149,6 +152,7 @@ export class Settlement {
 
   #gone(batch: PendingBatch, error: Error): void {
     this.#settled(batch)
+    this.#awaited(batch)
     if (!batch.isAwaited) this.#failure ??= error
     this.#gate?.failed(error)
     batch.fail(error)
@@ -158,6 +162,14 @@ export class Settlement {
     if (completions.length < count) this.#failure ??= error
     this.#gate?.failed(error)
     for (const { fail } of completions) fail(error)
+  }
+
+  #awaits({ topic, partition }: PendingBatch, error: Error): void {
+    this.#cluster.waits.failed('acknowledgement for', `${topic}-${partition}`, error.message)
+  }
+
+  #awaited({ topic, partition }: PendingBatch): void {
+    if (!this.#cluster.waits.isEmpty) this.#cluster.waits.over('acknowledgement for', `${topic}-${partition}`)
   }
 
   #settled(batch: PendingBatch): void {

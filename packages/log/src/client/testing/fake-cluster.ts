@@ -134,7 +134,7 @@ export class FakeCluster {
       case 'ApiVersions':
         return this.#apiVersions()
       case 'Metadata':
-        return this.#metadata()
+        return this.#metadata(request as ApiRequest<'Metadata'>)
       case 'Produce':
         return this.#produce(node, version, request as ApiRequest<'Produce'>)
       case 'Fetch':
@@ -176,7 +176,7 @@ export class FakeCluster {
     return { errorCode: 0, apiKeys, finalizedFeaturesEpoch: 1, finalizedFeatures: [level] }
   }
 
-  #metadata(): ApiResponseToSend<'Metadata'> {
+  #metadata({ topics: asked }: ApiRequest<'Metadata'>): ApiResponseToSend<'Metadata'> {
     const isStale = this.#fails()
     const brokers = Array.from({ length: this.#options.nodes }, (_, nodeId) => ({ nodeId, host: 'simulated', port: PORT + nodeId }))
     const partitions = this.partitions.map(({ leader, leaderEpoch }, partitionIndex) => ({
@@ -187,7 +187,10 @@ export class FakeCluster {
       replicaNodes: [leader],
       isrNodes: [leader],
     }))
-    return { brokers, clusterId: 'fake', controllerId: 0, topics: [{ errorCode: 0, name: TOPIC, topicId: TOPIC_ID, partitions }] }
+    const others = (asked ?? []).flatMap(({ name }) => (name === null || name === TOPIC ? [] : [name]))
+    const missing = others.map((name) => ({ errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] }))
+    const topics = [{ errorCode: 0, name: TOPIC, topicId: TOPIC_ID, partitions }, ...missing]
+    return { brokers, clusterId: 'fake', controllerId: 0, topics }
   }
 
   #produce(node: number, version: number, request: ApiRequest<'Produce'>): ApiResponseToSend<'Produce'> {
