@@ -1,5 +1,5 @@
-// How often each word came over a socket, to the terminal and to a topic, with every option of checkpoints written out. The values are those of a tutorial;
-// what is the default anyway is said beside it.
+// How often each word came over a socket, to the terminal and to a topic, with the options of checkpoints that a tutorial has, written out. What is the
+// default anyway is said beside it; docs/reference/checkpoints.md has all options.
 //
 //   nc -lk 9999                                        (in another terminal: type words)
 //   millrace run examples/10-checkpoint-options.ts --param brokers=localhost:9092

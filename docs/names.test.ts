@@ -1,0 +1,131 @@
+// What the pages name is there: files and folders of the repository, options, codes of errors, metrics.
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join, matchesGlob } from 'node:path'
+import { test } from 'node:test'
+import { readConfigFile, resolveOptions } from '@millrace/core'
+import { engineOptionTable } from '@millrace/engine/options'
+import { logOptionTable } from '../packages/cli/src/log-options.ts'
+import { root, spansOf, writtenPages } from './mentions.ts'
+import { fencesOf } from './snippets.ts'
+
+const pages = writtenPages()
+const spans = pages.flatMap(spansOf)
+const folders = ['packages', 'scripts', 'sim', 'bench', 'clients', 'docs', 'examples']
+const isBuilt = (path: string): boolean => path.includes('node_modules') || /\/dist(\/|$)/.test(path)
+const tree = [
+  'package.json',
+  ...globSync(
+    folders.map((folder) => `${folder}/**`),
+    { cwd: root, exclude: isBuilt },
+  ),
+]
+const sources = tree
+  .filter((path) => /^packages\/\w+\/src\/.*(?<!\.test)\.ts$/.test(path))
+  .map((path) => readFileSync(join(root, path), 'utf8'))
+  .join('\n')
+
+/** As the pages write it: `engine/api/job.ts` for `packages/engine/src/api/job.ts`. */
+function shortened(path: string): string {
+  return path.replace(/^packages\//, '').replace(/^(\w+\/)?src(?:\/|$)/, '$1')
+}
+
+const shortTree = tree.map(shortened)
+const endings = new Set(shortTree.flatMap((path) => path.split('/').map((_, index, parts) => parts.slice(index).join('/'))))
+
+/** Whether something in the repository ends so, counted in whole names; a beginning with a dot may end any name. */
+function isThere(mention: string): boolean {
+  const path = shortened(mention.replace(/^(\.\.?\/)+/, '').replace(/\/$/, ''))
+  if (path.startsWith('.')) return tree.some((each) => each.endsWith(path))
+  if (/[*{]/.test(path)) return shortTree.some((each) => matchesGlob(each, path) || matchesGlob(each, `**/${path}`))
+  return endings.has(path)
+}
+
+/** What a page calls a file or folder of ours. In the guide and the examples only what begins with one of our folders: `orders.ts` is the user's. */
+function isPath({ place, text }: { readonly place: string; readonly text: string }): boolean {
+  if (/[\s<>:…=()]/.test(text)) return false
+  if (folders.includes(text.split('/')[0]!) && text.includes('/')) return true
+  if (place.startsWith('docs/guide/') || place.startsWith('docs/reference/') || /^(README|examples)/.test(place)) return false
+  return /^[\w@{}*,./-]+\.(ts|sh|java|jsonl|gz|conf)$/.test(text) || /^[a-z][\w-]*(\/[a-z][\w-]*)*\/([a-z][\w-]*)?$/.test(text)
+}
+
+void test('files and folders that pages name are there', () => {
+  const paths = spans.filter(isPath)
+  assert.ok(paths.length > 200, `${paths.length} paths`)
+  assert.deepEqual(
+    paths.filter(({ text }) => !isThere(text)).map(({ place, text }) => `${place}: ${text}`),
+    [],
+  )
+})
+
+void test('a path that is not there is noticed', () => {
+  assert.ok(isThere('packages/engine/src/api/job.ts') && isThere('engine/api') && isThere('api/job.ts') && isThere('threads/'))
+  assert.ok(!isThere('packages/engine/src/api/jobs.ts') && !isThere('api/graph/job.ts') && !isThere('pi/job.ts'))
+})
+
+const table = { ...engineOptionTable, ...logOptionTable }
+const optionKeys = Object.keys(table)
+const sections = new Set(optionKeys.filter((key) => key.includes('.')).map((key) => key.split('.')[0]!))
+
+function isOption(name: string): boolean {
+  return optionKeys.some((key) => key === name || key.startsWith(`${name}.`))
+}
+
+void test('options that pages name are in the table', () => {
+  // Of the other systems, and mappings of settings by Kafka's names.
+  const others = new Set(['state.dir', 'state.ts', 'broker.config', 'client.config', 'client.ts', 'log.faults', 'log.ended', 'log.dirs'])
+  const named = spans.filter(({ text }) => /^[a-z]+(\.[a-z][A-Za-z0-9]*)+$/.test(text) && sections.has(text.split('.')[0]!))
+  assert.ok(named.length > 30, `${named.length} options`)
+  const unknown = named.filter(({ text }) => !isOption(text) && !others.has(text) && !/\.ts$|^log\.(faults|[a-z]+\.)/.test(text))
+  assert.deepEqual(
+    unknown.map(({ place, text }) => `${place}: ${text}`),
+    [],
+  )
+})
+
+void test('files of options in pages are accepted', async () => {
+  const blocks = pages.flatMap(({ path, text }) =>
+    fencesOf(text)
+      .filter(({ language }) => language === 'yaml')
+      .map((fence) => ({ place: `${path}:${fence.line}`, text: fence.text })),
+  )
+  assert.ok(blocks.length > 3)
+  for (const { place, text } of blocks) {
+    const disk = { open: undefined, readFile: async () => Buffer.from(text), stat: async () => ({ kind: 'file' }) }
+    const file = await readConfigFile(disk as never, place, false)
+    const content = structuredClone(file!.content) as { [section: string]: { config?: unknown } }
+    for (const section of ['broker', 'client']) delete content[section]?.config
+    assert.doesNotThrow(() => resolveOptions(table, { file: { path: place, content } }), place)
+  }
+})
+
+/** Names of others that are written like our codes. */
+const foreignNames = new Set(['HADOOP_USER_NAME', 'NODE_COMPILE_CACHE', 'WALL_CLOCK_TIME', 'XDG_CACHE_HOME', 'STREAM_TIME'])
+
+void test('codes that pages name are those of the code', () => {
+  const inBlocks = pages.flatMap(({ path, text }) =>
+    fencesOf(text).flatMap((fence) =>
+      [...fence.text.matchAll(/\[([A-Z]+(?:_[A-Z0-9]+)+)\]/g)].map((match) => ({ place: path, text: match[1]! })),
+    ),
+  )
+  const codes = [...spans.filter(({ text }) => /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(text)), ...inBlocks]
+  assert.ok(codes.length > 50, `${codes.length} codes`)
+  const unknown = codes.filter(({ text }) => !foreignNames.has(text) && !new RegExp(`\\b${text}\\b`).test(sources))
+  assert.deepEqual(
+    unknown.map(({ place, text }) => `${place}: ${text}`),
+    [],
+  )
+})
+
+void test('metrics that pages name are counted', () => {
+  const named = pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/\bmillrace_([a-z]+(?:_[a-z]+)+)/g)].map((match) => ({ place: path, text: match[1]! })),
+  )
+  assert.ok(named.length > 20)
+  // `_total` is what Prometheus wants behind the name of a counter.
+  const unknown = named.filter(({ text }) => !sources.includes(text.replace(/_total$/, '')))
+  assert.deepEqual(
+    unknown.map(({ place, text }) => `${place}: millrace_${text}`),
+    [],
+  )
+})
