@@ -25,6 +25,24 @@ export function checkOptionNames<O extends object>(connector: string, options: O
   })
 }
 
+/**
+ * As `checkOptionNames`, for an option that is itself an object of options: `security.ssl`. Undefined is none.
+ *
+ * @throws CONNECTOR_OPTION_INVALID
+ */
+export function checkNestedNames<O extends object>(connector: string, path: string, value: O | undefined, names: OptionNames<O>): void {
+  if (value === undefined) return
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const problem = `is ${inspect(value, { depth: 0 })}, and must be an object`
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: path, problem })
+  }
+  const known = Object.keys(names)
+  const option = Object.keys(value).find((name) => !Object.hasOwn(names, name))
+  if (option === undefined) return
+  const problem = `is none that there is${didYouMean(option, known) || `: ${known.join(', ')}`}`
+  throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: `${path}.${option}`, problem })
+}
+
 /** A duration option in milliseconds. Throws `CONNECTOR_OPTION_INVALID` unless it is one. */
 export function durationOption(connector: string, option: string, value: Duration): number {
   const ms = parseDuration(value)

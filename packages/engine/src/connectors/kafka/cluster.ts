@@ -1,6 +1,8 @@
+import { inspect } from 'node:util'
 import { createLogger, MillraceError, type Clock, type LogRecord, type Network, type Random, messageOf } from '@millrace/core'
-import { clientOptionsFromKafka, LogClient, type ClientOptions, type Security } from '@millrace/log/client'
+import { clientOptionsFromKafka, LogClient, type ClientOptions, type Sasl, type Security, type Ssl } from '@millrace/log/client'
 import { engineError } from '../../errors.ts'
+import { checkNestedNames, type OptionNames } from '../options.ts'
 import type { ConnectorNotice } from '../source.ts'
 
 /** How a cluster that speaks Kafka's protocol is reached: Apache Kafka, or Millrace's own log. */
@@ -31,6 +33,13 @@ export function checkCluster(connector: string, options: KafkaClusterOptions): v
   if (options.brokers === undefined || options.brokers.length === 0) {
     throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: 'brokers', problem: "is missing: 'host:port', or a list of them" })
   }
+  const isList = Array.isArray(options.brokers) && options.brokers.every((broker) => typeof broker === 'string')
+  if (typeof options.brokers !== 'string' && !isList) {
+    const problem = `is ${inspect(options.brokers, { depth: 1 })}: 'host:port', or a list of them`
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: 'brokers', problem })
+  }
+  checkSecurity(connector, options.security)
+  checkConfig(connector, options.config)
   try {
     new LogClient(clientOptions(connector, options)).close()
   } catch (error) {
@@ -40,6 +49,52 @@ export function checkCluster(connector: string, options: KafkaClusterOptions): v
     const name = isBrokers ? 'brokers' : String(option)
     throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: name, problem: `must ${expected}, and is ${value}` }, error)
   }
+}
+
+/** The names of the options that sources and sinks share. */
+export const clusterOptionNames: OptionNames<KafkaClusterOptions> = { brokers: true, clientId: true, config: true, security: true }
+
+const sslNames: OptionNames<Ssl> = { ca: true, cert: true, key: true, keyPassword: true, verifyHostname: true }
+const passwordNames = { mechanism: true, username: true, password: true } as const
+const tokenNames = { mechanism: true, token: true, extensions: true } as const
+const PROTOCOLS: readonly unknown[] = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] satisfies Security['protocol'][]
+const PASSWORD_MECHANISMS: readonly unknown[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] satisfies Sasl['mechanism'][]
+
+/** Who writes JavaScript has no compiler to tell a wrong name, and it would be less secure than meant. */
+function checkSecurity(connector: string, security: Security | undefined): void {
+  if (security === undefined) return
+  const invalid = (option: string, problem: string): never => {
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: `security.${option}`, problem })
+  }
+  checkNestedNames<Security>(connector, 'security', security, { protocol: true, ssl: true, sasl: true })
+  const { protocol, ssl, sasl } = security
+  if (!PROTOCOLS.includes(protocol)) invalid('protocol', `is ${protocol}: one of ${PROTOCOLS.join(', ')}`)
+  checkNestedNames<Ssl>(connector, 'security.ssl', ssl, sslNames)
+  if (ssl !== undefined && protocol !== 'SSL' && protocol !== 'SASL_SSL') invalid('ssl', `has no use with the protocol ${protocol}`)
+  if (sasl === undefined) return
+  if (sasl.mechanism === 'OAUTHBEARER') {
+    checkNestedNames(connector, 'security.sasl', sasl, tokenNames)
+    if (typeof sasl.token !== 'function') invalid('sasl.token', 'must be a function that answers the token')
+    return
+  }
+  checkNestedNames(connector, 'security.sasl', sasl, passwordNames)
+  if (!PASSWORD_MECHANISMS.includes(sasl.mechanism))
+    invalid('sasl.mechanism', `is ${sasl.mechanism}: one of ${PASSWORD_MECHANISMS.join(', ')}, OAUTHBEARER`)
+  for (const name of ['username', 'password'] as const) if (typeof sasl[name] !== 'string') invalid(`sasl.${name}`, 'must be text')
+}
+
+function checkConfig(connector: string, config: KafkaClusterOptions['config']): void {
+  if (config === undefined) return
+  checkNestedNames<object>(connector, 'config', config, Object.fromEntries(Object.keys(config).map((name) => [name, true])))
+  // Numbers are what everybody writes for times.
+  const wrong = Object.entries(config).find(([, value]) => typeof value !== 'string')
+  if (wrong === undefined) return
+  const [name, value] = wrong
+  throw engineError('CONNECTOR_OPTION_INVALID', {
+    connector,
+    option: `config['${name}']`,
+    problem: `is ${value}, and must be text`,
+  })
 }
 
 /** A client of the cluster on the connector's machine. What the client mends by itself is reported as notices. */

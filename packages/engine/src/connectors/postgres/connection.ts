@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Duration } from '@millrace/core'
 import type { ClientConfig } from 'pg'
 import { engineError } from '../../errors.ts'
-import { durationOption, wholeNumberOption } from '../options.ts'
+import { checkNestedNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
 
 /** How the server is reached. What is left out is taken from `PGHOST`, `PGUSER`, `PGPASSWORD`, … and `~/.pgpass`, as PostgreSQL's own programs do. */
 export interface PostgresConnection {
@@ -30,6 +30,19 @@ export interface PostgresTls {
   readonly serverName?: string
 }
 
+export const connectionNames: OptionNames<PostgresConnection> = {
+  url: true,
+  host: true,
+  port: true,
+  database: true,
+  user: true,
+  password: true,
+  tls: true,
+  connectTimeout: true,
+  statementTimeout: true,
+}
+const tlsNames: OptionNames<PostgresTls> = { ca: true, cert: true, key: true, serverName: true }
+
 /** A process that is gone without a word holds its locks no longer than this. */
 const IDLE_IN_TRANSACTION_MS = 60_000
 /** Beyond the server's own time-out: a server that is gone without a word. */
@@ -39,6 +52,7 @@ const ANSWER_MARGIN_MS = 5_000
 export function clientConfig(connector: string, options: PostgresConnection): ClientConfig {
   const { url, connectTimeout = '10s', statementTimeout = '1m' } = options
   const { host, port, database, user, password, tls } = { ...(url === undefined ? {} : partsOf(connector, url)), ...given(options) }
+  if (tls !== undefined && typeof tls !== 'boolean') checkNestedNames<PostgresTls>(connector, 'tls', tls, tlsNames)
   if (port !== undefined) wholeNumberOption(connector, 'port', port, 1, 65_535)
   const statementMs = durationOption(connector, 'statementTimeout', statementTimeout)
   const ssl = tls === undefined || typeof tls === 'boolean' ? tls : tlsConfig(tls, host)

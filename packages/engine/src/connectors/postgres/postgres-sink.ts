@@ -1,11 +1,11 @@
 import type { Duration } from '@millrace/core'
 import type { ClientConfig } from 'pg'
 import { engineError } from '../../errors.ts'
-import { durationOption, wholeNumberOption } from '../options.ts'
+import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../sink.ts'
 import { AtLeastOnceWriter } from './at-least-once-writer.ts'
 import type { CommitNames } from './commit-protocol.ts'
-import { clientConfig, type PostgresConnection } from './connection.ts'
+import { clientConfig, connectionNames, type PostgresConnection } from './connection.ts'
 import { ExactlyOnceWriter } from './exactly-once-writer.ts'
 import { PgStore } from './pg-store.ts'
 import { RowMaker, type ColumnSource } from './rows.ts'
@@ -61,6 +61,21 @@ interface SinkSettings<T> {
 }
 
 const CONNECTOR = 'postgresSink'
+const optionNames: OptionNames<PostgresSinkOptions<unknown>> = {
+  ...connectionNames,
+  table: true,
+  columns: true,
+  keys: true,
+  onConflict: true,
+  deleteWhen: true,
+  delivery: true,
+  commitTable: true,
+  commitRetention: true,
+  maxStagedBytes: true,
+  batchRows: true,
+  batchInterval: true,
+  retryFor: true,
+}
 const STAGED_BYTES = 64 * 1_024 * 1_024
 const COMMIT_RETENTION_MS_MIN = 3_600_000
 
@@ -74,6 +89,7 @@ const COMMIT_RETENTION_MS_MIN = 3_600_000
  * `POSTGRES_SINK_ENTRY_MISSING`, `POSTGRES_SINK_STAGED_TOO_MUCH`, `LIBRARY_MISSING`.
  */
 export function postgresSink<T>(options: PostgresSinkOptions<T>): Sink<T> {
+  checkOptionNames<PostgresSinkOptions<T>>(CONNECTOR, options, optionNames)
   const settings = sinkSettings(options)
   return {
     connector: 'postgres',
@@ -104,6 +120,8 @@ function sinkSettings<T>(options: PostgresSinkOptions<T>): SinkSettings<T> {
   const table = tableOption('table', options.table)
   const columns = columnsOf(options.columns)
   const names = columns.map(([name]) => name)
+  if (!Array.isArray(keys)) invalid('keys', 'must be a list of columns')
+  if (deleteWhen !== undefined && typeof deleteWhen !== 'function') invalid('deleteWhen', 'must be a function of the record')
   if (new Set(keys).size < keys.length) invalid('keys', 'names a column twice')
   for (const key of keys) if (!names.includes(key)) invalid('keys', `names ${key}, which is none of columns`)
   if (deleteWhen !== undefined && keys.length === 0) invalid('deleteWhen', 'needs keys')

@@ -1,5 +1,7 @@
+import { checkOptionNames } from '../../options.ts'
 import { encodeText, textOf } from './plain.ts'
-import { present, type Format } from './format.ts'
+import { engineError } from '../../../errors.ts'
+import { makesFormats, present, type Format } from './format.ts'
 
 export interface CsvOptions<C extends string> {
   /** Names of the fields, in order; every row has as many. */
@@ -16,9 +18,13 @@ export interface CsvOptions<C extends string> {
  * ```
  */
 export function csv<const C extends string>(options: CsvOptions<C>): Format<{ [name in C]: string }> {
+  checkOptionNames<CsvOptions<C>>('csv', options, { columns: true, delimiter: true })
   const { columns, delimiter = ',' } = options
-  if (delimiter.length !== 1 || '"\r\n'.includes(delimiter))
-    throw new TypeError(`a delimiter is one character, no quote and no line end: ${delimiter}`)
+  const given: unknown = columns
+  if (!Array.isArray(given) || given.length === 0) throw invalid('columns', 'must name the fields, in order')
+  if (new Set(columns).size < columns.length) throw invalid('columns', 'names a field twice')
+  if (typeof delimiter !== 'string' || delimiter.length !== 1 || '"\r\n'.includes(delimiter))
+    throw invalid('delimiter', `is ${JSON.stringify(delimiter)}: one character, no quote and no line end`)
   return {
     deserialize: (bytes) => {
       const fields = fieldsOf(textOf(present(bytes)), delimiter)
@@ -27,6 +33,12 @@ export function csv<const C extends string>(options: CsvOptions<C>): Format<{ [n
     },
     serialize: (row) => encodeText(columns.map((name) => quoted(row[name], delimiter)).join(delimiter)),
   }
+}
+
+makesFormats(csv)
+
+function invalid(option: string, problem: string): Error {
+  return engineError('CONNECTOR_OPTION_INVALID', { connector: 'csv', option, problem })
 }
 
 /** The fields of one row. @throws `TypeError` for quotes that do not match, and for a second row */

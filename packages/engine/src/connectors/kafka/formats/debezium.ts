@@ -1,4 +1,4 @@
-import type { Format } from './format.ts'
+import { makesFormats, type Format } from './format.ts'
 
 /** A change of a row, as Debezium writes it. */
 export interface Change<T> {
@@ -32,6 +32,8 @@ export function debezium<T>(format: Format<unknown>): Format<Change<T>> {
       format.serialize({ before, after, source, op: LETTERS[operation], ts_ms: timestampMs < 0 ? null : timestampMs }, context),
   }
 }
+
+makesFormats(debezium)
 
 interface Envelope {
   readonly op?: unknown

@@ -1,3 +1,5 @@
+import { engineError } from '../../../errors.ts'
+
 /** A header of a record. A name may come more than once. */
 export interface KafkaHeader {
   readonly key: string
@@ -67,6 +69,23 @@ export type ReadFormat<T> = Deserializer<T> | Pick<Format<T>, 'deserialize' | 'o
 /** What a sink takes: a format, or only the way that it needs. */
 export type WriteFormat<T> = Serializer<T> | Pick<Format<T>, 'serialize' | 'open'>
 
+/** Functions that make formats. In the place of one they would take bytes for their options. */
+const makers = new WeakSet<object>()
+
+export function makesFormats(...functions: readonly object[]): void {
+  for (const each of functions) makers.add(each)
+}
+
+/** @throws `CONNECTOR_OPTION_INVALID` for what is no format, or cannot go this way */
+export function checkFormat(connector: string, option: string, format: unknown, way: 'deserialize' | 'serialize'): void {
+  if (typeof format === 'function' && !makers.has(format)) return
+  if (typeof (format as Partial<Format<unknown>> | null | undefined)?.[way] === 'function') return
+  const example = way === 'deserialize' ? 'json<Order>()' : 'json()'
+  const name = typeof format === 'function' ? format.name : ''
+  const problem = name !== '' ? `is the function ${name} itself: call it, ${name}()` : format === undefined ? 'is missing' : `has no ${way}`
+  throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem: `${problem}: a format such as ${example}, or a function` })
+}
+
 /** The way from bytes of what a user gave. */
 export function reading<T>(format: ReadFormat<T>): Pick<Format<T>, 'deserialize' | 'open'> {
   return typeof format === 'function' ? { deserialize: format } : format
@@ -91,6 +110,8 @@ export function nullable<T>(format: Format<T>): Format<T | null> {
     serialize: (value, context) => (value === null ? null : format.serialize(value, context)),
   }
 }
+
+makesFormats(nullable)
 
 /** A format of what is never null. @throws where it is */
 export function present(bytes: Uint8Array | null): Uint8Array {

@@ -1,5 +1,5 @@
 import type { StandardSchema } from '../../../api/state.ts'
-import { present, type Format } from './format.ts'
+import { makesFormats, present, type Format } from './format.ts'
 import { withSchema } from './schema.ts'
 
 /** Text in UTF-8. Invalid bytes make a poison record, not U+FFFD. */
@@ -36,6 +36,8 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Format<T> {
   }
   return schema === undefined ? (plain as Format<T>) : withSchema(plain, schema)
 }
+
+makesFormats(string, bytes, json)
 
 /** By the function that makes bytes of it: who puts another one in its place does not get this one's text. */
 const texts = new WeakMap<WeakKey, (value: unknown) => string>()

@@ -1,9 +1,9 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
-import { durationOption } from '../../options.ts'
+import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../../sink.ts'
-import { checkCluster, kafkaClient, type KafkaClusterOptions } from '../cluster.ts'
-import { writing, type WriteFormat } from '../formats/format.ts'
+import { checkCluster, clusterOptionNames, kafkaClient, type KafkaClusterOptions } from '../cluster.ts'
+import { checkFormat, writing, type WriteFormat } from '../formats/format.ts'
 import { ExactlyOnceWriter } from './exactly-once-writer.ts'
 import { failpointsOf } from './failpoints.ts'
 import { PlainWriter } from './plain-writer.ts'
@@ -63,6 +63,30 @@ interface SinkSettings {
 }
 
 const CONNECTOR = 'kafkaSink'
+const optionNames: OptionNames<KafkaSinkOptions<unknown>> = {
+  ...clusterOptionNames,
+  topic: true,
+  topicOf: true,
+  key: true,
+  keyFormat: true,
+  headers: true,
+  timestamp: true,
+  partition: true,
+  value: true,
+  delivery: true,
+  transactionalIdPrefix: true,
+  transactionTimeout: true,
+  toleratedDowntime: true,
+  onTransactionLost: true,
+  compression: true,
+  compressionLevel: true,
+  linger: true,
+  batchBytes: true,
+  maxRequestBytes: true,
+  deliveryTimeout: true,
+  bufferBytes: true,
+}
+const COMPRESSIONS: readonly unknown[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
 /**
  * Topics of any cluster that speaks Kafka's protocol.
@@ -74,6 +98,7 @@ const CONNECTOR = 'kafkaSink'
  * `KAFKA_SINK_FENCED`, `KAFKA_SINK_TRANSACTION_LOST`, `KAFKA_SINK_TRANSACTION_REPLAYED`.
  */
 export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink<T> {
+  checkOptionNames<KafkaSinkOptions<T, K>>(CONNECTOR, options, optionNames)
   checkCluster(CONNECTOR, options)
   const settings = sinkSettings(options)
   return {
@@ -121,8 +146,19 @@ function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
   if (!['exactly-once', 'at-least-once', 'none'].includes(delivery)) invalid('delivery', `is ${delivery}`)
   if (transactionalIdPrefix === '') invalid('transactionalIdPrefix', 'is empty')
   if ((options.topic === undefined) === (options.topicOf === undefined)) invalid('topic', 'or topicOf must be given, and not both')
-  if (options.value === undefined) invalid('value', 'is missing: how values are written, json() for example')
+  if (options.topic !== undefined && (typeof options.topic !== 'string' || options.topic === '')) invalid('topic', 'must be a name')
+  checkFormat(CONNECTOR, 'value', options.value, 'serialize')
+  if (options.keyFormat !== undefined) checkFormat(CONNECTOR, 'keyFormat', options.keyFormat, 'serialize')
+  for (const name of ['topicOf', 'key', 'headers', 'timestamp', 'partition'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') invalid(name, 'must be a function of the record')
+  }
   const { compression, compressionLevel, linger, batchBytes = 131_072, maxRequestBytes, deliveryTimeout, bufferBytes } = options
+  if (compression !== undefined && !COMPRESSIONS.includes(compression))
+    invalid('compression', `is ${compression}: one of ${COMPRESSIONS.join(', ')}`)
+  if (compressionLevel !== undefined) wholeNumberOption(CONNECTOR, 'compressionLevel', compressionLevel, -131_072, 22)
+  for (const name of ['batchBytes', 'maxRequestBytes', 'bufferBytes'] as const) {
+    if (options[name] !== undefined) wholeNumberOption(CONNECTOR, name, options[name], 1, 0x7fff_ffff)
+  }
   return {
     delivery,
     transactionTimeoutMs: durationOption(CONNECTOR, 'transactionTimeout', transactionTimeout),

@@ -105,6 +105,10 @@ void test('reading begins and ends where it is told to', async () => {
   assert.equal(await between({ offsets: { [topic]: { 1: 9 } }, otherwise: 'latest' }, 'latest'), '109')
   assert.equal(await between('earliest', { offsets: { [topic]: [2, 1] } }), '0 1 100')
   await assert.rejects(between('earliest', { offsets: { [topic]: [2] } }), { code: 'KAFKA_NO_END' })
+  await assert.rejects(between({ offsets: { [topic]: { 0: 1, 2: 1 } } }, 'latest'), {
+    message: /startAt\.offsets names partition 2 of topic-\d+, which has 2/,
+  })
+  await assert.rejects(between('earliest', { offsets: { [topic]: [1, 1, 1] } }), { message: /endAt\.offsets names partition 2/ })
 })
 
 void test('whole records: key, headers, time stamp, place; null for a tombstone where that is taken', async () => {

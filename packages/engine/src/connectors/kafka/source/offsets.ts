@@ -1,6 +1,6 @@
 import type { LogClient } from '@millrace/log/client'
 import { engineError } from '../../../errors.ts'
-import type { EndAt, PartitionOffsets, StartAt } from './options.ts'
+import { CONNECTOR, type EndAt, type PartitionOffsets, type StartAt } from './options.ts'
 import { splitId, type TopicPartition } from './split.ts'
 
 export type Isolation = 'read_committed' | 'read_uncommitted'
@@ -24,7 +24,7 @@ export async function startOffsets(
   if (start === 'earliest' || start === 'latest') return await listed(client, partitions, start, isolation)
   if (typeof start === 'object' && 'timestampMs' in start) return await listed(client, partitions, start, isolation)
   if (typeof start === 'object' && 'offsets' in start) {
-    const given = givenOffsets(partitions, start.offsets)
+    const given = givenOffsets('startAt', partitions, start.offsets)
     return await filled(client, partitions, given, start.otherwise ?? 'earliest', isolation)
   }
   const committed: Found = new Map()
@@ -47,14 +47,22 @@ export async function endOffsets(
   isolation: Isolation,
 ): Promise<ReadonlyMap<string, FoundPlace>> {
   if (end === 'latest' || 'timestampMs' in end) return await listed(client, partitions, end, isolation)
-  const given = givenOffsets(partitions, end.offsets)
+  const given = givenOffsets('endAt', partitions, end.offsets)
   const missing = partitions.find((at) => !given.has(splitId(at)))
   if (missing !== undefined) throw engineError('KAFKA_NO_END', { topic: missing.topic, partition: missing.partition })
   return given
 }
 
-function givenOffsets(partitions: readonly TopicPartition[], offsets: PartitionOffsets): Found {
+/** @throws `CONNECTOR_OPTION_INVALID` for a partition that the topic does not have */
+function givenOffsets(option: 'startAt' | 'endAt', partitions: readonly TopicPartition[], offsets: PartitionOffsets): Found {
   const given: Found = new Map()
+  for (const [topic, ofTopic] of Map.groupBy(partitions, (at) => at.topic)) {
+    const numbers = new Set(ofTopic.map(({ partition }) => String(partition)))
+    const other = Object.keys(offsets[topic] ?? {}).find((partition) => !numbers.has(partition))
+    if (other === undefined) continue
+    const problem = `names partition ${other} of ${topic}, which has ${numbers.size}, counted from 0`
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: CONNECTOR, option: `${option}.offsets`, problem })
+  }
   for (const at of partitions) {
     const offset = offsets[at.topic]?.[at.partition]
     if (offset !== undefined) given.set(splitId(at), { offset, leaderEpoch: -1 })

@@ -1,9 +1,10 @@
 import type { Duration } from '@millrace/core'
 import type { FetcherOptions } from '@millrace/log/client'
+import { didYouMean } from '../../../api/option-names.ts'
 import { engineError } from '../../../errors.ts'
-import { durationOption } from '../../options.ts'
-import { checkCluster, type KafkaClusterOptions } from '../cluster.ts'
-import { reading, type Format, type KafkaHeader, type ReadFormat } from '../formats/format.ts'
+import { checkNestedNames, checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
+import { checkCluster, clusterOptionNames, type KafkaClusterOptions } from '../cluster.ts'
+import { checkFormat, reading, type Format, type KafkaHeader, type ReadFormat } from '../formats/format.ts'
 
 /** Offsets by topic and partition: `{ orders: { 0: 1200, 1: 900 } }` or `{ orders: [1200, 900] }`. */
 export type PartitionOffsets = Readonly<Record<string, Readonly<Record<number, number>>>>
@@ -87,22 +88,57 @@ export interface KafkaSourceSettings {
 
 export const CONNECTOR = 'kafkaSource'
 
+type AllOptions = KafkaSourceOptions<unknown> & { readonly key?: ReadFormat<unknown>; readonly metadata?: boolean }
+type FetchOptions = NonNullable<KafkaSourceOptions<unknown>['fetch']>
+
+const optionNames: OptionNames<AllOptions> = {
+  ...clusterOptionNames,
+  topics: true,
+  topicPattern: true,
+  value: true,
+  key: true,
+  metadata: true,
+  startAt: true,
+  endAt: true,
+  groupId: true,
+  onPoison: true,
+  onOffsetLost: true,
+  onTopicLost: true,
+  isolation: true,
+  discoverEvery: true,
+  fetch: true,
+}
+const fetchNames: OptionNames<FetchOptions> = {
+  minBytes: true,
+  maxWaitMs: true,
+  maxBytes: true,
+  partitionMaxBytes: true,
+  bufferBytes: true,
+  sessions: true,
+}
+
 /** @throws `CONNECTOR_OPTION_INVALID` */
-export function sourceSettings(
-  options: KafkaSourceOptions<unknown> & { readonly key?: ReadFormat<unknown>; readonly metadata?: boolean },
-): KafkaSourceSettings {
+export function sourceSettings(options: AllOptions): KafkaSourceSettings {
+  checkOptionNames(CONNECTOR, options, optionNames)
   checkCluster(CONNECTOR, options)
   const { startAt: start = 'earliest', endAt: end, groupId, discoverEvery = '30s' } = options
-  if (options.value === undefined) throw invalid('value', 'is missing: a format such as json<Order>()')
+  checkFormat(CONNECTOR, 'value', options.value, 'deserialize')
+  if (options.key !== undefined) {
+    checkFormat(CONNECTOR, 'key', options.key, 'deserialize')
+    if (options.metadata !== true) throw invalid('key', 'has no use without metadata: true, which emits whole records')
+  }
   const isCommitted = start === 'committed' || (typeof start === 'object' && 'committedOr' in start)
   if (isCommitted && groupId === undefined) throw invalid('groupId', 'is missing: startAt asks for what it has committed')
-  if (groupId === '') throw invalid('groupId', 'is empty')
+  if (groupId !== undefined && (typeof groupId !== 'string' || groupId === '')) throw invalid('groupId', 'must be text, and not empty')
   checkPlace('startAt', start)
   if (end !== undefined) checkPlace('endAt', end)
+  const topics = chosenTopics(options)
+  checkOffsetTopics('startAt', start, topics)
+  if (end !== undefined) checkOffsetTopics('endAt', end, topics)
   const isolation = oneOf('isolation', options.isolation ?? 'read-committed', ['read-committed', 'read-uncommitted'])
   return {
     cluster: options,
-    topics: chosenTopics(options),
+    topics,
     start,
     end,
     groupId,
@@ -111,7 +147,7 @@ export function sourceSettings(
     onTopicLost: oneOf('onTopicLost', options.onTopicLost ?? 'fail', ['fail', 'skip']),
     isolation: isolation === 'read-committed' ? 'read_committed' : 'read_uncommitted',
     discoverEveryMs: discoverEvery === false ? undefined : Math.max(1, durationOption(CONNECTOR, 'discoverEvery', discoverEvery)),
-    fetch: options.fetch ?? {},
+    fetch: fetchOptions(options.fetch),
     value: reading(options.value),
     key: options.key === undefined ? undefined : reading(options.key),
     hasMetadata: options.metadata === true,
@@ -145,18 +181,45 @@ function checkPlace(option: 'startAt' | 'endAt', place: StartAt | EndAt): void {
     oneOf(option, place, option === 'startAt' ? ['earliest', 'latest', 'committed'] : ['latest'])
     return
   }
+  const kinds: readonly string[] = option === 'startAt' ? ['timestampMs', 'offsets', 'committedOr'] : ['timestampMs', 'offsets']
+  if (typeof place !== 'object' || place === null) throw invalid(option, `is ${String(place)}, which is none of the places that are known`)
+  const kind = kinds.find((each) => each in place)
+  const names = [...(kind === undefined ? kinds : [kind]), ...(option === 'startAt' && kind === 'offsets' ? ['otherwise'] : [])]
+  checkNestedNames<object>(CONNECTOR, option, place, Object.fromEntries(names.map((name) => [name, true])))
   if ('timestampMs' in place) {
     if (!Number.isSafeInteger(place.timestampMs) || place.timestampMs < 0)
       throw invalid(option, `has a timestampMs of ${place.timestampMs}, which are no milliseconds since 1970`)
   } else if ('offsets' in place) {
+    if (typeof place.offsets !== 'object' || place.offsets === null)
+      throw invalid(`${option}.offsets`, 'must be offsets by topic and partition')
     for (const [topic, offsets] of Object.entries(place.offsets)) {
+      if (typeof offsets !== 'object' || offsets === null) throw invalid(`${option}.offsets`, `must have offsets by partition for ${topic}`)
       for (const [partition, offset] of Object.entries(offsets))
-        if (!Number.isSafeInteger(offset) || offset < 0)
+        if (!/^\d+$/.test(partition)) throw invalid(option, `names ${partition} in ${topic}, which is no partition`)
+        else if (!Number.isSafeInteger(offset) || offset < 0)
           throw invalid(option, `has ${offset} for ${topic}-${partition}, which is no offset`)
     }
     if ('otherwise' in place) oneOf(`${option}.otherwise`, place.otherwise, ['earliest', 'latest', undefined])
   } else if (option === 'startAt' && 'committedOr' in place) oneOf('startAt.committedOr', place.committedOr, ['earliest', 'latest', 'fail'])
   else throw invalid(option, 'is none of the places that are known')
+}
+
+/** A topic that is not read is a name that is misspelled. */
+function checkOffsetTopics(option: 'startAt' | 'endAt', place: StartAt | EndAt, topics: readonly string[] | RegExp): void {
+  if (typeof place !== 'object' || !('offsets' in place)) return
+  const names = topics instanceof RegExp ? [] : topics
+  const other = Object.keys(place.offsets).find((name) => (topics instanceof RegExp ? !topics.test(name) : !names.includes(name)))
+  if (other !== undefined) throw invalid(`${option}.offsets`, `names the topic ${other}, which is not read${didYouMean(other, names)}`)
+}
+
+function fetchOptions(given: FetchOptions | undefined): FetcherOptions {
+  checkNestedNames<FetchOptions>(CONNECTOR, 'fetch', given, fetchNames)
+  for (const name of ['minBytes', 'maxWaitMs', 'maxBytes', 'partitionMaxBytes', 'bufferBytes'] as const) {
+    const value = given?.[name]
+    if (value !== undefined)
+      wholeNumberOption(CONNECTOR, `fetch.${name}`, value, name === 'minBytes' || name === 'maxWaitMs' ? 0 : 1, 0x7fff_ffff)
+  }
+  return given ?? {}
 }
 
 function oneOf<T>(option: string, value: T, values: readonly T[]): T {

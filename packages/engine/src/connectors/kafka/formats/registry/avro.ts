@@ -1,7 +1,15 @@
 import type { Type } from 'avsc'
 import { optionalLibrary } from '../../../optional-library.ts'
-import type { Format } from '../format.ts'
-import { RegistryFormat, type NamedSchema, type RegistryFormatOptions, type SchemaCodec, type SchemaKind } from './registry-format.ts'
+import { makesFormats, type Format } from '../format.ts'
+import {
+  checkRegistryFormat,
+  RegistryFormat,
+  registryFormatOptionNames,
+  type NamedSchema,
+  type RegistryFormatOptions,
+  type SchemaCodec,
+  type SchemaKind,
+} from './registry-format.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface AvroOptions extends RegistryFormatOptions {
@@ -14,10 +22,13 @@ export interface AvroOptions extends RegistryFormatOptions {
  * Needs the package `avsc`.
  */
 export function avro<T = unknown>(options: AvroOptions): Format<T> {
+  checkRegistryFormat<AvroOptions>('avro', options, { ...registryFormatOptionNames, long: true })
   return new RegistryFormat<T>(new Avro(options), options)
 }
 
 type Library = Pick<typeof import('avsc'), 'Type' | 'types'>
+
+makesFormats(avro)
 
 class Avro implements SchemaKind {
   readonly type = 'AVRO'

@@ -1,8 +1,16 @@
 import type { Ajv, ValidateFunction } from 'ajv'
 import { optionalLibrary } from '../../../optional-library.ts'
-import type { Format } from '../format.ts'
+import { makesFormats, type Format } from '../format.ts'
 import { encodeText, textOf } from '../plain.ts'
-import { RegistryFormat, type NamedSchema, type RegistryFormatOptions, type SchemaCodec, type SchemaKind } from './registry-format.ts'
+import {
+  checkRegistryFormat,
+  RegistryFormat,
+  registryFormatOptionNames,
+  type NamedSchema,
+  type RegistryFormatOptions,
+  type SchemaCodec,
+  type SchemaKind,
+} from './registry-format.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface JsonSchemaOptions extends RegistryFormatOptions {
@@ -12,6 +20,7 @@ export interface JsonSchemaOptions extends RegistryFormatOptions {
 
 /** JSON with a JSON Schema (draft 7, 2019-09, 2020-12) in a schema registry. The keyword `format` is not checked. Needs the package `ajv`. */
 export function jsonSchema<T = unknown>(options: JsonSchemaOptions): Format<T> {
+  checkRegistryFormat<JsonSchemaOptions>('jsonSchema', options, { ...registryFormatOptionNames, validate: true })
   return new RegistryFormat<T>(new JsonSchema(options), options)
 }
 
@@ -22,6 +31,8 @@ interface Drafts {
   readonly draft2019: AjvConstructor
   readonly draft2020: AjvConstructor
 }
+
+makesFormats(jsonSchema)
 
 class JsonSchema implements SchemaKind {
   readonly type = 'JSON'

@@ -1,7 +1,15 @@
 import type { NamespaceBase, Root } from 'protobufjs'
 import { optionalLibrary } from '../../../optional-library.ts'
-import type { Format } from '../format.ts'
-import { RegistryFormat, type NamedSchema, type RegistryFormatOptions, type SchemaCodec, type SchemaKind } from './registry-format.ts'
+import { makesFormats, type Format } from '../format.ts'
+import {
+  checkRegistryFormat,
+  RegistryFormat,
+  registryFormatOptionNames,
+  type NamedSchema,
+  type RegistryFormatOptions,
+  type SchemaCodec,
+  type SchemaKind,
+} from './registry-format.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface ProtobufOptions extends RegistryFormatOptions {
@@ -17,10 +25,13 @@ export interface ProtobufOptions extends RegistryFormatOptions {
  * Needs the package `protobufjs`.
  */
 export function protobuf<T = unknown>(options: ProtobufOptions): Format<T> {
+  checkRegistryFormat<ProtobufOptions>('protobuf', options, { ...registryFormatOptionNames, message: true, long: true })
   return new RegistryFormat<T>(new Protobuf(options), options)
 }
 
 type Library = typeof import('protobufjs')
+
+makesFormats(protobuf)
 
 class Protobuf implements SchemaKind {
   readonly type = 'PROTOBUF'

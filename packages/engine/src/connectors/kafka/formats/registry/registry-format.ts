@@ -6,6 +6,7 @@
  */
 import type { MillraceError } from '@millrace/core'
 import { engineError } from '../../../../errors.ts'
+import { checkNestedNames, checkOptionNames, type OptionNames } from '../../../options.ts'
 import { NotReady, present, type Format, type SerializationContext } from '../format.ts'
 import {
   SchemaRegistry,
@@ -25,6 +26,25 @@ export interface RegistryFormatOptions {
   readonly subject?: string | ((context: SerializationContext) => string)
   /** Whether a schema is registered that is not there yet; true by default. Otherwise it must be. `auto.register.schemas` */
   readonly register?: boolean
+}
+
+export const registryFormatOptionNames: OptionNames<RegistryFormatOptions> = {
+  registry: true,
+  schema: true,
+  references: true,
+  subject: true,
+  register: true,
+}
+
+/** @throws `CONNECTOR_OPTION_INVALID`, `ARGUMENT_INVALID` */
+export function checkRegistryFormat<O extends RegistryFormatOptions>(format: string, options: O, names: OptionNames<O>): void {
+  checkOptionNames<O>(format, options, names)
+  if (options.registry === undefined) {
+    const problem = "is missing: new SchemaRegistry({ url }), or { url: 'http://registry:8081' }"
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: format, option: 'registry', problem })
+  }
+  for (const [index, reference] of (options.references ?? []).entries())
+    checkNestedNames<SchemaReference>(format, `references[${index}]`, reference, { name: true, subject: true, version: true })
 }
 
 /** A schema made ready for use. */

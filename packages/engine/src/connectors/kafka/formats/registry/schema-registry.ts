@@ -3,6 +3,7 @@
  */
 import { nodeClock, type Clock } from '@millrace/core'
 import { engineError } from '../../../../errors.ts'
+import { checkNestedNames, checkOptionNames, numberOption, wholeNumberOption, type OptionNames } from '../../../options.ts'
 
 export type SchemaType = 'AVRO' | 'PROTOBUF' | 'JSON'
 
@@ -34,6 +35,16 @@ export interface SchemaRegistryOptions {
   readonly clock?: Clock
 }
 
+const optionNames: OptionNames<SchemaRegistryOptions> = {
+  url: true,
+  auth: true,
+  headers: true,
+  timeoutMs: true,
+  attempts: true,
+  fetch: true,
+  clock: true,
+}
+
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
 const FIRST_PAUSE_MS = 100
 /** What a registry may answer. */
@@ -54,6 +65,7 @@ export class SchemaRegistry {
   #preferred = 0
 
   constructor(options: SchemaRegistryOptions) {
+    checkRegistryOptions(options)
     this.#options = options
     this.#urls = (typeof options.url === 'string' ? [options.url] : options.url).map((url) => url.replace(/\/+$/, ''))
     if (this.#urls.length === 0 || this.#urls.some((url) => !/^https?:\/\//.test(url))) {
@@ -146,6 +158,27 @@ export class SchemaRegistry {
     if ('token' in auth) return { authorization: `Bearer ${typeof auth.token === 'string' ? auth.token : await auth.token()}` }
     return { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}` }
   }
+}
+
+function checkRegistryOptions(options: SchemaRegistryOptions): void {
+  const connector = 'SchemaRegistry'
+  checkOptionNames(connector, options, optionNames)
+  const { url, auth, timeoutMs, attempts } = options
+  if (typeof url !== 'string' && !Array.isArray(url))
+    throw engineError('CONNECTOR_OPTION_INVALID', {
+      connector,
+      option: 'url',
+      problem: 'is missing, and must begin with http:// or https://',
+    })
+  if (auth !== undefined) {
+    const isToken = typeof auth === 'object' && auth !== null && 'token' in auth
+    checkNestedNames<object>(connector, 'auth', auth, isToken ? { token: true } : { username: true, password: true })
+    const missing = (isToken ? ['token'] : ['username', 'password']).find((name) => (auth as Record<string, unknown>)[name] === undefined)
+    if (missing !== undefined)
+      throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: `auth.${missing}`, problem: 'is missing' })
+  }
+  if (timeoutMs !== undefined) numberOption(connector, 'timeoutMs', timeoutMs, 1, 0x7fff_ffff)
+  if (attempts !== undefined) wholeNumberOption(connector, 'attempts', attempts, 1)
 }
 
 function bodyOf({ schema, type, references }: RegisteredSchema): string {

@@ -1,0 +1,107 @@
+// What is misspelled or makes no sense is refused where the job is built, by name.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { postgresSink } from '../postgres/index.ts'
+import { avro, csv, json, jsonSchema, kafkaSink, kafkaSource, protobuf, SchemaRegistry, string } from './index.ts'
+
+const source = { brokers: 'h:1', topics: 'orders', value: string() }
+const sink = { brokers: 'h:1', topic: 'orders', value: string() }
+const table = { table: 't', columns: ['a'] }
+const registry = { url: 'http://h' }
+
+function refused(make: (options: never) => unknown, options: object, message: RegExp): void {
+  assert.throws(() => make(options as never), { message, code: /CONNECTOR_OPTION_INVALID|ARGUMENT_INVALID/ })
+}
+
+void test('what is right is taken', () => {
+  kafkaSource({ ...source, fetch: { minBytes: 0, sessions: false }, startAt: { offsets: { orders: [1] }, otherwise: 'latest' } })
+  kafkaSource({ ...source, metadata: true, key: string(), endAt: { timestampMs: 1 }, startAt: { committedOr: 'latest' }, groupId: 'g' })
+  kafkaSource({ ...source, topics: undefined!, topicPattern: /o.*/, startAt: { offsets: { orders: { 0: 1 } } } })
+  kafkaSink({ ...sink, compression: 'zstd', compressionLevel: 3, batchBytes: 1, keyFormat: string(), key: () => 'k' })
+  const sasl = { mechanism: 'PLAIN', username: 'u', password: 'p' } as const
+  kafkaSink({ ...sink, security: { protocol: 'SASL_SSL', sasl, ssl: { ca: 'c' } } })
+  kafkaSource({ ...source, value: () => 1, security: { protocol: 'SASL_PLAINTEXT', sasl: { mechanism: 'OAUTHBEARER', token: () => 't' } } })
+  postgresSink({ ...table, tls: { ca: 'c' } } as never)
+  assert.ok(new SchemaRegistry({ url: ['http://a'], auth: { token: 't' } }))
+  avro({ registry, schema: '"string"', long: 'bigint' })
+})
+
+void test('a name that there is not is refused with the nearest one, at any depth', () => {
+  for (const [make, options] of [
+    [kafkaSource, source],
+    [kafkaSink, sink],
+    [postgresSink, table],
+    [csv, { columns: ['a'] }],
+    [avro, { registry }],
+    [protobuf, { registry }],
+    [jsonSchema, { registry }],
+  ] as const) {
+    refused(make, { ...options, zzzzzzzz: 1 }, new RegExp(`${make.name}: option zzzzzzzz is none that it has`))
+    refused(make, undefined as never, /an object of options/)
+  }
+  refused(kafkaSource, { ...source, startFrom: 'latest' }, /option startFrom is none that it has/)
+  refused(kafkaSource, { ...source, topic: 'orders' }, /option topic is none that it has; did you mean topics\?/)
+  refused(
+    kafkaSource,
+    { ...source, startAt: { timestamp: 1 } },
+    /option startAt\.timestamp is none that there is; did you mean timestampMs\?/,
+  )
+  refused(kafkaSource, { ...source, startAt: { offsets: {}, otherwize: 'latest' } }, /startAt\.otherwize .*; did you mean otherwise\?/)
+  refused(kafkaSource, { ...source, endAt: { offsets: {}, otherwise: 'latest' } }, /endAt\.otherwise is none/)
+  refused(kafkaSource, { ...source, endAt: null }, /endAt is null/)
+  refused(kafkaSource, { ...source, fetch: { minBites: 1 } }, /fetch\.minBites .*; did you mean minBytes\?/)
+  refused(kafkaSource, { ...source, fetch: { isolation: 'read_committed' } }, /fetch\.isolation is none/)
+  refused(kafkaSink, { ...sink, acks: 'all' }, /option acks is none/)
+  refused(kafkaSink, { ...sink, transactionTimeoutMs: 1 }, /; did you mean transactionTimeout\?/)
+  refused(kafkaSink, { ...sink, security: { protocol: 'SSL', tls: {} } }, /security\.tls is none that there is: protocol, ssl, sasl/)
+  refused(
+    kafkaSink,
+    { ...sink, security: { protocol: 'SSL', ssl: { rejectUnauthorized: false } } },
+    /security\.ssl\.rejectUnauthorized is none/,
+  )
+  const sasl = { mechanism: 'PLAIN', user: 'u', password: 'p' }
+  refused(
+    kafkaSink,
+    { ...sink, security: { protocol: 'SASL_SSL', sasl } },
+    /security\.sasl\.user is none that there is: mechanism, username, password/,
+  )
+  refused(kafkaSink, { ...sink, config: { 'sasl.mechanisms': 'PLAIN' } }, /sasl\.mechanism/)
+  refused(postgresSink, { ...table, tls: { rejectUnauthorized: false } }, /postgresSink: option tls\.rejectUnauthorized is none/)
+  refused(postgresSink, { ...table, key: ['a'] }, /; did you mean keys\?/)
+  refused((given: never) => new SchemaRegistry(given), { uri: 'http://h' }, /option uri is none that it has; did you mean url\?/)
+  refused((given: never) => new SchemaRegistry(given), { ...registry, auth: { user: 'u', password: 'p' } }, /auth\.user is none .*username/)
+  refused(avro, { registry, references: [{ name: 'n', subjekt: 's', version: 1 }] }, /references\[0\]\.subjekt .*; did you mean subject\?/)
+})
+
+void test('what makes no sense is refused', () => {
+  refused(kafkaSource, { ...source, value: json }, /option value is the function json itself: call it, json\(\)/)
+  refused(kafkaSink, { ...sink, value: json }, /option value is the function json itself/)
+  refused(kafkaSource, { ...source, value: { serialize: String } }, /option value has no deserialize/)
+  refused(kafkaSource, { ...source, value: undefined }, /option value is missing/)
+  refused(kafkaSource, { ...source, key: string() }, /option key has no use without metadata: true/)
+  refused(kafkaSource, { ...source, brokers: 9092 }, /option brokers is 9092/)
+  refused(
+    kafkaSource,
+    { ...source, startAt: { offsets: { ordres: [1] } } },
+    /names the topic ordres, which is not read; did you mean orders\?/,
+  )
+  refused(kafkaSource, { ...source, endAt: { offsets: { orders: { first: 1 } } } }, /names first in orders, which is no partition/)
+  refused(kafkaSource, { ...source, startAt: { offsets: { orders: 5 } } }, /must have offsets by partition for orders/)
+  refused(kafkaSource, { ...source, fetch: { maxBytes: '1MB' } }, /fetch\.maxBytes is 1MB/)
+  refused(kafkaSource, { ...source, config: { 'request.timeout.ms': 5 } }, /config\['request\.timeout\.ms'\] is 5, and must be text/)
+  refused(kafkaSink, { ...sink, compression: 'lz5' }, /compression is lz5: one of/)
+  refused(kafkaSink, { ...sink, batchBytes: -1 }, /batchBytes is -1/)
+  refused(kafkaSink, { ...sink, key: 'id' }, /option key must be a function of the record/)
+  refused(kafkaSink, { ...sink, topic: ['a'] }, /option topic must be a name/)
+  refused(kafkaSink, { ...sink, security: { protocol: 'sasl_ssl' } }, /security\.protocol is sasl_ssl: one of PLAINTEXT/)
+  refused(kafkaSink, { ...sink, security: { protocol: 'PLAINTEXT', ssl: {} } }, /security\.ssl has no use with the protocol PLAINTEXT/)
+  refused(
+    kafkaSink,
+    { ...sink, security: { protocol: 'SASL_SSL', sasl: { mechanism: 'PLAIN', username: 'u' } } },
+    /sasl\.password must be text/,
+  )
+  refused(csv, { columns: ['a', 'a'] }, /names a field twice/)
+  refused(csv, { columns: ['a'], delimiter: '::' }, /delimiter is "::"/)
+  refused(avro, {}, /option registry is missing/)
+  refused(postgresSink, { ...table, keys: 'a' }, /keys must be a list of columns/)
+})
