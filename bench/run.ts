@@ -4,6 +4,7 @@
  * Runs a query a number of times in one process; the first time is cold and marked so. One JSON line a run with `--json`, else a line to read.
  * `--warm-seconds S` goes on after R times until the warm runs have taken S seconds together (at most 200 times).
  * Of the query `count`: `--keys N` and `--distribution uniform|zipf:0.99` say which keys come, `--row-bytes B` what is kept of each besides its count.
+ * `--fill` puts one record of each key before the events, which does not count for the time.
  * `--encode` puts every keyed edge through the codec, also at parallelism 1, where records otherwise pass by reference.
  */
 import { parseArgs } from 'node:util'
@@ -26,6 +27,7 @@ const { values: flags, positionals } = parseArgs({
     keys: { type: 'string' },
     distribution: { type: 'string', default: 'uniform' },
     'row-bytes': { type: 'string', default: '0' },
+    fill: { type: 'boolean', default: false },
     checksum: { type: 'string', default: 'on' },
     encode: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -47,6 +49,7 @@ export interface ResultLine {
   readonly keys?: number
   readonly distribution?: string
   readonly rowBytes?: number
+  readonly fill?: boolean
   readonly cacheSize?: string
   readonly repeat: number
   readonly warm: boolean
@@ -78,6 +81,7 @@ async function run(query: string, repeat: number): Promise<ResultLine> {
     ...(flags.keys === undefined ? {} : { keys: Number(flags.keys) }),
     ...(flags.distribution === 'uniform' ? {} : { distribution: flags.distribution }),
     ...(flags['row-bytes'] === '0' ? {} : { rowBytes: Number(flags['row-bytes']) }),
+    ...(flags.fill ? { fill: true } : {}),
     ...(flags['cache-size'] === undefined ? {} : { cacheSize: flags['cache-size'] }),
   }
   const cpuBefore = process.cpuUsage()
@@ -122,7 +126,7 @@ function print(result: ResultLine): void {
 const [query] = positionals
 if (query === undefined || !(query in queries)) {
   console.error(
-    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--backend heap|rocksdb] [--cache-size BYTES] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--keys N] [--distribution uniform|zipf:0.99] [--row-bytes B] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
+    `usage: npm run bench -- QUERY [--events N] [--parallelism P] [--backend heap|rocksdb] [--cache-size BYTES] [--checkpoint-ms MS|off] [--seed S] [--repeat R] [--warm-seconds S] [--keys N] [--distribution uniform|zipf:0.99] [--row-bytes B] [--fill] [--encode] [--checksum off] [--json]; queries: ${Object.keys(queries).join(' ')}`,
   )
   process.exit(2)
 }

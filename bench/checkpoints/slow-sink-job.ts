@@ -23,16 +23,16 @@ export default defineJob('slow-sink', { params: { sinkMs: 1, parallelism: 2 } },
     .uid('slow')
 })
 
-/** Works so long on each record, and lets nobody else work meanwhile. */
+/** Takes so long for each record, and its thread does nothing else meanwhile. */
 function slowSink(recordMs: number): Sink<Reading> {
+  const nothing = new Int32Array(new SharedArrayBuffer(4))
   return {
     connector: 'slow',
     delivery: 'none',
     createWriter: () => ({
       open: () => {},
       write: () => {
-        const endMs = performance.now() + recordMs
-        while (performance.now() < endMs);
+        Atomics.wait(nothing, 0, 0, recordMs)
       },
       prepare: async () => [],
       close: () => {},

@@ -7,15 +7,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { resolveOptions } from '@millrace/core'
-import { engineOptionTable, runJob, type EngineOptionInput } from '@millrace/engine'
+import { engineOptionTable, runJob, type CheckpointHistoryEntry, type EngineOptionInput } from '@millrace/engine'
 
 export interface SlowSinkPlan {
   readonly sinkMs: number
   readonly parallelism: number
   /** Until everything is full. */
   readonly fillMs: number
-  /** Checkpoints are taken for so long. */
+  /** Checkpoints are taken for so long, at the most. */
   readonly measureMs: number
+  /** It ends with the first checkpoint that completes after the fill. */
+  readonly untilFirst?: boolean
   readonly intervalMs: number
   readonly checkpointing: EngineOptionInput['checkpointing']
 }
@@ -24,9 +26,11 @@ export interface SlowSinkOutcome {
   /** Of the checkpoints that completed after the fill. */
   readonly durationsMs: readonly number[]
   readonly inFlightBytes: readonly number[]
-  /** The oldest that had not: so long it had been under way at the end. */
+  /** The one that had not: so long it had been under way at the end, at least. */
   readonly unfinishedMs: number | undefined
 }
+
+const LOOK_MS = 200
 
 /** Runs the job, then cancels it. */
 export async function measureSlowSink(plan: SlowSinkPlan): Promise<SlowSinkOutcome> {
@@ -50,15 +54,19 @@ export async function measureSlowSink(plan: SlowSinkPlan): Promise<SlowSinkOutco
       },
     })
     await started.promise
-    const filled = performance.timeOrigin + performance.now() + plan.fillMs
-    await sleep(plan.fillMs + plan.measureMs)
+    const startedMs = nowMs()
+    const filled = startedMs + plan.fillMs
+    const isAfter = ({ triggeredMs, outcome }: CheckpointHistoryEntry): boolean => outcome.kind === 'completed' && triggeredMs >= filled
+    await sleep(plan.fillMs)
+    while (nowMs() < filled + plan.measureMs && !(plan.untilFirst === true && running.checkpoints().history.some(isAfter)))
+      await sleep(LOOK_MS)
     const { history, counts } = running.checkpoints()
-    const endMs = performance.timeOrigin + performance.now()
+    const endMs = nowMs()
     await running.cancel()
     const result = await running.done
     if (result.state === 'failed') throw result.failure.error
-    const after = history.filter(({ triggeredMs, outcome }) => outcome.kind === 'completed' && triggeredMs >= filled)
-    const lastMs = Math.max(filled, ...history.map(({ triggeredMs, durationMs }) => triggeredMs + durationMs))
+    const after = history.filter(isAfter)
+    const lastMs = Math.max(filled, startedMs + plan.intervalMs, ...history.map(({ triggeredMs, durationMs }) => triggeredMs + durationMs))
     return {
       durationsMs: after.map(({ durationMs }) => durationMs),
       inFlightBytes: after.map(({ subtasks }) => subtasks.reduce((sum, subtask) => sum + subtask.inFlightBytes, 0)),
@@ -67,4 +75,8 @@ export async function measureSlowSink(plan: SlowSinkPlan): Promise<SlowSinkOutco
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function nowMs(): number {
+  return performance.timeOrigin + performance.now()
 }

@@ -18,6 +18,7 @@ export interface DirtySourceOptions {
   readonly keys: number
   /** Share of the keys that are touched between two checkpoints. */
   readonly dirtyShare: number
+  /** From when every key was there. */
   readonly durationMs: number
 }
 
@@ -74,7 +75,6 @@ class DirtyReader implements SourceReader<DirtyRecord> {
   #hotFrom = 0
   #at = 0
   #emitted = 0
-  #startedMs = 0
   #lastPollMs = 0
   #lastProgressMs = 0
   #reported = false
@@ -105,14 +105,14 @@ class DirtyReader implements SourceReader<DirtyRecord> {
 
   poll(output: SourceOutput<DirtyRecord>): 'more' | 'end' {
     const now = nowMs()
-    if (this.#startedMs === 0) this.#startedMs = this.#lastPollMs = now
+    if (this.#lastPollMs === 0) this.#lastPollMs = now
     if (now - this.#lastPollMs > GAP_MIN_MS) this.#diary.gaps.push([this.#lastPollMs, now])
     this.#lastPollMs = now
     if (now - this.#lastProgressMs > PROGRESS_EVERY_MS) {
       this.#lastProgressMs = now
       this.#diary.progress.push(now, this.#emitted)
     }
-    if (now - this.#startedMs >= this.#durationMs && this.#filled === this.#count) return this.#end()
+    if (this.#filled === this.#count && now - this.#diary.filledMs >= this.#durationMs) return this.#end()
     for (let n = 0; n < RECORDS_A_POLL; n++) output.emit({ key: this.#nextKey() * this.#stride + this.#subtask, amount: n })
     this.#emitted += RECORDS_A_POLL
     return 'more'

@@ -110,11 +110,18 @@ function slice(r: number, length: number): string {
   return POOL.substring(from, from + length)
 }
 
-/** Text of a key, of so many characters, that does not compress as one repeated would. */
+const FILLER_FIRST = 48
+
+/** Text of a key, of so many characters, that does not compress: five letters of six bits from each word. */
 export function filler(key: number, length: number): string {
-  let text = ''
-  for (let k = 1; text.length < length; k++) text += slice(word(key | 0, k), Math.min(1024, length - text.length))
-  return text
+  const bytes = Buffer.allocUnsafe(length)
+  let bits = 0
+  for (let at = 0; at < length; at++) {
+    if (at % 5 === 0) bits = word(key | 0, at / 5 + 1)
+    bytes[at] = FILLER_FIRST + (bits & 63)
+    bits >>>= 6
+  }
+  return bytes.toString('latin1')
 }
 
 const HOT = ['Google', 'Facebook', 'Baidu', 'Apple']

@@ -17,6 +17,7 @@ export default defineJob(
       keys: COUNT_KEYS,
       distribution: 'uniform',
       rowBytes: 0,
+      fill: false,
     },
   },
   (env, { query, reports, ...params }) => {

@@ -16,6 +16,8 @@ export interface QueryParams {
   readonly distribution: string
   /** What a key's state takes besides its count. */
   readonly rowBytes: number
+  /** One record of each key comes first, before the events. */
+  readonly fill: boolean
 }
 
 export type Query = (env: Environment, params: QueryParams) => void

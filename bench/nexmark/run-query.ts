@@ -28,10 +28,12 @@ export interface QueryRunOptions {
   /** `uniform` or `zipf:EXPONENT`. */
   readonly distribution?: string
   readonly rowBytes?: number
+  /** One record of each key comes before the events, and does not count for the time. */
+  readonly fill?: boolean
 }
 
 export interface QueryRun {
-  /** From the first source subtask's start to the last sink's end of input. */
+  /** From the first source subtask's start (or its first record behind those that fill) to the last sink's end of input. */
   readonly seconds: number
   /** From asking for the job to its end. */
   readonly executeSeconds: number
@@ -67,6 +69,7 @@ export async function runQuery(options: QueryRunOptions): Promise<QueryRun> {
         ...(options.keys === undefined ? {} : { keys: String(options.keys) }),
         ...(options.distribution === undefined ? {} : { distribution: options.distribution }),
         ...(options.rowBytes === undefined ? {} : { rowBytes: String(options.rowBytes) }),
+        ...(options.fill === true ? { fill: 'true' } : {}),
       },
       settings: resolveOptions(engineOptionTable, {
         code: {

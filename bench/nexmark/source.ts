@@ -17,6 +17,8 @@ export interface EventSourceOptions<T> {
   readonly make: () => (index: number) => T
   /** The first reader that comes to this event fails there, once a job, after a checkpoint has completed. 0: none does. */
   readonly crashAt: number
+  /** The start that is reported is that of the first reader to come to this event. */
+  readonly timedFrom?: number
 }
 
 const CRASH_LOOK_MS = 5
@@ -76,16 +78,18 @@ class EventReader<T> implements SourceReader<T> {
   readonly #count: number
   readonly #make: (index: number) => T
   readonly #crashAt: number
+  readonly #timedFrom: number
   readonly #context: ReaderContext
   #splits: OpenSplit[] = []
   #complete = false
   #started = false
   #checkpointed = false
 
-  constructor({ count, make, crashAt }: EventSourceOptions<T>, context: ReaderContext) {
+  constructor({ count, make, crashAt, timedFrom = 0 }: EventSourceOptions<T>, context: ReaderContext) {
     this.#count = count
     this.#make = make()
     this.#crashAt = crashAt
+    this.#timedFrom = timedFrom
     this.#context = context
   }
 
@@ -101,7 +105,7 @@ class EventReader<T> implements SourceReader<T> {
     const split = this.#furthestBehind()
     if (split === undefined) return this.#complete ? 'end' : 'wait'
     if (this.#crashAt > 0 && split.next >= this.#crashAt && !isReported('crash')) return this.#crash()
-    if (!this.#started) {
+    if (!this.#started && split.next >= this.#timedFrom) {
       this.#started = true
       report('source', this.#context.subtask, { startedMs: performance.timeOrigin + performance.now() })
     }

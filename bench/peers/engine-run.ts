@@ -8,9 +8,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { median } from '../statistics.ts'
+import { flinkMemory } from './flink-memory.ts'
+import { memoryLimit, type MemoryLimit } from './memory-limit.ts'
 import { usageOf, type Usage } from './process-usage.ts'
+import { storedTableBytes } from './stored-bytes.ts'
 
 export type Engine = 'millrace' | 'flink'
+
+export type Backend = 'heap' | 'rocksdb'
 
 export interface RunSettings {
   readonly query: string
@@ -18,6 +23,17 @@ export interface RunSettings {
   readonly events: number
   readonly checkpointMs: string
   readonly seed: number
+  readonly backend?: Backend
+  /** Ours alone: what rows in memory take, in a slot, in front of RocksDB. */
+  readonly cacheMb?: number
+  /** Of the query `count`: how many, and how often each comes. */
+  readonly keys?: number
+  readonly distribution?: string
+  readonly rowBytes?: number
+  /** Records of all keys come before the events, in the only run of the process. */
+  readonly fill?: boolean
+  /** Of the process: it runs in a control group that has no more. */
+  readonly memoryMb?: number
   /** Seconds that the warm runs take together, at least. */
   readonly warmSeconds: number
   /** Ours alone: keyed edges go through the codec, also at parallelism 1. */
@@ -45,6 +61,10 @@ export interface EngineRun {
   readonly peakRssMb: number
   readonly count: number
   readonly checksum: string
+  /** Of RocksDB's tables on the disk, when they were last looked at. */
+  readonly storedMb?: number
+  /** Of completed checkpoints: the median of each run, of them the largest. */
+  readonly checkpointMs?: number
 }
 
 interface Line {
@@ -53,41 +73,80 @@ interface Line {
   readonly count: number
   readonly checksum: string
   readonly checkpointsCompleted: number
+  readonly checkpointMsMedian?: number
 }
 
 const root = join(import.meta.dirname, '../..')
 const STDERR_KEPT = 4_000
 const SAMPLE_MS = 500
+const STORED_SAMPLE_MS = 5_000
+/** Of our main thread and workers in bounded memory. */
+const SMALL_NODE = ['--max-semi-space-size=4']
 
 /** All that the process writes goes into `folder`, and so is removed also when it had to be killed. */
-function start(engine: Engine, settings: RunSettings, folder: string): ChildProcess {
-  const { query, parallelism, events, checkpointMs, seed, warmSeconds, heapMb } = settings
-  const flags = [
+function start(engine: Engine, settings: RunSettings, folder: string, limit: MemoryLimit | undefined): ChildProcess {
+  const { command, env } = engine === 'flink' ? flinkCommand(settings, folder) : ourCommand(settings, folder)
+  const [file, ...parameters] = limit?.wrap(command) ?? command
+  return spawn(file!, parameters, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root, env: { ...process.env, ...env } })
+}
+
+interface Command {
+  readonly command: readonly string[]
+  readonly env: { readonly [name: string]: string }
+}
+
+/** What both engines understand. */
+function flagsOf(settings: RunSettings): readonly string[] {
+  const { query, parallelism, events, checkpointMs, seed, warmSeconds, backend = 'heap', keys, distribution, rowBytes, fill } = settings
+  return [
     query,
     `--events=${events}`,
     `--parallelism=${parallelism}`,
-    '--backend=heap',
+    `--backend=${backend}`,
     `--checkpoint-ms=${checkpointMs}`,
     `--seed=${seed}`,
-    '--repeat=2',
-    `--warm-seconds=${warmSeconds}`,
+    ...(keys === undefined ? [] : [`--keys=${keys}`]),
+    ...(distribution === undefined ? [] : [`--distribution=${distribution}`]),
+    ...(rowBytes === undefined ? [] : [`--row-bytes=${rowBytes}`]),
+    ...(fill === true ? ['--repeat=1'] : ['--repeat=2', `--warm-seconds=${warmSeconds}`]),
   ]
-  if (engine === 'flink') {
-    const JAVA_OPTS = `-XX:+UseParallelGC -Xms${heapMb}m -Xmx${heapMb}m -Djava.io.tmpdir=${folder}`
-    const words = flags.flatMap((flag) => flag.split('='))
-    return spawn(join(import.meta.dirname, 'flink/run.sh'), words, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, JAVA_OPTS },
-    })
+}
+
+function flinkCommand(settings: RunSettings, folder: string): Command {
+  const { heapMb, memoryMb, fill } = settings
+  const memory = memoryMb === undefined ? undefined : flinkMemory(memoryMb)
+  const words = flagsOf(settings).flatMap((flag) => flag.split('='))
+  const configuration = Object.entries(memory?.configuration ?? {}).flatMap(([key, value]) => [`--conf.${key}`, value])
+  const java = memory?.javaOptions ?? ['-XX:+UseParallelGC', `-Xms${heapMb}m`, `-Xmx${heapMb}m`]
+  return {
+    command: [join(import.meta.dirname, 'flink/run.sh'), ...words, ...(fill === true ? ['--fill', 'on'] : []), ...configuration],
+    env: { JAVA_OPTS: [...java, `-Djava.io.tmpdir=${folder}`].join(' ') },
   }
-  const node = ['--conditions=@millrace/source', join(root, 'bench/run.ts'), ...flags, '--json', ...(settings.encode ? ['--encode'] : [])]
-  return spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root, env: { ...process.env, TMPDIR: folder } })
+}
+
+function ourCommand(settings: RunSettings, folder: string): Command {
+  const { encode, cacheMb, memoryMb, fill } = settings
+  return {
+    command: [
+      process.execPath,
+      ...(memoryMb === undefined ? [] : SMALL_NODE),
+      '--conditions=@millrace/source',
+      join(root, 'bench/run.ts'),
+      ...flagsOf(settings),
+      '--json',
+      ...(encode ? ['--encode'] : []),
+      ...(fill === true ? ['--fill'] : []),
+      ...(cacheMb === undefined ? [] : [`--cache-size=${cacheMb}MiB`]),
+    ],
+    env: { TMPDIR: folder },
+  }
 }
 
 /** Rejects if the process fails, is still at it after the time limit, or its runs differ in their rows. */
 export async function runEngine(engine: Engine, settings: RunSettings): Promise<EngineRun> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
-  const child = start(engine, settings, folder)
+  const limit = settings.memoryMb === undefined ? undefined : memoryLimit(settings.memoryMb)
+  const child = start(engine, settings, folder, limit)
   const pid = child.pid!
   const lines: Line[] = []
   const usages: Usage[] = []
@@ -95,7 +154,9 @@ export async function runEngine(engine: Engine, settings: RunSettings): Promise<
   let stderr = ''
   let late = false
   const sampling = setInterval(() => (usage = usageOf(pid) ?? usage), SAMPLE_MS)
-  const limit = setTimeout(() => {
+  let storedBytes = 0
+  const looking = setInterval(() => (storedBytes = storedTableBytes(folder) || storedBytes), STORED_SAMPLE_MS)
+  const timeLimit = setTimeout(() => {
     late = true
     child.kill('SIGKILL')
   }, settings.timeoutSeconds * 1000)
@@ -108,17 +169,24 @@ export async function runEngine(engine: Engine, settings: RunSettings): Promise<
   })
   const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
   clearInterval(sampling)
-  clearTimeout(limit)
+  clearInterval(looking)
+  clearTimeout(timeLimit)
+  const outOfMemory = limit?.killed() ?? false
+  await limit?.close()
   rmSync(folder, { recursive: true, force: true })
   const name = `${engine}, ${settings.query} at parallelism ${settings.parallelism}`
   if (late) throw new Error(`${name}: not done after ${settings.timeoutSeconds} s`)
+  if (outOfMemory) throw new Error(`${name}: killed, as ${settings.memoryMb} MB were not enough\n${stderr}`)
   if (code !== 0) throw new Error(`${name}: ended with ${code}\n${stderr}`)
-  return summarize(engine, settings, lines, usages)
+  const run = summarize(engine, settings, lines, usages)
+  return storedBytes === 0 ? run : { ...run, storedMb: storedBytes / 1e6 }
 }
 
 /** `usages`: as seen at each of the lines. */
-export function summarize(engine: Engine, { query, events }: RunSettings, lines: readonly Line[], usages: readonly Usage[]): EngineRun {
+export function summarize(engine: Engine, settings: RunSettings, lines: readonly Line[], usages: readonly Usage[]): EngineRun {
+  const { query, events } = settings
   const [cold, ...others] = lines
+  if (settings.fill === true) return summarizeFilled(engine, settings, lines, usages)
   if (cold === undefined || others.length === 0 || usages.length !== lines.length) throw new Error(`${engine}, ${query}: no warm run`)
   const { count, checksum } = cold
   const different = others.find((line) => line.count !== count || line.checksum !== checksum)
@@ -139,5 +207,30 @@ export function summarize(engine: Engine, { query, events }: RunSettings, lines:
     peakRssMb: Math.max(...usages.map(({ peakRssMb }) => peakRssMb)),
     count,
     checksum,
+    checkpointMs: Math.max(...others.map(({ checkpointMsMedian = 0 }) => checkpointMsMedian)),
+  }
+}
+
+/** The events come when the code is warm and the state full: the one run is what counts. Its processor time is of the filling as well. */
+function summarizeFilled(
+  engine: Engine,
+  { query, events, keys = 0 }: RunSettings,
+  lines: readonly Line[],
+  usages: readonly Usage[],
+): EngineRun {
+  const [line] = lines
+  const [usage] = usages
+  if (line === undefined || usage === undefined) throw new Error(`${engine}, ${query}: no run`)
+  const { seconds, count, checksum, checkpointsCompleted, checkpointMsMedian = 0 } = line
+  return {
+    engine,
+    coldSeconds: 0,
+    warm: [{ seconds, cpuSeconds: usage.cpuSeconds, checkpointsCompleted }],
+    eventsPerSecond: events / seconds,
+    cpuSecondsPerMillion: usage.cpuSeconds / ((keys + events) / 1e6),
+    peakRssMb: usage.peakRssMb,
+    count,
+    checksum,
+    checkpointMs: checkpointMsMedian,
   }
 }

@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname } from 'node:path'
-import type { EngineRun } from './engine-run.ts'
+import type { Backend, EngineRun } from './engine-run.ts'
 
 /** What is the same in all alternations of a measurement. */
 export interface Measurement {
@@ -13,6 +13,17 @@ export interface Measurement {
   readonly seed: number
   readonly warmSeconds: number
   readonly encode: boolean
+  /** Default `heap`. */
+  readonly backend?: Backend
+  /** Ours alone: what rows in memory take, in a slot, in front of RocksDB. */
+  readonly cacheMb?: number
+  /** Of `count`. */
+  readonly keys?: number
+  readonly distribution?: string
+  readonly rowBytes?: number
+  readonly fill?: boolean
+  /** Each process has no more. */
+  readonly memoryMb?: number
 }
 
 /** One alternation: ours (`first`), then Flink (`second`); or, in a search for its smallest heap, Flink with 4 GiB and with less. */
@@ -59,16 +70,17 @@ export function appendPair(path: string, pair: Pair): void {
   appendFileSync(path, `\n${JSON.stringify(pair)}`)
 }
 
+/** As they are where a line does not have them. */
+const defaults = { backend: 'heap', cacheMb: 0, keys: 0, distribution: 'uniform', rowBytes: 0, fill: false, memoryMb: 0 } as const
+
+const fields = ['query', 'parallelism', 'events', 'checkpointMs', 'seed', 'warmSeconds', 'encode', ...Object.keys(defaults)] as const
+
 export function isSame(a: Measurement, b: Measurement): boolean {
-  return (
-    a.query === b.query &&
-    a.parallelism === b.parallelism &&
-    a.events === b.events &&
-    a.checkpointMs === b.checkpointMs &&
-    a.seed === b.seed &&
-    a.warmSeconds === b.warmSeconds &&
-    a.encode === b.encode
-  )
+  const [left, right]: readonly { readonly [field: string]: unknown }[] = [
+    { ...defaults, ...a },
+    { ...defaults, ...b },
+  ]
+  return fields.every((field) => left![field] === right![field])
 }
 
 /** The alternations of a measurement that are there, by this machine. */

@@ -31,6 +31,10 @@ public final class Main {
         int rate = Integer.parseInt(o.getOrDefault("events-per-ms", "10")), perSecond = Integer.parseInt(o.getOrDefault("pace", "0"));
         int warmMillis = (int) (1000 * Double.parseDouble(o.getOrDefault("warm-seconds", "0")));
         String queries = args[0];
+        Keys keys = new Keys(Integer.parseInt(o.getOrDefault("keys", "100000")), o.getOrDefault("distribution", "uniform"),
+            Integer.parseInt(o.getOrDefault("row-bytes", "0")), "on".equals(o.get("fill")));
+        int warmUp = Integer.parseInt(o.getOrDefault("warm-up-ms", "0"));
+        Dirty dirty = new Dirty(keys.count, Double.parseDouble(o.getOrDefault("dirty", "1")), warmUp + Integer.parseInt(o.getOrDefault("duration-ms", "0")));
         Row.checksum = !"off".equals(o.get("checksum"));
         Path tmp = Files.createTempDirectory("peer-flink-");
 
@@ -64,9 +68,9 @@ public final class Main {
                 StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(p, conf);
                 env.setParallelism(p);
                 if (!ckpt.equals("off")) env.enableCheckpointing(Long.parseLong(ckpt), CheckpointingMode.EXACTLY_ONCE);
-                DataStream<Event> events = env.fromSource(new GenSource(Queries.sourceKind(query), n, seed, rate, perSecond),
+                DataStream<Event> events = env.fromSource(source(query, n, seed, rate, perSecond, keys, dirty),
                     WatermarkStrategy.forMonotonousTimestamps(), "events", Queries.EVENT);
-                Queries.build(query, events, n).sinkTo(new ChecksumSink(query.equals("latency")));
+                Queries.build(query, events, n, keys).sinkTo(new ChecksumSink(query.equals("latency")));
                 JobGraph graph = env.getStreamGraph().getJobGraph();
                 JobID id = graph.getJobID();
                 long t0 = System.nanoTime();
@@ -83,12 +87,22 @@ public final class Main {
         System.exit(0);
     }
 
+    static GenSource source(String query, int n, int seed, int rate, int perSecond, Keys keys, Dirty dirty) {
+        int kind = Queries.sourceKind(query);
+        // The events that are counted come behind those that fill.
+        GenSource source = new GenSource(kind, kind == Event.REC ? n + keys.filling : n, seed, rate, perSecond);
+        if (kind == Event.REC) source.keys = keys;
+        if (kind == Event.DIRTY) source.dirty = dirty;
+        return source;
+    }
+
     static void print(Map<String, String> o, String query, String backend, String ckpt, int n, int p, int seed, int run, double execute, CheckpointStatsSnapshot snap, long jvmStart) throws IOException {
         double seconds = (Stats.endNanos - Stats.startNanos) / 1e9;
         long completed = 0, size = 0; List<Long> ms = new ArrayList<>();
         if (snap != null) {
             completed = snap.getCounts().getNumberOfCompletedCheckpoints();
-            for (AbstractCheckpointStats s : snap.getHistory().getCheckpoints()) if (s.getStatus() == CheckpointStatsStatus.COMPLETED) { ms.add(s.getEndToEndDuration()); size = Math.max(size, s.getStateSize()); }
+            long from = Stats.filledMillis + Integer.parseInt(o.getOrDefault("warm-up-ms", "0"));
+            for (AbstractCheckpointStats s : snap.getHistory().getCheckpoints()) if (s.getStatus() == CheckpointStatsStatus.COMPLETED && s.getTriggerTimestamp() >= from) { ms.add(s.getEndToEndDuration()); size = Math.max(size, s.getStateSize()); }
             Collections.sort(ms);
         }
         StringBuilder b = new StringBuilder("{\"engine\":\"flink\"");
@@ -98,6 +112,10 @@ public final class Main {
         put(b, "checksum", Row.checksum ? String.format("%08x", Stats.sum.get()) : "off");
         put(b, "checkpointsCompleted", completed); put(b, "checkpointMsMedian", ms.isEmpty() ? 0 : ms.get(ms.size() / 2)); put(b, "checkpointBytesMax", size);
         put(b, "peakRssMb", peakRss());
+        if (query.equals("dirty")) {
+            put(b, "recordsPerSecond", Math.round(Stats.emitted.sum() * 1e9 / (Stats.endNanos - Stats.filledNanos)));
+            put(b, "checkpointDurationsMs", ms);
+        }
         if (run == 0) put(b, "jvmStartToFirstOutputMs", Stats.firstOutputMillis - jvmStart);
         if (Stats.failedNanos != 0) put(b, "recoveryMs", (Stats.recoveredNanos - Stats.failedNanos) / 1_000_000);
         if (query.equals("latency")) {
