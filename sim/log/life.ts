@@ -3,7 +3,7 @@
  *
  * 1. After `end` nothing of it runs, answers or writes any more, as if its process had died.
  */
-import type { Cancel, Clock, Connection, Disk, Listener, ListenOptions, Network } from '@millrace/core'
+import type { Cancel, Clock, Connection, Disk, Listener, ListenOptions, Logger, Network } from '@millrace/core'
 import { Log } from '@millrace/log'
 import type { SeededRandom } from '@millrace/testkit'
 
@@ -84,6 +84,7 @@ export interface LifeOptions {
   readonly dirs: readonly string[]
   readonly durable: boolean
   readonly config: Readonly<Record<string, string>>
+  readonly logger: Logger
 }
 
 export class Life {
@@ -102,13 +103,14 @@ export class Life {
   }
 
   #start(): Promise<Log> {
-    const { disk, random, dirs, durable, config } = this.#options
+    const { disk, random, dirs, durable, config, logger } = this.#options
     const clock = this.#clock
     return Log.start({
       dir: dirs,
       port: brokerPort,
       durable,
       config,
+      logger,
       ports: { disk, network: this.#network, clock, random: random.fork() },
     })
   }

@@ -5,6 +5,10 @@ function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'))
 }
 
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
 /** Sees by its files what a log is doing. One for all lives; each life's disk is wrapped. */
 export class DiskObserver {
   /** Folders in which a segment was begun whose name is not durable yet. */
@@ -13,6 +17,13 @@ export class DiskObserver {
   readonly #swapping = new Map<string, 'begun' | 'ending'>()
   /** Index files by path, with the bytes written to them. */
   readonly #indexBytes = new Map<string, number>()
+
+  /** Partitions whose copy has got its name in a directory, and whose log still has its own in another. */
+  readonly #promoted = new Set<string>()
+
+  get isPromoting(): boolean {
+    return this.#promoted.size > 0
+  }
 
   get isRolling(): boolean {
     return this.#rolling.size > 0
@@ -31,6 +42,7 @@ export class DiskObserver {
   forgetActivity(): void {
     this.#rolling.clear()
     this.#swapping.clear()
+    this.#promoted.clear()
   }
 
   observe(disk: Disk): Disk {
@@ -42,6 +54,8 @@ export class DiskObserver {
       rename: async (from, to) => {
         if (to.endsWith('.swap')) this.#swapping.set(folderOf(to), 'begun')
         await disk.rename(from, to)
+        if (to.endsWith('-delete')) this.#promoted.delete(nameOf(from))
+        else if (from.endsWith('-future')) this.#promoted.add(nameOf(to))
         if (from.endsWith('.log.swap')) this.#swapping.set(folderOf(to), 'ending')
         this.#move(from, to)
       },

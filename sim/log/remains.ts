@@ -25,3 +25,33 @@ export async function remainsOf(disk: Disk, folders: readonly string[]): Promise
   }
   return { values, isTorn }
 }
+
+/** A log on the disk. */
+export interface FoundFolder {
+  readonly path: string
+  /** 'topic-partition' */
+  readonly name: string
+  /** Whether it is on its way there from another directory. */
+  readonly isCopy: boolean
+}
+
+export async function logFolders(disk: Disk, dirs: readonly string[]): Promise<readonly FoundFolder[]> {
+  const found: FoundFolder[] = []
+  for (const dir of dirs) {
+    for (const entry of await disk.list(dir)) {
+      const match = /^(.+-\d+)(\.[^.]+-future)?$/.exec(entry)
+      if (match !== null) found.push({ path: `${dir}/${entry}`, name: match[1]!, isCopy: match[2] !== undefined })
+    }
+  }
+  return found
+}
+
+/** The offset behind the last whole batch in a log's folder; 0 without one. */
+export async function endOf(disk: Disk, folder: string): Promise<number> {
+  const names = (await disk.list(folder)).filter((name) => name.endsWith('.log')).toSorted()
+  for (const name of names.toReversed()) {
+    const batches = [...new records.BatchCursor(await disk.readFile(`${folder}/${name}`), { verifyCrc: true })]
+    if (batches.length > 0) return batches.at(-1)!.nextOffset
+  }
+  return 0
+}

@@ -4,15 +4,16 @@
  * After each death: 1. nothing acknowledged is lost, and it is where it was said to be; 2. nothing of an idempotent producer is there twice or out
  * of order; 3. a group's offset never goes back; 4. the last value of each key is there; and at the end: 5. transactions are atomic, with their offsets.
  */
-import type { Disk } from '@millrace/core'
+import { createLogger, type Disk } from '@millrace/core'
 import { LogClient } from '@millrace/log/client'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
+import { WireClient } from '../../packages/log/src/broker/testing/wire-client.ts'
 import { SimulatedNetwork } from '../../packages/log/src/client/testing/simulated-network.ts'
 import { Ledger } from './ledger.ts'
 import { brokerPort, Life } from './life.ts'
 import { Looks } from './looks.ts'
 import { DiskObserver } from './observed-disk.ts'
-import { remainsOf } from './remains.ts'
+import { endOf, logFolders, remainsOf } from './remains.ts'
 import { noSituations, type Situation, type SituationCounts } from './situations.ts'
 import { topics, Work } from './work.ts'
 
@@ -23,7 +24,9 @@ export interface SeedOptions {
 
 /** Where a life is to end: at any moment, or when this is under way. */
 const aims = ['any', 'any', 'roll', 'swap', 'end', 'commit', 'append'] as const
-type Aim = (typeof aims)[number]
+/** Where logs are moved between directories. */
+const aimsOfMoves = [...aims, 'any', 'any', 'move', 'move'] as const
+type Aim = (typeof aimsOfMoves)[number]
 
 /** Names that are lost alone, or kept alone, show best which of them must be durable before another. */
 const nameLosses = ['none', 'all', 'later', 'any', 'one', 'one', 'all-but-one', 'all-but-one'] as const
@@ -67,6 +70,12 @@ class World {
       'transaction.state.log.num.partitions': '2',
       'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200',
     }
+    // A copy takes longer than most lives.
+    if (this.#isMoving) this.#config['replica.alter.log.dirs.io.max.bytes.per.second'] = String(this.random.pick([3_000, 20_000, 200_000]))
+  }
+
+  get #isMoving(): boolean {
+    return this.#dirs.length > 1
   }
 
   client(): LogClient {
@@ -113,7 +122,37 @@ class World {
       dirs: this.#dirs,
       durable: this.#isDurable,
       config: this.#config,
+      logger: createLogger({ clock, level: 'info', write: ({ message, fields }) => this.#hear(message, fields) }),
     })
+  }
+
+  #hear(message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.hit('a move that went on', message === 'a move to another log directory goes on' && Number(fields['goesOnAt']) > 0)
+    this.hit('a move that ended', message === 'a log has been moved to another directory')
+  }
+
+  /** Some logs are to go to another directory, as long as this life lasts. */
+  async #moveLogs(): Promise<void> {
+    const { random, network } = this
+    const life = this.#life
+    while (life === this.#life) {
+      await this.sleep(random.between(0, 300))
+      const [orders, accounts, offsets] = [topics.orders, topics.accounts, '__consumer_offsets']
+      const place = random.pick([
+        { name: orders, partitions: [0] },
+        { name: orders, partitions: [1] },
+        { name: accounts, partitions: [0] },
+        { name: offsets, partitions: [0, 1] },
+      ])
+      const dirs = [{ path: random.pick(this.#dirs), topics: [place] }]
+      try {
+        const client = await WireClient.connect({ host: '127.0.0.1', port: brokerPort }, network)
+        await client.ask('AlterReplicaLogDirs', 2, { dirs })
+        await client.close()
+      } catch {
+        // It has died.
+      }
+    }
   }
 
   /** The process dies, mostly with the power. */
@@ -154,12 +193,14 @@ class World {
       sleep: (ms) => this.sleep(ms),
       now: () => this.clock.monotonic(),
     })
+    if (this.#isMoving) void this.#moveLogs()
     await this.clock.advance(this.random.between(20, 600))
-    const aim = this.random.pick(aims)
+    const aim = this.random.pick(this.#isMoving ? aimsOfMoves : aims)
     for (let step = 0; step < 3_000 && !this.#isAt(aim); step++) await this.clock.step()
     await this.#steps(this.random.between(0, 6))
     this.hit('crash in a roll', this.observer.isRolling)
     this.hit('crash in a compaction swap', this.observer.isSwapping)
+    this.hit('crash between the last two steps of a move', this.observer.isPromoting)
     this.hit("crash in a transaction's end", this.#isUnderWay(this.#work.endingSinceMs))
     this.hit('crash in a commit of offsets', this.#isUnderWay(this.#work.committingSinceMs))
     this.#end()
@@ -168,6 +209,7 @@ class World {
   #isAt(aim: Aim): boolean {
     if (aim === 'roll') return this.observer.isRolling
     if (aim === 'swap') return this.observer.isSwapping
+    if (aim === 'move') return this.observer.isPromoting
     if (aim === 'end') return this.#isUnderWay(this.#work!.endingSinceMs)
     if (aim === 'commit') return this.#isUnderWay(this.#work!.committingSinceMs)
     return aim === 'any' || this.#work!.numUnacknowledged > 2
@@ -190,11 +232,21 @@ class World {
   async #count(): Promise<void> {
     const unacknowledged = this.ledger.sent.flat().filter(({ offset }) => offset === undefined)
     const folders = this.#dirs.flatMap((dir) => [0, 1].map((partition) => `${dir}/${topics.orders}-${partition}`))
+    if (this.#isMoving) await this.clock.run(this.#countCopies(this.disk.attach()))
     const { values, isTorn } = await this.clock.run(remainsOf(this.disk.attach(), folders))
     this.hit('torn batch', isTorn)
     this.hit('lost index', await this.#hasLostIndex())
     const isAppended = unacknowledged.some(({ value }) => values.has(value))
     this.hit('crash between append and acknowledgement', isAppended)
+  }
+
+  async #countCopies(disk: Disk): Promise<void> {
+    const found = await logFolders(disk, this.#dirs)
+    for (const copy of found.filter(({ isCopy }) => isCopy)) {
+      this.hit('crash in a move between directories')
+      const log = found.find(({ name, isCopy }) => name === copy.name && !isCopy)
+      this.hit('a copy ahead of its log', log !== undefined && (await endOf(disk, copy.path)) > (await endOf(disk, log.path)))
+    }
   }
 
   async #hasLostIndex(): Promise<boolean> {

@@ -110,6 +110,7 @@ async function startParts(
     if (directory === directories.metadata || directories.live.length === 0) onLost(error)
   }
   if (directories.metadata.offline !== undefined) throw directories.metadata.offline
+  cluster.topics.moves.hold()
   for (const directory of directories.live) parts.add(maintainAsConfigured(directory, config, directories.opened.length))
   parts.add(() => cluster.topics.moves.close())
 

@@ -6,7 +6,7 @@ export { LogDirectories, type LostDirectory } from './directory/log-directories.
 export { watchedDisk } from './directory/watched-disk.ts'
 export { maintain, type MaintenanceOptions } from './directory/maintenance.ts'
 export { PartitionLog } from './partition/partition-log.ts'
-export { conclude, follow } from './partition/log-copy.ts'
+export { agree, conclude, follow } from './partition/log-copy.ts'
 export type { AppendOptions, AppendResult } from './partition/append-request.ts'
 export { readRanges, type FileRange, type Isolation, type ReadOptions, type ReadPlan } from './partition/read-plan.ts'
 export type { FoundTimestamp } from './partition/timestamps.ts'

@@ -1,5 +1,5 @@
 /** A client of nothing but our own codec, for tests: sends what it is told, pipelined if so wished, and decodes the answers. */
-import { nodeNetwork, type Connection } from '@millrace/core'
+import { nodeNetwork, type Connection, type Network } from '@millrace/core'
 import {
   decodeResponse,
   encodeRequest,
@@ -39,8 +39,8 @@ export class WireClient {
     connection.onData((bytes) => this.#receive(bytes))
   }
 
-  static async connect(at: { readonly host: string; readonly port: number }): Promise<WireClient> {
-    return new WireClient(await nodeNetwork.connect({ host: at.host, port: at.port, timeoutMs: 2000 }))
+  static async connect(at: { readonly host: string; readonly port: number }, network: Network = nodeNetwork): Promise<WireClient> {
+    return new WireClient(await network.connect({ host: at.host, port: at.port, timeoutMs: 2000 }))
   }
 
   ask<N extends ApiName>(name: N, version: number, request: ApiRequestToSend<N>): Promise<ApiResponse<N>> {

@@ -164,7 +164,7 @@ test('a wish for where the log is, or for another place, ends the move under way
 
 test('whatever step of a move is the last, nothing acknowledged is lost, one log is left, and the move is made in the end', async () => {
   const seen = { moved: 0, resumed: 0, twoLogs: 0 }
-  for (let step = 1, isOver = false; !isOver; step += 7) {
+  for (let step = 1, isOver = false; !isOver; step += 5) {
     const random = new SeededRandom(step)
     const disk = new SimulatedDisk({ random: random.fork(), clock, latencyMs: [0, 1] })
     let life = await clock.run(open(disk.attach(), random.fork()))
@@ -221,12 +221,15 @@ test('a full disk ends a move, and another attempt succeeds; where the directory
   const to = elsewhere(life)
   const { moves } = life.cluster.topics
   const move = async (reason?: 'no-space' | 'input-output'): Promise<void> => {
-    if (reason !== undefined) disk.fail({ operations: ['write'], path: new RegExp(`^${to}/.*future`), reason, times: 1 })
+    if (reason !== undefined) disk.fail({ operations: ['write'], path: new RegExp(`^${to}/.*future/.*log$`), reason, times: 1 })
     assert.equal(await clock.run(moves.begin(PLACE, resolve(to))), 0)
     await settled(life)
   }
   assert.equal(await clock.run(moves.begin(PLACE, resolve('/nowhere'))), 57)
   assert.equal(await clock.run(moves.begin({ topic: 't', partition: 9 }, resolve(to))), 3)
+  disk.fail({ operations: ['write'], path: new RegExp(`^${to}/.*future/`), reason: 'no-space', times: 1 })
+  assert.equal(await clock.run(moves.begin(PLACE, resolve(to))), 56, 'not even a folder of it can be made')
+  assert.ok(!(await clock.run(disk.list(to))).some((name) => name.includes('future')))
   await move('no-space')
   assert.equal(life.directories.directoryOf(PLACE)!.path, from)
   assert.match(told.splice(0).join(), /^a log could not be moved to another directory; it stays where it is$/)

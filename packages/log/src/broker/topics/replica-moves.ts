@@ -5,12 +5,13 @@
  * 2. The copy follows its log until both are the same while nothing is appended: then it takes its place. Whatever fails before leaves the
  *    log where it was.
  * 3. One log is copied at a time, in the order of the wishes, and not compacted meanwhile.
- * 4. The folder of a copy tells of the move: the next start begins it anew.
+ * 4. The folder of a copy tells of the move: the next start goes on with what is there, once it agrees with its log (`log-copy.ts`). From the beginning of a
+ *    life until then its log is not compacted.
  */
 import { resolve } from 'node:path'
-import type { Clock, Logger } from '@millrace/core'
+import { MillraceError, type Clock, type Logger } from '@millrace/core'
 import { ERROR_CODE } from '../../protocol/index.ts'
-import { conclude, follow, partitionDirectoryName } from '../../storage/index.ts'
+import { agree, conclude, follow, partitionDirectoryName } from '../../storage/index.ts'
 import type { LogConfig, LogDirectories, LogDirectory, PartitionLog, TopicPartition } from '../../storage/index.ts'
 import { Mutex } from '../../storage/partition/mutex.ts'
 import { errorCodeOf } from '../error-code-of.ts'
@@ -67,9 +68,13 @@ export class ReplicaMoves {
 
   /** Begins the move to the directory at an absolute path. Gives the error code; the checks are in Kafka's order. */
   begin(place: TopicPartition, path: string): Promise<number> {
+    return this.#wish(place, path, false)
+  }
+
+  #wish(place: TopicPartition, path: string, isResumed: boolean): Promise<number> {
     return this.#wishes.run(async () => {
       try {
-        return await this.#begin(place, path)
+        return await this.#begin(place, path, isResumed)
       } catch (error) {
         return errorCodeOf(error)
       }
@@ -81,21 +86,28 @@ export class ReplicaMoves {
     return this.#wishes.run(() => this.#stop(this.#moves.get(partitionDirectoryName(place)), true))
   }
 
+  /** To be called before any log is compacted: keeps those from it of which the last stop has left a copy, until `resume`. */
+  hold(): void {
+    const { directories } = this.#options
+    for (const place of directories.live.flatMap(({ futures }) => futures)) this.#pauseCompaction(place, true)
+  }
+
   /** Goes on with what the last stop interrupted. */
   async resume(): Promise<void> {
     const { directories, logger } = this.#options
     for (const directory of directories.live) {
       for (const place of directory.futures) {
-        const errorCode = await this.begin(place, resolve(directory.path))
-        if (errorCode === ERROR_CODE.NONE && this.#moves.has(partitionDirectoryName(place))) continue
+        const errorCode = await this.#wish(place, resolve(directory.path), true)
+        if (errorCode === ERROR_CODE.NONE && this.#moves.get(partitionDirectoryName(place))?.destination === directory) continue
         if (errorCode !== ERROR_CODE.NONE)
           logger.warn('a move to another log directory is given up', { ...place, to: directory.path, errorCode })
         await directory.removeFutures(place)
+        if (!this.#moves.has(partitionDirectoryName(place))) this.#pauseCompaction(place, false)
       }
     }
   }
 
-  /** Stops all; they begin anew at the next start. */
+  /** Stops all; the next start goes on with them. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#wishes.run(async () => {
@@ -103,7 +115,7 @@ export class ReplicaMoves {
     })
   }
 
-  async #begin(place: TopicPartition, path: string): Promise<number> {
+  async #begin(place: TopicPartition, path: string, isResumed: boolean): Promise<number> {
     const { directories, find, configOf } = this.#options
     const destination = directories.opened.find((directory) => resolve(directory.path) === path)
     const isLost = directories.lost.some((lost) => resolve(lost.path) === path)
@@ -113,14 +125,17 @@ export class ReplicaMoves {
     if (partition?.offline !== undefined) return ERROR_CODE.KAFKA_STORAGE_ERROR
     const name = partitionDirectoryName(place)
     const known = this.#moves.get(name)
+    // What is wished for now counts before what was.
+    if (isResumed && known !== undefined) return ERROR_CODE.NONE
     if (known !== undefined && known.destination !== destination) await this.#stop(known, true)
     if (partition === undefined || this.#isClosed) return ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
     if (known?.destination === destination || directories.directoryOf(place) === destination) return ERROR_CODE.NONE
     // What cannot be looked into may have a copy of the same log.
     if (directories.gap !== undefined) return ERROR_CODE.KAFKA_STORAGE_ERROR
     // What is copied is synced as a whole at the end.
-    const future = await destination.createFutureLog(place, { ...configOf(place.topic), durable: false })
-    if (partition.log.topicId !== undefined) future.identify(partition.log.topicId)
+    const config = { ...configOf(place.topic), durable: false }
+    const left = isResumed ? await this.#left(partition, destination, config) : undefined
+    const future = left ?? (await destination.createFutureLog(place, config, partition.log.topicId))
     const { promise: turn, resolve: proceed } = Promise.withResolvers<void>()
     const flags = { isStopped: false, isForgotten: false, ended: Promise.resolve() }
     const move: UnderWay = { place, partition, destination, future, proceed, ...flags }
@@ -129,6 +144,28 @@ export class ReplicaMoves {
     move.ended = turn.then(() => this.#run(move, name))
     this.#proceed()
     return ERROR_CODE.NONE
+  }
+
+  /** What a former life has copied of a log; undefined where there is nothing to go on from. */
+  async #left({ log }: Partition, destination: LogDirectory, config: LogConfig): Promise<PartitionLog | undefined> {
+    try {
+      const left = await destination.openFutureLog(log.partition, config)
+      if (left === undefined || (log.topicId !== undefined && left.topicId === log.topicId)) return left
+      await left.abandon()
+    } catch (error) {
+      if (destination.offline !== undefined || !(error instanceof MillraceError)) throw error
+      this.#options.logger.warn('a copy of a log cannot be gone on with', {
+        ...log.partition,
+        to: destination.path,
+        problem: error.message,
+      })
+    }
+    return undefined
+  }
+
+  #pauseCompaction(place: TopicPartition, isPaused: boolean): void {
+    const log = this.#options.directories.log(place)
+    if (log !== undefined) log.isCompactionPaused = isPaused
   }
 
   #proceed(): void {
@@ -163,7 +200,8 @@ export class ReplicaMoves {
       }
       await this.#abandon(move)
     } finally {
-      partition.log.isCompactionPaused = false
+      // What stays to be gone on with must find its log as it was.
+      if (!this.#isClosed || move.isForgotten) partition.log.isCompactionPaused = false
       this.#moves.delete(name)
       if (this.#copying === move) this.#copying = undefined
       this.#proceed()
@@ -179,7 +217,13 @@ export class ReplicaMoves {
     const source = directories.directoryOf(place)!
     log.isCompactionPaused = true
     await log.compacting.run(() => Promise.resolve())
-    do await follow(log, future, { isStopped, pace: (bytes) => this.#pace(bytes, isStopped) })
+    await this.#agree(move, log, source)
+    do
+      await follow(log, future, {
+        isStopped,
+        chunkBytes: this.#options.rateMax() * (PACE_MS / 1000),
+        pace: (bytes) => this.#pace(bytes, isStopped),
+      })
     while (log.logEndOffset - future.logEndOffset > LAG_MAX && !move.isStopped)
     await future.flush()
     let isDone = false
@@ -195,6 +239,16 @@ export class ReplicaMoves {
     // It may have been changed meanwhile.
     partition.setConfig(this.#options.configOf(place.topic))
     return isDone
+  }
+
+  /** Nothing is compacted meanwhile. */
+  async #agree({ place, destination, future }: UnderWay, log: PartitionLog, source: LogDirectory): Promise<void> {
+    const leftOff = future.logEndOffset
+    const cleanedUpTo = source.cleanedUpTo(log)
+    const goesOnAt = await agree(log, future, { now: cleanedUpTo, whenCopied: destination.cleanedUpTo(future) })
+    await destination.checkpointCleaned(future, cleanedUpTo)
+    const facts = { ...place, to: destination.path, leftOff, goesOnAt, logEnd: log.logEndOffset }
+    if (leftOff > 0) this.#options.logger.info('a move to another log directory goes on', facts)
   }
 
   async #pace(bytes: number, isStopped: () => boolean): Promise<void> {
@@ -225,8 +279,9 @@ export class ReplicaMoves {
 
   async #abandon({ future, destination, place, isForgotten }: UnderWay): Promise<void> {
     try {
+      if (!isForgotten) return await destination.closeFuture(future)
       await future.abandon()
-      if (isForgotten) await destination.removeFutures(place)
+      await destination.removeFutures(place)
     } catch (error) {
       destination.failedInBackground(error, future.directory)
     }

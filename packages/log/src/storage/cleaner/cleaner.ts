@@ -61,6 +61,8 @@ async function compactOne(directory: LogDirectory, log: PartitionLog, mapBytesMa
   if (directory.offline !== undefined || log.isClosed || log.isCompactionPaused) return false
   const range = await cleanableOf(directory, log)
   if (!range.isDue) return false
+  // A copy of it that nobody can look into now must not seem to have all that was there before (`log-copy.ts`), should a crash keep the end from being noted.
+  await directory.checkpointCleaned(log, 0)
   const result = await compactLog(log, range, mapBytesMax)
   await directory.checkpointCleaned(log, result.cleanedUpTo)
   return result.cleanedUpTo > range.firstDirtyOffset

@@ -76,6 +76,10 @@ export class LogDirectory implements LogHost {
   #found: TopicPartition[]
   /** Folders of partitions that are on their way here from another directory. */
   readonly #futures: Map<string, TopicPartition>
+  /** Those of them that are open. */
+  readonly #futureLogs = new Map<string, PartitionLog>()
+  /** Those of them whose files may not be as a log leaves them that was closed. */
+  readonly #unsavedFutures: Set<string>
 
   private constructor(
     options: LogDirectoryOptions,
@@ -103,6 +107,7 @@ export class LogDirectory implements LogHost {
     })
     this.#found = found
     this.#futures = futures
+    this.#unsavedFutures = new Set(lastShutdown.clean ? [] : futures.keys())
   }
 
   /**
@@ -211,38 +216,86 @@ export class LogDirectory implements LogHost {
   }
 
   /**
-   * Makes the log of a partition that is to come here from another directory: under a name of its own until `promote`.
+   * Makes the log of a partition that is to come here from another directory: under a name of its own until `promote`. Its folder and topic id are durable.
    * @throws `STORAGE_NAME_TOO_LONG`
    */
-  async createFutureLog(partition: TopicPartition, config: LogConfig): Promise<PartitionLog> {
+  async createFutureLog(partition: TopicPartition, config: LogConfig, topicId: string | undefined): Promise<PartitionLog> {
     const folder = futureDirectoryName(partition, randomId(this.random))
     if (folder === undefined) throw logError('STORAGE_NAME_TOO_LONG', { topic: partition.topic })
+    await this.removeFutures(partition)
+    try {
+      return await this.#attempt(() => this.#makeFutureLog(partition, config, folder, topicId))
+    } catch (error) {
+      // What is refused now is not to be gone on with at the next start.
+      await this.#futureLogs.get(folder)?.abandon()
+      await this.removeFutures(partition).catch((problem: unknown) => this.failedInBackground(problem, this.path))
+      throw error
+    }
+  }
+
+  async #makeFutureLog(partition: TopicPartition, config: LogConfig, folder: string, topicId: string | undefined): Promise<PartitionLog> {
+    await this.#forget(partitionDirectoryName(partition))
+    await this.disk.makeDirectory(posix.join(this.path, folder))
+    this.#futures.set(folder, partition)
+    this.#unsavedFutures.add(folder)
+    const log = new PartitionLog(await createEmptyLog(this, partition, config, folder))
+    this.#futureLogs.set(folder, log)
+    if (topicId !== undefined) log.identify(topicId)
+    await log.state.saveNames()
+    return log
+  }
+
+  /**
+   * The log of a partition on its way here that the last owner has left, recovered if he has not closed it. Undefined if there is none, or more than one.
+   * @throws `STORAGE_CORRUPT` where nothing can be made of it
+   */
+  async openFutureLog(partition: TopicPartition, config: LogConfig): Promise<PartitionLog | undefined> {
+    const name = partitionDirectoryName(partition)
+    const [folder, another] = [...this.#futures].flatMap(([each, future]) => (partitionDirectoryName(future) === name ? [each] : []))
+    if (folder === undefined || another !== undefined) return undefined
     return await this.#attempt(async () => {
-      await this.removeFutures(partition)
-      this.#futures.set(folder, partition)
-      await this.disk.makeDirectory(posix.join(this.path, folder))
-      return new PartitionLog(await createEmptyLog(this, partition, config, folder))
+      const isClean = !this.#unsavedFutures.has(folder)
+      const recoveryPoint = this.#checkpoints.recoveryPoint.get(name) ?? 0
+      const options = { partition, config, folder, isClean, recoveryPoint, logStartOffset: 0, highWatermark: 0 }
+      const log = new PartitionLog(await loadLog(this, options))
+      this.#unsavedFutures.add(folder)
+      this.#futureLogs.set(folder, log)
+      await this.checkpointRecoveryPoints()
+      return log
     })
   }
 
-  /** Removes what there is of a partition on its way here. Its log must not be in use. */
+  /** Closes the log of a partition on its way here, so that the next owner can go on from there. */
+  async closeFuture(future: PartitionLog): Promise<void> {
+    await future.close()
+    const folder = posix.basename(future.directory)
+    this.#futureLogs.delete(folder)
+    if (this.offline === undefined) this.#unsavedFutures.delete(folder)
+  }
+
+  /** Removes what there is of a partition on its way here; durably, and so that nothing goes on from a part of it. Its log must not be in use. */
   async removeFutures(partition: TopicPartition): Promise<void> {
     const name = partitionDirectoryName(partition)
     for (const [folder, future] of this.#futures) {
       if (partitionDirectoryName(future) !== name) continue
-      await this.#attempt(() => this.disk.removeTree(posix.join(this.path, folder)))
-      this.#futures.delete(folder)
+      const target = posix.join(this.path, deletedDirectoryName(partition, randomId(this.random)))
+      await this.#attempt(async () => {
+        await this.disk.rename(posix.join(this.path, folder), target)
+        this.#forgetFuture(folder)
+        await this.syncNames()
+        await this.disk.removeTree(target)
+      })
     }
   }
 
   /** Gives the log of `createFutureLog` its partition's name, durably with all that is in it: from now on it is the partition's log. */
   async promote(future: PartitionLog, config: LogConfig): Promise<PartitionLog> {
     const { partition, name, topicId, logStartOffset, logEndOffset } = future
-    await future.close()
+    await this.closeFuture(future)
     await this.#attempt(() => this.#forget(name))
     try {
       await this.disk.rename(future.directory, posix.join(this.path, name))
-      this.#futures.delete(posix.basename(future.directory))
+      this.#forgetFuture(posix.basename(future.directory))
       await this.syncNames()
       const options = { partition, config, isClean: true, recoveryPoint: logEndOffset, logStartOffset, highWatermark: logEndOffset }
       const log = new PartitionLog(await loadLog(this, options))
@@ -263,6 +316,7 @@ export class LogDirectory implements LogHost {
       await this.checkpointRecoveryPoints()
       await this.checkpointHighWatermarks()
       await this.checkpointLogStarts()
+      if (this.#unsavedFutures.size > 0) return
       if (this.#found.length === 0 || this.lastShutdown.clean) {
         await writeCleanShutdown(this.disk, posix.join(this.path, cleanShutdownName), brokerEpoch)
       }
@@ -271,7 +325,8 @@ export class LogDirectory implements LogHost {
 
   /** A log without an entry is recovered from its beginning. */
   checkpointRecoveryPoints(): Promise<void> {
-    return this.#checkpoint('recoveryPoint', (log) => (log.recoveryPoint > 0 ? log.recoveryPoint : undefined))
+    const offsetOf = (log: PartitionLog): number | undefined => (log.recoveryPoint > 0 ? log.recoveryPoint : undefined)
+    return this.#checkpoint('recoveryPoint', offsetOf, () => [...this.#futureLogs.values(), ...this.#logs.values()])
   }
 
   checkpointHighWatermarks(): Promise<void> {
@@ -283,12 +338,12 @@ export class LogDirectory implements LogHost {
     return this.#checkpoint('logStart', (log) => (log.logStartOffset > log.firstSegmentOffset ? log.logStartOffset : undefined))
   }
 
-  /** Up to where a log has been compacted; undefined if never. */
+  /** Up to where a log has been compacted; undefined if never, 0 while it is being done. */
   cleanedUpTo(log: PartitionLog): number | undefined {
     return this.#checkpoints.cleaner.get(log.name)
   }
 
-  async checkpointCleaned(log: PartitionLog, offset: number): Promise<void> {
+  async checkpointCleaned(log: PartitionLog, offset: number | undefined): Promise<void> {
     this.#checkpoints.cleaner.set(log.name, offset)
     await this.#attempt(() => this.#checkpoints.cleaner.write(() => undefined))
   }
@@ -321,13 +376,23 @@ export class LogDirectory implements LogHost {
     this.#options.onNotice?.(notice)
   }
 
-  #checkpoint(kind: OffsetCheckpointKind, offsetOf: (log: PartitionLog) => number | undefined): Promise<void> {
+  #checkpoint(
+    kind: OffsetCheckpointKind,
+    offsetOf: (log: PartitionLog) => number | undefined,
+    logs: () => Iterable<PartitionLog> = () => this.#logs.values(),
+  ): Promise<void> {
     const checkpoint = this.#checkpoints[kind]
     return this.#attempt(() =>
       checkpoint.write(() => {
-        for (const log of this.#logs.values()) checkpoint.set(log.name, offsetOf(log))
+        for (const log of logs()) checkpoint.set(log.name, offsetOf(log))
       }),
     )
+  }
+
+  #forgetFuture(folder: string): void {
+    this.#futures.delete(folder)
+    this.#futureLogs.delete(folder)
+    this.#unsavedFutures.delete(folder)
   }
 
   /** No checkpoint tells of a former log of this name any longer. */

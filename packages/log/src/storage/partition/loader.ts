@@ -27,6 +27,8 @@ import { truncateFullyAndStartAt } from './truncation.ts'
 export interface LoadOptions {
   readonly partition: TopicPartition
   readonly config: LogConfig
+  /** Its folder's name; that of the partition by default. */
+  readonly folder?: string
   /** Whether the last owner closed the log. */
   readonly isClean: boolean
   /** From the checkpoints of the log directory; 0 where they say nothing. */
@@ -37,6 +39,7 @@ export interface LoadOptions {
 
 export async function loadLog(host: LogHost, options: LoadOptions): Promise<LogState> {
   const state = new LogState(host, options.partition, options.config)
+  if (options.folder !== undefined) state.directory = posix.join(host.path, options.folder)
   const folder = await tidyFolder(host.disk, state.directory, options.isClean)
   if (folder.otherNames.has(partitionMetadataName))
     state.topicId = await readPartitionMetadata(host.disk, state.path(partitionMetadataName))
