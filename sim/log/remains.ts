@@ -45,13 +45,3 @@ export async function logFolders(disk: Disk, dirs: readonly string[]): Promise<r
   }
   return found
 }
-
-/** The offset behind the last whole batch in a log's folder; 0 without one. */
-export async function endOf(disk: Disk, folder: string): Promise<number> {
-  const names = (await disk.list(folder)).filter((name) => name.endsWith('.log')).toSorted()
-  for (const name of names.toReversed()) {
-    const batches = [...new records.BatchCursor(await disk.readFile(`${folder}/${name}`), { verifyCrc: true })]
-    if (batches.length > 0) return batches.at(-1)!.nextOffset
-  }
-  return 0
-}

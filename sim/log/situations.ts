@@ -12,7 +12,6 @@ export const situations = [
   'crash in a commit of offsets',
   'crash in a move between directories',
   'crash between the last two steps of a move',
-  'a copy ahead of its log',
   'a move that went on',
   'a move that ended',
 ] as const
