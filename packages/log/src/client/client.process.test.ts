@@ -130,6 +130,21 @@ void test('the buffer is bounded, whoever does not wait is told, records too lar
   await producer.close()
 })
 
+void test('what is no record is refused where it is given, and does not keep others from being written', async () => {
+  const topic = await newTopic(1)
+  const producer = client.producer()
+  const fine = producer.send({ topic, value: 'a' })
+  const wrongs = [{ key: 5 }, { value: undefined }, { headers: { a: 'b' } }, { headers: [{ key: 'a', value: 5 }] }, { headers: [null] }]
+  const others = [{ partition: -1 }, { partition: NaN }, { timestamp: NaN }, { topic: '' }]
+  for (const wrong of [...wrongs, ...others]) {
+    const record = { topic, value: 'b', ...wrong } as never
+    await assert.rejects(producer.send(record), { code: 'CLIENT_RECORD_INVALID' })
+    assert.throws(() => producer.append(record), { code: 'CLIENT_RECORD_INVALID', who: 'user' })
+  }
+  assert.equal((await fine).offset, 0)
+  await producer.close()
+})
+
 void test('what cannot be delivered says where and why', async () => {
   const topic = await newTopic(2)
   await client.topic(topic)

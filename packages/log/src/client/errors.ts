@@ -35,6 +35,11 @@ const table = {
     retry: true,
     message: 'The producer holds {bytes} bytes that are not acknowledged, and may hold {limit}',
   },
+  CLIENT_RECORD_INVALID: {
+    who: 'user',
+    retry: false,
+    message: 'A record for {topic} cannot be written: its {part} is {found}, and must be {expected}',
+  },
   CLIENT_RECORD_TOO_LARGE: { who: 'user', retry: false, message: 'A record for {topic} has {size} bytes where {limit} are allowed' },
   CLIENT_DELIVERY_TIMEOUT: {
     who: 'operator',

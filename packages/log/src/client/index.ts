@@ -1,4 +1,5 @@
 /** A client of our own for Kafka's protocol: produce, fetch, transactions that can be prepared, stored, resumed and fenced, groups, admin. */
+export { COMPRESSION_LEVELS } from '../compression/index.ts'
 export { LogClient } from './client.ts'
 export type { ClientOptions } from './options.ts'
 export type { Address } from './connection/address.ts'

@@ -90,6 +90,8 @@ void test('what makes no sense is refused', () => {
   refused(kafkaSource, { ...source, fetch: { maxBytes: '1MB' } }, /fetch\.maxBytes is 1MB/)
   refused(kafkaSource, { ...source, config: { 'request.timeout.ms': 5 } }, /config\['request\.timeout\.ms'\] is 5, and must be text/)
   refused(kafkaSink, { ...sink, compression: 'lz5' }, /compression is lz5: one of/)
+  refused(kafkaSink, { ...sink, compression: 'gzip', compressionLevel: 20 }, /compressionLevel is 20, not a number from -?\d+ to 9/)
+  refused(kafkaSink, { ...sink, compression: 'lz4', compressionLevel: 3 }, /compressionLevel has no use with compression lz4/)
   refused(kafkaSink, { ...sink, batchBytes: -1 }, /batchBytes is -1/)
   refused(kafkaSink, { ...sink, key: 'id' }, /option key must be a function of the record/)
   refused(kafkaSink, { ...sink, topic: ['a'] }, /option topic must be a name/)

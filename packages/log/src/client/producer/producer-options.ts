@@ -1,4 +1,4 @@
-import type { CompressionType } from '../../compression/index.ts'
+import { COMPRESSION_LEVELS, type CompressionType } from '../../compression/index.ts'
 import { clientError } from '../errors.ts'
 
 /** How a producer writes. Names in quotes are Kafka's, and so are the defaults (of Kafka 4). */
@@ -68,6 +68,12 @@ export function producerSettings(options: ProducerOptions, requestTimeoutMs: num
     requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMs,
     bufferBytes: options.bufferBytes ?? 33_554_432,
     maxBlockMs: options.maxBlockMs ?? 60_000,
+  }
+  const { compression, compressionLevel: level } = settings
+  if (level !== undefined && (compression === 'gzip' || compression === 'zstd')) {
+    const { min, max } = COMPRESSION_LEVELS[compression]
+    if (!(Number.isInteger(level) && level >= min && level <= max))
+      throw clientError('CLIENT_OPTION', { option: 'compressionLevel', expected: `be ${min} to ${max} for ${compression}`, value: level })
   }
   for (const option of ['batchBytes', 'maxRequestBytes', 'deliveryTimeoutMs', 'requestTimeoutMs', 'bufferBytes'] as const) {
     if (!(settings[option] > 0)) throw clientError('CLIENT_OPTION', { option, expected: 'be a positive number', value: settings[option] })

@@ -19,7 +19,7 @@ import { Lacks } from './lacks.ts'
 import type { Completion, PendingBatch, ProducerIdentity } from './pending-batch.ts'
 import { produceRequest, produceVersionMax } from './produce-call.ts'
 import type { ProducerSettings } from './producer-options.ts'
-import { bytesOf, headersOf, type ProducerRecord, type RecordMetadata } from './record.ts'
+import { bytesOf, checkRecord, headersOf, type ProducerRecord, type RecordMetadata } from './record.ts'
 import { checkRecordSize } from './record-size.ts'
 import { Settlement } from './settlement.ts'
 import type { TransactionGate } from './transaction-gate.ts'
@@ -151,6 +151,7 @@ export class Producer {
 
   #append(record: ProducerRecord, completion: Completion | undefined): void {
     if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'producer' })
+    checkRecord(record)
     const { clock } = this.#cluster.settings
     const { value } = record
     const toAppend: RecordToAppend = {

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util'
 import type { RecordHeader } from '../../records/index.ts'
+import { clientError } from '../errors.ts'
 
 /** A record to write. Text is written as UTF-8. */
 export interface ProducerRecord {
@@ -21,6 +23,29 @@ export interface RecordMetadata {
   readonly offset: number
   /** Milliseconds since 1970, as it stands in the log. */
   readonly timestamp: number
+}
+
+/** What is no record must not come among others: it would be noticed only where all of them are sent. @throws `CLIENT_RECORD_INVALID` */
+export function checkRecord({ topic, partition, key, value, headers, timestamp }: ProducerRecord): void {
+  const invalid = (part: string, found: unknown, expected: string): never => {
+    throw clientError('CLIENT_RECORD_INVALID', { topic, part, found: inspect(found, { depth: 0, maxStringLength: 80 }), expected })
+  }
+  if (typeof topic !== 'string' || topic === '') invalid('topic', topic, 'a name')
+  if (key !== undefined && !isContent(key)) invalid('key', key, 'bytes, text, or null')
+  if (!isContent(value)) invalid('value', value, 'bytes, text, or null')
+  if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) invalid('partition', partition, 'a whole number from 0')
+  if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= -1))
+    invalid('timestamp', timestamp, 'milliseconds since 1970')
+  if (headers === undefined) return
+  if (!Array.isArray(headers)) invalid('headers', headers, 'a list of them')
+  for (const header of headers) {
+    if (typeof header?.key !== 'string') invalid('header', header, 'a key with a value')
+    if (!isContent(header.value)) invalid(`header ${header.key}`, header.value, 'bytes, text, or null')
+  }
+}
+
+function isContent(value: unknown): boolean {
+  return value === null || typeof value === 'string' || value instanceof Uint8Array
 }
 
 export function bytesOf(text: Uint8Array | string | null | undefined): Uint8Array | null {

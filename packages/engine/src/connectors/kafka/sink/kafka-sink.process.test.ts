@@ -139,6 +139,28 @@ describe('kafkaSink', () => {
     assert.throws(() => kafkaSink({ brokers, value, topic: 'a', transactionTimeout: 'soon' as never }), code)
     assert.throws(() => kafkaSink({ brokers, value, topic: 'a', config: { 'sasl.mechnism': 'PLAIN' } }), /perhaps be sasl.mechanism/)
     await assert.rejects(write({ topic: await newTopic(), partition: () => -1 }), /partition answers -1 \[SINK_FORMAT_FAILED\]/)
+    const wrong = /headers, for a, answers 5: bytes, or null for none \[SINK_FORMAT_FAILED\]/
+    await assert.rejects(write({ topic: await newTopic(), headers: () => ({ a: 5 }) as never }), wrong)
+    await assert.rejects(write({ topic: await newTopic(), headers: () => [{ value: 'a' }] as never }), /whose key is undefined/)
+    await assert.rejects(write({ topic: await newTopic(), value: (() => undefined) as never }), /value answers undefined: bytes/)
+    await assert.rejects(write({ topic: await newTopic(), key: () => 1, keyFormat: () => 1 as never }), /keyFormat answers 1: bytes/)
+  })
+
+  it('tells what was lost without a delivery guarantee, also what is lost at the end', async () => {
+    const topic = `readings-${numTopics++}`
+    await client.admin.createTopics([{ name: topic, partitions: 1, configs: { 'max.message.bytes': '200' } }])
+    const told: string[] = []
+    const job = defineJob('lossy', (env) => {
+      const sink = kafkaSink<string>({ brokers: log.bootstrap, topic, value: string(), delivery: 'none', linger: 0 })
+      env
+        .fromCollection(['x'.repeat(300)])
+        .sinkTo(sink)
+        .uid('out')
+    })
+    await execute(job, {
+      onEvent: (event) => void (event.kind === 'log' && told.push(`${String(event.record.fields['code'])} ${event.record.message}`)),
+    })
+    assert.match(told.join(), /KAFKA_SINK_DROPPED kafkaSink: .*MESSAGE_TOO_LARGE/)
   })
 
   it('aborts what is open when the job fails, so that readers do not wait for it', async () => {

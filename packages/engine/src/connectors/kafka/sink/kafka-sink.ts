@@ -1,5 +1,6 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
+import { COMPRESSION_LEVELS } from '@millrace/log/client'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../../sink.ts'
 import { checkCluster, clusterOptionNames, kafkaClient, type KafkaClusterOptions } from '../cluster.ts'
@@ -155,7 +156,13 @@ function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
   const { compression, compressionLevel, linger, batchBytes = 131_072, maxRequestBytes, deliveryTimeout, bufferBytes } = options
   if (compression !== undefined && !COMPRESSIONS.includes(compression))
     invalid('compression', `is ${compression}: one of ${COMPRESSIONS.join(', ')}`)
-  if (compressionLevel !== undefined) wholeNumberOption(CONNECTOR, 'compressionLevel', compressionLevel, -131_072, 22)
+  if (compressionLevel !== undefined) {
+    // Of the others brokers and clients know none, or have none to choose from here.
+    if (compression !== 'gzip' && compression !== 'zstd')
+      invalid('compressionLevel', `has no use with compression ${compression ?? 'none'}`)
+    const { min, max } = COMPRESSION_LEVELS[compression]
+    wholeNumberOption(CONNECTOR, 'compressionLevel', compressionLevel, min, max)
+  }
   for (const name of ['batchBytes', 'maxRequestBytes', 'bufferBytes'] as const) {
     if (options[name] !== undefined) wholeNumberOption(CONNECTOR, name, options[name], 1, 0x7fff_ffff)
   }

@@ -81,7 +81,12 @@ export class PlainWriter<T> implements SinkWriter<T> {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#backlog = []
-    await this.#producer.close(this.#options.delivery === 'none' ? LAST_FLUSH_MS : 0).catch(() => {})
+    const isNone = this.#options.delivery === 'none'
+    // Whatever is lost is told, also at the end.
+    const flushed = isNone ? this.#flush() : Promise.resolve()
+    if (isNone) await this.#patiently(flushed)
+    await this.#producer.close(0).catch(() => {})
+    await flushed
     this.#options.client.close()
   }
 
@@ -91,6 +96,13 @@ export class PlainWriter<T> implements SinkWriter<T> {
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  async #patiently(work: Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#context.clock.after(LAST_FLUSH_MS, resolve)
+    await Promise.race([work, promise])
+    cancel()
   }
 
   async #drain(): Promise<void> {
@@ -113,8 +125,8 @@ export class PlainWriter<T> implements SinkWriter<T> {
   }
 
   #failed(cause: unknown): void {
-    if (this.#isClosed || this.#failure !== undefined) return
     const failure = writeFailure(cause)
+    if (this.#options.delivery !== 'none' && (this.#isClosed || this.#failure !== undefined)) return
     if (this.#options.delivery === 'none') return this.#context.report?.({ code: 'KAFKA_SINK_DROPPED', message: failure.message })
     this.#failure = failure
     this.#context.fail(failure)

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { messageOf } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { NotReady, writing, type Format, type WriteFormat } from '../formats/format.ts'
@@ -68,13 +69,13 @@ export class RecordMaker<T, K> {
     const topic = topicOf === undefined ? this.#options.topic! : topicOf(value)
     if (typeof topic !== 'string' || topic === '') throw new TypeError(`topicOf answers ${topic}, which is no name of a topic`)
     const key = keyOf?.(value) ?? null
-    const headers = headersOf?.(value)
+    const headers = headersOf?.(value) ?? undefined
     const timestamp = timestampOf?.(value) ?? (isTime(eventTime) ? eventTime : undefined)
     const partition = partitionOf?.(value)
     if (timestamp !== undefined && !isTime(timestamp)) throw new TypeError(`timestamp answers ${timestamp}`)
     if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) throw new TypeError(`partition answers ${partition}`)
-    const keyBytes = key === null ? null : this.#key.serialize(key, { topic, isKey: true })
-    const written = this.#text === undefined ? this.#value.serialize(value, { topic, isKey: false }) : this.#text(value)
+    const keyBytes = key === null ? null : content('keyFormat', this.#key.serialize(key, { topic, isKey: true }))
+    const written = this.#text === undefined ? content('value', this.#value.serialize(value, { topic, isKey: false })) : this.#text(value)
     // Most records are so: made in one piece they cost half.
     if (headers === undefined && partition === undefined && timestamp !== undefined)
       return { topic, key: keyBytes, value: written, timestamp }
@@ -98,7 +99,23 @@ const plainKeys: Pick<Format<unknown>, 'serialize'> = {
   },
 }
 
+/** Of functions of the user's, whom no compiler may have told. */
+function content(what: string, made: unknown): Uint8Array | string | null {
+  if (made === null || made instanceof Uint8Array || typeof made === 'string') return made
+  throw new TypeError(`${what} answers ${inspect(made, { depth: 0, maxStringLength: 80 })}: bytes, or null for none`)
+}
+
 function headerList(headers: RecordHeaders): NonNullable<ProducerRecord['headers']> {
+  const list = namedHeaders(headers)
+  for (const { key, value } of list) {
+    if (typeof key !== 'string') throw new TypeError(`headers answers one whose key is ${inspect(key, { depth: 0 })}`)
+    content(`headers, for ${key},`, value)
+  }
+  return list
+}
+
+function namedHeaders(headers: RecordHeaders): NonNullable<ProducerRecord['headers']> {
+  if (typeof headers !== 'object') throw new TypeError(`headers answers ${typeof headers}`)
   if (Array.isArray(headers)) return headers as NonNullable<ProducerRecord['headers']>
   return Object.entries(headers as Readonly<Record<string, Uint8Array | string | null>>).map(([key, value]) => ({ key, value }))
 }
