@@ -108,6 +108,7 @@ for (const kind of [s3, hdfs]) {
       for (const result of results) if (result.status === 'rejected') assert.ok(hasCode('JOB_LOCKED')(result.reason), String(result.reason))
       await locks[results.findIndex(({ status }) => status === 'fulfilled')]!.release()
       assert.equal(await locks[0]!.nextAttempt(), 2)
+      await locks[0]!.release()
     })
 
     it('says what is wrong with the place', async () => {

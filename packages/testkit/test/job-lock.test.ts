@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import { MillraceError, nodeClock, nodeDisk, type Disk } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { openJobLock, type JobLock } from '../../engine/src/checkpoint/job-lock.ts'
+import { encodeClaim } from '../../engine/src/checkpoint/lock-claim.ts'
 import { nodeProcesses } from '../../engine/src/checkpoint/node-processes.ts'
 import { judgeProcess, type ProcessIdentity, type ProcessInspector } from '../../engine/src/checkpoint/process-identity.ts'
 import { interceptDisk, never } from './crashing-disk.ts'
@@ -112,9 +113,14 @@ describe('job lock', () => {
     }
   })
 
-  it('does not guess about other machines and containers, and lets the user say', async () => {
+  it('does not guess about claims of older releases elsewhere, and lets the user say', async () => {
     const machine = new Machine(4)
-    await machine.clock.run(machine.start('there').lock.nextAttempt())
+    const there = { host: 'there', bootId: undefined, pidNamespace: undefined, pid: 1, startTicks: undefined }
+    const claim = encodeClaim({ jobName: 'job', attempt: 1, sinceMs: 0, leaseMs: undefined, owner: there })
+    await machine.clock.run(machine.disk.makeDirectory(`${FOLDER}/lock`))
+    const written = await machine.clock.run(machine.disk.open(`${FOLDER}/lock/attempt-1`, 'create'))
+    await machine.clock.run(written.write(claim, 0))
+    await machine.clock.run(written.close())
     await assert.rejects(machine.clock.run(machine.start('here').lock.nextAttempt()), hasCode('JOB_LOCK_UNDECIDED'))
     const file = await machine.clock.run(machine.disk.open(`${FOLDER}/lock/attempt-1.released`, 'create'))
     await machine.clock.run(file.close())
@@ -256,7 +262,9 @@ describe('job lock', () => {
       await assert.rejects(openJobLock(options).nextAttempt(), new RegExp(`process ${process.pid} on`))
       await lock.check()
       await lock.release()
-      assert.equal(await openJobLock(options).nextAttempt(), 2)
+      const next = openJobLock(options)
+      assert.equal(await next.nextAttempt(), 2)
+      await next.release()
     } finally {
       rmSync(folder, { recursive: true })
     }
@@ -279,6 +287,7 @@ describe('process identity', () => {
       [{ bootId: undefined }, running, 'alive'],
       [{ host: 'other', bootId: 'earlier' }, { running: false }, 'unknown'],
       [{ pidNamespace: 'container' }, { running: false }, 'unknown'],
+      [{ pidNamespace: 'container', bootId: 'of another machine' }, { running: false }, 'unknown'],
     ]
     for (const [change, observed, expected] of cases) {
       assert.equal(judgeProcess({ ...self, ...change }, inspector(observed)), expected, JSON.stringify([change, observed]))

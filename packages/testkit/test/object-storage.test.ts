@@ -301,12 +301,13 @@ describe('checkpoints in a store of objects', () => {
 })
 
 describe('the lock in a store of objects', () => {
+  const clock = new VirtualClock()
   const open = (bucket: Bucket, pid: number, alive: Set<number>, host = 'here'): ObjectLock => {
     alive.add(pid)
     const identity = { host, bootId: undefined, pidNamespace: undefined, pid, startTicks: undefined }
     const processes = { self: () => identity, observe: (other: number) => ({ running: alive.has(other), startTicks: undefined }) as never }
     const place = { store: simulated(bucket), prefix: PREFIX, url: URL }
-    return new ObjectLock({ place, clock: nodeClock, random: nodeRandom, jobName: 'job', processes })
+    return new ObjectLock({ place, clock, random: nodeRandom, jobName: 'job', processes })
   }
 
   it('is held by one, numbers attempts, and is taken from the dead and the gone', async () => {
@@ -328,10 +329,36 @@ describe('the lock in a store of objects', () => {
     await other.release()
     const elsewhere = open(bucket, 3, alive, 'there')
     assert.equal(await elsewhere.nextAttempt(), 4)
-    await assert.rejects(open(bucket, 5, alive).nextAttempt(), hasCode('JOB_LOCK_UNDECIDED'))
+    await assert.rejects(clock.run(open(bucket, 5, alive).nextAttempt()), hasCode('JOB_LOCKED'), 'it is seen to be renewed')
+    const waiting = open(bucket, 5, alive).nextAttempt()
     await simulated(bucket).put(`${PREFIX}lock/attempt-4.released`, new Uint8Array(0))
-    assert.equal(await open(bucket, 5, alive).nextAttempt(), 5)
+    assert.equal(await clock.run(waiting), 5)
     await assert.rejects(elsewhere.check(), hasCode('JOB_FENCED'))
+  })
+
+  it('is taken over from an instance that nobody sees and that renews nothing, after its lease', async () => {
+    const bucket = emptyBucket()
+    const [gone, next] = [open(bucket, 1, new Set(), 'there'), open(bucket, 2, new Set())]
+    await gone.nextAttempt()
+    await clock.advance(25_000)
+    assert.ok(bucket.objects.has(`${PREFIX}lock/attempt-1.renewed`))
+    const fenced: string[] = []
+    gone.onFenced(({ code }) => fenced.push(code))
+    // What it stores from now on does not arrive.
+    const late = new Map<string, Uint8Array<ArrayBuffer>>()
+    const arrives = bucket.objects.set.bind(bucket.objects)
+    bucket.objects.set = (key, bytes) => (key.endsWith('.renewed') ? late.set(key, bytes) && bucket.objects : arrives(key, bytes))
+    const before = clock.monotonic()
+    const said: string[] = []
+    assert.equal(await clock.run(next.nextAttempt((message) => said.push(message))), 2)
+    assert.ok(clock.monotonic() - before >= 30_000)
+    assert.match(said.join(), /process 1 on there.*attempt 1.*30 s/)
+    await clock.advance(10_000)
+    assert.deepEqual(fenced, ['JOB_FENCED'], 'it hears of it without being asked')
+    bucket.objects.set = arrives
+    assert.equal(await next.nextAttempt(), 3)
+    assert.deepEqual([...bucket.objects.keys()], [`${PREFIX}lock/attempt-3`], 'nothing piles up')
+    await next.release()
   })
 
   it('notices that the place was emptied', async () => {

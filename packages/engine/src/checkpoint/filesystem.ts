@@ -28,7 +28,7 @@ export interface FilesystemCheckpointsOptions {
   readonly disk: Disk
   /** Folder of this job's checkpoints, absolute. No other job may use it. */
   readonly dir: string
-  /** Rejects once another instance has taken over; asked before anything is completed or removed. `JobLock.check`. */
+  /** Rejects once another instance has taken over; asked before and after anything is completed, and before anything is removed. `JobLock.check`. */
   readonly fence?: () => Promise<void>
   /** What is whole here need not be read before a restore. */
   readonly copies?: LocalCopies
@@ -45,7 +45,9 @@ export interface FilesystemCheckpointsOptions {
  * 5. What `resolveRestore` answers is durable: its writer may have died between rename and sync, and what is built upon from now on must not
  *    vanish with the next crash. (`open` has synced the folders above.)
  * 6. One operation at a time: restores never see half of a `persist` or `retire`.
- * 7. Of several checkpoints that are given up the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
+ * 7. Before a checkpoint is completed the lock is looked at, and again after, before anybody hears of it. Whoever takes over claims first, and removes what is
+ *    not complete then: either it finds the checkpoint complete, or its former instance finds the claim.
+ * 8. Of several checkpoints that are given up the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #disk: Disk
@@ -179,6 +181,13 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       await this.#takeBack(checkpointId, attempt, completing)
       throw error
     }
+    try {
+      await this.#fence()
+    } catch (error) {
+      // Another instance may be going on from it.
+      this.#uncertain.add(checkpointId)
+      throw error
+    }
     await this.#removeUncertain(checkpointId)
     return { path: this.#metadata.folder(checkpointId), metadataBytes: bytes.length }
   }
@@ -188,9 +197,10 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     await this.#metadata.removePrepared(checkpointId, attempt).catch(() => {})
     if (completing) {
       try {
+        await this.#fence()
         await this.#metadata.remove(checkpointId)
       } catch {
-        // It may be complete on disk, now or after a crash: its files stay until a newer one is complete.
+        // It may be complete on disk, now or after a crash, and another instance going on from it: its files stay until a newer one is complete.
         this.#uncertain.add(checkpointId)
         return
       }

@@ -2,9 +2,13 @@ import { DiskError, type Clock, type Disk, type FileHandle, type MillraceError }
 import { engineError } from '../errors.ts'
 import { makeDurableFolder } from './durable-folders.ts'
 import { decodeClaim, encodeClaim, type LockClaim } from './lock-claim.ts'
+import { claimRefusal, jobFenced, lookingOn } from './lock-errors.ts'
+import { LEASE_MS, watchLease, type LeaseSight } from './lock-lease.ts'
+import { claimName, namesBelow, newestOf, releaseName, renewalName } from './lock-names.ts'
+import { LockRenewal } from './lock-renewal.ts'
 import { nodeProcesses } from './node-processes.ts'
 import { judgeProcess, type ProcessInspector } from './process-identity.ts'
-import { isNotFound, withStorageErrors } from './storage-errors.ts'
+import { isNotFound, unlessNotFound, withStorageErrors } from './storage-errors.ts'
 
 export interface JobLockOptions {
   readonly disk: Disk
@@ -16,15 +20,21 @@ export interface JobLockOptions {
   readonly processes?: ProcessInspector
 }
 
+/** Hears what is to be said to the user. */
+export type Waiting = (message: string) => void
+
 /** Keeps a second instance of a job from its checkpoints, and numbers the attempts. */
 export interface JobLock {
   /**
    * Takes the lock if it is not held yet, and begins an attempt: answers its number once that is durable. Larger than all before, of any process.
-   * @throws JOB_LOCKED while another process lives that holds it; JOB_LOCK_UNDECIDED if that cannot be seen from here; JOB_FENCED if it was held and has been taken over; CHECKPOINT_STORAGE_*
+   * Where the process that has it cannot be seen from here, looks on whether that renews it, and tells `waiting` so.
+   * @throws JOB_LOCKED while another process lives that holds it; JOB_LOCK_UNDECIDED if that cannot be found out; JOB_FENCED if it was held and has been taken over; CHECKPOINT_STORAGE_*
    */
-  nextAttempt(): Promise<number>
-  /** Before anything is completed or removed. @throws JOB_FENCED if another instance has taken over */
+  nextAttempt(waiting?: Waiting): Promise<number>
+  /** Before and after anything is completed, and before anything is removed. @throws JOB_FENCED if another instance has taken over */
   check(): Promise<void>
+  /** From now on `tell` hears, once, that another instance has taken over: with the next renewal at the latest. */
+  onFenced(tell: (error: MillraceError) => void): void
   /** Lets others take it without looking for this process. Fine if it is not held. */
   release(): Promise<void>
 }
@@ -32,6 +42,9 @@ export interface JobLock {
 /** How often, and for how long, a claim without contents is looked at again before its writer is taken for dead. */
 const INCOMPLETE_POLL_MS = 50
 const INCOMPLETE_POLLS = 20
+
+/** Of the count of renewals: each is written over the one before. */
+const RENEWAL_DIGITS = 16
 
 export function openJobLock(options: JobLockOptions): JobLock {
   return new FileJobLock(options)
@@ -42,36 +55,50 @@ export function openJobLock(options: JobLockOptions): JobLock {
  *
  * 1. A number is claimed by creating its file, which only one can; it is never given twice, and the highest claim is never removed once it
  *    has been held.
- * 2. A claim is taken over (by a higher one) only if it was released or its process is dead, or if it never got its contents.
+ * 2. A claim is taken over (by a higher one) only if it was released or its process is dead, if it never got its contents, or if nobody here can see
+ *    its process and its lease has run out (`lock-lease.ts`).
  * 3. Who claims writes its contents first and then looks at the others: above its own, or a claim below that was empty and has come to life,
  *    and it yields. Of two at most one holds.
- * 4. A holder that is taken over all the same finds the higher claim at its next `check`.
- * 5. Claiming and checking take turns: the claim of an attempt that is about to begin is not taken for someone else's.
+ * 4. A holder that is taken over all the same finds the higher claim at its next `check`, or renewal.
+ * 5. Claiming, checking and renewing take turns: the claim of an attempt that is about to begin is not taken for someone else's.
  */
 class FileJobLock implements JobLock {
   readonly #options: JobLockOptions
   readonly #dir: string
   readonly #processes: ProcessInspector
+  readonly #renewal: LockRenewal
   #held: number | undefined
+  #renewals = 0
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: JobLockOptions) {
     this.#options = options
     this.#dir = `${options.folder}/lock`
     this.#processes = options.processes ?? nodeProcesses
+    this.#renewal = new LockRenewal({ clock: options.clock, renew: () => this.#inTurn(() => this.#renew()) })
   }
 
-  nextAttempt(): Promise<number> {
-    return this.#inTurn(() => (this.#held === undefined ? this.#acquire() : this.#advance()))
+  nextAttempt(waiting?: Waiting): Promise<number> {
+    return this.#inTurn(() => (this.#held === undefined ? this.#acquire(waiting) : this.#advance()))
   }
 
   check(): Promise<void> {
-    return this.#inTurn(async () => {
-      const held = this.#held
-      if (held === undefined) throw engineError('JOB_FENCED', { jobName: this.#options.jobName, attempt: 0, newer: 0 })
-      const newest = (await this.#attempts()).at(-1) ?? 0
-      if (newest > held) throw this.#fenced(held, newest)
-      if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
+    return this.#inTurn(() => this.#check())
+  }
+
+  onFenced(tell: (error: MillraceError) => void): void {
+    this.#renewal.onFenced(tell)
+  }
+
+  async release(): Promise<void> {
+    const held = this.#held
+    this.#held = undefined
+    await this.#renewal.stop()
+    if (held === undefined) return
+    await withStorageErrors(this.#dir, async () => {
+      const file = await this.#options.disk.open(this.#path(releaseName(held)), 'write')
+      await file.close()
+      await this.#options.disk.syncDirectory(this.#dir)
     })
   }
 
@@ -81,22 +108,33 @@ class FileJobLock implements JobLock {
     return turn
   }
 
-  async release(): Promise<void> {
+  async #check(): Promise<void> {
     const held = this.#held
-    this.#held = undefined
-    if (held === undefined) return
-    await withStorageErrors(this.#dir, async () => {
-      const file = await this.#options.disk.open(this.#releasePath(held), 'write')
-      await file.close()
-      await this.#options.disk.syncDirectory(this.#dir)
-    })
+    if (held === undefined) throw this.#fenced(0, 0)
+    const newest = newestOf(await this.#names())
+    if (newest > held) throw this.#fenced(held, newest)
+    if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
   }
 
-  async #acquire(): Promise<number> {
+  /**
+   * Not synced: it is for those who look on while this process lives, and what was written before a file is closed is read by all who open it then.
+   * Nothing is truncated: on a full disk there is room for what takes the place of its like.
+   */
+  async #renew(): Promise<void> {
+    await this.#check()
+    const file = await this.#options.disk.open(this.#path(renewalName(this.#held!)), 'update')
+    try {
+      await file.write(Buffer.from(`${String(++this.#renewals).padStart(RENEWAL_DIGITS, '0')}\n`), 0)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #acquire(waiting: Waiting | undefined): Promise<number> {
     await makeDurableFolder(this.#options.disk, this.#dir)
     for (;;) {
-      const newest = (await this.#attempts()).at(-1) ?? 0
-      const newestState = newest === 0 ? 'released' : await this.#judge(newest)
+      const newest = newestOf(await this.#names())
+      const newestState = newest === 0 ? 'released' : await this.#judge(newest, waiting)
       const attempt = newest + 1
       if (!(await this.#claim(attempt))) continue
       if (newestState === 'incomplete') await this.#yieldTo(newest, attempt)
@@ -113,7 +151,7 @@ class FileJobLock implements JobLock {
   }
 
   /** Whether this claim stands in nobody's way. @throws JOB_LOCKED, JOB_LOCK_UNDECIDED if it does */
-  async #judge(attempt: number): Promise<'released' | 'dead' | 'incomplete'> {
+  async #judge(attempt: number, waiting: Waiting | undefined): Promise<'released' | 'dead' | 'incomplete'> {
     if (await this.#isReleased(attempt)) return 'released'
     let claim = await this.#read(attempt)
     for (let poll = 0; claim === undefined && poll < INCOMPLETE_POLLS; poll++) {
@@ -123,20 +161,40 @@ class FileJobLock implements JobLock {
     if (claim === undefined) return 'incomplete'
     const state = judgeProcess(claim.owner, this.#processes)
     if (state === 'alive') throw this.#refusal('JOB_LOCKED', claim)
-    if (state === 'unknown') throw this.#refusal('JOB_LOCK_UNDECIDED', claim)
-    return 'dead'
+    return state === 'dead' ? 'dead' : await this.#lookOn(claim, waiting)
+  }
+
+  async #lookOn(claim: LockClaim, waiting: Waiting | undefined): Promise<'released' | 'dead'> {
+    if (claim.leaseMs === undefined) throw this.#refusal('JOB_LOCK_UNDECIDED', claim)
+    waiting?.(lookingOn(claim))
+    const found = await watchLease(this.#options.clock, claim.leaseMs, () => this.#look(claim.attempt))
+    if (found === 'alive') throw this.#refusal('JOB_LOCKED', (await this.#read(newestOf(await this.#names()))) ?? claim)
+    return found === 'released' ? 'released' : 'dead'
+  }
+
+  async #look(attempt: number): Promise<LeaseSight> {
+    const names = await this.#names()
+    const renewal = await this.#options.disk.readFile(this.#path(renewalName(attempt))).catch((error: unknown) => {
+      unlessNotFound(error)
+      return undefined
+    })
+    return {
+      newest: newestOf(names),
+      released: names.includes(releaseName(attempt)),
+      renewal: renewal === undefined ? undefined : Buffer.from(renewal).toString('latin1'),
+    }
   }
 
   /** Creates the claim, durably; false if someone else was first. */
   async #claim(attempt: number): Promise<boolean> {
     const { disk, clock, jobName } = this.#options
-    const file = await disk.open(this.#path(attempt), 'create').catch((error: unknown) => {
+    const file = await disk.open(this.#path(claimName(attempt)), 'create').catch((error: unknown) => {
       if (error instanceof DiskError && error.reason === 'exists') return undefined
       throw error
     })
     if (file === undefined) return false
     try {
-      await this.#write(file, { jobName, attempt, sinceMs: clock.now(), owner: this.#processes.self() })
+      await this.#write(file, { jobName, attempt, sinceMs: clock.now(), leaseMs: LEASE_MS, owner: this.#processes.self() })
       await disk.syncDirectory(this.#dir)
       return true
     } catch (error) {
@@ -164,8 +222,8 @@ class FileJobLock implements JobLock {
   }
 
   async #confirm(attempt: number): Promise<void> {
-    const attempts = await this.#attempts()
-    const newest = attempts.at(-1) ?? 0
+    const names = await this.#names()
+    const newest = newestOf(names)
     if (newest !== attempt) {
       if (this.#held !== undefined) throw this.#fenced(attempt, newest)
       const claim = await this.#read(newest)
@@ -174,21 +232,18 @@ class FileJobLock implements JobLock {
       throw claim === undefined ? this.#fenced(attempt, newest) : this.#refusal('JOB_LOCKED', claim)
     }
     this.#held = attempt
-    for (const older of attempts) if (older < attempt) await this.#remove(older)
+    this.#renewal.start()
+    for (const name of namesBelow(names, attempt)) await this.#options.disk.remove(this.#path(name)).catch(unlessNotFound)
   }
 
-  /** A claim that a higher one has replaced, or that never held anything. */
+  /** A claim of our own that a higher one has come before, or that never held anything. */
   async #remove(attempt: number): Promise<void> {
-    for (const path of [this.#path(attempt), this.#releasePath(attempt)]) {
-      await this.#options.disk.remove(path).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      })
-    }
+    await this.#options.disk.remove(this.#path(claimName(attempt))).catch(unlessNotFound)
   }
 
   async #read(attempt: number): Promise<LockClaim | undefined> {
     try {
-      return decodeClaim(await this.#options.disk.readFile(this.#path(attempt)))
+      return decodeClaim(await this.#options.disk.readFile(this.#path(claimName(attempt))))
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error
@@ -196,38 +251,22 @@ class FileJobLock implements JobLock {
   }
 
   async #isReleased(attempt: number): Promise<boolean> {
-    return (await this.#options.disk.list(this.#dir)).includes(`attempt-${attempt}.released`)
+    return (await this.#names()).includes(releaseName(attempt))
   }
 
-  async #attempts(): Promise<number[]> {
-    const numbers = (await this.#options.disk.list(this.#dir)).flatMap((name) => {
-      const digits = /^attempt-([1-9]\d{0,14})$/.exec(name)?.[1]
-      return digits === undefined ? [] : [Number(digits)]
-    })
-    return numbers.toSorted((a, b) => a - b)
+  #names(): Promise<readonly string[]> {
+    return this.#options.disk.list(this.#dir)
   }
 
-  #refusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', { attempt, sinceMs, owner }: LockClaim): MillraceError {
-    const since = new Date(sinceMs).toISOString()
-    return engineError(code, {
-      jobName: this.#options.jobName,
-      pid: owner.pid,
-      host: owner.host,
-      attempt,
-      since,
-      path: this.#path(attempt),
-    })
+  #refusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', claim: LockClaim): MillraceError {
+    return claimRefusal(code, claim, this.#path(claimName(claim.attempt)))
   }
 
   #fenced(attempt: number, newer: number): MillraceError {
-    return engineError('JOB_FENCED', { jobName: this.#options.jobName, attempt, newer })
+    return jobFenced(this.#options.jobName, attempt, newer)
   }
 
-  #path(attempt: number): string {
-    return `${this.#dir}/attempt-${attempt}`
-  }
-
-  #releasePath(attempt: number): string {
-    return `${this.#path(attempt)}.released`
+  #path(name: string): string {
+    return `${this.#dir}/${name}`
   }
 }

@@ -7,14 +7,16 @@ export interface LockClaim {
   readonly attempt: number
   /** Wall clock, milliseconds since 1970. */
   readonly sinceMs: number
+  /** It is renewed, and whoever cannot see its owner may take it over when it has not been for so long; undefined: that is not promised. */
+  readonly leaseMs: number | undefined
   readonly owner: ProcessIdentity
 }
 
 const FORMAT_VERSION = 1
 
 /** One line of JSON; the line's end is written last. */
-export function encodeClaim({ jobName, attempt, sinceMs, owner }: LockClaim): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Buffer.from(`${JSON.stringify({ version: FORMAT_VERSION, jobName, attempt, sinceMs, ...owner })}\n`))
+export function encodeClaim({ jobName, attempt, sinceMs, leaseMs, owner }: LockClaim): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(`${JSON.stringify({ version: FORMAT_VERSION, jobName, attempt, sinceMs, leaseMs, ...owner })}\n`))
 }
 
 /** Undefined for what is not, or not wholly, a claim: its writer is still at it, or was killed over it. */
@@ -28,6 +30,7 @@ export function decodeClaim(bytes: Uint8Array): LockClaim | undefined {
       jobName: fields.text('jobName'),
       attempt: fields.integer('attempt', 1),
       sinceMs: fields.integer('sinceMs', Number.MIN_SAFE_INTEGER),
+      leaseMs: fields.has('leaseMs') ? fields.integer('leaseMs', 1) : undefined,
       owner: {
         host: fields.text('host'),
         bootId: optional('bootId'),

@@ -22,13 +22,13 @@ export interface ProcessInspector {
 
 /**
  * Whether a process still lives. A machine that has the same name and another boot id has been started anew, and all its processes are gone.
- * Of another machine, or of another container on this one, nothing can be said.
+ * Of another machine, or of another container, nothing can be said: containers of one name may be on two machines.
  */
 export function judgeProcess(process: ProcessIdentity, inspector: ProcessInspector): 'alive' | 'dead' | 'unknown' {
   const self = inspector.self()
   if (process.host !== self.host) return 'unknown'
-  if (differ(process.bootId, self.bootId)) return 'dead'
   if (differ(process.pidNamespace, self.pidNamespace)) return 'unknown'
+  if (differ(process.bootId, self.bootId)) return 'dead'
   const observation = inspector.observe(process.pid)
   if (!observation.running) return 'dead'
   return differ(process.startTicks, observation.startTicks) ? 'dead' : 'alive'

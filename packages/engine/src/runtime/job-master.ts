@@ -68,6 +68,8 @@ export class JobMaster implements AttemptHandler {
   readonly #keeper: CheckpointKeeper
   readonly #startedMs: number
   #nextCheckpointId = 1
+  /** Another instance has taken over. */
+  #fenced: MillraceError | undefined
   #server: ControlServer | undefined
 
   constructor(parts: JobMasterParts) {
@@ -191,9 +193,14 @@ export class JobMaster implements AttemptHandler {
     const ports = { clock, disk, network, random }
     const attempt = new Attempt({ plan, functions, regions, starts, launcher, coordinator, keeper, storage, ...ports }, this)
     this.control.begin(attempt)
+    this.#parts.lock.onFenced((error) => {
+      this.#fenced = error
+      attempt.cancel()
+    })
     const outcome = await attempt.run()
     this.#nextCheckpointId = Math.max(this.#nextCheckpointId, coordinator.nextCheckpointId)
     this.control.ended()
+    if (outcome.kind === 'canceled' && this.#fenced !== undefined) throw this.#fenced
     return outcome
   }
 

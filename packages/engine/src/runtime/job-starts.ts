@@ -52,7 +52,7 @@ export class JobStarts {
 
   /** @throws as `JobLock.nextAttempt` */
   async lock(): Promise<void> {
-    this.attempt = await this.#parts.lock.nextAttempt()
+    this.attempt = await this.#parts.lock.nextAttempt((message) => this.#parts.warn(message, {}))
     this.#used = false
   }
 

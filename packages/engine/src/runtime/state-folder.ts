@@ -174,5 +174,5 @@ function absolute(path: string): string {
 /** For jobs that leave nothing behind: nobody else can get at them. */
 function noLock(): JobLock {
   let attempt = 0
-  return { nextAttempt: async () => ++attempt, check: async () => {}, release: async () => {} }
+  return { nextAttempt: async () => ++attempt, check: async () => {}, onFenced: () => {}, release: async () => {} }
 }

@@ -1,7 +1,11 @@
 import { randomId, type Clock, type MillraceError, type Random } from '@millrace/core'
 import { engineError } from '../../errors.ts'
-import type { JobLock } from '../job-lock.ts'
+import type { JobLock, Waiting } from '../job-lock.ts'
 import { decodeClaim, encodeClaim, type LockClaim } from '../lock-claim.ts'
+import { claimRefusal, jobFenced, lookingOn } from '../lock-errors.ts'
+import { LEASE_MS, watchLease, type LeaseSight } from '../lock-lease.ts'
+import { claimName, namesBelow, newestOf, releaseName, renewalName } from '../lock-names.ts'
+import { LockRenewal } from '../lock-renewal.ts'
 import { nodeProcesses } from '../node-processes.ts'
 import { judgeProcess, type ProcessInspector } from '../process-identity.ts'
 import { isObjectMissing } from './object-store.ts'
@@ -24,7 +28,8 @@ type StoredClaim = LockClaim & { readonly instance: string }
  * A lock as a row of claims, `lock/attempt-<n>`, in a store of objects; the highest one counts. `FileJobLock` says more about why.
  *
  * 1. A number is claimed by writing its object, whole, if there is none: only one can.
- * 2. The number above a claim is claimed only if that was released, its process is dead, or it is one's own.
+ * 2. The number above a claim is claimed only if that was released, its process is dead, its lease has run out where nobody here can see its process
+ *    (`lock-lease.ts`), or it is one's own.
  * 3. A claim that turns out to be below another one, because the row below that was removed meanwhile, is given back.
  * 4. A claim whose writing failed may be there or come to be there: it is known by its mark, and is one's own like any other.
  */
@@ -32,65 +37,99 @@ export class ObjectLock implements JobLock {
   readonly #options: ObjectLockOptions
   readonly #instance: string
   readonly #processes: ProcessInspector
+  readonly #renewal: LockRenewal
   #held: number | undefined
+  #renewals = 0
 
   constructor(options: ObjectLockOptions) {
     this.#options = options
     this.#instance = randomId(options.random)
     this.#processes = options.processes ?? nodeProcesses
+    this.#renewal = new LockRenewal({ clock: options.clock, renew: () => this.#renew() })
   }
 
-  nextAttempt(): Promise<number> {
-    return this.#guard(() => this.#claimNext())
+  nextAttempt(waiting?: Waiting): Promise<number> {
+    return this.#guard(() => this.#claimNext(waiting))
   }
 
   async check(): Promise<void> {
     const held = this.#held
     if (held === undefined) throw this.#fenced(0, 0)
     await this.#guard(async () => {
-      const newest = (await this.#attempts()).at(-1) ?? 0
+      const newest = newestOf(await this.#names())
       if (newest > held && !(await this.#isOwn(newest))) throw this.#fenced(held, newest)
       if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#url('') })
     })
   }
 
+  onFenced(tell: (error: MillraceError) => void): void {
+    this.#renewal.onFenced(tell)
+  }
+
   async release(): Promise<void> {
     const held = this.#held
     this.#held = undefined
+    await this.#renewal.stop()
     if (held === undefined) return
     await this.#guard(async () => {
-      const newest = (await this.#attempts()).at(-1) ?? 0
-      if (await this.#isOwn(newest)) await this.#options.place.store.put(this.#key(`${name(newest)}.released`), new Uint8Array(0))
+      const newest = newestOf(await this.#names())
+      if (await this.#isOwn(newest)) await this.#options.place.store.put(this.#key(releaseName(newest)), new Uint8Array(0))
     })
   }
 
-  async #claimNext(): Promise<number> {
+  async #renew(): Promise<void> {
+    await this.check()
+    if (this.#held === undefined) return
+    const text = `${this.#instance} ${++this.#renewals}\n`
+    await this.#guard(() => this.#options.place.store.put(this.#key(renewalName(this.#held!)), Buffer.from(text)))
+  }
+
+  async #claimNext(waiting: Waiting | undefined): Promise<number> {
     const { store } = this.#options.place
     for (;;) {
-      const newest = (await this.#attempts()).at(-1) ?? 0
-      if (newest > 0) await this.#judge(newest)
+      const newest = newestOf(await this.#names())
+      if (newest > 0) await this.#judge(newest, waiting)
       const attempt = newest + 1
-      if (!(await store.putIfAbsent(this.#key(name(attempt)), this.#claim(attempt)))) continue
-      const attempts = await this.#attempts()
-      if (attempts.at(-1) !== attempt) {
-        await this.#remove([attempt])
+      if (!(await store.putIfAbsent(this.#key(claimName(attempt)), this.#claim(attempt)))) continue
+      const names = await this.#names()
+      if (newestOf(names) !== attempt) {
+        await store.delete([this.#key(claimName(attempt))])
         continue
       }
       this.#held = attempt
-      await this.#remove(attempts.filter((older) => older < attempt))
+      this.#renewal.start()
+      const older = namesBelow(names, attempt)
+      if (older.length > 0) await store.delete(older.map((name) => this.#key(name)))
       return attempt
     }
   }
 
   /** Whether a claim stands in nobody's way. @throws JOB_FENCED, JOB_LOCKED, JOB_LOCK_UNDECIDED if it does */
-  async #judge(attempt: number): Promise<void> {
+  async #judge(attempt: number, waiting: Waiting | undefined): Promise<void> {
     const claim = await this.#read(attempt)
     if (claim?.instance === this.#instance) return
     if (this.#held !== undefined) throw this.#fenced(this.#held, attempt)
-    if (claim === undefined || (await this.#isReleased(attempt))) return
+    if (claim === undefined || (await this.#names()).includes(releaseName(attempt))) return
     const state = judgeProcess(claim.owner, this.#processes)
     if (state === 'alive') throw this.#refusal('JOB_LOCKED', claim)
-    if (state === 'unknown') throw this.#refusal('JOB_LOCK_UNDECIDED', claim)
+    if (state === 'unknown') await this.#lookOn(claim, waiting)
+  }
+
+  async #lookOn(claim: StoredClaim, waiting: Waiting | undefined): Promise<void> {
+    if (claim.leaseMs === undefined) throw this.#refusal('JOB_LOCK_UNDECIDED', claim)
+    waiting?.(lookingOn(claim))
+    const found = await watchLease(this.#options.clock, claim.leaseMs, () => this.#look(claim.attempt))
+    if (found === 'alive') throw this.#refusal('JOB_LOCKED', (await this.#read(newestOf(await this.#names()))) ?? claim)
+  }
+
+  async #look(attempt: number): Promise<LeaseSight> {
+    const names = await this.#names()
+    const renewal = names.includes(renewalName(attempt)) ? await this.#get(renewalName(attempt)) : undefined
+    return {
+      newest: newestOf(names),
+      released: names.includes(releaseName(attempt)),
+      renewal: renewal === undefined ? undefined : Buffer.from(renewal).toString('latin1'),
+    }
   }
 
   async #isOwn(attempt: number): Promise<boolean> {
@@ -99,57 +138,41 @@ export class ObjectLock implements JobLock {
 
   /** Undefined for one that is gone, or that is no claim. */
   async #read(attempt: number): Promise<StoredClaim | undefined> {
+    const bytes = await this.#get(claimName(attempt))
+    const claim = bytes === undefined ? undefined : decodeClaim(bytes)
+    if (bytes === undefined || claim === undefined) return undefined
+    const { instance } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly instance?: unknown }
+    return { ...claim, instance: typeof instance === 'string' ? instance : '' }
+  }
+
+  #claim(attempt: number): Uint8Array {
+    const { jobName, clock } = this.#options
+    const claim = encodeClaim({ jobName, attempt, sinceMs: clock.now(), leaseMs: LEASE_MS, owner: this.#processes.self() })
+    const fields = JSON.parse(Buffer.from(claim).toString('utf8')) as object
+    return Buffer.from(`${JSON.stringify({ ...fields, instance: this.#instance })}\n`)
+  }
+
+  /** Undefined where there is none. */
+  async #get(name: string): Promise<Uint8Array | undefined> {
     try {
-      const bytes = await this.#options.place.store.get(this.#key(name(attempt)))
-      const claim = decodeClaim(bytes)
-      if (claim === undefined) return undefined
-      const { instance } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly instance?: unknown }
-      return { ...claim, instance: typeof instance === 'string' ? instance : '' }
+      return await this.#options.place.store.get(this.#key(name))
     } catch (error) {
       if (isObjectMissing(error)) return undefined
       throw error
     }
   }
 
-  #claim(attempt: number): Uint8Array {
-    const { jobName, clock } = this.#options
-    const claim = encodeClaim({ jobName, attempt, sinceMs: clock.now(), owner: this.#processes.self() })
-    const fields = JSON.parse(Buffer.from(claim).toString('utf8')) as object
-    return Buffer.from(`${JSON.stringify({ ...fields, instance: this.#instance })}\n`)
-  }
-
-  async #isReleased(attempt: number): Promise<boolean> {
-    return (await this.#list()).includes(`${name(attempt)}.released`)
-  }
-
-  async #attempts(): Promise<number[]> {
-    const numbers = (await this.#list()).flatMap((each) => {
-      const digits = /^attempt-([1-9]\d{0,14})$/.exec(each)?.[1]
-      return digits === undefined ? [] : [Number(digits)]
-    })
-    return numbers.toSorted((a, b) => a - b)
-  }
-
-  async #list(): Promise<readonly string[]> {
+  async #names(): Promise<readonly string[]> {
     const folder = this.#key('')
     return (await this.#options.place.store.list(folder)).map(({ key }) => key.slice(folder.length))
   }
 
-  async #remove(attempts: readonly number[]): Promise<void> {
-    if (attempts.length === 0) return
-    await this.#options.place.store.delete(
-      attempts.flatMap((attempt) => [this.#key(name(attempt)), this.#key(`${name(attempt)}.released`)]),
-    )
-  }
-
-  #refusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', { attempt, sinceMs, owner }: LockClaim): MillraceError {
-    const { jobName } = this.#options
-    const since = new Date(sinceMs).toISOString()
-    return engineError(code, { jobName, pid: owner.pid, host: owner.host, attempt, since, path: this.#url(name(attempt)) })
+  #refusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', claim: LockClaim): MillraceError {
+    return claimRefusal(code, claim, this.#url(claimName(claim.attempt)))
   }
 
   #fenced(attempt: number, newer: number): MillraceError {
-    return engineError('JOB_FENCED', { jobName: this.#options.jobName, attempt, newer })
+    return jobFenced(this.#options.jobName, attempt, newer)
   }
 
   #key(object: string): string {
@@ -163,8 +186,4 @@ export class ObjectLock implements JobLock {
   #guard<T>(work: () => Promise<T>): Promise<T> {
     return withObjectStorageErrors(this.#options.place.url, work)
   }
-}
-
-function name(attempt: number): string {
-  return `attempt-${attempt}`
 }
