@@ -1,4 +1,5 @@
 /** For hosts of the engine other than its own: the whole of it on one thread, over the ports and channels they give. */
+export { decodeValue, encodeValue } from './codec/value.ts'
 export { FilesystemCheckpoints } from './checkpoint/filesystem.ts'
 export type { SubtaskSnapshot } from './checkpoint/handles.ts'
 export { ObjectCheckpoints } from './checkpoint/object-store/object-checkpoints.ts'

@@ -28,7 +28,7 @@ export interface MachinePorts {
 /** A machine on which a connector lives, dies and lives again. */
 export interface TestMachine {
   readonly random: SeededRandom
-  /** An empty folder of the machine. */
+  /** An empty folder of the machine, which is there, and outlives every crash. What is made in it does not, until it is synced. */
   readonly folder: string
   /** For the test itself: works through all crashes. */
   readonly disk: Disk
@@ -59,16 +59,21 @@ export class SimulatedMachine implements TestMachine {
   readonly folder: string = '/data'
   readonly disk: SimulatedDisk
   readonly clock: VirtualClock = new VirtualClock()
+  /** Clocks of the lives since the last crash. */
+  #lives: MortalPorts[] = []
   /** Turns in which nothing happened on the virtual clock. */
   #idleTurns = 0
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed)
-    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs: [0, this.random.pick([0, 1, 20])] })
+    const latencyMs = [0, this.random.pick([0, 1, 20])] as const
+    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.clock, latencyMs, folders: [this.folder] })
   }
 
   boot(): MachinePorts {
-    return { clock: this.clock, disk: this.disk.attach(), network: unreachableNetwork, random: this.random.fork() }
+    const ports = new MortalPorts(this.clock, unreachableNetwork)
+    this.#lives.push(ports)
+    return { clock: ports.clock, disk: this.disk.attach(), network: ports.network, random: this.random.fork() }
   }
 
   async turn(): Promise<void> {
@@ -90,6 +95,7 @@ export class SimulatedMachine implements TestMachine {
   }
 
   crash(kind: 'kill' | 'power-loss'): void {
+    for (const life of this.#lives.splice(0)) life.kill()
     if (kind === 'kill') this.disk.kill()
     else this.disk.crash()
   }

@@ -1,8 +1,9 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { MillraceError, messageOf } from '@millrace/core'
+import { DiskError, messageOf, MillraceError, NetworkError } from '@millrace/core'
 import type { Sink } from '@millrace/engine'
 import { RealMachine, SimulatedMachine, type TestMachine } from './machine.ts'
 import { SinkHost } from './sink-host.ts'
+import { counted, Story } from './story.ts'
 
 export interface SinkConformanceOptions<T> {
   /** The sink, made anew for each life as a build of the job would. */
@@ -42,7 +43,7 @@ export interface SinkConformanceReport {
  * checkpoints complete, are abandoned, are committed twice, late, in part or not before a crash; the process dies or the power fails;
  * writers at another parallelism are given the handles of the last checkpoint.
  *
- * Throws an `AssertionError` that names the seed.
+ * Throws an error that names the seed and what had happened; its `cause` is what was found.
  */
 export async function sinkConformance<T>(options: SinkConformanceOptions<T>): Promise<SinkConformanceReport> {
   const report: SinkConformanceReport = {
@@ -59,10 +60,11 @@ export async function sinkConformance<T>(options: SinkConformanceOptions<T>): Pr
   }
   for (const seed of options.seeds ?? Array.from({ length: 20 }, (_, index) => index + 1)) {
     const machine = options.machine === 'real' ? await RealMachine.create(seed) : new SimulatedMachine(seed)
+    const story = new Story()
     try {
-      await new SinkRun(options, machine, report).run()
+      await new SinkRun(options, machine, report, story).run()
     } catch (error) {
-      throw new Error(`seed ${seed}: ${messageOf(error)}`, { cause: error })
+      throw story.failure(seed, error)
     } finally {
       await machine.close()
     }
@@ -82,13 +84,15 @@ class SinkRun<T> {
   readonly #options: SinkConformanceOptions<T>
   readonly #machine: TestMachine
   readonly #report: SinkConformanceReport
+  readonly #story: Story
   #completed: CompletedCheckpoint | undefined
   /** The next record: those of a life that was lost are written again. */
   #next = 0
   #checkpointId = 0
   #attempt = 0
 
-  constructor(options: SinkConformanceOptions<T>, machine: TestMachine, report: SinkConformanceReport) {
+  constructor(options: SinkConformanceOptions<T>, machine: TestMachine, report: SinkConformanceReport, story: Story) {
+    this.#story = story
     this.#options = options
     this.#machine = machine
     this.#report = report
@@ -107,17 +111,19 @@ class SinkRun<T> {
   async #live(isLast: boolean): Promise<void> {
     const { random } = this.#machine
     const host = await this.#start(isLast)
-    const hasFailures = !isLast && this.#injectFailures()
+    if (!isLast) this.#injectFailures()
     const rounds = random.between(0, 12)
     let isAlive = true
     for (let round = 0; round < rounds && isAlive; round++) isAlive = await this.#round(host, isLast)
     if (this.#machine instanceof SimulatedMachine) this.#machine.disk.heal()
     if (isLast) {
-      ok(isAlive, 'a writer failed without cause')
+      ok(isAlive, 'a writer failed its task, though nothing was out of order')
       await this.#checkpoint(host, true)
     }
-    if (hasFailures && !isAlive) this.#report.diskFailures++
-    if (isLast || random.chance(0.5)) await host.close()
+    if (isLast || random.chance(0.5)) {
+      this.#story.add('the writers are closed')
+      await host.close()
+    }
     if (!isLast && random.chance(0.3)) await this.#crashAmidPrepare(host)
     this.#crash(isLast)
     await this.#checkVisible('completed')
@@ -135,9 +141,13 @@ class SinkRun<T> {
       const host = this.#host(parallelism)
       void host.open(restored?.handles).catch(() => {})
       for (let turns = random.between(0, 10); turns > 0; turns--) await this.#machine.turn()
+      this.#story.add(`a life with ${counted(parallelism, 'subtask')} dies while it opens`)
       this.#crash(false)
     }
     const host = this.#host(parallelism)
+    this.#story.add(
+      `a life with ${counted(parallelism, 'subtask')} opens with ${restored === undefined ? 'nothing restored' : `the ${counted(restored.handles.length, 'handle')} of ${counted(restored.records, 'record')}`}`,
+    )
     await host.open(restored?.handles)
     if (restored !== undefined) await this.#checkVisible('all completed')
     return host
@@ -145,7 +155,11 @@ class SinkRun<T> {
 
   #host(parallelism: number): SinkHost<T> {
     const sink = this.#options.create(this.#machine)
-    equal(sink.delivery, 'exactly-once', 'the kit is for sinks that deliver exactly once')
+    equal(
+      sink.delivery,
+      'exactly-once',
+      `the kit is for sinks with delivery 'exactly-once'; others may lose or repeat, which is all that could be said of them`,
+    )
     return new SinkHost<T>(sink, this.#machine, { parallelism, attempt: ++this.#attempt, isRestoring: this.#completed !== undefined })
   }
 
@@ -158,31 +172,46 @@ class SinkRun<T> {
     while (random.chance(0.5)) await this.#machine.turn()
     if (random.chance(0.2)) await this.#checkVisible('completed')
     try {
-      if (random.chance(0.5)) await this.#checkpoint(host, isLast)
+      if (random.chance(0.5) && !(await this.#checkpoint(host, isLast))) return false
     } catch (error) {
-      if (isLast || !(error instanceof MillraceError)) throw error
+      if (isLast || !isTrouble(error)) throw error
+      this.#report.diskFailures++
+      this.#story.add(`the task fails: ${messageOf(error)}`)
       return false
     }
     return host.failure === undefined
   }
 
-  /** A checkpoint that is abandoned, or completed and then committed: wholly, twice, in part, or not in this life. */
-  async #checkpoint(host: SinkHost<T>, isCareful: boolean): Promise<void> {
+  /** A checkpoint that is abandoned, or completed and then committed: wholly, twice, in part, or not in this life, which may end at once: false. */
+  async #checkpoint(host: SinkHost<T>, isCareful: boolean): Promise<boolean> {
     const { random } = this.#machine
     const checkpointId = ++this.#checkpointId
     const records = this.#next
     const handles = await host.prepare(checkpointId)
+    this.#story.add(
+      `checkpoint ${checkpointId} is prepared, with ${counted(handles.flat().length, 'handle')} of ${counted(records, 'record')}`,
+    )
     await this.#checkVisible('completed')
     if (!isCareful && random.chance(0.3)) {
       this.#report.abandoned++
-      return
+      this.#story.add(`checkpoint ${checkpointId} is abandoned`)
+      return true
     }
     this.#completed = { handles: handles.flat(), parallelism: host.parallelism, records }
     this.#report.checkpoints++
+    if (!isCareful && random.chance(0.1)) {
+      this.#report.crashesBeforeCommit++
+      this.#story.add(`checkpoint ${checkpointId} is complete, and before any commit the life is over`)
+      return false
+    }
     const subtasks = Array.from(handles.keys()).filter(() => isCareful || random.chance(0.8))
+    this.#story.add(
+      `checkpoint ${checkpointId} is complete; commit is called for ${subtasks.length === handles.length ? 'all subtasks' : `subtasks ${subtasks.join(', ')} alone`}`,
+    )
     for (const subtask of subtasks) await this.#commit(host, subtask, handles[subtask]!, checkpointId)
     if (subtasks.length === handles.length) await this.#checkVisible('all completed')
     else this.#report.crashesBeforeCommit++
+    return true
   }
 
   async #commit(host: SinkHost<T>, subtask: number, handles: readonly unknown[], checkpointId: number): Promise<void> {
@@ -192,6 +221,7 @@ class SinkRun<T> {
         if (this.#machine.random.chance(0.8)) return
       } catch (error) {
         if (!(error instanceof MillraceError) || !error.retry || tries > 20) throw error
+        this.#story.add(`a commit of subtask ${subtask} fails, and is tried again: ${error.message}`)
       }
     }
   }
@@ -209,19 +239,19 @@ class SinkRun<T> {
   #crash(isGentle: boolean): void {
     const isPowerLoss = !isGentle && this.#machine.random.chance(0.5)
     if (isPowerLoss) this.#report.powerLosses++
+    this.#story.add(
+      isPowerLoss ? 'the power fails: what was not synced (files, and names in their folders) may be gone' : 'the process ends',
+    )
     this.#machine.crash(isPowerLoss ? 'power-loss' : 'kill')
   }
 
-  #injectFailures(): boolean {
-    if (!(this.#machine instanceof SimulatedMachine) || !this.#machine.random.chance(0.4)) return false
+  #injectFailures(): void {
+    if (!(this.#machine instanceof SimulatedMachine) || !this.#machine.random.chance(0.4)) return
     const { random, disk } = this.#machine
-    disk.fail({
-      reason: random.pick(['no-space', 'input-output']),
-      operations: random.pick([['write'], ['sync'], ['open'], ['rename'], ['syncDirectory'], ['stat']]),
-      skip: random.between(0, 10),
-      times: random.between(1, 3),
-    })
-    return true
+    const reason = random.pick(['no-space', 'input-output'] as const)
+    const operations = random.pick([['write'], ['sync'], ['open'], ['rename'], ['syncDirectory'], ['stat']] as const)
+    disk.fail({ reason, operations, skip: random.between(0, 10), times: random.between(1, 3) })
+    this.#story.add(`from here on some calls of ${operations[0]} of the disk may fail (${reason})`)
   }
 
   /**
@@ -235,12 +265,18 @@ class SinkRun<T> {
     const allowed = new Set(Array.from({ length: records }, (_, n) => identity(this.#options.record(n))))
     const seen = new Set<string>()
     for (const record of visible) {
-      ok(!seen.has(record), `${record} is visible twice`)
-      ok(allowed.has(record), `${record} is visible although no completed checkpoint holds it`)
+      ok(!seen.has(record), `"${record}" is visible twice`)
+      ok(allowed.has(record), `"${record}" is visible although no completed checkpoint holds it`)
       seen.add(record)
     }
-    if (what !== 'completed') for (const record of allowed) ok(seen.has(record), `${record} is not visible although it was committed`)
+    if (what !== 'completed') for (const record of allowed) ok(seen.has(record), `"${record}" is not visible although it was committed`)
   }
+}
+
+/** What the world does to a writer that is right: it may reject with that, and the life is over. Anything else is a mistake of its own. */
+function isTrouble(error: unknown): boolean {
+  if (error instanceof MillraceError || error instanceof DiskError || error instanceof NetworkError) return true
+  return error instanceof Error && error.cause !== undefined && isTrouble(error.cause)
 }
 
 function identity(value: unknown): string {

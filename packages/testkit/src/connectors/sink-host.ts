@@ -1,5 +1,6 @@
 import type { ConnectorNotice, Sink, SinkWriter } from '@millrace/engine'
 import type { MachinePorts, TestMachine } from './machine.ts'
+import { throughCheckpoint } from './plain-data.ts'
 
 export interface SinkLife {
   readonly parallelism: number
@@ -57,7 +58,7 @@ export class SinkHost<T> {
   /** The handles of all writers, as a checkpoint would store them. */
   async prepare(checkpointId: number): Promise<readonly (readonly unknown[])[]> {
     const handles = await this.#machine.run(Promise.all(this.#writers.map((writer) => writer.prepare(checkpointId))))
-    return structuredClone(handles)
+    return handles.map((each, subtask) => throughCheckpoint(each, `what prepare of subtask ${subtask} answers`))
   }
 
   async commit(subtask: number, handles: readonly unknown[], checkpointId: number): Promise<void> {

@@ -1,8 +1,8 @@
-import { messageOf } from '@millrace/core'
-import { deepEqual, ok } from 'node:assert/strict'
+import { fail, ok } from 'node:assert/strict'
 import type { Source } from '@millrace/engine'
 import { RealMachine, SimulatedMachine, type TestMachine } from './machine.ts'
 import { SourceHost, type SourceSnapshot } from './source-host.ts'
+import { counted, Story } from './story.ts'
 
 export interface SourceConformanceOptions<T> {
   /** The source, made anew for each life as a build of the job would. Its input is made by `prepare`. */
@@ -37,18 +37,19 @@ export interface SourceConformanceReport {
 /**
  * Proves that a source emits every record exactly once when the checkpoint it is restored from counts: it is polled at random, snapshots
  * are taken between polls, the process dies, and readers at another parallelism go on from the last snapshot.
- * It also proves that a reader wakes its task, ends once, and that snapshots are plain data that never change afterwards.
+ * It also proves that a reader wakes its task, ends once, takes splits whenever they come, emits while it is polled only, and that snapshots are plain data that never change afterwards.
  *
- * Throws an `AssertionError` that names the seed.
+ * Throws an error that names the seed and what had happened; its `cause` is what was found.
  */
 export async function sourceConformance<T>(options: SourceConformanceOptions<T>): Promise<SourceConformanceReport> {
   const report = { runs: 0, records: 0, snapshots: 0, restores: 0, rescales: 0 }
   for (const seed of options.seeds ?? Array.from({ length: 20 }, (_, index) => index + 1)) {
     const machine = options.machine === 'real' ? await RealMachine.create(seed) : new SimulatedMachine(seed)
+    const story = new Story()
     try {
-      await new SourceRun(options, machine, report).run()
+      await new SourceRun(options, machine, report, story).run()
     } catch (error) {
-      throw new Error(`seed ${seed}: ${messageOf(error)}`, { cause: error })
+      throw story.failure(seed, error)
     } finally {
       await machine.close()
     }
@@ -59,7 +60,8 @@ export async function sourceConformance<T>(options: SourceConformanceOptions<T>)
 
 interface Emitted<T> {
   readonly value: T
-  readonly subtask: number
+  /** From 1. */
+  readonly life: number
 }
 
 /** Turns without progress after which a source counts as stuck. */
@@ -76,9 +78,12 @@ class SourceRun<T> {
   #snapshot: SourceSnapshot | undefined
   #parallelism = 1
   #checkpointId = 0
+  #life = 1
+  readonly #story: Story
   #mayChange: boolean
 
-  constructor(options: SourceConformanceOptions<T>, machine: TestMachine, report: SourceConformanceReport) {
+  constructor(options: SourceConformanceOptions<T>, machine: TestMachine, report: SourceConformanceReport, story: Story) {
+    this.#story = story
     this.#options = options
     this.#machine = machine
     this.#report = report
@@ -89,6 +94,7 @@ class SourceRun<T> {
     await this.#options.prepare?.(this.#machine)
     const crashes = this.#machine.random.between(0, this.#options.crashesMax ?? 6)
     for (let life = 0; life <= crashes; life++) {
+      this.#life = life + 1
       await this.#live(life === crashes)
       while (this.#machine.random.chance(0.3)) await this.#disturb()
     }
@@ -101,12 +107,19 @@ class SourceRun<T> {
     if (this.#snapshot !== undefined) this.#report.restores++
     if (this.#snapshot !== undefined && parallelism !== this.#parallelism) this.#report.rescales++
     this.#parallelism = parallelism
+    const start =
+      this.#snapshot === undefined
+        ? 'from the beginning'
+        : `from the last snapshot, with ${counted(this.#snapshot.splits.length, 'split')} of readers`
+    this.#story.add(`life ${this.#life}, with ${counted(parallelism, 'subtask')}, begins ${start}`)
     const host = new SourceHost<T>(this.#options.create(this.#machine), this.#machine, this.#machine.boot(), parallelism)
     await host.start(this.#snapshot)
-    const lifetime = isLast ? Infinity : random.between(1, 300)
+    // Small input is read in a few polls: some lives end soon, and are looked at often.
+    const lifetime = isLast ? Infinity : random.between(1, random.pick([10, 300]))
     const isComplete = await this.#drive(host, lifetime)
     if (isComplete) this.#takeSnapshot(host)
     if (isLast || random.chance(0.3)) await host.close()
+    this.#story.add(isLast ? 'it ends' : `the process dies, ${counted(host.emitted.length, 'record')} after its last snapshot`)
     this.#machine.crash('kill')
   }
 
@@ -114,11 +127,13 @@ class SourceRun<T> {
   async #drive(host: SourceHost<T>, lifetime: number): Promise<boolean> {
     const { random } = this.#machine
     const patience = random.pick([0, 0.2, 0.9])
+    const snapshotProbability = random.pick([0.05, 0.3])
     let idleTurns = 0
-    for (let steps = 0; steps < lifetime;) {
+    for (let steps = 0; steps < lifetime || this.#mustBeSeen();) {
       if (host.hasEnded) return true
+      if (steps >= lifetime && host.emitted.length > 0) this.#takeSnapshot(host)
       if (random.chance(0.1)) await this.#disturb()
-      if (random.chance(0.05)) this.#takeSnapshot(host)
+      if (random.chance(idleTurns < 20 ? snapshotProbability : 0.05)) this.#takeSnapshot(host)
       const before = host.emitted.length
       const hasPolled = host.step(random.between(0, this.#parallelism - 1))
       if (hasPolled) steps++
@@ -126,9 +141,17 @@ class SourceRun<T> {
       if (!hasPolled || random.chance(patience)) await this.#machine.turn()
       host.check()
       if (this.#isQuiet(host, idleTurns)) return true
-      ok(idleTurns < idleTurnsMax, `the source is stuck after ${this.#kept.length + host.emitted.length} records`)
+      ok(
+        idleTurns < idleTurnsMax,
+        `the source is stuck after ${counted(this.#kept.length + host.emitted.length, 'record')}: ${host.describe()}`,
+      )
     }
     return false
+  }
+
+  /** What changes before anything of it is in a snapshot cannot be known to whoever comes later: a log that was rotated away. */
+  #mustBeSeen(): boolean {
+    return this.#options.disturb !== undefined && this.#kept.length === 0
   }
 
   /** Whether a source without end has emitted all there is, and then nothing for a while. */
@@ -140,7 +163,10 @@ class SourceRun<T> {
   #takeSnapshot(host: SourceHost<T>): void {
     this.#snapshot = host.snapshot()
     this.#report.snapshots++
-    this.#kept.push(...host.emitted.splice(0))
+    this.#story.add(
+      `a snapshot after ${counted(host.emitted.length, 'record')} more holds ${counted(this.#snapshot.splits.length, 'split')} of readers`,
+    )
+    for (const { value } of host.emitted.splice(0)) this.#kept.push({ value, life: this.#life })
     host.checkpointComplete(++this.#checkpointId)
   }
 
@@ -153,15 +179,31 @@ class SourceRun<T> {
     const seen = this.#kept.map(({ value }) => value)
     this.#report.records += seen.length
     const counts = count(seen.map(identity))
-    for (const [key, expectedCount] of count(expected.map(identity))) {
-      deepEqual({ record: key, times: counts.get(key) ?? 0 }, { record: key, times: expectedCount })
-      counts.delete(key)
+    for (const [record, times] of count(expected.map(identity))) {
+      const came = counts.get(record) ?? 0
+      counts.delete(record)
+      if (came === times) continue
+      const why =
+        came < times
+          ? 'a snapshot stood behind what had been emitted, or a split was in none'
+          : 'a snapshot stood before what had been emitted, or a split was read twice'
+      const lives = this.#kept.filter(({ value }) => identity(value) === record).map(({ life }) => life)
+      fail(
+        `${record} is in the input ${counted(times, 'time')} and came ${counted(came, 'time')}${came > 0 ? `, in life ${lives.join(' and ')}` : ''}: ${why}`,
+      )
     }
-    deepEqual([...counts.keys()], [], 'records that are not in the input')
-    const { lane } = this.#options
-    if (lane === undefined) return
+    const others = [...counts.keys()]
+    ok(others.length === 0, `${counted(others.length, 'record')} not in the input came: ${others.slice(0, 5).join(', ')}`)
+    if (this.#options.lane !== undefined) this.#compareOrder(expected, seen, this.#options.lane)
+  }
+
+  #compareOrder(expected: readonly T[], seen: readonly T[], lane: (value: T) => string): void {
     const wanted = Map.groupBy(expected, lane)
-    for (const [name, values] of Map.groupBy(seen, lane)) deepEqual(values, wanted.get(name), `the order of ${name}`)
+    for (const [name, values] of Map.groupBy(seen, lane)) {
+      const list = wanted.get(name) ?? []
+      const at = values.findIndex((value, index) => identity(value) !== identity(list[index]))
+      if (at >= 0) fail(`the order of ${name} is wrong: number ${at} is ${identity(list[at])}, and ${identity(values[at])} came`)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { ConnectorNotice, Source, SourceReader, Split, SplitEnumerator } from '@millrace/engine'
 import type { MachinePorts, TestMachine } from './machine.ts'
+import { throughCheckpoint } from './plain-data.ts'
 
 /** All of a source that a checkpoint keeps. */
 export interface SourceSnapshot {
@@ -17,13 +18,17 @@ interface HostedReader<T> {
   readonly mail: (() => void)[]
   mayPoll: boolean
   hasEnded: boolean
+  /** What it answered last. */
+  answer: 'more' | 'wait' | 'end' | 'nothing yet'
+  hasAllSplits: boolean
 }
 
 /**
  * One life of a source: its enumerator and its readers, driven as a runtime drives them.
  *
  * 1. A reader that has answered `wait` is polled again only after it woke its task or was given splits.
- * 2. What has been assigned is with its reader before a snapshot is taken.
+ * 2. What has been assigned is with its reader before a snapshot is taken; else it comes in its order, but some time later and not all at once.
+ * 3. A reader emits while it is polled, and at no other time.
  */
 export class SourceHost<T> {
   readonly emitted: { readonly value: T; readonly subtask: number }[] = []
@@ -31,7 +36,8 @@ export class SourceHost<T> {
   readonly #machine: TestMachine
   readonly #enumerator: SplitEnumerator
   readonly #readers: HostedReader<T>[]
-  readonly #snapshots: { readonly given: unknown; readonly copy: unknown }[] = []
+  readonly #snapshots: { readonly given: unknown; readonly copy: unknown; readonly what: string }[] = []
+  #polled: number | undefined
   #failure: { readonly error: unknown } | undefined
 
   constructor(source: Source<T>, machine: TestMachine, ports: MachinePorts, parallelism: number) {
@@ -47,6 +53,8 @@ export class SourceHost<T> {
         mail: [],
         mayPoll: true,
         hasEnded: false,
+        answer: 'nothing yet',
+        hasAllSplits: false,
       }
     })
     this.#enumerator = source.createEnumerator({
@@ -56,12 +64,17 @@ export class SourceHost<T> {
       report,
       assign: (subtask, splits) => {
         const { reader, mail } = this.#reader(subtask)
-        const copy = structuredClone(splits)
-        mail.push(() => reader.addSplits(copy))
+        const copy = throughCheckpoint(splits, `what the enumerator assigns to subtask ${subtask}`)
+        // A reader may be given splits at any time, so one by one as well as together.
+        const cuts = this.#machine.random.chance(0.5) ? copy.map((split) => [split]) : [copy]
+        for (const part of cuts) if (part.length > 0) mail.push(() => reader.addSplits(part))
       },
       noMoreSplits: (subtask) => {
-        const { reader, mail } = this.#reader(subtask)
-        mail.push(() => reader.noMoreSplits())
+        const hosted = this.#reader(subtask)
+        hosted.mail.push(() => {
+          hosted.hasAllSplits = true
+          hosted.reader.noMoreSplits()
+        })
       },
     })
   }
@@ -79,16 +92,20 @@ export class SourceHost<T> {
     this.check()
   }
 
-  /** Delivers mail to one subtask and polls it; answers whether it may have got further. */
+  /** Delivers mail to one subtask, perhaps a part of it, and polls it; answers whether it may have got further. */
   step(subtask: number): boolean {
     const hosted = this.#reader(subtask)
-    this.#deliver(hosted)
+    const { random } = this.#machine
+    this.#deliver(hosted, random.chance(0.5) ? hosted.mail.length : random.between(0, hosted.mail.length))
     if (!hosted.mayPoll || hosted.hasEnded) return false
     const before = this.emitted.length
     hosted.mayPoll = false
-    const answer = hosted.reader.poll({ emit: (value) => void this.emitted.push({ value, subtask }) })
+    const answer = this.#poll(hosted, subtask)
     const count = this.emitted.length - before
-    ok(count <= recordsPerPollMax, `a poll emits ${count} records: a few hundred are enough`)
+    ok(
+      count <= recordsPerPollMax,
+      `one poll has emitted ${count} records, while nothing else of the task can run: a few hundred are enough, then answer 'more'`,
+    )
     if (answer === 'more') hosted.mayPoll = true
     if (answer === 'end') this.#end(hosted)
     this.check()
@@ -97,10 +114,16 @@ export class SourceHost<T> {
 
   snapshot(): SourceSnapshot {
     for (const hosted of this.#readers) this.#deliver(hosted)
-    const splits = this.#readers.flatMap(({ reader }) => this.#keep(reader.snapshot()))
+    const splits = this.#readers.flatMap(({ reader }, subtask) =>
+      this.#keep(reader.snapshot(), `snapshot() of the reader of subtask ${subtask}`),
+    )
     const ids = splits.map(({ id }) => id)
-    equal(new Set(ids).size, ids.length, `two splits of a snapshot have the same id: ${ids.join(', ')}`)
-    return { enumerator: this.#keep(this.#enumerator.snapshot()), splits }
+    const twice = ids.filter((id, index) => ids.indexOf(id) < index)
+    ok(
+      twice.length === 0,
+      `two splits have the same id, ${twice[0]}: either ids are not unique, or a split was assigned although a reader had it`,
+    )
+    return { enumerator: this.#keep(this.#enumerator.snapshot(), 'snapshot() of the enumerator'), splits }
   }
 
   checkpointComplete(checkpointId: number): void {
@@ -112,8 +135,20 @@ export class SourceHost<T> {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
+  /** What each reader is about, for whoever finds that nothing comes. */
+  describe(): string {
+    const states = this.#readers.map(({ hasEnded, answer, mayPoll, hasAllSplits }, subtask) => {
+      if (hasEnded) return `reader ${subtask} has ended`
+      const said = `reader ${subtask} has answered ${answer === 'nothing yet' ? answer : `'${answer}'`}`
+      if (answer === 'wait' && !mayPoll)
+        return `${said} and not called wake since${hasAllSplits ? '' : ', and noMoreSplits was not called for it'}`
+      return `${said}${answer === 'more' ? ", though it has nothing to emit: that is for 'wait', and wake" : ''}`
+    })
+    return states.join('; ')
+  }
+
   async close(): Promise<void> {
-    for (const { given, copy } of this.#snapshots) deepEqual(given, copy, 'a snapshot changed after it was given')
+    for (const { given, copy, what } of this.#snapshots) deepEqual(given, copy, `${what} changed after it was given: answer a copy`)
     for (const { reader } of this.#readers) await this.#machine.run(Promise.resolve(reader.close()))
     await this.#machine.run(Promise.resolve(this.#enumerator.close()))
   }
@@ -124,9 +159,27 @@ export class SourceHost<T> {
     return hosted
   }
 
-  #deliver(hosted: HostedReader<T>): void {
-    for (const call of hosted.mail.splice(0)) {
-      ok(!hosted.hasEnded, 'a reader ended although it was still to be given splits')
+  #poll(hosted: HostedReader<T>, subtask: number): 'more' | 'wait' | 'end' {
+    this.#polled = subtask
+    try {
+      hosted.answer = hosted.reader.poll({ emit: (value) => this.#emit(value, subtask) })
+      return hosted.answer
+    } finally {
+      this.#polled = undefined
+    }
+  }
+
+  #emit(value: T, subtask: number): void {
+    if (this.#polled !== subtask)
+      this.#failure ??= {
+        error: new Error(`the reader of subtask ${subtask} emits while it is not polled: keep what has come, call wake, and emit in poll`),
+      }
+    else this.emitted.push({ value, subtask })
+  }
+
+  #deliver(hosted: HostedReader<T>, count: number = hosted.mail.length): void {
+    for (const call of hosted.mail.splice(0, count)) {
+      ok(!hosted.hasEnded, `a reader answered 'end' before noMoreSplits was called: splits may still come, so answer 'wait'`)
       call()
       hosted.mayPoll = true
     }
@@ -134,15 +187,15 @@ export class SourceHost<T> {
 
   #end(hosted: HostedReader<T>): void {
     const before = this.emitted.length
-    equal(hosted.reader.poll({ emit: (value) => void this.emitted.push({ value, subtask: -1 }) }), 'end', 'a reader that ended goes on')
-    equal(this.emitted.length, before, 'a reader emits after its end')
-    deepEqual(hosted.reader.snapshot(), [], 'a reader that ended still holds splits')
+    equal(this.#poll(hosted, this.#readers.indexOf(hosted)), 'end', `a reader that answered 'end' goes on`)
+    equal(this.emitted.length, before, `a reader that answered 'end' emits`)
+    deepEqual(hosted.reader.snapshot(), [], `a reader that answered 'end' still holds splits`)
     hosted.hasEnded = true
   }
 
-  #keep<V>(given: V): V {
-    const copy = structuredClone(given)
-    this.#snapshots.push({ given, copy })
+  #keep<V>(given: V, what: string): V {
+    const copy = throughCheckpoint(given, what)
+    this.#snapshots.push({ given, copy: structuredClone(copy), what })
     return copy
   }
 }

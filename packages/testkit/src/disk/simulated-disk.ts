@@ -20,6 +20,8 @@ export interface SimulatedDiskOptions {
   readonly nameLosses?: readonly NameLoss[]
   /** How often a read gives less than was asked for, as the port allows; 0.05 by default. */
   readonly shortReadProbability?: number
+  /** Folders that are there from the beginning, and durable. */
+  readonly folders?: readonly string[]
 }
 
 /** What becomes of the names that were not synced: 'one' is lost alone, or kept alone ('all-but-one'), the one at `at` in the order of their changes. */
@@ -58,6 +60,8 @@ export class SimulatedDisk implements Disk {
     this.#random = options.random
     this.#options = options
     this.#capacityBytes = options.capacityBytes ?? Infinity
+    for (const folder of options.folders ?? []) this.#makeDirectory(folder)
+    for (const node of [this.#names.root, ...this.#names.all()]) if (node.kind === 'directory') this.#names.sync(node)
   }
 
   /** Handles that are open now: 0 at the end of a test that closes what it opens. */
