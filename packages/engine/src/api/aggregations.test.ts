@@ -133,3 +133,38 @@ test('a result that was emitted is never changed afterwards', () => {
     assert.deepEqual(records, [{ n: 1 }, { n: 5 }, { n: -5 }])
   }
 })
+
+const refused: readonly (readonly [what: string, ErasedProcessFunction, records: readonly unknown[], RegExp])[] = [
+  ['sum of a field that is not there', sum('n'), [{}], /sum: field "n" of a record must be a number or a bigint, and is undefined/],
+  ['sum of texts, which would be joined', sum('n'), [{ n: '1' }], /must be a number or a bigint, and is '1'/],
+  ['sum of numbers and bigints', sum('n'), [{ n: 1 }, { n: 1n }], /must be a number, as in the records before it, and is 1n/],
+  ['min of a field that is not there', extremeField('n', 'least'), [{ n: 1 }, {}], /min: field "n" .* and is undefined/],
+  ['max of null', extremeField('n', 'greatest'), [{ n: null }], /max: field "n" .* and is null/],
+  ['maxBy of objects', extremeRecord('n', 'greatest'), [{ n: {} }], /max: field "n" .* and is \{\}/],
+  ['minBy of texts and numbers', extremeRecord('n', 'least'), [{ n: 1 }, { n: 'a' }], /must be a number, as in the records before it/],
+  ['reduce that forgets to answer', reduce(() => undefined), [1, 2], /reduce: the function must be .* and is undefined/],
+  ['reduce that answers later', reduce(async () => 1), [1, 2], /reduce: the function must be .* and is a promise/],
+  [
+    'aggregate that forgets to answer',
+    aggregate({ create: () => ({ n: 0 }), add: (() => undefined) as never, result: () => 0 }),
+    [1],
+    /aggregate: add must be .* and is undefined/,
+  ],
+]
+
+for (const [what, fn, records, problem] of refused) {
+  void test(`${what} is refused`, () => assert.throws(() => run(fn, records), problem))
+}
+
+void test('NaN is the greatest of numbers: what comes first does not decide', () => {
+  const numbers = [NaN, 2, 1, NaN].map((n) => ({ n }))
+  const last = (fn: ErasedProcessFunction): unknown => run(fn, numbers).at(-1)
+  assert.deepEqual(last(extremeField('n', 'least')), { n: 1 })
+  assert.deepEqual(last(extremeRecord('n', 'least')), { n: 1 })
+  assert.deepEqual(last(extremeField('n', 'greatest')), { n: NaN })
+})
+
+void test('dates are compared by their time', () => {
+  const [early, late] = [new Date(1), new Date(2)]
+  assert.deepEqual(run(extremeRecord('at', 'greatest'), [{ at: early }, { at: late }, { at: early }]).at(-1), { at: late })
+})

@@ -37,6 +37,7 @@ export interface ErasedProcessFunction {
   readonly emits?: unknown
   readonly sides?: { readonly [name: string]: unknown }
   readonly onError?: 'fail' | 'side'
+  readonly capacity?: number
   open?(ctx: unknown): unknown
   finish?(ctx: unknown): unknown
   close?(): unknown

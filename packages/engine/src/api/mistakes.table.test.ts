@@ -54,6 +54,27 @@ const mistakes: readonly Mistake[] = [
   ['after the build', 'JOB_BUILT', /fromSource was called after/, () => late!.fromCollection([1])],
 
   [
+    'a capacity of nothing',
+    'ARGUMENT_INVALID',
+    /process: capacity must be a whole number from 1 to 1000000, and is 0/,
+    (env) => loose(env)['process']!({ onElement: noop, capacity: 0 }),
+  ],
+  [
+    'a capacity as a text',
+    'ARGUMENT_INVALID',
+    /capacity must be .* and is '10'/,
+    (env) => loose(env)['process']!({ onElement: noop, capacity: '10' }),
+  ],
+  [
+    'broadcast state that is to change later',
+    'ARGUMENT_INVALID',
+    /onBroadcast must be no async function/,
+    (env) => {
+      const rules = numbers(env).broadcast({ rules: map<string, number>() })
+      return (numbers(env).connect(rules) as unknown as Loose)['process']!({ onElement: noop, onBroadcast: async () => {} })
+    },
+  ],
+  [
     'an option of state that there is not',
     'STATE_INVALID',
     /"last" of "?process"? is declared with the option tll, which there is not; did you mean ttl\?/,

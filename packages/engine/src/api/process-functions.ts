@@ -25,6 +25,11 @@ export interface FunctionBase<Out extends Declared, Side extends SideTypes, E ex
   readonly sides?: Side
   /** Default `fail`. */
   readonly onError?: E
+  /**
+   * Of asynchronous functions: invocations under way or waiting in a subtask, at most; then it takes no more records. From 1 to 1,000,000, default 100. Each may be
+   * called again after a failure. As the capacity of Flink's `AsyncDataStream`.
+   */
+  readonly capacity?: number
   /** State of each subtask, by name: lists and raw state. Handles are on `ctx.operatorState`. */
   readonly operatorState?: O
   /** Before the first record of a subtask. */

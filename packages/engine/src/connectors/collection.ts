@@ -57,7 +57,8 @@ class CollectionReader<T> implements SourceReader<T> {
   }
 
   position(): string {
-    return this.#next === undefined ? 'collection' : `collection[${this.#next - 1}]`
+    if (this.#next === undefined) return 'collection'
+    return this.#next === 0 ? '' : `collection[${this.#next - 1}]`
   }
 
   close(): void {}

@@ -27,6 +27,7 @@ export const jobErrors = {
   JOB_BUILD_THROWS: { who: 'user', retry: false, message: 'the build function of job {job} threw: {problem}' },
   JOB_BUILT: { who: 'user', retry: false, message: '{call} was called after the job had been built' },
   ARGUMENT_INVALID: { who: 'user', retry: false, message: '{call}: {argument} must be {expected}, and is {value}' },
+  FIELD_INVALID: { who: 'user', retry: false, message: '{call}: field "{field}" of a record must be {expected}, and is {value}' },
   NAME_INVALID: { who: 'user', retry: false, message: '{what} {name} must be 1 to 255 characters, without control characters' },
   PARAM_UNKNOWN: { who: 'user', retry: false, message: 'job {job} has no parameter "{param}"{hint}' },
   PARAM_INVALID: { who: 'user', retry: false, message: 'parameter "{param}" of job {job} must be {expected}, and is {value}' },

@@ -10,6 +10,22 @@ export const runtimeErrors = {
     retry: false,
     message: 'Operator {operator} emitted to the side output "{side}", which it does not declare in `sides`',
   },
+  BROADCAST_ASYNC: {
+    who: 'user',
+    retry: false,
+    message:
+      'onBroadcast of operator {operator} answered a promise: it must be done when it returns, for every subtask changes broadcast state in the same order',
+  },
+  SOURCE_ANSWER_INVALID: {
+    who: 'user',
+    retry: false,
+    message: "The reader of source {source} answered {answer} to poll, which must be 'more', 'wait' or 'end'",
+  },
+  CHECKPOINT_FAILED: {
+    who: 'operator',
+    retry: true,
+    message: 'checkpoint {checkpointId} failed, and more may not fail in a row than checkpointing.tolerableFailures says: {problem}',
+  },
   RESTORE_STATE_UNMAPPED: {
     who: 'user',
     retry: false,

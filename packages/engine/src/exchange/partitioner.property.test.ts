@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import type { Random } from '@millrace/core'
 import * as fc from 'fast-check'
 import type { Partitioning } from '../graph/graph.ts'
@@ -71,7 +72,7 @@ test('custom: what the user says, if there is such a channel', () => {
   for (const answer of [3, -1, 0.5, NaN, undefined, '1', null]) {
     assert.throws(() => answers(answer).select(0, 0), {
       code: 'PARTITION_OUT_OF_RANGE',
-      message: `The custom partitioner answered ${String(answer)}; it must answer a whole number from 0 to 2 [PARTITION_OUT_OF_RANGE]`,
+      message: `The custom partitioner answered ${inspect(answer)}; it must answer a whole number from 0 to 2 [PARTITION_OUT_OF_RANGE]`,
     })
   }
 })

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { Random } from '@millrace/core'
 import { randomBelow } from '@millrace/core'
 import { engineError } from '../errors.ts'
@@ -102,6 +103,6 @@ class CustomPartitioner implements Partitioner {
   select(value: unknown): number {
     const channel = this.#choose(value, this.#channels)
     if (Number.isInteger(channel) && channel >= 0 && channel < this.#channels) return channel
-    throw engineError('PARTITION_OUT_OF_RANGE', { answer: String(channel), last: this.#channels - 1 })
+    throw engineError('PARTITION_OUT_OF_RANGE', { answer: inspect(channel, { depth: 0 }), last: this.#channels - 1 })
   }
 }

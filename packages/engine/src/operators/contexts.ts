@@ -9,20 +9,27 @@ import type { Receiver } from './receiver.ts'
 
 const noStates: object = Object.freeze({})
 
-/** What operators without output of their own see: the record's circumstances. One object an operator, read through to the chain's cursor. */
-export function recordContext(host: OperatorHost): RecordContext {
-  return new CursorContext(host)
-}
-
-class CursorContext implements RecordContext {
+/**
+ * What operators without output of their own see: the record's circumstances, read through to the chain's cursor. One object serves call after call, until one
+ * of them has answered a promise: from then on it is that call's.
+ */
+export class CursorContext implements RecordContext {
   protected readonly host: OperatorHost
+  /** Of the call that it belongs to, whatever the chain does meanwhile. */
+  protected kept: number | undefined = undefined
 
   constructor(host: OperatorHost) {
     this.host = host
   }
 
+  /** Its call goes on while the chain does other things. */
+  keep(timestamp: number): this {
+    this.kept = timestamp
+    return this
+  }
+
   get timestamp(): number {
-    return this.host.cursor.timestamp
+    return this.kept ?? this.host.cursor.timestamp
   }
   get subtask(): number {
     return this.host.subtask
@@ -38,8 +45,10 @@ class CursorContext implements RecordContext {
   }
 }
 
-/** Emits straight on. One object an operator, used again for each record. */
+/** Emits straight on. One object an operator, used again for each record; between two calls it refuses its use. */
 export class DirectContext extends CursorContext implements Emitter<unknown, Record<string, never>> {
+  /** Whether a call is under way. */
+  inUse = false
   readonly #main: Receiver
   readonly #sides: ReadonlyMap<string, Receiver>
   /** Broadcast state of operators that have one. */
@@ -55,26 +64,58 @@ export class DirectContext extends CursorContext implements Emitter<unknown, Rec
   }
 
   emit(value: unknown): void {
+    if (!this.inUse || this.kept !== undefined) this.#enter('emit')
     this.#main.receive(value)
   }
 
   emitTo(name: string, value: unknown): void {
+    if (!this.inUse || this.kept !== undefined) this.#enter('emitTo')
     sideOutput(this.host, this.#sides, name).receive(value)
+  }
+
+  /** The promise of the call is settled. */
+  end(): void {
+    this.inUse = false
+    this.kept = undefined
+  }
+
+  #enter(use: string): void {
+    this.live(use)
+    if (this.kept !== undefined) this.host.cursor.timestamp = this.kept
+  }
+
+  protected live(use: string): void {
+    if (!this.inUse) throw engineError('CONTEXT_REVOKED', { operator: this.host.node.name, use })
   }
 }
 
 /** The direct context of an operator with keys. `key` is set before each call. */
 export class DirectKeyedContext extends DirectContext {
   key: unknown = undefined
-  readonly state: unknown
+  readonly #state: unknown
   readonly eventTimers: EventTimers
   readonly processingTimers: ProcessingTimers
 
   constructor(host: OperatorHost, state: unknown, timers: KeyTimers, watermark: () => number, operatorState?: OperatorState) {
     super(host, operatorState)
-    this.state = state
-    this.eventTimers = eventTimersOf(host, timers, watermark, () => host.cursor.timestamp)
-    this.processingTimers = processingTimersOf(host, timers)
+    this.#state = state
+    const checked: KeyTimers = {
+      register: (kind, time) => {
+        this.live('a timer')
+        timers.register(kind, time)
+      },
+      delete: (kind, time) => {
+        this.live('a timer')
+        timers.delete(kind, time)
+      },
+    }
+    this.eventTimers = eventTimersOf(host, checked, watermark, () => this.timestamp)
+    this.processingTimers = processingTimersOf(host, checked)
+  }
+
+  get state(): unknown {
+    if (!this.inUse) this.live('state')
+    return this.#state
   }
 }
 

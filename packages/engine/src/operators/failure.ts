@@ -1,3 +1,5 @@
+import { describeThrown, isError } from './thrown.ts'
+
 /** What an operator was doing when it failed. */
 export interface FailureSite {
   readonly operator: string
@@ -22,12 +24,13 @@ export class OperatorFailure extends Error {
   constructor(site: FailureSite, cause: unknown) {
     super(describe(site, cause), { cause })
     this.site = site
-    if (cause instanceof Error && cause.stack !== undefined) this.stack = `${this.name}: ${this.message}\n${cause.stack}`
+    if (isError(cause)) this.stack = `${this.name}: ${this.message}\n${describeThrown(cause).stack}`
   }
 }
 
 function describe(site: FailureSite, cause: unknown): string {
-  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+  const { name, message } = describeThrown(cause)
+  const reason = isError(cause) ? `${name}: ${message}` : message
   const position = site.position === undefined ? '' : ` at ${site.position}`
   return `operator '${site.operator}', subtask ${site.subtask}, failed in ${site.during}${position}: ${reason}`
 }

@@ -7,6 +7,7 @@
  * 1. No effect of a buffered invocation is seen before it succeeds, none if it fails.
  * 2. A failure fails the job, or is sent to the side output with its record; that of a timer, which has none, fails the job in any case.
  */
+import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import type { StartedInvocation } from './async-execution.ts'
 import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext } from './contexts.ts'
@@ -15,6 +16,7 @@ import type { InputKeys } from './input-keys.ts'
 import { operatorFailed, type OperatorHost, type UnfinishedInput } from './operator.ts'
 import type { ProcessParts } from './process-parts.ts'
 import { isAsyncFunction, isThenable } from './thenable.ts'
+import { describeThrown } from './thrown.ts'
 
 export type InvocationKind = UnfinishedInput['what']
 export type TimerInvocation = Extract<InvocationKind, 'event-timer' | 'processing-timer'>
@@ -31,8 +33,8 @@ const methods: Record<InvocationKind, Method> = {
 export interface InvocationHooks {
   /** Of the operator, as functions see it. */
   watermark(): number
-  /** A direct call has answered a promise: what it has done so far is seen already. */
-  promised(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure): void
+  /** A direct call has answered a promise: what it has done so far is seen already. `ended` is called once it has succeeded. */
+  promised(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure, ended: () => void): void
   /** A buffered call has answered a promise although the function is not declared async: nothing has been applied yet. */
   adopt(input: UnfinishedInput, started: StartedInvocation): void
 }
@@ -43,7 +45,9 @@ export class Invocations {
   readonly #keys: readonly [InputKeys, InputKeys]
   readonly #hooks: InvocationHooks
   /** One for all direct calls. */
-  readonly context: DirectContext | DirectKeyedContext
+  readonly #context: DirectContext | DirectKeyedContext
+  /** Of `open` and `finish`, which have no key. */
+  readonly #lifeContext: DirectContext
   readonly #broadcasting: DirectContext | undefined
   /** Whether failures go to a side output. */
   readonly failuresAside: boolean
@@ -54,11 +58,12 @@ export class Invocations {
     this.#keys = keys
     this.#hooks = hooks
     const { keyed, fn, operatorState, broadcast } = parts
-    this.context =
+    this.#lifeContext = new DirectContext(host, operatorState)
+    this.#context =
       keyed === undefined
         ? new DirectContext(host, operatorState)
         : new DirectKeyedContext(host, keyed.handles, keyed.timers, () => hooks.watermark(), operatorState)
-    this.context.broadcast = broadcast?.reading
+    this.#context.broadcast = broadcast?.reading
     if (broadcast !== undefined) {
       this.#broadcasting = new DirectContext(host, operatorState)
       this.#broadcasting.broadcast = broadcast.writing
@@ -82,36 +87,59 @@ export class Invocations {
     const { keyed } = this.#parts
     if (keyed !== undefined) {
       keyed.use(key, hash)
-      ;(this.context as DirectKeyedContext).key = key
+      ;(this.#context as DirectKeyedContext).key = key
     }
     this.#callDirect(what, value, key)
   }
 
   /** With the key's state current already. */
   directTimer(what: TimerInvocation, due: number, key: unknown): void {
-    ;(this.context as DirectKeyedContext).key = key
+    ;(this.#context as DirectKeyedContext).key = key
     this.#callDirect(what, due, key)
   }
 
   #callDirect(what: InvocationKind, value: unknown, key: unknown): void {
     const { fn } = this.#parts
-    const { context } = this
+    const context = this.#context
     let result: unknown
+    context.inUse = true
     try {
       result = what === 'element' ? fn.onElement!(value, context) : fn[methods[what]]!(value as never, context)
     } catch (error) {
       throw operatorFailed(this.#host, methods[what], error, value, key)
     }
-    if (result !== undefined && isThenable(result))
-      this.#hooks.promised(result, (error) => operatorFailed(this.#host, methods[what], error, value, key))
+    if (result !== undefined && isThenable(result)) {
+      context.keep(this.#host.cursor.timestamp)
+      const failed = (error: unknown): OperatorFailure => operatorFailed(this.#host, methods[what], error, value, key)
+      this.#hooks.promised(result, failed, () => context.end())
+    } else context.inUse = false
   }
 
   broadcast(value: unknown): void {
+    const context = this.#broadcasting!
+    context.inUse = true
+    let result: unknown
     try {
-      this.#parts.fn.onBroadcast!(value, this.#broadcasting)
+      result = this.#parts.fn.onBroadcast!(value, context)
+      if (isThenable(result)) throw engineError('BROADCAST_ASYNC', { operator: this.#host.node.name })
     } catch (error) {
+      if (isThenable(result)) Promise.resolve(result).catch(() => {})
       throw operatorFailed(this.#host, 'onBroadcast', error, value)
     }
+    context.inUse = false
+  }
+
+  // ---------- life
+
+  async life(during: 'open' | 'finish'): Promise<void> {
+    const context = this.#lifeContext
+    context.inUse = true
+    try {
+      await this.#parts.fn[during]?.(context)
+    } catch (error) {
+      throw operatorFailed(this.#host, during, error, undefined)
+    }
+    context.inUse = false
   }
 
   // ---------- buffered
@@ -125,12 +153,12 @@ export class Invocations {
       result = this.#call(what, value, context)
     } catch (error) {
       context.revoke()
-      this.#failAside(what, value, error)
+      this.#failAside(what, value, key, error)
       return
     }
     if (!isThenable(result)) return context.flush()
     const input: UnfinishedInput = isTimer(what) ? { what, value: key, timestamp: value as number, hash } : { what, value, timestamp, hash }
-    this.#hooks.adopt(input, this.#started(input, context, result))
+    this.#hooks.adopt(input, this.#started(input, key, context, result))
   }
 
   start(input: UnfinishedInput): StartedInvocation {
@@ -140,7 +168,7 @@ export class Invocations {
     const timestamp = what === 'processing-timer' ? NO_TIMESTAMP : input.timestamp
     const context = this.#buffering(timestamp, key, hash)
     const answer = (async () => await this.#call(what, argument, context))()
-    return this.#started(input, context, answer)
+    return this.#started(input, key, context, answer)
   }
 
   #call(what: InvocationKind, value: unknown, context: unknown): unknown {
@@ -155,25 +183,28 @@ export class Invocations {
     return new KeyedInvocationContext(this.#host, timestamp, broadcast?.reading, states, key, invocation, () => this.#hooks.watermark())
   }
 
-  #started(input: UnfinishedInput, context: InvocationContext, answer: PromiseLike<unknown>): StartedInvocation {
+  #started(input: UnfinishedInput, key: unknown, context: InvocationContext, answer: PromiseLike<unknown>): StartedInvocation {
+    const { what } = input
+    const argument = isTimer(what) ? input.timestamp : input.value
     return {
       done: Promise.resolve(answer),
       apply: () => context.flush(),
       reject: (error) => {
         context.revoke()
-        if (!this.failuresAside) throw operatorFailed(this.#host, methods[input.what], error, input.value)
-        this.#host.cursor.timestamp = input.timestamp
-        this.#failAside(input.what, input.value, error)
+        // Others are passing by now.
+        this.#host.cursor.timestamp = context.timestamp
+        if (!this.failuresAside) throw operatorFailed(this.#host, methods[what], error, argument, key, false)
+        this.#failAside(what, argument, key, error, false)
       },
     }
   }
 
-  #failAside(what: InvocationKind, value: unknown, error: unknown): void {
-    if (isTimer(what)) throw operatorFailed(this.#host, methods[what], error, value)
+  #failAside(what: InvocationKind, value: unknown, key: unknown, error: unknown, passing = true): void {
+    if (isTimer(what)) throw operatorFailed(this.#host, methods[what], error, value, key, passing)
     const { failure } = this.#host.cursor
     if (failure !== undefined) throw failure
-    const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
-    this.#host.outputs.failures.receive({ record: value, error: { name, message, stack: stack ?? '' } })
+    const { name, message, stack } = describeThrown(error)
+    this.#host.outputs.failures.receive({ record: value, error: { name, message, stack } })
   }
 }
 

@@ -79,20 +79,33 @@ export interface Operator {
   resume(inputs: readonly UnfinishedInput[]): void
 }
 
-/** Makes the failure known to the chain before it unwinds, and answers what to throw. */
-export function operatorFailed(host: OperatorHost, during: string, error: unknown, record: unknown, key?: unknown): OperatorFailure {
+/** Makes the failure known to the chain before it unwinds, and answers what to throw. `passing`: whether it is the record that is passing which it failed on. */
+export function operatorFailed(
+  host: OperatorHost,
+  during: string,
+  error: unknown,
+  record: unknown,
+  key?: unknown,
+  passing: boolean = true,
+): OperatorFailure {
   const { cursor } = host
+  const position = passing ? host.position() : undefined
   if (cursor.failure !== undefined) return cursor.failure
   const failure =
     error instanceof OperatorFailure
       ? error
       : new OperatorFailure(
-          { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position: host.position(), key, record },
+          { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position, key, record },
           error,
         )
   cursor.failure = failure
   cursor.interrupted = true
   return failure
+}
+
+/** What an operator threw when it was closed. The chain takes no part any more. */
+export function closeFailed({ node, subtask }: OperatorHost, error: unknown): OperatorFailure {
+  return new OperatorFailure({ operator: node.name, stateId: node.stateId, subtask, during: 'close', position: undefined }, error)
 }
 
 /** What most operators are: no state, no timers, nothing under way. */

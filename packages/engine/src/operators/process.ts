@@ -3,7 +3,7 @@ import { AsyncExecution } from './async-execution.ts'
 import type { OperatorFailure } from './failure.ts'
 import { InputKeys } from './input-keys.ts'
 import { Invocations, type TimerInvocation } from './invocations.ts'
-import { operatorFailed, PlainOperator, type OperatorHost, type UnfinishedInput } from './operator.ts'
+import { closeFailed, PlainOperator, type OperatorHost, type UnfinishedInput } from './operator.ts'
 import { ProcessInput } from './process-input.ts'
 import type { ProcessParts } from './process-parts.ts'
 import type { Receiver } from './receiver.ts'
@@ -45,7 +45,7 @@ export class ProcessOperator extends PlainOperator {
     })
     this.#invocations = new Invocations(host, parts, this.#keys, {
       watermark: () => this.#timers.watermark,
-      promised: (promise, failed) => this.#runAlone(promise, failed),
+      promised: (promise, failed, ended) => this.#runAlone(promise, failed, ended),
       adopt: (input, started) => {
         this.#becomeAsync()
         this.#execution!.adopt(input, started)
@@ -71,22 +71,18 @@ export class ProcessOperator extends PlainOperator {
   }
 
   override async open(): Promise<void> {
-    await this.#life('open', () => this.#fn.open?.(this.#invocations.context))
+    await this.#invocations.life('open')
   }
 
   override async finish(): Promise<void> {
-    await this.#life('finish', () => this.#fn.finish?.(this.#invocations.context))
+    await this.#invocations.life('finish')
   }
 
   override async close(): Promise<void> {
-    await this.#fn.close?.()
-  }
-
-  async #life(during: string, call: () => unknown): Promise<void> {
     try {
-      await call()
+      await this.#fn.close?.()
     } catch (error) {
-      throw operatorFailed(this.host, during, error, undefined)
+      throw closeFailed(this.host, error)
     }
   }
 
@@ -121,12 +117,13 @@ export class ProcessOperator extends PlainOperator {
     this.busy = this.#execution !== undefined || this.#alone || this.#timers.underWay
   }
 
-  #runAlone(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure): void {
+  #runAlone(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure, ended: () => void): void {
     this.#alone = true
     this.busy = true
     this.cursor.interrupted = true
     Promise.resolve(promise).then(
       () => {
+        ended()
         this.#alone = false
         this.#becomeAsync()
         this.#look()
@@ -142,7 +139,7 @@ export class ProcessOperator extends PlainOperator {
 
   #becomeAsync(): void {
     this.#execution ??= new AsyncExecution(
-      { keyed: this.#keyed, capacity: this.host.asyncCapacity },
+      { keyed: this.#keyed, capacity: this.#fn.capacity ?? this.host.asyncCapacity },
       {
         start: (input) => this.#invocations.start(input),
         fireEventTimers: (time) => this.#timers.advance(time),
@@ -210,6 +207,7 @@ export class ProcessOperator extends PlainOperator {
     const input: UnfinishedInput = { what, value: key, timestamp: due, hash }
     if (what === 'event-timer') this.#execution.submitTimer(input)
     else this.#execution.submit(input)
+    if (what === 'processing-timer' && this.#execution.full) this.cursor.interrupted = true
   }
 
   // ---------- between the records

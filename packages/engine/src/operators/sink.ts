@@ -1,5 +1,5 @@
 import type { SinkWriter } from '../connectors/sink.ts'
-import { operatorFailed, PlainOperator, type OperatorHost } from './operator.ts'
+import { closeFailed, operatorFailed, PlainOperator, type OperatorHost } from './operator.ts'
 
 /** The end of a chain: hands records to the sink's writer, and takes part in two-phase commit through it. */
 export class SinkOperator extends PlainOperator {
@@ -31,18 +31,31 @@ export class SinkOperator extends PlainOperator {
     } catch (error) {
       throw operatorFailed(this.host, 'write', error, value)
     }
-    if (this.#limits && !this.writer.ready!()) this.cursor.interrupted = true
+    if (this.full) this.cursor.interrupted = true
   }
 
   override get full(): boolean {
-    return this.#limits && !this.writer.ready!()
+    if (!this.#limits) return false
+    try {
+      return !this.writer.ready!()
+    } catch (error) {
+      throw operatorFailed(this.host, 'ready', error, undefined)
+    }
   }
 
   override flush(): void {
-    this.writer.flush?.()
+    try {
+      this.writer.flush?.()
+    } catch (error) {
+      throw operatorFailed(this.host, 'flush', error, undefined)
+    }
   }
 
   override async close(): Promise<void> {
-    await this.writer.close()
+    try {
+      await this.writer.close()
+    } catch (error) {
+      throw closeFailed(this.host, error)
+    }
   }
 }

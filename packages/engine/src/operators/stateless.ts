@@ -1,6 +1,6 @@
 import type { RecordContext } from '../api/contexts.ts'
 import { AsyncExecution, type StartedInvocation } from './async-execution.ts'
-import { recordContext } from './contexts.ts'
+import { CursorContext } from './contexts.ts'
 import { operatorFailed, PlainOperator, type OperatorHost, type UnfinishedInput } from './operator.ts'
 import { isThenable } from './thenable.ts'
 
@@ -13,14 +13,14 @@ type StatelessFunction = (value: unknown, ctx: RecordContext) => unknown
 abstract class StatelessOperator extends PlainOperator {
   readonly #during: string
   readonly #fn: StatelessFunction
-  readonly #context: RecordContext
+  #context: CursorContext
   #execution: AsyncExecution | undefined
 
   constructor(host: OperatorHost, during: string, fn: StatelessFunction) {
     super(host)
     this.#during = during
     this.#fn = fn
-    this.#context = recordContext(host)
+    this.#context = new CursorContext(host)
   }
 
   /** Emits what the function's answer stands for. */
@@ -73,7 +73,10 @@ abstract class StatelessOperator extends PlainOperator {
   }
 
   #adopt(value: unknown, promise: PromiseLike<unknown>): void {
-    const input: UnfinishedInput = { what: 'element', value, timestamp: this.cursor.timestamp, hash: 0 }
+    const { timestamp } = this.cursor
+    const input: UnfinishedInput = { what: 'element', value, timestamp, hash: 0 }
+    this.#context.keep(timestamp)
+    this.#context = new CursorContext(this.host)
     this.#queue().adopt(input, this.#started(input, promise))
     this.#interruptIfFull()
   }
@@ -87,10 +90,10 @@ abstract class StatelessOperator extends PlainOperator {
       { keyed: false, capacity: this.host.asyncCapacity },
       {
         start: (input) => {
-          this.cursor.timestamp = input.timestamp
+          const context = new CursorContext(this.host).keep(input.timestamp)
           return this.#started(
             input,
-            callAsync(() => this.#fn(input.value, this.#context)),
+            callAsync(() => this.#fn(input.value, context)),
           )
         },
         fireEventTimers: () => {},
@@ -109,7 +112,8 @@ abstract class StatelessOperator extends PlainOperator {
         this.answer(input.value, result)
       },
       reject: (error) => {
-        throw operatorFailed(this.host, this.#during, error, input.value)
+        this.cursor.timestamp = input.timestamp
+        throw operatorFailed(this.host, this.#during, error, input.value, undefined, false)
       },
     }
   }

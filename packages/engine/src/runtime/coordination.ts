@@ -10,6 +10,7 @@ import type { Cancel, Clock, LogRecord } from '@millrace/core'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CoordinatorCommand, CoordinatorEvent, CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
+import { engineError } from '../errors.ts'
 import type { CheckpointKeeper } from './checkpoint-keeper.ts'
 import type { MasterMessage } from './messages.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
@@ -121,7 +122,11 @@ export class Coordination {
   #trigger(command: Trigger): void {
     const { checkpointId, triggeredMs, stopSources, unaligned, savepoint } = command
     this.#parts.keeper.triggered(command)
-    this.#enumeratorSnapshots.set(checkpointId, this.#handler.enumerators())
+    try {
+      this.#enumeratorSnapshots.set(checkpointId, this.#handler.enumerators())
+    } catch (error) {
+      return this.#handler.failed(error as Error) // nothing else is thrown there
+    }
     this.#handler.send({
       kind: 'trigger',
       checkpointId,
@@ -159,12 +164,12 @@ export class Coordination {
   #setWake(atMs: number | undefined): void {
     this.#wake?.()
     this.#wake = undefined
-    if (atMs === undefined) return
+    if (atMs === undefined || this.#over) return
     const { clock } = this.#parts
     this.#wake = clock.after(Math.max(0, atMs - clock.monotonic()), () => this.tell({ kind: 'tick' }))
   }
 }
 
 function checkpointFailure({ checkpointId, reason, error }: Extract<CoordinatorCommand, { kind: 'fail-job' }>): Error {
-  return new Error(`checkpoint ${checkpointId} failed: ${reason}${error === undefined ? '' : `: ${error}`}`)
+  return engineError('CHECKPOINT_FAILED', { checkpointId, problem: `${reason}${error === undefined ? '' : `: ${error}`}` })
 }

@@ -4,10 +4,11 @@
  * 1. All calls of one enumerator are one after the other.
  * 2. What it assigns is sent in order on the channel on which checkpoints are triggered: a split is in the enumerator's snapshot or in its reader's, never in both.
  */
-import type { Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
+import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
-import type { Source, Split, SplitEnumerator } from '../connectors/source.ts'
+import type { EnumeratorContext, Source, Split, SplitEnumerator } from '../connectors/source.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { OperatorFailure } from '../operators/failure.ts'
 import type { OperatorInstance } from './messages.ts'
 
 export interface RestoredSource {
@@ -39,7 +40,7 @@ interface Running {
 
 export class Enumerators {
   readonly #options: EnumeratorsOptions
-  #running: readonly Running[] = []
+  readonly #running: Running[] = []
   #closed = false
 
   constructor(options: EnumeratorsOptions) {
@@ -47,30 +48,35 @@ export class Enumerators {
   }
 
   async start(): Promise<void> {
-    const running: Running[] = []
     const { plan, tasks } = this.#options
     for (const task of plan.tasks.filter(({ id }) => tasks.includes(id))) {
       for (const operator of task.operators) {
         const functions = this.#options.functions.operators.get(operator)
         if (functions?.kind !== 'source') continue
-        running.push({ operator, enumerator: await this.#startOne(operator, functions.source, task.parallelism) })
+        this.#running.push({ operator, enumerator: await this.#startOne(operator, functions.source, task.parallelism) })
       }
     }
-    this.#running = running
   }
 
   addReader(reader: OperatorInstance): void {
-    this.#find(reader.operator)?.addReader(reader.subtask)
+    const enumerator = this.#find(reader.operator)
+    if (enumerator !== undefined) this.#call(reader.operator, 'addReader', () => enumerator.addReader(reader.subtask))
   }
 
   /** What each source's enumerator has to say for a checkpoint, by operator. */
   snapshot(): ReadonlyMap<number, unknown> {
-    return new Map(this.#running.map(({ operator, enumerator }) => [operator, structuredClone(enumerator.snapshot())]))
+    return new Map(
+      this.#running.map(({ operator, enumerator }) => [
+        operator,
+        this.#call(operator, 'snapshot', () => structuredClone(enumerator.snapshot())),
+      ]),
+    )
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const { enumerator } of this.#running) await enumerator.close()
+    const closed = await Promise.allSettled(this.#running.map(async ({ enumerator }) => await enumerator.close()))
+    for (const each of closed) if (each.status === 'rejected') throw each.reason
   }
 
   #find(operator: number): SplitEnumerator | undefined {
@@ -79,7 +85,7 @@ export class Enumerators {
 
   async #startOne(operator: number, source: Source<unknown>, parallelism: number): Promise<SplitEnumerator> {
     const { clock, disk, network, random, restored } = this.#options
-    const enumerator = source.createEnumerator({
+    const context: EnumeratorContext = {
       parallelism,
       clock,
       disk,
@@ -95,10 +101,33 @@ export class Enumerators {
         if (!this.#closed) this.#options.fail(error)
       },
       report: ({ code, message }) => this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { code, operator } }),
-    })
+    }
+    const enumerator = this.#call(operator, 'createEnumerator', () => source.createEnumerator(context))
     const former = restored.find((candidate) => candidate.operator === operator)
-    await enumerator.start(former?.enumerator)
-    if (former !== undefined && former.splits.length > 0) enumerator.addSplitsBack(former.splits)
+    try {
+      await enumerator.start(former?.enumerator)
+    } catch (error) {
+      await Promise.resolve(enumerator.close()).catch(() => {})
+      throw this.#failed(operator, 'start', error)
+    }
+    if (former !== undefined && former.splits.length > 0) {
+      this.#call(operator, 'addSplitsBack', () => enumerator.addSplitsBack(former.splits))
+    }
     return enumerator
+  }
+
+  #call<T>(operator: number, during: string, call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw this.#failed(operator, during, error)
+    }
+  }
+
+  /** What an enumerator threw, with its place in the job; what a connector says itself stays as it is. */
+  #failed(operator: number, during: string, error: unknown): unknown {
+    if (error instanceof MillraceError) return error
+    const { name, stateId } = this.#options.plan.graph.operators[operator]!
+    return new OperatorFailure({ operator: name, stateId, subtask: 0, during: `${during} of its enumerator`, position: undefined }, error)
   }
 }

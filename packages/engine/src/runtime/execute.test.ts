@@ -3,12 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { collect, execute, startJob } from './execute.ts'
 import { defineJob } from '../api/job.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
 import { fileSink } from '../connectors/file-sink/file-sink.ts'
 import { files } from '../connectors/files/files.ts'
+import { generator } from '../connectors/generator/generator.ts'
 import { print } from '../connectors/print/print.ts'
 
 async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
@@ -57,6 +59,60 @@ describe('a job on one thread', () => {
         results.filter(({ word }) => word === 'to').map(({ count }) => count),
         [1, 2, 3],
       )
+    })
+  }
+
+  it('runs once for each loop over the same pipeline, also side by side', async () => {
+    const pipeline = collect((env) => env.fromCollection([1, 2, 3]).map((n) => n * 2))
+    assert.deepEqual(await Promise.all([all(pipeline), all(pipeline)]), [
+      [2, 4, 6],
+      [2, 4, 6],
+    ])
+    assert.deepEqual(await all(pipeline), [2, 4, 6])
+  })
+
+  it('has ended when its loop has been left', async () => {
+    let closed = false
+    const results = collect((env) =>
+      env.fromSource(generator({ generate: (n) => n })).process({
+        emits: type<number>(),
+        onElement: (n, ctx) => ctx.emit(n),
+        async close() {
+          await sleep(5)
+          closed = true
+        },
+      }),
+    )
+    for await (const n of results) if (n === 3) break
+    assert.ok(closed)
+  })
+
+  it('throws the reason into its loop when it is aborted: what came before must not look like all there is', async () => {
+    const controller = new AbortController()
+    const got: number[] = []
+    const loop = async (signal: AbortSignal): Promise<void> => {
+      for await (const n of collect((env) => env.fromSource(generator({ generate: (n) => n })), { signal })) {
+        got.push(n)
+        if (n === 3) controller.abort(new Error('enough'))
+      }
+    }
+    await assert.rejects(loop(controller.signal), /enough/)
+    assert.ok(got.length > 0)
+    await assert.rejects(loop(AbortSignal.abort()), { name: 'AbortError' })
+  })
+
+  for (const [option, given] of Object.entries({ signal: new AbortController(), onEvent: 'no', restore: 5, threads: 'yes' })) {
+    it(`is not started where ${option} is not what it must be`, async () => {
+      let built = false
+      const job = defineJob('never', (env) => {
+        built = true
+        env.fromCollection([1]).sinkTo(print())
+      })
+      await assert.rejects(execute(job, { [option]: given }), (error: Error) => {
+        assert.match(error.message, new RegExp(`^execute: ${option} must be `))
+        return true
+      })
+      assert.equal(built, false)
     })
   }
 

@@ -1,5 +1,6 @@
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, resolveOptions } from '@millrace/core'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import type { Environment } from '../api/environment.ts'
 import { defineJob, moduleOf, type Job } from '../api/job.ts'
@@ -67,7 +68,7 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
  */
 export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): RunningJob {
   if (thisThread.runsSlot) throw engineError('EXECUTE_IN_WORKER', { job: job.name })
-  checkOptions('execute', options, executeOptionNames)
+  checkExecuteOptions(options)
   const running = options.threads === true ? startThreaded(job, options) : startLocal(job, options)
   const { signal } = options
   const cancel = (): void => void running.cancel()
@@ -75,6 +76,22 @@ export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<
   else signal?.addEventListener('abort', cancel, { once: true })
   void running.done.finally(() => signal?.removeEventListener('abort', cancel))
   return running
+}
+
+/** What is wrong with them is told before anything has started: nobody could stop it afterwards. */
+function checkExecuteOptions<P extends Params>(options: ExecuteOptions<P>): void {
+  checkOptions('execute', options, executeOptionNames)
+  const { signal, restore, threads, allowNonRestoredState } = options
+  const check = (argument: keyof ExecuteOptions, isValid: boolean, expected: string): void => {
+    if (isValid) return
+    const value = inspect(options[argument], { depth: 0, maxStringLength: 80 })
+    throw engineError('ARGUMENT_INVALID', { call: 'execute', argument, expected, value })
+  }
+  check('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
+  check('onEvent', options.onEvent === undefined || typeof options.onEvent === 'function', 'a function')
+  check('restore', restore === undefined || typeof restore === 'string', 'latest, none, or the path of a checkpoint')
+  check('threads', threads === undefined || typeof threads === 'boolean', 'true or false')
+  check('allowNonRestoredState', allowNonRestoredState === undefined || typeof allowNonRestoredState === 'boolean', 'true or false')
 }
 
 function startLocal<P extends Params>(job: Job<P>, options: ExecuteOptions<P>): RunningJob {
@@ -127,25 +144,35 @@ function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptio
 
 /**
  * Runs a pipeline and iterates over its results: `for await (const n of collect((env) => env.fromCollection([1, 2]).map((x) => x * 2)))`.
- * Leaving the loop cancels the job; its failure is thrown into the loop.
+ * Each loop runs it anew. Leaving the loop cancels the job and waits for its end; its failure, or the reason why `signal` was aborted, is thrown into the loop.
  */
 export function collect<T>(
   build: (env: Environment) => StreamView<T>,
   options: Omit<ExecuteOptions, 'params' | 'threads'> = {},
 ): AsyncIterable<T> {
-  const controller = new AbortController()
-  const buffer = new ResultBuffer<T>(() => controller.abort())
-  const job = defineJob('collect', (env) => {
-    build(env).sinkTo(collectSink<T>(buffer.deliver))
-  })
-  const signals = [controller.signal, ...(options.signal === undefined ? [] : [options.signal])]
   return {
     [Symbol.asyncIterator]() {
-      execute(job, { ...options, signal: AbortSignal.any(signals) }).then(
+      const controller = new AbortController()
+      const buffer = new ResultBuffer<T>(async () => {
+        controller.abort()
+        await ended
+      })
+      const job = defineJob('collect', (env) => {
+        build(env).sinkTo(collectSink<T>(buffer.deliver))
+      })
+      const ended = run(job, options, controller.signal).then(
         () => buffer.end(),
         (error: unknown) => buffer.fail(error),
       )
       return buffer[Symbol.asyncIterator]()
     },
   }
+}
+
+async function run(job: Job, options: ExecuteOptions, left: AbortSignal): Promise<void> {
+  checkExecuteOptions(options)
+  const { signal } = options
+  const { state } = await execute(job, { ...options, signal: signal === undefined ? left : AbortSignal.any([left, signal]) })
+  // What the loop has had by then is not all there is: it must not look as if it were.
+  if (state === 'canceled' && !left.aborted) signal?.throwIfAborted()
 }

@@ -1,32 +1,37 @@
 import { MillraceError } from '@millrace/core'
 import { OperatorFailure } from '../operators/failure.ts'
-import type { FailureCause, FailureReport } from './messages.ts'
+import { describeThrown, isError } from '../operators/thrown.ts'
+import type { FailureReport } from './messages.ts'
 
 /** Links of a chain of causes that are looked at. */
 const CAUSES_MAX = 10
 
 /** An error as plain data, for its way to another thread. */
 export function reportFailure(error: unknown, capsule?: FailureReport['capsule']): FailureReport {
-  const base = error instanceof Error ? error : new Error(`something that is no Error was thrown: ${String(error)}`)
+  const { name, message, stack, code } = describeThrown(isError(error) ? error : noError(error))
   const site = error instanceof OperatorFailure ? error.site : undefined
-  const { cause } = base
+  const cause = isError(error) ? error.cause : undefined
   return {
-    name: base.name,
-    message: base.message,
-    stack: base.stack ?? `${base.name}: ${base.message}`,
-    code: codeOf(base),
+    name,
+    message,
+    stack,
+    code,
     operator: site?.operator,
     stateId: site?.stateId,
     subtask: site?.subtask,
     during: site?.during,
     position: site?.position,
-    cause: cause === undefined ? undefined : describeCause(cause),
+    cause: cause === undefined ? undefined : describeThrown(cause),
     who: error instanceof MillraceError ? error.who : error instanceof OperatorFailure ? causeOwner(cause) : 'bug',
     retry: error instanceof MillraceError ? error.retry : true,
     final: isFinal(error),
     restoreBefore: restoreBeforeOf(error),
     capsule,
   }
+}
+
+function noError(thrown: unknown): Error {
+  return new Error(`something that is no Error was thrown: ${describeThrown(thrown).message}`)
 }
 
 /** Whether the error, or what is behind it, says that no restart helps. */
@@ -47,16 +52,6 @@ function restoreBeforeOf(error: unknown): number | undefined {
 
 function causeOwner(cause: unknown): 'user' | 'operator' | 'bug' {
   return cause instanceof MillraceError ? cause.who : 'user'
-}
-
-function describeCause(cause: unknown): FailureCause {
-  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause), stack: String(cause), code: undefined }
-  return { name: cause.name, message: cause.message, stack: cause.stack ?? '', code: codeOf(cause) }
-}
-
-function codeOf(error: Error): string | undefined {
-  const { code } = error as { readonly code?: unknown }
-  return typeof code === 'string' || typeof code === 'number' ? String(code) : undefined
 }
 
 /** The error back again: its class is lost, its name, message, stack, code and cause, with its own code, are not. */

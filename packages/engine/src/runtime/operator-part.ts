@@ -66,7 +66,7 @@ export class OperatorPart {
       keyed: [],
       ...(operator.broadcast === undefined ? {} : { broadcast: operator.broadcast.snapshot() }),
       ...(lists.length === 0 ? {} : { lists }),
-      ...(operator.splits === undefined ? {} : { splits: structuredClone(operator.splits(checkpointId)) }),
+      ...(operator.splits === undefined ? {} : { splits: operator.splits(checkpointId) }),
       ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
       ...(finished ? { finished: true } : {}),
     }

@@ -5,8 +5,10 @@
  * 2. A handle is committed only after a checkpoint that holds it is complete.
  * 3. Commits of one sink instance are one after the other, in order; after one that failed for good there is none.
  */
+import { inspect } from 'node:util'
 import { MillraceError, type Clock } from '@millrace/core'
 import type { SinkWriter } from '../connectors/sink.ts'
+import { OperatorFailure } from '../operators/failure.ts'
 
 const COMMIT_ATTEMPTS_MAX = 8
 const COMMIT_RETRY_MS = 100
@@ -16,7 +18,15 @@ interface Prepared {
   readonly handles: Promise<readonly unknown[]>
 }
 
+/** The sink's place in the job. */
+export interface SinkPlace {
+  readonly operator: string
+  readonly stateId: string
+  readonly subtask: number
+}
+
 export class SinkCommits {
+  readonly #place: SinkPlace | undefined
   readonly #writer: SinkWriter<unknown>
   readonly #clock: Clock
   readonly #failed: (error: unknown) => void
@@ -25,7 +35,9 @@ export class SinkCommits {
   #tail: Promise<void> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
 
-  constructor(writer: SinkWriter<unknown>, clock: Clock, failed: (error: unknown) => void) {
+  /** `place`: named where the writer fails with an error of its own. */
+  constructor(writer: SinkWriter<unknown>, clock: Clock, failed: (error: unknown) => void, place?: SinkPlace) {
+    this.#place = place
     this.#writer = writer
     this.#clock = clock
     this.#failed = failed
@@ -33,10 +45,28 @@ export class SinkCommits {
 
   /** At the barrier, synchronously; the promise answers all handles that the checkpoint must hold. */
   prepare(checkpointId: number): Promise<readonly unknown[]> {
-    const handles = this.#writer.prepare(checkpointId)
+    const handles = this.#prepare(checkpointId)
+    // A failure is told by whoever waits for `all`, also where this checkpoint is given up before.
+    handles.catch(() => {})
     this.#prepared.push({ checkpointId, handles })
     const all = Promise.all(this.#prepared.map((each) => each.handles))
     return all.then((lists) => lists.flat())
+  }
+
+  async #prepare(checkpointId: number): Promise<readonly unknown[]> {
+    try {
+      const handles: unknown = await this.#writer.prepare(checkpointId)
+      if (Array.isArray(handles)) return handles
+      throw new TypeError(`it answered ${inspect(handles, { depth: 0 })}, where an array of handles is needed`)
+    } catch (error) {
+      throw this.#failedIn('prepare', error)
+    }
+  }
+
+  /** What the writer threw, with its place in the job; what a connector says itself stays as it is. */
+  #failedIn(during: string, error: unknown): unknown {
+    if (this.#place === undefined || error instanceof MillraceError || error instanceof OperatorFailure) return error
+    return new OperatorFailure({ ...this.#place, during, position: undefined }, error)
   }
 
   /** The checkpoint is complete. */
@@ -70,7 +100,9 @@ export class SinkCommits {
         await this.#writer.commit?.(handles, checkpointId)
         return
       } catch (error) {
-        if (attempt === COMMIT_ATTEMPTS_MAX || !(error instanceof MillraceError) || !error.retry) throw error
+        if (attempt === COMMIT_ATTEMPTS_MAX || (error as { retry?: unknown } | null | undefined)?.retry !== true) {
+          throw this.#failedIn('commit', error)
+        }
         await new Promise<void>((resolve) => this.#clock.after(COMMIT_RETRY_MS * 2 ** (attempt - 1), resolve))
       }
     }

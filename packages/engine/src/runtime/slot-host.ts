@@ -106,10 +106,10 @@ export class SlotHost {
         for (const { task } of this.#running()) task.source?.drain()
         return
       case 'splits':
-        this.#reader(message.reader, ({ reader }) => reader.addSplits(message.splits))
+        this.#reader(message.reader, (source) => source.addSplits(message.splits))
         return
       case 'no-more-splits':
-        this.#reader(message.reader, ({ reader }) => reader.noMoreSplits())
+        this.#reader(message.reader, (source) => source.noMoreSplits())
         return
       case 'finish':
         void this.#close(true)

@@ -45,11 +45,18 @@ class Bench {
       ],
     )
     const clock = { now: () => 5_000_000 + this.nowMs, monotonic: () => this.nowMs, after: () => () => {}, soon: () => () => {} }
-    this.head = new SourceHead('numbers', reader, chain, strategy as WatermarkStrategy<unknown> | undefined, clock, {
-      watermark: (time) => void this.said.push(`time ${time}`),
-      idle: () => void this.said.push('idle'),
-      active: () => void this.said.push('active'),
-    })
+    this.head = new SourceHead(
+      { operator: 'numbers', stateId: 'numbers', subtask: 0 },
+      reader,
+      chain,
+      strategy as WatermarkStrategy<unknown> | undefined,
+      clock,
+      {
+        watermark: (time) => void this.said.push(`time ${time}`),
+        idle: () => void this.said.push('idle'),
+        active: () => void this.said.push('active'),
+      },
+    )
   }
 
   poll(...values: number[]): void {

@@ -5,12 +5,14 @@
  * 2. What has been emitted is told of within that time even if the reader waits from then on; then `nextLookMs` says when to call `lookAtTime`.
  * 3. The last watermark before the source goes idle is told before that it is.
  */
-import type { Clock } from '@millrace/core'
+import { inspect } from 'node:util'
+import { MillraceError, type Clock } from '@millrace/core'
 import type { WatermarkStrategy } from '../api/watermarks.ts'
 import type { PositionedReader, SourceOutput, SourceReader, Split, SplitOutput } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
+import { OperatorFailure } from '../operators/failure.ts'
 import type { SourceLimit } from './source-limit.ts'
 import { SplitTimes } from './split-times.ts'
 
@@ -24,6 +26,13 @@ export interface SourceTime {
   active(): void
 }
 
+/** The source's place in the job. */
+export interface SourcePlace {
+  readonly operator: string
+  readonly stateId: string
+  readonly subtask: number
+}
+
 export class SourceHead implements SourceOutput<unknown> {
   readonly reader: SourceReader<unknown>
   /** Records emitted since the start. */
@@ -32,7 +41,7 @@ export class SourceHead implements SourceOutput<unknown> {
   limit: SourceLimit | undefined
   /** The last that was given out. */
   watermark: number = -Infinity
-  readonly #name: string
+  readonly #place: SourcePlace
   readonly #chain: Chain
   readonly #strategy: WatermarkStrategy<unknown> | undefined
   readonly #clock: Clock
@@ -48,14 +57,14 @@ export class SourceHead implements SourceOutput<unknown> {
   #idle = false
 
   constructor(
-    name: string,
+    place: SourcePlace,
     reader: SourceReader<unknown>,
     chain: Chain,
     strategy: WatermarkStrategy<unknown> | undefined,
     clock: Clock,
     time: SourceTime,
   ) {
-    this.#name = name
+    this.#place = place
     this.reader = reader
     this.#chain = chain
     this.#strategy = strategy
@@ -68,6 +77,7 @@ export class SourceHead implements SourceOutput<unknown> {
       emit: (value, timestamp) => this.#emit(value, timestamp),
       announced: () => this.#look(false),
       check: (watermark) => this.#check(watermark, 'a watermark'),
+      failed: (error) => this.failed(error, 'the watermark generator'),
     })
     if (reader.timesSplits !== true) this.#whole = this.#times.open(clock.monotonic())
   }
@@ -87,7 +97,7 @@ export class SourceHead implements SourceOutput<unknown> {
     const { cursor, inputs } = this.#chain
     let time = timestamp
     if (this.#strategy !== undefined) {
-      time = this.#strategy.timestamp(value, timestamp)
+      time = this.#timestamp(this.#strategy, value, timestamp)
       this.#check(time, 'a time stamp')
     }
     cursor.timestamp = time
@@ -97,15 +107,74 @@ export class SourceHead implements SourceOutput<unknown> {
     return time
   }
 
+  #timestamp(strategy: WatermarkStrategy<unknown>, value: unknown, given: number): number {
+    try {
+      return strategy.timestamp(value, given)
+    } catch (error) {
+      throw this.failed(error, 'the time stamp of the watermark strategy', value)
+    }
+  }
+
+  /** What user code of the source threw, with its place in the job; what the chain or a connector says itself stays as it is. */
+  failed(error: unknown, during: string, record?: unknown): unknown {
+    const { failure } = this.#chain.cursor
+    if (failure !== undefined) return failure
+    if (error instanceof MillraceError || error instanceof OperatorFailure) return error
+    return new OperatorFailure({ ...this.#place, during, position: this.position(), record }, error)
+  }
+
+  addSplits(splits: readonly Split[]): void {
+    try {
+      this.reader.addSplits(splits)
+    } catch (error) {
+      throw this.failed(error, 'addSplits')
+    }
+  }
+
+  noMoreSplits(): void {
+    try {
+      this.reader.noMoreSplits()
+    } catch (error) {
+      throw this.failed(error, 'noMoreSplits')
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.reader.close()
+    } catch (error) {
+      throw this.failed(error, 'close')
+    }
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.reader.open?.()
+    } catch (error) {
+      throw this.failed(error, 'open')
+    }
+  }
+
   poll(): 'more' | 'wait' | 'end' {
     if (this.limit?.open === false) return 'wait'
     const before = this.emitted
-    const next = this.reader.poll(this)
+    const next = this.#poll()
     this.limit?.read(this.emitted - before)
     if (this.#times === undefined) return next
     const sinceMs = this.#clock.monotonic() - this.#lookedAtMs
     if (sinceMs >= WATERMARK_INTERVAL_MS || (this.#idle && this.emitted > this.#lookedAtEmitted)) this.#look(true)
     return next
+  }
+
+  #poll(): 'more' | 'wait' | 'end' {
+    let next: 'more' | 'wait' | 'end'
+    try {
+      next = this.reader.poll(this)
+    } catch (error) {
+      throw this.failed(error, 'poll')
+    }
+    if (next === 'more' || next === 'wait' || next === 'end') return next
+    throw engineError('SOURCE_ANSWER_INVALID', { source: this.#place.operator, answer: inspect(next, { depth: 0 }) })
   }
 
   /** When to call `lookAtTime` although nothing was read, on the clock that `now` reads; undefined: not at all. */
@@ -130,8 +199,15 @@ export class SourceHead implements SourceOutput<unknown> {
     this.#advance(Infinity)
   }
 
+  /** A copy: the reader goes on. */
   splits(checkpointId: number): readonly Split[] {
-    return this.reader.snapshot(checkpointId)
+    try {
+      const splits: unknown = this.reader.snapshot(checkpointId)
+      if (Array.isArray(splits)) return structuredClone(splits) as readonly Split[]
+      throw new TypeError(`it answered ${inspect(splits, { depth: 0 })}, where an array of splits is needed`)
+    } catch (error) {
+      throw this.failed(error, 'snapshot')
+    }
   }
 
   position(): string | undefined {
@@ -168,6 +244,11 @@ export class SourceHead implements SourceOutput<unknown> {
   #check(time: number, what: string): void {
     if (typeof time === 'number' && time > -Infinity && time < Infinity) return
     const at = this.position()
-    throw engineError('EVENT_TIME_INVALID', { source: this.#name, what, time: String(time), position: at === undefined ? '' : ` at ${at}` })
+    throw engineError('EVENT_TIME_INVALID', {
+      source: this.#place.operator,
+      what,
+      time: String(time),
+      position: at === undefined ? '' : ` at ${at}`,
+    })
   }
 }

@@ -34,7 +34,7 @@ class Bench {
     const chain = new Chain(this.cursor, [], [nowhere, nowhere])
     const times = watermarks.monotonous((value: unknown) => value as number) as ConstructorParameters<typeof SourceHead>[3]
     const time = { watermark: (at: number) => void this.said.push(`time ${at}`), idle: () => {}, active: () => {} }
-    const head = new SourceHead('numbers', reader, chain, times, this.clock, time)
+    const head = new SourceHead({ operator: 'numbers', stateId: 'numbers', subtask: 0 }, reader, chain, times, this.clock, time)
     this.input = new SourceInput(head, chain, { end: () => void this.said.push('end'), wake: () => void this.said.push('wake') })
   }
 }

@@ -16,6 +16,8 @@ export interface SplitTimesOptions {
   readonly announced: () => void
   /** @throws where what a generator answers is not a time */
   readonly check: (watermark: number, generator: WatermarkGenerator<unknown>) => void
+  /** A generator has thrown: answers what to throw. */
+  readonly failed: (error: unknown) => unknown
 }
 
 /** A split: what is emitted here counts for its time. */
@@ -33,7 +35,7 @@ class TimedSplit implements SplitOutput<unknown> {
     this.#options = options
     this.recordAtMs = openedMs
     this.#closed = closed
-    this.#generator = options.strategy.createGenerator?.()
+    this.#generator = this.#guarded(() => options.strategy.createGenerator?.())
   }
 
   get watermark(): number {
@@ -48,7 +50,7 @@ class TimedSplit implements SplitOutput<unknown> {
   }
 
   period(): void {
-    const watermark = this.#generator?.onPeriod?.()
+    const watermark = this.#guarded(() => this.#generator?.onPeriod?.())
     if (watermark !== undefined) this.#announce(watermark)
   }
 
@@ -57,8 +59,21 @@ class TimedSplit implements SplitOutput<unknown> {
   }
 
   #ask(generator: WatermarkGenerator<unknown>, value: unknown, time: number): void {
-    const watermark = generator.onRecord(value, time)
+    let watermark: number | undefined
+    try {
+      watermark = generator.onRecord(value, time)
+    } catch (error) {
+      throw this.#options.failed(error)
+    }
     if (watermark !== undefined && this.#announce(watermark)) this.#options.announced()
+  }
+
+  #guarded<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw this.#options.failed(error)
+    }
   }
 
   #announce(watermark: number): boolean {

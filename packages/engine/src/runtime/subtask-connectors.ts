@@ -4,12 +4,14 @@
  * 1. A sink instance has one two-phase commit, from the making of its writer on.
  * 2. What a connector has to say is counted, and told to the operator.
  */
+import { MillraceError } from '@millrace/core'
 import type { ConnectorNotice } from '../connectors/source.ts'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { Chain, ChainHost } from '../operators/chain.ts'
+import { OperatorFailure } from '../operators/failure.ts'
 import type { RestoredOperator } from './restored.ts'
 import { SinkCommits } from './sink-commits.ts'
-import { SourceHead } from './source-head.ts'
+import { SourceHead, type SourcePlace } from './source-head.ts'
 import { SourceLimit } from './source-limit.ts'
 import type { SubtaskContext } from './subtask-context.ts'
 import type { Task } from './task.ts'
@@ -34,23 +36,26 @@ export class SubtaskConnectors {
     const { deployment, ports } = options
     const functions = ports.functions.operators.get(planned.operators[0]!)
     if (functions?.kind !== 'source') return undefined
-    const { name } = deployment.plan.graph.operators[planned.operators[0]!]!
+    const { name, stateId } = deployment.plan.graph.operators[planned.operators[0]!]!
     const { clock, disk, network, random } = ports
     const { parallelism } = planned
     const wake = (): void => task.wake()
-    const reader = functions.source.createReader({
-      subtask,
-      parallelism,
-      clock,
-      disk,
-      network,
-      random,
-      wake,
-      fail: (error) => task.fail(error),
-      report: (notice) => this.#report(name, notice),
-      metrics: this.#metrics.ofConnector({ operator: name, subtask }),
-    })
-    const head = new SourceHead(name, reader, chain, functions.watermarks, clock, {
+    const place = { operator: name, stateId, subtask }
+    const reader = made(place, 'createReader', ['poll', 'snapshot', 'close'], () =>
+      functions.source.createReader({
+        subtask,
+        parallelism,
+        clock,
+        disk,
+        network,
+        random,
+        wake,
+        fail: (error) => task.fail(error),
+        report: (notice) => this.#report(name, notice),
+        metrics: this.#metrics.ofConnector({ operator: name, subtask }),
+      }),
+    )
+    const head = new SourceHead(place, reader, chain, functions.watermarks, clock, {
       watermark: (time) => chain.watermark(time),
       idle: () => task.idle(),
       active: () => task.active(),
@@ -66,23 +71,26 @@ export class SubtaskConnectors {
     if (functions?.kind !== 'sink') throw new Error(`operator ${node.id} is no sink`)
     const { clock, disk, network, random } = ports
     const fail = (error: unknown): void => this.#task()?.fail(error)
-    const writer = functions.sink.createWriter({
-      subtask,
-      parallelism: planned.parallelism,
-      jobName: deployment.jobName,
-      stateId: node.stateId,
-      attempt: deployment.attempt,
-      clock,
-      disk,
-      network,
-      random,
-      restoring: deployment.restoring,
-      checkpoints: deployment.settings.checkpoints,
-      wake: () => this.#task()?.wake(),
-      fail,
-      report: (notice) => this.#report(node.name, notice),
-    })
-    this.#commits.set(node.id, new SinkCommits(writer, clock, fail))
+    const place = { operator: node.name, stateId: node.stateId, subtask }
+    const writer = made(place, 'createWriter', ['open', 'write', 'prepare', 'close'], () =>
+      functions.sink.createWriter({
+        subtask,
+        parallelism: planned.parallelism,
+        jobName: deployment.jobName,
+        stateId: node.stateId,
+        attempt: deployment.attempt,
+        clock,
+        disk,
+        network,
+        random,
+        restoring: deployment.restoring,
+        checkpoints: deployment.settings.checkpoints,
+        wake: () => this.#task()?.wake(),
+        fail,
+        report: (notice) => this.#report(node.name, notice),
+      }),
+    )
+    this.#commits.set(node.id, new SinkCommits(writer, clock, fail, place))
     return { writer, restored: restored?.sinkHandles ?? [] }
   }
 
@@ -95,5 +103,18 @@ export class SubtaskConnectors {
     const { options, subtask } = this.#context
     this.#metrics.of({ operator, subtask }).counter(`notices_${code.toLowerCase()}`).add()
     options.log({ timeMs: options.ports.clock.now(), level: 'warn', message, fields: { code, operator, subtask } })
+  }
+}
+
+/** Makes the reader or writer of a connector, which may be anybody's: it has the methods that are called without a look. */
+function made<T extends object>(place: SourcePlace, during: string, methods: readonly (keyof T & string)[], make: () => T): T {
+  try {
+    const connector: Partial<T> | undefined = make()
+    const missing = methods.find((method) => typeof connector?.[method] !== 'function')
+    if (missing !== undefined) throw new TypeError(`what it answered has no ${missing}()`)
+    return connector as T
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    throw new OperatorFailure({ ...place, during, position: undefined }, error)
   }
 }

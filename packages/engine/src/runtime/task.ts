@@ -94,7 +94,7 @@ export class Task implements GateHandler, SourceInputHandler {
 
   async open(): Promise<void> {
     await this.chain.open()
-    await this.#source?.head.reader.open?.()
+    await this.#source?.head.open()
     this.intake.resume()
     this.#state = 'running'
   }
@@ -217,7 +217,9 @@ export class Task implements GateHandler, SourceInputHandler {
 
   get nextTimerMs(): number | undefined {
     if (this.#state !== 'running') return undefined
-    const timer = this.chain.nextProcessingTimerMs
+    const { chain } = this
+    // While an operator is full no timer fires; it wakes the task when it has room again.
+    const timer = chain.cursor.interrupted && chain.full ? undefined : chain.nextProcessingTimerMs
     const look = this.#source?.nextLookMs
     return timer === undefined || (look !== undefined && look < timer) ? look : timer
   }
@@ -275,7 +277,7 @@ export class Task implements GateHandler, SourceInputHandler {
     const errors: unknown[] = []
     this.#source?.head.limit?.close()
     try {
-      await this.#source?.head.reader.close()
+      await this.#source?.head.close()
     } catch (error) {
       errors.push(error)
     }

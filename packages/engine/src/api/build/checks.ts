@@ -3,6 +3,7 @@ import { nearestName } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { StateNode } from '../../graph/graph.ts'
 import { optionProblem } from '../../state/schema.ts'
+import { isAsyncFunction } from '../../operators/thenable.ts'
 import type { ErasedProcessFunction } from '../functions.ts'
 import { didYouMean } from '../option-names.ts'
 import type { OperatorStateDeclarations } from '../operator-state.ts'
@@ -138,6 +139,7 @@ const allMembers = [
   'state',
   'operatorState',
   'onError',
+  'capacity',
   'onElement',
   'onLeft',
   'onRight',
@@ -154,9 +156,26 @@ export function checkProcessFunction(operator: string, fn: ErasedProcessFunction
   for (const member of optionalMembers) if (members[member] !== undefined) checkFunction('process', member, members[member])
   checkSpelling(fn)
   if (fn.onError !== undefined) checkChoice('process', 'onError', fn.onError, ['fail', 'side'])
+  if (fn.capacity !== undefined) checkCapacity(fn.capacity)
+  if (isAsyncFunction(members['onBroadcast'])) {
+    const expected = 'no async function: it must be done when it returns'
+    throw engineError('ARGUMENT_INVALID', { call: 'process', argument: 'onBroadcast', expected, value: show(members['onBroadcast']) })
+  }
   const unkeyedOnly = ['state', 'onEventTimer', 'onProcessingTimer'].find((member) => members[member] !== undefined)
   if (!keyed && unkeyedOnly !== undefined) throw engineError('STATE_NOT_KEYED', { operator, member: unkeyedOnly })
   for (const side of Object.keys(fn.sides ?? {})) checkName('side output', side)
+}
+
+const capacityMax = 1_000_000
+
+function checkCapacity(capacity: unknown): void {
+  if (Number.isInteger(capacity) && (capacity as number) >= 1 && (capacity as number) <= capacityMax) return
+  throw engineError('ARGUMENT_INVALID', {
+    call: 'process',
+    argument: 'capacity',
+    expected: `a whole number from 1 to ${capacityMax}`,
+    value: show(capacity),
+  })
 }
 
 /** A function may have members of its own, above all where it is a class; in an object that is written out, what is nearly one of ours is meant to be it. */

@@ -78,7 +78,7 @@ describe('collected results', () => {
 
   it('are dropped once the loop is left, which is told', async () => {
     let left = 0
-    const buffer = new ResultBuffer<number>(() => left++)
+    const buffer = new ResultBuffer<number>(() => void left++)
     const writer = open(buffer, 10)
     for (let n = 0; n < 10; n++) writer.write(n, 0)
     equal(writer.ready!(), false)
@@ -90,5 +90,39 @@ describe('collected results', () => {
       writer.write(n, 0)
     }
     await rejects(async () => await buffer[Symbol.asyncIterator]().next(), TypeError)
+  })
+
+  it('can be left before the loop has begun, and while it waits, which ends it at once', async () => {
+    for (const begin of [false, true]) {
+      const left = Promise.withResolvers<void>()
+      let leaving = false
+      const buffer = new ResultBuffer<number>(async () => {
+        leaving = true
+        await left.promise
+      })
+      const loop = buffer[Symbol.asyncIterator]()
+      const waiting = begin ? loop.next() : undefined
+      let over = false
+      const returned = loop.return!().then(() => (over = true))
+      ok(leaving)
+      if (waiting !== undefined) deepEqual(await waiting, { done: true, value: undefined })
+      equal(over, false, 'whoever leaves waits for what ends the job')
+      left.resolve()
+      await returned
+      deepEqual(await loop.next(), { done: true, value: undefined })
+    }
+  })
+
+  it('are given to those who asked first, if several ask at once', async () => {
+    const buffer = new ResultBuffer<number>()
+    const loop = buffer[Symbol.asyncIterator]()
+    const asked = [loop.next(), loop.next(), loop.next()]
+    buffer.deliver([1], () => {})
+    buffer.deliver([2], () => {})
+    buffer.fail(new Error('the job failed'))
+    deepEqual(await asked[0], { done: false, value: 1 })
+    deepEqual(await asked[1], { done: false, value: 2 })
+    await rejects(asked[2]!, /the job failed/)
+    deepEqual(await loop.next(), { done: true, value: undefined })
   })
 })

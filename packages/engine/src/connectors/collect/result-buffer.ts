@@ -6,24 +6,33 @@ interface Batch<T> {
   readonly taken: () => void
 }
 
+interface Waiting<T> {
+  readonly resolve: (result: IteratorResult<T, void>) => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
  * Results between a job and a loop over them.
  *
  * 1. Values leave in the order in which they came; those delivered before `end` or `fail` still do.
  * 2. A batch is `taken` when the loop asks beyond its last value: the job is never further ahead than the batches its writers
  *    may have under way.
- * 3. There is one loop; when it is left, `onLeave` runs once and later batches are taken and dropped.
+ * 3. There is one loop; when it is left, `onLeave` runs once and later batches are taken and dropped. It can be left before it has begun, and while it waits.
  */
 export class ResultBuffer<T> implements AsyncIterable<T> {
-  readonly #onLeave: () => void
-  #batches: Batch<T>[] = []
+  readonly #onLeave: () => void | Promise<void>
+  readonly #batches: Batch<T>[] = []
+  /** Of the first batch, values that the loop has had. */
+  #had = 0
   #state: 'open' | 'ended' | 'left' = 'open'
   #failure: { readonly error: unknown } | undefined
-  #notify: (() => void) | undefined
+  /** Asked for, and not there yet. */
+  readonly #waiting: Waiting<T>[] = []
   #iterated = false
+  #leaving: Promise<void> | undefined
 
-  /** `onLeave` runs when the loop is left early (or ended): the place to cancel the job. */
-  constructor(onLeave: () => void = () => {}) {
+  /** `onLeave` runs when the loop is left early (or ended): the place to cancel the job. Whoever leaves waits for the promise it answers. */
+  constructor(onLeave: () => void | Promise<void> = () => {}) {
     this.#onLeave = onLeave
   }
 
@@ -31,13 +40,13 @@ export class ResultBuffer<T> implements AsyncIterable<T> {
   readonly deliver: Deliver<T> = (values, taken) => {
     if (this.#state === 'left') return taken()
     this.#batches.push({ values, taken })
-    this.#wakeLoop()
+    this.#serve()
   }
 
   /** No more results will come: the job has finished. */
   end(): void {
     if (this.#state === 'open') this.#state = 'ended'
-    this.#wakeLoop()
+    this.#serve()
   }
 
   /** The job has failed: the loop throws `error` after the results that came before. */
@@ -46,41 +55,55 @@ export class ResultBuffer<T> implements AsyncIterable<T> {
     this.end()
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<T, void, void> {
+  [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
     if (this.#iterated) throw new TypeError('results can be iterated over once')
     this.#iterated = true
-    try {
-      for (;;) {
-        const batch = await this.#next()
-        if (batch === undefined) break
-        try {
-          yield* batch.values
-        } finally {
-          batch.taken()
-        }
-      }
-      if (this.#failure !== undefined) throw this.#failure.error
-    } finally {
-      this.#leave()
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          this.#waiting.push({ resolve, reject })
+          this.#serve()
+        }),
+      return: async () => {
+        await this.#leave()
+        return { done: true, value: undefined }
+      },
+      throw: async (error: unknown) => {
+        await this.#leave()
+        throw error
+      },
     }
   }
 
-  async #next(): Promise<Batch<T> | undefined> {
-    while (this.#batches.length === 0) {
-      if (this.#state !== 'open') return undefined
-      await new Promise<void>((resolve) => (this.#notify = resolve))
+  #serve(): void {
+    while (this.#waiting.length > 0) {
+      const batch = this.#batches[0]
+      if (batch === undefined) {
+        if (this.#state === 'open') return
+        this.#end()
+      } else if (this.#had === batch.values.length) {
+        this.#batches.shift()
+        this.#had = 0
+        batch.taken()
+      } else this.#waiting.shift()!.resolve({ done: false, value: batch.values[this.#had++]! })
     }
-    return this.#batches.shift()
   }
 
-  #wakeLoop(): void {
-    this.#notify?.()
-    this.#notify = undefined
+  /** The loop has had everything. A failure is thrown once, then it is over. */
+  #end(): void {
+    const { resolve, reject } = this.#waiting.shift()!
+    const failure = this.#failure
+    this.#failure = undefined
+    const settle = (): void => (failure === undefined ? resolve({ done: true, value: undefined }) : reject(failure.error))
+    void this.#leave().then(settle, settle)
   }
 
-  #leave(): void {
+  #leave(): Promise<void> {
+    if (this.#leaving !== undefined) return this.#leaving
     this.#state = 'left'
     for (const batch of this.#batches.splice(0)) batch.taken()
-    this.#onLeave()
+    this.#leaving = (async () => await this.#onLeave())()
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ done: true, value: undefined })
+    return this.#leaving
   }
 }

@@ -72,7 +72,7 @@ export class GeneratorReader<T> implements SourceReader<T> {
   }
 
   position(): string {
-    return `generator[${this.#last}]`
+    return this.#last < 0 ? '' : `generator[${this.#last}]`
   }
 
   close(): void {

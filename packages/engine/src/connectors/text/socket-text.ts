@@ -38,6 +38,9 @@ const optionNames: OptionNames<SocketTextOptions> = {
 export function socketText(options: SocketTextOptions): Source<string> {
   checkOptionNames('socketText', options, optionNames)
   const { host, port } = options
+  if (typeof host !== 'string' || host === '') {
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'socketText', option: 'host', problem: 'is no name or address of a host' })
+  }
   wholeNumberOption('socketText', 'port', port, 1, 65_535)
   const settings: SocketSettings = {
     host,

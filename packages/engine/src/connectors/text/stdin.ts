@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { isatty, ReadStream as TerminalStream } from 'node:tty'
 import { engineError } from '../../errors.ts'
-import { wholeNumberOption } from '../options.ts'
+import { checkOptionNames, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { ReaderContext, Source, SourceOutput, SourceReader, Split } from '../source.ts'
 import { LineQueue } from './line-queue.ts'
 import { singleSplit } from './single-split.ts'
@@ -15,14 +15,17 @@ export interface StdinOptions {
   readonly input?: () => Readable
 }
 
+const optionNames: OptionNames<StdinOptions> = { maxLineBytes: true, input: true }
+
 /**
  * Lines of the standard input, read by one subtask; ends with it.
  *
  * They cannot be read again: what was read before a failure and is not in the state is lost, so nothing after this source is exactly once.
  *
- * Fails with `STDIN_FAILED`, `LINE_TOO_LONG`.
+ * Throws `CONNECTOR_OPTION_INVALID`. Fails with `STDIN_FAILED`, `LINE_TOO_LONG`.
  */
 export function stdin(options: StdinOptions = {}): Source<string> {
+  checkOptionNames('stdin', options, optionNames)
   const lineBytesMax = wholeNumberOption('stdin', 'maxLineBytes', options.maxLineBytes ?? 1_024 * 1_024, 1, 256 * 1_024 * 1_024)
   const input = options.input ?? standardInput
   return {

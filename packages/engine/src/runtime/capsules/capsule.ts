@@ -75,7 +75,7 @@ function factsOf({ site }: OperatorFailure, subtasks: readonly BuiltSubtask[], {
 
 function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: CapsuleOptions, path: string): string {
   const replay = import.meta.resolve('@millrace/engine/internal/replay')
-  const comment = (text: string): string => text.replace(/[\r\n]+/g, ' ')
+  const comment = (text: string): string => text.replace(/[\r\n\u2028\u2029]+/g, ' ')
   const fields = Object.entries(facts).map(([name, value]) => `  ${name}: ${literal(value)},`)
   return `// ${comment(error.message)}
 //
@@ -96,7 +96,8 @@ ${fields.join('\n')}
 function literal(value: unknown): string {
   if (value === undefined) return 'undefined'
   const json = JSON.stringify(value)
-  if (json !== undefined && isDeepStrictEqual(JSON.parse(json), value)) return json
+  // In a program, unlike in JSON, a field of the name `__proto__` would be the prototype.
+  if (json !== undefined && !json.includes('"__proto__"') && isDeepStrictEqual(JSON.parse(json), value)) return json
   const shown = inspect(value, { depth: 4, breakLength: Infinity }).replaceAll('*/', '* /')
   return `stored(${JSON.stringify(Buffer.from(encodeValue(value)).toString('base64'))}) /* ${shown} */`
 }

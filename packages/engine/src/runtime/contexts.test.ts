@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, it } from 'node:test'
+import type { Environment } from '../api/environment.ts'
+import { map, value } from '../api/state.ts'
+import type { Stream, StreamView } from '../api/stream.ts'
+import { type } from '../api/types.ts'
+import { watermarks } from '../api/watermarks.ts'
+import type { Source } from '../connectors/source.ts'
+import { collect } from './execute.ts'
+
+async function results<T>(build: (env: Environment) => StreamView<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const result of collect(build)) list.push(result)
+  return list
+}
+
+/** 1 to 5, at 1000 to 5000. */
+function timed(env: Environment): Stream<number> {
+  return env.fromCollection([1, 2, 3, 4, 5], { watermarks: watermarks.monotonous((n) => n * 1_000) })
+}
+
+const later = async <T>(answer: () => T): Promise<T> => {
+  await sleep(1)
+  return answer()
+}
+
+describe('the context of a call that goes on while others pass', () => {
+  it('keeps its time stamp in an asynchronous map', async () => {
+    const got = await results((env) =>
+      timed(env).map(async (n, ctx) => {
+        await sleep(6 - n)
+        return [n, ctx.timestamp]
+      }),
+    )
+    assert.deepEqual(
+      got,
+      [1, 2, 3, 4, 5].map((n) => [n, n * 1_000]),
+    )
+  })
+
+  it('keeps it where a function answers promises without being declared async', async () => {
+    const got = await results((env) => timed(env).map((n, ctx) => later(() => [n, ctx.timestamp])))
+    assert.deepEqual(
+      got,
+      [1, 2, 3, 4, 5].map((n) => [n, n * 1_000]),
+    )
+  })
+
+  it('gives it to what the call emits, also where it runs alone', async () => {
+    const got = await results((env) =>
+      timed(env)
+        .keyBy((n) => n % 2)
+        .process({
+          emits: type<readonly number[]>(),
+          state: { sum: value<number>() },
+          onElement: (n, ctx) =>
+            later(() => {
+              ctx.state.sum.update((sum) => (sum ?? 0) + n)
+              ctx.emit([n, ctx.timestamp])
+            }),
+        })
+        .map(([n, inside], ctx) => [n, inside, ctx.timestamp]),
+    )
+    assert.deepEqual(
+      got.toSorted(([a], [b]) => a! - b!),
+      [1, 2, 3, 4, 5].map((n) => [n, n * 1_000, n * 1_000]),
+    )
+  })
+})
+
+describe('a context that is used after its call', () => {
+  const uses = ['emit', 'emitTo', 'state', 'a timer'] as const
+
+  for (const use of uses) {
+    it(`refuses ${use}: it would be that of another record`, async () => {
+      const refused: unknown[] = []
+      const got = await results((env) =>
+        timed(env)
+          .keyBy((n) => n)
+          .process({
+            emits: type<number>(),
+            sides: { late: type<number>() },
+            state: { seen: value<number>() },
+            onElement(n, ctx) {
+              ctx.emit(n)
+              queueMicrotask(() => {
+                try {
+                  if (use === 'emit') ctx.emit(-n)
+                  else if (use === 'emitTo') ctx.emitTo('late', -n)
+                  else if (use === 'state') ctx.state.seen.set(n)
+                  else ctx.processingTimers.after(1)
+                } catch (error) {
+                  refused.push((error as { code?: unknown }).code)
+                }
+              })
+            },
+          }),
+      )
+      assert.deepEqual(got, [1, 2, 3, 4, 5])
+      assert.deepEqual(refused, Array(5).fill('CONTEXT_REVOKED'))
+    })
+  }
+
+  it('refuses it once the promise of a call that ran alone is settled', async () => {
+    const refused: unknown[] = []
+    await results((env) =>
+      timed(env).process({
+        emits: type<number>(),
+        onElement: (n, ctx) =>
+          later(() => {
+            ctx.emit(n)
+            setImmediate(() => {
+              try {
+                ctx.emit(-n)
+              } catch (error) {
+                refused.push((error as { code?: unknown }).code)
+              }
+            })
+          }),
+        // Long enough for what is left over of the calls.
+        finish: async () => await sleep(5),
+      }),
+    )
+    assert.deepEqual(refused, Array(5).fill('CONTEXT_REVOKED'))
+  })
+
+  it('is of no key at the end of the input', async () => {
+    const members: unknown[] = []
+    await results((env) =>
+      timed(env)
+        .keyBy((n) => n)
+        .process({
+          emits: type<number>(),
+          state: { seen: value<number>() },
+          onElement: (n, ctx) => ctx.state.seen.set(n),
+          finish(ctx) {
+            ctx.emit(0)
+            members.push('key' in ctx, 'state' in ctx)
+          },
+        }),
+    )
+    assert.deepEqual(members, [false, false])
+  })
+})
+
+it('broadcast state that is changed after a promise is refused where it shows', async () => {
+  const build = (env: Environment): StreamView<number> => {
+    const rules = env.fromCollection([1]).broadcast({ rules: map<string, number>() })
+    return env
+      .fromCollection([1])
+      .connect(rules)
+      .process({
+        emits: type<number>(),
+        onElement: (n, ctx) => ctx.emit(n),
+        onBroadcast: (() => Promise.reject(new Error('unheard'))) as never,
+      })
+  }
+  await assert.rejects(results(build), ({ cause }: Error) => (cause as { code?: unknown }).code === 'BROADCAST_ASYNC')
+})
+
+describe('the capacity of an asynchronous function', () => {
+  for (const [capacity, most] of [
+    [undefined, 100],
+    [1, 1],
+    [7, 7],
+    [150, 150],
+  ] as const) {
+    it(`of ${capacity ?? 'nothing said'}: ${most} calls at a time`, async () => {
+      let running = 0
+      let seen = 0
+      const got = await results((env) =>
+        env
+          .fromCollection(Array.from({ length: 300 }, (_, n) => n))
+          .keyBy((n) => n)
+          .process({
+            emits: type<number>(),
+            ...(capacity === undefined ? {} : { capacity }),
+            async onElement(n, ctx) {
+              running++
+              await sleep(2)
+              seen = Math.max(seen, running)
+              running--
+              ctx.emit(n)
+            },
+          }),
+      )
+      assert.equal(seen, most)
+      assert.equal(got.length, 300)
+    })
+  }
+
+  it('holds timers back as well', async () => {
+    const keys = 400
+    let running = 0
+    let most = 0
+    let fired = 0
+    const source: Source<number> = {
+      connector: 'numbers',
+      replayable: false,
+      bounded: true,
+      createEnumerator: (context) => ({
+        start() {},
+        addSplitsBack() {},
+        addReader(subtask) {
+          context.assign(subtask, [{ id: 'all' }])
+          context.noMoreSplits(subtask)
+        },
+        snapshot: () => undefined,
+        close() {},
+      }),
+      createReader: ({ clock, ...context }) => ({
+        addSplits: () => context.wake(),
+        noMoreSplits() {},
+        poll(output) {
+          if (fired === 0) for (let n = 0; n < keys; n++) output.emit(n)
+          if (fired === keys) return 'end'
+          fired ||= -1
+          clock.after(5, () => context.wake())
+          return 'wait'
+        },
+        snapshot: () => [],
+        close() {},
+      }),
+    }
+    const got = await results((env) =>
+      env
+        .fromSource(source)
+        .keyBy((n) => n)
+        .process({
+          emits: type<number>(),
+          capacity: 4,
+          onElement: (_n, ctx) => ctx.processingTimers.at(1),
+          async onProcessingTimer(_time, ctx) {
+            most = Math.max(most, ++running)
+            await sleep(1)
+            running--
+            fired = Math.max(fired, 0) + 1
+            ctx.emit(ctx.key)
+          },
+        }),
+    )
+    assert.equal(most, 4)
+    assert.deepEqual(
+      got.toSorted((a, b) => a - b),
+      Array.from({ length: keys }, (_, n) => n),
+    )
+  })
+})
