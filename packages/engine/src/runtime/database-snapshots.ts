@@ -80,7 +80,7 @@ export class DatabaseSnapshots {
     const [only] = databases
     if (only === undefined) return
     const whole = same && databases.length === 1 && only.keyGroups.first === keyGroups.first && only.keyGroups.end === keyGroups.end
-    if (whole && Buffer.compare(only.header, state.header) === 0) {
+    if (whole && state.hasColumns(only.header)) {
       state.adopt(await stores.restore(name, storedFiles(storage, only)), only.rows)
       if (ownCheckpoint) this.#completed = { database: only, version: state.versionBelow }
       return

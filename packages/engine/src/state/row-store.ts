@@ -11,6 +11,7 @@ import { canonicalKey } from '../keys/key.ts'
 import { MapCell, TimedMapCell } from './map-cell.ts'
 import { Table, touchedEpoch } from './table.ts'
 import { TableDirectory } from './table-directory.ts'
+import type { TimersAway } from './timers.ts'
 
 /** A snapshot in the making, as the rows see it. */
 export interface SnapshotVisitor {
@@ -33,6 +34,8 @@ export class RowStore {
   visitor: SnapshotVisitor | undefined = undefined
   /** Whether maps that are restored count as stored, so that the next delta needs their changes alone. */
   readonly tracksRestored: boolean = true
+  /** Timers of rows that are not in memory, where there can be such. */
+  readonly timersAway: TimersAway | undefined = undefined
 
   constructor(keyGroups: KeyGroupRange, maxParallelism: number, columns: number) {
     this.directory = new TableDirectory(keyGroups, maxParallelism, columns)

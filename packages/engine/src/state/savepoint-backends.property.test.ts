@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { list, map, value, type ListState, type MapState, type ValueState } from '../api/state.ts'
 import { hashKey } from '../keys/hash.ts'
 import { check } from './fixtures/keyed-state-model.ts'
-import { cached, cachedApart, heap, tinyLimits } from './fixtures/model-backends.ts'
+import { cached, cachedApart, cachedTimers, heap, tinyLimits } from './fixtures/model-backends.ts'
 import { change, type Change } from './fixtures/model-steps.ts'
 import { Subjects } from './fixtures/model-subjects.ts'
 import { finish } from './fixtures/operator-state.ts'
@@ -13,7 +13,7 @@ import { MemoryStores } from './rocksdb/memory-stores.ts'
 import { KeyedState } from './keyed-state.ts'
 import type { KeyedStateOptions } from './state-types.ts'
 
-const backends = { heap, rocksdb: cached, apart: cachedApart } as const
+const backends = { heap, rocksdb: cached, apart: cachedApart, timers: cachedTimers } as const
 type Name = keyof typeof backends
 const pairs: readonly (readonly [Name, Name])[] = [
   ['heap', 'heap'],
@@ -23,6 +23,8 @@ const pairs: readonly (readonly [Name, Name])[] = [
   ['heap', 'apart'],
   ['apart', 'heap'],
   ['apart', 'apart'],
+  ['heap', 'timers'],
+  ['timers', 'heap'],
 ]
 
 /** A number of key groups, and subtasks that share them. */

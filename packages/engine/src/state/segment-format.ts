@@ -14,6 +14,8 @@
  *   value     mark.coded, varint length, bytes: what a codec has written; as a list's cell mark.codedList, varint count, for each varint length, bytes
  *   change    the entry's key, mark.timed, its update time (a value), then its value
  *
+ * Versions 3 and 4 are 1 and 2 where the header stands by itself, for the rows of a database: their timers are keys of it too, and rows with timers are in no segment besides.
+ *
  * 0xf8 is taken: the RocksDB backend's rows may begin with it.
  *
  * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
@@ -25,6 +27,11 @@ import { columnKinds, type ColumnKind } from './schema.ts'
 export const STATE_FORMAT_VERSION = 2
 /** Of segments without anything that the second version added. */
 export const STATE_FORMAT_PLAIN = 1
+
+/** Versions up to this one can be read. */
+export const STATE_FORMAT_NEWEST = 4
+const TIMERS_APART = 2
+const VERSION_AT = 2
 
 export const SEGMENT_MAGIC_0 = 0x4d
 export const SEGMENT_MAGIC_1 = 0x53
@@ -66,4 +73,11 @@ export function writeSegmentHeader(out: ByteWriter, { keyGroup, kind, special, c
     out.varint(column.version)
     out.text(column.name)
   }
+}
+
+/** The header of a database's rows with timers that are keys as well. */
+export function withTimersApart(header: Uint8Array): Uint8Array {
+  const other = new Uint8Array(header)
+  other[VERSION_AT] = header[VERSION_AT]! + TIMERS_APART
+  return other
 }

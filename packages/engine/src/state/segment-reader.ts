@@ -7,7 +7,7 @@ import { hashKey } from '../keys/hash.ts'
 import { keyGroupOf, type KeyGroupRange } from '../keys/key-group.ts'
 import { canonicalKey, isAtom } from '../keys/key.ts'
 import { columnKinds } from './schema.ts'
-import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_VERSION } from './segment-format.ts'
+import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_NEWEST } from './segment-format.ts'
 import type { RestoreTarget, StoredColumn } from './restore-target.ts'
 
 /** The group is one of another number of key groups than today's: only keys of these are loaded. */
@@ -87,8 +87,8 @@ export class SegmentReader extends ValueReader {
   #header(): void {
     if (this.byte() !== SEGMENT_MAGIC_0 || this.byte() !== SEGMENT_MAGIC_1) throw this.corrupt('it does not begin as a segment')
     const version = this.byte()
-    if (version > STATE_FORMAT_VERSION) {
-      throw engineError('STATE_FORMAT_NEWER', { operator: this.#target.operator, version, known: STATE_FORMAT_VERSION })
+    if (version > STATE_FORMAT_NEWEST) {
+      throw engineError('STATE_FORMAT_NEWER', { operator: this.#target.operator, version, known: STATE_FORMAT_NEWEST })
     }
     checkValueVersion(this.byte())
     const kind = segmentKinds[this.byte()]

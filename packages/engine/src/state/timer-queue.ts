@@ -12,6 +12,8 @@ export class Timer {
   readonly hash: number
   /** The queue's own. */
   isQueued = false
+  /** Whether a store below has it in its order too. */
+  isStored = false
 
   constructor(time: number, key: Key, hash: number) {
     this.time = time

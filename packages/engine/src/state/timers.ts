@@ -1,6 +1,6 @@
 // Timers are state: hidden columns of the rows hold them, queues order them.
 //
-// 1. A timer is in its row exactly while it is in its queue.
+// 1. A timer is in its row exactly while it is in its queue, as far as rows are in memory. Those of other rows are asked for when they may be due.
 // 2. A row holds one timer of a kind as such, several as a map of times, so that one more or less of many is one changed entry.
 import type { Key } from '../api/state.ts'
 import { engineError } from '../errors.ts'
@@ -8,6 +8,35 @@ import { MapCell } from './map-cell.ts'
 import type { RowStore } from './row-store.ts'
 import type { FireTimer, TimerKind, TimerService } from './state-types.ts'
 import { Timer, TimerQueue } from './timer-queue.ts'
+
+/** The last of the hashes by which timers of the same time are ordered. */
+const HASH_MAX = 0x7fff_ffff
+
+/** A timer of a row that is not in memory. */
+export interface AwayTimer {
+  readonly time: number
+  readonly key: Key
+  readonly hash: number
+}
+
+/** Timers of rows that are not in memory. A row that is used comes back into it, and its timers into the queues. */
+export interface TimersAway<T extends AwayTimer = AwayTimer> {
+  /** The queues of those that are in memory. */
+  join(queues: { readonly [K in TimerKind]: TimerQueue }): void
+  /** The earliest, if it is not after this one in the order of timers. Its row may have no such timer any more. */
+  due(kind: TimerKind, time: number, hash: number): T | undefined
+  /** Of what `due` has answered: the row has been used, and has it or not. */
+  asked(kind: TimerKind, timer: T, isThere: boolean): void
+  /** When the earliest is due, or some time before; undefined: there is none. It is of no interest if it is not before `before`. */
+  next(kind: TimerKind, before: number): number | undefined
+  /** Of rows that are not in memory. Looks at all of them. */
+  count(kind: TimerKind): number
+  /** The current row has come back with it, or has been restored. */
+  restored(kind: TimerKind, timer: Timer): void
+  /** The timer is in its row no more. */
+  forget(kind: TimerKind, timer: Timer): void
+  clear(): void
+}
 
 /** What a row holds of a kind of timers. */
 type TimerCell = Timer | MapCell | undefined
@@ -17,13 +46,14 @@ export class Timers implements TimerService {
   readonly #store: RowStore
   readonly #columns: { readonly [K in TimerKind]: number }
   readonly #queues: { readonly [K in TimerKind]: TimerQueue } = { event: new TimerQueue(), processing: new TimerQueue() }
-  /** Whether there has ever been one: snapshots leave timers out until then. */
-  used = false
+  readonly #away: TimersAway | undefined
 
   constructor(operator: string, store: RowStore, columns: { readonly [K in TimerKind]: number }) {
     this.#operator = operator
     this.#store = store
     this.#columns = columns
+    this.#away = store.timersAway
+    this.#away?.join(this.#queues)
   }
 
   register(kind: TimerKind, time: number): void {
@@ -33,7 +63,6 @@ export class Timers implements TimerService {
     const before = this.#cell(kind)
     if (before instanceof Timer ? before.time === due : before?.entries.has(due)) return
     store.touch()
-    this.used = true
     const timer = new Timer(due, store.table.key(store.row), store.hash)
     this.#queues[kind].add(timer)
     if (before instanceof MapCell) before.set(due, timer, store.epoch)
@@ -44,45 +73,63 @@ export class Timers implements TimerService {
     const timer = this.#find(kind, time === 0 ? 0 : time)
     if (timer === undefined) return
     this.#queues[kind].remove(timer)
+    this.#away?.forget(kind, timer)
     this.#forget(kind, timer)
   }
 
   advance(kind: TimerKind, time: number, fire: FireTimer, limit: number): boolean {
-    const queue = this.#queues[kind]
     for (let fired = 0; ; fired++) {
-      const timer = queue.first()
-      if (timer === undefined || timer.time > time) return false
+      const timer = this.#firstDue(kind, time)
+      if (timer === undefined) return false
       if (fired >= limit) return true
       this.#store.use(timer.key, timer.hash)
-      queue.remove(timer)
+      this.#queues[kind].remove(timer)
+      this.#away?.forget(kind, timer)
       this.#forget(kind, timer)
       fire(timer.key, timer.hash, timer.time)
     }
   }
 
   next(kind: TimerKind): number | undefined {
-    return this.#queues[kind].first()?.time
+    const time = this.#queues[kind].first()?.time ?? Infinity
+    const next = Math.min(time, this.#away?.next(kind, time) ?? Infinity)
+    return next === Infinity ? undefined : next
   }
 
   count(kind: TimerKind): number {
-    return this.#queues[kind].size
+    return this.#queues[kind].size + (this.#away?.count(kind) ?? 0)
   }
 
   /** The queue follows what a restore puts into the current row's cell, and takes out of it. */
   restored(kind: TimerKind, time: number, key: Key, hash: number): Timer {
-    this.used = true
     const timer = new Timer(time, key, hash)
     this.#queues[kind].add(timer)
+    this.#away?.restored(kind, timer)
     return timer
   }
 
   dropped(kind: TimerKind, timer: Timer): void {
     this.#queues[kind].remove(timer)
+    this.#away?.forget(kind, timer)
   }
 
   clear(): void {
+    this.#away?.clear()
     this.#queues.event.clear()
     this.#queues.processing.clear()
+  }
+
+  /** The earliest timer that is due; its row is in memory. */
+  #firstDue(kind: TimerKind, time: number): Timer | undefined {
+    const queue = this.#queues[kind]
+    for (;;) {
+      const timer = queue.first()
+      const isDue = timer !== undefined && timer.time <= time
+      const away = this.#away?.due(kind, isDue ? timer.time : time, isDue ? timer.hash : HASH_MAX)
+      if (away === undefined) return isDue ? timer : undefined
+      this.#store.use(away.key, away.hash)
+      this.#away?.asked(kind, away, this.#find(kind, away.time) !== undefined)
+    }
   }
 
   #cell(kind: TimerKind): TimerCell {

@@ -1,4 +1,4 @@
-// The model of keyed state over RocksDB itself, with maps that lie apart from their rows nearly at once.
+// The model of keyed state over RocksDB itself, with maps that lie apart from their rows nearly at once, and few timers in memory.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,10 +26,13 @@ void test('state over RocksDB, with maps apart from their rows, and every checkp
   )
   let spilled = 0
   const created: CachedState[] = []
-  const property = modelProperty(cachedOver(stores, { inline: tinyLimits, created }), async ({ states }) => {
-    if (states.some((state) => state.versionBelow > 0)) spilled++
-    for (const state of created.splice(0)) await state.close()
-  })
+  const property = modelProperty(
+    cachedOver(stores, { inline: tinyLimits, timers: { readAtOnce: 2, lookedAtOnce: 3, timersMax: 3 }, created }),
+    async ({ states }) => {
+      if (states.some((state) => state.versionBelow > 0)) spilled++
+      for (const state of created.splice(0)) await state.close()
+    },
+  )
   await fc.assert(property, { numRuns: 3 })
   assert.ok(spilled > 0, String(spilled))
 })

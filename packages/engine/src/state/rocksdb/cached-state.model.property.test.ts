@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { modelProperty } from '../fixtures/keyed-state-model.ts'
 import type { Step } from '../fixtures/model-steps.ts'
-import { cached, cachedApart, cachedOver } from '../fixtures/model-backends.ts'
+import { cached, cachedApart, cachedOver, cachedTimers } from '../fixtures/model-backends.ts'
 import { MemoryStores } from './memory-stores.ts'
 
 /** A map that is restored in several records, and makes room while it has no entries yet. */
@@ -28,6 +28,7 @@ const emptyBetweenRecords: [number, Step[]] = [
 
 const backends = {
   'a cache of one row': cached,
+  'few of its timers in memory': cachedTimers,
   'maps that lie apart nearly at once': cachedApart,
   'a cache of some entries': cachedOver(new MemoryStores(), { inline: { entriesMax: 3, bytesMax: 150 }, cacheBytes: 3000 }),
 }

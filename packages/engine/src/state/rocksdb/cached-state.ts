@@ -1,5 +1,6 @@
 import type { Key } from '../../api/state.ts'
 import { KeyedState } from '../keyed-state.ts'
+import { withTimersApart } from '../segment-format.ts'
 import { SegmentReader } from '../segment-reader.ts'
 import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
 import type { KeyedStateOptions, SegmentBytes, StateSnapshotWriter } from '../state-types.ts'
@@ -125,9 +126,16 @@ export class CachedState extends KeyedState {
 
   override checkpointCompleted(): void {}
 
-  /** The columns of the rows below, as a segment without records. */
+  /** The columns of the rows below, as a segment without records. Its version says whether timers are to be found without their rows. */
   get header(): Uint8Array {
-    return this.#store.encoder.header()
+    const header = this.#store.encoder.header()
+    return this.#store.timersAway.used ? withTimersApart(header) : header
+  }
+
+  /** Whether rows below with this header are as today's are. */
+  hasColumns(header: Uint8Array): boolean {
+    const own = this.#store.encoder.header()
+    return Buffer.compare(header, own) === 0 || Buffer.compare(header, withTimersApart(own)) === 0
   }
 
   /** Entries in memory of maps that lie apart from their rows. */
@@ -147,13 +155,14 @@ export class CachedState extends KeyedState {
 
   /** Takes over the rows of this one's key groups from a store; `header` is that of its rows. Then come the changes over it. */
   takeOver(from: OrderedStore, header: Uint8Array): void {
-    if (Buffer.compare(header, this.header) !== 0) return this.#translate(from, header)
+    if (!this.hasColumns(header)) return this.#translate(from, header)
     const rows = this.#rowsOf(from)
     while (rows.next()) this.#store.take(rows.key, rows.value)
     rows.close()
     const entries = this.#entriesOf(from)
     while (entries.next()) this.#store.takeEntry(entries.key, entries.value)
     entries.close()
+    this.#store.timersAway.takeOver(from, this.#hashes)
   }
 
   /** Rows of other states, or of other versions of them. */

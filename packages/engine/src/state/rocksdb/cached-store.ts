@@ -12,6 +12,7 @@ import type { StateSchema } from '../schema.ts'
 import { touchedEpoch, type Table } from '../table.ts'
 import type { KeyedStateOptions } from '../state-types.ts'
 import { ApartMaps, inlineLimits, type InlineLimits } from './apart-maps.ts'
+import { AwayTimers } from './away-timers.ts'
 import { CacheSize } from './cache-size.ts'
 import { entriesFrom, EntryEncoder } from './entry-encoder.ts'
 import type { OrderedStore } from './ordered-store.ts'
@@ -20,6 +21,7 @@ import { RoomMaker } from './room-maker.ts'
 import { APART, BELOW, RECENT, RowMover } from './row-mover.ts'
 import { StoredBelow, type Sought } from './stored-below.ts'
 import { CLEAN, type StoredMapCell } from './stored-map-cell.ts'
+import type { TimerPageLimits } from './timer-page.ts'
 
 /** Calls of `use` between two looks at what a row takes. */
 const USES_A_SAMPLE = 512
@@ -32,6 +34,8 @@ export interface CacheOptions {
   readonly open: () => OrderedStore
   /** When maps lie apart from their rows. Default `inlineLimits`. */
   readonly inline?: InlineLimits
+  /** How many timers of rows in the store are in memory. Default `timerPageLimits`. */
+  readonly timers?: TimerPageLimits
 }
 
 /** Loads what is stored below into the current row, which is new. */
@@ -39,6 +43,7 @@ export type LoadCells = (bytes: Uint8Array) => void
 
 export class CachedStore extends RowStore {
   override readonly tracksRestored: boolean = false
+  override readonly timersAway: AwayTimers
   readonly #maxParallelism: number
   readonly encoder: RowEncoder
   readonly below: StoredBelow
@@ -65,8 +70,10 @@ export class CachedStore extends RowStore {
       limits: options.inline ?? inlineLimits,
       learn: (bytes) => size.learnEntry(bytes),
     })
-    this.#mover = new RowMover(this, { encoder, below, maps: this.#maps, size })
-    this.#room = new RoomMaker(this, schema, { below, maps: this.#maps, mover: this.#mover, size })
+    const timers = new AwayTimers({ schema, directory: this.directory, below, limits: options.timers })
+    this.timersAway = timers
+    this.#mover = new RowMover(this, { encoder, below, maps: this.#maps, size, timers })
+    this.#room = new RoomMaker(this, { below, maps: this.#maps, mover: this.#mover, size, timers })
   }
 
   override use(key: unknown, hash: number): void {
@@ -167,6 +174,7 @@ export class CachedStore extends RowStore {
   adopt(store: OrderedStore, rows: number): void {
     this.below.adopt(store, rows)
     this.rows = rows
+    this.timersAway.adopted()
   }
 
   /** Takes a row as another store has it. */
@@ -290,10 +298,12 @@ export class CachedStore extends RowStore {
   #load(stored: Uint8Array): void {
     const isApart = hasApart(stored)
     this.#loading = true
+    this.timersAway.loading = true
     try {
       this.loadCells(stored)
     } finally {
       this.#loading = false
+      this.timersAway.loading = false
     }
     if (this.row < 0) this.#room.resident--
     else this.table.notes[this.row] = RECENT | BELOW | (isApart ? APART : 0)

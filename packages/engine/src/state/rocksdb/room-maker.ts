@@ -1,14 +1,14 @@
 /**
  * Which rows of the tables, and which entries of their maps that lie apart, stay in memory.
  *
- * 1. Rows with timers stay: queues hold them.
+ * 1. Timers of a row that goes leave their queues with it.
  * 2. The current row stays. Entries of its maps may go, as nobody is at work with them when a key is used next; `holdsCurrent` where somebody may be.
  * 3. Nothing goes, and nothing is written, while nothing may be written below.
  */
 import { hashKey } from '../../keys/hash.ts'
 import type { RowStore } from '../row-store.ts'
-import type { StateSchema } from '../schema.ts'
 import { FREE, type Table } from '../table.ts'
+import type { AwayTimers } from './away-timers.ts'
 import type { ApartMaps } from './apart-maps.ts'
 import type { CacheSize } from './cache-size.ts'
 import { RowHand } from './row-hand.ts'
@@ -28,28 +28,29 @@ export interface RoomMakerParts {
   readonly maps: ApartMaps
   readonly mover: RowMover
   readonly size: CacheSize
+  readonly timers: AwayTimers
 }
 
 export class RoomMaker {
   readonly #store: RowStore
-  readonly #schema: StateSchema
   readonly #below: StoredBelow
   readonly #maps: ApartMaps
   readonly #mover: RowMover
   readonly #size: CacheSize
+  readonly #timers: AwayTimers
   readonly #hand: RowHand
   /** Rows in the tables, dead ones too. */
   resident = 0
   /** What there was, and some, when a sweep did not find enough that could go: bytes. */
   #stuckAt = 0
 
-  constructor(store: RowStore, schema: StateSchema, { below, maps, mover, size }: RoomMakerParts) {
+  constructor(store: RowStore, { below, maps, mover, size, timers }: RoomMakerParts) {
     this.#store = store
-    this.#schema = schema
     this.#below = below
     this.#maps = maps
     this.#mover = mover
     this.#size = size
+    this.#timers = timers
     this.#hand = new RowHand(store.directory)
   }
 
@@ -58,12 +59,12 @@ export class RoomMaker {
     for (let times = 0; times < EVICTIONS_A_CALL && this.#isOverfull; times++) if (this.#evict(EVICTED_AT_ONCE, holdsCurrent) === 0) return
   }
 
-  /** Lets go of a row that the store below has, or has then. False if it has timers, or if more than `limit` entries were to be written first. */
+  /** Lets go of a row that the store below has, or has then. False if more than `limit` entries were to be written first. */
   letGo(table: Table, row: number, limit: number): boolean {
-    if (this.#hasTimers(table, row)) return false
     const hash = hashKey(table.key(row))
     if (table.epochs[row] !== CLEAN && !this.#mover.write(table, row, limit, hash)) return false
     if ((table.notes[row]! & APART) !== 0) for (const cell of this.#maps.apartCells(table, row)) cell.release()
+    this.#timers.letGo(table, row)
     for (const column of table.columns) column.clear(row)
     table.free(row, hash)
     this.resident--
@@ -93,7 +94,6 @@ export class RoomMaker {
     const tables = this.#store.directory.tables()
     this.resident = tables.reduce((sum, table) => sum + table.resident, 0)
     this.#maps.recount(tables)
-    // Rows with timers stay.
     while (this.#isOverfull && this.#evict(EVICTED_AT_ONCE, false) > 0);
   }
 
@@ -142,7 +142,7 @@ export class RoomMaker {
   /** False if some entries are left. */
   #writeOld(table: Table, row: number, epoch: number): boolean {
     const { moves } = this.#maps
-    if (table.epochs[row]! > epoch || this.#hasTimers(table, row)) {
+    if (table.epochs[row]! > epoch) {
       return this.#mover.tend(table, row, ENTRIES_AT_ONCE, epoch) < ENTRIES_AT_ONCE
     }
     return this.#mover.write(table, row, ENTRIES_AT_ONCE) || this.#maps.moves === moves
@@ -150,9 +150,5 @@ export class RoomMaker {
 
   #isCurrent(table: Table, row: number): boolean {
     return table === this.#store.table && row === this.#store.row
-  }
-
-  #hasTimers(table: Table, row: number): boolean {
-    return table.columns[this.#schema.eventTimers]!.has(row) || table.columns[this.#schema.processingTimers]!.has(row)
   }
 }

@@ -8,6 +8,7 @@
 import { hashKey } from '../../keys/hash.ts'
 import type { RowStore } from '../row-store.ts'
 import type { Table } from '../table.ts'
+import type { AwayTimers } from './away-timers.ts'
 import type { ApartMaps, RowPlace } from './apart-maps.ts'
 import type { CacheSize } from './cache-size.ts'
 import type { RowEncoder } from './row-encoder.ts'
@@ -24,6 +25,7 @@ export interface RowMoverParts {
   readonly below: StoredBelow
   readonly maps: ApartMaps
   readonly size: CacheSize
+  readonly timers: AwayTimers
 }
 
 export class RowMover {
@@ -32,13 +34,15 @@ export class RowMover {
   readonly #below: StoredBelow
   readonly #maps: ApartMaps
   readonly #size: CacheSize
+  readonly #timers: AwayTimers
 
-  constructor(store: RowStore, { encoder, below, maps, size }: RowMoverParts) {
+  constructor(store: RowStore, { encoder, below, maps, size, timers }: RowMoverParts) {
     this.#store = store
     this.#encoder = encoder
     this.#below = below
     this.#maps = maps
     this.#size = size
+    this.#timers = timers
   }
 
   /**
@@ -118,6 +122,7 @@ export class RowMover {
     this.#size.learn(value.length)
     const notes = table.notes[row]!
     this.#below.put(table.key(row), hash, value, (notes & BELOW) === 0)
+    this.#timers.written(table, row)
     const cells = (notes & APART) === 0 ? [] : maps.apartCells(table, row)
     table.notes[row] = (notes & ~APART) | BELOW | (isLeftOver || cells.length > 0 ? APART : 0)
     table.stored[row] = 1
