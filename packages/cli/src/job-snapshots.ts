@@ -55,6 +55,7 @@ export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
     ...one('gauge', 'checkpoint_last_age_ms', 'Since the newest checkpoint was completed', last && metrics.timeMs - last.completedMs),
     ...one('gauge', 'checkpoint_last_duration_ms', 'From its trigger to its completion', last?.durationMs),
     ...one('gauge', 'checkpoint_last_size_bytes', 'Bytes that it wrote', last?.sizeBytes),
+    ...one('gauge', 'checkpoint_last_full_size_bytes', 'Bytes that a restore of it reads', last?.stateBytes),
     ...tasks,
     ...metrics.user,
   ]

@@ -52,7 +52,7 @@ export { createLogger, isLogged, type Logger, type LoggerOptions } from './log/l
 export { formatLogRecord } from './log/format.ts'
 export { MetricRegistry, type Counter, type Histogram, type MetricOptions } from './metrics/registry.ts'
 export { prometheusText } from './metrics/prometheus.ts'
-export { serveMetrics, type MetricServer } from './metrics/server.ts'
+export { serveMetrics, type MetricServer, type MetricServerOptions } from './metrics/server.ts'
 export { crc32c } from './crc32c.ts'
 export {
   childPath,

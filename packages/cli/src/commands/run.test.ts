@@ -40,7 +40,7 @@ async function startRun(flags: { readonly [name: string]: unknown } = {}, enviro
           return undefined
         },
         savepoint: () => assert.fail('nobody asks for one'),
-        checkpoints: () => assert.fail('nobody asks for them'),
+        checkpoints: () => ({ counts: { triggered: 0, completed: 0, failed: 0, subsumed: 0, inProgress: 0 }, history: [] }),
         cancel: async () => void calls.push('cancel'),
         metrics: () => jobMetrics({ tasks: [taskMetrics('map "x"', 0, [3])] }),
       }
@@ -102,6 +102,7 @@ void test('metrics are served while the job runs', async () => {
   const page = await (await fetch(url)).text()
   assert.match(page, /^millrace_task_records_in_total\{task="map \\"x\\"",task_id="0",subtask="0"\} 3$/m)
   assert.match(page, /^# TYPE millrace_checkpoints_completed_total counter$/m)
+  for (const path of ['live', 'ready']) assert.equal((await fetch(new URL(path, url))).status, 200)
   run.end(finished)
   await run.exitCode
   await assert.rejects(fetch(url))

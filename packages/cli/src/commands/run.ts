@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
-import { prometheusText, serveMetrics, type MetricServer } from '@millrace/core'
+import { prometheusText, serveMetrics, type MetricServer, type MetricServerOptions } from '@millrace/core'
 import type { JobEvent, JobResult, RunJobOptions, RunningJob } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { jobSnapshots } from '../job-snapshots.ts'
 import { readParams } from '../params.ts'
+import { unreadiness } from '../readiness.ts'
 import { resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals, type SignalSource } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
@@ -30,6 +31,7 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
   const ports = given ?? (await processPorts())
   const view = chooseView(io, flags['output'] as OutputMode | undefined, settings.values.log)
   let started = false
+  let { tolerableFailures } = settings.values.checkpointing
   const running = ports.start({
     modulePath: resolve(io.cwd, job),
     restore: restoreOf(flags['restore'] as string, io.cwd),
@@ -37,7 +39,10 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
     params,
     settings,
     onEvent: (event: JobEvent) => {
-      if (event.kind === 'started') started = true
+      if (event.kind === 'started') {
+        started = true
+        tolerableFailures = event.settings.values.checkpointing.tolerableFailures
+      }
       view.event(event)
     },
   })
@@ -50,7 +55,10 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
       ports.exit(exitCode)
     },
   )
-  const server = await serve(settings.values.metrics, running, view)
+  const server = await serve(settings.values.metrics, view, {
+    read: () => prometheusText(jobSnapshots(running.metrics()), 'millrace_'),
+    unready: () => unreadiness(running.metrics(), running.checkpoints(), tolerableFailures),
+  })
   const result = await running.done
   ignoreSignals()
   view.close(result)
@@ -68,16 +76,16 @@ function stop(running: RunningJob, view: JobView): void {
   void running.stop()
 }
 
-/** Serves the metrics where that is asked for. A port that is taken is said, and does not stop the job. */
+/** Serves metrics and health where that is asked for. A port that is taken is said, and does not stop the job. */
 async function serve(
   metrics: { readonly port: number | undefined; readonly host: string },
-  running: RunningJob,
   view: JobView,
+  pages: Pick<MetricServerOptions, 'read' | 'unready'>,
 ): Promise<MetricServer | undefined> {
   const { host, port } = metrics
   if (port === undefined) return undefined
   try {
-    const server = await serveMetrics({ host, port, read: () => prometheusText(jobSnapshots(running.metrics()), 'millrace_') })
+    const server = await serveMetrics({ host, port, ...pages })
     view.note(`metrics at http://${host.includes(':') ? `[${host}]` : host}:${server.port}/metrics`)
     return server
   } catch (error) {

@@ -90,16 +90,42 @@ millrace_ms_count{path="a\"b\\c\nd",odd_name="x"} 4
   )
 })
 
-void test('the endpoint serves /metrics and nothing else', async () => {
+void test('the endpoint serves /metrics, health beside it, and nothing else', async () => {
   const server = await serveMetrics({ host: '127.0.0.1', port: 0, read: () => 'up 1\n' })
   try {
     const base = `http://127.0.0.1:${server.port}`
     const page = await fetch(`${base}/metrics`)
     assert.equal(await page.text(), 'up 1\n')
     assert.match(page.headers.get('content-type') ?? '', /version=0\.0\.4/)
-    assert.equal((await fetch(`${base}/`)).status, 404)
+    assert.equal((await fetch(`${base}/metrics?name=up`)).status, 200)
+    for (const path of ['live', 'ready']) {
+      const health = await fetch(`${base}/${path}`)
+      assert.deepEqual([health.status, await health.text()], [200, `${path}\n`])
+    }
+    for (const path of ['', 'toString', 'health']) assert.equal((await fetch(`${base}/${path}`)).status, 404)
     assert.equal((await fetch(`${base}/metrics`, { method: 'POST' })).status, 405)
     await assert.rejects(serveMetrics({ host: '127.0.0.1', port: server.port, read: () => '' }), { code: 'EADDRINUSE' })
+  } finally {
+    await server.close()
+  }
+})
+
+void test('who is not ready says why; a page that fails is an answer too', async () => {
+  let reason: string | undefined = 'the job is restarting'
+  const read = (): string => {
+    throw new Error('no figures')
+  }
+  const server = await serveMetrics({ host: '127.0.0.1', port: 0, read, unready: () => reason })
+  try {
+    const get = async (path: string): Promise<string> => {
+      const response = await fetch(`http://127.0.0.1:${server.port}${path}`)
+      return `${response.status} ${await response.text()}`
+    }
+    assert.equal(await get('/ready'), '503 the job is restarting\n')
+    assert.equal(await get('/live'), '200 live\n')
+    assert.equal(await get('/metrics'), '500 no figures\n')
+    reason = undefined
+    assert.equal(await get('/ready'), '200 ready\n')
   } finally {
     await server.close()
   }

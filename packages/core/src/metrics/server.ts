@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import { prometheusContentType } from './prometheus.ts'
 
 export interface MetricServer {
@@ -5,22 +6,32 @@ export interface MetricServer {
   close(): Promise<void>
 }
 
-/**
- * Serves what `read` answers at `/metrics`, over HTTP; `node:http` is loaded only now, as it costs start-up time.
- * It does not keep the process alive. Rejects if the port is taken.
- */
-export async function serveMetrics(options: {
+export interface MetricServerOptions {
   readonly host: string
   readonly port: number
+  /** The page of metrics. */
   readonly read: () => string
-}): Promise<MetricServer> {
+  /** Why what is served cannot do its work now; undefined: it does. Default: it always does. */
+  readonly unready?: () => string | undefined
+}
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+}
+
+/**
+ * Serves metrics at `/metrics`, and health beside them, over HTTP; `node:http` is loaded only now, as it costs start-up time.
+ * `/live` is 200 whenever it is answered: the thread goes round. `/ready` is 200, or 503 with the reason in its text.
+ * It does not keep the process alive. Rejects if the port is taken.
+ */
+export async function serveMetrics(options: MetricServerOptions): Promise<MetricServer> {
   const { createServer } = await import('node:http')
   const server = createServer((request, response) => {
-    const known = request.url === '/metrics'
-    const allowed = request.method === 'GET' || request.method === 'HEAD'
-    response.statusCode = known ? (allowed ? 200 : 405) : 404
-    response.setHeader('content-type', known && allowed ? prometheusContentType : 'text/plain')
-    response.end(known && allowed ? options.read() : `metrics are at /metrics\n`)
+    const { status, type, text } = answer(options, request.method ?? '', request.url ?? '')
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
+    response.end(text)
   })
   server.maxConnections = 64
   server.requestTimeout = 10_000
@@ -41,4 +52,29 @@ export async function serveMetrics(options: {
         server.closeAllConnections()
       }),
   }
+}
+
+/** Whatever is asked is answered: what fails is said to who asked. */
+function answer(options: MetricServerOptions, method: string, url: string): Answer {
+  const page = pages[url.split('?', 1)[0]!]
+  if (page === undefined) return plain(404, 'metrics are at /metrics, health at /live and /ready')
+  if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD')
+  try {
+    return page(options)
+  } catch (error) {
+    return plain(500, messageOf(error))
+  }
+}
+
+const pages: { readonly [path: string]: ((options: MetricServerOptions) => Answer) | undefined } = Object.assign(Object.create(null), {
+  '/metrics': ({ read }: MetricServerOptions) => ({ status: 200, type: prometheusContentType, text: read() }),
+  '/live': () => plain(200, 'live'),
+  '/ready': ({ unready }: MetricServerOptions) => {
+    const reason = unready?.()
+    return reason === undefined ? plain(200, 'ready') : plain(503, reason)
+  },
+})
+
+function plain(status: number, text: string): Answer {
+  return { status, type: 'text/plain; charset=utf-8', text: `${text}\n` }
 }

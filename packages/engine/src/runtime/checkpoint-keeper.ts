@@ -86,11 +86,13 @@ export class CheckpointKeeper {
     return metadataBytes
   }
 
-  #tellCompleted({ checkpointId, checkpoint, savepoint }: Persist, durationMs: number, sizeBytes: number): void {
+  #tellCompleted({ checkpointId, checkpoint, savepoint, snapshots }: Persist, durationMs: number, sizeBytes: number): void {
     const { board, clock, onEvent } = this.#parts
     const timeMs = clock.now()
     const final = checkpoint === 'final'
-    board.checkpointCompleted(checkpoint === 'savepoint' ? undefined : { id: checkpointId, completedMs: timeMs, durationMs, sizeBytes })
+    const stateBytes = snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.stateBytes, 0)
+    const last = { id: checkpointId, completedMs: timeMs, durationMs, sizeBytes, stateBytes }
+    board.checkpointCompleted(checkpoint === 'savepoint' ? undefined : last)
     if (savepoint !== undefined) {
       const told = { id: checkpointId, path: savepoint.dir }
       this.#unannounced.set(checkpointId, { kind: 'savepoint-completed', timeMs, savepoint: told, durationMs, sizeBytes, final })

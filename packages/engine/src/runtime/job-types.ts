@@ -226,7 +226,16 @@ export interface CheckpointMetrics {
   readonly completed: number
   readonly failed: number
   readonly inProgress: number
-  readonly last: { readonly id: number; readonly completedMs: number; readonly durationMs: number; readonly sizeBytes: number } | undefined
+  /** `sizeBytes`: what was written for it; `stateBytes`: all that a restore reads. */
+  readonly last:
+    | {
+        readonly id: number
+        readonly completedMs: number
+        readonly durationMs: number
+        readonly sizeBytes: number
+        readonly stateBytes: number
+      }
+    | undefined
   /** With `checkpointing.localCopies`, over all restores of this process: state files found whole on this machine, and those that the storage was asked for. */
   readonly localCopies?: { readonly read: number; readonly missed: number }
 }

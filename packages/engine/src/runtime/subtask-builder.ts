@@ -148,6 +148,7 @@ class OneSubtask implements ChainHost {
       await closeSubtask({ task, snapshots })
       throw error
     }
+    this.#states.measure(this.#metrics)
     return {
       task,
       snapshots,

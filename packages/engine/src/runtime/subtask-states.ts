@@ -20,12 +20,14 @@ import type { KeyedStateBackend, KeyedStateOptions } from '../state/state-types.
 import { decodeAsyncInputs } from './async-inputs.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 import { ownRecords, readInFlight } from './in-flight.ts'
+import { measureState } from './metrics-of-state.ts'
 import { OperatorSnapshots } from './operator-snapshots.ts'
 import { restoreRaw } from './raw-files.ts'
 import type { RestoredOperator } from './restored.ts'
 import { SETTLING_PAUSE_MS, StateCleaning, StateSettling, sweepPauseMs } from './state-cleaning.ts'
 import type { SubtaskContext } from './subtask-context.ts'
 import type { Task } from './task.ts'
+import type { TaskMetricsRegistry } from './user-instruments.ts'
 
 /** What of an operator goes into a snapshot. */
 export interface StatesOfOperator {
@@ -53,6 +55,16 @@ export class SubtaskStates {
       keyed: this.#keyed.get(operator),
       broadcast: this.#broadcast.get(operator),
       operatorState: this.#operatorStates.get(operator),
+    }
+  }
+
+  /** Figures of all state of the chain. */
+  measure(metrics: TaskMetricsRegistry): void {
+    const { options, planned, subtask } = this.#context
+    for (const id of planned.operators) {
+      const { name, stateId } = options.deployment.plan.graph.operators[id]!
+      const state = this.#keyedStates.get(stateId)
+      if (state !== undefined) measureState(state, metrics.ofConnector({ operator: name, subtask }), options.ports.clock)
     }
   }
 
