@@ -206,16 +206,10 @@ export class KeyedState implements KeyedStateBackend {
     for (const table of this.#store.directory.tables()) {
       estimatedBytes += table.sizeBytes + table.alive * (table.rowBytes === 0 ? ROW_BYTES_GUESS : table.rowBytes)
     }
-    const timers = this.#timers
     return {
       rows: this.#store.rows,
-      // Those of rows that are not in memory have to be counted.
-      get eventTimers() {
-        return timers.count('event')
-      },
-      get processingTimers() {
-        return timers.count('processing')
-      },
+      eventTimers: this.#timers.count('event'),
+      processingTimers: this.#timers.count('processing'),
       estimatedBytes: Math.round(estimatedBytes),
     }
   }

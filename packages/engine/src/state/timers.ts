@@ -29,12 +29,14 @@ export interface TimersAway<T extends AwayTimer = AwayTimer> {
   asked(kind: TimerKind, timer: T, isThere: boolean): void
   /** When the earliest is due, or some time before; undefined: there is none. It is of no interest if it is not before `before`. */
   next(kind: TimerKind, before: number): number | undefined
-  /** Of rows that are not in memory. Looks at all of them. */
+  /** How many there are. */
   count(kind: TimerKind): number
   /** The current row has come back with it, or has been restored. */
   restored(kind: TimerKind, timer: Timer): void
   /** The timer is in its row no more. */
   forget(kind: TimerKind, timer: Timer): void
+  /** The same, while the row is restored. */
+  dropped(kind: TimerKind, timer: Timer): void
   clear(): void
 }
 
@@ -110,7 +112,7 @@ export class Timers implements TimerService {
 
   dropped(kind: TimerKind, timer: Timer): void {
     this.#queues[kind].remove(timer)
-    this.#away?.forget(kind, timer)
+    this.#away?.dropped(kind, timer)
   }
 
   clear(): void {

@@ -4,6 +4,7 @@
  * 1. Every timer in a row as the store has it has its key. A key may be left over that its row knows nothing of: who comes to it asks the row.
  * 2. A timer is in its queue while its row is in the tables, else only here.
  * 3. While nothing may be written below, keys that are to go are noted. They go before anything else is written.
+ * 4. How many there are is counted as they come and go, and noted in the store for whoever starts from its files.
  */
 import type { Key } from '../../api/state.ts'
 import { MapCell } from '../map-cell.ts'
@@ -20,6 +21,8 @@ import { TimerPage, type TimerPageLimits } from './timer-page.ts'
 
 const KINDS = ['event', 'processing'] as const
 const NOTHING = new Uint8Array(0)
+/** Where the store has how many keys of each kind there are. */
+const COUNTS = Uint8Array.of(0x63)
 
 export interface AwayTimersParts {
   readonly schema: StateSchema
@@ -35,6 +38,9 @@ export class AwayTimers implements TimersAway {
   readonly #writer: TimerKeyWriter
   readonly #pages: { readonly [K in TimerKind]: TimerPage }
   #queues: { readonly [K in TimerKind]: TimerQueue } | undefined
+  /** Keys of timers, without those that are to go; of these, those whose rows are in the tables. */
+  readonly #keys: { [K in TimerKind]: number } = { event: 0, processing: 0 }
+  readonly #here: { [K in TimerKind]: number } = { event: 0, processing: 0 }
   /** Keys that are to go. */
   #leftOver: Uint8Array[] = []
   /** Whether the store below has keys of timers, or has had. */
@@ -69,38 +75,51 @@ export class AwayTimers implements TimersAway {
 
   asked(kind: TimerKind, timer: StoredTimer, isThere: boolean): void {
     this.#pages[kind].remove(timer.time, () => timer.bytes)
-    if (!isThere) this.#remove(timer.bytes)
+    if (!isThere) this.#remove(kind, timer.bytes)
   }
 
   restored(kind: TimerKind, timer: Timer): void {
     if (!this.loading) return
     timer.isStored = true
+    this.#here[kind]++
     this.#pages[kind].remove(timer.time, () => this.#key(kind, timer))
   }
 
   forget(kind: TimerKind, timer: Timer): void {
-    if (timer.isStored) this.#remove(this.#key(kind, timer))
+    if (!timer.isStored) return
+    this.#here[kind]--
+    this.#remove(kind, this.#key(kind, timer))
+  }
+
+  /** What a row has below is not what it is: its timers may have gone, and their keys with them. */
+  dropped(kind: TimerKind, timer: Timer): void {
+    if (!timer.isStored) return
+    this.#here[kind]--
+    const bytes = this.#key(kind, timer)
+    if (this.#below.getEntry(bytes) !== undefined) this.#remove(kind, bytes)
   }
 
   count(kind: TimerKind): number {
-    const { store } = this.#below
-    if (store === undefined || !this.used) return 0
-    if (!this.#below.frozen) this.#tidy()
-    const page = new TimerPage(kind)
-    let count = 0
-    page.restart()
-    for (;;) {
-      page.read(store, (timer) => {
-        if (!this.#isHere(timer)) count++
-        return true
-      })
-      if (page.next === undefined) return count
-    }
+    return Math.max(0, this.#keys[kind] - this.#here[kind])
   }
 
   clear(): void {
-    for (const kind of KINDS) this.#pages[kind].clear()
+    for (const kind of KINDS) {
+      this.#pages[kind].clear()
+      this.#keys[kind] = 0
+      this.#here[kind] = 0
+    }
     this.#leftOver = []
+  }
+
+  /** The files of the store below are about to be asked for. */
+  noteCounts(): void {
+    const { store, frozen } = this.#below
+    if (store === undefined || frozen || !this.used) return
+    this.#tidy()
+    const counts = new DataView(new ArrayBuffer(16))
+    for (const [at, kind] of KINDS.entries()) counts.setFloat64(8 * at, this.#keys[kind])
+    store.put(COUNTS, new Uint8Array(counts.buffer))
   }
 
   /** A row has been written to the store below. */
@@ -114,6 +133,8 @@ export class AwayTimers implements TimersAway {
         this.used = true
         this.#below.putEntry(this.#key(kind, timer), NOTHING)
         timer.isStored = true
+        this.#keys[kind]++
+        this.#here[kind]++
       }
     }
   }
@@ -125,6 +146,7 @@ export class AwayTimers implements TimersAway {
       if (cell === undefined) continue
       for (const timer of timersIn(cell)) {
         this.#queues?.[kind].remove(timer)
+        this.#here[kind]--
         this.#pages[kind].add(timer.time, () => this.#key(kind, timer))
       }
     }
@@ -132,12 +154,10 @@ export class AwayTimers implements TimersAway {
 
   /** The store below is another one. */
   adopted(): void {
-    const { store } = this.#below
-    for (const kind of KINDS) {
-      this.#pages[kind].restart()
-      this.#pages[kind].read(store, this.#isHere)
-      if (this.#pages[kind].next !== undefined) this.used = true
-    }
+    const noted = this.#below.store?.get(COUNTS)
+    const counts = noted?.length === 16 ? new DataView(noted.buffer, noted.byteOffset, 16) : undefined
+    for (const [at, kind] of KINDS.entries()) this.#keys[kind] = counts?.getFloat64(8 * at) ?? 0
+    this.#lookAtFirst()
   }
 
   /** Takes the timers of rows with hashes from one up to another as another store has them. */
@@ -147,11 +167,21 @@ export class AwayTimers implements TimersAway {
       const scan = from.scan(range.from, range.end)
       while (scan.next()) {
         const hash = timerHashIn(scan.key) >>> 0
-        if (hash >= hashes.first && hash < hashes.end) this.#below.putEntry(scan.key, NOTHING)
+        if (hash < hashes.first || hash >= hashes.end) continue
+        this.#below.putEntry(scan.key, NOTHING)
+        this.#keys[kind]++
       }
       scan.close()
     }
-    this.adopted()
+    this.#lookAtFirst()
+  }
+
+  #lookAtFirst(): void {
+    for (const kind of KINDS) {
+      this.#pages[kind].restart()
+      this.#pages[kind].read(this.#below.store, this.#isHere)
+      if (this.#pages[kind].next !== undefined) this.used = true
+    }
   }
 
   readonly #isHere = ({ key, hash }: { readonly key: Key; readonly hash: number }): boolean =>
@@ -161,7 +191,8 @@ export class AwayTimers implements TimersAway {
     return this.#writer.write(kind, time, hash, key)
   }
 
-  #remove(bytes: Uint8Array): void {
+  #remove(kind: TimerKind, bytes: Uint8Array): void {
+    this.#keys[kind]--
     if (this.#below.frozen) this.#leftOver.push(new Uint8Array(bytes))
     else this.#below.deleteEntry(bytes)
   }

@@ -72,6 +72,7 @@ export class CachedState extends KeyedState {
   checkpointBelow(): Promise<StoreCheckpoint> | undefined {
     const { below } = this.#store
     if (below.store === undefined) return undefined
+    this.#store.timersAway.noteCounts()
     below.freeze()
     return below.store.checkpoint().finally(() => below.thaw())
   }
