@@ -31,7 +31,11 @@ export function csv<const C extends string>(options: CsvOptions<C>): Format<{ [n
       if (fields.length !== columns.length) throw new TypeError(`a row of ${fields.length} fields where ${columns.length} were expected`)
       return Object.fromEntries(columns.map((name, index) => [name, fields[index]])) as { [name in C]: string }
     },
-    serialize: (row) => encodeText(columns.map((name) => quoted(row[name], delimiter)).join(delimiter)),
+    serialize: (row) => {
+      if (typeof row !== 'object' || (row as unknown) === null)
+        throw new TypeError(`a row is an object, and this is ${row === null ? 'null' : typeof row}`)
+      return encodeText(columns.map((name) => quoted(name, row[name], delimiter)).join(delimiter))
+    },
   }
 }
 
@@ -78,7 +82,16 @@ function quotedField(text: string, from: number): { readonly field: string; read
   }
 }
 
-function quoted(value: string | number | null | undefined, delimiter: string): string {
-  const text = value === null || value === undefined ? '' : String(value)
+function quoted(name: string, value: unknown, delimiter: string): string {
+  const text = textOfField(name, value)
   return text.includes(delimiter) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** What has no text of its own would be '[object Object]', and lost. */
+function textOfField(name: string, value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (value instanceof Date) return value.toISOString()
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value)
+  throw new TypeError(`the field ${name} is ${typeof value}, which has no form in CSV`)
 }

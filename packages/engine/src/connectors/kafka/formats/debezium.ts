@@ -28,8 +28,11 @@ export function debezium<T>(format: Format<unknown>): Format<Change<T>> {
   return {
     ...(format.open === undefined ? {} : { open: (opening) => format.open!(opening) }),
     deserialize: (bytes, context) => changeOf<T>(format.deserialize(bytes, context)),
-    serialize: ({ operation, before, after, source, timestampMs }, context) =>
-      format.serialize({ before, after, source, op: LETTERS[operation], ts_ms: timestampMs < 0 ? null : timestampMs }, context),
+    serialize: ({ operation, before, after, source, timestampMs }, context) => {
+      if (!Object.hasOwn(LETTERS, operation))
+        throw new TypeError(`${operation} is no operation of Debezium: ${Object.keys(LETTERS).join(', ')}`)
+      return format.serialize({ before, after, source, op: LETTERS[operation], ts_ms: timestampMs >= 0 ? timestampMs : null }, context)
+    },
   }
 }
 
@@ -48,7 +51,8 @@ function changeOf<T>(value: unknown): Change<T> {
   const envelope = (
     typeof outer === 'object' && outer !== null && 'payload' in outer && 'schema' in outer ? outer.payload : value
   ) as Envelope | null
-  const operation = typeof envelope === 'object' && envelope !== null ? OPERATIONS[envelope.op as keyof typeof OPERATIONS] : undefined
+  const op = typeof envelope === 'object' && envelope !== null ? String(envelope.op) : ''
+  const operation = Object.hasOwn(OPERATIONS, op) ? OPERATIONS[op as keyof typeof OPERATIONS] : undefined
   if (envelope === null || operation === undefined) throw new TypeError('this is no change of Debezium: it has no "op" that is known')
   const { before, after, source, ts_ms: timestampMs } = envelope
   return {

@@ -81,6 +81,10 @@ describe('formats', () => {
     assert.throws(() => read(format, '1,"2,3'), /no end/)
     assert.throws(() => read(format, '1,"2"x,3'), /something follows the quote/)
     assert.throws(() => read(format, '1,2,3\n4,5,6'), /a second row/)
+    const written = (row: unknown): string => Buffer.from(format.serialize(row as never, { topic: 't', isKey: false })!).toString()
+    assert.equal(written({ a: new Date(0), b: 1n, c: false }), '1970-01-01T00:00:00.000Z,1,false')
+    assert.throws(() => written({ a: { x: 1 } }), /the field a is object, which has no form in CSV/)
+    assert.throws(() => written(null), /a row is an object, and this is null/)
   })
 
   it('read the envelope of Debezium, with its schema beside it and without', () => {
@@ -97,7 +101,9 @@ describe('formats', () => {
       source: {},
       timestampMs: -1,
     })
-    for (const wrong of ['null', '5', '{}', '{"op":"x"}', '{"schema":{},"payload":null}'])
+    const unknown = { ...change, operation: 'nope' as 'update' }
+    assert.throws(() => both(format, unknown), /nope is no operation of Debezium: create/)
+    for (const wrong of ['null', '5', '{}', '{"op":"x"}', '{"op":"constructor"}', '{"schema":{},"payload":null}'])
       assert.throws(() => read(format, wrong), /no change of Debezium/)
     assert.equal(read(nullable(format), null), null)
   })

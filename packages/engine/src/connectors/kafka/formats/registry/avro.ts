@@ -10,6 +10,8 @@ import {
   type SchemaCodec,
   type SchemaKind,
 } from './registry-format.ts'
+import { boundingHook } from './avro-bounds.ts'
+import { plainCopy } from './plain-copy.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface AvroOptions extends RegistryFormatOptions {
@@ -54,9 +56,11 @@ class Avro implements SchemaKind {
     }
     const read = isOwn ? written : (this.#readAs ?? written)
     const resolver = read === written ? undefined : read.createResolver(written)
+    const hasBytes = /"(?:bytes|fixed)"|^bytes$/.test(schema + named.map((each) => each.schema).join(''))
     return {
-      decode: (payload) => plain(read.fromBuffer(Buffer.from(payload.buffer, payload.byteOffset, payload.length), resolver)),
-      encode: (value) => {
+      decode: (payload) => plainCopy(read.fromBuffer(Buffer.from(payload.buffer, payload.byteOffset, payload.length), resolver)),
+      encode: (given) => {
+        const value = hasBytes ? withBuffers(given) : given
         if (!written.isValid(value)) throw new TypeError(`this is not what the schema describes: ${invalidPath(written, value)}`)
         return written.toBuffer(value)
       },
@@ -66,7 +70,7 @@ class Avro implements SchemaKind {
   #typeOf(schema: string, named: readonly NamedSchema[]): Type {
     const { Type: types } = this.#library!
     const registry = this.#options.long === 'bigint' ? { long: this.#bigLong() } : {}
-    const options = { registry, omitRecordMethods: true } as Parameters<typeof types.forSchema>[1]
+    const options = { registry, omitRecordMethods: true, typeHook: boundingHook(this.#library!) } as Parameters<typeof types.forSchema>[1]
     for (const reference of named) types.forSchema(parsed(reference.schema), options)
     return types.forSchema(parsed(schema), options)
   }
@@ -112,13 +116,10 @@ function bigints(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value
 }
 
-/** The library makes instances of classes of its own; state and exchanges take plain objects. Bytes are copied out of the fetched buffer. */
-function plain(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Uint8Array) return new Uint8Array(value)
-  if (value instanceof Date) return value
-  if (Array.isArray(value)) return value.map(plain)
-  const copy: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) copy[name] = plain((value as Record<string, unknown>)[name])
-  return copy
+/** The library takes bytes as Buffers alone, and gives none here: what was read could not be written. */
+function withBuffers(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length)
+  if (Array.isArray(value)) return value.map(withBuffers)
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withBuffers(each)]))
 }

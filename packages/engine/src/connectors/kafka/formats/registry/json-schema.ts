@@ -74,7 +74,9 @@ class JsonSchema implements SchemaKind {
     const named = typeof schema === 'object' ? (schema as { $schema?: unknown }).$schema : undefined
     if (typeof named !== 'string') return draft7
     if (named.includes('2020-12')) return draft2020
-    return named.includes('2019-09') ? draft2019 : draft7
+    if (named.includes('2019-09')) return draft2019
+    if (/draft-0[1-6]\b/.test(named)) throw new TypeError(`its $schema is ${named}, and only draft 7, 2019-09 and 2020-12 are known`)
+    return draft7
   }
 }
 

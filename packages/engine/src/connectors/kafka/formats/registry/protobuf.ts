@@ -10,6 +10,8 @@ import {
   type SchemaCodec,
   type SchemaKind,
 } from './registry-format.ts'
+import { checkMessage } from './protobuf-check.ts'
+import { plainCopy } from './plain-copy.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface ProtobufOptions extends RegistryFormatOptions {
@@ -21,7 +23,7 @@ export interface ProtobufOptions extends RegistryFormatOptions {
 
 /**
  * Protocol Buffers with a schema registry. Messages are plain objects: names as in the schema, enums by name, fields that are not there with their defaults.
- * What is written is converted to the fields' types (`5` to `'5'` in a string field) where that is possible.
+ * What is written is converted to the fields' types (`5` to `'5'` in a string field) where nothing is lost by it.
  * Needs the package `protobufjs`.
  */
 export function protobuf<T = unknown>(options: ProtobufOptions): Format<T> {
@@ -66,9 +68,10 @@ class Protobuf implements SchemaKind {
         const found = names.get(path.join('.'))
         if (found === undefined) throw new TypeError(`the schema has no message number ${path.join('.')}`)
         const type = root.lookupType(found)
-        return plain(type.toObject(type.decode(payload.subarray(end)), options), isBig)
+        return plainCopy(type.toObject(type.decode(payload.subarray(end)), options), isBig ? undefined : exactNumber)
       },
       encode: (value) => {
+        checkMessage(own!, value)
         const message = own!.fromObject(value as Record<string, unknown>)
         const problem = own!.verify(message)
         if (problem !== null) throw new TypeError(`this is not what the schema describes: ${problem}`)
@@ -134,18 +137,10 @@ function varint(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]
 }
 
-/** Bytes are copied out of the fetched buffer; integers are numbers where they are to be, as long as that is exact. */
-function plain(value: unknown, isBig: boolean): unknown {
-  if (typeof value === 'bigint') {
-    if (isBig) return value
-    const number = Number(value)
-    if (!Number.isSafeInteger(number)) throw new RangeError(`the integer ${value} is no exact number: read it with long: 'bigint'`)
-    return number
-  }
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Uint8Array) return new Uint8Array(value)
-  if (Array.isArray(value)) return value.map((each) => plain(each, isBig))
-  const copy: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) copy[name] = plain((value as Record<string, unknown>)[name], isBig)
-  return copy
+/** Integers are numbers where they are to be, as long as that is exact. */
+function exactNumber(value: unknown): unknown {
+  if (typeof value !== 'bigint') return value
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new RangeError(`the integer ${value} is no exact number: read it with long: 'bigint'`)
+  return number
 }

@@ -176,6 +176,41 @@ describe('Avro', () => {
   })
 })
 
+describe('Avro that is broken, or odd', () => {
+  const nulls = { type: 'record', name: 'Odd', fields: [{ name: 'items', type: { type: 'array', items: 'null' } }] }
+
+  it('takes no more memory or time than its bytes say', async () => {
+    const format = avro<unknown>({ registry, schema: nulls })
+    const bytes = Buffer.from(await written(format, { items: [null, null] }, subject('bounded')))
+    assert.deepEqual(await readBack(format, bytes), { items: [null, null] })
+    // A block of 2^31 - 1 items that take no bytes; and the same to be passed over by a reader that does not want them.
+    const claimed = Buffer.concat([bytes.subarray(0, 5), Buffer.from([0xfe, 0xff, 0xff, 0xff, 0x0f, 0])])
+    await assert.rejects(readBack(format, claimed), /2147483647 items cannot be in 6 bytes/)
+    const other = avro<unknown>({ registry, schema: { type: 'record', name: 'Odd', fields: [{ name: 'a', type: 'int', default: 1 }] } })
+    assert.deepEqual(await readBack(other, bytes), { a: 1 })
+    await assert.rejects(readBack(other, claimed), /2147483647 items cannot be in 6 bytes/)
+    const texts = { type: 'record', name: 'Texts', fields: [{ name: 'm', type: { type: 'map', values: 'string' } }] }
+    const map = avro<unknown>({ registry, schema: texts })
+    const entries = Buffer.from(await written(map, { m: { a: 'b' } }, subject('bounded-map')))
+    const cut = Buffer.concat([entries.subarray(0, 5), Buffer.from([0xfe, 0xff, 0x07]), entries.subarray(6)])
+    await assert.rejects(readBack(map, cut), /the bytes end within an array or a map/)
+  })
+
+  it('can be written as it was read: bytes, and maps with any name', async () => {
+    const fields = [
+      { name: 'b', type: 'bytes' },
+      { name: 'f', type: ['null', { type: 'fixed', name: 'Two', size: 2 }] },
+      { name: 'm', type: { type: 'map', values: 'int' } },
+    ]
+    const format = avro<Record<string, unknown>>({ registry, schema: { type: 'record', name: 'Bytes', fields } })
+    const given = { b: new Uint8Array([1, 2]), f: new Uint8Array([3, 4]), m: JSON.parse('{"__proto__":1,"a":2}') as unknown }
+    const back = await readBack(format, await written(format, given, subject('bytes')))
+    assert.deepEqual(back, given)
+    assert.deepEqual(Object.keys(back['m'] as object), ['__proto__', 'a'])
+    assert.deepEqual(await readBack(format, await written(format, back, subject('bytes'))), given)
+  })
+})
+
 describe('JSON Schema', () => {
   const schema = {
     $schema,
@@ -264,9 +299,34 @@ describe('Protocol Buffers', () => {
     assert.deepEqual(await readBack(protobuf({ registry }), bytes), { money: { cents: 5 } })
   })
 
+  it('refuses to write what would be read as something else', async () => {
+    const text = `syntax = "proto2"; message M { optional int32 i = 1; optional K k = 2; required string r = 3; optional bool b = 4;
+      repeated uint64 u = 5; map<string, int32> m = 6; optional M child = 7; optional double d = 8; optional bytes y = 9; enum K { A = 0; B = 1; } }`
+    const format = protobuf<Record<string, unknown>>({ registry, schema: text, long: 'bigint' })
+    const fits = { i: '5', k: 'B', r: 7, b: true, u: [1, 2n ** 64n - 1n], m: { a: 1 }, child: { r: '' }, d: '1.5', y: new Uint8Array([1]) }
+    const back = await readBack(format, await written(format, fits, subject('fits')))
+    assert.deepEqual([back['i'], back['k'], back['r'], back['u']], [5, 'B', '7', [1n, 2n ** 64n - 1n]])
+    for (const [wrong, message] of [
+      [{ i: 'abc' }, /: i is 'abc', and must be a whole number that fits int32/],
+      [{ i: 2 ** 31 }, /: i is 2147483648/],
+      [{ i: 1.5 }, /: i is 1.5/],
+      [{ k: 'C' }, /: k is 'C', and must be one of A, B of M.K/],
+      [{ r: undefined }, /: r is missing, and must be there: it is required/],
+      [{ b: 'false' }, /: b is 'false', and must be true or false/],
+      [{ u: [1, -1] }, /: u\[1\] is -1/],
+      [{ m: { a: 'x' } }, /: m\.a is 'x'/],
+      [{ child: { r: 'x', i: NaN } }, /: child\.i is NaN/],
+      [{ child: new Date(0) }, /: child is 1970-01-01T00:00:00\.000Z, and must be a message M/],
+      [{ d: 'x' }, /: d is 'x', and must be a number/],
+      [{ y: { a: 1 } }, /: y is \{ a: 1 \}, and must be bytes/],
+    ] as const)
+      await assert.rejects(written(format, { r: 'x', ...wrong }, subject('fits')), message)
+    await assert.rejects(written(format as Format<unknown>, null, subject('fits')), /the value is null, and must be a message M/)
+  })
+
   it('makes poison of what does not fit', async () => {
     const format = protobuf({ registry, schema, message: 'shop.Order' })
-    await assert.rejects(written(format, { lines: 5 }, subject('wrong')), /lines: array expected/)
+    await assert.rejects(written(format, { lines: 5 }, subject('wrong')), /lines is 5, and must be an array/)
     const bytes = await written(format, value, subject('wrong'))
     await assert.rejects(readBack(format, Buffer.concat([bytes.subarray(0, 5), Buffer.from([2, 18])])), /no message number 9/)
     await assert.rejects(readBack(format, bytes.subarray(0, 6)), /cut off/)

@@ -1,7 +1,7 @@
 /**
  * A client of a schema registry with Confluent's REST interface. Schemas never change under their id, so what was asked once is kept.
  */
-import { nodeClock, type Clock } from '@millrace/core'
+import { messageOf, nodeClock, type Clock } from '@millrace/core'
 import { engineError } from '../../../../errors.ts'
 import { checkNestedNames, checkOptionNames, numberOption, wholeNumberOption, type OptionNames } from '../../../options.ts'
 
@@ -129,7 +129,7 @@ export class SchemaRegistry {
         problem = error
       }
     }
-    throw engineError('SCHEMA_REGISTRY_UNAVAILABLE', { url: this.#urls.join(', '), path, problem: (problem as Error).message }, problem)
+    throw engineError('SCHEMA_REGISTRY_UNAVAILABLE', { url: this.#urls.join(', '), path, problem: problemOfRequest(problem) }, problem)
   }
 
   async #request(url: string, method: string, body: string | undefined): Promise<SchemaAnswer> {
@@ -193,6 +193,12 @@ function registered({ schema, schemaType = 'AVRO', references = [] }: SchemaAnsw
 function idOf({ id }: SchemaAnswer): number {
   if (typeof id !== 'number') throw new TypeError('the registry answered no id')
   return id
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function problemOfRequest(error: unknown): string {
+  const { cause } = error as Error
+  return cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error)
 }
 
 function problemOf(text: string): string {
