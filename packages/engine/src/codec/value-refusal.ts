@@ -1,6 +1,9 @@
 import type { MillraceError } from '@millrace/core'
 import { engineError, type EngineErrorCode } from '../errors.ts'
 
+/** Of a path in a message: what is nested deeply is shown by its beginning and its end. */
+const PATH_LENGTH_MAX = 400
+
 /** Thrown inside the writer; collects the way to the culprit while it passes the containers on its way out. */
 export class Refusal extends Error {
   readonly #code: EngineErrorCode
@@ -21,7 +24,9 @@ export class Refusal extends Error {
   }
 
   toError(root: string): MillraceError {
-    return engineError(this.#code, { path: root + this.#path, what: this.#what, limit: this.#limit })
+    const path = root + this.#path
+    const shown = path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX / 2)} … ${path.slice(-PATH_LENGTH_MAX / 2)}`
+    return engineError(this.#code, { path: shown, what: this.#what, limit: this.#limit })
   }
 }
 
@@ -76,6 +81,13 @@ export function refuseOwnProperties(value: object): void {
   const names = Object.keys(value)
   if (names.length > 0)
     throw new Refusal('VALUE_UNSUPPORTED', `${describeObject(value)} with the property ${JSON.stringify(names[0])} of its own`)
+}
+
+/** Beside its elements. Slow: it lists them. */
+export function refuseViewProperties(value: ArrayBufferView): void {
+  const name = Object.keys(value).at(-1)
+  if (name === undefined || /^\d+$/.test(name)) return
+  throw new Refusal('VALUE_UNSUPPORTED', `${describeObject(value)} with the property ${JSON.stringify(name)} of its own`)
 }
 
 export function refuseAccessors(value: object): void {

@@ -25,6 +25,7 @@ import {
   refuseAccessors,
   refuseOwnProperties,
   refuseSymbols,
+  refuseViewProperties,
 } from './value-refusal.ts'
 import { writeArrayBuffer, writeBigint, writeRegex, writeView } from './write-natives.ts'
 
@@ -217,7 +218,10 @@ return true`,
   }
 
   #native(value: object, prototype: unknown): void {
-    if (ArrayBuffer.isView(value)) return writeView(value, prototype, this)
+    if (ArrayBuffer.isView(value)) {
+      if (this.#strict) refuseViewProperties(value)
+      return writeView(value, prototype, this)
+    }
     if (prototype === Map.prototype && types.isMap(value)) return this.#map(value)
     if (prototype === Set.prototype && types.isSet(value)) return this.#set(value)
     if (prototype === Date.prototype && types.isDate(value)) {

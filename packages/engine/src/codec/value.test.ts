@@ -91,6 +91,11 @@ test('what cannot be kept is refused with its path', () => {
   refuses({ 'no identifier': Symbol('s') }, /^order\["no identifier"\] is a symbol/)
   refuses([new Point()], /^order\[0\] is an instance of Point/)
   refuses({ later: Promise.resolve() }, /^order\.later is a promise/)
+  const gone = new ArrayBuffer(8)
+  const view = new Uint8Array(gone)
+  structuredClone(gone, { transfer: [gone] })
+  refuses({ gone }, /^order\.gone is memory that was transferred away/)
+  refuses({ view: [view] }, /^order\.view\[0\] is memory that was transferred away/)
   refuses(new Map([['k', new WeakMap()]]), /^order\.get\("k"\) is a WeakMap/)
   refuses(new Map([[() => {}, 1]]), /^order\.keys\(\)\[0\] is a function/)
   refuses(new Set([1, Symbol('s')]), /^order\.values\(\)\[1\] is a symbol/)
@@ -109,6 +114,10 @@ test('in strict use accessors and hidden properties are refused too', () => {
   const strict = new ValueWriter({ strict: true })
   assert.throws(() => strict.value({ a: { get b() { return 1 } } }), /value\.a\.b is an accessor/) // oxfmt-ignore
   assert.throws(() => strict.value(Object.defineProperty({}, 'h', { value: 1 })), /value\.h is a property that is not enumerable/)
+  const extended = Object.assign(new Uint8Array(2), { extra: 1 })
+  assert.throws(() => strict.value({ bytes: extended }), /value\.bytes is an instance of Uint8Array with the property "extra" of its own/)
+  assert.doesNotThrow(() => strict.value([new Uint8Array(2), Buffer.from('ab'), new DataView(new ArrayBuffer(2))]))
+  strict.reset()
   assert.equal(strict.position, 0)
 })
 
@@ -117,6 +126,12 @@ test('too deep a nesting is refused by both sides', () => {
   for (let i = 0; i < 1_000; i++) deep = [deep]
   refuses(deep, /nested deeper than 1000 levels/, 'VALUE_TOO_DEEP')
   assert.doesNotThrow(() => again(deep[0]))
+  let named: unknown = () => {}
+  for (let i = 0; i < 900; i++) named = { ['a-field-with-a-long-name']: named }
+  assert.throws(
+    () => encodeValue(named, 'order'),
+    ({ message }: Error) => message.length < 700 && /^order\[.* … .*\] is a function/.test(message),
+  )
   const bytes = new Uint8Array(10_000).fill(0xad).fill(1, 1)
   for (let i = 1; i < bytes.length; i += 2) bytes[i] = 0xad
   assert.throws(() => decodeValue(Uint8Array.from([1, ...bytes])), { code: 'VALUE_CORRUPT' })

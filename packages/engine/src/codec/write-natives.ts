@@ -17,6 +17,7 @@ export function writeBigint(value: bigint, writer: ByteWriter): void {
 }
 
 export function writeArrayBuffer(value: ArrayBuffer, writer: ByteWriter): void {
+  refuseDetached(value)
   if (value.resizable) throw new Refusal('VALUE_UNSUPPORTED', 'a resizable ArrayBuffer')
   refuseOwnProperties(value)
   writer.byte(tag.arrayBuffer)
@@ -32,10 +33,18 @@ export function writeView(value: ArrayBufferView, prototype: unknown, writer: By
         ? VIEW_BUFFER
         : viewPrototypes.indexOf(prototype as object)
   if (kind < 0) throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+  refuseDetached(value.buffer)
   writer.byte(tag.view)
   writer.byte(kind)
   writer.varint(value.byteLength)
   writer.raw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+}
+
+/** Its bytes are somewhere else by now. */
+function refuseDetached(memory: ArrayBufferLike): void {
+  if (memory instanceof ArrayBuffer && memory.detached) {
+    throw new Refusal('VALUE_UNSUPPORTED', 'memory that was transferred away (a detached ArrayBuffer)')
+  }
 }
 
 export function writeRegex(value: RegExp, writer: ByteWriter): void {

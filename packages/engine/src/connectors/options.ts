@@ -82,3 +82,19 @@ export function wholeNumberOption(
   }
   return value
 }
+
+/** An option that is one of few texts. Throws `CONNECTOR_OPTION_INVALID` unless it is. */
+export function choiceOption<const C extends string>(connector: string, option: string, value: C, choices: readonly C[]): C {
+  if (choices.includes(value)) return value
+  const problem = `is ${inspect(value, { depth: 0, maxStringLength: 80 })}, not one of ${choices.join(', ')}`
+  throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem })
+}
+
+/** An option of a type, where it is given. Throws `CONNECTOR_OPTION_INVALID` unless it is of that type. */
+export function checkType(connector: string, option: string, value: unknown, type: 'string' | 'boolean' | 'function'): void {
+  // oxlint-disable-next-line valid-typeof
+  if (value === undefined || typeof value === type) return
+  const expected = { string: 'no text', boolean: 'neither true nor false', function: 'no function' }[type]
+  const problem = `is ${inspect(value, { depth: 0, maxStringLength: 80 })}, ${expected}`
+  throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem })
+}

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { formatRecord } from '../format.ts'
-import { checkOptionNames, durationOption, numberOption, type OptionNames } from '../options.ts'
+import { checkOptionNames, checkType, choiceOption, durationOption, numberOption, type OptionNames } from '../options.ts'
 import type { Sink } from '../sink.ts'
 import { FileWriter } from './writer.ts'
 
@@ -56,8 +56,12 @@ export function fileSink<T = string>(options: FileSinkOptions<T>): Sink<T> {
     missingFiles = 'fail',
   } = options
   const rollBytes = numberOption('fileSink', 'rollBytes', options.rollBytes ?? 128 * 1_024 * 1_024, 1)
+  checkType('fileSink', 'prefix', prefix, 'string')
+  checkType('fileSink', 'suffix', suffix, 'string')
+  if (typeof format !== 'function') choiceOption('fileSink', 'format', format, ['lines', 'json'])
+  choiceOption('fileSink', 'missingFiles', missingFiles, ['fail', 'accept'])
   const rollIntervalMs = rollInterval === undefined ? undefined : durationOption('fileSink', 'rollInterval', rollInterval)
-  if (typeof dir !== 'string' || dir === '') invalid('dir', 'is no path')
+  if (typeof dir !== 'string' || dir === '' || dir.includes('\0')) invalid('dir', 'is no path')
   if (prefix === '' || prefix.startsWith('.') || /[/\0]/.test(prefix))
     invalid('prefix', `is ${JSON.stringify(prefix)}, no beginning of a visible file name`)
   if (/[/\0]/.test(suffix)) invalid('suffix', `is ${JSON.stringify(suffix)}, no end of a file name`)

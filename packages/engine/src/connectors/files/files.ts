@@ -1,7 +1,7 @@
 import { messageOf } from '@millrace/core'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
-import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
+import { checkOptionNames, checkType, choiceOption, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { Source, SourceOutput } from '../source.ts'
 import { FileEnumerator } from './enumerator.ts'
 import { FileReader, type EmitLine, type LinePlace } from './reader.ts'
@@ -82,6 +82,18 @@ export function files(options: FilesOptions & { readonly positions?: boolean } &
   if (!Array.isArray(paths) || paths.length === 0 || paths.some((path) => typeof path !== 'string' || path === ''))
     throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'files', option: 'path', problem: 'is no path, and no list of paths' })
   const { follow = false, start = 'beginning', encoding = 'utf8', onOverlongLine = 'fail', onLostFile = 'fail' } = options
+  checkType('files', 'follow', options.follow, 'boolean')
+  checkType('files', 'positions', options.positions, 'boolean')
+  checkType('files', 'parse', options.parse, 'function')
+  choiceOption('files', 'start', start, ['beginning', 'end'])
+  choiceOption('files', 'encoding', encoding, ['utf8', 'latin1'])
+  choiceOption('files', 'onOverlongLine', onOverlongLine, ['fail', 'skip', 'truncate'])
+  choiceOption('files', 'onLostFile', onLostFile, ['fail', 'skip'])
+  choiceOption('files', 'onParseError', options.onParseError ?? 'fail', ['fail', 'skip'])
+  if (options.positions === true && options.parse !== undefined) {
+    const problem = 'is given beside positions: parse is told the position of each line'
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'files', option: 'parse', problem })
+  }
   const lineBytesMax = wholeNumberOption('files', 'maxLineBytes', options.maxLineBytes ?? 1_024 * 1_024, 1, 256 * 1_024 * 1_024)
   const discoverEveryMs = durationOption('files', 'discoverEvery', options.discoverEvery ?? '1s')
   const rotatedForMs = durationOption('files', 'keepRotatedFor', options.keepRotatedFor ?? '30s')

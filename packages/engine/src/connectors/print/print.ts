@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { formatRecord } from '../format.ts'
-import { checkOptionNames, type OptionNames } from '../options.ts'
+import { checkOptionNames, checkType, type OptionNames } from '../options.ts'
 import type { Sink, WriterContext } from '../sink.ts'
 import { standardOutput, type ByteOutput } from './output.ts'
 import { PrintWriter } from './writer.ts'
@@ -27,6 +27,9 @@ const optionNames: OptionNames<PrintOptions<unknown>> = { prefix: true, format: 
  */
 export function print<T = unknown>(options: PrintOptions<T> = {}): Sink<T> {
   checkOptionNames<PrintOptions<T>>('print', options, optionNames)
+  checkType('print', 'prefix', options.prefix, 'string')
+  checkType('print', 'format', options.format, 'function')
+  if (options.output !== undefined) checkType('print', 'output.write', (options.output as Partial<ByteOutput>).write ?? null, 'function')
   const format = options.format ?? ((value: T) => (typeof value === 'string' ? value : inspect(value, { breakLength: Infinity, depth: 8 })))
   const output = options.output ?? standardOutput
   return {
