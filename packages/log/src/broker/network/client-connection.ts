@@ -121,6 +121,7 @@ export class ClientConnection {
     this.#lastHeardMs = this.#options.clock.monotonic()
     try {
       this.#splitter.push(bytes)
+      if (this.#grant?.isCut === true) this.#isGranted = this.#grant.regain()
     } catch (error) {
       this.#fail(error)
     }
@@ -162,9 +163,14 @@ export class ClientConnection {
   }
 
   #askFor(bytes: number): void {
-    const { grant, isGranted } = this.#options.budget.take(bytes, () => {
-      this.#isGranted = true
-      this.#options.clock.soon(() => this.#proceed())
+    const { grant, isGranted } = this.#options.budget.take({
+      bytes,
+      granted: () => {
+        this.#isGranted = true
+        this.#options.clock.soon(() => this.#proceed())
+      },
+      arrival: () =>
+        this.#grant === grant ? { arrivedBytes: Math.min(this.#splitter.bufferedBytes, bytes), heardAtMs: this.#lastHeardMs } : undefined,
     })
     this.#grant = grant
     this.#isGranted = isGranted

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { after, before, test } from 'node:test'
-import { ERROR_CODE } from '../../protocol/index.ts'
+import { encodeRequest, ERROR_CODE } from '../../protocol/index.ts'
 import { buildBatch, recompress } from '../../records/index.ts'
 import { Log } from '../log.ts'
 import { batchOf, createTopic, fetchFrom, produceTo } from '../testing/requests.ts'
@@ -174,6 +174,30 @@ test('requests of all connections share their memory: who has to wait is read la
   assert.equal((await produced).errorCode, ERROR_CODE.NONE)
   await client.close()
   await maker.close()
+})
+
+test('clients that have claimed all memory and fall silent keep nobody out, and are answered when they go on', async () => {
+  const patient = await Log.start({ memory: true, config: { 'queued.max.request.bytes': String(1024 * KIB) } })
+  const maker = await WireClient.connect(patient)
+  await createTopic(maker, 'silent', { 'max.message.bytes': String(2048 * KIB) })
+  const correlationId = 7
+  const request = {
+    acks: -1,
+    timeoutMs: 5000,
+    topicData: [{ name: 'silent', topicId: new Uint8Array(16), partitionData: [{ index: 0, records: batchOf(['x'.repeat(600 * KIB)]) }] }],
+  }
+  const bytes = Buffer.concat(encodeRequest('Produce', 12, { correlationId, clientId: 'silent' }, request))
+  const silent = await Promise.all(Array.from({ length: 5 }, () => WireClient.connect(patient)))
+  const answers = silent.map((client) => client.raw(bytes.subarray(0, 1000), correlationId))
+  // Two of them have it.
+  while (!/memorypoolused 1\d{6}\n/.test(patient.metrics())) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal((await produceTo(maker, 'silent', batchOf(['y'.repeat(900 * KIB)]))).errorCode, ERROR_CODE.NONE)
+  for (const client of silent) client.continue(bytes.subarray(1000))
+  await Promise.all(answers)
+  assert.match(patient.metrics(), /kafka_network_socketserver_memorypoolused 0/)
+  assert.equal((await fetchFrom(maker, 'silent', { maxBytes: 1, offset: 5 })).highWatermark, 6)
+  for (const client of [maker, ...silent]) await client.close()
+  await patient.close()
 })
 
 test('what a batch decompresses to is limited', async () => {

@@ -31,5 +31,5 @@ export function networkLimits(config: BrokerConfig, clock: Clock): NetworkLimits
     sizeMax: config.get('socket.listen.backlog.size'),
   })
   const bytesMax = config.get('queued.max.request.bytes')
-  return { limits, waitingRoom, budget: new RequestBudget(bytesMax < 0 ? Infinity : bytesMax), windows: new WindowPool() }
+  return { limits, waitingRoom, budget: new RequestBudget(bytesMax < 0 ? Infinity : bytesMax, clock), windows: new WindowPool() }
 }

@@ -3,26 +3,53 @@
  *
  * 1. A request is granted its bytes while fewer than the limit are taken: so one of any size gets through, and the overshoot is one request.
  * 2. Who has to wait is granted in the order of asking.
+ * 3. While somebody waits, a request that has stopped arriving keeps no more than what is there of it, and asks for the rest when it goes on: what
+ *    is only claimed keeps nobody out for longer than `STALLED_AFTER_MS`. Where all that is taken is kept so, the next is granted its bytes beyond the limit, and so on one at a time.
  */
+import type { Clock } from '@millrace/core'
+
 export interface BudgetGrant {
+  /** Of the whole request. */
   readonly bytes: number
+  /** Whether it has been cut down to what has arrived. */
+  readonly isCut: boolean
+  /** Asks for the rest of one that was cut. Gives whether it is granted at once; `granted` of the first asking is called otherwise, later. */
+  regain(): boolean
   /** Gives the bytes back, or stops waiting for them. Calling it again does nothing. */
   release(): void
 }
 
-interface Waiting {
-  readonly bytes: number
-  readonly granted: () => void
+/** What is known of a request that is arriving. */
+export interface Arrival {
+  readonly arrivedBytes: number
+  /** When something of it came last, on `clock.monotonic`. */
+  readonly heardAtMs: number
 }
+
+export interface BudgetClaim {
+  readonly bytes: number
+  /** Called where it is not granted at once, when it is. */
+  readonly granted: () => void
+  /** Undefined once all of it is there. */
+  readonly arrival: () => Arrival | undefined
+}
+
+/** After so long without a byte a request has stopped arriving. */
+const STALLED_AFTER_MS = 1000
 
 export class RequestBudget {
   readonly #limitBytes: number
+  readonly #clock: Clock
   #takenBytes = 0
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new Set<Grant>()
+  /** Granted, and not cut. */
+  readonly #active = new Set<Grant>()
+  #isToLook = false
 
   /** @param limitBytes Infinity for none */
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, clock: Clock) {
     this.#limitBytes = limitBytes
+    this.#clock = clock
   }
 
   get takenBytes(): number {
@@ -34,27 +61,99 @@ export class RequestBudget {
   }
 
   /** Takes the bytes at once where it may, or later: `granted` is called then, and only then. */
-  take(bytes: number, granted: () => void): { readonly isGranted: boolean; readonly grant: BudgetGrant } {
-    const isGranted = this.#waiting.size === 0 && this.#takenBytes < this.#limitBytes
-    const waiting: Waiting = { bytes, granted }
-    if (isGranted) this.#takenBytes += bytes
-    else this.#waiting.add(waiting)
-    let isHeld = true
-    const release = (): void => {
-      if (!isHeld) return
-      isHeld = false
-      if (!this.#waiting.delete(waiting)) this.#takenBytes -= bytes
-      this.#grantWaiting()
+  take(claim: BudgetClaim): { readonly isGranted: boolean; readonly grant: BudgetGrant } {
+    const grant = new Grant(claim, {
+      ask: () => this.#ask(grant),
+      release: () => {
+        if (!this.#waiting.delete(grant)) this.#active.delete(grant)
+        this.#takenBytes -= grant.heldBytes
+        this.#grantWaiting()
+      },
+    })
+    return { isGranted: this.#ask(grant), grant }
+  }
+
+  #ask(grant: Grant): boolean {
+    if (this.#waiting.size === 0 && this.#hasRoom) {
+      this.#give(grant)
+      return true
     }
-    return { isGranted, grant: { bytes, release } }
+    this.#waiting.add(grant)
+    this.#lookLater()
+    return false
+  }
+
+  get #hasRoom(): boolean {
+    return this.#takenBytes < this.#limitBytes || this.#active.size === 0
+  }
+
+  #give(grant: Grant): void {
+    this.#takenBytes += grant.bytes - grant.heldBytes
+    grant.heldBytes = grant.bytes
+    this.#active.add(grant)
   }
 
   #grantWaiting(): void {
     for (const waiting of this.#waiting) {
-      if (this.#takenBytes >= this.#limitBytes) return
+      if (!this.#hasRoom) return
       this.#waiting.delete(waiting)
-      this.#takenBytes += waiting.bytes
-      waiting.granted()
+      this.#give(waiting)
+      waiting.claim.granted()
     }
+  }
+
+  #lookLater(): void {
+    if (this.#isToLook) return
+    this.#isToLook = true
+    this.#clock.after(STALLED_AFTER_MS, () => {
+      this.#isToLook = false
+      const sinceMs = this.#clock.monotonic() - STALLED_AFTER_MS
+      for (const grant of this.#active) {
+        const arrival = grant.claim.arrival()
+        if (arrival !== undefined && arrival.heardAtMs <= sinceMs) this.#cut(grant, arrival.arrivedBytes)
+      }
+      this.#grantWaiting()
+      if (this.#waiting.size > 0) this.#lookLater()
+    })
+  }
+
+  #cut(grant: Grant, arrivedBytes: number): void {
+    this.#active.delete(grant)
+    this.#takenBytes -= grant.heldBytes - arrivedBytes
+    grant.heldBytes = arrivedBytes
+    grant.isCut = true
+  }
+}
+
+interface GrantActions {
+  readonly ask: () => boolean
+  readonly release: () => void
+}
+
+class Grant implements BudgetGrant {
+  readonly claim: BudgetClaim
+  readonly #actions: GrantActions
+  heldBytes = 0
+  isCut = false
+  #isReleased = false
+
+  constructor(claim: BudgetClaim, actions: GrantActions) {
+    this.claim = claim
+    this.#actions = actions
+  }
+
+  get bytes(): number {
+    return this.claim.bytes
+  }
+
+  regain(): boolean {
+    this.isCut = false
+    return this.#actions.ask()
+  }
+
+  release(): void {
+    if (this.#isReleased) return
+    this.#isReleased = true
+    this.#actions.release()
   }
 }

@@ -65,6 +65,11 @@ export class WireClient {
     return promise
   }
 
+  /** The rest of what `raw` has begun. */
+  continue(bytes: Uint8Array): void {
+    this.#connection.send(bytes)
+  }
+
   async close(): Promise<void> {
     this.#connection.end()
     await this.closed
