@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { resolveOptions } from '@millrace/core'
-import { engineOptionTable, runJob, type CheckpointHistoryEntry, type EngineOptionInput } from '@millrace/engine'
+import { engineOptionTable, runJob, type EngineOptionInput } from '@millrace/engine'
 
 export interface SlowSinkPlan {
   readonly sinkMs: number
@@ -36,6 +36,7 @@ const LOOK_MS = 200
 export async function measureSlowSink(plan: SlowSinkPlan): Promise<SlowSinkOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-slow-sink-'))
   try {
+    const completed: { readonly triggeredMs: number; readonly durationMs: number }[] = []
     const started = Promise.withResolvers<void>()
     const running = runJob({
       modulePath: join(import.meta.dirname, 'slow-sink-job.ts'),
@@ -51,25 +52,28 @@ export async function measureSlowSink(plan: SlowSinkPlan): Promise<SlowSinkOutco
       }),
       onEvent: (event) => {
         if (event.kind === 'started' || event.kind === 'ended') started.resolve()
+        if (event.kind === 'checkpoint-completed')
+          completed.push({ triggeredMs: event.timeMs - event.durationMs, durationMs: event.durationMs })
       },
     })
     await started.promise
     const startedMs = nowMs()
     const filled = startedMs + plan.fillMs
-    const isAfter = ({ triggeredMs, outcome }: CheckpointHistoryEntry): boolean => outcome.kind === 'completed' && triggeredMs >= filled
+    const isAfter = ({ triggeredMs }: { readonly triggeredMs: number }): boolean => triggeredMs >= filled
     await sleep(plan.fillMs)
-    while (nowMs() < filled + plan.measureMs && !(plan.untilFirst === true && running.checkpoints().history.some(isAfter)))
-      await sleep(LOOK_MS)
+    while (nowMs() < filled + plan.measureMs && !(plan.untilFirst === true && completed.some(isAfter))) await sleep(LOOK_MS)
     const { history, counts } = running.checkpoints()
     const endMs = nowMs()
     await running.cancel()
     const result = await running.done
     if (result.state === 'failed') throw result.failure.error
-    const after = history.filter(isAfter)
+    const after = completed.filter(isAfter)
+    // The newest of them alone.
+    const inHistory = history.filter((entry) => entry.outcome.kind === 'completed' && isAfter(entry))
     const lastMs = Math.max(filled, startedMs + plan.intervalMs, ...history.map(({ triggeredMs, durationMs }) => triggeredMs + durationMs))
     return {
       durationsMs: after.map(({ durationMs }) => durationMs),
-      inFlightBytes: after.map(({ subtasks }) => subtasks.reduce((sum, subtask) => sum + subtask.inFlightBytes, 0)),
+      inFlightBytes: inHistory.map(({ subtasks }) => subtasks.reduce((sum, subtask) => sum + subtask.inFlightBytes, 0)),
       unfinishedMs: counts.inProgress > 0 ? endMs - lastMs : undefined,
     }
   } finally {

@@ -80,8 +80,9 @@ const root = join(import.meta.dirname, '../..')
 const STDERR_KEPT = 4_000
 const SAMPLE_MS = 500
 const STORED_SAMPLE_MS = 5_000
-/** Of our main thread and workers in bounded memory. */
-const SMALL_NODE = ['--max-semi-space-size=4']
+/** Of each of our threads in bounded memory: what the old generation may grow to before it is collected at the latest, and the young one. */
+const OLD_SPACE_SHARE = 0.36
+const SEMI_SPACE_MB = 4
 
 /** All that the process writes goes into `folder`, and so is removed also when it had to be killed. */
 function start(engine: Engine, settings: RunSettings, folder: string, limit: MemoryLimit | undefined): ChildProcess {
@@ -94,6 +95,9 @@ interface Command {
   readonly command: readonly string[]
   readonly env: { readonly [name: string]: string }
 }
+
+/** RocksDB's memory comes from the C library, which otherwise has up to eight heaps a core, none of which gives back what the others need. */
+const fewArenas = { MALLOC_ARENA_MAX: '2' }
 
 /** What both engines understand. */
 function flagsOf(settings: RunSettings): readonly string[] {
@@ -120,17 +124,19 @@ function flinkCommand(settings: RunSettings, folder: string): Command {
   const java = memory?.javaOptions ?? ['-XX:+UseParallelGC', `-Xms${heapMb}m`, `-Xmx${heapMb}m`]
   return {
     command: [join(import.meta.dirname, 'flink/run.sh'), ...words, ...(fill === true ? ['--fill', 'on'] : []), ...configuration],
-    env: { JAVA_OPTS: [...java, `-Djava.io.tmpdir=${folder}`].join(' ') },
+    env: { ...(memory === undefined ? {} : fewArenas), JAVA_OPTS: [...java, `-Djava.io.tmpdir=${folder}`].join(' ') },
   }
 }
 
 function ourCommand(settings: RunSettings, folder: string): Command {
-  const { encode, cacheMb, memoryMb, fill } = settings
+  const { encode, cacheMb, memoryMb, fill, parallelism } = settings
   return {
     command: [
       process.execPath,
-      ...(memoryMb === undefined ? [] : SMALL_NODE),
-      '--conditions=@millrace/source',
+      // Sources are compiled in each thread, and the compiler stays in memory.
+      ...(memoryMb === undefined
+        ? ['--conditions=@millrace/source']
+        : [`--max-old-space-size=${Math.round((memoryMb * OLD_SPACE_SHARE) / parallelism)}`, `--max-semi-space-size=${SEMI_SPACE_MB}`]),
       join(root, 'bench/run.ts'),
       ...flagsOf(settings),
       '--json',
@@ -138,7 +144,10 @@ function ourCommand(settings: RunSettings, folder: string): Command {
       ...(fill === true ? ['--fill'] : []),
       ...(cacheMb === undefined ? [] : [`--cache-size=${cacheMb}MiB`]),
     ],
-    env: { TMPDIR: folder },
+    env: {
+      TMPDIR: folder,
+      ...(memoryMb === undefined ? {} : { ...fewArenas, NODE_COMPILE_CACHE: join(root, '.cache/bench-compiled') }),
+    },
   }
 }
 

@@ -208,7 +208,7 @@ async function searchHeap(query: string, parallelism: number): Promise<void> {
   )
 }
 
-const parallelisms = (flags.parallelism ?? (memoryMb !== undefined ? '2' : flags.encode ? '1' : '1,2')).split(',').map(Number)
+const parallelisms = (flags.parallelism ?? (memoryMb !== undefined ? '1' : flags.encode ? '1' : '1,2')).split(',').map(Number)
 console.error('building the peer, if it has changed')
 execFileSync(join(import.meta.dirname, 'flink/run.sh'), ['build'], { stdio: 'inherit' })
 const wanted = flags['flink-heap-search']
