@@ -52,7 +52,12 @@ const table = {
   BROKER_METADATA_CORRUPT: { who: 'operator', retry: false, message: 'The metadata of the broker in {path} is corrupt: {problem}' },
   BROKER_CONFIG_UNKNOWN: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
   BROKER_CONFIG_INVALID: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
-  BROKER_DIRECTORY_LOCKED: { who: 'operator', retry: true, message: 'The log directory {path} is in use by another broker' },
+  BROKER_DIRECTORY_LOCKED: {
+    who: 'operator',
+    retry: true,
+    message:
+      'The log directory {path} is in use by another broker{holder}; one at a time can have it. Stop that one, or give this one another folder (--dir, or broker.dir in millrace.yaml)',
+  },
   BROKER_DIRECTORY_UNUSABLE: { who: 'operator', retry: true, message: 'The log directory {path} cannot be used: {problem}' },
   BROKER_CANNOT_LISTEN: {
     who: 'operator',

@@ -12,6 +12,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { nodeDisk } from '@millrace/core'
 import { logError } from '../../errors.ts'
 import { directoryProblem } from '../start-problems.ts'
+import { holderOf } from './lock-holder.ts'
 
 export type ReleaseLock = () => void
 
@@ -26,7 +27,7 @@ export async function lockDirectory(path: string): Promise<ReleaseLock> {
   } catch (cause) {
     database.close()
     if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY) {
-      throw logError('BROKER_DIRECTORY_LOCKED', { path }, cause)
+      throw logError('BROKER_DIRECTORY_LOCKED', { path, holder: await holderOf(join(path, FILE_NAME)) })
     }
     throw logError('STORAGE_CORRUPT', { path: join(path, FILE_NAME), problem: 'it cannot be locked' }, cause)
   }
