@@ -39,5 +39,24 @@ export function isAddress(url: string): boolean {
   return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === ''
 }
 
+/** Why names and values are no headers of a request; undefined where they are. The values may be secrets. */
+export function headersProblem(headers: Readonly<Record<string, string>>): string | undefined {
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      new Headers().set(name, value)
+    } catch {
+      return `has ${JSON.stringify(name)}, which is no header, or whose value has characters that no header may have`
+    }
+  }
+  return undefined
+}
+
+/** Ports that `fetch` refuses to ask (those of mail, chat and the like): no repetition helps. */
+export function isPortRefused(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && error.cause.message === 'bad port'
+}
+
+export const portProblem = 'has a port that Node asks nothing of by HTTP (it belongs to another protocol)'
+
 /** What is wrong with one that is none; it may hold secrets. */
 export const addressProblem = 'is no address that begins with http:// or https://, without user and password (those belong into headers)'

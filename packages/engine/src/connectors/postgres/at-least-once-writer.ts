@@ -35,7 +35,7 @@ export class AtLeastOnceWriter<T> implements SinkWriter<T> {
   constructor(context: WriterContext, options: AtLeastOnceOptions<T>) {
     this.#context = context
     this.#options = options
-    this.#patience = new Patience(context.clock, options.retryForMs)
+    this.#patience = new Patience(context.clock, options.retryForMs, (notice) => context.report?.(notice))
   }
 
   async open(): Promise<void> {

@@ -49,7 +49,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
     this.#options = options
     const { subtask, parallelism, attempt, clock } = context
     this.#run = { run: randomId(context.random), subtask, parallelism, attempt }
-    this.#patience = new Patience(clock, options.retryForMs)
+    this.#patience = new Patience(clock, options.retryForMs, (notice) => context.report?.(notice))
   }
 
   async open(restored: readonly unknown[]): Promise<void> {

@@ -1,4 +1,6 @@
 import { MillraceError, type Clock } from '@millrace/core'
+import type { ConnectorNotice } from '../source.ts'
+import { SetbackNotices } from '../setback-notices.ts'
 
 const FIRST_DELAY_MS = 50
 const DELAY_MS_MAX = 5_000
@@ -7,22 +9,29 @@ const DELAY_MS_MAX = 5_000
 export class Patience {
   readonly #clock: Clock
   readonly #patienceMs: number
+  readonly #notices: SetbackNotices
   #isOver = false
   readonly #wakes: Set<() => void> = new Set()
 
-  constructor(clock: Clock, patienceMs: number) {
+  constructor(clock: Clock, patienceMs: number, report?: (notice: ConnectorNotice) => void) {
     this.#clock = clock
     this.#patienceMs = patienceMs
+    this.#notices = new SetbackNotices(clock, (duration, problem) => {
+      report?.({ code: 'POSTGRES_SINK_RETRY', message: `${problem}; so it is for ${duration}, and it is tried again` })
+    })
   }
 
   async with<R>(work: () => Promise<R>): Promise<R> {
     const startMs = this.#clock.monotonic()
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, DELAY_MS_MAX)) {
       try {
-        return await work()
+        const done = await work()
+        this.#notices.over()
+        return done
       } catch (error) {
         const isFutile = !(error instanceof MillraceError) || !error.retry || error.code.endsWith('_FENCED')
         if (this.#isOver || isFutile || this.#clock.monotonic() + delayMs - startMs > this.#patienceMs) throw error
+        this.#notices.failed(error.message)
       }
       await this.#pause(delayMs)
     }

@@ -4,7 +4,7 @@ import { FixedSplits } from '../../fixed-splits.ts'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Source } from '../../source.ts'
 import type { ServerSentEvent } from './event-parser.ts'
-import { addressProblem, isAddress } from '../retries.ts'
+import { addressProblem, headersProblem, isAddress } from '../retries.ts'
 import { EventReader, type EventReaderSettings, type EventSplit } from './event-reader.ts'
 
 export type { ServerSentEvent }
@@ -51,6 +51,8 @@ export function serverSentEvents(options: ServerSentEventsOptions): Source<Serve
   checkOptionNames(CONNECTOR, options, optionNames)
   const { url, headers = {}, types, replays = false, startAfter = '' } = options
   if (!isAddress(url)) invalid('url', addressProblem)
+  const problem = headersProblem(headers)
+  if (problem !== undefined) invalid('headers', problem)
   // eslint-disable-next-line no-control-regex
   if (/[\u0000\n\r]/.test(startAfter)) invalid('startAfter', 'is no id: it has a line end or a zero character')
   const settings: EventReaderSettings = {

@@ -1,6 +1,7 @@
 import type { Cancel, Clock, MillraceError, Random } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
-import { drawOf, mayHelpLater, pauseMs, retryAfterMs, shownUrl } from '../retries.ts'
+import type { SetbackNotices } from '../../setback-notices.ts'
+import { drawOf, isPortRefused, mayHelpLater, pauseMs, portProblem, retryAfterMs, shownUrl } from '../retries.ts'
 
 export interface Request {
   readonly url: string
@@ -23,6 +24,7 @@ export interface SenderOptions {
   readonly mostPauseMs: number
   readonly clock: Clock
   readonly random: Random
+  readonly notices?: SetbackNotices
 }
 
 const ANSWER_CHARACTERS = 500
@@ -45,17 +47,20 @@ export class Sender {
 
   /** Resolves when it is accepted, or refused for good. @throws `WEBHOOK_UNAVAILABLE` */
   async send(request: Request): Promise<Refusal | undefined> {
-    const { clock, retryForMs, firstPauseMs, mostPauseMs, random } = this.#options
+    const { clock, retryForMs, firstPauseMs, mostPauseMs, random, notices } = this.#options
     const startMs = clock.monotonic()
     for (let tries = 1; ; tries++) {
       await this.#pause(this.#quietUntilMs - clock.monotonic())
       const outcome = await this.#try(request)
-      if (outcome.kind === 'accepted') return undefined
-      if (outcome.kind === 'refused') return outcome
+      if (outcome.kind !== 'later') {
+        notices?.over()
+        return outcome.kind === 'refused' ? outcome : undefined
+      }
       const waitMs = outcome.afterMs ?? pauseMs(tries, firstPauseMs, mostPauseMs, drawOf(random))
       const isOver = clock.monotonic() + waitMs - startMs > retryForMs
       if (isOver || this.#closing.signal.aborted) throw this.#unavailable(request, tries, outcome)
       if (outcome.afterMs !== undefined) this.#quietUntilMs = Math.max(this.#quietUntilMs, clock.monotonic() + outcome.afterMs)
+      notices?.failed(outcome.problem)
       await this.#pause(waitMs)
     }
   }
@@ -80,6 +85,8 @@ export class Sender {
       const afterMs = retryAfterMs(response.headers.get('retry-after'), clock.now())
       return { kind: 'later', problem: `status ${status}${answer === '' ? '' : `: ${answer}`}`, afterMs }
     } catch (error) {
+      if (isPortRefused(error))
+        throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'webhookSink', option: 'url', problem: portProblem }, error)
       return { kind: 'later', problem: problemOf(error), cause: error, afterMs: undefined }
     } finally {
       cancel()

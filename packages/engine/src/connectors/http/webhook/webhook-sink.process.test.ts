@@ -57,6 +57,24 @@ describe('webhookSink', () => {
     assert.equal(new Set(seen.map(({ key }) => key)).size, 50)
   })
 
+  it('refuses what can be no request, where the job is built or with the record, and does not try it again', async () => {
+    const refused = (options: object, message: RegExp): void =>
+      assert.throws(() => webhookSink({ url: server.url, ...options }), { code: 'CONNECTOR_OPTION_INVALID', message })
+    refused({ method: 'GET' }, /option method is GET: one of POST, PUT, PATCH, DELETE/)
+    refused({ headers: { 'a b': 'x' } }, /option headers has "a b", which is no header/)
+    refused({ headers: { a: '日' } }, /option headers has "a"/)
+    refused({ idempotencyHeader: 'a b' }, /option idempotencyHeader is a b/)
+    refused({ idempotencyKey: 'id' }, /option idempotencyKey must be a function/)
+    await assert.rejects(send([1], { headers: () => ({ a: '日' }) }), /headers has "a".*SINK_FORMAT_FAILED/)
+    await assert.rejects(send([1], { idempotencyKey: () => 'é日' }), /idempotencyKey answers 'é日'.*SINK_FORMAT_FAILED/)
+    await assert.rejects(send([1], { idempotencyKey: () => '' }), /idempotencyKey answers ''.*SINK_FORMAT_FAILED/)
+    await assert.rejects(send([1], { url: 'http://127.0.0.1:6000' }), {
+      code: 'CONNECTOR_OPTION_INVALID',
+      message: /a port that Node asks nothing of/,
+    })
+    assert.deepEqual(seen, [])
+  })
+
   it('sends batches, in order with one request at a time', async () => {
     await send(upTo(25), { batchRecords: 10, concurrency: 1 })
     assert.deepEqual(

@@ -3,7 +3,8 @@ import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, WriterContext } from '../../sink.ts'
-import { addressProblem, isAddress } from '../retries.ts'
+import { SetbackNotices } from '../../setback-notices.ts'
+import { addressProblem, headersProblem, isAddress, shownUrl } from '../retries.ts'
 import { Sender, type Request } from './sender.ts'
 import { WebhookWriter, type RefusedRequest } from './webhook-writer.ts'
 
@@ -59,6 +60,7 @@ const optionNames: OptionNames<WebhookSinkOptions<unknown>> = {
   idempotencyHeader: true,
   idempotencyKey: true,
 }
+const METHODS: readonly unknown[] = ['POST', 'PUT', 'PATCH', 'DELETE'] satisfies WebhookSinkOptions<unknown>['method'][]
 const FIRST_PAUSE_MS = 100
 const MOST_PAUSE_MS = 30_000
 
@@ -73,6 +75,15 @@ export function webhookSink<T>(options: WebhookSinkOptions<T>): Sink<T> {
   const { onRefused = 'fail', idempotencyHeader = 'idempotency-key', idempotencyKey } = options
   if (typeof options.url !== 'function' && !isAddress(options.url)) invalid('url', addressProblem)
   if (!['fail', 'skip'].includes(onRefused as string) && typeof onRefused !== 'object') invalid('onRefused', `is ${onRefused}`)
+  if (options.method !== undefined && !METHODS.includes(options.method))
+    invalid('method', `is ${options.method}: one of ${METHODS.join(', ')}`)
+  const headerProblem = typeof options.headers === 'object' ? headersProblem(options.headers) : undefined
+  if (headerProblem !== undefined) invalid('headers', headerProblem)
+  if (idempotencyHeader !== false && headersProblem({ [idempotencyHeader]: 'x' }) !== undefined)
+    invalid('idempotencyHeader', `is ${idempotencyHeader}, which is no name of a header`)
+  for (const name of ['body', 'idempotencyKey'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') invalid(name, 'must be a function of the records')
+  }
   const batchRecords = wholeNumberOption(CONNECTOR, 'batchRecords', options.batchRecords ?? 1, 1, 100_000)
   const settings = {
     batchRecords,
@@ -94,10 +105,21 @@ export function webhookSink<T>(options: WebhookSinkOptions<T>): Sink<T> {
     createWriter: (context) =>
       new WebhookWriter<T>(context, {
         ...settings,
-        sender: new Sender({ ...times, clock: context.clock, random: context.random }),
+        sender: new Sender({ ...times, clock: context.clock, random: context.random, notices: noticesOf(context, options.url) }),
         onRefused: typeof onRefused === 'object' ? onRefused.createWriter(refusedContext(context)) : onRefused,
       }),
   }
+}
+
+/** A receiver that does not answer keeps the job waiting for minutes. */
+function noticesOf(context: WriterContext, url: unknown): SetbackNotices {
+  const receiver = typeof url === 'string' ? shownUrl(url) : 'the receiver'
+  return new SetbackNotices(context.clock, (duration, problem) => {
+    context.report?.({
+      code: 'WEBHOOK_RETRY',
+      message: `${CONNECTOR}: ${receiver} has accepted nothing for ${duration}: ${problem}; it is tried again`,
+    })
+  })
 }
 
 /** Names of what the other sink keeps outside must not clash with another's. */
@@ -113,6 +135,8 @@ function requestOf<T>({ url, method = 'POST', headers, body }: WebhookSinkOption
     const content = body === undefined ? JSON.stringify(isBatch ? records : records[0]) : body(records)
     if (typeof content !== 'string' && !(content instanceof Uint8Array)) throw new TypeError(`body answers ${typeof content}`)
     const given = typeof headers === 'function' ? headers(records) : (headers ?? {})
+    const problem = headersProblem(given)
+    if (problem !== undefined) throw new TypeError(`headers ${problem}`)
     const lower = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
     return { url: target, method, headers: { 'content-type': 'application/json', ...lower }, body: content }
   } catch (cause) {

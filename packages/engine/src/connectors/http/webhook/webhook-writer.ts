@@ -1,7 +1,8 @@
+import { inspect } from 'node:util'
 import { MillraceError, randomId, type Cancel } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import type { SinkWriter, WriterContext } from '../../sink.ts'
-import { shownUrl } from '../retries.ts'
+import { headersProblem, shownUrl } from '../retries.ts'
 import { countToContinue, idempotencyKey, type RequestCount } from './idempotency-key.ts'
 import type { Request, Sender } from './sender.ts'
 
@@ -147,12 +148,21 @@ export class WebhookWriter<T> implements SinkWriter<T> {
   }
 
   #named(request: Request, records: readonly T[]): Request {
-    const { keyHeader, keyOf } = this.#options
+    const { keyHeader } = this.#options
     const number = this.#requests++
     if (keyHeader === undefined) return request
     const { jobName, stateId: sink, subtask } = this.#context
-    const key = keyOf?.(records) ?? idempotencyKey({ jobName, sink, series: this.#series, subtask, number }, request.body)
+    const key = this.#givenKey(records) ?? idempotencyKey({ jobName, sink, series: this.#series, subtask, number }, request.body)
     return { ...request, headers: { ...request.headers, [keyHeader]: key } }
+  }
+
+  /** @throws `SINK_FORMAT_FAILED`: a receiver would take requests with one key for one */
+  #givenKey(records: readonly T[]): string | undefined {
+    const key: unknown = this.#options.keyOf?.(records)
+    if (key === undefined) return undefined
+    if (typeof key === 'string' && key !== '' && headersProblem({ key }) === undefined) return key
+    const problem = `idempotencyKey answers ${inspect(key, { depth: 0 })}, and must answer text that a header may have`
+    throw engineError('SINK_FORMAT_FAILED', { connector: 'webhookSink', format: 'a request', problem })
   }
 
   #sendMore(): void {
