@@ -168,6 +168,11 @@ export class InvocationContext implements Emitter<unknown, Record<string, never>
     return this.#operatorState?.handles ?? noStates
   }
 
+  /** The call is over, its effects still to be applied or forgotten: whatever it does from now on is in neither. */
+  end(): void {
+    this.#settled = true
+  }
+
   /** Sends on what was emitted. */
   flush(): void {
     this.#settled = true

@@ -106,11 +106,11 @@ export class Invocations {
     try {
       result = what === 'element' ? fn.onElement!(value, context) : fn[methods[what]]!(value as never, context)
     } catch (error) {
-      throw operatorFailed(this.#host, methods[what], error, value, key)
+      throw operatorFailed(this.#host, methods[what], error, value, key, !isTimer(what))
     }
     if (result !== undefined && isThenable(result)) {
       context.keep(this.#host.cursor.timestamp)
-      const failed = (error: unknown): OperatorFailure => operatorFailed(this.#host, methods[what], error, value, key)
+      const failed = (error: unknown): OperatorFailure => operatorFailed(this.#host, methods[what], error, value, key, false)
       this.#hooks.promised(result, failed, () => context.end())
     } else context.inUse = false
   }
@@ -187,20 +187,20 @@ export class Invocations {
     const { what } = input
     const argument = isTimer(what) ? input.timestamp : input.value
     return {
-      done: Promise.resolve(answer),
+      done: Promise.resolve(answer).finally(() => context.end()),
       apply: () => context.flush(),
       reject: (error) => {
         context.revoke()
         // Others are passing by now.
         this.#host.cursor.timestamp = context.timestamp
         if (!this.failuresAside) throw operatorFailed(this.#host, methods[what], error, argument, key, false)
-        this.#failAside(what, argument, key, error, false)
+        this.#failAside(what, argument, key, error)
       },
     }
   }
 
-  #failAside(what: InvocationKind, value: unknown, key: unknown, error: unknown, passing = true): void {
-    if (isTimer(what)) throw operatorFailed(this.#host, methods[what], error, value, key, passing)
+  #failAside(what: InvocationKind, value: unknown, key: unknown, error: unknown): void {
+    if (isTimer(what)) throw operatorFailed(this.#host, methods[what], error, value, key, false)
     const { failure } = this.#host.cursor
     if (failure !== undefined) throw failure
     const { name, message, stack } = describeThrown(error)

@@ -247,3 +247,32 @@ describe('the capacity of an asynchronous function', () => {
     )
   })
 })
+
+describe('what an asynchronous function failed on', () => {
+  const build =
+    (fn: object) =>
+    (env: Environment): StreamView<number> =>
+      timed(env)
+        .keyBy((n) => n % 2)
+        .process({ emits: type<number>(), onElement: (_n, ctx) => ctx.eventTimers.at(2_500), ...fn })
+
+  it('is not said to be the record that passes by then', async () => {
+    const fail = async (n: number): Promise<void> => {
+      await sleep(1)
+      if (n === 2) throw new Error('no twos')
+    }
+    await assert.rejects(results(build({ onElement: fail })), /failed in onElement: Error: no twos/)
+    await assert.rejects(
+      results((env) => timed(env).map(fail)),
+      /failed in map: Error: no twos/,
+    )
+  })
+
+  it('has no position where it is a timer', async () => {
+    const fail = (): never => {
+      throw new Error('too late')
+    }
+    for (const onEventTimer of [fail, async () => fail()])
+      await assert.rejects(results(build({ onEventTimer })), /failed in onEventTimer: Error: too late/)
+  })
+})

@@ -3,7 +3,7 @@
  */
 import { nodeClock } from '@millrace/core'
 import { buildJob } from '../../api/build-job.ts'
-import type { ErasedProcessFunction } from '../../api/functions.ts'
+import type { ErasedProcessFunction, JobFunctions } from '../../api/functions.ts'
 import type { Job } from '../../api/job.ts'
 import type { Params } from '../../api/params.ts'
 import { decodeValue } from '../../codec/value.ts'
@@ -37,7 +37,7 @@ export async function replayCrash(job: Job<Params>, facts: CrashFacts): Promise<
   if (node === undefined) throw engineError('CAPSULE_OPERATOR_MISSING', { job: job.name, stateId: facts.stateId })
   const plan = planJob(graph, { parallelism: 1, chaining: false })
   const task = plan.tasks.find(({ operators }) => operators.includes(node.id))!
-  const bench = new ReplayBench(facts)
+  const bench = new ReplayBench(facts, functions)
   const chain = buildChain(plan, task, functions, bench)
   await chain.open()
   bench.cursor.timestamp = facts.timestamp
@@ -70,9 +70,11 @@ class ReplayBench implements ChainHost {
   readonly cursor: ChainCursor = new ChainCursor()
   readonly freezes = false
   readonly #facts: CrashFacts
+  readonly #functions: JobFunctions
 
-  constructor(facts: CrashFacts) {
+  constructor(facts: CrashFacts, functions: JobFunctions) {
     this.#facts = facts
+    this.#functions = functions
   }
 
   operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost {
@@ -115,8 +117,13 @@ class ReplayBench implements ChainHost {
     return new OperatorState({ operator: node.name, states, keyGroups, currentGroup: () => 0, freeze: false, allowNonRestored: false })
   }
 
+  /** Empty as well. */
   broadcastState(node: OperatorNode): BroadcastState {
-    return new BroadcastState({ operator: node.name, states: {} })
+    const functions = this.#functions.operators.get(node.id)
+    return new BroadcastState({
+      operator: node.name,
+      states: functions !== undefined && 'broadcast' in functions ? functions.broadcast : {},
+    })
   }
 
   sinkWriter(node: OperatorNode): never {
