@@ -1,6 +1,6 @@
 // The commands about stored state, on a savepoint of a real job.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -57,6 +57,18 @@ async function millrace(...flags: string[]): Promise<{ code: number; out: string
   return { code, out: stdout.text, err: stderr.text }
 }
 
+/** Descriptors of this process that are of a file, where the system tells. */
+function openFiles(path: string): string[] {
+  const all = existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd') : []
+  return all.filter((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`) === path
+    } catch {
+      return false // it was that of the listing
+    }
+  })
+}
+
 const linesOf = (text: string): Record<string, unknown>[] =>
   text
     .split('\n')
@@ -95,6 +107,9 @@ void describe('millrace state', () => {
     assert.deepEqual({ ...line, value: 0 }, { operator: 'count', kind: 'value', state: 'count', key: { $bigint: '0' }, value: 0 })
     assert.match((await millrace('state', 'print', savepoint, '--key', 'x')).err, /--key must be a key as JSON/)
     assert.match((await millrace('state', 'print', savepoint, '--operator', 'x')).err, /no operator x .* there are numbers, count, out/)
+    const misspelt = await millrace('state', 'print', savepoint, '--operator', 'count', '--state', 'cuont')
+    assert.equal(misspelt.code, 2)
+    assert.match(misspelt.err, /no state cuont of operator count in .*; there are count, seen/)
   })
 
   it('writes what it has printed', async () => {
@@ -133,6 +148,8 @@ void describe('millrace state', () => {
     assert.match(err, /Line 2 of bad.jsonl is no state: value is missing/)
     assert.ok(!existsSync(join(folder, 'nothing')))
     assert.match((await millrace('state', 'write', 'nothing', '--input', 'missing.jsonl')).err, /missing.jsonl/)
+    for (const path of ['nothing', savepoint]) await millrace('state', 'write', path, '--input', 'bad.jsonl')
+    assert.deepEqual(openFiles(join(folder, 'bad.jsonl')), [])
     assert.ok(!existsSync(join(folder, 'nothing')))
   })
 

@@ -1,4 +1,5 @@
 import { messageOf } from '@millrace/core'
+import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -19,14 +20,26 @@ import type { CommandIo } from '../terminal.ts'
 /** `millrace state write PATH`: from lines, and what `--from` names. */
 export async function writeState(path: string, flags: ParsedFlags, io: CommandIo, stdin: Readable = process.stdin): Promise<number> {
   const { from, input } = flags as { readonly [name: string]: string | undefined }
-  const source = input === undefined ? stdin : await openInput(resolve(io.cwd, input))
-  const { path: written } = await writeSavepoint(placeOf(io, path), {
-    settings: await resolveSettings(io, flags),
-    ...(from === undefined ? {} : { from: placeOf(io, from) }),
-    items: itemsOf(source, input ?? 'the standard input'),
-  })
-  io.stdout.write(`${written}\n`)
-  return exitCodes.done
+  const settings = await resolveSettings(io, flags)
+  const file = input === undefined ? undefined : await openInput(resolve(io.cwd, input))
+  try {
+    const { path: written } = await writeSavepoint(placeOf(io, path), {
+      settings,
+      ...(from === undefined ? {} : { from: placeOf(io, from) }),
+      items: itemsOf(file ?? stdin, input ?? 'the standard input'),
+    })
+    io.stdout.write(`${written}\n`)
+    return exitCodes.done
+  } finally {
+    if (file !== undefined) await closed(file)
+  }
+}
+
+/** Who gives up reading half-way, or before, leaves it open. */
+async function closed(file: Readable): Promise<void> {
+  if (file.closed) return
+  file.destroy()
+  await once(file, 'close')
 }
 
 async function openInput(path: string): Promise<Readable> {

@@ -1,4 +1,3 @@
-import { messageOf } from '@millrace/core'
 import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { parentOf } from './durable-folders.ts'
@@ -7,8 +6,11 @@ import { movedFile } from './handles.ts'
 import type { LocalCopies } from './local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles } from './state-files.ts'
-import { isDamage, isNotFound } from './storage-errors.ts'
+import { damageOf, isAbsent, isDamage } from './storage-errors.ts'
 import type { RestoredCheckpoint } from './storage.ts'
+
+/** Snapshots that an error names. */
+const NAMED_MAX = 5
 
 /** The file that makes a folder a checkpoint, or a savepoint. */
 export const METADATA = '_metadata'
@@ -33,11 +35,24 @@ export async function readNamed(disk: Disk, path: string): Promise<NamedCheckpoi
     // A savepoint has everything in its own folder; checkpoints of a job share state files, which lie beside them.
     return { metadata, folder, base: metadata.kind === 'savepoint' ? folder : parentOf(folder) }
   } catch (error) {
-    if (isNotFound(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path }, error)
-    if (isDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path, problem: messageOf(error) }, error)
+    if (isAbsent(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path, instead: await snapshotsIn(disk, folder) }, error)
+    if (isDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path, problem: damageOf(error) }, error)
     throw error
   }
 }
+
+/** What somebody may have meant who has named the folder above: the newest checkpoint there, and savepoints. */
+async function snapshotsIn(disk: Disk, folder: string): Promise<string> {
+  const listed = async (path: string): Promise<readonly string[]> => await disk.list(path).catch(() => [])
+  const names = await listed(folder)
+  const below = names.includes('checkpoints') ? (await listed(`${folder}/checkpoints`)).map((name) => `checkpoints/${name}`) : []
+  const checkpoints = [...names, ...below].filter((name) => /(^|\/)chk-\d+$/.test(name)).toSorted((a, b) => idIn(b) - idIn(a))
+  const found = [...checkpoints.slice(0, 1), ...names.filter((name) => name.startsWith('savepoint-')).toSorted()]
+  if (found.length === 0) return ''
+  return `; in it there ${found.length === 1 ? 'is' : 'are'} ${found.slice(0, NAMED_MAX).join(', ')}${found.length > NAMED_MAX ? ', …' : ''}`
+}
+
+const idIn = (name: string): number => Number(name.slice(name.lastIndexOf('-') + 1))
 
 /** The same with its files checked; they get absolute paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN */
 export async function restoreForeign(disk: Disk, path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
@@ -63,7 +78,7 @@ export async function findDamage(
     }
     return undefined
   } catch (error) {
-    if (isDamage(error)) return messageOf(error)
+    if (isDamage(error)) return damageOf(error)
     throw error
   }
 }

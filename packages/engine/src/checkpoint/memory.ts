@@ -144,7 +144,7 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     if (restore !== 'latest') {
-      if (this.#disk === undefined) throw engineError('CHECKPOINT_NOT_FOUND', { path: restore })
+      if (this.#disk === undefined) throw engineError('CHECKPOINT_NOT_FOUND', { path: restore, instead: '' })
       return { checkpoint: await restoreForeign(this.#disk, restore, options.verify ?? 'full'), damaged: [] }
     }
     const newest = this.#ids().findLast((id) => options.exclude?.has(id) !== true)

@@ -29,6 +29,12 @@ export function unlessNotFound(error: unknown): void {
   if (!isNotFound(error)) throw error
 }
 
+/** What is wrong with data that are damaged, as a part of another message. */
+export function damageOf(error: unknown): string {
+  if (!(error instanceof MillraceError) || error.code !== 'CHECKPOINT_DAMAGED') return messageOf(error)
+  return `${error.details['path']}: ${error.details['problem']}`
+}
+
 /** There is nothing, and on this path there cannot be. */
 export function isAbsent(error: unknown): boolean {
   return isNotFound(error) || (error instanceof DiskError && error.reason === 'not-a-directory')

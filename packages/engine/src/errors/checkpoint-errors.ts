@@ -59,7 +59,7 @@ export const checkpointErrors = {
     message:
       'The metadata of checkpoint {checkpointId} has {length} bytes, more than the {limit} that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
   },
-  CHECKPOINT_NOT_FOUND: { who: 'user', retry: false, message: 'There is no checkpoint at {path}' },
+  CHECKPOINT_NOT_FOUND: { who: 'user', retry: false, message: 'There is no checkpoint at {path}{instead}' },
   CHECKPOINT_GIVEN_UP: {
     who: 'user',
     retry: false,
@@ -105,6 +105,7 @@ export const checkpointErrors = {
   },
   SAVEPOINT_STATE_INVALID: { who: 'user', retry: false, message: 'State of operator {operator} cannot be written: {problem}' },
   SAVEPOINT_OPERATOR_UNKNOWN: { who: 'user', retry: false, message: 'There is no operator {operator} in {path}; there are {known}' },
+  SAVEPOINT_STATE_UNKNOWN: { who: 'user', retry: false, message: 'There is no state {state} {where}; there are {known}' },
   SAVEPOINT_PLACE_TAKEN: { who: 'user', retry: false, message: 'A savepoint cannot be written to {path}: there is something already' },
   SAVEPOINT_OPERATOR_TWICE: { who: 'user', retry: false, message: 'Operator {operator} would be in the savepoint twice' },
   CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },

@@ -46,7 +46,7 @@ export interface OpenSavepoint {
    * Everything in it, operator by operator, key group by key group; never more than one key group is in memory. Deltas of incremental checkpoints are
    * resolved. What has expired and is still stored is among it.
    *
-   * @throws SAVEPOINT_OPERATOR_UNKNOWN, CHECKPOINT_DAMAGED, STATE_CORRUPT, CHECKPOINT_STORAGE_*
+   * @throws SAVEPOINT_OPERATOR_UNKNOWN, SAVEPOINT_STATE_UNKNOWN, CHECKPOINT_DAMAGED, STATE_CORRUPT, CHECKPOINT_STORAGE_*
    */
   entries(filter?: EntryFilter): AsyncIterable<StateEntry>
   /** The same with what it is of, and each operator before its state: what `formatStateLine` makes lines of, and `writeSavepoint` reads. */
@@ -106,7 +106,15 @@ export class SnapshotReader implements OpenSavepoint {
     }
   }
 
-  #chosen({ operator }: EntryFilter): readonly OperatorState[] {
+  #chosen({ operator, state }: EntryFilter): readonly OperatorState[] {
+    const chosen = this.#operators(operator)
+    const known = chosen.flatMap(({ states }) => states.map(({ name }) => name))
+    if (state === undefined || known.includes(state)) return chosen
+    const where = operator === undefined ? `in ${this.path}` : `of operator ${operator} in ${this.path}`
+    throw engineError('SAVEPOINT_STATE_UNKNOWN', { state, where, known: [...new Set(known)].join(', ') || 'none' })
+  }
+
+  #operators(operator: string | undefined): readonly OperatorState[] {
     const { operators } = this.#metadata
     if (operator === undefined) return operators
     const found = operators.filter(({ stateId }) => stateId === operator)

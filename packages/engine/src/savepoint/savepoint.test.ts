@@ -1,8 +1,8 @@
 // A job with every kind of state, stopped with a savepoint: what is read of it, written again, changed, restored.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { MillraceError } from '@millrace/core'
 import { startJob } from '../index.ts'
@@ -123,6 +123,8 @@ numbers list 1,recent split-list 1,sum reducing 1,tally value 3,total raw 1`.spl
     assert.equal(kind, 'reducing')
     assert.ok((value as number) > 0 && updatedMs > 1e12)
     await assert.rejects(all(it.entries({ operator: 'nobody' })), hasCode('SAVEPOINT_OPERATOR_UNKNOWN'))
+    for (const filter of [{ state: 'nothing' }, { operator: 'rules', state: 'sum' }])
+      await assert.rejects(all(it.entries(filter)), hasCode('SAVEPOINT_STATE_UNKNOWN'))
   })
 
   for (const [what, from] of [
@@ -235,6 +237,15 @@ numbers list 1,recent split-list 1,sum reducing 1,tally value 3,total raw 1`.spl
       hasCode('SAVEPOINT_OPERATOR_TWICE'),
     )
     await assert.rejects(writeSavepoint(to, { from: savepoint, edits: [{ operator: 'nobody' }] }), hasCode('SAVEPOINT_OPERATOR_UNKNOWN'))
+    for (const edits of [
+      [{ operator: 'counts' }, { operator: 'counts', to: 'other' }],
+      [{ operator: 'counts' }, { operator: 'counts', state: 'sum', to: 'total' }],
+      [
+        { operator: 'counts', state: 'sum', to: 'a' },
+        { operator: 'counts', state: 'sum', to: 'b' },
+      ],
+    ])
+      await assert.rejects(writeSavepoint(to, { from: savepoint, edits }), /two changes that cannot both be made/)
     await assert.rejects(
       writeSavepoint(to, { from: savepoint, edits: [{ operator: 'slow', state: 'x' }] }),
       hasCode('SAVEPOINT_STATE_INVALID'),
@@ -252,6 +263,32 @@ numbers list 1,recent split-list 1,sum reducing 1,tally value 3,total raw 1`.spl
     const reader = new SnapshotReader({ ...metadata, operators: [{ ...operator!, subtasks }, ...others] }, files, path)
     await assert.rejects(all(reader.entries()), hasCode('SAVEPOINT_IN_DATABASE'))
     assert.ok((await all(reader.entries({ operator: 'rules-applied' }))).length > 0)
+  })
+
+  it('says what is in a folder that is none, and takes no file for a damaged one', async () => {
+    const [checkpoints, savepoints] = [dirname(checkpoint), dirname(savepoint)]
+    for (const [path, text] of [
+      [savepoints, `There is no checkpoint at ${savepoints}; in it there is ${basename(savepoint)} [CHECKPOINT_NOT_FOUND]`],
+      [checkpoints, `There is no checkpoint at ${checkpoints}; in it there is ${basename(checkpoint)} [CHECKPOINT_NOT_FOUND]`],
+      [
+        dirname(checkpoints),
+        `There is no checkpoint at ${dirname(checkpoints)}; in it there is checkpoints/${basename(checkpoint)} [CHECKPOINT_NOT_FOUND]`,
+      ],
+      [join(folder, 'nowhere'), `There is no checkpoint at ${join(folder, 'nowhere')} [CHECKPOINT_NOT_FOUND]`],
+      [join(savepoint, '_metadata', 'x'), `There is no checkpoint at ${join(savepoint, '_metadata', 'x')} [CHECKPOINT_NOT_FOUND]`],
+    ] as const)
+      await assert.rejects(openSavepoint(path), (error: Error) => (assert.equal(error.message, text), true))
+  })
+
+  it('names the file of a damaged one once', async () => {
+    const damaged = join(folder, 'damaged-file')
+    cpSync(savepoint, damaged, { recursive: true })
+    const file = readdirSync(join(damaged, 'shared'))[0]!
+    writeFileSync(join(damaged, 'shared', file), 'x')
+    const { result } = await run(damaged, 'damaged-file', join(folder, 'damaged-out'), 1, {})
+    const text = result.state === 'failed' ? result.failure.error.message : ''
+    assert.ok(text.startsWith(`The checkpoint at ${damaged} is damaged: ${join(damaged, 'shared', file)}: `), text)
+    assert.equal(text.split('CHECKPOINT_DAMAGED').length, 2, text)
   })
 
   it('damage is found where it is read', async () => {

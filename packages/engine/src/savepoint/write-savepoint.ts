@@ -134,6 +134,9 @@ class Writing {
     const lost = edits.find(({ operator }) => !known.includes(operator))
     if (lost !== undefined)
       throw engineError('SAVEPOINT_OPERATOR_UNKNOWN', { operator: lost.operator, path: from?.path ?? '', known: known.join(', ') })
+    const twice = edits.find((edit) => edits.some((other) => other !== edit && isAgainst(edit, other)))
+    if (twice !== undefined)
+      throw engineError('SAVEPOINT_STATE_INVALID', { operator: twice.operator, problem: 'there are two changes that cannot both be made' })
     const copies: OperatorState[] = []
     for (const operator of from?.metadata.operators ?? []) {
       const own = edits.filter((edit) => edit.operator === operator.stateId)
@@ -153,6 +156,11 @@ class Writing {
       return this.#files.createStateFile({ attempt, task, subtask }, checkpointId, name)
     }
   }
+}
+
+/** Whether an edit leaves nothing for the other, or is of the same thing. */
+function isAgainst({ operator, state, to }: SavepointEdit, other: SavepointEdit): boolean {
+  return operator === other.operator && (state === other.state || (state === undefined && to === undefined))
 }
 
 /** By the name of a state: its new name, or undefined where it is left out. */

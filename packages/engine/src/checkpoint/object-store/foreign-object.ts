@@ -1,10 +1,10 @@
-import { messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { METADATA, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
 import { SHARED_FOLDER } from '../state-files.ts'
+import { damageOf } from '../storage-errors.ts'
 import type { RestoredCheckpoint } from '../storage.ts'
 import { inGroups } from './in-groups.ts'
 import { decodeSnapshotMetadata } from './metadata-object.ts'
@@ -27,14 +27,14 @@ export async function readNamedObject(places: RemotePlaces, url: string): Promis
   return await withObjectStorageErrors(folder.url, async () => {
     try {
       const bytes = await folder.store.get(`${folder.prefix}${METADATA}`)
-      if (bytes.length === 0) throw engineError('CHECKPOINT_NOT_FOUND', { path: url })
+      if (bytes.length === 0) throw engineError('CHECKPOINT_NOT_FOUND', { path: url, instead: '' })
       const metadata = decodeSnapshotMetadata(bytes)
       // A savepoint has everything in its own folder; checkpoints of a job share state files, which lie beside them.
       const base = metadata.kind === 'savepoint' ? folder : places.place(folder.url.slice(0, folder.url.lastIndexOf('/')))
       return { metadata, folder, base }
     } catch (error) {
-      if (isObjectMissing(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path: url }, error)
-      if (isObjectDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem: messageOf(error) }, error)
+      if (isObjectMissing(error)) throw engineError('CHECKPOINT_NOT_FOUND', { path: url, instead: '' }, error)
+      if (isObjectDamage(error)) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem: damageOf(error) }, error)
       throw error
     }
   })
@@ -73,7 +73,7 @@ export async function findObjectDamage(
       if ((await copies?.isWhole(file)) !== true) await stateFiles.verify(file)
       return undefined
     } catch (error) {
-      if (isObjectDamage(error)) return messageOf(error)
+      if (isObjectDamage(error)) return damageOf(error)
       throw error
     }
   })

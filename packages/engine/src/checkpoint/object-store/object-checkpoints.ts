@@ -245,7 +245,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
     const folder = snapshotFolder(path)
     const checkpointId = folder.startsWith(`${this.#place.url}/`) ? idOf(`${folder.slice(this.#place.url.length + 1)}/`) : 0
     const found = checkpointId === 0 ? { kind: 'incomplete' as const } : await this.#readUnlessGivenUp(checkpointId, sizes)
-    if (found.kind === 'incomplete') throw engineError('CHECKPOINT_NOT_FOUND', { path })
+    if (found.kind === 'incomplete') throw engineError('CHECKPOINT_NOT_FOUND', { path, instead: '' })
     if (found.kind === 'given-up') throw engineError('CHECKPOINT_GIVEN_UP', { path })
     if (found.kind === 'unknown-format') throw found.error
     const problem = found.kind === 'damaged' ? found.problem : await this.#findDamage(found.metadata, sizes, verify)

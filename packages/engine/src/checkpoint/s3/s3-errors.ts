@@ -44,8 +44,9 @@ export function s3Error(error: unknown, bucket: string): Error {
   const text = [name !== '' && name !== 'Error' ? name : code, message].filter((part) => part !== undefined && part !== '').join(': ')
   const problem = reason === 'no-place' ? `there is no bucket ${bucket}` : status === undefined ? text : `${text} (HTTP ${status})`
   // Errors of the SDK before a request is made, such as a missing region, never pass by themselves.
+  const advice = status === undefined && /region is missing/i.test(message) ? ': set checkpointing.s3.region, or AWS_REGION' : ''
   const retry = reason === 'unreachable' && /region|credential|endpoint is/i.test(message) && code === undefined ? { retry: false } : {}
-  return new ObjectStoreError(retry.retry === false ? 'other' : reason, problem, { ...retry, cause: error })
+  return new ObjectStoreError(retry.retry === false ? 'other' : reason, `${problem}${advice}`, { ...retry, cause: error })
 }
 
 function reasonOfStatus(status: number | undefined, message: string): ObjectStoreReason | undefined {
