@@ -2,6 +2,7 @@
 import { isTopicProblem } from '../../../controller/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
+import { distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { topicProblemCode } from './topic-problem.ts'
 
@@ -11,11 +12,11 @@ type Result = ApiResponseToSend<'CreatePartitions'>['results'][number]
 export const createPartitions: ApiHandler<'CreatePartitions'> = {
   name: 'CreatePartitions',
   async handle({ topics, validateOnly }, context) {
+    const counts = new Map<string, number>()
+    for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1)
     const results: Result[] = []
-    for (const [index, wanted] of topics.entries()) {
-      const isSame = ({ name }: Wanted): boolean => name === wanted.name
-      if (topics.findIndex(isSame) !== index) continue
-      if (topics.findLastIndex(isSame) !== index) results.push(refused(wanted.name, ERROR_CODE.INVALID_REQUEST, 'Duplicate topic name.'))
+    for (const wanted of distinct(topics, ({ name }) => name)) {
+      if (counts.get(wanted.name)! > 1) results.push(refused(wanted.name, ERROR_CODE.INVALID_REQUEST, 'Duplicate topic name.'))
       else results.push(await create(wanted, context, validateOnly))
     }
     return { throttleTimeMs: 0, results }

@@ -1,5 +1,5 @@
 /** CreateTopics 2 to 7, one topic after the other. */
-import { isTopicProblem, type Assignments, type NewTopic, type TopicProblem } from '../../../controller/index.ts'
+import { isTopicProblem, PARTITIONS_MAX, type Assignments, type NewTopic, type TopicProblem } from '../../../controller/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import {
   CONFIG_SOURCE,
@@ -24,6 +24,9 @@ export const createTopics: ApiHandler<'CreateTopics'> = {
   async handle({ topics, validateOnly }, context) {
     const counts = new Map<string, number>()
     for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1)
+    if (partitionCountOf(topics, context) > PARTITIONS_MAX) {
+      return { topics: Array.from(counts.keys(), (name) => refused(name, ERROR_CODE.POLICY_VIOLATION, TOO_MANY)) }
+    }
     const results: Result[] = []
     for (const wanted of topics) {
       const count = counts.get(wanted.name)
@@ -34,6 +37,16 @@ export const createTopics: ApiHandler<'CreateTopics'> = {
     }
     return { topics: results }
   },
+}
+
+const TOO_MANY = `A request makes ${PARTITIONS_MAX} partitions at most.`
+
+function partitionCountOf(topics: readonly Wanted[], { broker }: RequestContext): number {
+  const counts = topics.map(({ assignments, numPartitions }) => {
+    if (assignments.length > 0) return assignments.length
+    return numPartitions === -1 ? broker.config.get('num.partitions') : Math.max(0, numPartitions)
+  })
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 async function create(wanted: Wanted, context: RequestContext, validateOnly: boolean): Promise<Result> {

@@ -1,6 +1,7 @@
 /** DescribeConfigs 1 to 4: topics, brokers, groups. The broker has no loggers that can be set. */
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
+import { distinct } from '../distinct.ts'
 import { resourceProblem, RESOURCE_TYPE, type ConfigResource } from './config-resource.ts'
 import { describeAllBrokers, describeBroker, describeGroup, describeTopic, type DescribedConfig } from './described-config.ts'
 
@@ -11,7 +12,10 @@ type Result = ApiResponseToSend<'DescribeConfigs'>['results'][number]
 export const describeConfigs: ApiHandler<'DescribeConfigs'> = {
   name: 'DescribeConfigs',
   handle(request, context) {
-    return { throttleTimeMs: 0, results: request.resources.map((wanted) => describe(wanted, request, context)) }
+    return {
+      throttleTimeMs: 0,
+      results: distinct(request.resources, (wanted) => JSON.stringify(wanted)).map((wanted) => describe(wanted, request, context)),
+    }
   },
 }
 

@@ -5,6 +5,7 @@ import { errorCodeOf } from '../../error-code-of.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { CLUSTER_NAME } from '../../security/authorizer.ts'
 import type { Topic } from '../../topics/topic.ts'
+import { distinct } from '../distinct.ts'
 import { describedPartition } from './described-partition.ts'
 import { clusterOperations, OPERATIONS_NOT_ASKED, topicOperations } from './authorized-operations.ts'
 import { brokersFor } from './brokers.ts'
@@ -47,8 +48,12 @@ async function described(request: Request, context: RequestContext): Promise<Res
     return topics.map(({ name, topicId }) => missing(name ?? '', topicId, ERROR_CODE.INVALID_REQUEST))
   }
   const results: Result[] = []
-  for (const wanted of topics) results.push(await find(wanted, request, context))
+  for (const wanted of distinct(topics, keyOf)) results.push(await find(wanted, request, context))
   return results
+}
+
+function keyOf({ name, topicId }: Wanted): string {
+  return name === null || isId(topicId) ? `id ${Buffer.from(topicId).toString('hex')}` : `name ${name}`
 }
 
 function isId(topicId: Uint8Array): boolean {

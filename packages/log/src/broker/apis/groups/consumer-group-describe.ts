@@ -4,6 +4,7 @@ import { answer } from '../../../coordinators/framework/index.ts'
 import { describeConsumerGroup } from '../../../coordinators/groups/consumer/describe.ts'
 import type { ConsumerGroupEnvironment } from '../../../coordinators/groups/consumer/environment.ts'
 import { isConsumerGroup, type GroupOperation } from '../../../coordinators/groups/group-store.ts'
+import { distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { authorizedGroupOperations } from './describe-groups.ts'
 import { groupErrorCode } from './group-error.ts'
@@ -13,7 +14,9 @@ type Described = ApiResponseToSend<'ConsumerGroupDescribe'>['groups'][number]
 export const consumerGroupDescribe: ApiHandler<'ConsumerGroupDescribe'> = {
   name: 'ConsumerGroupDescribe',
   async handle({ groupIds, includeAuthorizedOperations }, context) {
-    const groups = await Promise.all(groupIds.map((groupId) => describe(groupId, includeAuthorizedOperations, context)))
+    const groups = await Promise.all(
+      distinct(groupIds, (groupId) => groupId).map((groupId) => describe(groupId, includeAuthorizedOperations, context)),
+    )
     return { throttleTimeMs: 0, groups }
   },
 }

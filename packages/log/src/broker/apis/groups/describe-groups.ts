@@ -4,6 +4,7 @@ import { answer } from '../../../coordinators/framework/index.ts'
 import { metadataFor, NO_BYTES, type ClassicGroup } from '../../../coordinators/groups/classic/classic-group.ts'
 import { isConsumerGroup, type GroupOperation } from '../../../coordinators/groups/group-store.ts'
 import type { AclOperation } from '../../security/authorizer.ts'
+import { distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { groupErrorCode } from './group-error.ts'
 
@@ -14,7 +15,11 @@ const NOT_FOUND_SINCE_VERSION = 6
 export const describeGroups: ApiHandler<'DescribeGroups'> = {
   name: 'DescribeGroups',
   async handle({ groups, includeAuthorizedOperations }, context) {
-    return { groups: await Promise.all(groups.map((groupId) => describe(groupId, includeAuthorizedOperations, context))) }
+    return {
+      groups: await Promise.all(
+        distinct(groups, (groupId) => groupId).map((groupId) => describe(groupId, includeAuthorizedOperations, context)),
+      ),
+    }
   },
 }
 

@@ -6,6 +6,7 @@
  */
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { fetchOffsets, type FetchedOffsets, type FetchedPartition } from '../../../coordinators/offsets/fetch.ts'
+import { distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { groupErrorCode } from './group-error.ts'
 
@@ -23,7 +24,11 @@ export const offsetFetch: ApiHandler<'OffsetFetch'> = {
   name: 'OffsetFetch',
   async handle({ groupId, topics, groups, requireStable }, context) {
     if (context.version >= GROUPS_SINCE_VERSION) {
-      return { groups: await Promise.all(groups.map((group) => fetchGroup(group, requireStable, context))) }
+      return {
+        groups: await Promise.all(
+          distinct(groups, (group) => JSON.stringify(group)).map((group) => fetchGroup(group, requireStable, context)),
+        ),
+      }
     }
     const named = topics?.map((topic) => ({ ...topic, topicId: NO_ID })) ?? null
     const group: WantedGroup = { groupId, memberId: null, memberEpoch: -1, topics: named }

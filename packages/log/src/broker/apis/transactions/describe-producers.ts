@@ -1,5 +1,6 @@
 /** DescribeProducers 0: who writes to a partition, and which transactions are open there. */
 import { ERROR_CODE, type ApiResponseToSend } from '../../../protocol/index.ts'
+import { distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 
 type Described = ApiResponseToSend<'DescribeProducers'>['topics'][number]['partitions'][number]
@@ -9,9 +10,9 @@ export const describeProducers: ApiHandler<'DescribeProducers'> = {
   handle({ topics }, context) {
     return {
       throttleTimeMs: 0,
-      topics: topics.map(({ name, partitionIndexes }) => ({
+      topics: distinct(topics, (topic) => JSON.stringify(topic)).map(({ name, partitionIndexes }) => ({
         name,
-        partitions: partitionIndexes.map((partitionIndex) => describe(name, partitionIndex, context)),
+        partitions: distinct(partitionIndexes, (index) => index).map((partitionIndex) => describe(name, partitionIndex, context)),
       })),
     }
   },

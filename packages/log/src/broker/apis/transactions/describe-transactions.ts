@@ -2,6 +2,7 @@
 import type { Transaction } from '../../../coordinators/transactions/index.ts'
 import { ERROR_CODE, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
+import { distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 
 type Described = ApiResponseToSend<'DescribeTransactions'>['transactionStates'][number]
@@ -9,7 +10,10 @@ type Described = ApiResponseToSend<'DescribeTransactions'>['transactionStates'][
 export const describeTransactions: ApiHandler<'DescribeTransactions'> = {
   name: 'DescribeTransactions',
   async handle({ transactionalIds }, context) {
-    return { throttleTimeMs: 0, transactionStates: await Promise.all(transactionalIds.map((id) => describe(id, context))) }
+    return {
+      throttleTimeMs: 0,
+      transactionStates: await Promise.all(distinct(transactionalIds, (id) => id).map((id) => describe(id, context))),
+    }
   },
 }
 
