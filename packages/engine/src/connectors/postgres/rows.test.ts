@@ -36,16 +36,18 @@ describe('rows', () => {
       [Uint8Array.of(0, 255), '"\\\\x00ff"'],
       [[1, [2n]], '[1,["2"]]'],
       [{ a: undefined, b: 1 }, '{"b":1}'],
+      [[Uint8Array.of(1), Buffer.of(2)], '["\\\\x01","\\\\x02"]'],
+      [{ a: [NaN, new Date(0)] }, '{"a":["NaN","1970-01-01T00:00:00.000Z"]}'],
     ]
     for (const [value, json] of table) assert.equal(jsonOf(value), json)
-    for (const value of [new Date(NaN), new Map(), new Set(), Symbol.iterator, () => 1, 'a\u0000'])
+    for (const value of [new Date(NaN), [new Date(NaN)], new Map(), { a: new Map() }, new Set(), Symbol.iterator, () => 1, 'a\u0000'])
       assert.throws(() => jsonOf(value), TypeError)
   })
 
   it('are made of properties and functions, and deletes of keys alone', () => {
     assert.deepEqual(maker.make({ id: 1, name: 'a' }), { key: '["1"]', text: '{"id":1,"na\\"me":"a"}', isDelete: false })
     assert.deepEqual(maker.make({ id: '1', name: null }), { key: '["1"]', text: '{"id":"1"}', isDelete: true })
-    assert.throws(() => maker.make({ id: null, name: 'a' }), /id is a key and has no value.*SINK_FORMAT_FAILED/)
+    assert.throws(() => maker.make({ id: null, name: 'a' }), /a row: column id is a key and has no value.*SINK_FORMAT_FAILED/)
   })
 
   it('of one key: the last counts, or the first, or all', () => {
@@ -68,6 +70,16 @@ describe('rows', () => {
     const { writes, deletes } = last.take()
     assert.deepEqual([writes.length, deletes], [1, ['[{"id":2}]']])
     assert.deepEqual([last.rows, last.sizeBytes, last.take()], [0, 0, { writes: [], deletes: [] }])
+  })
+
+  it('of keys that only the database takes for one are in the order of their last records', () => {
+    const staging = new Staging(maker, 'last')
+    for (const [index, id] of [1, '1.0', '1'].entries()) staging.add({ id, name: `n${index}` })
+    const rows = staging.take().writes.flatMap((chunk) => JSON.parse(chunk) as { readonly id: unknown }[])
+    assert.deepEqual(
+      rows.map(({ id }) => id),
+      ['1.0', '1'],
+    )
   })
 
   it('go in pieces that a statement can take', () => {

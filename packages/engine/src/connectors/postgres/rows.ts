@@ -40,6 +40,7 @@ export class RowMaker<T> {
         name = column.name
         parts.push(column.label + jsonOf(column.read(record)))
       }
+      name = ''
       return { key: this.#keyOf(record), text: `{${parts.join(',')}}`, isDelete }
     } catch (cause) {
       const problem = `${name === '' ? '' : `column ${name}: `}${messageOf(cause)}`
@@ -52,7 +53,7 @@ export class RowMaker<T> {
     return JSON.stringify(
       this.#keys.map(({ name, read }) => {
         const value = read(record)
-        if (value === null || value === undefined) throw new TypeError(`${name} is a key and has no value`)
+        if (value === null || value === undefined) throw new TypeError(`column ${name} is a key and has no value`)
         // 1 and '1' are one key in any column.
         const json = jsonOf(value)
         return json.startsWith('"') ? JSON.parse(json) : json
@@ -88,11 +89,25 @@ function objectOf(value: object | null): string {
     if (Number.isNaN(value.getTime())) throw new TypeError('it is an invalid Date')
     return `"${value.toISOString()}"`
   }
-  if (value instanceof Uint8Array) return `"\\\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}"`
+  if (value instanceof Uint8Array) return JSON.stringify(hexOf(value))
   if (value instanceof Map || value instanceof Set) throw new TypeError('Map and Set have no form in a database')
-  const text = JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each)) as string | undefined
+  const text = JSON.stringify(value, within) as string | undefined
   if (text === undefined) throw new TypeError('it has no form in JSON')
   return text
+}
+
+/** What is within an array or an object is written as it is by itself; `JSON` has a form of its own for some of it, and loses it. */
+function within(this: unknown, name: string, made: unknown): unknown {
+  const value = (this as Readonly<Record<string, unknown>>)[name]
+  if (value instanceof Uint8Array) return hexOf(value)
+  if (value instanceof Map || value instanceof Set) throw new TypeError('Map and Set have no form in a database')
+  if (value instanceof Date && Number.isNaN(value.getTime())) throw new TypeError('it has an invalid Date')
+  if (typeof made === 'bigint') return String(made)
+  return typeof made === 'number' && !Number.isFinite(made) ? String(made) : made
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`
 }
 
 function textOf(value: string): string {

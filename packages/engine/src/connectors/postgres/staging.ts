@@ -46,6 +46,8 @@ export class Staging<T> {
     const before = this.#keyed.get(key)
     if (before !== undefined && this.#keeps === 'first') return
     this.#characters += before === undefined ? text.length + key.length : text.length - before.text.length
+    // To the end: keys that only the database takes for one (1 and 1.0) are written in the order of their last rows.
+    if (before !== undefined) this.#keyed.delete(key)
     this.#keyed.set(key, { text, isDelete })
   }
 
