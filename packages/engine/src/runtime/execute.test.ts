@@ -8,6 +8,7 @@ import { collect, execute, startJob } from './execute.ts'
 import { defineJob } from '../api/job.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
+import { discard } from '../connectors/discard.ts'
 import { fileSink } from '../connectors/file-sink/file-sink.ts'
 import { files } from '../connectors/files/files.ts'
 import { generator } from '../connectors/generator/generator.ts'
@@ -99,6 +100,19 @@ describe('a job on one thread', () => {
     await assert.rejects(loop(controller.signal), /enough/)
     assert.ok(got.length > 0)
     await assert.rejects(loop(AbortSignal.abort()), { name: 'AbortError' })
+  })
+
+  it('is cancelled where what is told of it throws, and throws that, once', async () => {
+    let events = 0
+    const job = defineJob('watched', (env) => {
+      env.fromSource(generator({ generate: (n) => n })).sinkTo(discard())
+    })
+    const onEvent = (): never => {
+      events++
+      throw new Error('the watcher failed')
+    }
+    await assert.rejects(execute(job, { onEvent }), /the watcher failed/)
+    assert.ok(events > 1, 'it was told of the end all the same')
   })
 
   for (const [option, given] of Object.entries({ signal: new AbortController(), onEvent: 'no', restore: 5, threads: 'yes' })) {

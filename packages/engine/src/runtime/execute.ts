@@ -34,7 +34,7 @@ export interface ExecuteOptions<P extends Params = Params> {
   readonly allowNonRestoredState?: boolean
   /** Options as in the option reference; what the job sets itself wins. Default storage of checkpoints: memory. */
   readonly options?: EngineOptionInput
-  /** Called with everything that happens; must not throw. */
+  /** Called with everything that happens. Where it throws the job is cancelled, and that is what its end is rejected with. */
   onEvent?(event: JobEvent): void
 }
 
@@ -69,12 +69,31 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
 export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): RunningJob {
   if (thisThread.runsSlot) throw engineError('EXECUTE_IN_WORKER', { job: job.name })
   checkExecuteOptions(options)
-  const running = options.threads === true ? startThreaded(job, options) : startLocal(job, options)
+  const cancel = (): void => void started.cancel()
+  let thrown: { readonly error: unknown } | undefined
+  const watched: ExecuteOptions<P> = {
+    ...options,
+    onEvent: (event) => {
+      try {
+        options.onEvent?.(event)
+      } catch (error) {
+        thrown ??= { error }
+        cancel()
+      }
+    },
+  }
+  const started = options.threads === true ? startThreaded(job, watched) : startLocal(job, watched)
+  const done = started.done.then((result) => {
+    if (thrown !== undefined) throw thrown.error
+    return result
+  })
+  const running = { ...started, done }
   const { signal } = options
-  const cancel = (): void => void running.cancel()
   if (signal?.aborted === true) cancel()
   else signal?.addEventListener('abort', cancel, { once: true })
-  void running.done.finally(() => signal?.removeEventListener('abort', cancel))
+  const forget = (): void => signal?.removeEventListener('abort', cancel)
+  // What `done` is rejected with is its caller's to hear, once.
+  running.done.then(forget, forget)
   return running
 }
 
