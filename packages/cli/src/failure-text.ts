@@ -8,7 +8,7 @@ import type { JobFailure } from '@millrace/engine'
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return clean(inspect(error, { depth: 2 }).slice(0, textLimit))
   const own = isOurs(error) ? error.message : userStack(error)
-  const cause = error.cause instanceof Error && !own.includes(error.cause.message) ? `\ncaused by ${userStack(error.cause)}` : ''
+  const cause = error.cause instanceof Error && !own.includes(error.cause.message.trim()) ? `\ncaused by ${userStack(error.cause)}` : ''
   const stackOfCause = error.cause instanceof Error && cause === '' ? framesOf(error.cause) : calledAt(error)
   return clean(`${own}${cause}${stackOfCause === '' ? '' : `\n${stackOfCause}`}`.slice(0, textLimit))
 }

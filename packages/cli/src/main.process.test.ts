@@ -119,3 +119,29 @@ void test('options come from millrace.yaml, and its mistakes are named', async (
   assert.match(stderr, /millrace\.yaml: there is no option "paralelism"; did you mean "parallelism"\?/)
   rmSync(join(folder, 'millrace.yaml'))
 })
+
+void test('help fits the width of a terminal, whatever flags are called', async () => {
+  const commands = (await command('--help')).stdout.matchAll(/^ {2}([a-z]+) \[?[<o]/gm)
+  const names = Array.from(commands, ([, name]) => name!)
+  assert.ok(names.length > 12, names.join())
+  for (const name of [...names, 'topics create', 'groups reset-offsets', 'state']) {
+    const { stdout, exitCode } = await command(...name.split(' '), '--help')
+    assert.equal(exitCode, 0, name)
+    for (const line of stdout.split('\n')) assert.ok(line.length <= 80, `${name}: ${line}`)
+    assert.doesNotMatch(stdout, /^ {2}[A-Z]/m, 'what is said of a long flag is in the column of all others')
+  }
+})
+
+void test('what could not be written is an error, however well all else went', async () => {
+  const [stdout, stderr] = [new RecordingOutput(), new RecordingOutput()]
+  const full = Object.assign(stdout, { settled: async () => new Error('ENOSPC: no space left on device') })
+  const exitCode = await main(['info', 'job.ts'], '1.2.3', { stdout: full, stderr, environment: {}, cwd: folder })
+  assert.deepEqual([exitCode, stderr.text], [1, 'millrace: the standard output cannot be written: ENOSPC: no space left on device\n'])
+})
+
+void test('a file of options that is no YAML is told once', async () => {
+  writeFileSync(join(folder, 'bad.yaml'), 'parallelism: [1')
+  const { exitCode, stderr } = await command('info', 'job.ts', '--config', 'bad.yaml')
+  assert.equal(exitCode, 2)
+  assert.equal(stderr.match(/Flow sequence/g)?.length, 1, stderr)
+})

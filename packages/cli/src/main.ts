@@ -10,6 +10,14 @@ import type { CommandIo } from './terminal.ts'
  * What the user can mend is said in a line, and so is what the machine refuses; anything else is a bug and keeps its stack.
  */
 export async function main(flags: readonly string[], version: string, io: CommandIo): Promise<number> {
+  const exitCode = await runCommandLine(flags, version, io)
+  const failure = await io.stdout.settled?.()
+  if (failure === undefined) return exitCode
+  io.stderr.write(`millrace: the standard output cannot be written: ${failure.message}\n`)
+  return exitCode === exitCodes.done ? exitCodes.failed : exitCode
+}
+
+async function runCommandLine(flags: readonly string[], version: string, io: CommandIo): Promise<number> {
   let exitCode: number = exitCodes.done
   const program = buildProgram(version, io, (code) => {
     exitCode = code

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { CommandIo } from './terminal.ts'
 import { exitCodes } from './exit-codes.ts'
+import { helpLayout } from './help-layout.ts'
 import { addJobCommands } from './job-commands/program.ts'
 import { addLogCommands } from './log-commands/program.ts'
 import { addReplayCommands } from './replay-commands/program.ts'
@@ -14,6 +15,7 @@ export function buildProgram(version: string, io: CommandIo, finish: (exitCode: 
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .configureHelp(helpLayout)
     .showHelpAfterError('(millrace --help says more)')
   addRun(program, io, finish)
   addInfo(program, io, finish)

@@ -19,14 +19,21 @@ export interface TextOutput {
   drained?(): Promise<void>
   /** Whether its reader has gone: more output is in vain. */
   readonly isGone?: boolean
+  /** Resolves when all that was written has left, with why it could not; undefined: it could, or its reader has gone and wants no more. */
+  settled?(): Promise<Error | undefined>
 }
+
+/** Codes of what happens to an output when nobody reads it any more: a pipe, a terminal that was closed, and what is written after that. */
+const readerGone: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'])
 
 /** An output of the process. That its reader has gone (EPIPE, a closed terminal) is not an error of the job. */
 export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number }): TextOutput {
   let isGone = false
+  let failure: Error | undefined
   let wake: (() => void) | undefined
-  stream.on('error', () => {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
     isGone = true
+    if (!readerGone.has(error.code)) failure ??= error
     wake?.()
   })
   stream.on('drain', () => wake?.())
@@ -36,6 +43,10 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
       return isGone
     },
     drained: () => (isGone || !stream.writableNeedDrain ? Promise.resolve() : new Promise<void>((resolve) => (wake = resolve))),
+    settled: async () => {
+      await new Promise<void>((resolve) => stream.write('', () => setImmediate(resolve)))
+      return failure
+    },
     isTerminal: isatty(stream.fd),
     get columns() {
       return stream.columns ?? 80
