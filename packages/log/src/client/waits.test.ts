@@ -53,13 +53,20 @@ void test('what is not tried any more is not told again', async () => {
   assert.equal(lines.length, 2, 'a new attempt is a new wait')
 })
 
+void test('what failed once, and is not tried itself since, is not told', async () => {
+  const { clock, waits, lines } = told()
+  waits.failed('records of', 't-0', 'the connection ended')
+  await clock.advance(60_000)
+  assert.deepEqual([lines, clock.pending], [[], 0])
+})
+
 void test('what lacks at one time is one line', async () => {
   const { clock, waits, lines } = told()
   for (let partition = 0; partition < 5; partition++) {
-    waits.failed('leader of', `t-${partition}`, `problem ${partition}`)
+    for (const _ of ['once', 'again']) waits.failed('leader of', `t-${partition}`, `problem ${partition}`)
     await clock.advance(20)
   }
-  waits.failed('topic', 'other', 'unknown')
+  for (const _ of ['once', 'again']) waits.failed('topic', 'other', 'unknown')
   await clock.advance(2_000)
   assert.deepEqual(lines, ['1 still no leader of t-0, t-1, t-2 and 2 more after 1s: problem 0', '1 still no topic other after 1s: unknown'])
 })

@@ -24,7 +24,7 @@ interface Lacking {
   problem: string
   /** Attempts under way. */
   underWay: number
-  /** Whether it was tried since it was told. */
+  /** Whether it was tried again since it was noted first, or told. */
   isNews: boolean
   timesTold: number
   dueAtMs: number
@@ -73,7 +73,7 @@ export class Waits {
     }
   }
 
-  /** An attempt has failed; there will be others. */
+  /** An attempt has failed; there will be others. What failed once alone is not told. */
   failed(lack: Lack, subject: string, problem: string): void {
     this.#noted(lack, subject, problem)
   }
@@ -103,7 +103,7 @@ export class Waits {
     }
     const sinceMs = this.#clock.monotonic()
     const dueAtMs = sinceMs + FIRST_MS
-    const made: Lacking = { lack, subject, sinceMs, problem, underWay: 0, isNews: true, timesTold: 0, dueAtMs }
+    const made: Lacking = { lack, subject, sinceMs, problem, underWay: 0, isNews: false, timesTold: 0, dueAtMs }
     if (this.#isClosed) return made
     this.#lacking.set(key, made)
     this.#wakeBy(dueAtMs)
