@@ -12,3 +12,13 @@ export function distinct<T>(wanted: readonly T[], keyOf: (each: T) => string | n
   }
   return byKey.size === wanted.length ? wanted : [...byKey.values()]
 }
+
+/** How often each key is named: looked up, where a look through all for each would take the square of their number. */
+export function countsOf<T>(wanted: readonly T[], keyOf: (each: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const each of wanted) {
+    const key = keyOf(each)
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return counts
+}

@@ -102,6 +102,33 @@ test('a request makes 10,000 partitions at most, over all its topics, and none o
   assert.deepEqual(await make([topic('a', 6000), topic('b', 4001), topic('c', 1)]), [POLICY_VIOLATION, POLICY_VIOLATION, POLICY_VIOLATION])
 })
 
+test('what is changed and named more than once is refused, what is named once is not', async () => {
+  const deleted = await client.ask('DeleteTopics', 6, {
+    topics: often({ name: 't', topicId: NO_ID }, { name: 'u', topicId: NO_ID }),
+    timeoutMs: 5000,
+  })
+  assert.deepEqual(
+    deleted.responses.map(({ name, errorCode }) => [name, errorCode]),
+    [
+      ['t', INVALID_REQUEST],
+      ['u', ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION],
+    ],
+  )
+  const change = { resourceType: 2, configs: [{ name: 'retention.ms', configOperation: 0, value: '1000' }] }
+  const resources = often({ ...change, resourceName: 't' }, { ...change, resourceName: 'u' })
+  const { responses } = await client.ask('IncrementalAlterConfigs', 1, { resources, validateOnly: true })
+  assert.deepEqual(
+    responses.map(({ errorCode }) => errorCode),
+    often(INVALID_REQUEST, ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION),
+  )
+  const deletions = often({ name: 'a', mechanism: 1 }, { name: 'b', mechanism: 1 })
+  const { results } = await client.ask('AlterUserScramCredentials', 0, { deletions, upsertions: [] })
+  assert.deepEqual(
+    results.map(({ user, errorCode }) => [user, errorCode]),
+    ['a', 'b'].map((user) => [user, ERROR_CODE.RESOURCE_NOT_FOUND]),
+  )
+})
+
 test('partitions of a topic that is named more than once are refused once', async () => {
   const topics = often({ name: 't', count: 4, assignments: null }, { name: 'u', count: 4, assignments: null })
   const { results } = await client.ask('CreatePartitions', 3, { topics, timeoutMs: 5000, validateOnly: true })

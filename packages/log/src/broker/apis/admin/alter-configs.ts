@@ -16,6 +16,7 @@ import {
   type ConfigTexts,
 } from '../../config/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
+import { countsOf } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { ALL_BROKERS } from '../../metadata/cluster.ts'
 import { changeConfigs, isProblem, replaceConfigs, type ConfigChange } from './config-changes.ts'
@@ -64,11 +65,11 @@ async function alterAll<R extends ConfigResource>(
   context: RequestContext,
 ): Promise<Result[]> {
   const keyOf = ({ resourceType, resourceName }: ConfigResource): string => `${resourceType} ${resourceName}`
-  const keys = resources.map(keyOf)
+  const counts = countsOf(resources, keyOf)
   const results: Result[] = []
-  for (const [index, wanted] of resources.entries()) {
+  for (const wanted of resources) {
     const { resourceType, resourceName } = wanted
-    const isRepeated = keys.indexOf(keys[index]!) !== keys.lastIndexOf(keys[index]!)
+    const isRepeated = counts.get(keyOf(wanted))! > 1
     const problem = isRepeated
       ? invalid('Each resource must appear at most once.')
       : (resourceProblem(wanted, 'AlterConfigs', context) ?? (await alter(wanted, decide(wanted), validateOnly, context)))

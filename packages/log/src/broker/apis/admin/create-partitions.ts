@@ -2,7 +2,7 @@
 import { isTopicProblem } from '../../../controller/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
-import { distinct } from '../distinct.ts'
+import { countsOf, distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 import { topicProblemCode } from './topic-problem.ts'
 
@@ -12,8 +12,7 @@ type Result = ApiResponseToSend<'CreatePartitions'>['results'][number]
 export const createPartitions: ApiHandler<'CreatePartitions'> = {
   name: 'CreatePartitions',
   async handle({ topics, validateOnly }, context) {
-    const counts = new Map<string, number>()
-    for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1)
+    const counts = countsOf(topics, ({ name }) => name)
     const results: Result[] = []
     for (const wanted of distinct(topics, ({ name }) => name)) {
       if (counts.get(wanted.name)! > 1) results.push(refused(wanted.name, ERROR_CODE.INVALID_REQUEST, 'Duplicate topic name.'))

@@ -1,6 +1,7 @@
 /** DeleteTopics 1 to 6: by name, from version 6 also by id. */
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { errorCodeOf } from '../../error-code-of.ts'
+import { countsOf, distinct } from '../distinct.ts'
 import type { ApiHandler, RequestContext } from '../../handler.ts'
 
 type Wanted = ApiRequest<'DeleteTopics'>['topics'][number]
@@ -19,12 +20,10 @@ export const deleteTopics: ApiHandler<'DeleteTopics'> = {
       const errorCode = version >= DISABLED_SINCE_VERSION ? ERROR_CODE.TOPIC_DELETION_DISABLED : ERROR_CODE.INVALID_REQUEST
       return { responses: wanted.map(({ name, topicId }) => ({ name, topicId, errorCode })) }
     }
-    const keys = wanted.map(keyOf)
+    const counts = countsOf(wanted, keyOf)
     const responses: Result[] = []
-    for (const [index, each] of wanted.entries()) {
-      const first = keys.indexOf(keys[index]!)
-      if (first !== index) continue
-      if (first !== keys.lastIndexOf(keys[index]!)) {
+    for (const each of distinct(wanted, keyOf)) {
+      if (counts.get(keyOf(each))! > 1) {
         responses.push({ ...each, errorCode: ERROR_CODE.INVALID_REQUEST, errorMessage: 'The topic is named more than once.' })
       } else responses.push(await remove(each, context))
     }

@@ -15,6 +15,8 @@ import { scramOfCode } from './scram-mechanisms.ts'
 
 type Request = ApiRequest<'AlterUserScramCredentials'>
 type Upsertion = Request['upsertions'][number]
+/** Of one user. */
+type Wanted = Pick<Request, 'deletions' | 'upsertions'>
 type Result = ApiResponseToSend<'AlterUserScramCredentials'>['results'][number]
 type Changes = Map<ScramName, ScramCredential | undefined>
 
@@ -26,19 +28,22 @@ interface Problem {
 export const alterUserScramCredentials: ApiHandler<'AlterUserScramCredentials'> = {
   name: 'AlterUserScramCredentials',
   async handle(request, { broker, allows }) {
-    const users = new Set([...request.deletions, ...request.upsertions].map(({ name }) => name))
+    const deletions = Map.groupBy(request.deletions, ({ name }) => name)
+    const upsertions = Map.groupBy(request.upsertions, ({ name }) => name)
+    const users = new Set([...deletions.keys(), ...upsertions.keys()])
     const isAllowed = allows('Alter', 'Cluster', CLUSTER_NAME)
     const results: Result[] = []
     for (const user of users) {
-      if (isAllowed) results.push({ user, ...(await alter(user, request, broker.security.credentials)) })
+      const wanted = { deletions: deletions.get(user) ?? [], upsertions: upsertions.get(user) ?? [] }
+      if (isAllowed) results.push({ user, ...(await alter(user, wanted, broker.security.credentials)) })
       else results.push({ user, errorCode: ERROR_CODE.CLUSTER_AUTHORIZATION_FAILED, errorMessage: null })
     }
     return { throttleTimeMs: 0, results }
   },
 }
 
-async function alter(user: string, request: Request, credentials: ScramCredentials): Promise<Omit<Result, 'user'>> {
-  const changes = changesOf(user, request, credentials)
+async function alter(user: string, wanted: Wanted, credentials: ScramCredentials): Promise<Omit<Result, 'user'>> {
+  const changes = changesOf(user, wanted, credentials)
   if (!(changes instanceof Map)) return changes
   try {
     await credentials.change(user, changes)
@@ -48,11 +53,11 @@ async function alter(user: string, request: Request, credentials: ScramCredentia
   }
 }
 
-function changesOf(user: string, { deletions, upsertions }: Request, credentials: ScramCredentials): Changes | Problem {
+function changesOf(user: string, { deletions, upsertions }: Wanted, credentials: ScramCredentials): Changes | Problem {
   if (user === '') return problem(ERROR_CODE.UNACCEPTABLE_CREDENTIAL, 'Username must not be empty')
   const changes: Changes = new Map()
   const twice = problem(ERROR_CODE.DUPLICATE_RESOURCE, 'A user credential cannot be altered twice in the same request')
-  for (const { mechanism } of deletions.filter(({ name }) => name === user)) {
+  for (const { mechanism } of deletions) {
     const name = scramOfCode(mechanism)
     if (name === undefined) return problem(ERROR_CODE.UNSUPPORTED_SASL_MECHANISM, 'Unknown SCRAM mechanism')
     if (changes.has(name)) return twice
@@ -61,7 +66,7 @@ function changesOf(user: string, { deletions, upsertions }: Request, credentials
     }
     changes.set(name, undefined)
   }
-  for (const upsertion of upsertions.filter(({ name }) => name === user)) {
+  for (const upsertion of upsertions) {
     const name = scramOfCode(upsertion.mechanism)
     if (name === undefined) return problem(ERROR_CODE.UNSUPPORTED_SASL_MECHANISM, 'Unknown SCRAM mechanism')
     if (changes.has(name)) return twice
