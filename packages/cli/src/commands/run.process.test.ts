@@ -99,3 +99,12 @@ void test('a second Ctrl-C ends at once', async () => {
   const code = await exitCode
   assert.ok(code === 130 || code === 143, `exit code ${code}: ${output.stderr}`)
 })
+
+void test('a job whose output nobody reads any more ends, and is not started again', async () => {
+  const { child, output, exitCode } = run('endless.ts', '--restore', 'none', '--checkpoint-interval', '200ms')
+  await until(() => output.stdout !== '', `no output: ${output.stderr}`)
+  child.stdout!.destroy()
+  assert.equal(await exitCode, 1)
+  assert.match(output.stderr, /nobody reads the standard output any more.*\[PRINT_CLOSED\]/)
+  assert.doesNotMatch(output.stderr, /restart 1/)
+})

@@ -2,7 +2,7 @@
 export const connectorErrors = {
   CONNECTOR_OPTION_INVALID: { who: 'user', retry: false, message: '{connector}: option {option} {problem}' },
   SINK_FORMAT_FAILED: { who: 'user', retry: false, message: '{connector}: a record cannot be written as {format}: {problem}' },
-  PRINT_CLOSED: { who: 'operator', retry: false, message: 'print: nobody reads the standard output any more (EPIPE)' },
+  PRINT_CLOSED: { who: 'operator', retry: false, final: true, message: 'print: nobody reads the standard output any more (EPIPE)' },
   PRINT_FAILED: { who: 'operator', retry: false, message: 'print: the standard output cannot be written: {problem}' },
   FILES_NOT_FOUND: { who: 'user', retry: false, message: 'files: there is no file {path}' },
   FILES_UNREADABLE: { who: 'operator', retry: true, message: 'files: {file} cannot be read: {problem}' },
