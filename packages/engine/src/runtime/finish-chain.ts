@@ -1,12 +1,15 @@
 import type { Clock } from '@millrace/core'
 import type { Chain } from '../operators/chain.ts'
 
-export interface FinishOptions {
+export interface SettledOptions {
   readonly clock: Clock
-  /** The operators had finished when the restored checkpoint was taken, and nothing has come in since: that is not done again. */
-  readonly finishedBefore: boolean
   /** Whether the task is still about to finish. */
   readonly goesOn: () => boolean
+}
+
+export interface FinishOptions extends SettledOptions {
+  /** The operators had finished when the restored checkpoint was taken, and nothing has come in since: that is not done again. */
+  readonly finishedBefore: boolean
 }
 
 /** Finishes the operators of a chain whose input has ended, in its order: each when nothing of it is under way. @throws what an operator does; that the task is over */
@@ -17,8 +20,8 @@ export async function finishChain(chain: Chain, options: FinishOptions): Promise
   }
 }
 
-/** Resolves once nothing of the operator is under way. Its promises wake the task, whose steps settle them. */
-async function settled(operator: { readonly pending: number }, chain: Chain, { clock, goesOn }: FinishOptions): Promise<void> {
+/** Resolves once nothing of the operator, or of all of them, is under way. Its promises wake the task, whose steps settle them. */
+export async function settled(operator: { readonly pending: number }, chain: Chain, { clock, goesOn }: SettledOptions): Promise<void> {
   while (operator.pending > 0) {
     if (!goesOn()) throw chain.cursor.failure ?? new Error('the task is over')
     await new Promise<void>((resolve) => clock.after(1, resolve))

@@ -8,7 +8,8 @@ import type { UnalignedSettings } from './overtaking.ts'
 import type { Alignment } from './snapshot-timings.ts'
 import type { TaskTimes } from './task-times.ts'
 
-export type TaskState = 'opening' | 'running' | 'finishing' | 'finished' | 'over'
+/** `ending`: its input has ended, and what is under way is waited for. `finishing`: its operators' `finish` is. */
+export type TaskState = 'opening' | 'running' | 'ending' | 'finishing' | 'finished' | 'over'
 
 export interface TaskParts {
   readonly task: number

@@ -6,13 +6,14 @@
  *    checkpoint had in flight. Unaligned checkpoints do not wait for any of this.
  * 3. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
  * 4. After a failure the task does nothing any more but close.
+ *    When its input has ended it waits for what is under way, and takes checkpoints meanwhile; from the first `finish` to the last it takes none.
  * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so, also over restores. It runs again where input has come after it all the same:
  *    a restore deals out splits of others anew, also to those that had come to their end.
  */
 import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import { SinkOperator } from '../operators/sink.ts'
-import { finishChain } from './finish-chain.ts'
+import { finishChain, settled } from './finish-chain.ts'
 import { GateAlignment } from './gate-alignment.ts'
 import type { GateChannel } from './gate-channel.ts'
 import { InputGate, type GateHandler } from './input-gate.ts'
@@ -257,9 +258,8 @@ export class Task implements GateHandler, SourceInputHandler {
   // ---------- the end
 
   end(): void {
-    this.#state = 'finishing'
-    const { clock } = this.parts
-    finishChain(this.chain, { clock, finishedBefore: this.hasFinished, goesOn: () => this.#state === 'finishing' }).then(
+    this.#state = 'ending'
+    this.#finish().then(
       () => {
         if (this.#state !== 'finishing') return
         this.#outputs.tell({ kind: 'end' })
@@ -269,6 +269,15 @@ export class Task implements GateHandler, SourceInputHandler {
       },
       (error: unknown) => this.fail(error),
     )
+  }
+
+  async #finish(): Promise<void> {
+    const { clock, finishedBefore } = this.parts
+    const goesOn = (): boolean => this.#state === 'ending' || this.#state === 'finishing'
+    if (this.chain.pending > 0) await settled(this.chain, this.chain, { clock, goesOn })
+    if (!goesOn()) return
+    this.#state = 'finishing'
+    await finishChain(this.chain, { clock, finishedBefore: finishedBefore && this.recordsIn === 0, goesOn })
   }
 
   /** Closes source and operators; answers what they threw. */
