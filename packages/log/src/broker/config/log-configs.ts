@@ -205,6 +205,13 @@ export const logConfigs = {
     scope: 'cluster-wide',
     documentation: 'Replicas that must be in sync for a write with acks=all.',
   },
+  'unclean.leader.election.enable': {
+    type: 'boolean',
+    default: 'false',
+    scope: 'cluster-wide',
+    documentation:
+      'Whether a replica that is not in sync may lead, at the cost of records. Taken as other brokers take it; with one replica there is no such election.',
+  },
   'producer.id.expiration.ms': {
     type: 'int',
     default: '86400000',

@@ -52,3 +52,8 @@ void test('what cannot be a configuration is refused', () => {
   assert.match(topicConfigProblem({ 'min.compaction.lag.ms': '10', 'max.compaction.lag.ms': '5' }, broker)!, /above/)
   assert.equal(topicConfigProblem({ 'cleanup.policy': 'compact,delete', 'retention.bytes': '-1' }, broker), undefined)
 })
+
+void test('settings of topologies with more replicas are taken, so that topics made for them can be made here', () => {
+  assert.equal(topicConfigProblem({ 'unclean.leader.election.enable': 'false' }, broker), undefined)
+  assert.notEqual(topicConfigProblem({ 'unclean.leader.election.enable': 'perhaps' }, broker), undefined)
+})

@@ -55,6 +55,10 @@ export const topicConfigs = {
   },
   'segment.jitter.ms': { broker: 'log.roll.jitter.ms', documentation: 'Segments may be begun so much earlier, at random.' },
   'segment.ms': { broker: 'log.roll.ms', documentation: 'Age of a segment after which the next is begun.' },
+  'unclean.leader.election.enable': {
+    broker: 'unclean.leader.election.enable',
+    documentation: 'Whether a replica that is not in sync may lead; with one replica there is none.',
+  },
 } as const satisfies { readonly [name: string]: TopicConfigDefinition }
 
 export type TopicConfigName = keyof typeof topicConfigs
