@@ -1,5 +1,7 @@
 // The client against a broker of this package over real sockets. The same was tried by hand against Apache Kafka 4.1, with transaction versions 1 and 2.
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -143,6 +145,18 @@ void test('what is no record is refused where it is given, and does not keep oth
   }
   assert.equal((await fine).offset, 0)
   await producer.close()
+})
+
+void test('a server that speaks another protocol is told so', async () => {
+  const server = createServer((_, response) => response.end('hello'))
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const bootstrap = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  await assert.rejects(connect({ bootstrap, apiTimeoutMs: 50 }).clusterId(), {
+    code: 'CLIENT_NO_BROKER',
+    message: /it speaks HTTP, not the protocol of Kafka/,
+  })
+  server.closeAllConnections()
+  server.close()
 })
 
 void test('what cannot be delivered says where and why', async () => {
@@ -334,6 +348,7 @@ void test('TLS and SASL: PLAIN and SCRAM; what is wrong is said', async () => {
     await connect({ bootstrap: ssl!.bootstrap, security: { protocol: 'SSL', ssl: trusting } }).clusterId(),
     await client.clusterId(),
   )
+  await assert.rejects(connect({ bootstrap: ssl!.bootstrap, apiTimeoutMs: 50 }).clusterId(), { message: /does this port expect TLS\?/ })
   await assert.rejects(connect({ bootstrap: ssl!.bootstrap, apiTimeoutMs: 50, security: { protocol: 'SSL' } }).clusterId(), {
     message: /certificate/,
   })

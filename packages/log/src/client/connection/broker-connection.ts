@@ -18,6 +18,7 @@ import {
 } from '../../protocol/index.ts'
 import { clientError } from '../errors.ts'
 import { BrokerVersions } from './api-versions.ts'
+import { otherProtocol } from './other-protocol.ts'
 import { RequestPipeline, type PipelinedRequest } from './pipeline.ts'
 
 interface Waiting extends PipelinedRequest {
@@ -48,6 +49,7 @@ export class BrokerConnection {
   readonly #closed = Promise.withResolvers<void>()
   #failure: MillraceError | undefined
   #isOpen = true
+  #hasAnswered = false
   #cancelTimer: (() => void) | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
   /** Set once they are negotiated. */
@@ -128,7 +130,7 @@ export class BrokerConnection {
       this.#splitter.push(bytes)
       for (let frame = this.#splitter.next(); frame !== undefined && this.#isOpen; frame = this.#splitter.next()) this.#answer(frame)
     } catch (error) {
-      const { message } = error as Error
+      const message = (this.#hasAnswered ? undefined : otherProtocol(bytes)) ?? (error as Error).message
       this.#failure = clientError('CLIENT_BAD_RESPONSE', { broker: this.broker, problem: message }, error)
       this.#break(message)
     }
@@ -137,6 +139,7 @@ export class BrokerConnection {
   #answer(frame: Uint8Array): void {
     const correlationId = readCorrelationId(frame)
     const request = this.#pipeline.answered(correlationId)
+    this.#hasAnswered ||= request !== undefined
     if (request === undefined) throw new Error(`a response with correlation id ${correlationId} that is not due`)
     try {
       request.take(frame)

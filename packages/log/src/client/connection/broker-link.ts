@@ -127,7 +127,10 @@ export class BrokerLink {
       connection.close()
       const { code } = error as Partial<MillraceError>
       if (code === 'CLIENT_AUTHENTICATION' || code === 'CLIENT_UNSUPPORTED' || code === 'CLIENT_REFUSED') throw error
-      throw clientError('CLIENT_CONNECT', { broker, problem: (error as Error).message }, error)
+      // A port for TLS takes the connection, and ends it when something else is said.
+      const isPlain = security.protocol === 'PLAINTEXT' || security.protocol === 'SASL_PLAINTEXT'
+      const hint = code === 'CLIENT_DISCONNECTED' && isPlain ? ' (does this port expect TLS?)' : ''
+      throw clientError('CLIENT_CONNECT', { broker, problem: (error as Error).message + hint }, error)
     }
     if (this.#isClosed) {
       connection.close()

@@ -5,6 +5,7 @@ import { parseAddresses } from './address.ts'
 import { BrokerVersions } from './api-versions.ts'
 import { backoffMs } from './backoff.ts'
 import { clientOptionsFromKafka } from './kafka-properties.ts'
+import { otherProtocol } from './other-protocol.ts'
 import { RequestPipeline } from './pipeline.ts'
 import { securityNetwork } from './security-network.ts'
 
@@ -118,4 +119,11 @@ void test('SASL and its protocol go together', () => {
   assert.notEqual(securityNetwork({ protocol: 'SASL_SSL', sasl }, network), network)
   assert.throws(() => securityNetwork({ protocol: 'SASL_SSL' }, network), { code: 'CLIENT_OPTION' })
   assert.throws(() => securityNetwork({ protocol: 'PLAINTEXT', sasl }, network), { code: 'CLIENT_OPTION' })
+})
+
+void test('who speaks another protocol is told so by its first bytes', () => {
+  assert.match(otherProtocol(Buffer.from('HTTP/1.1 400 Bad Request'))!, /speaks HTTP/)
+  assert.match(otherProtocol(Uint8Array.of(0x15, 3, 3, 0, 2, 2, 10))!, /speaks TLS: security\.protocol must be SSL/)
+  assert.match(otherProtocol(Buffer.from('SSH-2.0-x'))!, /SSH/)
+  for (const other of [[], [0], [0, 0, 0, 10, 0, 0, 0, 0], [0x15, 4]]) assert.equal(otherProtocol(Uint8Array.from(other)), undefined)
 })

@@ -24,7 +24,8 @@ export function tlsNetwork(ssl: Ssl): Network {
         socket.setTimeout(timeoutMs, () =>
           socket.destroy(new NetworkError('timeout', `no TLS session with ${host}:${port} within ${timeoutMs} ms`)),
         )
-        const fail = (error: Error): void => reject(error instanceof NetworkError ? error : new NetworkError('other', error.message, error))
+        const fail = (error: Error): void =>
+          reject(error instanceof NetworkError ? error : new NetworkError('other', problemOf(error), error))
         socket.once('error', fail)
         socket.once('close', () => reject(new NetworkError('reset', 'it was closed during the TLS handshake')))
         socket.once('secureConnect', () => {
@@ -35,6 +36,12 @@ export function tlsNetwork(ssl: Ssl): Network {
         })
       }),
   }
+}
+
+/** What a server does that expects no TLS says nothing of it. */
+function problemOf({ message }: Error): string {
+  const isPlain = /before secure TLS connection was established|wrong version number|packet length too long/.test(message)
+  return isPlain ? `${message} (does this port expect TLS?)` : message
 }
 
 class TlsConnection implements Connection {
