@@ -76,6 +76,8 @@ void test('a name that there is not is refused with the nearest one, at any dept
 void test('what makes no sense is refused', () => {
   refused(kafkaSource, { ...source, value: json }, /option value is the function json itself: call it, json\(\)/)
   refused(kafkaSink, { ...sink, value: json }, /option value is the function json itself/)
+  refused(kafkaSource, { ...source, topics: undefined, topicPattern: '(' }, /option topicPattern is none: Invalid regular expression/)
+  refused(kafkaSource, { ...source, topics: undefined, topicPattern: ['a'] }, /option topicPattern must be a RegExp, or text/)
   refused(kafkaSource, { ...source, value: { serialize: String } }, /option value has no deserialize/)
   refused(kafkaSource, { ...source, value: undefined }, /option value is missing/)
   refused(kafkaSource, { ...source, key: string() }, /option key has no use without metadata: true/)

@@ -164,13 +164,14 @@ function chosenTopics({ topics, topicPattern }: KafkaSourceOptions<unknown>): re
 
 /** The pattern for whole names. */
 function anchored(pattern: RegExp | string): RegExp {
+  if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) throw invalid('topicPattern', 'must be a RegExp, or text')
   const { source, flags } = typeof pattern === 'string' ? { source: pattern, flags: '' } : pattern
   try {
     return new RegExp(`^(?:${source})$`, flags.replaceAll(/[gy]/g, ''))
   } catch (error) {
     throw engineError(
       'CONNECTOR_OPTION_INVALID',
-      { connector: CONNECTOR, option: 'topicPattern', problem: (error as Error).message },
+      { connector: CONNECTOR, option: 'topicPattern', problem: `is none: ${(error as Error).message}` },
       error,
     )
   }
