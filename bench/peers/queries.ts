@@ -70,7 +70,7 @@ export const beyondMemory = {
   rowBytes: 1_000,
   checkpointMs: '10000',
   /** Behind the first record of each key. */
-  events: { uniform: 1_000_000, 'zipf:0.99': 4_000_000 } as { readonly [distribution: string]: number },
+  events: { uniform: 1_000_000, 'zipf:0.99': 2_000_000 } as { readonly [distribution: string]: number },
   /** Ours: rows in memory of all slots, as estimated; of the memory there is. Before the first rows are written it takes several times as much. */
   cacheShare: 0.05,
 } as const
