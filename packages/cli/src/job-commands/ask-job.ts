@@ -27,7 +27,7 @@ export async function askRunningJob<const R extends ControlRequest>(
   }
   if (answer.kind === 'result') return done(answer.result)
   io.stderr.write(`millrace: ${answer.error.message}\n`)
-  return exitCodes.failed
+  return answer.error.who === 'user' ? exitCodes.usage : exitCodes.failed
 }
 
 /** An optional folder of the command line, absolute, or a URL. */

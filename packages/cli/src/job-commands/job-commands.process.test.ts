@@ -157,7 +157,7 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
     ],
   )
   const fixed = await finished('config', 'orders', 'parallelism=2')
-  assert.deepEqual([fixed.exitCode, fixed.stdout], [1, ''])
+  assert.deepEqual([fixed.exitCode, fixed.stdout], [2, ''])
   assert.match(fixed.stderr, /parallelism cannot be changed while the job runs/)
 
   // The old version is the module of the job that runs, its checkpoint the newest there is.

@@ -10,15 +10,16 @@ const columns = ['job', 'state', 'pid', 'since', 'restarts', 'parallelism', 'che
 export async function listJobs(flags: ParsedFlags, io: CommandIo): Promise<number> {
   const { jobsOf } = await import('@millrace/engine/control')
   const jobs = await jobsOf(await stateDirOf(io, flags))
-  const rows = jobs.map(({ job, status }) => ({
+  const rows = jobs.map(({ job, status, problem }) => ({
     job,
-    state: status?.state ?? 'not running',
+    state: status?.state ?? (problem === undefined ? 'not running' : 'not answering'),
     pid: status?.pid ?? null,
     since: status === undefined ? null : new Date(status.startedMs).toISOString(),
     restarts: status?.restarts ?? null,
     parallelism: status?.parallelism ?? null,
     checkpoint: status?.lastCheckpoint?.id ?? null,
   }))
+  for (const { job, problem } of jobs) if (problem !== undefined) io.stderr.write(`millrace: ${job}: ${problem}\n`)
   printRows(
     io,
     flags['format'],

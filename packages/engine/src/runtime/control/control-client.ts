@@ -3,6 +3,12 @@ import { engineError } from '../../errors.ts'
 import { LineBuffer } from './lines.ts'
 import { CONTROL_VERSION, type ControlAnswers, type ControlError, type ControlRequest } from './protocol.ts'
 
+/** What is known at once is answered within this, unless the job's process is stopped, or its machine is far behind. */
+const ANSWER_MS_MAX = 10_000
+
+/** These take as long as they take. */
+const SLOW: ReadonlySet<ControlRequest['do']> = new Set(['savepoint', 'stop', 'cancel'])
+
 /** An answer may have so many bytes. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
@@ -12,17 +18,18 @@ export type ControlAnswer<T> = { readonly kind: 'result'; readonly result: T } |
  * Asks a running job one thing. Undefined: nobody listens there; no job runs.
  * Whoever asks for the end of a job (`stop`, `cancel`) is answered when its lock is free, so that it can be started again at once.
  *
- * @throws CONTROL_LOST if the job's process dies before it has answered; CONTROL_VERSION
+ * @throws CONTROL_LOST if the job's process dies before it has answered, or does not answer; CONTROL_VERSION
  */
 export async function askJob<const R extends ControlRequest>(
   path: string,
   request: R,
+  answerMsMax: number = ANSWER_MS_MAX,
 ): Promise<ControlAnswer<ControlAnswers[R['do']]> | undefined> {
   const socket = await open(path)
   if (socket === undefined) return undefined
   try {
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-    const answer = await exchange<ControlAnswers[R['do']]>(socket, request)
+    const answer = await exchange<ControlAnswers[R['do']]>(socket, request, answerMsMax)
     if (answer.kind === 'result' && (request.do === 'stop' || request.do === 'cancel')) await closed
     return answer
   } finally {
@@ -42,10 +49,12 @@ function open(path: string): Promise<Socket | undefined> {
   })
 }
 
-function exchange<T>(socket: Socket, request: ControlRequest): Promise<ControlAnswer<T>> {
+function exchange<T>(socket: Socket, request: ControlRequest, answerMsMax: number): Promise<ControlAnswer<T>> {
   return new Promise((resolve, reject) => {
     const lost = (problem: string): void => reject(engineError('CONTROL_LOST', { path: request.do, problem }))
     const lines = new LineBuffer(ANSWER_BYTES_MAX)
+    if (!SLOW.has(request.do))
+      socket.setTimeout(answerMsMax, () => lost(`nothing came for ${answerMsMax / 1_000} s; is its process stopped?`))
     socket.on('error', (error) => lost(error.message))
     socket.on('close', () => lost('it hung up'))
     socket.on('data', (bytes: Buffer) => {

@@ -173,6 +173,6 @@ function parse(line: string): { readonly version: unknown; readonly id: number; 
 }
 
 function errorOf(error: unknown): ControlError {
-  if (error instanceof MillraceError) return { code: error.code, message: error.message }
+  if (error instanceof MillraceError) return { code: error.code, who: error.who, message: error.message }
   return { code: 'CONTROL_FAILED', message: messageOf(error) }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -8,6 +8,7 @@ import type { CompletedCheckpoint, JobResult } from '../job-types.ts'
 import { askJob } from './control-client.ts'
 import { requestProblem } from './protocol.ts'
 import { serveControl, type ControlledJob } from './control-server.ts'
+import { controlSocketOf, jobsOf } from './jobs-of-folder.ts'
 import { LineBuffer } from './lines.ts'
 import { controlSocketPath } from './socket-path.ts'
 
@@ -108,6 +109,41 @@ void test('a job that dies before it has answered is told', async () => {
   await new Promise<void>((resolve) => dying.listen(path, resolve))
   await assert.rejects(askJob(path, { do: 'status' }), { code: 'CONTROL_LOST' })
   await new Promise((resolve) => dying.close(resolve))
+})
+
+void test('a job whose process is stopped is told from one that does not run, and is waited for only where it has much to do', async () => {
+  const path = join(folder, 'frozen.sock')
+  const open: Socket[] = []
+  const frozen = createServer((socket) => void open.push(socket))
+  await new Promise<void>((resolve) => frozen.listen(path, resolve))
+  await assert.rejects(askJob(path, { do: 'status' }, 50), { code: 'CONTROL_LOST', message: /nothing came for 0\.05 s/ })
+  const saving = askJob(path, { do: 'savepoint' }, 50)
+  const first = await Promise.race([saving.catch(() => 'given up'), new Promise((resolve) => setTimeout(() => resolve('waits'), 300))])
+  assert.equal(first, 'waits')
+  const hangsUp = assert.rejects(saving, { code: 'CONTROL_LOST' })
+  for (const socket of open) socket.destroy()
+  await new Promise((resolve) => frozen.close(resolve))
+  await hangsUp
+})
+
+void test('a job that does not answer as it should hides none of the others', async () => {
+  const stateDir = join(folder, 'several')
+  for (const name of ['bad', 'good', 'over']) mkdirSync(join(stateDir, name), { recursive: true })
+  const bad = createServer((socket) => socket.once('data', () => socket.destroy()))
+  await new Promise<void>((resolve) => bad.listen(controlSocketOf(stateDir, 'bad'), resolve))
+  const good = await serveControl(controlSocketOf(stateDir, 'good'), new Job())
+  const jobs = await jobsOf(stateDir)
+  assert.deepEqual(
+    jobs.map(({ job, status, problem }) => [job, status?.state, problem === undefined]),
+    [
+      ['bad', undefined, false],
+      ['good', 'running', true],
+      ['over', undefined, true],
+    ],
+  )
+  await good.retire()
+  good.end()
+  await new Promise((resolve) => bad.close(resolve))
 })
 
 void test('a folder with a long path has its socket elsewhere, always in the same place', async () => {

@@ -1,5 +1,6 @@
 import { readdirSync, type Dirent } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { messageOf } from '@millrace/core'
 import { jobFolderName } from '../../checkpoint/job-folder.ts'
 import { askJob } from './control-client.ts'
 import type { JobStatus } from './protocol.ts'
@@ -10,6 +11,8 @@ export interface KnownJob {
   readonly job: string
   /** Undefined: it does not run. */
   readonly status: JobStatus | undefined
+  /** Why its status is not known although its process is there. */
+  readonly problem?: string
 }
 
 /** The socket of a job by its name. `stateDir`: the option. */
@@ -23,13 +26,19 @@ export async function jobsOf(stateDir: string): Promise<readonly KnownJob[]> {
     const job = nameOf(name)
     return job === undefined ? [] : [job]
   })
-  const known = await Promise.all(jobs.map(async (job): Promise<KnownJob> => ({ job, status: await statusOf(stateDir, job) })))
+  const known = await Promise.all(jobs.map((job) => look(stateDir, job)))
   return known.toSorted((a, b) => (a.job < b.job ? -1 : 1))
 }
 
-async function statusOf(stateDir: string, job: string): Promise<JobStatus | undefined> {
-  const answer = await askJob(controlSocketOf(stateDir, job), { do: 'status' })
-  return answer?.kind === 'result' ? answer.result : undefined
+/** One that does not answer, or not as it should, hides none of the others. */
+async function look(stateDir: string, job: string): Promise<KnownJob> {
+  try {
+    const answer = await askJob(controlSocketOf(stateDir, job), { do: 'status' })
+    if (answer?.kind === 'error') return { job, status: undefined, problem: answer.error.message }
+    return { job, status: answer?.result }
+  } catch (error) {
+    return { job, status: undefined, problem: messageOf(error) }
+  }
 }
 
 function foldersIn(path: string): readonly string[] {

@@ -57,6 +57,8 @@ export interface JobStatus {
 
 export interface ControlError {
   readonly code: string
+  /** Who must act, where that is known. */
+  readonly who?: 'user' | 'operator' | 'bug'
   readonly message: string
 }
 
