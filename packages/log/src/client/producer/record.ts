@@ -26,7 +26,15 @@ export interface RecordMetadata {
 }
 
 /** What is no record must not come among others: it would be noticed only where all of them are sent. @throws `CLIENT_RECORD_INVALID` */
-export function checkRecord({ topic, partition, key, value, headers, timestamp }: ProducerRecord): void {
+export function checkRecord(record: ProducerRecord): void {
+  const { topic, partition, key, value, headers, timestamp } = record
+  const isContentful = isContent(value) && (key === undefined || isContent(key)) && typeof topic === 'string' && topic !== ''
+  // Most records are so: nothing is made for them.
+  if (isContentful && partition === undefined && headers === undefined && (timestamp === undefined || isTime(timestamp))) return
+  checkParts(record)
+}
+
+function checkParts({ topic, partition, key, value, headers, timestamp }: ProducerRecord): void {
   const invalid = (part: string, found: unknown, expected: string): never => {
     throw clientError('CLIENT_RECORD_INVALID', { topic, part, found: inspect(found, { depth: 0, maxStringLength: 80 }), expected })
   }
@@ -34,14 +42,17 @@ export function checkRecord({ topic, partition, key, value, headers, timestamp }
   if (key !== undefined && !isContent(key)) invalid('key', key, 'bytes, text, or null')
   if (!isContent(value)) invalid('value', value, 'bytes, text, or null')
   if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) invalid('partition', partition, 'a whole number from 0')
-  if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= -1))
-    invalid('timestamp', timestamp, 'milliseconds since 1970')
+  if (timestamp !== undefined && !isTime(timestamp)) invalid('timestamp', timestamp, 'milliseconds since 1970')
   if (headers === undefined) return
   if (!Array.isArray(headers)) invalid('headers', headers, 'a list of them')
   for (const header of headers) {
     if (typeof header?.key !== 'string') invalid('header', header, 'a key with a value')
     if (!isContent(header.value)) invalid(`header ${header.key}`, header.value, 'bytes, text, or null')
   }
+}
+
+function isTime(timestamp: number): boolean {
+  return Number.isSafeInteger(timestamp) && timestamp >= -1
 }
 
 function isContent(value: unknown): boolean {
