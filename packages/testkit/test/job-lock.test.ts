@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { MillraceError, nodeClock, nodeDisk, type Disk } from '@millrace/core'
+import { DiskError, MillraceError, nodeClock, nodeDisk, type Disk } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { openJobLock, type JobLock } from '../../engine/src/checkpoint/job-lock.ts'
 import { encodeClaim } from '../../engine/src/checkpoint/lock-claim.ts'
@@ -251,6 +251,16 @@ describe('job lock', () => {
     await machine.clock.run(lock.nextAttempt())
     await machine.clock.run(machine.disk.removeTree(FOLDER))
     await assert.rejects(machine.clock.run(lock.check()), hasCode('CHECKPOINT_STORAGE_LOST'))
+  })
+
+  it('says that its folder cannot be made, where it cannot', async () => {
+    const machine = new Machine(5)
+    const disk = interceptDisk(machine.disk, async ({ operation, path }, perform) => {
+      if (operation === 'makeDirectory') throw new DiskError('not-found', 'create folder', path)
+      return await perform()
+    })
+    const lock = openJobLock({ disk, clock: machine.clock, folder: FOLDER, jobName: 'job' })
+    await assert.rejects(machine.clock.run(lock.nextAttempt()), hasCode('CHECKPOINT_STORAGE_NOT_WRITABLE'))
   })
 
   it('works on this machine', async () => {

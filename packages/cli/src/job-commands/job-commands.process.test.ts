@@ -187,6 +187,9 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
 })
 
 void test('what cannot be asked is said, with an exit code of its own', async () => {
+  const file = await finished('list', '--state-dir', starter)
+  assert.deepEqual([file.exitCode, file.stdout], [1, ''])
+  assert.match(file.stderr, /^millrace: list .*: not-a-directory [^\n]*\n$/)
   for (const [flags, exitCode, hint] of [
     [['stop', 'nobody'], 3, /no job nobody runs/],
     [['savepoint', 'nobody'], 3, /no job nobody runs/],

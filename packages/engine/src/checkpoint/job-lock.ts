@@ -1,4 +1,4 @@
-import { DiskError, type Clock, type Disk, type FileHandle, type MillraceError } from '@millrace/core'
+import { DiskError, messageOf, type Clock, type Disk, type FileHandle, type MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder } from './durable-folders.ts'
 import { decodeClaim, encodeClaim, type LockClaim } from './lock-claim.ts'
@@ -131,7 +131,11 @@ class FileJobLock implements JobLock {
   }
 
   async #acquire(waiting: Waiting | undefined): Promise<number> {
-    await makeDurableFolder(this.#options.disk, this.#dir)
+    await makeDurableFolder(this.#options.disk, this.#dir).catch((error: unknown) => {
+      // What cannot be made was never there to be lost.
+      if (isNotFound(error)) throw engineError('CHECKPOINT_STORAGE_NOT_WRITABLE', { path: this.#dir, problem: messageOf(error) }, error)
+      throw error
+    })
     for (;;) {
       const newest = newestOf(await this.#names())
       const newestState = newest === 0 ? 'released' : await this.#judge(newest, waiting)

@@ -1,6 +1,6 @@
 import { readdirSync, type Dirent } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { messageOf } from '@millrace/core'
+import { DiskError, messageOf } from '@millrace/core'
 import { jobFolderName } from '../../checkpoint/job-folder.ts'
 import { askJob } from './control-client.ts'
 import type { JobStatus } from './protocol.ts'
@@ -20,7 +20,7 @@ export function controlSocketOf(stateDir: string, job: string): string {
   return controlSocketPath(join(resolve(stateDir), jobFolderName(job)))
 }
 
-/** Every job that runs, or has run, with this folder of state; by name. */
+/** Every job that runs, or has run, with this folder of state; by name. @throws DiskError if that is no folder, or cannot be read */
 export async function jobsOf(stateDir: string): Promise<readonly KnownJob[]> {
   const jobs = foldersIn(stateDir).flatMap((name) => {
     const job = nameOf(name)
@@ -46,8 +46,10 @@ function foldersIn(path: string): readonly string[] {
   try {
     entries = readdirSync(path, { withFileTypes: true })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return []
+    const reason = code === 'ENOTDIR' ? 'not-a-directory' : code === 'EACCES' || code === 'EPERM' ? 'not-permitted' : 'other'
+    throw new DiskError(reason, 'list', path, error)
   }
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
 }
