@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { createLogger, NetworkError, type Network } from '@millrace/core'
 import { SeededRandom, VirtualClock } from '@millrace/testkit'
 import { LogClient } from './client.ts'
-import { FakeCluster, TOPIC } from './testing/fake-cluster.ts'
+import { FakeCluster, FORBIDDEN_TOPIC, TOPIC } from './testing/fake-cluster.ts'
 import { SimulatedNetwork } from './testing/simulated-network.ts'
 
 const calm = { delayMsMax: 1, breakChance: 0, refuseChance: 0 }
@@ -94,5 +94,20 @@ void test('a broker that refuses for now is named with its reason, until it take
   const { length } = lines
   await clock.advance(100_000)
   assert.equal(lines.length, length)
+  client.close()
+})
+
+void test('a topic that the client may not see is an error at once, for its records alone', async () => {
+  const { clock, client } = world()
+  const producer = client.producer()
+  const refused = assert.rejects(producer.send({ topic: FORBIDDEN_TOPIC, value: 'x' }), {
+    code: 'CLIENT_REFUSED',
+    retry: false,
+    message: /topic forbidden was refused by broker .*TOPIC_AUTHORIZATION_FAILED/,
+  })
+  await clock.run(Promise.all([refused, producer.send({ topic: TOPIC, value: 'y' })]))
+  assert.ok(clock.monotonic() < 10_000)
+  assert.equal(producer.bufferedBytes, 0)
+  await clock.run(producer.close())
   client.close()
 })

@@ -208,16 +208,17 @@ export class Accumulator {
     const { deliveryTimeoutMs } = this.#settings
     const late = [...this.#active].filter((queue) => queue.expiresAtMs(deliveryTimeoutMs) <= nowMs)
     const batches = late.flatMap((queue) => queue.expire(nowMs, deliveryTimeoutMs))
-    return { batches, topics: this.#unresolved.late(nowMs, deliveryTimeoutMs).map((topic) => this.#dropTopic(topic)) }
+    return { batches, topics: this.#unresolved.late(nowMs, deliveryTimeoutMs).map((topic) => this.dropTopic(topic)) }
   }
 
   /** Everything that is not under way. */
   drop(): GivenUp {
     const batches = [...this.#active].flatMap((queue) => queue.drop())
-    return { batches, topics: this.unresolvedTopics().map((topic) => this.#dropTopic(topic)) }
+    return { batches, topics: this.unresolvedTopics().map((topic) => this.dropTopic(topic)) }
   }
 
-  #dropTopic(topic: string): ExpiredTopic {
+  /** Gives up the records of a topic that is not known, and never will be. */
+  dropTopic(topic: string): ExpiredTopic {
     const dropped = this.#unresolved.drop(topic)
     this.bufferedBytes -= dropped.sizeBytes
     return dropped

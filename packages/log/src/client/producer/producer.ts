@@ -175,6 +175,7 @@ export class Producer {
     const nowMs = clock.monotonic()
     this.#settlement.expire(nowMs)
     this.#accumulator.resolve(this.#cluster.view)
+    this.#settlement.refuse()
     if (this.#accumulator.isEmpty) return this.#lacks.isEmpty ? undefined : this.#lacks.note([], [])
     if (this.#settings.idempotent && this.#accumulator.identity === undefined) {
       const topics = this.#accumulator.unresolvedTopics()

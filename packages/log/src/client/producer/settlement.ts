@@ -5,9 +5,9 @@
  * 2. A batch that was given up whose records nobody waits for leaves its error for the next flush.
  */
 import type { MillraceError } from '@millrace/core'
-import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
+import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
 import { backoffMs } from '../connection/backoff.ts'
-import { clientError, isUnconnected } from '../errors.ts'
+import { clientError, isUnconnected, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import type { Accumulator } from './accumulator.ts'
 import { isAboutLeader, isUncertain, outcomeOf } from './answers.ts'
@@ -74,6 +74,18 @@ export class Settlement {
     const { view } = this.#cluster
     for (const batch of batches) this.#gone(batch, lateBatch(batch, view, deliveryTimeoutMs))
     for (const expired of topics) this.#goneUnresolved(expired, lateTopic(expired.topic, expired.count, this.#cluster, deliveryTimeoutMs))
+  }
+
+  /** Fails the records of topics that the cluster refuses to tell of: a name that is none, rights that are missing. */
+  refuse(): void {
+    const { view, brokers } = this.#cluster
+    for (const topic of this.#accumulator.unresolvedTopics()) {
+      const code = view.problem(topic)?.errorCode
+      if (code === undefined || errorCode(code).retriable) continue
+      const error = refusal({ api: 'Metadata', subject: `topic ${topic}`, broker: brokers, errorCode: code, details: { topic } })
+      this.#goneUnresolved(this.#accumulator.dropTopic(topic), error)
+      this.#room.changed()
+    }
   }
 
   answered(broker: string, batches: readonly PendingBatch[], response: ApiResponse<'Produce'>): void {

@@ -66,6 +66,8 @@ type Answer = ApiResponseToSend<ApiName> | undefined
 type FetchedPartition = ApiResponseToSend<'Fetch'>['responses'][number]['partitions'][number] & { readonly records: Uint8Array }
 
 export const TOPIC = 'topic'
+/** Nobody may see it. */
+export const FORBIDDEN_TOPIC = 'forbidden'
 const TOPIC_ID = new Uint8Array(16).fill(7)
 const PORT = 9092
 
@@ -188,7 +190,9 @@ export class FakeCluster {
       isrNodes: [leader],
     }))
     const others = (asked ?? []).flatMap(({ name }) => (name === null || name === TOPIC ? [] : [name]))
-    const missing = others.map((name) => ({ errorCode: ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] }))
+    const errorOf = (name: string): number =>
+      name === FORBIDDEN_TOPIC ? ERROR_CODE.TOPIC_AUTHORIZATION_FAILED : ERROR_CODE.UNKNOWN_TOPIC_OR_PARTITION
+    const missing = others.map((name) => ({ errorCode: errorOf(name), name, partitions: [] }))
     const topics = [{ errorCode: 0, name: TOPIC, topicId: TOPIC_ID, partitions }, ...missing]
     return { brokers, clusterId: 'fake', controllerId: 0, topics }
   }
