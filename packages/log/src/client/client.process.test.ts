@@ -367,3 +367,34 @@ void test('TLS and SASL: PLAIN and SCRAM; what is wrong is said', async () => {
     await assert.rejects(secure('wrong').clusterId(), { code: 'CLIENT_AUTHENTICATION', message: new RegExp(`by SASL ${mechanism}`) })
   }
 })
+
+void test('records stay as they are for as long as somebody has them, or until more is taken where they are lent', async () => {
+  const topic = await newTopic(2)
+  const producer = client.producer({ batchBytes: 40_000 })
+  const filler = 'x'.repeat(1_000)
+  const all = Array.from({ length: 4_000 }, (_, index) => `${index} ${filler}`)
+  for (const [index, value] of all.entries()) producer.append({ topic, partition: index % 2, value: Buffer.from(value) })
+  await producer.flush()
+  await producer.close()
+  for (const lendRecords of [false, true]) {
+    const fetcher = client.fetcher({ partitionMaxBytes: 200_000, lendRecords })
+    fetcher.assign([0, 1].map((partition) => ({ topic, partition, start: 'earliest' as const })))
+    const kept: Uint8Array[] = []
+    const read: string[] = []
+    while (read.length < all.length) {
+      for (const { records } of await fetcher.poll({ waitMs: 200, maxRecords: 70 })) {
+        for (const { value } of records) {
+          kept.push(value!)
+          read.push(Buffer.from(value!).toString())
+        }
+      }
+    }
+    fetcher.close()
+    assert.deepEqual(read.toSorted(), all.toSorted())
+    if (!lendRecords)
+      assert.deepEqual(
+        kept.map((value) => Buffer.from(value).toString()),
+        read,
+      )
+  }
+})

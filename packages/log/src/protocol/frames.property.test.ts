@@ -108,3 +108,25 @@ describe('frame splitter, of chunks that are lent', () => {
     assert.equal(splitter.bufferedBytes, 0)
   })
 })
+
+describe('frame splitter, with memory that is used again', () => {
+  it('gives frames whatever the memory held, and gives back what a frame outgrew', () => {
+    const taken: Buffer[] = []
+    const given: Buffer[] = []
+    const memory = {
+      take(bytes: number): Buffer {
+        const buffer = Buffer.alloc(2 * bytes, 0xee)
+        taken.push(buffer)
+        return buffer
+      },
+      give: (buffer: Buffer): void => void given.push(buffer),
+    }
+    const splitter = new FrameSplitter(1_000, { lent: true, firstBytes: 16, memory })
+    const body = Buffer.from(Array.from({ length: 300 }, (_, index) => index % 251))
+    const stream = Buffer.concat(frame([body]))
+    for (let at = 0; at < stream.length; at += 7) splitter.push(stream.subarray(at, at + 7))
+    assert.deepEqual(Buffer.from(splitter.next()!), body)
+    assert.ok(taken.length > 1)
+    assert.deepEqual(given, taken.slice(0, -1))
+  })
+})

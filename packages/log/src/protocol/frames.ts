@@ -21,12 +21,25 @@ export interface FrameSplitterOptions {
   readonly lent?: boolean
   /** Memory for the beginning of a frame that arrives in pieces; 64 KiB by default. For peers that are trusted, more saves copies. */
   readonly firstBytes?: number
+  /** Where memory for frames that arrive in pieces comes from; made anew for each by default. */
+  readonly memory?: FrameMemory
 }
+
+/** Where memory for frames comes from. */
+export interface FrameMemory {
+  /** At least so many bytes, whatever they hold. */
+  take(bytes: number): Buffer
+  /** Nobody looks at what was taken any more. */
+  give(buffer: Buffer): void
+}
+
+const newMemory: FrameMemory = { take: (bytes) => Buffer.allocUnsafeSlow(bytes), give: discardBytes }
 
 export class FrameSplitter {
   readonly #limitBytes: number
   readonly #lent: boolean
   readonly #firstBytes: number
+  readonly #memory: FrameMemory
   /** Arrived, and not part of a frame yet. */
   #rest: Uint8Array = new Uint8Array(0)
   /** A frame that is being put together: its size is known, and it is longer than what had arrived. */
@@ -40,6 +53,7 @@ export class FrameSplitter {
     this.#limitBytes = limitBytes
     this.#lent = options.lent ?? false
     this.#firstBytes = options.firstBytes ?? FIRST_BYTES
+    this.#memory = options.memory ?? newMemory
   }
 
   /** Bytes held that are not part of a frame handed out. */
@@ -97,7 +111,7 @@ export class FrameSplitter {
   /** Starts to put a frame together from its size and its first bytes. */
   #begin(bytes: Uint8Array): void {
     this.#partialBytes = this.#sizeAt(bytes)
-    this.#partial = Buffer.allocUnsafeSlow(Math.min(this.#partialBytes, Math.max(this.#firstBytes, bytes.length)))
+    this.#partial = this.#memory.take(Math.min(this.#partialBytes, Math.max(this.#firstBytes, bytes.length)))
     this.#filledBytes = 0
     this.#fill(bytes.subarray(FRAME_PREFIX_BYTES))
   }
@@ -114,9 +128,9 @@ export class FrameSplitter {
   }
 
   #grow(bytes: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.min(this.#partialBytes, bytes * GROWTH_FACTOR))
+    const grown = this.#memory.take(Math.min(this.#partialBytes, bytes * GROWTH_FACTOR))
     this.#partial!.copy(grown, 0, 0, this.#filledBytes)
-    discardBytes(this.#partial!)
+    this.#memory.give(this.#partial!)
     this.#partial = grown
   }
 
@@ -124,7 +138,7 @@ export class FrameSplitter {
     const frame = this.#partial!
     this.#partial = undefined
     this.#filledBytes = 0
-    return frame
+    return frame.length === this.#partialBytes ? frame : frame.subarray(0, this.#partialBytes)
   }
 }
 

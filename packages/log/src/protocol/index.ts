@@ -24,7 +24,7 @@ export {
   type VersionRange,
 } from './declaration.ts'
 export { ERROR_CODE, ERROR_CODES, errorCode, type ErrorCodeEntry, type ErrorCodeName } from './error-codes.ts'
-export { frame, FRAME_PREFIX_BYTES, FrameSplitter, type FrameSplitterOptions } from './frames.ts'
+export { frame, FRAME_PREFIX_BYTES, FrameSplitter, type FrameMemory, type FrameSplitterOptions } from './frames.ts'
 export {
   decodeRequest,
   decodeResponse,

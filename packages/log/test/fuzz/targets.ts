@@ -157,7 +157,9 @@ const batchTargets: readonly Target[] = [
     decode(bytes) {
       const aborted = [{ producerId: 7, firstOffset: 0 }]
       const range = { topic: 't', partition: 0, offset: 0, highWatermark: 9, lastStableOffset: 9, broker: 'b' }
-      openRange({ ...range, bytes, aborted, readCommitted: true }).records.take(Number.POSITIVE_INFINITY)
+      openRange({ ...range, bytes, lent: false, release: () => undefined, aborted, readCommitted: true }).records.take(
+        Number.POSITIVE_INFINITY,
+      )
     },
   },
 ]

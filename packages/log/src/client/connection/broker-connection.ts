@@ -4,7 +4,7 @@
  * 1. Every promise of `ask` settles: with the response, or with an error that names the broker and the API.
  * 2. After anything that breaks the stream (an overdue request, a response out of order, bytes that are no response) the connection is closed: nothing can
  *    be read of it any more. Requests that were under way are lost: whether the broker acted on them is unknown.
- * 3. What a response says lives in memory of its own: bytes of the socket are copied before they are decoded.
+ * 3. What a response says lives in memory of its own: bytes of the socket are copied before they are decoded. Only who asked by `askLent` gives that memory back.
  */
 import type { Clock, Connection, MillraceError } from '@millrace/core'
 import {
@@ -20,6 +20,7 @@ import { clientError } from '../errors.ts'
 import { BrokerVersions } from './api-versions.ts'
 import { otherProtocol } from './other-protocol.ts'
 import { RequestPipeline, type PipelinedRequest } from './pipeline.ts'
+import { ResponseMemory } from './response-memory.ts'
 
 interface Waiting extends PipelinedRequest {
   readonly api: ApiName
@@ -37,6 +38,12 @@ export interface BrokerConnectionOptions {
   readonly responseBytesMax: number
 }
 
+/** A response whose bytes are good until `release` is called. Without the call they stay good, and their memory is not used again. */
+export interface LentResponse<N extends ApiName> {
+  readonly response: ApiResponse<N>
+  readonly release: () => void
+}
+
 /** Room for most fetches at once: memory that is asked for and not written to is nobody's. */
 const FIRST_FRAME_BYTES = 4 * 1024 * 1024
 
@@ -46,6 +53,7 @@ export class BrokerConnection {
   readonly #options: BrokerConnectionOptions
   readonly #pipeline = new RequestPipeline<Waiting>()
   readonly #splitter: FrameSplitter
+  readonly #memory = new ResponseMemory()
   readonly #closed = Promise.withResolvers<void>()
   #failure: MillraceError | undefined
   #isOpen = true
@@ -59,7 +67,11 @@ export class BrokerConnection {
     this.broker = options.broker
     this.#connection = connection
     this.#options = options
-    this.#splitter = new FrameSplitter(options.responseBytesMax, { lent: true, firstBytes: FIRST_FRAME_BYTES })
+    this.#splitter = new FrameSplitter(options.responseBytesMax, {
+      lent: true,
+      firstBytes: FIRST_FRAME_BYTES,
+      memory: this.#memory,
+    })
     connection.onData((bytes) => this.#receive(bytes))
     connection.onClose((error) => this.#ended(error?.message ?? 'the broker closed it'))
   }
@@ -80,14 +92,15 @@ export class BrokerConnection {
 
   /** Asks at a version that the broker is known to have. @throws `CLIENT_DISCONNECTED`, `CLIENT_TIMEOUT`, `CLIENT_BAD_RESPONSE`, ProtocolError */
   askAt<N extends ApiName>(api: N, version: number, request: ApiRequestToSend<N>, timeoutMs?: number): Promise<ApiResponse<N>> {
-    const { promise, resolve, reject } = Promise.withResolvers<ApiResponse<N>>()
-    const take = (frame: Uint8Array): void => resolve(decodeResponse(api, version, frame))
-    try {
-      this.#write(api, version, request, { take, fail: reject, timeoutMs: timeoutMs ?? this.#options.requestTimeoutMs })
-    } catch (error) {
-      reject(error)
-    }
-    return promise
+    return this.#ask(api, version, request, timeoutMs, (frame) => decodeResponse(api, version, frame))
+  }
+
+  /** As `askAt`, for responses with many bytes. */
+  askLent<N extends ApiName>(api: N, version: number, request: ApiRequestToSend<N>, timeoutMs?: number): Promise<LentResponse<N>> {
+    return this.#ask(api, version, request, timeoutMs, (frame) => ({
+      response: decodeResponse(api, version, frame),
+      release: () => this.#memory.give(frame),
+    }))
   }
 
   /** Sends a request that has no response: Produce without acknowledgement. */
@@ -105,6 +118,23 @@ export class BrokerConnection {
   /** Ends the connection at once. What waits fails with `CLIENT_DISCONNECTED`. */
   close(): void {
     this.#break('this client closed it')
+  }
+
+  #ask<N extends ApiName, T>(
+    api: N,
+    version: number,
+    request: ApiRequestToSend<N>,
+    timeoutMs: number | undefined,
+    answerOf: (frame: Uint8Array) => T,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const take = (frame: Uint8Array): void => resolve(answerOf(frame))
+    try {
+      this.#write(api, version, request, { take, fail: reject, timeoutMs: timeoutMs ?? this.#options.requestTimeoutMs })
+    } catch (error) {
+      reject(error)
+    }
+    return promise
   }
 
   #write<N extends ApiName>(

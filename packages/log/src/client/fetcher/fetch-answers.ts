@@ -7,11 +7,13 @@
 import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, type ApiResponse } from '../../protocol/index.ts'
 import { clientError, refusal } from '../errors.ts'
+import type { LentResponse } from '../connection/broker-connection.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { isAboutLeader } from '../producer/answers.ts'
 import type { FetchSession } from './fetch-session.ts'
 import { openRange } from './fetched.ts'
 import type { FetcherSettings } from './fetcher-options.ts'
+import { Lease } from './lease.ts'
 import { keyOf, type Position } from './position.ts'
 import type { ReadyQueue } from './ready-queue.ts'
 import type { Setbacks } from './setbacks.ts'
@@ -40,7 +42,19 @@ export class FetchAnswers {
     this.#wake = wake
   }
 
-  answered(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, response: ApiResponse<'Fetch'>): void {
+  /** Looks at bytes of the response until it calls `release`, perhaps much later. */
+  answered(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, { response, release }: LentResponse<'Fetch'>): void {
+    const lease = new Lease(release)
+    this.#take(broker, session, asked, response, lease)
+    lease.letGo()
+  }
+
+  notAnswered(session: FetchSession, asked: ReadonlyMap<string, Asked>, error: MillraceError): void {
+    session.reset()
+    for (const { position, version } of asked.values()) if (version === position.version) this.#setbacks.lost(position, error)
+  }
+
+  #take(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, response: ApiResponse<'Fetch'>, lease: Lease): void {
     if (response.errorCode !== ERROR_CODE.NONE) return this.#refusedAll(broker, session, asked, response.errorCode)
     const { view } = this.#cluster
     if (this.#settings.sessions) session.answered(response.sessionId)
@@ -50,13 +64,8 @@ export class FetchAnswers {
       if (name === undefined) session.reset()
       else
         for (const partition of partitions)
-          this.#partition(broker, topicId, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition)
+          this.#partition(broker, topicId, asked.get(keyOf({ topic: name, partition: partition.partitionIndex })), partition, lease)
     }
-  }
-
-  notAnswered(session: FetchSession, asked: ReadonlyMap<string, Asked>, error: MillraceError): void {
-    session.reset()
-    for (const { position, version } of asked.values()) if (version === position.version) this.#setbacks.lost(position, error)
   }
 
   #refusedAll(broker: string, session: FetchSession, asked: ReadonlyMap<string, Asked>, errorCode: number): void {
@@ -66,7 +75,7 @@ export class FetchAnswers {
     for (const { position, version } of asked.values()) if (version === position.version) this.#setbacks.troubled(position, error)
   }
 
-  #partition(broker: string, topicId: Uint8Array, asked: Asked | undefined, answer: FetchPartition): void {
+  #partition(broker: string, topicId: Uint8Array, asked: Asked | undefined, answer: FetchPartition, lease: Lease): void {
     if (asked === undefined || asked.version !== asked.position.version || this.#setbacks.isOther(asked.position, topicId)) return
     const { position, offset } = asked
     if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
@@ -75,13 +84,15 @@ export class FetchAnswers {
     Object.assign(position, { highWatermark, lastStableOffset, logStartOffset, failures: 0 })
     if (records === null || records.length === 0) return this.#wake()
     const { topic, partition } = position
-    const readCommitted = this.#settings.isolation === 'read_committed'
-    const range = openRange({ topic, partition, offset, bytes: records, aborted, readCommitted, highWatermark, lastStableOffset, broker })
+    const { isolation, lendRecords: lent } = this.#settings
+    const readCommitted = isolation === 'read_committed'
+    const about = { topic, partition, offset, aborted, readCommitted, highWatermark, lastStableOffset, broker }
+    const range = openRange({ ...about, bytes: records, lent, release: lease.hold() })
     const { nextOffset, leaderEpoch } = range.about
     position.fetch = nextOffset
     if (leaderEpoch >= 0) position.lastEpoch = leaderEpoch
     if (range.error !== undefined) position.state = { kind: 'failed', error: range.error }
-    if (nextOffset === offset && range.error === undefined) return
+    if (nextOffset === offset && range.error === undefined) return range.release()
     this.#ready.push(position, range)
     this.#wake()
   }

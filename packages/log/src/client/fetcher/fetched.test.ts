@@ -35,6 +35,8 @@ function decode(parts: readonly Uint8Array[], options: Partial<FetchedRange> = {
     highWatermark: 99,
     lastStableOffset: 99,
     broker: 'b',
+    lent: false,
+    release: () => undefined,
   }
   const { about, records, error } = openRange({ ...range, ...options })
   const values: string[] = []
@@ -115,4 +117,27 @@ void test('records that are taken in parts are those that are taken at once', ()
 void test('a batch that is cut off at the end is for the next time', () => {
   const { values, fetched, error } = decode([data(0, ['a']), data(1, ['b']).subarray(0, 40)])
   assert.deepEqual([values, fetched.nextOffset, error], [['a'], 1, undefined])
+})
+
+void test('records that are not lent, or were compressed, outlive the bytes that were fetched; lent ones do not', () => {
+  const records = ['a', 'b'].map((value) => ({ key: null, value: Buffer.from(value.repeat(3)), timestamp: 1 }))
+  const valuesOf = (compression: 'none' | 'gzip', lent: boolean): readonly string[] => {
+    const bytes = Buffer.from(buildBatch(records, { compression }).whole)
+    const about = {
+      topic: 't',
+      partition: 0,
+      offset: 0,
+      aborted: null,
+      readCommitted: true,
+      highWatermark: 9,
+      lastStableOffset: 9,
+      broker: 'b',
+    }
+    const taken = openRange({ ...about, bytes, lent, release: () => undefined }).records.take(9)
+    bytes.fill('x')
+    return taken.map(({ value }) => Buffer.from(value!).toString())
+  }
+  assert.deepEqual(valuesOf('none', false), ['aaa', 'bbb'])
+  assert.deepEqual(valuesOf('gzip', true), ['aaa', 'bbb'])
+  assert.deepEqual(valuesOf('none', true), ['xxx', 'xxx'])
 })

@@ -1,5 +1,5 @@
 import { type MillraceError } from '@millrace/core'
-import { BatchCursor, BatchRecords, type BatchView, type LogRecord } from '../../records/index.ts'
+import { BatchCursor, BatchRecords, BatchView, type LogRecord } from '../../records/index.ts'
 import { clientError } from '../errors.ts'
 import { AbortedFilter, type AbortedTransaction } from './aborted.ts'
 
@@ -7,7 +7,10 @@ import { AbortedFilter, type AbortedTransaction } from './aborted.ts'
 export interface FetchedRecords {
   readonly topic: string
   readonly partition: number
-  /** Keys and values are views of one fetched buffer: copy what is kept for long, or that buffer is kept with it. */
+  /**
+   * Keys and values are views of the memory of their batch: copy what is kept for long, or all of it is kept. With `lendRecords` they are good until the next `take` or
+   * `poll` only.
+   */
   readonly records: readonly LogRecord[]
   /** Where reading goes on: behind the last record and what follows it that is not shown (markers, aborted records, gaps). */
   readonly nextOffset: number
@@ -23,12 +26,16 @@ export interface FetchedRange {
   readonly partition: number
   /** Records before are not shown: a batch may begin earlier. */
   readonly offset: number
+  /** Good until `release` is called. */
   readonly bytes: Uint8Array
+  /** Whether what is made of them is good for so long only; else it is copied. */
+  readonly lent: boolean
   readonly aborted: readonly AbortedTransaction[] | null
   readonly readCommitted: boolean
   readonly highWatermark: number
   readonly lastStableOffset: number
   readonly broker: string
+  readonly release: () => void
 }
 
 /** A range as it came: what of it is to be shown, and then perhaps a batch that cannot be read. */
@@ -39,6 +46,8 @@ export interface OpenedRange {
   readonly sizeBytes: number
   /** At `about.nextOffset`; its detail `nextOffset` is where the batch that cannot be read ends, as far as it says so. */
   readonly error: MillraceError | undefined
+  /** Nobody takes records of it any more, and those that were lent are not looked at. */
+  readonly release: () => void
 }
 
 /** Records that are made as they are taken: those that wait are bytes, which the garbage collector need not look at. */
@@ -68,7 +77,7 @@ export function openRange(range: FetchedRange): OpenedRange {
     error = corrupt(range, nextOffset, claimedEnd(bytes, cursor.position, nextOffset), cursor.stop.problem)
   }
   const about = { topic, partition, nextOffset, leaderEpoch, highWatermark, lastStableOffset }
-  return { about, records: new ShownRecords(range, shown), sizeBytes: bytes.length, error }
+  return { about, records: new ShownRecords(range, shown), sizeBytes: bytes.length, error, release: range.release }
 }
 
 class ShownRecords implements RecordSupply {
@@ -94,7 +103,7 @@ class ShownRecords implements RecordSupply {
     const taken: LogRecord[] = []
     while (taken.length < limit && this.hasMore) {
       try {
-        if (this.#batch?.hasMore !== true) this.#batch = new BatchRecords(this.#batches[this.#nextBatch++]!)
+        if (this.#batch?.hasMore !== true) this.#batch = this.#open(this.#batches[this.#nextBatch++]!)
         this.#batch.take(taken, limit, this.#range.offset)
       } catch (cause) {
         const last = taken.at(-1)
@@ -107,6 +116,12 @@ class ShownRecords implements RecordSupply {
     const last = taken.at(-1)
     if (last !== undefined) this.#nextOffset = last.offset + 1
     return taken
+  }
+
+  /** Records of a compressed batch have memory of their own in any case. */
+  #open(batch: BatchView): BatchRecords {
+    const isOwn = this.#range.lent || batch.compression !== 0
+    return new BatchRecords(isOwn ? batch : new BatchView(Buffer.from(batch.whole)))
   }
 }
 

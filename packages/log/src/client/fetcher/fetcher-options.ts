@@ -16,6 +16,11 @@ export interface FetcherOptions {
   readonly bufferBytes?: number
   /** Whether brokers keep the list of partitions between requests; true by default. */
   readonly sessions?: boolean
+  /**
+   * Whether keys, values and headers are only lent: good until the next `take` or `poll`, and then overwritten. Saves copying them. By default, false, they are good for
+   * as long as somebody has them.
+   */
+  readonly lendRecords?: boolean
 }
 
 export type FetcherSettings = Required<FetcherOptions>
@@ -30,6 +35,7 @@ export function fetcherSettings(options: FetcherOptions): FetcherSettings {
     partitionMaxBytes: options.partitionMaxBytes ?? 1_048_576,
     bufferBytes: options.bufferBytes ?? 67_108_864,
     sessions: options.sessions ?? true,
+    lendRecords: options.lendRecords ?? false,
   }
 }
 

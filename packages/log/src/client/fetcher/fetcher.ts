@@ -215,7 +215,7 @@ export class Fetcher {
       const { request, maxVersion } = fetchRequest(positions, this.#cluster.view, session, this.#settings)
       const version = connection.versionOf('Fetch', maxVersion)
       const timeoutMs = this.#settings.maxWaitMs + this.#cluster.settings.requestTimeoutMs
-      const response = await connection.askAt('Fetch', version, request, timeoutMs)
+      const response = await connection.askLent('Fetch', version, request, timeoutMs)
       this.#answers.answered(link.broker, session, asked, response)
     } catch (error) {
       this.#answers.notAnswered(session, asked, error as MillraceError)

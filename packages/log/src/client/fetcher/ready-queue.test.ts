@@ -5,7 +5,7 @@ import { Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'
 
 /** @param broken why there is a record behind them that cannot be read */
-function range(from: number, count: number, error?: Error, broken?: Error): OpenedRange {
+function range(from: number, count: number, error?: Error, broken?: Error, release = (): void => undefined): OpenedRange {
   const all = Array.from({ length: count }, (_, index) => ({ offset: from + index, timestamp: 0, key: null, value: null, headers: [] }))
   const records = {
     get hasMore() {
@@ -19,7 +19,7 @@ function range(from: number, count: number, error?: Error, broken?: Error): Open
     },
   }
   const about = { topic: 't', partition: 0, nextOffset: from + count + 1, leaderEpoch: 0, highWatermark: 99, lastStableOffset: 99 }
-  return { about, records, sizeBytes: 100, error: error as OpenedRange['error'] }
+  return { about, records, sizeBytes: 100, error: error as OpenedRange['error'], release }
 }
 
 const position = (partition = 0): Position => new Position({ topic: 't', partition }, { offset: 0 })
@@ -70,4 +70,20 @@ void test('a record that cannot be read ends its partition: what came behind it 
   assert.deepEqual([offsets(queue), bad.consumed, bad.state.kind, queue.bufferedBytes], [[0, 1, 7], 2, 'failed', 0])
   assert.throws(() => queue.take(Infinity), { message: 'corrupt' })
   assert.ok(queue.isEmpty)
+})
+
+void test('a range is released when more is taken after its last record, or after it was given up; not before', () => {
+  const [queue, one, other] = [new ReadyQueue(), position(), position(1)]
+  const released: string[] = []
+  const lent =
+    (name: string): (() => void) =>
+    (): void =>
+      void released.push(name)
+  queue.push(one, range(0, 3, undefined, undefined, lent('one')))
+  queue.push(other, range(0, 2, undefined, undefined, lent('other')))
+  assert.deepEqual([offsets(queue, 2), released], [[0, 1], []])
+  assert.deepEqual([offsets(queue, 1), released], [[2], []])
+  queue.void(other)
+  assert.deepEqual([offsets(queue), released], [[], ['one', 'other']])
+  assert.deepEqual([offsets(queue), released], [[], ['one', 'other']])
 })

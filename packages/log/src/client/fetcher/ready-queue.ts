@@ -3,7 +3,8 @@
  *
  * 1. What belongs to a position that was given up since is thrown away.
  * 2. An error of a partition comes after its records, and only once all that stands before it was taken.
- * 3. Records are made when they are taken. Where one cannot be read, what came behind it is thrown away, and the position stands still.
+ * 3. What was taken is not looked at any more once more is taken: a range that had nothing left then is released.
+ * 4. Records are made when they are taken. Where one cannot be read, what came behind it is thrown away, and the position stands still.
  */
 import type { FetchedRecords, OpenedRange } from './fetched.ts'
 import type { Position } from './position.ts'
@@ -17,6 +18,8 @@ interface Ready {
 export class ReadyQueue {
   #entries: Ready[] = []
   #bufferedBytes = 0
+  /** All their records have been taken. */
+  #spent: OpenedRange[] = []
 
   /** Of all partitions together. */
   get bufferedBytes(): number {
@@ -49,6 +52,7 @@ export class ReadyQueue {
 
   /** At most so many records; moves the positions behind them. @throws a partition's error, once it is the first that is left */
   take(maxRecords: number): FetchedRecords[] {
+    for (const range of this.#spent.splice(0)) range.release()
     const taken: FetchedRecords[] = []
     const entries = this.#entries
     const left: Ready[] = []
@@ -56,8 +60,9 @@ export class ReadyQueue {
     let room = maxRecords
     for (const [index, entry] of entries.entries()) {
       const { position, version, content } = entry
-      if (version !== position.version) continue
-      if (position.isPaused || room <= 0) left.push(entry)
+      if (version !== position.version) {
+        if ('records' in content) content.release()
+      } else if (position.isPaused || room <= 0) left.push(entry)
       else if ('records' in content) {
         const part = this.#takeSome(position, content, room)
         room -= part.records.length
@@ -73,13 +78,15 @@ export class ReadyQueue {
     return taken
   }
 
-  #takeSome(position: Position, { about, records: supply, sizeBytes }: OpenedRange, limit: number): FetchedRecords {
+  #takeSome(position: Position, range: OpenedRange, limit: number): FetchedRecords {
+    const { about, records: supply, sizeBytes } = range
     const records = supply.take(limit)
     if (supply.hasMore || supply.error !== undefined) {
       const nextOffset = records.length === 0 ? position.consumed : records.at(-1)!.offset + 1
       position.consumed = nextOffset
       return { ...about, records, nextOffset }
     }
+    this.#spent.push(range)
     position.consumed = about.nextOffset
     position.bufferedBytes -= sizeBytes
     this.#bufferedBytes -= sizeBytes

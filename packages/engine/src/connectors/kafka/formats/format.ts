@@ -86,6 +86,19 @@ export function checkFormat(connector: string, option: string, format: unknown, 
   throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem: `${problem}: a format such as ${example}, or a function` })
 }
 
+const keepingNothing = new WeakSet<WeakKey>()
+
+/** Notes of a function that nothing of what it makes is a view of the bytes: they may be overwritten once it has returned. */
+export function keepsNothing<T>(deserialize: Deserializer<T>): Deserializer<T> {
+  keepingNothing.add(deserialize)
+  return deserialize
+}
+
+/** Whether that was noted of the format; of no function that a user wrote. */
+export function isKeepingNothing({ deserialize }: Pick<Format<unknown>, 'deserialize'>): boolean {
+  return keepingNothing.has(deserialize)
+}
+
 /** The way from bytes of what a user gave. */
 export function reading<T>(format: ReadFormat<T>): Pick<Format<T>, 'deserialize' | 'open'> {
   return typeof format === 'function' ? { deserialize: format } : format
@@ -104,9 +117,10 @@ export function writing<T>(format: WriteFormat<T>): Pick<Format<T>, 'serialize' 
  * ```
  */
 export function nullable<T>(format: Format<T>): Format<T | null> {
+  const deserialize: Deserializer<T | null> = (bytes, context) => (bytes === null ? null : format.deserialize(bytes, context))
   return {
     ...(format.open === undefined ? {} : { open: (opening) => format.open!(opening) }),
-    deserialize: (bytes, context) => (bytes === null ? null : format.deserialize(bytes, context)),
+    deserialize: isKeepingNothing(format) ? keepsNothing(deserialize) : deserialize,
     serialize: (value, context) => (value === null ? null : format.serialize(value, context)),
   }
 }

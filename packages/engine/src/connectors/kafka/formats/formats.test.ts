@@ -4,7 +4,7 @@ import { assert as checkProperty, constantFrom, jsonValue, property, record, str
 import type { StandardSchema } from '../../../api/state.ts'
 import { csv } from './csv.ts'
 import { debezium } from './debezium.ts'
-import { nullable, type DeserializationContext, type Format } from './format.ts'
+import { isKeepingNothing, nullable, type DeserializationContext, type Format } from './format.ts'
 import { bytes, json, string } from './plain.ts'
 import { withSchema } from './schema.ts'
 
@@ -50,6 +50,28 @@ describe('formats', () => {
   it('refuse text that is no UTF-8, and keep what is U+FFFD', () => {
     assert.throws(() => read(string(), Uint8Array.of(0xff)), TypeError)
     assert.equal(read(string(), '\uFFFD'), '\uFFFD')
+  })
+
+  it('keep nothing of the bytes they are handed, and say so; what a user wrote may', () => {
+    const formats: readonly Format<unknown>[] = [
+      string(),
+      bytes(),
+      json(),
+      json(positive),
+      nullable(json()),
+      withSchema(json(), positive),
+      csv({ columns: ['n'] }),
+    ] as Format<unknown>[]
+    for (const format of formats) {
+      assert.ok(isKeepingNothing(format))
+      const lent = Buffer.from('{"n":1}')
+      const made = format.deserialize(lent, context)
+      const before = structuredClone(made)
+      lent.fill(0xff)
+      assert.deepEqual(made, before)
+    }
+    const own: Format<Uint8Array> = { ...bytes(), deserialize: (value) => value! }
+    for (const format of [own, nullable(own), withSchema(own, positive)]) assert.ok(!isKeepingNothing(format))
   })
 
   it('copy bytes out of the fetched buffer', () => {

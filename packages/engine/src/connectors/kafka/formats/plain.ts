@@ -1,5 +1,5 @@
 import type { StandardSchema } from '../../../api/state.ts'
-import { makesFormats, present, type Format } from './format.ts'
+import { keepsNothing, makesFormats, present, type Format } from './format.ts'
 import { withSchema } from './schema.ts'
 
 /** Text in UTF-8. Invalid bytes make a poison record, not U+FFFD. */
@@ -8,12 +8,12 @@ export function string(): Format<string> {
     if (typeof value !== 'string') throw new TypeError(`a string was expected, and this is ${typeof value}`)
     return value
   }
-  return { deserialize: (bytes) => textOf(present(bytes)), serialize: writingText(text) }
+  return { deserialize: keepsNothing((bytes) => textOf(present(bytes))), serialize: writingText(text) }
 }
 
 /** Bytes as they are. Those read are a copy of their own. */
 export function bytes(): Format<Uint8Array> {
-  return { deserialize: (value) => new Uint8Array(present(value)), serialize: (value) => value }
+  return { deserialize: keepsNothing((value) => new Uint8Array(present(value))), serialize: (value) => value }
 }
 
 /**
@@ -31,7 +31,7 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Format<T> {
     return text
   }
   const plain: Format<unknown> = {
-    deserialize: (value) => JSON.parse(textOf(present(value))),
+    deserialize: keepsNothing((value) => JSON.parse(textOf(present(value)))),
     serialize: writingText(serializeText),
   }
   return schema === undefined ? (plain as Format<T>) : withSchema(plain, schema)

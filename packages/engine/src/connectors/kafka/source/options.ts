@@ -54,7 +54,7 @@ export interface KafkaSourceOptions<V> extends KafkaClusterOptions {
   /** How often to look for new partitions and topics, and for lost ones; `30s` by default, false for never. */
   readonly discoverEvery?: Duration | false
   /** How much is fetched, and how long is waited for it. */
-  readonly fetch?: Omit<FetcherOptions, 'isolation' | 'offsetReset'>
+  readonly fetch?: Omit<FetcherOptions, 'isolation' | 'offsetReset' | 'lendRecords'>
 }
 
 /** A record with all that is known of it. */

@@ -10,7 +10,7 @@ import type { FetchedRecords, Fetcher, LogClient } from '@millrace/log/client'
 import { engineError } from '../../../errors.ts'
 import type { ReaderContext, SourceOutput, SourceReader, Split, SplitOutput } from '../../source.ts'
 import { kafkaClient } from '../cluster.ts'
-import { NotReady } from '../formats/format.ts'
+import { isKeepingNothing, NotReady } from '../formats/format.ts'
 import { GroupCommits } from './group-commits.ts'
 import { CONNECTOR, type KafkaSourceSettings } from './options.ts'
 import { RecordEmitter } from './record-emitter.ts'
@@ -58,7 +58,10 @@ export class KafkaReader implements SourceReader<unknown> {
     this.#context = context
     this.#settings = settings
     this.#client = kafkaClient(CONNECTOR, settings.cluster, context)
-    this.#fetcher = this.#client.fetcher({ ...settings.fetch, isolation: settings.isolation, offsetReset: 'none' })
+    const { value, key, fetch, isolation } = settings
+    // More is taken only when all is emitted: by then nobody has a view of what formats of ours were handed.
+    const lendRecords = isKeepingNothing(value) && (key === undefined || isKeepingNothing(key))
+    this.#fetcher = this.#client.fetcher({ ...fetch, isolation, offsetReset: 'none', lendRecords })
     this.#fetcher.onReady(() => context.wake())
     context.metrics?.gauge('kafka_lag_records', () => this.#lag())
     this.#emitter = new RecordEmitter(settings, (message) => this.#report('KAFKA_POISON_SKIPPED', message))
