@@ -55,6 +55,8 @@ export interface WriterContext {
 }
 
 export interface SinkWriter<T> {
+  /** Whether nothing of a value is looked at any more once `write` has returned, also not of what it refers to: sources may then use its memory again. Default false. */
+  readonly keepsNothing?: boolean
   /**
    * Before the first record. `restored`: the handles of every former subtask that the restored checkpoint holds and that fall to this one.
    * All of them must be committed (again: commit is idempotent) before this resolves; whatever else a former attempt left behind is aborted or ignored.

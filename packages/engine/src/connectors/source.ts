@@ -85,6 +85,8 @@ export interface ReaderContext {
   report?(notice: ConnectorNotice): void
   /** Undefined: nobody reads them. */
   readonly metrics?: ConnectorMetrics
+  /** Whether nobody looks at what was emitted once `emit` has returned, also not at what it refers to: its memory may then be used again. Default false. */
+  readonly outputKeepsNothing?: boolean
 }
 
 /**

@@ -16,6 +16,10 @@ export class SinkOperator extends PlainOperator {
     this.#limits = writer.ready !== undefined
   }
 
+  get keepsNothing(): boolean {
+    return this.writer.keepsNothing === true
+  }
+
   override async open(): Promise<void> {
     try {
       await this.writer.open(this.#restored)

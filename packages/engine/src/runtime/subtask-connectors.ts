@@ -9,6 +9,7 @@ import type { ConnectorNotice } from '../connectors/source.ts'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { Chain, ChainHost } from '../operators/chain.ts'
 import { OperatorFailure } from '../operators/failure.ts'
+import { SinkOperator } from '../operators/sink.ts'
 import type { RestoredOperator } from './restored.ts'
 import { SinkCommits } from './sink-commits.ts'
 import { SourceHead, type SourcePlace } from './source-head.ts'
@@ -53,6 +54,8 @@ export class SubtaskConnectors {
         fail: (error) => task.fail(error),
         report: (notice) => this.#report(name, notice),
         metrics: this.#metrics.ofConnector({ operator: name, subtask }),
+        outputKeepsNothing:
+          planned.outputs.length === 0 && chain.operators.every((each) => each instanceof SinkOperator && each.keepsNothing),
       }),
     )
     const head = new SourceHead(place, reader, chain, functions.watermarks, clock, {

@@ -2,7 +2,8 @@
  * Records whose topic is not known yet, by topic, in the order in which they came.
  *
  * 1. All of one topic share the delivery timeout and the flush of the first of them.
- * 2. A topic has an entry in its generation from its first record until it is resolved or dropped.
+ * 2. They have bytes of their own: whoever wrote them may use theirs again.
+ * 3. A topic has an entry in its generation from its first record until it is resolved or dropped.
  */
 import type { RecordToAppend } from '../../records/index.ts'
 import type { Generations } from './generations.ts'
@@ -47,7 +48,7 @@ export class UnresolvedRecords {
   /** `nowMs` is asked for only where it is the first of its topic. */
   add(topic: string, record: UnresolvedRecord, nowMs: () => number): void {
     const waiting = this.#topics.get(topic) ?? this.#begin(topic, nowMs())
-    waiting.records.push(record)
+    waiting.records.push({ ...record, record: owned(record.record) })
   }
 
   /** The topic is known: its records go elsewhere. The caller ends its entry in the generation when they are there. */
@@ -87,4 +88,18 @@ export class UnresolvedRecords {
     this.#generations.add(generation)
     return waiting
   }
+}
+
+function owned(record: RecordToAppend): RecordToAppend {
+  const { key, value, headers } = record
+  return {
+    ...record,
+    key: ownBytes(key),
+    value: ownBytes(value),
+    ...(headers === undefined ? {} : { headers: headers.map((header) => ({ key: header.key, value: ownBytes(header.value) })) }),
+  }
+}
+
+function ownBytes<T>(content: T): T | Uint8Array {
+  return content instanceof Uint8Array ? Uint8Array.from(content) : content
 }

@@ -1,7 +1,7 @@
 import { checkOptionNames } from '../../options.ts'
 import { encodeText, textOf } from './plain.ts'
 import { engineError } from '../../../errors.ts'
-import { keepsNothing, makesFormats, present, type Format } from './format.ts'
+import { keepsNoBytes, keepsNoValue, makesFormats, present, type Format } from './format.ts'
 
 export interface CsvOptions<C extends string> {
   /** Names of the fields, in order; every row has as many. */
@@ -26,16 +26,16 @@ export function csv<const C extends string>(options: CsvOptions<C>): Format<{ [n
   if (typeof delimiter !== 'string' || delimiter.length !== 1 || '"\r\n'.includes(delimiter))
     throw invalid('delimiter', `is ${JSON.stringify(delimiter)}: one character, no quote and no line end`)
   return {
-    deserialize: keepsNothing((bytes) => {
+    deserialize: keepsNoBytes((bytes) => {
       const fields = fieldsOf(textOf(present(bytes)), delimiter)
       if (fields.length !== columns.length) throw new TypeError(`a row of ${fields.length} fields where ${columns.length} were expected`)
       return Object.fromEntries(columns.map((name, index) => [name, fields[index]])) as { [name in C]: string }
     }),
-    serialize: (row) => {
+    serialize: keepsNoValue((row) => {
       if (typeof row !== 'object' || (row as unknown) === null)
         throw new TypeError(`a row is an object, and this is ${row === null ? 'null' : typeof row}`)
       return encodeText(columns.map((name) => quoted(name, row[name], delimiter)).join(delimiter))
-    },
+    }),
   }
 }
 

@@ -86,17 +86,48 @@ export function checkFormat(connector: string, option: string, format: unknown, 
   throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem: `${problem}: a format such as ${example}, or a function` })
 }
 
+/** Functions of formats that keep nothing of what they are handed; none that a user wrote. */
 const keepingNothing = new WeakSet<WeakKey>()
+const views = new WeakMap<WeakKey, Deserializer<unknown>>()
 
-/** Notes of a function that nothing of what it makes is a view of the bytes: they may be overwritten once it has returned. */
-export function keepsNothing<T>(deserialize: Deserializer<T>): Deserializer<T> {
+/** Notes of a function that nothing it makes is a view of the bytes. */
+export function keepsNoBytes<T>(deserialize: Deserializer<T>): Deserializer<T> {
   keepingNothing.add(deserialize)
   return deserialize
 }
 
-/** Whether that was noted of the format; of no function that a user wrote. */
-export function isKeepingNothing({ deserialize }: Pick<Format<unknown>, 'deserialize'>): boolean {
-  return keepingNothing.has(deserialize)
+/** Notes of a function that it never waits, and that its value is not looked at any more once the bytes it made are written. */
+export function keepsNoValue<T>(serialize: Serializer<T>): Serializer<T> {
+  keepingNothing.add(serialize)
+  return serialize
+}
+
+/** Whether one of that was noted of the format's way. */
+export function isKeepingNothing<W extends 'deserialize' | 'serialize'>(format: { readonly [name in W]: WeakKey }, way: W): boolean {
+  return keepingNothing.has(format[way])
+}
+
+/** `made`, with what is noted of the way that it is put around. */
+export function around<W extends 'deserialize' | 'serialize', F extends WeakKey>(
+  format: { readonly [name in W]: WeakKey },
+  way: W,
+  made: F,
+): F {
+  if (isKeepingNothing(format, way)) keepingNothing.add(made)
+  return made
+}
+
+/** Notes of a function that copies bytes what does the same without the copy. */
+export function copying<T>(deserialize: Deserializer<T>, view: Deserializer<T>): Deserializer<T> {
+  views.set(deserialize, view)
+  return keepsNoBytes(deserialize)
+}
+
+/** The format without copies, for values that nobody looks at any more once the bytes are overwritten. */
+export function viewing<T>(format: Pick<Format<T>, 'deserialize' | 'open'>): Pick<Format<T>, 'deserialize' | 'open'> {
+  const { deserialize }: { readonly deserialize: WeakKey } = format
+  const view = views.get(deserialize) as Deserializer<T> | undefined
+  return view === undefined ? format : { ...format, deserialize: keepsNoBytes(view) }
 }
 
 /** The way from bytes of what a user gave. */
@@ -117,11 +148,10 @@ export function writing<T>(format: WriteFormat<T>): Pick<Format<T>, 'serialize' 
  * ```
  */
 export function nullable<T>(format: Format<T>): Format<T | null> {
-  const deserialize: Deserializer<T | null> = (bytes, context) => (bytes === null ? null : format.deserialize(bytes, context))
   return {
     ...(format.open === undefined ? {} : { open: (opening) => format.open!(opening) }),
-    deserialize: isKeepingNothing(format) ? keepsNothing(deserialize) : deserialize,
-    serialize: (value, context) => (value === null ? null : format.serialize(value, context)),
+    deserialize: around(format, 'deserialize', (bytes, context) => (bytes === null ? null : format.deserialize(bytes, context))),
+    serialize: around(format, 'serialize', (value, context) => (value === null ? null : format.serialize(value, context))),
   }
 }
 

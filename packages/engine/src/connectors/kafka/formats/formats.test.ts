@@ -4,7 +4,7 @@ import { assert as checkProperty, constantFrom, jsonValue, property, record, str
 import type { StandardSchema } from '../../../api/state.ts'
 import { csv } from './csv.ts'
 import { debezium } from './debezium.ts'
-import { isKeepingNothing, nullable, type DeserializationContext, type Format } from './format.ts'
+import { isKeepingNothing, nullable, viewing, type DeserializationContext, type Format } from './format.ts'
 import { bytes, json, string } from './plain.ts'
 import { withSchema } from './schema.ts'
 
@@ -63,15 +63,27 @@ describe('formats', () => {
       csv({ columns: ['n'] }),
     ] as Format<unknown>[]
     for (const format of formats) {
-      assert.ok(isKeepingNothing(format))
+      assert.ok(isKeepingNothing(format, 'deserialize'))
       const lent = Buffer.from('{"n":1}')
       const made = format.deserialize(lent, context)
       const before = structuredClone(made)
       lent.fill(0xff)
       assert.deepEqual(made, before)
     }
-    const own: Format<Uint8Array> = { ...bytes(), deserialize: (value) => value! }
-    for (const format of [own, nullable(own), withSchema(own, positive)]) assert.ok(!isKeepingNothing(format))
+    for (const format of [string(), bytes(), json(), nullable(json()), csv({ columns: ['n'] })]) {
+      assert.ok(isKeepingNothing(format, 'serialize'))
+    }
+    const own: Format<Uint8Array> = { ...bytes(), deserialize: (value) => value!, serialize: (value) => value }
+    for (const format of [own, nullable(own)]) assert.ok(!isKeepingNothing(format, 'deserialize') && !isKeepingNothing(format, 'serialize'))
+    assert.ok(!isKeepingNothing(withSchema(own, positive), 'deserialize'))
+  })
+
+  it('are without copies where they may be', () => {
+    const lent = Buffer.from('abc')
+    const view = viewing(bytes()).deserialize(lent, context)
+    assert.equal(view, lent)
+    assert.notEqual(bytes().deserialize(lent, context).buffer, lent.buffer)
+    assert.equal(viewing(string()).deserialize(lent, context), 'abc')
   })
 
   it('copy bytes out of the fetched buffer', () => {

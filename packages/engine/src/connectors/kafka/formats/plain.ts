@@ -1,5 +1,5 @@
 import type { StandardSchema } from '../../../api/state.ts'
-import { keepsNothing, makesFormats, present, type Format } from './format.ts'
+import { copying, keepsNoBytes, keepsNoValue, makesFormats, present, type Format, type Serializer } from './format.ts'
 import { withSchema } from './schema.ts'
 
 /** Text in UTF-8. Invalid bytes make a poison record, not U+FFFD. */
@@ -8,12 +8,12 @@ export function string(): Format<string> {
     if (typeof value !== 'string') throw new TypeError(`a string was expected, and this is ${typeof value}`)
     return value
   }
-  return { deserialize: keepsNothing((bytes) => textOf(present(bytes))), serialize: writingText(text) }
+  return { deserialize: keepsNoBytes((bytes) => textOf(present(bytes))), serialize: writingText(text) }
 }
 
-/** Bytes as they are. Those read are a copy of their own. */
+/** Bytes as they are. Those read are a copy of their own, but for those that go straight into a sink of bytes, where a copy would be for nothing. */
 export function bytes(): Format<Uint8Array> {
-  return { deserialize: keepsNothing((value) => new Uint8Array(present(value))), serialize: (value) => value }
+  return { deserialize: copying((value) => new Uint8Array(present(value)), present), serialize: keepsNoValue((value) => value) }
 }
 
 /**
@@ -31,7 +31,7 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Format<T> {
     return text
   }
   const plain: Format<unknown> = {
-    deserialize: keepsNothing((value) => JSON.parse(textOf(present(value)))),
+    deserialize: keepsNoBytes((value) => JSON.parse(textOf(present(value)))),
     serialize: writingText(serializeText),
   }
   return schema === undefined ? (plain as Format<T>) : withSchema(plain, schema)
@@ -42,8 +42,8 @@ makesFormats(string, bytes, json)
 /** By the function that makes bytes of it: who puts another one in its place does not get this one's text. */
 const texts = new WeakMap<WeakKey, (value: unknown) => string>()
 
-function writingText<T>(textOfValue: (value: T) => string): (value: T) => Uint8Array {
-  const serialize = (value: T): Uint8Array => encodeText(textOfValue(value))
+function writingText<T>(textOfValue: (value: T) => string): Serializer<T> {
+  const serialize = keepsNoValue((value: T): Uint8Array => encodeText(textOfValue(value)))
   texts.set(serialize, textOfValue as (value: unknown) => string)
   return serialize
 }

@@ -1,5 +1,5 @@
 import type { StandardSchema } from '../../../api/state.ts'
-import { isKeepingNothing, keepsNothing, type Deserializer, type Format } from './format.ts'
+import { around, type Format } from './format.ts'
 
 type SchemaResult = { readonly issues?: undefined; readonly value: unknown } | { readonly issues: readonly SchemaIssue[] }
 
@@ -22,10 +22,9 @@ export function check<T>(schema: StandardSchema<T>, value: unknown): T {
  * What is written is checked as well, against the same schema, and written as it was given.
  */
 export function withSchema<T>(format: Format<unknown>, schema: StandardSchema<T>): Format<T> {
-  const deserialize: Deserializer<T> = (bytes, context) => check(schema, format.deserialize(bytes, context))
   return {
     ...(format.open === undefined ? {} : { open: (opening) => format.open!(opening) }),
-    deserialize: isKeepingNothing(format) ? keepsNothing(deserialize) : deserialize,
+    deserialize: around(format, 'deserialize', (bytes, context) => check(schema, format.deserialize(bytes, context))),
     serialize: (value, context) => {
       check(schema, value)
       return format.serialize(value, context)

@@ -18,6 +18,8 @@ export interface ExactlyOnceOptions<T> {
   readonly reach: Reach
   /** @throws why the value is no record */
   readonly record: (value: T, timestamp: number) => PendingRecord
+  /** Whether `record` looks at nothing of the value once it has answered. */
+  readonly keepsNothing?: boolean
   /** What the format has to do before anything is written. */
   readonly openFormat: () => Promise<void>
 }
@@ -48,6 +50,7 @@ const ABORT_WAIT_MS = 1_000
  * 6. What is aborted at the end is in no handle: it was never asked to prepare, or has failed to.
  */
 export class ExactlyOnceWriter<T> implements SinkWriter<T> {
+  readonly keepsNothing: boolean
   readonly #context: WriterContext
   readonly #options: ExactlyOnceOptions<T>
   readonly #self: RecoveringWriter
@@ -64,6 +67,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   #isClosed = false
 
   constructor(context: WriterContext, options: ExactlyOnceOptions<T>) {
+    this.keepsNothing = options.keepsNothing === true
     this.#context = context
     this.#options = options
     const { subtask, parallelism, attempt, restoring } = context

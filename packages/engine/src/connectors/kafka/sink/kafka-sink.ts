@@ -119,8 +119,9 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
   const record = (value: T, timestamp: number): ReturnType<typeof maker.make> => maker.make(value, timestamp)
   const openFormat = (): Promise<void> => maker.open()
   const { delivery, transactionTimeoutMs, tuning } = settings
+  const { keepsNothing } = maker
   if (delivery !== 'exactly-once') {
-    return new PlainWriter<T>(context, { client, record, openFormat, delivery, tuning })
+    return new PlainWriter<T>(context, { client, record, keepsNothing, openFormat, delivery, tuning })
   }
   return new ExactlyOnceWriter<T>(context, {
     prefix: options.transactionalIdPrefix ?? `${context.jobName}-${context.stateId}`,
@@ -129,6 +130,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
     client: transactionClient(client, tuning, transactionTimeoutMs),
     reach: failpointsOf(process.env['KAFKA_SINK_FAILPOINT']),
     record,
+    keepsNothing,
     openFormat,
   })
 }

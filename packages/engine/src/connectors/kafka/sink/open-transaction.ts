@@ -8,6 +8,7 @@
 import type { ProducerRecord, TransactionHandle } from '@millrace/log/client'
 import type { Witness } from './handle.ts'
 import type { TransactionProducer } from './ports.ts'
+import { ownRecord } from './records.ts'
 
 /** A record, or what gives it once a format that had to wait can go on. */
 export type PendingRecord = ProducerRecord | (() => Promise<ProducerRecord>)
@@ -57,7 +58,7 @@ export class OpenTransaction {
   append(record: PendingRecord): void {
     if (this.#failure !== undefined) throw this.#failure.error
     if (this.#producer !== undefined && !this.#isPumping && typeof record !== 'function') this.#writeNow(record)
-    else this.#backlog.push(record)
+    else this.#backlog.push(typeof record === 'function' ? record : ownRecord(record))
     if (this.#isPumping || (this.#backlog.length === 0 && this.#hasRoom)) return
     this.#isPumping = true
     this.#pump = this.#drain()

@@ -3,6 +3,7 @@ import type { LogClient, Producer } from '@millrace/log/client'
 import type { SinkWriter, WriterContext } from '../../sink.ts'
 import type { PendingRecord } from './open-transaction.ts'
 import type { ProducerTuning } from './ports.ts'
+import { ownRecord } from './records.ts'
 import { writeFailure } from './sink-errors.ts'
 
 export interface PlainOptions<T> {
@@ -11,6 +12,8 @@ export interface PlainOptions<T> {
   readonly tuning: ProducerTuning
   /** @throws why the value is no record */
   readonly record: (value: T, timestamp: number) => PendingRecord
+  /** Whether `record` looks at nothing of the value once it has answered. */
+  readonly keepsNothing?: boolean
   readonly openFormat: () => Promise<void>
 }
 
@@ -27,6 +30,7 @@ const LAST_FLUSH_MS = 1_000
  * 3. None: nothing waits for acknowledgements; records that fail are reported.
  */
 export class PlainWriter<T> implements SinkWriter<T> {
+  readonly keepsNothing: boolean
   readonly #context: WriterContext
   readonly #options: PlainOptions<T>
   readonly #producer: Producer
@@ -38,6 +42,7 @@ export class PlainWriter<T> implements SinkWriter<T> {
   #isClosed = false
 
   constructor(context: WriterContext, options: PlainOptions<T>) {
+    this.keepsNothing = options.keepsNothing === true
     this.#context = context
     this.#options = options
     const { tuning, delivery, client } = options
@@ -57,7 +62,7 @@ export class PlainWriter<T> implements SinkWriter<T> {
   write(value: T, timestamp: number): void {
     const record = this.#options.record(value, timestamp)
     if (!this.#isPumping && typeof record !== 'function') this.#hasRoom = this.#producer.append(record)
-    else this.#backlog.push(record)
+    else this.#backlog.push(typeof record === 'function' ? record : ownRecord(record))
     if (this.#isPumping || (this.#backlog.length === 0 && this.#hasRoom)) return
     this.#isPumping = true
     this.#pump = this.#drain()

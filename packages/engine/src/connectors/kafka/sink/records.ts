@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { messageOf } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
-import { NotReady, writing, type Format, type WriteFormat } from '../formats/format.ts'
+import { isKeepingNothing, NotReady, writing, type Format, type WriteFormat } from '../formats/format.ts'
 import { textSerializer } from '../formats/plain.ts'
 import type { PendingRecord } from './open-transaction.ts'
 import type { ProducerRecord } from './ports.ts'
@@ -42,6 +42,11 @@ export class RecordMaker<T, K> {
     this.#key = options.keyFormat === undefined ? plainKeys : writing(options.keyFormat)
   }
 
+  /** Whether a value is not looked at any more once `make` has answered. Formats of our own do not have to wait, and what they make is looked at only until it is written. */
+  get keepsNothing(): boolean {
+    return isKeepingNothing(this.#value, 'serialize')
+  }
+
   async open(): Promise<void> {
     const topics = this.#options.topic === undefined ? [] : [this.#options.topic]
     await this.#value.open?.({ isKey: false, topics })
@@ -53,9 +58,14 @@ export class RecordMaker<T, K> {
     try {
       return this.#make(value, timestamp)
     } catch (error) {
-      if (error instanceof NotReady) return async () => await this.#makeOnce(error.ready, value, timestamp)
+      if (error instanceof NotReady) return this.#later(error.ready, value, timestamp)
       throw formatFailed(error)
     }
+  }
+
+  #later(ready: Promise<unknown>, value: T, timestamp: number): PendingRecord {
+    const kept = value instanceof Uint8Array ? (Uint8Array.from(value) as T & Uint8Array) : value
+    return async () => await this.#makeOnce(ready, kept, timestamp)
   }
 
   async #makeOnce(ready: Promise<unknown>, value: T, timestamp: number): Promise<ProducerRecord> {
@@ -88,6 +98,21 @@ export class RecordMaker<T, K> {
       ...(partition === undefined ? {} : { partition }),
     }
   }
+}
+
+/** The record with bytes of its own, for whoever writes it later. */
+export function ownRecord(record: ProducerRecord): ProducerRecord {
+  const { key, value, headers } = record
+  return {
+    ...record,
+    ...(key === undefined ? {} : { key: ownBytes(key) }),
+    value: ownBytes(value),
+    ...(headers === undefined ? {} : { headers: headers.map((header) => ({ key: header.key, value: ownBytes(header.value) })) }),
+  }
+}
+
+function ownBytes<T>(content: T): T | Uint8Array {
+  return content instanceof Uint8Array ? Uint8Array.from(content) : content
 }
 
 const plainKeys: Pick<Format<unknown>, 'serialize'> = {

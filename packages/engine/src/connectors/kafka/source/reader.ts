@@ -10,7 +10,7 @@ import type { FetchedRecords, Fetcher, LogClient } from '@millrace/log/client'
 import { engineError } from '../../../errors.ts'
 import type { ReaderContext, SourceOutput, SourceReader, Split, SplitOutput } from '../../source.ts'
 import { kafkaClient } from '../cluster.ts'
-import { isKeepingNothing, NotReady } from '../formats/format.ts'
+import { isKeepingNothing, NotReady, viewing } from '../formats/format.ts'
 import { GroupCommits } from './group-commits.ts'
 import { CONNECTOR, type KafkaSourceSettings } from './options.ts'
 import { RecordEmitter } from './record-emitter.ts'
@@ -58,13 +58,14 @@ export class KafkaReader implements SourceReader<unknown> {
     this.#context = context
     this.#settings = settings
     this.#client = kafkaClient(CONNECTOR, settings.cluster, context)
-    const { value, key, fetch, isolation } = settings
+    const { key, fetch, isolation } = settings
+    const value = context.outputKeepsNothing === true ? viewing(settings.value) : settings.value
     // More is taken only when all is emitted: by then nobody has a view of what formats of ours were handed.
-    const lendRecords = isKeepingNothing(value) && (key === undefined || isKeepingNothing(key))
+    const lendRecords = isKeepingNothing(value, 'deserialize') && (key === undefined || isKeepingNothing(key, 'deserialize'))
     this.#fetcher = this.#client.fetcher({ ...fetch, isolation, offsetReset: 'none', lendRecords })
     this.#fetcher.onReady(() => context.wake())
     context.metrics?.gauge('kafka_lag_records', () => this.#lag())
-    this.#emitter = new RecordEmitter(settings, (message) => this.#report('KAFKA_POISON_SKIPPED', message))
+    this.#emitter = new RecordEmitter({ ...settings, value }, (message) => this.#report('KAFKA_POISON_SKIPPED', message))
     const { groupId } = settings
     this.#commits =
       groupId === undefined ? undefined : new GroupCommits(this.#client, groupId, (message) => this.#report('KAFKA_COMMIT_FAILED', message))
