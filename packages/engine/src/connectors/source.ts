@@ -23,6 +23,8 @@ export interface Source<T> {
 export interface Split {
   /** Unique within the source, stable over restarts. */
   readonly id: string
+  /** It was read to its end. It is kept all the same, for a later life of the source that reads on there: a file that is followed then. */
+  readonly ended?: boolean
 }
 
 export interface EnumeratorContext {
@@ -101,7 +103,7 @@ export interface SourceReader<T> {
   /**
    * - `more`: call again soon.
    * - `wait`: nothing now; `wake` will be called.
-   * - `end`: never anything again (no more splits, and all are read to their ends).
+   * - `end`: never anything again (no more splits, and all are read to their ends: `snapshot` holds none from then on but such as are `ended`).
    */
   poll(output: SourceOutput<T>): 'more' | 'wait' | 'end'
   /** Records come from splits whose event time goes its own way, and are emitted through `output.ofSplit`: see there. */

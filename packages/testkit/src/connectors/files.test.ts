@@ -172,6 +172,93 @@ describe('files, read once', () => {
   })
 })
 
+describe('files, read once and followed later', () => {
+  const once = files({ path: '/data/*.log' })
+  const follow = files({ path: '/data/*.log', follow: true })
+
+  it('are read on from where they had ended, whatever came in between', async () => {
+    const scene = new Scene()
+    await scene.write('a.log', 'one\ntwo\n')
+    await scene.write('b.log', '')
+    deepEqual((await scene.read(once)).values, ['one', 'two'])
+    deepEqual((await scene.read(once)).values, [], 'once more, and there is nothing to read')
+    await scene.append('a.log', 'three\n')
+    await scene.append('b.log', 'four\n')
+    const { values, notices } = await scene.read(follow, { meanwhile: [() => scene.append('a.log', 'five\n')] })
+    deepEqual(values.toSorted(), ['five', 'four', 'three'])
+    deepEqual(notices, [])
+    deepEqual((await scene.read(follow)).values, [])
+  })
+
+  it('end again, and are followed again', async () => {
+    const scene = new Scene()
+    await scene.write('a.log', 'one\n')
+    deepEqual((await scene.read(once)).values, ['one'])
+    for (const line of ['two', 'three']) {
+      await scene.append('a.log', `${line}\n`)
+      deepEqual((await scene.read(follow)).values, [line])
+      deepEqual((await scene.read(once)).values, [])
+    }
+  })
+
+  it('go on behind a last line that had no end: a line end that comes is its own', async () => {
+    for (const [appended, expected] of [
+      ['\nthree\n', ['three']],
+      ['\r\nthree\n', ['three']],
+      ['\n\nthree\n', ['', 'three']],
+      ['three\n', ['three']],
+    ] as const) {
+      const scene = new Scene()
+      await scene.write('a.log', 'one\ntwo')
+      deepEqual((await scene.read(once)).values, ['one', 'two'])
+      deepEqual((await scene.read(follow)).values, [])
+      await scene.append('a.log', appended)
+      deepEqual((await scene.read(follow)).values, expected)
+    }
+  })
+
+  it('are found where they were renamed to, and read from their start where they were written anew', async () => {
+    const scene = new Scene()
+    await scene.write('a.log', 'one\n')
+    await scene.write('b.log', 'two\n')
+    deepEqual((await scene.read(once)).values.length, 2)
+    await scene.append('a.log', 'late\n')
+    await scene.rename('a.log', 'a.log.1')
+    await scene.write('a.log', 'next\n')
+    await scene.write('b.log', 'anew\n')
+    const { values, notices } = await scene.read(follow)
+    deepEqual(values.toSorted(), ['anew', 'late', 'next'])
+    ok(values.indexOf('late') < values.indexOf('next'), 'in order')
+    deepEqual(
+      notices.map(({ code }) => code),
+      ['FILE_TRUNCATED'],
+    )
+  })
+
+  it('may be removed since; what took the place of one is read whole, and said', async () => {
+    const scene = new Scene()
+    for (const name of ['a.log', 'b.log', 'b.log.1']) await scene.write(name, 'one\n')
+    deepEqual((await scene.read(once)).values.length, 2)
+    await scene.remove('a.log')
+    await scene.remove('b.log')
+    await scene.write('b.log', 'one\ntwo\n')
+    const { values, notices } = await scene.read(follow)
+    deepEqual(values, ['one', 'two'])
+    deepEqual(
+      notices.map(({ code }) => code),
+      ['FILE_REPLACED'],
+    )
+  })
+
+  it('that are compressed were read for good', async () => {
+    const scene = new Scene()
+    await scene.write('a.gz', gzipSync('one\n'))
+    deepEqual((await scene.read(files({ path: '/data' }))).values, ['one'])
+    deepEqual(scene.snapshot!.splits, [])
+    deepEqual((await scene.read(files({ path: '/data', follow: true }))).values, [])
+  })
+})
+
 describe('files, followed', () => {
   const follow = files({ path: '/data/a.log', follow: true })
 

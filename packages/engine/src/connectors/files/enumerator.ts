@@ -15,7 +15,7 @@ export interface FileEnumeratorOptions {
 /**
  * Finds files, once or (`follow`) again and again, and gives each to a reader.
  *
- * 1. A split is with exactly one of: the unassigned ones here, one reader.
+ * 1. A split is with exactly one of: the unassigned ones here, one reader; those that had ended before a restore, which stay here unless they are followed.
  * 2. Files that stood under one path go to one reader.
  *
  * Whether the content of an inode was replaced (truncation, reuse) is for its reader to say, never decided here.
@@ -25,6 +25,7 @@ export class FileEnumerator implements SplitEnumerator {
   readonly #options: FileEnumeratorOptions
   #registry: FileRegistry
   #unassigned: FileSplit[] = []
+  #ended: FileSplit[] = []
   readonly #owners: Map<string, number> = new Map()
   readonly #loads: number[]
   readonly #readers = new Set<number>()
@@ -44,13 +45,17 @@ export class FileEnumerator implements SplitEnumerator {
     if (state !== undefined) {
       this.#registry = new FileRegistry(this.#context.disk, this.#options.paths, state.registry)
       this.#unassigned = [...state.unassigned]
+      this.addSplitsBack(state.ended ?? [])
     }
     if (state === undefined || this.#options.follow) await this.#discover(state === undefined)
     if (this.#options.follow) this.#schedule()
   }
 
   addSplitsBack(splits: readonly Split[]): void {
-    this.#unassigned.push(...(splits as readonly FileSplit[]))
+    for (const split of splits as readonly FileSplit[]) {
+      if (split.ended === true && !this.#options.follow) this.#ended.push(split)
+      else this.#unassigned.push(split)
+    }
   }
 
   addReader(subtask: number): void {
@@ -60,7 +65,7 @@ export class FileEnumerator implements SplitEnumerator {
   }
 
   snapshot(): FileEnumeratorState {
-    return { registry: this.#registry.state(), unassigned: [...this.#unassigned] }
+    return { registry: this.#registry.state(), unassigned: [...this.#unassigned], ended: [...this.#ended] }
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,8 @@ export async function locate(disk: Disk, split: FileSplit, follow: boolean): Pro
   }
   const renamed = await findRenamed(disk, split, atPath)
   if (renamed !== undefined) return { kind: 'here', content: renamed, as: 'renamed' }
+  // All of it was read: whatever is left of it in a copy has nothing new.
+  if (split.ended === true) return { kind: 'lost' }
   const copy = (follow ? undefined : await openIfCopy(disk, split.path, split)) ?? (await findCopy(disk, split))?.content
   if (copy !== undefined) return { kind: 'here', content: copy, as: 'copy' }
   return { kind: 'lost' }

@@ -38,6 +38,7 @@ const chunksPerTurn = 64
  *    that has not been emitted.
  * 2. A line without an end is emitted only when nothing can follow it any more.
  * 3. All that waits (disk, timers) runs in the background and ends with `wake`.
+ * 4. Where a file stood that was read to its end is kept, unless it was followed: whoever follows it later reads on there. That is as much as there are files that were found.
  */
 export class FileReader<T> implements SourceReader<T> {
   readonly #context: ReaderContext
@@ -47,6 +48,7 @@ export class FileReader<T> implements SourceReader<T> {
   readonly #tails: TailQueue = new TailQueue()
   readonly #opener: TailOpener
   readonly #checks: GrowthChecks
+  readonly #ended: FileSplit[] = []
   #active: Tail | undefined
   #stream: ContentStream | undefined
   /** The beginning of the file, as far as the fingerprint covers it. */
@@ -55,6 +57,8 @@ export class FileReader<T> implements SourceReader<T> {
   #endOffset = 0
   #chunks = 0
   #lastPath = ''
+  /** The line before the one that comes next had no end when it was given. */
+  #unended = false
   #ends = false
   #isClosed = false
   #background: Promise<void> | undefined
@@ -94,8 +98,10 @@ export class FileReader<T> implements SourceReader<T> {
     const place = this.#place
     for (let count = 0; count < linesPerPoll; count++) {
       const line = this.#cutter.next()
-      if (line !== undefined) emit(output, line, place)
-      else {
+      if (line !== undefined) {
+        if (this.#unended && this.#isEndOfGiven(line)) continue
+        emit(output, line, place)
+      } else {
         const answer = this.#load(output)
         if (answer !== undefined) return answer
       }
@@ -104,9 +110,10 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   snapshot(): readonly FileSplit[] {
-    return this.#tails.all.map((tail) =>
+    const open = this.#tails.all.map((tail) =>
       tail.split(tail === this.#active && this.#stream !== undefined ? this.#cutter.offset() : tail.offset),
     )
+    return [...open, ...this.#ended]
   }
 
   position(): string {
@@ -167,6 +174,7 @@ export class FileReader<T> implements SourceReader<T> {
     this.#cutter.reset(tail.offset)
     this.#endOffset = tail.offset
     this.#chunks = 0
+    this.#unended = tail.unended
     this.#lastPath = tail.path
     this.#stream = content.stream(tail.offset, () => this.#context.wake())
   }
@@ -206,15 +214,29 @@ export class FileReader<T> implements SourceReader<T> {
       this.#checks.begin(tail)
       return this.#leave(tail, tail.isOutdated ? 'ready' : 'idle')
     }
+    const isUnended = this.#cutter.offset() < this.#endOffset || (tail.unended && this.#endOffset === tail.offset)
     const rest = this.#cutter.rest()
     if (rest !== undefined) this.#options.emit(output, rest, this.#place)
     this.#leave(tail, 'done')
+    if (this.#options.follow || tail.content!.isCompressed) return
+    tail.offset = this.#endOffset
+    tail.ended = true
+    tail.unended = isUnended
+    this.#ended.push(tail.split())
+  }
+
+  /** The first line of a turn, after one that was given without its end. */
+  #isEndOfGiven(line: string): boolean {
+    this.#unended = false
+    return line === ''
   }
 
   /** Ends the tail's turn. */
   #leave(tail: Tail, phase: 'ready' | 'idle' | 'done'): void {
     const stream = this.#stream!
-    tail.offset = this.#cutter.offset()
+    const offset = this.#cutter.offset()
+    if (offset !== tail.offset) tail.unended = false
+    tail.offset = offset
     tail.seenBytes = this.#endOffset
     tail.phase = phase
     this.#stream = undefined

@@ -24,6 +24,8 @@ export interface FileSplit extends Split {
   readonly generation: number
   /** It is a copy that nobody writes to: when it is read to its end, that is all. */
   readonly detached: boolean
+  /** The last line that was given had no end when it was: a line end at `offset` is that line's. */
+  readonly unended?: boolean
 }
 
 export function splitId({ path, sequence, generation, detached }: Omit<FileSplit, 'id'>): string {
@@ -34,6 +36,8 @@ export function splitId({ path, sequence, generation, detached }: Omit<FileSplit
 export interface FileEnumeratorState {
   readonly registry: FileRegistryState
   readonly unassigned: readonly FileSplit[]
+  /** Files that were read to their ends without `follow`; whoever follows them reads on there. */
+  readonly ended?: readonly FileSplit[]
 }
 
 export interface FileRegistryState {

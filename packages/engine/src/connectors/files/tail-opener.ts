@@ -34,9 +34,10 @@ export class TailOpener {
   async open(tail: Tail): Promise<Content | undefined> {
     if (tail.content === undefined) {
       const location = await locate(this.#context.disk, tail.split(), this.#options.follow)
-      if (location.kind === 'lost') this.#lose(tail)
+      if (location.kind === 'lost') await this.#lose(tail)
       if (location.kind === 'truncated') await this.#restart(tail)
       if (location.kind !== 'here') return undefined
+      tail.ended = false
       tail.content = location.content
       tail.detached ||= location.as === 'copy'
     } else if (!tail.content.isCompressed && !(await isSameContent(tail.content, tail.split()))) {
@@ -66,6 +67,8 @@ export class TailOpener {
     tail.modifiedMs = later.at(-1)?.stat.modifiedMs ?? copy?.modifiedMs ?? tail.modifiedMs
     tail.generation++
     tail.offset = 0
+    tail.ended = false
+    tail.unended = false
     tail.fingerprint = emptyFingerprint
     tail.phase = 'ready'
   }
@@ -77,12 +80,22 @@ export class TailOpener {
     return copies.filter(({ stat }) => !this.#tails.all.some(({ inode }) => inode === stat.inode))
   }
 
-  #lose(tail: Tail): void {
+  async #lose(tail: Tail): Promise<void> {
     const { path, offset } = tail
+    if (tail.ended) return await this.#forget(tail)
     // A file that never had any content, as far as we know, lost nothing.
     if (this.#options.onLostFile === 'fail' && tail.fingerprint.bytes > 0) throw engineError('FILES_LOST', { file: path, offset })
     this.#context.report?.({ code: 'FILE_LOST', message: `${path} is gone; what followed byte ${offset} is lost` })
     this.#tails.remove(tail)
+  }
+
+  /** It was read to its end when nobody followed it, and may be removed since: nothing is missing. What took its place is input of its own. */
+  async #forget(tail: Tail): Promise<void> {
+    this.#tails.remove(tail)
+    const { path } = tail
+    if ((await statIfThere(this.#context.disk, path)) === undefined) return
+    const message = `${path}, which had been read to its end, was replaced by another file: that is read from its start`
+    this.#context.report?.({ code: 'FILE_REPLACED', message })
   }
 }
 

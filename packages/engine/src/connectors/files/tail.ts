@@ -21,6 +21,10 @@ export class Tail {
   detached: boolean
   fingerprint: Fingerprint
   offset: number
+  /** It was read to its end without `follow`, and has not been found again since. */
+  ended: boolean
+  /** The line before `offset` had no end when it was given. */
+  unended: boolean
 
   phase: TailPhase = 'ready'
   content: Content | undefined
@@ -45,12 +49,15 @@ export class Tail {
     this.detached = split.detached
     this.fingerprint = split.fingerprint
     this.offset = split.offset
+    this.ended = split.ended === true
+    this.unended = split.unended === true
   }
 
   split(offset: number = this.offset): FileSplit {
     const { path, sequence, inode, sizeBytes, modifiedMs, generation, detached, fingerprint } = this
     const split = { path, sequence, inode, sizeBytes, modifiedMs, generation, detached, fingerprint, offset }
-    return { id: splitId(split), ...split }
+    const ended = this.ended ? { ended: true } : {}
+    return { id: splitId(split), ...split, ...ended, ...(this.unended && offset === this.offset ? { unended: true } : {}) }
   }
 
   /** Whether this one comes after the other under the same path. */
