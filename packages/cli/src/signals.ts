@@ -1,3 +1,4 @@
+import { nodeClock, type Clock } from '@millrace/core'
 import { exitCodes } from './exit-codes.ts'
 
 /** Where signals come from: the process, or a test. */
@@ -12,17 +13,26 @@ const codes: { readonly [signal in 'SIGINT' | 'SIGTERM' | 'SIGHUP']: number } = 
   SIGHUP: exitCodes.terminated,
 }
 
+/** `timeout`, `npm run` and `npx` signal both their child and the process group that it is in: what was sent once comes twice, milliseconds apart. */
+const SAME_SIGNAL_MS = 500
+
 /**
- * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks for a clean stop, the second of any of them ends at once.
+ * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks for a clean stop, the second of any of them ends at once; the same signal again within 500 ms is no second one.
  * Answers what takes the handlers away again.
  */
-export function handleSignals(source: SignalSource, stop: () => void, endNow: (exitCode: number) => void): () => void {
-  let asked = false
+export function handleSignals(
+  source: SignalSource,
+  stop: () => void,
+  endNow: (exitCode: number) => void,
+  clock: Pick<Clock, 'monotonic'> = nodeClock,
+): () => void {
+  let asked: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined
   const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
     const handler = (): void => {
-      if (asked) return endNow(codes[signal])
-      asked = true
-      stop()
+      if (asked === undefined) {
+        stop()
+        asked = { signal, atMs: clock.monotonic() }
+      } else if (asked.signal !== signal || clock.monotonic() - asked.atMs > SAME_SIGNAL_MS) endNow(codes[signal])
     }
     source.on(signal, handler)
     return { signal, handler }
