@@ -18,6 +18,12 @@ const cliErrors = {
     message: 'No job {job} runs here from a module of its own: name the module of its old version with --old',
   },
   CLI_INPUT_LINE: { who: 'user', retry: false, message: 'Line {line} of the input is no record: {problem}' },
+  CLI_INPUT_PARTITION: {
+    who: 'user',
+    retry: false,
+    message:
+      'Line {line} of the input has "partition": {partition}, and topic {topic} has {count}; the lines before it are written. Give the topic as many as the lines are from (millrace topics alter {topic} --partitions {needed}, or more), or write by the key, whatever partition a line has, with --ignore-partition',
+  },
   CLI_STATE_LINE: { who: 'user', retry: false, message: 'Line {line} of {input} is no state: {problem}' },
   CLI_GROUP_UNKNOWN: { who: 'user', retry: false, message: 'The cluster has no group {group}' },
 } as const

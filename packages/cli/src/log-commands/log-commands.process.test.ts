@@ -98,12 +98,51 @@ void test('mistakes about topics name what is wrong', async () => {
 
 void test('a partition that is not there is said at once', async () => {
   await ok('topics', 'create', 'two', '--partitions', '2')
-  for (const [line, flags] of [
-    ['a', { partition: '2' }],
-    ['{"value":"a","partition":2}', { json: true }],
-  ] as const) {
-    await assert.rejects(produce('two', line, flags), /--partition must be 0 to 1, and is 2/)
+  for (const flags of [{ partition: '2' }, { partition: '2', json: true }]) {
+    await assert.rejects(produce('two', '{"value":"a","partition":0}', flags), /--partition must be 0 to 1, and is 2/)
   }
+  assert.equal(await ok('consume', 'two'), '')
+})
+
+void test('a topic is copied into one with as many partitions, or by the key into one with others', async () => {
+  await ok('topics', 'create', 'six', '--partitions', '6')
+  const keys = Array.from({ length: 24 }, (_, n) => `k${n}`)
+  const lines = keys.flatMap((key, n) => [1, 2].map((value) => JSON.stringify({ key, value: `${key} ${value}`, partition: n % 6 })))
+  await produce('six', lines.join('\n'), { json: true })
+  const printed = await ok('consume', 'six')
+  assert.equal(objects(printed).length, 48)
+  const rows = (text: string) =>
+    objects(text).map(({ partition, offset, timestamp, key, value }) => [partition, offset, timestamp, key, value])
+  const inOrder = (text: string): string[] =>
+    rows(text)
+      .map((row) => JSON.stringify(row))
+      .toSorted()
+
+  await ok('topics', 'create', 'same', '--partitions', '6')
+  await produce('same', printed, { json: true })
+  assert.deepEqual(inOrder(await ok('consume', 'same')), inOrder(printed))
+
+  await ok('topics', 'create', 'three', '--partitions', '3')
+  const line = objects(printed).findIndex(({ partition }) => (partition as number) >= 3)
+  await assert.rejects(produce('three', printed, { json: true }), {
+    code: 'CLI_INPUT_PARTITION',
+    message: new RegExp(`^Line ${line + 1} of the input has "partition": [345], and topic three has 3 partitions;.* --ignore-partition `),
+  })
+  assert.equal(objects(await ok('consume', 'three')).length, line, 'those before it')
+
+  await ok('topics', 'create', 'by-key', '--partitions', '3')
+  const { stderr } = await produce('by-key', printed, { json: true, ignorePartition: true })
+  assert.equal(stderr, '48 records written to by-key\n')
+  const copied = objects(await ok('consume', 'by-key'))
+  for (const key of keys) {
+    const own = copied.filter((record) => record['key'] === key)
+    assert.deepEqual(
+      own.map(({ value }) => value),
+      [`${key} 1`, `${key} 2`],
+    )
+    assert.equal(new Set(own.map(({ partition }) => partition)).size, 1, 'a key is in one partition')
+  }
+  assert.deepEqual(new Set(copied.map(({ partition }) => partition)), new Set([0, 1, 2]))
 })
 
 void test('lines are records, and are printed as objects', async () => {

@@ -1,6 +1,7 @@
 import type { Producer } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { counted } from '../quantities.ts'
 import { readPairs, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 import { processPorts, wholeNumber, withLogClient, type LogPorts } from './log-client.ts'
@@ -13,18 +14,20 @@ const LINE_BYTES_MAX = 16 * 1024 * 1024
 export async function produceCommand(topic: string, flags: ParsedFlags, io: CommandIo, ports: LogPorts = processPorts): Promise<number> {
   const partition = wholeNumber('--partition', flags['partition'], 0)
   const recordOf = lineReader(flags, partition)
+  const isOfLines = partition === undefined
   return await withLogClient(
     flags,
     io,
     async (client, stopped) => {
       const { partitions } = await client.topic(topic, { autoCreate: true })
+      checkPartition(partition, partitions.length)
       const acks = flags['acks'] === 'all' ? -1 : (Number(flags['acks']) as 0 | 1)
       const producer = client.producer({ acks, compression: flags['compression'] as 'none' })
       let count = 0
       try {
         for await (const line of linesOf(ports.stdin, stopped)) {
           const record = { topic, ...recordOf(count + 1, line) }
-          checkPartition(record.partition, partitions.length)
+          if (isOfLines) checkLinePartition(topic, count + 1, record.partition, partitions.length)
           count++
           if (!producer.append(record)) await producer.ready()
         }
@@ -47,6 +50,12 @@ function checkPartition(partition: number | undefined, count: number): void {
   throw cliError('CLI_ARGUMENT', { flag: '--partition', expected: `be 0 to ${count - 1}`, value: `${partition}` })
 }
 
+/** @throws CLI_INPUT_PARTITION, where the client would wait as well */
+function checkLinePartition(topic: string, line: number, partition: number | undefined, count: number): void {
+  if (partition === undefined || partition < count) return
+  throw cliError('CLI_INPUT_PARTITION', { line, partition, topic, count: counted(count, 'partition'), needed: partition + 1 })
+}
+
 /** What was good before a mistake is written all the same, as the lines before it would be by themselves. */
 async function settle(producer: Producer): Promise<void> {
   await producer.close(5_000).catch(() => undefined)
@@ -59,8 +68,10 @@ function lineReader(flags: ParsedFlags, partition: number | undefined): (number:
   const fixed = { ...(headers.length === 0 ? {} : { headers }), ...(partition === undefined ? {} : { partition }) }
   if (flags['json'] === true) {
     return (number, line) => {
-      const record = recordOfJson(number, line.toString())
+      const { partition: ofLine, ...record } = recordOfJson(number, line.toString())
+      const isKept = ofLine !== undefined && flags['ignorePartition'] !== true
       return {
+        ...(isKept ? { partition: ofLine } : {}),
         ...(key === undefined ? {} : { key }),
         ...record,
         key: record.key ?? key ?? null,

@@ -68,7 +68,8 @@ function addProduce(program: Command, io: CommandIo, finish: Finish): void {
     .option('--key <text>', 'key of every record')
     .option('--key-separator <text>', 'a line is a key, this, and a value')
     .addOption(pairs('--header <name=value>', 'header of every record; may be repeated'))
-    .option('--partition <n>', 'partition of every record (default: by the key)')
+    .option('--partition <n>', 'partition of every record (default: with --json that of the line, if it has one; else by the key)')
+    .option('--ignore-partition', 'with --json: by the key, whatever partition the line has', false)
     .addOption(new Option('--compression <type>', 'of batches').choices(['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none'))
     .addOption(new Option('--acks <all|1|0>', 'who has it before it counts as written').choices(['all', '1', '0']).default('all'))
     .action(async (topic: string, flags: Flags) => {
