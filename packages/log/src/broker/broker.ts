@@ -54,10 +54,12 @@ export class Broker {
   readonly faults: Faults
   /** Resolves when it cannot go on, with the reason; it is to be closed then. */
   readonly lost: Promise<MillraceError>
+  readonly #directories: LogDirectories
   #closed: Promise<void> | undefined
 
-  private constructor(parts: Parts, { listeners, data }: Pick<Started, 'listeners' | 'data'>, lost: Promise<MillraceError>) {
+  private constructor(parts: Parts, { listeners, data, directories }: ServingParts, lost: Promise<MillraceError>) {
     this.#parts = parts
+    this.#directories = directories
     this.listeners = listeners
     this.metrics = data.metrics
     this.faults = data.faults
@@ -76,6 +78,13 @@ export class Broker {
     }
   }
 
+  /** Why it cannot serve all it has: the log directories that are offline, one a line; undefined: it can. */
+  get unreadiness(): string | undefined {
+    const { lost, opened } = this.#directories
+    const failures = [...lost.map(({ error }) => error), ...opened.flatMap(({ offline }) => offline ?? [])]
+    return failures.length === 0 ? undefined : failures.map(({ message }) => message).join('\n')
+  }
+
   /** Answers what is under way, closes every connection and log, and leaves the directory as one that was shut down cleanly. */
   close(): Promise<void> {
     this.#closed ??= this.#parts.stop()
@@ -84,11 +93,7 @@ export class Broker {
 }
 
 /** Starts everything, in the order in which one thing needs another. */
-async function startParts(
-  options: BrokerOptions,
-  parts: Parts,
-  onLost: (error: MillraceError) => void,
-): Promise<Pick<Started, 'listeners' | 'data'>> {
+async function startParts(options: BrokerOptions, parts: Parts, onLost: (error: MillraceError) => void): Promise<ServingParts> {
   const { dirs, disk, logger, random, durable, config } = options
   const clock = new ScopedClock(options.clock)
   parts.add(() => clock.cancelAll())
@@ -160,7 +165,7 @@ async function startParts(
   }
   for (const { listener } of listeners) listener.serve(serving)
   await cluster.topics.moves.resume()
-  return { listeners, data }
+  return { listeners, data, directories }
 }
 
 function startGroups({ config, random, logger }: BrokerOptions, clock: Clock, { topics, controller, configs }: Cluster): Groups {
@@ -199,6 +204,9 @@ interface Started {
   readonly listeners: readonly RunningListener[]
   readonly data: DataParts
 }
+
+/** What of it is needed once it serves. */
+type ServingParts = Pick<Started, 'listeners' | 'data' | 'directories'>
 
 function factsOf(
   options: BrokerOptions,

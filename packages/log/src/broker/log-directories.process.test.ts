@@ -94,6 +94,12 @@ function gauge(log: Log, name: string): string | undefined {
   return new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(log.metrics())?.[1]
 }
 
+/** What `/ready` answers. */
+async function readiness(log: Log): Promise<readonly [status: number, text: string]> {
+  const response = await fetch(`http://127.0.0.1:${log.metricsPort}/ready`)
+  return [response.status, await response.text()]
+}
+
 async function directoriesOf(
   client: WireClient,
   topic: string,
@@ -166,8 +172,9 @@ test('one directory of three fails: its partitions are offline, the others and n
   const dirs = ['a', 'b', 'c'].map((name) => join(root, name))
   const disk = new FailingDisk()
   const told = new Told()
-  const { log, client } = await started(t, { dir: dirs, logger: told.logger, ports: { disk: disk.port } })
+  const { log, client } = await started(t, { dir: dirs, logger: told.logger, ports: { disk: disk.port }, metricsPort: 0 })
   await createTopic(client, 't', {}, 6)
+  assert.deepEqual(await readiness(log), [200, 'ready\n'])
   assert.deepEqual(await directoriesOf(client, 't'), [
     [dirs[0], NONE, '0,3'],
     [dirs[1], NONE, '1,4'],
@@ -198,6 +205,8 @@ test('one directory of three fails: its partitions are offline, the others and n
     ['1', '2'],
   )
   assert.equal(told.matching('error', /log directory has failed.*start the broker anew/).length, 1)
+  const [status, reason] = await readiness(log)
+  assert.deepEqual([status, reason.includes(dirs[1]!), reason.trimEnd().split('\n').length], [503, true, 1], reason)
   await createTopic(client, 'new', {}, 4)
   for (let partition = 0; partition < 4; partition++) {
     assert.equal((await produceTo(client, 'new', batchOf(['x']), { partition })).errorCode, NONE)
@@ -231,7 +240,8 @@ test('a directory that cannot be used at the start is offline with its partition
   renameSync(dirs[1]!, join(root, 'away'))
   writeFileSync(dirs[1]!, '')
   const told = new Told()
-  const second = await started(t, { dir: dirs, logger: told.logger })
+  const second = await started(t, { dir: dirs, logger: told.logger, metricsPort: 0 })
+  assert.equal((await readiness(second.log))[0], 503)
   assert.deepEqual(await directoriesOf(second.client, 't'), [
     [dirs[0], NONE, '0'],
     [dirs[1], KAFKA_STORAGE_ERROR, ''],

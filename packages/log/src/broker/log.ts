@@ -36,7 +36,7 @@ export interface LogOptions {
   readonly logger?: Logger
   /** Hears of every request once it is answered, for debugging; nobody by default. */
   readonly onRequest?: (request: RequestLogEntry) => void
-  /** Serves metrics for Prometheus at `/metrics` of this port, on `host`; 0 takes any free one. Not served by default; `metrics()` gives the same. */
+  /** Serves metrics for Prometheus at `/metrics` of this port, and whether every log directory is there at `/ready`, on `host`; 0 takes any free one. Not served by default; `metrics()` gives the same. */
   readonly metricsPort?: number
   /** Other machines than this one; for simulation. */
   readonly ports?: { readonly disk?: Disk; readonly network?: Network; readonly clock?: Clock; readonly random?: Random }
@@ -137,7 +137,12 @@ export class Log {
   static async #startMetrics({ metricsPort, host = '127.0.0.1' }: LogOptions, broker: Broker): Promise<MetricServer | undefined> {
     if (metricsPort === undefined) return undefined
     try {
-      return await serveMetrics({ host, port: metricsPort, read: () => prometheusText(broker.metrics.snapshot(), '') })
+      return await serveMetrics({
+        host,
+        port: metricsPort,
+        read: () => prometheusText(broker.metrics.snapshot(), ''),
+        unready: () => broker.unreadiness,
+      })
     } catch (error) {
       await broker.close()
       throw listenProblem(error, { name: 'metrics', host, port: metricsPort, setBy: 'metricsPort' })
