@@ -174,7 +174,7 @@ class OneSubtask implements ChainHost {
 
   operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost {
     const { deployment, ports, slot, signal } = this.#options
-    const labels = { operator: node.name, subtask: this.#subtask }
+    const labels = { operator: node.name, stateId: node.stateId, subtask: this.#subtask }
     return {
       node,
       subtask: this.#subtask,

@@ -52,8 +52,8 @@ export class SubtaskConnectors {
         random,
         wake,
         fail: (error) => task.fail(error),
-        report: (notice) => this.#report(name, notice),
-        metrics: this.#metrics.ofConnector({ operator: name, subtask }),
+        report: (notice) => this.#report(place, notice),
+        metrics: this.#metrics.ofConnector(place),
         outputKeepsNothing:
           planned.outputs.length === 0 && chain.operators.every((each) => each instanceof SinkOperator && each.keepsNothing),
       }),
@@ -90,7 +90,7 @@ export class SubtaskConnectors {
         checkpoints: deployment.settings.checkpoints,
         wake: () => this.#task()?.wake(),
         fail,
-        report: (notice) => this.#report(node.name, notice),
+        report: (notice) => this.#report(place, notice),
       }),
     )
     this.#commits.set(node.id, new SinkCommits(writer, clock, fail, place))
@@ -102,9 +102,10 @@ export class SubtaskConnectors {
     return this.#commits.get(operator)
   }
 
-  #report(operator: string, { code, message }: ConnectorNotice): void {
-    const { options, subtask } = this.#context
-    this.#metrics.of({ operator, subtask }).counter(`notices_${code.toLowerCase()}`).add()
+  #report(place: SourcePlace, { code, message }: ConnectorNotice): void {
+    const { options } = this.#context
+    const { operator, subtask } = place
+    this.#metrics.of(place).counter(`notices_${code.toLowerCase()}`).add()
     options.log({ timeMs: options.ports.clock.now(), level: 'warn', message, fields: { code, operator, subtask } })
   }
 }

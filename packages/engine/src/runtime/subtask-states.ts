@@ -64,7 +64,7 @@ export class SubtaskStates {
     for (const id of planned.operators) {
       const { name, stateId } = options.deployment.plan.graph.operators[id]!
       const state = this.#keyedStates.get(stateId)
-      if (state !== undefined) measureState(state, metrics.ofConnector({ operator: name, subtask }), options.ports.clock)
+      if (state !== undefined) measureState(state, metrics.ofConnector({ operator: name, stateId, subtask }), options.ports.clock)
     }
   }
 

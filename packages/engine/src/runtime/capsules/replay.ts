@@ -78,7 +78,7 @@ class ReplayBench implements ChainHost {
   }
 
   operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost {
-    const labels = { operator: node.name, subtask: this.#facts.subtask }
+    const labels = { operator: node.name, stateId: node.stateId, subtask: this.#facts.subtask }
     return {
       node,
       subtask: this.#facts.subtask,
