@@ -2,7 +2,7 @@ import { DiskError, messageOf, type Clock, type Disk, type FileHandle, type Mill
 import { engineError } from '../errors.ts'
 import { makeDurableFolder } from './durable-folders.ts'
 import { decodeClaim, encodeClaim, type LockClaim } from './lock-claim.ts'
-import { claimRefusal, jobFenced, lookingOn } from './lock-errors.ts'
+import { claimRefusal, jobFenced, lockGivenUp, lookingOn } from './lock-errors.ts'
 import { LEASE_MS, watchLease, type LeaseSight } from './lock-lease.ts'
 import { claimName, namesBelow, newestOf, releaseName, renewalName } from './lock-names.ts'
 import { LockRenewal } from './lock-renewal.ts'
@@ -27,10 +27,11 @@ export type Waiting = (message: string) => void
 export interface JobLock {
   /**
    * Takes the lock if it is not held yet, and begins an attempt: answers its number once that is durable. Larger than all before, of any process.
-   * Where the process that has it cannot be seen from here, looks on whether that renews it, and tells `waiting` so.
-   * @throws JOB_LOCKED while another process lives that holds it; JOB_LOCK_UNDECIDED if that cannot be found out; JOB_FENCED if it was held and has been taken over; CHECKPOINT_STORAGE_*
+   * Where the process that has it cannot be seen from here, looks on whether that renews it, and tells `waiting` so; until `stopped` is aborted.
+   * @throws JOB_LOCKED while another process lives that holds it; JOB_LOCK_UNDECIDED if that cannot be found out; JOB_LOCK_GIVEN_UP if it was looked on no longer;
+   * JOB_FENCED if it was held and has been taken over; CHECKPOINT_STORAGE_*
    */
-  nextAttempt(waiting?: Waiting): Promise<number>
+  nextAttempt(waiting?: Waiting, stopped?: AbortSignal): Promise<number>
   /** Before and after anything is completed, and before anything is removed. @throws JOB_FENCED if another instance has taken over */
   check(): Promise<void>
   /** From now on `tell` hears, once, that another instance has taken over: with the next renewal at the latest. */
@@ -78,8 +79,8 @@ class FileJobLock implements JobLock {
     this.#renewal = new LockRenewal({ clock: options.clock, renew: () => this.#inTurn(() => this.#renew()) })
   }
 
-  nextAttempt(waiting?: Waiting): Promise<number> {
-    return this.#inTurn(() => (this.#held === undefined ? this.#acquire(waiting) : this.#advance()))
+  nextAttempt(waiting?: Waiting, stopped?: AbortSignal): Promise<number> {
+    return this.#inTurn(() => (this.#held === undefined ? this.#acquire(waiting, stopped) : this.#advance()))
   }
 
   check(): Promise<void> {
@@ -130,7 +131,7 @@ class FileJobLock implements JobLock {
     }
   }
 
-  async #acquire(waiting: Waiting | undefined): Promise<number> {
+  async #acquire(waiting: Waiting | undefined, stopped: AbortSignal | undefined): Promise<number> {
     await makeDurableFolder(this.#options.disk, this.#dir).catch((error: unknown) => {
       // What cannot be made was never there to be lost.
       if (isNotFound(error)) throw engineError('CHECKPOINT_STORAGE_NOT_WRITABLE', { path: this.#dir, problem: messageOf(error) }, error)
@@ -138,7 +139,7 @@ class FileJobLock implements JobLock {
     })
     for (;;) {
       const newest = newestOf(await this.#names())
-      const newestState = newest === 0 ? 'released' : await this.#judge(newest, waiting)
+      const newestState = newest === 0 ? 'released' : await this.#judge(newest, waiting, stopped)
       const attempt = newest + 1
       if (!(await this.#claim(attempt))) continue
       if (newestState === 'incomplete') await this.#yieldTo(newest, attempt)
@@ -154,8 +155,12 @@ class FileJobLock implements JobLock {
     return attempt
   }
 
-  /** Whether this claim stands in nobody's way. @throws JOB_LOCKED, JOB_LOCK_UNDECIDED if it does */
-  async #judge(attempt: number, waiting: Waiting | undefined): Promise<'released' | 'dead' | 'incomplete'> {
+  /** Whether this claim stands in nobody's way. @throws JOB_LOCKED, JOB_LOCK_UNDECIDED if it does, JOB_LOCK_GIVEN_UP */
+  async #judge(
+    attempt: number,
+    waiting: Waiting | undefined,
+    stopped: AbortSignal | undefined,
+  ): Promise<'released' | 'dead' | 'incomplete'> {
     if (await this.#isReleased(attempt)) return 'released'
     let claim = await this.#read(attempt)
     for (let poll = 0; claim === undefined && poll < INCOMPLETE_POLLS; poll++) {
@@ -165,13 +170,14 @@ class FileJobLock implements JobLock {
     if (claim === undefined) return 'incomplete'
     const state = judgeProcess(claim.owner, this.#processes)
     if (state === 'alive') throw this.#refusal('JOB_LOCKED', claim)
-    return state === 'dead' ? 'dead' : await this.#lookOn(claim, waiting)
+    return state === 'dead' ? 'dead' : await this.#lookOn(claim, waiting, stopped)
   }
 
-  async #lookOn(claim: LockClaim, waiting: Waiting | undefined): Promise<'released' | 'dead'> {
+  async #lookOn(claim: LockClaim, waiting: Waiting | undefined, stopped: AbortSignal | undefined): Promise<'released' | 'dead'> {
     if (claim.leaseMs === undefined) throw this.#refusal('JOB_LOCK_UNDECIDED', claim)
     waiting?.(lookingOn(claim))
-    const found = await watchLease(this.#options.clock, claim.leaseMs, () => this.#look(claim.attempt))
+    const found = await watchLease(this.#options.clock, claim.leaseMs, () => this.#look(claim.attempt), stopped)
+    if (found === 'given-up') throw lockGivenUp(claim)
     if (found === 'alive') throw this.#refusal('JOB_LOCKED', (await this.#read(newestOf(await this.#names()))) ?? claim)
     return found === 'released' ? 'released' : 'dead'
   }

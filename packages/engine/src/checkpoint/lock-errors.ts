@@ -8,6 +8,15 @@ export function claimRefusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', claim: L
   return engineError(code, { jobName, pid: owner.pid, host: owner.host, attempt, since: new Date(sinceMs).toISOString(), path })
 }
 
+/** Whoever looked on whether it still lives was to end. */
+export function lockGivenUp({ jobName, attempt, owner }: LockClaim): MillraceError {
+  return engineError('JOB_LOCK_GIVEN_UP', { jobName, attempt, pid: owner.pid, host: owner.host })
+}
+
+export function isLockGivenUp(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'JOB_LOCK_GIVEN_UP'
+}
+
 export function jobFenced(jobName: string, attempt: number, newer: number): MillraceError {
   return engineError('JOB_FENCED', { jobName, attempt, newer })
 }

@@ -52,21 +52,40 @@ export function goOnWatching(watch: LeaseWatch, sight: LeaseSight, lookedMs: num
   return watchedMs >= leaseMs ? 'expired' : { ...watch, lookedMs, watchedMs }
 }
 
-/** Looks on until it is known what has become of a claim. @throws what `look` throws */
+/** Looks on until it is known what has become of a claim, or nobody wants to know any more (`given-up`). @throws what `look` throws */
 export async function watchLease(
   clock: Clock,
   leaseMs: number,
   look: () => Promise<LeaseSight>,
-): Promise<'released' | 'alive' | 'expired'> {
+  stopped?: AbortSignal,
+): Promise<'released' | 'alive' | 'expired' | 'given-up'> {
+  const isOver = (): boolean => stopped?.aborted === true
   const first = await look()
   let watch = beginWatch(leaseMs, first, clock.monotonic())
   for (;;) {
-    await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+    await pause(clock, LOOK_MS, stopped)
+    if (isOver()) return 'given-up'
     const lookedMs = clock.monotonic()
     const next = goOnWatching(watch, await look(), lookedMs)
+    if (isOver()) return 'given-up'
     if (typeof next === 'string') return next
     watch = next
   }
+}
+
+function pause(clock: Clock, delayMs: number, stopped: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (stopped?.aborted === true) return resolve()
+    const cancel = clock.after(delayMs, () => {
+      stopped?.removeEventListener('abort', stop)
+      resolve()
+    })
+    const stop = (): void => {
+      cancel()
+      resolve()
+    }
+    stopped?.addEventListener('abort', stop, { once: true })
+  })
 }
 
 export function renewalMs(leaseMs: number): number {

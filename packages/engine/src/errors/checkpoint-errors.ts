@@ -121,6 +121,12 @@ export const checkpointErrors = {
     message:
       'Job {jobName} was last run by process {pid} on {host}, attempt {attempt}, since {since}; whether it still runs cannot be seen from here. If it does not, create the empty file {path}.released',
   },
+  JOB_LOCK_GIVEN_UP: {
+    who: 'operator',
+    retry: true,
+    message:
+      'Job {jobName} was to end before it was known whether attempt {attempt} of it (process {pid} on {host}) still lives: it has not been started',
+  },
   JOB_FENCED: {
     who: 'operator',
     retry: false,

@@ -93,11 +93,12 @@ export class JobControl implements ControlledJob {
   /** A final checkpoint, then the end. */
   stop(): void {
     if (this.#asked !== undefined) return
-    const { board, clock, restarts, onEvent } = this.#parts
+    const { board, clock, starts, restarts, onEvent } = this.#parts
     this.#asked = 'stop'
     board.state = 'stopping'
     onEvent({ kind: 'stopping', timeMs: clock.now() })
     this.#attempt?.stop()
+    starts.hurry()
     restarts.hurry()
   }
 
@@ -105,6 +106,7 @@ export class JobControl implements ControlledJob {
     if (this.#asked === 'cancel') return
     this.#asked = 'cancel'
     this.#attempt?.cancel()
+    this.#parts.starts.hurry()
     this.#parts.restarts.hurry()
   }
 

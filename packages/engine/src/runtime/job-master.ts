@@ -8,6 +8,7 @@ import { MillraceError, type Clock, type Disk, type LogRecord, type Network, typ
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
+import { isLockGivenUp } from '../checkpoint/lock-errors.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
@@ -137,7 +138,14 @@ export class JobMaster implements AttemptHandler {
 
   async #runAttempts(): Promise<JobResult> {
     checkCombinations(this.#settings.options)
-    await this.#starts.lock()
+    try {
+      await this.#starts.lock()
+    } catch (error) {
+      if (!isLockGivenUp(error)) throw error
+      // Nothing in the folder is this instance's to change.
+      this.#warn(messageOf(error), {})
+      return this.#result({ state: this.control.isAsked('cancel') ? 'canceled' : 'stopped' })
+    }
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
     await this.#listen()
     if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)

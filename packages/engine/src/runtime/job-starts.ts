@@ -45,6 +45,7 @@ export class JobStarts {
   #used = true
   /** By region. */
   #attempts: number[] = []
+  readonly #waiting = new AbortController()
 
   constructor(parts: JobStartsParts) {
     this.#parts = parts
@@ -52,8 +53,13 @@ export class JobStarts {
 
   /** @throws as `JobLock.nextAttempt` */
   async lock(): Promise<void> {
-    this.attempt = await this.#parts.lock.nextAttempt((message) => this.#parts.warn(message, {}))
+    this.attempt = await this.#parts.lock.nextAttempt((message) => this.#parts.warn(message, {}), this.#waiting.signal)
     this.#used = false
+  }
+
+  /** Whoever looks on whether the lock is still held does so no longer, as the job is to end. */
+  hurry(): void {
+    this.#waiting.abort()
   }
 
   /** @throws as `JobLock.nextAttempt` and `findRestoration` */

@@ -2,7 +2,7 @@ import { randomId, type Clock, type MillraceError, type Random } from '@millrace
 import { engineError } from '../../errors.ts'
 import type { JobLock, Waiting } from '../job-lock.ts'
 import { decodeClaim, encodeClaim, type LockClaim } from '../lock-claim.ts'
-import { claimRefusal, jobFenced, lookingOn } from '../lock-errors.ts'
+import { claimRefusal, jobFenced, lockGivenUp, lookingOn } from '../lock-errors.ts'
 import { LEASE_MS, watchLease, type LeaseSight } from '../lock-lease.ts'
 import { claimName, namesBelow, newestOf, releaseName, renewalName } from '../lock-names.ts'
 import { LockRenewal } from '../lock-renewal.ts'
@@ -48,8 +48,8 @@ export class ObjectLock implements JobLock {
     this.#renewal = new LockRenewal({ clock: options.clock, renew: () => this.#renew() })
   }
 
-  nextAttempt(waiting?: Waiting): Promise<number> {
-    return this.#guard(() => this.#claimNext(waiting))
+  nextAttempt(waiting?: Waiting, stopped?: AbortSignal): Promise<number> {
+    return this.#guard(() => this.#claimNext(waiting, stopped))
   }
 
   async check(): Promise<void> {
@@ -84,11 +84,11 @@ export class ObjectLock implements JobLock {
     await this.#guard(() => this.#options.place.store.put(this.#key(renewalName(this.#held!)), Buffer.from(text)))
   }
 
-  async #claimNext(waiting: Waiting | undefined): Promise<number> {
+  async #claimNext(waiting: Waiting | undefined, stopped: AbortSignal | undefined): Promise<number> {
     const { store } = this.#options.place
     for (;;) {
       const newest = newestOf(await this.#names())
-      if (newest > 0) await this.#judge(newest, waiting)
+      if (newest > 0) await this.#judge(newest, waiting, stopped)
       const attempt = newest + 1
       if (!(await store.putIfAbsent(this.#key(claimName(attempt)), this.#claim(attempt)))) continue
       const names = await this.#names()
@@ -104,21 +104,22 @@ export class ObjectLock implements JobLock {
     }
   }
 
-  /** Whether a claim stands in nobody's way. @throws JOB_FENCED, JOB_LOCKED, JOB_LOCK_UNDECIDED if it does */
-  async #judge(attempt: number, waiting: Waiting | undefined): Promise<void> {
+  /** Whether a claim stands in nobody's way. @throws JOB_FENCED, JOB_LOCKED, JOB_LOCK_UNDECIDED if it does, JOB_LOCK_GIVEN_UP */
+  async #judge(attempt: number, waiting: Waiting | undefined, stopped: AbortSignal | undefined): Promise<void> {
     const claim = await this.#read(attempt)
     if (claim?.instance === this.#instance) return
     if (this.#held !== undefined) throw this.#fenced(this.#held, attempt)
     if (claim === undefined || (await this.#names()).includes(releaseName(attempt))) return
     const state = judgeProcess(claim.owner, this.#processes)
     if (state === 'alive') throw this.#refusal('JOB_LOCKED', claim)
-    if (state === 'unknown') await this.#lookOn(claim, waiting)
+    if (state === 'unknown') await this.#lookOn(claim, waiting, stopped)
   }
 
-  async #lookOn(claim: StoredClaim, waiting: Waiting | undefined): Promise<void> {
+  async #lookOn(claim: StoredClaim, waiting: Waiting | undefined, stopped: AbortSignal | undefined): Promise<void> {
     if (claim.leaseMs === undefined) throw this.#refusal('JOB_LOCK_UNDECIDED', claim)
     waiting?.(lookingOn(claim))
-    const found = await watchLease(this.#options.clock, claim.leaseMs, () => this.#look(claim.attempt))
+    const found = await watchLease(this.#options.clock, claim.leaseMs, () => this.#look(claim.attempt), stopped)
+    if (found === 'given-up') throw lockGivenUp(claim)
     if (found === 'alive') throw this.#refusal('JOB_LOCKED', (await this.#read(newestOf(await this.#names()))) ?? claim)
   }
 
