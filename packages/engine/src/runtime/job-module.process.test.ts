@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -39,6 +39,35 @@ void test('a syntax error shows its line', async () => {
   )
   await refused('enum A { B }\nexport default A', 'JOB_MODULE_SYNTAX', /enum is not supported/)
   await refused(`import { none } from ${entry}`, 'JOB_MODULE_SYNTAX', /does not provide an export named 'none'\n[^]*import \{ none \}/)
+})
+
+void test('a module in a package that says it has none is told where that stands', async () => {
+  const common = join(folder, 'common')
+  const modules = join(common, 'modules')
+  mkdirSync(modules, { recursive: true })
+  writeFileSync(join(common, 'package.json'), JSON.stringify({ name: 'common', type: 'commonjs' }))
+  writeFileSync(join(modules, 'package.json'), JSON.stringify({ type: 'module' }))
+  const named = /: .*\/common\/package\.json says "type": "commonjs", where .* need "type": "module"/
+  const sources = {
+    'imports.ts': `import { defineJob } from ${entry}\nexport default defineJob('j', () => {})`,
+    'exports.ts': 'export default 1',
+    'meta.js': 'console.log(import.meta.dirname)',
+    'awaits.ts': 'await 1',
+    'helper.ts': 'export const n: number = 1',
+    'modules/job.ts': `import '../helper.ts'`,
+  }
+  for (const [name, source] of Object.entries(sources)) {
+    writeFileSync(join(common, name), source)
+    if (name === 'helper.ts') continue
+    await assert.rejects(loadJobModule(join(common, name)), { code: 'JOB_MODULE_SYNTAX', message: named }, name)
+  }
+  for (const ending of ['ts', 'js']) {
+    const path = join(modules, `job.c${ending}`)
+    writeFileSync(path, 'export default 1')
+    await assert.rejects(loadJobModule(path), { message: new RegExp(`a file of this name is CommonJS; call it .*job\\.m${ending}\n`) })
+  }
+  writeFileSync(join(common, 'wrong.ts'), 'const a =')
+  await assert.rejects(loadJobModule(join(common, 'wrong.ts')), ({ message }: Error) => !message.includes('"type"'))
 })
 
 void test('an import that leads nowhere is named', async () => {

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { findPackageJSON } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { nodeClock } from '@millrace/core'
@@ -48,7 +50,7 @@ function explain(path: string, error: unknown): Error {
   const { code, name, message, stack } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : ({ message: inspect(error) } as NodeJS.ErrnoException)
   if (name === 'SyntaxError' && thrownByNode(stack))
-    return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}\n${excerpt(stack)}` }, error)
+    return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}${whyNoModule(path, message, stack)}\n${excerpt(stack)}` }, error)
   if (code !== undefined && importCodes.has(code) && thrownByNode(stack))
     return engineError('JOB_MODULE_IMPORT', { path, problem: message }, error)
   return engineError('JOB_MODULE_THROWS', { path, problem: message }, error)
@@ -84,6 +86,29 @@ function excerpt(stack: string | undefined): string {
     )
     .join('\n')
     .trimEnd()
+}
+
+/** What Node says where it takes a file for CommonJS that is written as an ES module. */
+const moduleSyntax =
+  /^Cannot use import statement outside a module|^Unexpected token 'export'|^Cannot use 'import\.meta' outside|^await is only valid/
+
+/** Empty where the error has another cause. Without a `type` in the package Node looks at the syntax by itself. */
+function whyNoModule(path: string, message: string, stack: string | undefined): string {
+  if (!moduleSyntax.test(message)) return ''
+  // The file itself, or one that it imports.
+  const file = /^(\/.*|[A-Za-z]:\\.*):\d+$/m.exec(excerpt(stack))?.[1] ?? path
+  if (/\.c[jt]s$/.test(file)) return `: a file of this name is CommonJS; call it ${file.replace(/\.c([jt]s)$/, '.m$1')}`
+  const manifest = findPackageJSON(pathToFileURL(file))
+  if (manifest === undefined || typeOf(manifest) !== 'commonjs') return ''
+  return `: ${manifest} says "type": "commonjs", where import and export need "type": "module" (npm pkg set type=module)`
+}
+
+function typeOf(manifest: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { readonly type?: unknown }).type
+  } catch {
+    return undefined
+  }
 }
 
 function whyNoJob(module: Module): string {
