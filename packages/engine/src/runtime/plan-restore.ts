@@ -39,6 +39,11 @@ export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | 
     sources: known.filter(({ node }) => node.kind === 'source').map(({ node }) => restoreSource(node, former.get(node.stateId)!)),
     finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former, options)),
     warnings: [
+      ...(inputHadEnded(plan, metadata)
+        ? [
+            `the input had ended when checkpoint ${metadata.checkpointId} was taken, so there is nothing left to do but for what sources find anew; to begin from the start: --restore none (in code, restore: 'none')`,
+          ]
+        : []),
       ...(foreign === undefined ? [] : [foreign]),
       ...placed
         .filter(({ node }) => !former.has(node.stateId) && isStateful(node))
@@ -51,6 +56,14 @@ export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | 
         }),
     ],
   }
+}
+
+/** Whether all there was has been read to its end and worked off. What was drained (a stop in the middle) has splits that have not ended. */
+function inputHadEnded({ graph }: ExecutionPlan, { operators }: CheckpointMetadata): boolean {
+  const isBounded = graph.operators.every(({ source }) => source?.bounded ?? true)
+  const subtasks = operators.flatMap((operator) => operator.subtasks)
+  const isWorkedOff = subtasks.every(({ finished, splits }) => finished === true && (splits ?? []).every(({ ended }) => ended === true))
+  return isBounded && subtasks.length > 0 && isWorkedOff
 }
 
 /** Whose the snapshot is, where it is not the job's that restores it. */
