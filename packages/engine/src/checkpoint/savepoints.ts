@@ -1,4 +1,4 @@
-import type { Disk } from '@millrace/core'
+import { DiskError, messageOf, type Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder, parentOf } from './durable-folders.ts'
 import { isCheckpointUrl } from './object-store/checkpoint-url.ts'
@@ -46,11 +46,11 @@ export class FilesystemSavepoints {
     this.#notes = notes
   }
 
-  /** Makes the folder of a savepoint that is about to be taken. @throws CHECKPOINT_STORAGE_* */
+  /** Makes the folder of a savepoint that is about to be taken. @throws SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_STORAGE_* */
   begin(folder: string): Promise<void> {
     return this.#inTurn(folder, async () => {
       await this.#note(folder)
-      if (this.#remote(folder) === undefined) await makeDurableFolder(this.#disk, `${folder}/${SHARED_FOLDER}`)
+      if (this.#remote(folder) === undefined) await makeSavepointFolder(this.#disk, folder)
     })
   }
 
@@ -195,6 +195,16 @@ export async function disposeSavepoint(disk: Disk, path: string, places?: Remote
 
 function checkSavepoint({ kind, jobName }: CheckpointMetadata, path: string): void {
   if (kind !== 'savepoint') throw engineError('SAVEPOINT_IS_CHECKPOINT', { path, jobName })
+}
+
+async function makeSavepointFolder(disk: Disk, folder: string): Promise<void> {
+  try {
+    await makeDurableFolder(disk, `${folder}/${SHARED_FOLDER}`)
+  } catch (error) {
+    // Nobody has had it before: what cannot be made is not lost.
+    if (!isAbsent(error) && !(error instanceof DiskError && error.reason === 'exists')) throw error
+    throw engineError('SAVEPOINT_PLACE_UNUSABLE', { path: parentOf(folder), problem: messageOf(error) }, error)
+  }
 }
 
 /** First what makes it a savepoint, durably: half of one is never taken for one. */

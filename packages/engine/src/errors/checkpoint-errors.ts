@@ -107,6 +107,11 @@ export const checkpointErrors = {
   SAVEPOINT_OPERATOR_UNKNOWN: { who: 'user', retry: false, message: 'There is no operator {operator} in {path}; there are {known}' },
   SAVEPOINT_STATE_UNKNOWN: { who: 'user', retry: false, message: 'There is no state {state} {where}; there are {known}' },
   SAVEPOINT_PLACE_TAKEN: { who: 'user', retry: false, message: 'A savepoint cannot be written to {path}: there is something already' },
+  SAVEPOINT_PLACE_UNUSABLE: {
+    who: 'user',
+    retry: false,
+    message: 'No savepoint can be written in {path}, where no folder can be made: {problem}. Name another',
+  },
   SAVEPOINT_OPERATOR_TWICE: { who: 'user', retry: false, message: 'Operator {operator} would be in the savepoint twice' },
   CHECKPOINT_UNENCODABLE: { who: 'user', retry: false, message: 'What {owner} gave for a checkpoint cannot be stored: {problem}' },
   JOB_LOCKED: {

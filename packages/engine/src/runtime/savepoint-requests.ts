@@ -49,7 +49,7 @@ export class SavepointRequests {
   /**
    * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers whether anybody has taken it.
    *
-   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, CHECKPOINT_STORAGE_*
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_STORAGE_*
    */
   ask(dir: string | undefined, deliver: (request: SavepointRequest) => boolean): Promise<CompletedCheckpoint> {
     const asking = this.#ask(dir, deliver)

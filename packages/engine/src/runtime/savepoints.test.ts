@@ -178,8 +178,11 @@ void describe('savepoints of a running job', () => {
 
   void it('one that cannot be written leaves nothing, and the job goes on', async () => {
     const job = await running(start(countingJob({ name: 'undisturbed' })))
-    await assert.rejects(job.savepoint({ dir: '/dev/null/nowhere' }), { code: 'CHECKPOINT_STORAGE_FAILED' })
-    await assert.rejects(job.stop({ savepoint: { dir: '/dev/null/nowhere' } }), { code: 'CHECKPOINT_STORAGE_FAILED' })
+    for (const dir of ['/dev/null/nowhere', '/proc/nope']) {
+      const refusal = { code: 'SAVEPOINT_PLACE_UNUSABLE', message: new RegExp(`^No savepoint can be written in ${dir}, where`) }
+      await assert.rejects(job.savepoint({ dir }), refusal)
+      await assert.rejects(job.stop({ savepoint: { dir } }), refusal)
+    }
     const before = rowsOf('undisturbed').length
     await until(() => rowsOf('undisturbed').length > before, 'it does not go on')
     await job.stop()

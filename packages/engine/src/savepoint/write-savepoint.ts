@@ -38,7 +38,7 @@ const NO_FACTS: SnapshotFacts = { jobName: '', fingerprint: '', params: {}, chec
  * renamed or replaced. `path` is its own folder, or URL, where nothing may be yet. It is complete when this resolves; if it rejects, nothing is left of it.
  * As Flink's `SavepointWriter`.
  *
- * @throws SAVEPOINT_PLACE_TAKEN, SAVEPOINT_STATE_INVALID, SAVEPOINT_OPERATOR_UNKNOWN, SAVEPOINT_OPERATOR_TWICE, STATE_UNENCODABLE, CHECKPOINT_*
+ * @throws SAVEPOINT_PLACE_TAKEN, SAVEPOINT_PLACE_UNUSABLE, SAVEPOINT_STATE_INVALID, SAVEPOINT_OPERATOR_UNKNOWN, SAVEPOINT_OPERATOR_TWICE, STATE_UNENCODABLE, CHECKPOINT_*
  */
 export async function writeSavepoint(path: string, options: WriteSavepointOptions): Promise<OpenSavepoint> {
   const ports = snapshotPorts(options)
