@@ -66,6 +66,7 @@ const foreign = new Set([
   '--single-threaded-gc',
   '--no-parallel-scavenge',
   '--trace-gc',
+  '--trace-gc-verbose',
   '--minor-ms',
 ])
 
