@@ -139,6 +139,45 @@ void describe('a snapshot that a job was started from', () => {
     rightly(seen)
   })
 
+  it('claim: a checkpoint of a job that runs is refused, by name, and nothing is changed', async () => {
+    const seen: number[] = []
+    const builder = start(job('builder', seen), { numRetained: 1_000 })
+    await until(() => completed(builder) > 2)
+    const checkpoint = join(jobFolder('builder'), 'chk-2')
+    const result = await start(job('claimer'), { restore: checkpoint, claimMode: 'claim' }).done
+    assert.ok(result.state === 'failed' && result.failure.error instanceof MillraceError)
+    assert.equal(result.failure.error.code, 'CLAIM_OF_RUNNING_JOB')
+    assert.match(
+      result.failure.error.message,
+      new RegExp(`chk-2 cannot be claimed.*: builder, process ${process.pid} on .*millrace stop builder`),
+    )
+    assert.ok(!existsSync(join(jobFolder('claimer'), 'origin')))
+    assert.ok(existsSync(checkpoint))
+    await builder.stop()
+    assert.equal((await builder.done).state, 'stopped')
+    rightly(seen)
+  })
+
+  it('claim: what was claimed stays where its job was started again meanwhile', async () => {
+    const seen: number[] = []
+    const former = start(job('former', seen), { numRetained: 1_000 })
+    await until(() => completed(former) > 0)
+    await former.stop()
+    const checkpoint = join(jobFolder('former'), 'chk-1')
+    const claiming: number[] = []
+    const claimer = start(job('later', claiming), { restore: checkpoint, claimMode: 'claim', interval: '1h' })
+    await until(() => claiming.length > 0)
+    const again = start(job('former', seen), { numRetained: 1_000 })
+    await until(() => completed(again) > 0)
+    await claimer.stop()
+    assert.equal((await claimer.done).state, 'stopped')
+    assert.ok(existsSync(checkpoint))
+    assert.ok(!existsSync(join(jobFolder('later'), 'origin')), 'it is not its own any more')
+    await again.stop()
+    assert.equal((await again.done).state, 'stopped')
+    rightly([...seen, ...claiming])
+  })
+
   it('claim: goes with the others when the job is cancelled', async () => {
     const savepoint = await savepointOf('cancelled')
     const seen: number[] = []

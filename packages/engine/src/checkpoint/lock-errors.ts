@@ -17,6 +17,16 @@ export function isLockGivenUp(error: unknown): boolean {
   return error instanceof MillraceError && error.code === 'JOB_LOCK_GIVEN_UP'
 }
 
+/** Whether somebody else has the lock, or may have. */
+export function isLockHeld(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && ['JOB_LOCKED', 'JOB_LOCK_UNDECIDED', 'JOB_LOCK_GIVEN_UP', 'JOB_FENCED'].includes(error.code)
+}
+
+/** Instead of JOB_LOCKED, where not the job itself but its checkpoint is wanted. */
+export function claimOfRunningJob(path: string, locked: MillraceError): MillraceError {
+  return engineError('CLAIM_OF_RUNNING_JOB', { ...locked.details, path }, locked)
+}
+
 export function jobFenced(jobName: string, attempt: number, newer: number): MillraceError {
   return engineError('JOB_FENCED', { jobName, attempt, newer })
 }

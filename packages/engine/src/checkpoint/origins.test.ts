@@ -44,6 +44,7 @@ class Place {
       numRetained: 3,
       note: new FileOriginNote(disk, DIR),
       dispose: async (path) => void this.disposed.push(path),
+      lockBeside: async () => undefined,
     })
   }
 

@@ -8,12 +8,18 @@
  * 1. The origin is noted durably before anything builds on it, so that whoever goes on after a crash knows; and not before it is certain that the job can start from it.
  * 2. As long as no checkpoint is complete that was taken after it was restored, it is the latest. Then it is noted until as many are as are retained.
  * 3. What is claimed is removed only when newer checkpoints that go back to it are complete; whoever restores something else gives it back.
+ * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. Once claimed, a former instance of that job that wakes up finds that
+ *    it was taken over; if the job is started anew all the same, the checkpoint is its own again.
  */
+import { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { StateFileHandle } from './handles.ts'
+import type { JobLock } from './job-lock.ts'
+import { claimOfRunningJob, isLockHeld } from './lock-errors.ts'
 import type { CheckpointMetadata } from './metadata.ts'
 import type {
   CheckpointStorage,
+  GoOnOptions,
   PersistedCheckpoint,
   ResolveOptions,
   RestoredCheckpoint,
@@ -53,6 +59,8 @@ export interface RootedCheckpointsParts {
   readonly note: OriginNote
   /** Removes a snapshot that is not in the job's own folder. */
   readonly dispose: (path: string) => Promise<void>
+  /** The lock of the job in whose folder a checkpoint is; undefined: it is a savepoint, or nobody keeps a lock there. */
+  readonly lockBeside: (path: string) => Promise<JobLock | undefined>
 }
 
 export class RootedCheckpoints implements CheckpointStorage {
@@ -127,9 +135,9 @@ export class RootedCheckpoints implements CheckpointStorage {
     return await this.#parts.own.resolveRestore(this.#resumes ? (origin?.path ?? 'none') : restore, options)
   }
 
-  async goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]> {
+  async goOnFrom(restored: RestoredCheckpoint | undefined, options: GoOnOptions = {}): Promise<readonly number[]> {
     const isOwn = restored?.own === true
-    if (!isOwn && !this.#resumes) await this.#begin(restored?.path)
+    if (!isOwn && !this.#resumes) await this.#begin(restored?.path, options)
     const givenUp = await this.#parts.own.goOnFrom(restored)
     for (const id of givenUp) this.#newer.delete(id)
     if (isOwn && !this.#newer.has(restored.metadata.checkpointId)) await this.#forget()
@@ -137,12 +145,29 @@ export class RootedCheckpoints implements CheckpointStorage {
   }
 
   /** The history begins anew. What the job has owned and does not go back to is the user's again. */
-  async #begin(path: string | undefined): Promise<void> {
+  async #begin(path: string | undefined, options: GoOnOptions): Promise<void> {
     if (path === undefined && this.#origin === undefined && this.#newer.size === 0) return
-    const origin = { path, fromCheckpointId: this.#nextCheckpointId, claimed: path !== undefined && this.#parts.mode === 'claim' }
-    await this.#parts.note.write(origin)
+    const claimed = path !== undefined && this.#parts.mode === 'claim'
+    const origin = { path, fromCheckpointId: this.#nextCheckpointId, claimed }
+    const lock = claimed ? await this.#take(path, options) : undefined
+    try {
+      await this.#parts.note.write(origin)
+    } finally {
+      await lock?.release()
+    }
     this.#origin = origin
     this.#newer.clear()
+  }
+
+  /** Takes the lock of the job whose checkpoint is to be claimed. */
+  async #take(path: string, { waiting, stopped }: GoOnOptions): Promise<JobLock | undefined> {
+    const lock = await this.#parts.lockBeside(path)
+    try {
+      await lock?.nextAttempt(waiting, stopped)
+    } catch (error) {
+      throw error instanceof MillraceError && error.code === 'JOB_LOCKED' ? claimOfRunningJob(path, error) : error
+    }
+    return lock
   }
 
   #completed(checkpointId: number): void {
@@ -155,8 +180,24 @@ export class RootedCheckpoints implements CheckpointStorage {
 
   async #letGo(): Promise<void> {
     const origin = this.#origin
-    if (origin?.claimed === true && origin.path !== undefined) await this.#parts.dispose(origin.path)
+    if (origin?.claimed === true && origin.path !== undefined) await this.#dispose(origin.path)
     await this.#forget()
+  }
+
+  /** Without looking on: a checkpoint would not be complete meanwhile. What another instance has, or may have, is left to it. */
+  async #dispose(path: string): Promise<void> {
+    const lock = await this.#parts.lockBeside(path)
+    try {
+      await lock?.nextAttempt(undefined, AbortSignal.abort())
+    } catch (error) {
+      if (isLockHeld(error)) return
+      throw error
+    }
+    try {
+      await this.#parts.dispose(path)
+    } finally {
+      await lock?.release()
+    }
   }
 
   async #forget(): Promise<void> {

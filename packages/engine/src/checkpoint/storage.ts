@@ -64,13 +64,20 @@ export interface CheckpointStorage extends StateFileStorage {
   /**
    * The job goes on from what `resolveRestore` has answered; before anything runs. Checkpoints that are newer are given up, and all of the job's own where it goes on from elsewhere
    * or from nothing: they were damaged, or the user has gone back behind them, and sinks now undo what they had staged for them. From now on `latest` never answers one of them, nor
-   * is it found by its path, whatever can be read of it later. They are kept until they are retired. Answers their ids, without those that were given up before. @throws CHECKPOINT_STORAGE_*
+   * is it found by its path, whatever can be read of it later. They are kept until they are retired. Answers their ids, without those that were given up before.
+   * @throws CLAIM_OF_RUNNING_JOB, JOB_LOCK_UNDECIDED, JOB_LOCK_GIVEN_UP where it is to be claimed; CHECKPOINT_STORAGE_*
    */
-  goOnFrom(restored: RestoredCheckpoint | undefined): Promise<readonly number[]>
+  goOnFrom(restored: RestoredCheckpoint | undefined, options?: GoOnOptions): Promise<readonly number[]>
   /** How many checkpoints are kept, to be asked whenever it matters: a user may change it meanwhile. For whom only it says when a snapshot that is claimed goes. */
   followRetention?(numRetained: () => number): void
   /** Removes everything of the job: after a cancellation without retention. */
   removeAll(): Promise<void>
+}
+
+/** As of `JobLock.nextAttempt`, about the job whose checkpoint is claimed. */
+export interface GoOnOptions {
+  readonly waiting?: (message: string) => void
+  readonly stopped?: AbortSignal
 }
 
 /** `latest`: the newest that can be read, none is fine. Anything else: the path of a checkpoint's folder. */

@@ -98,6 +98,12 @@ export const checkpointErrors = {
     retry: false,
     message: 'claimMode legacy, where nobody owns what is restored, is not: no-claim or claim',
   },
+  CLAIM_OF_RUNNING_JOB: {
+    who: 'operator',
+    retry: false,
+    message:
+      'The checkpoint at {path} cannot be claimed, as the job that it is of runs and builds on it: {jobName}, process {pid} on {host}, attempt {attempt}, since {since}. Stop that one first (millrace stop {jobName}), or leave it its checkpoint with --claim-mode no-claim',
+  },
   SAVEPOINT_IN_DATABASE: {
     who: 'user',
     retry: false,

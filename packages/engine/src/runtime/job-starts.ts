@@ -68,7 +68,7 @@ export class JobStarts {
     this.#used = true
     const { attempt } = this
     const { regions, warn } = this.#parts
-    const restoration = await findRestoration(this.#parts, request, warn)
+    const restoration = await findRestoration(this.#parts, request, warn, this.#waiting.signal)
     this.restored = restoration.checkpoint
     this.#attempts = regions.map(() => attempt)
     return { attempt, restoration, starts: regions.map((region) => this.#start(region, attempt, restoration)) }

@@ -36,8 +36,13 @@ export interface RestorationParts {
 
 export type Warn = (message: string, fields: object) => void
 
-/** @throws as `CheckpointStorage.open` and `resolveRestore`; what `planRestore` refuses */
-export async function findRestoration(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<Restoration> {
+/** `stopped`: the job is to end, and what takes a while is not waited for. @throws as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; what `planRestore` refuses */
+export async function findRestoration(
+  parts: RestorationParts,
+  request: RestoreRequest,
+  warn: Warn,
+  stopped?: AbortSignal,
+): Promise<Restoration> {
   const { storage } = parts
   const report = await storage.open()
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
@@ -50,7 +55,10 @@ export async function findRestoration(parts: RestorationParts, request: RestoreR
   const restored = restoredFrom(parts, checkpoint)
   for (const warning of restored.plan.warnings) warn(warning, {})
   // Before any sink undoes what it had staged for the others.
-  const givenUp = await storage.goOnFrom(checkpoint)
+  const givenUp = await storage.goOnFrom(checkpoint, {
+    waiting: (message) => warn(message, {}),
+    ...(stopped === undefined ? {} : { stopped }),
+  })
   const abandoned = givenUp.filter((id) => damaged.every(({ checkpointId }) => checkpointId !== id))
   if (abandoned.length > 0) {
     const start =

@@ -20,6 +20,10 @@ import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import { openJobLock, type JobLock } from '../checkpoint/job-lock.ts'
+import { lockBeside, type LockBesideOptions } from '../checkpoint/lock-beside.ts'
+
+/** What reaches snapshots that are elsewhere, and the locks of their jobs. */
+type RootParts = RouteParts & LockBesideOptions
 
 interface FolderPorts extends RemotePorts {
   readonly disk: Disk
@@ -36,7 +40,8 @@ export interface JobFolder {
 export function jobFolder(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, processes?: ProcessInspector): JobFolder {
   const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
   const { disk } = ports
-  const parts = routeParts(settings, ports)
+  const { clock, random } = ports
+  const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...(processes === undefined ? {} : { processes }) }
   const { places } = parts
   const { dir: place } = settings.values.checkpointing
   const kind = storageOf(settings)
@@ -51,8 +56,8 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   }
   const dir = checkpointFolder(jobName, settings)
   const lock = openJobLock({
-    disk: ports.disk,
-    clock: ports.clock,
+    disk,
+    clock,
     folder: dir,
     jobName,
     ...(processes === undefined ? {} : { processes }),
@@ -74,7 +79,7 @@ function objectFolder(
   jobName: string,
   url: string,
   settings: ResolvedEngineOptions,
-  parts: RouteParts,
+  parts: RootParts,
   ports: FolderPorts,
   processes?: ProcessInspector,
 ): Pick<JobFolder, 'storage' | 'lock'> {
@@ -110,7 +115,7 @@ function copied(storage: CheckpointStorage, place: LocalPlace | undefined, copie
 }
 
 /** It may start from a snapshot that is elsewhere. */
-function rooted(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: RouteParts, note: OriginNote): CheckpointStorage {
+function rooted(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: RootParts, note: OriginNote): CheckpointStorage {
   const { claimMode, numRetained } = settings.values.checkpointing
   return new RootedCheckpoints({
     own,
@@ -118,6 +123,7 @@ function rooted(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: 
     numRetained,
     note,
     dispose: (path) => disposeSnapshot(path, parts),
+    lockBeside: (path) => lockBeside(path, parts),
   })
 }
 
