@@ -89,19 +89,19 @@ export class ReplicaMoves {
   /** To be called before any log is compacted: keeps those from it of which the last stop has left a copy, until `resume`. */
   hold(): void {
     const { directories } = this.#options
-    for (const place of directories.live.flatMap(({ futures }) => futures)) this.#pauseCompaction(place, true)
+    for (const place of directories.live.flatMap(({ futures }) => futures.places)) this.#pauseCompaction(place, true)
   }
 
   /** Goes on with what the last stop interrupted. */
   async resume(): Promise<void> {
     const { directories, logger } = this.#options
     for (const directory of directories.live) {
-      for (const place of directory.futures) {
+      for (const place of directory.futures.places) {
         const errorCode = await this.#wish(place, resolve(directory.path), true)
         if (errorCode === ERROR_CODE.NONE && this.#moves.get(partitionDirectoryName(place))?.destination === directory) continue
         if (errorCode !== ERROR_CODE.NONE)
           logger.warn('a move to another log directory is given up', { ...place, to: directory.path, errorCode })
-        await directory.removeFutures(place)
+        await directory.futures.remove(place)
         if (!this.#moves.has(partitionDirectoryName(place))) this.#pauseCompaction(place, false)
       }
     }
@@ -135,7 +135,7 @@ export class ReplicaMoves {
     // What is copied is synced as a whole at the end.
     const config = { ...configOf(place.topic), durable: false }
     const left = isResumed ? await this.#left(partition, destination, config) : undefined
-    const future = left ?? (await destination.createFutureLog(place, config, partition.log.topicId))
+    const future = left ?? (await destination.futures.create(place, config, partition.log.topicId))
     const { promise: turn, resolve: proceed } = Promise.withResolvers<void>()
     const flags = { isStopped: false, isForgotten: false, ended: Promise.resolve() }
     const move: UnderWay = { place, partition, destination, future, proceed, ...flags }
@@ -149,7 +149,7 @@ export class ReplicaMoves {
   /** What a former life has copied of a log; undefined where there is nothing to go on from. */
   async #left({ log }: Partition, destination: LogDirectory, config: LogConfig): Promise<PartitionLog | undefined> {
     try {
-      const left = await destination.openFutureLog(log.partition, config)
+      const left = await destination.futures.open(log.partition, config)
       if (left === undefined || (log.topicId !== undefined && left.topicId === log.topicId)) return left
       await left.abandon()
     } catch (error) {
@@ -279,9 +279,9 @@ export class ReplicaMoves {
 
   async #abandon({ future, destination, place, isForgotten }: UnderWay): Promise<void> {
     try {
-      if (!isForgotten) return await destination.closeFuture(future)
+      if (!isForgotten) return await destination.futures.close(future)
       await future.abandon()
-      await destination.removeFutures(place)
+      await destination.futures.remove(place)
     } catch (error) {
       destination.failedInBackground(error, future.directory)
     }

@@ -137,7 +137,7 @@ export class LogDirectories {
 
   /** Takes a log away, wherever it is. @throws STORAGE_OFFLINE while it may lie in a directory that has failed */
   async removeLog(partition: TopicPartition): Promise<void> {
-    for (const directory of this.live) await directory.removeFutures(partition)
+    for (const directory of this.live) await directory.futures.remove(partition)
     const directory = this.directoryOf(partition)
     if (directory !== undefined) return await directory.removeLog(partition)
     const { failure } = this

@@ -7,9 +7,8 @@
  */
 import { posix } from 'node:path'
 import { randomId, type Clock, type Disk, type MillraceError, type Random } from '@millrace/core'
-import { logError } from '../../errors.ts'
 import type { LogConfig } from '../config.ts'
-import { deletedDirectoryName, futureDirectoryName, partitionDirectoryName, type TopicPartition } from '../names.ts'
+import { deletedDirectoryName, partitionDirectoryName, type TopicPartition } from '../names.ts'
 import {
   cleanShutdownName,
   readCleanShutdown,
@@ -27,6 +26,7 @@ import { PartitionLog } from '../partition/partition-log.ts'
 import { DirectoryCheckpoint, type OffsetCheckpointKind } from './directory-checkpoints.ts'
 import { DirectoryHealth } from './directory-health.ts'
 import { findFolders, type FoundFolders } from './found-folders.ts'
+import { FutureLogs } from './future-logs.ts'
 import { claimDirectory } from './ownership.ts'
 import { mapConcurrently, Semaphore } from './semaphore.ts'
 
@@ -74,12 +74,8 @@ export class LogDirectory implements LogHost {
   #nextSync: Promise<void> | undefined
   readonly #health: DirectoryHealth
   #found: TopicPartition[]
-  /** Folders of partitions that are on their way here from another directory. */
-  readonly #futures: Map<string, TopicPartition>
-  /** Those of them that are open. */
-  readonly #futureLogs = new Map<string, PartitionLog>()
-  /** Those of them whose files may not be as a log leaves them that was closed. */
-  readonly #unsavedFutures: Set<string>
+  /** Partitions that are on their way here. */
+  readonly futures: FutureLogs
 
   private constructor(
     options: LogDirectoryOptions,
@@ -106,8 +102,12 @@ export class LogDirectory implements LogHost {
       onOffline: (error) => options.onOffline?.(error),
     })
     this.#found = found
-    this.#futures = futures
-    this.#unsavedFutures = new Set(lastShutdown.clean ? [] : futures.keys())
+    this.futures = new FutureLogs(futures, lastShutdown.clean, {
+      host: this,
+      attempt: (work) => this.#attempt(work),
+      forget: (name) => this.#forget(name),
+      recoveryPointOf: (name) => this.#checkpoints.recoveryPoint.get(name) ?? 0,
+    })
   }
 
   /**
@@ -140,14 +140,9 @@ export class LogDirectory implements LogHost {
     return this.#found
   }
 
-  /** Partitions that are on their way here, or were when the last owner went. */
-  get futures(): readonly TopicPartition[] {
-    return [...this.#futures.values()]
-  }
-
   /** Logs that it has or will have. */
   get logCount(): number {
-    return this.#logs.size + this.#found.length + this.#futures.size
+    return this.#logs.size + this.#found.length + this.futures.places.length
   }
 
   get offline(): MillraceError | undefined {
@@ -215,87 +210,14 @@ export class LogDirectory implements LogHost {
     })
   }
 
-  /**
-   * Makes the log of a partition that is to come here from another directory: under a name of its own until `promote`. Its folder and topic id are durable.
-   * @throws `STORAGE_NAME_TOO_LONG`
-   */
-  async createFutureLog(partition: TopicPartition, config: LogConfig, topicId: string | undefined): Promise<PartitionLog> {
-    const folder = futureDirectoryName(partition, randomId(this.random))
-    if (folder === undefined) throw logError('STORAGE_NAME_TOO_LONG', { topic: partition.topic })
-    await this.removeFutures(partition)
-    try {
-      return await this.#attempt(() => this.#makeFutureLog(partition, config, folder, topicId))
-    } catch (error) {
-      // What is refused now is not to be gone on with at the next start.
-      await this.#futureLogs.get(folder)?.abandon()
-      await this.removeFutures(partition).catch((problem: unknown) => this.failedInBackground(problem, this.path))
-      throw error
-    }
-  }
-
-  async #makeFutureLog(partition: TopicPartition, config: LogConfig, folder: string, topicId: string | undefined): Promise<PartitionLog> {
-    await this.#forget(partitionDirectoryName(partition))
-    await this.disk.makeDirectory(posix.join(this.path, folder))
-    this.#futures.set(folder, partition)
-    this.#unsavedFutures.add(folder)
-    const log = new PartitionLog(await createEmptyLog(this, partition, config, folder))
-    this.#futureLogs.set(folder, log)
-    if (topicId !== undefined) log.identify(topicId)
-    await log.state.saveNames()
-    return log
-  }
-
-  /**
-   * The log of a partition on its way here that the last owner has left, recovered if he has not closed it. Undefined if there is none, or more than one.
-   * @throws `STORAGE_CORRUPT` where nothing can be made of it
-   */
-  async openFutureLog(partition: TopicPartition, config: LogConfig): Promise<PartitionLog | undefined> {
-    const name = partitionDirectoryName(partition)
-    const [folder, another] = [...this.#futures].flatMap(([each, future]) => (partitionDirectoryName(future) === name ? [each] : []))
-    if (folder === undefined || another !== undefined) return undefined
-    return await this.#attempt(async () => {
-      const isClean = !this.#unsavedFutures.has(folder)
-      const recoveryPoint = this.#checkpoints.recoveryPoint.get(name) ?? 0
-      const options = { partition, config, folder, isClean, recoveryPoint, logStartOffset: 0, highWatermark: 0 }
-      const log = new PartitionLog(await loadLog(this, options))
-      this.#unsavedFutures.add(folder)
-      this.#futureLogs.set(folder, log)
-      await this.checkpointRecoveryPoints()
-      return log
-    })
-  }
-
-  /** Closes the log of a partition on its way here, so that the next owner can go on from there. */
-  async closeFuture(future: PartitionLog): Promise<void> {
-    await future.close()
-    const folder = posix.basename(future.directory)
-    this.#futureLogs.delete(folder)
-    if (this.offline === undefined) this.#unsavedFutures.delete(folder)
-  }
-
-  /** Removes what there is of a partition on its way here; durably, and so that nothing goes on from a part of it. Its log must not be in use. */
-  async removeFutures(partition: TopicPartition): Promise<void> {
-    const name = partitionDirectoryName(partition)
-    for (const [folder, future] of this.#futures) {
-      if (partitionDirectoryName(future) !== name) continue
-      const target = posix.join(this.path, deletedDirectoryName(partition, randomId(this.random)))
-      await this.#attempt(async () => {
-        await this.disk.rename(posix.join(this.path, folder), target)
-        this.#forgetFuture(folder)
-        await this.syncNames()
-        await this.disk.removeTree(target)
-      })
-    }
-  }
-
-  /** Gives the log of `createFutureLog` its partition's name, durably with all that is in it: from now on it is the partition's log. */
+  /** Gives a log of `futures` its partition's name, durably with all that is in it: from now on it is the partition's log. */
   async promote(future: PartitionLog, config: LogConfig): Promise<PartitionLog> {
     const { partition, name, topicId, logStartOffset, logEndOffset } = future
-    await this.closeFuture(future)
+    await this.futures.close(future)
     await this.#attempt(() => this.#forget(name))
     try {
       await this.disk.rename(future.directory, posix.join(this.path, name))
-      this.#forgetFuture(posix.basename(future.directory))
+      this.futures.forget(future)
       await this.syncNames()
       const options = { partition, config, isClean: true, recoveryPoint: logEndOffset, logStartOffset, highWatermark: logEndOffset }
       const log = new PartitionLog(await loadLog(this, options))
@@ -316,7 +238,7 @@ export class LogDirectory implements LogHost {
       await this.checkpointRecoveryPoints()
       await this.checkpointHighWatermarks()
       await this.checkpointLogStarts()
-      if (this.#unsavedFutures.size > 0) return
+      if (this.futures.hasUnsaved) return
       if (this.#found.length === 0 || this.lastShutdown.clean) {
         await writeCleanShutdown(this.disk, posix.join(this.path, cleanShutdownName), brokerEpoch)
       }
@@ -326,7 +248,7 @@ export class LogDirectory implements LogHost {
   /** A log without an entry is recovered from its beginning. */
   checkpointRecoveryPoints(): Promise<void> {
     const offsetOf = (log: PartitionLog): number | undefined => (log.recoveryPoint > 0 ? log.recoveryPoint : undefined)
-    return this.#checkpoint('recoveryPoint', offsetOf, () => [...this.#futureLogs.values(), ...this.#logs.values()])
+    return this.#checkpoint('recoveryPoint', offsetOf, () => [...this.futures.logs(), ...this.#logs.values()])
   }
 
   checkpointHighWatermarks(): Promise<void> {
@@ -387,12 +309,6 @@ export class LogDirectory implements LogHost {
         for (const log of logs()) checkpoint.set(log.name, offsetOf(log))
       }),
     )
-  }
-
-  #forgetFuture(folder: string): void {
-    this.#futures.delete(folder)
-    this.#futureLogs.delete(folder)
-    this.#unsavedFutures.delete(folder)
   }
 
   /** No checkpoint tells of a former log of this name any longer. */
