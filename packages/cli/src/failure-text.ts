@@ -1,7 +1,6 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect, stripVTControlCharacters } from 'node:util'
-import { MillraceError } from '@millrace/core'
 import type { JobFailure } from '@millrace/engine'
 
 /** An error for the user: our message without our stack, what their code threw with theirs. */
@@ -35,9 +34,9 @@ export function withoutWrapper(error: unknown): unknown {
 
 const textLimit = 16_384
 
-/** Errors that crossed a thread have lost their class, not their code. */
+/** Not what a function of the job threw, although it comes as one of ours. */
 function isOurs(error: Error): boolean {
-  return error instanceof MillraceError || error.name === 'MillraceError'
+  return error.name === 'MillraceError'
 }
 
 /** The stack as far as it is the user's: the frames of Node and of our packages say nothing to them. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { prometheusText, serveMetrics, type MetricServer, type MetricServerOptions } from '@millrace/core'
+import { MillraceError, prometheusText, serveMetrics, type MetricServer, type MetricServerOptions } from '@millrace/core'
 import type { JobEvent, JobResult, RunJobOptions, RunningJob } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { jobSnapshots } from '../job-snapshots.ts'
@@ -63,7 +63,7 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
   ignoreSignals()
   view.close(result)
   await server?.close()
-  return exitCodeOf(result, started)
+  return await exitCodeOf(result, started)
 }
 
 /** The words `latest` and `none`, a URL, or a folder; `./latest` is a folder of that name. */
@@ -94,8 +94,11 @@ async function serve(
   }
 }
 
-function exitCodeOf(result: JobResult, started: boolean): number {
+async function exitCodeOf(result: JobResult, started: boolean): Promise<number> {
   if (result.state !== 'failed') return exitCodes.done
-  const { who } = result.failure.error as { readonly who?: unknown }
-  return !started && who === 'user' ? exitCodes.usage : exitCodes.failed
+  const { error } = result.failure
+  const { ReportedError } = await import('@millrace/engine')
+  // What it failed with once it had begun to run may pass, whoever must act.
+  const isUsage = !started && error instanceof MillraceError && !(error instanceof ReportedError) && error.who === 'user'
+  return isUsage ? exitCodes.usage : exitCodes.failed
 }

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MillraceError } from '@millrace/core'
+import { engineError } from '../errors.ts'
 import { collect, execute, startJob } from './execute.ts'
+import type { Environment } from '../api/environment.ts'
 import { defineJob } from '../api/job.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
@@ -115,7 +118,7 @@ describe('a job on one thread', () => {
     assert.ok(events > 1, 'it was told of the end all the same')
   })
 
-  for (const [option, given] of Object.entries({ signal: new AbortController(), onEvent: 'no', restore: 5, threads: 'yes' })) {
+  for (const [option, given] of Object.entries({ signal: new AbortController(), onEvent: 'no', log: 'yes', restore: 5, threads: 'yes' })) {
     it(`is not started where ${option} is not what it must be`, async () => {
       let built = false
       const job = defineJob('never', (env) => {
@@ -129,6 +132,73 @@ describe('a job on one thread', () => {
       assert.equal(built, false)
     })
   }
+
+  it('writes warnings with console.warn, where nobody has said what else is to be done with them', async (context) => {
+    const written: string[] = []
+    context.mock.method(console, 'warn', (line: string) => void written.push(line))
+    const talking = (fails = false) =>
+      defineJob('talks', (env) => {
+        env.restart.strategy = { kind: 'fixed-delay', attempts: 1, delay: 1 }
+        env
+          .fromCollection([1])
+          .process({
+            emits: type<number>(),
+            onElement(_, ctx) {
+              ctx.log.info('heard by who listens')
+              ctx.log.warn('take care', { n: 7 })
+              if (fails) throw new Error('no')
+            },
+          })
+          .sinkTo(discard())
+      })
+    const taken = (): string[] => written.splice(0).map((line) => line.slice(line.indexOf(' ') + 1))
+    await execute(talking())
+    assert.deepEqual(taken(), ['WARN  take care operator=process subtask=0 n=7'])
+    const heard: string[] = []
+    await execute(talking(), { log: ({ level, message }) => void heard.push(`${level} ${message}`) })
+    assert.deepEqual(heard, ['info heard by who listens', 'warn take care'])
+    await execute(talking(), { log: false })
+    await execute(talking(), { onEvent: () => {} })
+    assert.deepEqual(taken(), [])
+    await assert.rejects(execute(talking(true)))
+    const [, restart, again] = taken()
+    assert.match(
+      restart!,
+      /^WARN {2}restart 1 in 1 ms: operator 'process', subtask 0, failed in onElement.*: Error: no error=no\n +Error: no\n +at /,
+    )
+    assert.match(again!, /take care/)
+    const failing = (): never => {
+      throw new Error('the log failed')
+    }
+    await assert.rejects(execute(talking(), { log: failing }), /the log failed/)
+  })
+
+  it('fails with an error of ours that says who must act, and whether to try again', async (context) => {
+    context.mock.method(console, 'warn', () => {})
+    const failure = async (build: (env: Environment) => void): Promise<MillraceError> => {
+      const error: unknown = await execute(defineJob('fails', build)).catch((thrown: unknown) => thrown)
+      assert.ok(error instanceof MillraceError)
+      return error
+    }
+    const own = await failure((env) => {
+      env
+        .fromCollection([1])
+        .map((n) => (n as unknown as string).trim())
+        .name('trims')
+        .sinkTo(discard())
+    })
+    assert.deepEqual([own.name, own.code, own.who, own.retry], ['OperatorFailure', 'OPERATOR_FAILED', 'user', false])
+    assert.deepEqual([own.details['operator'], own.details['subtask'], own.details['during']], ['trims', 0, 'map'])
+    const missing = await failure((env) => {
+      env.fromSource(files({ path: '/none/at/all' })).sinkTo(discard())
+    })
+    assert.deepEqual([missing.name, missing.code, missing.who, missing.retry], ['MillraceError', 'FILES_NOT_FOUND', 'user', false])
+    const full = await failure((env) => {
+      const writer = { open() {}, write() {}, close() {}, prepare: () => Promise.reject(engineError('FILE_SINK_WRITE_FAILED')) }
+      env.fromCollection([1]).sinkTo({ connector: 'full', delivery: 'none', createWriter: () => writer })
+    })
+    assert.deepEqual([full.who, full.retry], ['operator', true])
+  })
 
   it("fails with the operator, the record and the user's own error", async () => {
     const job = defineJob('failing', (env) => {

@@ -1,4 +1,4 @@
-import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, resolveOptions } from '@millrace/core'
+import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, resolveOptions, type LogRecord } from '@millrace/core'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
@@ -12,6 +12,7 @@ import { collectSink } from '../connectors/collect/collect-sink.ts'
 import { ResultBuffer } from '../connectors/collect/result-buffer.ts'
 import { engineError } from '../errors.ts'
 import type { JobEvent, JobResult, RunningJob } from './job-types.ts'
+import { lineOf, warnOnConsole } from './default-log.ts'
 import { controlOf } from './control/control-of-job.ts'
 import { runOnThreads } from './run-job.ts'
 import { startLocalJob } from './start-job.ts'
@@ -36,6 +37,11 @@ export interface ExecuteOptions<P extends Params = Params> {
   readonly options?: EngineOptionInput
   /** Called with everything that happens. Where it throws the job is cancelled, and that is what its end is rejected with. */
   onEvent?(event: JobEvent): void
+  /**
+   * Called with every line: what the engine has to say, what functions write with `ctx.log`, checkpoints that failed, restarts. `false`: nobody is. By default warnings
+   * and errors are written with `console.warn`, unless there is an `onEvent`, which is told of all of it. Where it throws: as `onEvent`.
+   */
+  readonly log?: ((record: LogRecord) => void) | false
 }
 
 const executeOptionNames: readonly (keyof ExecuteOptions)[] = [
@@ -47,13 +53,14 @@ const executeOptionNames: readonly (keyof ExecuteOptions)[] = [
   'allowNonRestoredState',
   'options',
   'onEvent',
+  'log',
 ]
 
 /**
  * Runs a job until its input ends, it fails for good, or `signal` is aborted; on this thread, where closures of its functions are the caller's own, or with `threads`
  * on others.
  *
- * @throws the failure that ended the job; everything that building it throws; EXECUTE_IN_WORKER, EXECUTE_MODULE_UNKNOWN
+ * @throws the failure that ended the job (a `ReportedError`: a `MillraceError` that says who must act); everything that building it throws; EXECUTE_IN_WORKER, EXECUTE_MODULE_UNKNOWN
  */
 export async function execute<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): Promise<JobResult> {
   const result = await startJob(job, options).done
@@ -71,11 +78,14 @@ export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<
   checkExecuteOptions(options)
   const cancel = (): void => void started.cancel()
   let thrown: { readonly error: unknown } | undefined
+  const log = logOf(options)
   const watched: ExecuteOptions<P> = {
     ...options,
     onEvent: (event) => {
       try {
         options.onEvent?.(event)
+        const line = log === undefined ? undefined : lineOf(event)
+        if (line !== undefined) log!(line)
       } catch (error) {
         thrown ??= { error }
         cancel()
@@ -97,6 +107,11 @@ export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<
   return running
 }
 
+function logOf<P extends Params>(options: ExecuteOptions<P>): ((record: LogRecord) => void) | undefined {
+  if (options.log === undefined) return options.onEvent === undefined ? warnOnConsole : undefined
+  return options.log === false ? undefined : options.log
+}
+
 /** What is wrong with them is told before anything has started: nobody could stop it afterwards. */
 function checkExecuteOptions<P extends Params>(options: ExecuteOptions<P>): void {
   checkOptions('execute', options, executeOptionNames)
@@ -108,6 +123,7 @@ function checkExecuteOptions<P extends Params>(options: ExecuteOptions<P>): void
   }
   check('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
   check('onEvent', options.onEvent === undefined || typeof options.onEvent === 'function', 'a function')
+  check('log', options.log === undefined || options.log === false || typeof options.log === 'function', 'a function, or false')
   check('restore', restore === undefined || typeof restore === 'string', 'latest, none, or the path of a checkpoint')
   check('threads', threads === undefined || typeof threads === 'boolean', 'true or false')
   check('allowNonRestoredState', allowNonRestoredState === undefined || typeof allowNonRestoredState === 'boolean', 'true or false')

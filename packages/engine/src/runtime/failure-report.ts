@@ -22,8 +22,7 @@ export function reportFailure(error: unknown, capsule?: FailureReport['capsule']
     during: site?.during,
     position: site?.position,
     cause: cause === undefined ? undefined : describeThrown(cause),
-    who: error instanceof MillraceError ? error.who : error instanceof OperatorFailure ? causeOwner(cause) : 'bug',
-    retry: error instanceof MillraceError ? error.retry : true,
+    ...ownerOf(error),
     final: isFinal(error),
     restoreBefore: restoreBeforeOf(error),
     capsule,
@@ -50,24 +49,28 @@ function restoreBeforeOf(error: unknown): number | undefined {
   return undefined
 }
 
-function causeOwner(cause: unknown): 'user' | 'operator' | 'bug' {
-  return cause instanceof MillraceError ? cause.who : 'user'
+/** Who must act, and whether to try again. What a function throws that is none of ours is its author's, and comes again with the same record. */
+function ownerOf(error: unknown): Pick<FailureReport, 'who' | 'retry'> {
+  const said = error instanceof OperatorFailure ? error.cause : error
+  if (said instanceof MillraceError) return { who: said.who, retry: said.retry }
+  return error instanceof OperatorFailure ? { who: 'user', retry: false } : { who: 'bug', retry: true }
 }
 
-/** The error back again: its class is lost, its name, message, stack, code and cause, with its own code, are not. */
-export class ReportedError extends Error {
-  readonly report: FailureReport
-  readonly code: string | undefined
-
+/**
+ * What a running job has failed with, as its end is rejected with it: it may come from another thread, so it is made anew from what was told of it.
+ *
+ * Name, message, stack, code and cause are those of the error. `who` must act and whether to `retry`: as the error itself says; of what a function of the job threw, the
+ * user, and no. Where it was is in `details`: `operator`, `subtask`, `during`, `position`.
+ */
+export class ReportedError extends MillraceError {
   constructor(report: FailureReport) {
-    super(report.message)
-    this.name = report.name
-    this.code = report.code
-    this.stack = report.stack
-    this.report = report
+    const { code = 'JOB_FAILED', who, retry, final, operator, subtask, during, position } = report
+    const details = Object.fromEntries(Object.entries({ operator, subtask, during, position }).filter(([, value]) => value !== undefined))
+    super(code, { who, retry, message: '', ...(final ? { final } : {}) }, details)
+    Object.assign(this, { name: report.name, message: report.message, stack: report.stack })
     if (report.cause !== undefined) {
-      const { name, message, stack, code } = report.cause
-      this.cause = Object.assign(new Error(message), { name, stack, ...(code === undefined ? {} : { code }) })
+      const { name, message, stack, code: causeCode } = report.cause
+      this.cause = Object.assign(new Error(message), { name, stack, ...(causeCode === undefined ? {} : { code: causeCode }) })
     }
   }
 }

@@ -149,7 +149,9 @@ export class JobMaster implements AttemptHandler {
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
     await this.#listen()
     if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
-    for (const { message } of graphWarnings(this.#parts.plan.graph)) this.#warn(message, {})
+    // What ends with the process is found again by nobody.
+    const keepsState = this.#settings.options.checkpointing.storage !== 'memory'
+    for (const { code, message } of graphWarnings(this.#parts.plan.graph)) if (keepsState || code !== 'UID_DERIVED') this.#warn(message, {})
     for (;;) {
       const outcome = await this.#runAttempt().catch((error: unknown) => this.#startFailed(error))
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
