@@ -24,7 +24,7 @@ export function isLockHeld(error: unknown): error is MillraceError {
 
 /** Instead of JOB_LOCKED, where not the job itself but its checkpoint is wanted. */
 export function claimOfRunningJob(path: string, locked: MillraceError): MillraceError {
-  return engineError('CLAIM_OF_RUNNING_JOB', { ...locked.details, path }, locked)
+  return engineError('CLAIM_OF_RUNNING_JOB', { ...locked.details, path })
 }
 
 export function jobFenced(jobName: string, attempt: number, newer: number): MillraceError {

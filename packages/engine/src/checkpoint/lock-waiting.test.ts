@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { nodeClock, nodeRandom } from '@millrace/core'
-import { defineJob, discard, startJob, type JobResult } from '../index.ts'
+import { defineJob, discard, startJob, type Job, type JobResult } from '../index.ts'
 import { encodeClaim, type LockClaim } from './lock-claim.ts'
 import { LEASE_MS } from './lock-lease.ts'
 import { ObjectLock } from './object-store/object-lock.ts'
@@ -23,6 +23,9 @@ const claim = (jobName: string): LockClaim => ({
   owner: { host: 'elsewhere.invalid', bootId: undefined, pidNamespace: undefined, pid: 1, startTicks: undefined },
 })
 
+const job = (name: string): Job => defineJob(name, (env) => void env.fromCollection([1], { uid: 'one' }).sinkTo(discard()))
+const options = { stateDir: folder, checkpointing: { storage: 'filesystem', retainOnCancel: false } } as const
+
 /** What has become of a job that was told to end as soon as it waited, and the files that are there then. */
 async function endWhileWaiting(name: string, how: 'stop' | 'cancel'): Promise<readonly [JobResult, readonly string[], readonly string[]]> {
   const checkpoints = join(folder, name, 'checkpoints')
@@ -30,12 +33,11 @@ async function endWhileWaiting(name: string, how: 'stop' | 'cancel'): Promise<re
   writeFileSync(join(checkpoints, 'lock', 'attempt-1'), encodeClaim(claim(name)))
   mkdirSync(join(checkpoints, 'shared'))
   writeFileSync(join(checkpoints, 'shared', '1-1-of-the-other'), '')
-  const job = defineJob(name, (env) => void env.fromCollection([1], { uid: 'one' }).sinkTo(discard()))
   const waits = Promise.withResolvers<void>()
   const said: string[] = []
-  const running = startJob(job, {
+  const running = startJob(job(name), {
     restore: 'latest',
-    options: { stateDir: folder, checkpointing: { storage: 'filesystem', retainOnCancel: false } },
+    options,
     onEvent: (event) => {
       if (event.kind !== 'log') return
       said.push(event.record.message)
@@ -60,6 +62,26 @@ describe('a job that looks on whether its lock is held', () => {
       assert.deepEqual(files, untouched)
       assert.match(said.at(-1)!, /elsewhere\.invalid.*it has not been started/)
     }
+  })
+
+  it('ends so, too, where the lock is that of the job whose checkpoint it claims', async () => {
+    const giver = startJob(job('giver'), { options })
+    await giver.done
+    const checkpoints = join(folder, 'giver', 'checkpoints')
+    const checkpoint = readdirSync(checkpoints).find((name) => name.startsWith('chk-'))!
+    const lock = join(checkpoints, 'lock')
+    writeFileSync(join(lock, 'attempt-2'), encodeClaim({ ...claim('giver'), attempt: 2 }))
+    const waits = Promise.withResolvers<void>()
+    const taker = startJob(job('taker'), {
+      restore: join(checkpoints, checkpoint),
+      options: { ...options, checkpointing: { storage: 'filesystem', claimMode: 'claim' } },
+      onEvent: (event) => event.kind === 'log' && event.record.message.includes('taken over unless it renews') && waits.resolve(),
+    })
+    await Promise.race([waits.promise, taker.done])
+    await taker.stop()
+    assert.equal((await taker.done).state, 'stopped')
+    assert.deepEqual(readdirSync(lock), ['attempt-1', 'attempt-1.released', 'attempt-2'])
+    assert.ok(!readdirSync(join(folder, 'taker', 'checkpoints')).includes('origin'))
   })
 
   it('ends so with a lock in a store of objects, too', async () => {

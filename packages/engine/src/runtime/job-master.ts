@@ -116,7 +116,9 @@ export class JobMaster implements AttemptHandler {
     try {
       result = await this.#runAttempts()
     } catch (error) {
-      result = this.#result({ state: 'failed', failure: { error: error instanceof Error ? error : new Error(String(error)) } })
+      result = isLockGivenUp(error)
+        ? this.#notStarted(error)
+        : this.#result({ state: 'failed', failure: { error: error instanceof Error ? error : new Error(String(error)) } })
     }
     await this.control.end(result)
     await this.#server?.retire()
@@ -138,14 +140,7 @@ export class JobMaster implements AttemptHandler {
 
   async #runAttempts(): Promise<JobResult> {
     checkCombinations(this.#settings.options)
-    try {
-      await this.#starts.lock()
-    } catch (error) {
-      if (!isLockGivenUp(error)) throw error
-      // Nothing in the folder is this instance's to change.
-      this.#warn(messageOf(error), {})
-      return this.#result({ state: this.control.isAsked('cancel') ? 'canceled' : 'stopped' })
-    }
+    await this.#starts.lock()
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
     await this.#listen()
     if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
@@ -286,6 +281,12 @@ export class JobMaster implements AttemptHandler {
       this.#keeper.last = undefined
     }
     return this.#result({ state })
+  }
+
+  /** It was to end while it waited for a lock: nothing is this instance's to change. */
+  #notStarted(error: unknown): JobResult {
+    this.#warn(messageOf(error), {})
+    return this.#result({ state: this.control.isAsked('cancel') ? 'canceled' : 'stopped' })
   }
 
   #result(
