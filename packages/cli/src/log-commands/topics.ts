@@ -71,7 +71,8 @@ async function describe(client: LogClient, topic: TopicView, format: unknown, io
 /** `millrace topics delete` */
 export async function deleteTopics(names: readonly string[], flags: ParsedFlags, io: CommandIo): Promise<number> {
   return await withLogClient(flags, io, async (client) => {
-    for (const name of names) await client.topic(name)
+    // None is deleted where one is not there.
+    for (const name of names) await client.admin.describeTopic(name)
     await client.admin.deleteTopics(names)
     io.stderr.write(`${names.length === 1 ? 'topic' : 'topics'} ${names.join(', ')} deleted\n`)
     return done
