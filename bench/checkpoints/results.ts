@@ -1,6 +1,5 @@
 /** The file of results: a JSON line for each run of either engine. What is in it is not run again. Beside it, what is asked. */
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendJsonLine, readJsonLines } from '../json-lines.ts'
 import { machineName } from '../peers/results.ts'
 import { median } from '../statistics.ts'
 import type { FlinkRun } from './flink-run.ts'
@@ -23,33 +22,13 @@ const fields = ['backend', 'keys', 'dirtyShare', 'parallelism', 'checkpoints', '
 /** Of this machine and this plan. */
 export function linesOf(path: string, plan: CheckpointPlan): readonly RunLine[] {
   const machine = machineName()
-  return readLines(path).filter((line) => line.machine === machine && fields.every((field) => line[field] === plan[field]))
+  return (readJsonLines(path) as readonly RunLine[]).filter(
+    (line) => line.machine === machine && fields.every((field) => line[field] === plan[field]),
+  )
 }
 
 export function appendLine(path: string, line: RunLine): void {
-  mkdirSync(dirname(path), { recursive: true })
-  // The line end first: after half a line this one is whole.
-  appendFileSync(path, `\n${JSON.stringify(line)}`)
-}
-
-function readLines(path: string): readonly RunLine[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  return text.split('\n').flatMap((line) => parse(line) ?? [])
-}
-
-/** A run that was interrupted may have left half a line. */
-function parse(line: string): RunLine | undefined {
-  try {
-    return JSON.parse(line) as RunLine
-  } catch {
-    return undefined
-  }
+  appendJsonLine(path, line)
 }
 
 /** Of throughput, at most. */

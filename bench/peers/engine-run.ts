@@ -17,12 +17,18 @@ export type Engine = 'millrace' | 'flink'
 
 export type Backend = 'heap' | 'rocksdb'
 
-export interface RunSettings {
+/** What is the same in all alternations of a measurement. */
+export interface Measurement {
   readonly query: string
   readonly parallelism: number
   readonly events: number
   readonly checkpointMs: string
   readonly seed: number
+  /** That the warm runs take together, at least. */
+  readonly warmSeconds: number
+  /** Ours alone: keyed edges go through the codec, also at parallelism 1. */
+  readonly encode: boolean
+  /** Default `heap`. */
   readonly backend?: Backend
   /** Ours alone: what rows in memory take, in a slot, in front of RocksDB. */
   readonly cacheMb?: number
@@ -34,10 +40,9 @@ export interface RunSettings {
   readonly fill?: boolean
   /** Of the process: it runs in a control group that has no more. */
   readonly memoryMb?: number
-  /** Seconds that the warm runs take together, at least. */
-  readonly warmSeconds: number
-  /** Ours alone: keyed edges go through the codec, also at parallelism 1. */
-  readonly encode: boolean
+}
+
+export interface RunSettings extends Measurement {
   /** Flink alone: `-Xms` and `-Xmx`. */
   readonly heapMb: number
   readonly timeoutSeconds: number

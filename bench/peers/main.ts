@@ -16,13 +16,13 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { median } from '../statistics.ts'
-import { runEngine, type Backend, type EngineRun } from './engine-run.ts'
+import { runEngine, type Backend, type EngineRun, type Measurement } from './engine-run.ts'
 import { goldenResult } from './golden.ts'
 import { FULL_HEAP_MB, heapSizes, smallestEnough } from './heap-search.ts'
 import { memoryLimit, NoMemoryLimit } from './memory-limit.ts'
 import { beyondMemory, CACHE_MB, eventsOf, queryNamesOf } from './queries.ts'
 import { beyondMemoryLines, groupLines, summarizePairs, summaryLine, type Summary } from './report.ts'
-import { appendPair, machineName, pairsOf, readPairs, type Measurement, type Pair } from './results.ts'
+import { appendPair, machineName, pairsOf, readPairs, type Pair } from './results.ts'
 
 const { values: flags } = parseArgs({
   options: {

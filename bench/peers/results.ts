@@ -1,30 +1,7 @@
 /** The file of results: a JSON line for each alternation, written once both engines have run. What is in it is not run again. */
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { dirname } from 'node:path'
-import type { Backend, EngineRun } from './engine-run.ts'
-
-/** What is the same in all alternations of a measurement. */
-export interface Measurement {
-  readonly query: string
-  readonly parallelism: number
-  readonly events: number
-  readonly checkpointMs: string
-  readonly seed: number
-  readonly warmSeconds: number
-  readonly encode: boolean
-  /** Default `heap`. */
-  readonly backend?: Backend
-  /** Ours alone: what rows in memory take, in a slot, in front of RocksDB. */
-  readonly cacheMb?: number
-  /** Of `count`. */
-  readonly keys?: number
-  readonly distribution?: string
-  readonly rowBytes?: number
-  readonly fill?: boolean
-  /** Each process has no more. */
-  readonly memoryMb?: number
-}
+import { appendJsonLine, readJsonLines } from '../json-lines.ts'
+import type { EngineRun, Measurement } from './engine-run.ts'
 
 /** One alternation: ours (`first`), then Flink (`second`); or, in a search for its smallest heap, Flink with 4 GiB and with less. */
 export interface Pair extends Measurement {
@@ -45,29 +22,11 @@ export function machineName(): string {
 }
 
 export function readPairs(path: string): readonly Pair[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  return text.split('\n').flatMap((line) => parse(line) ?? [])
-}
-
-/** A run that was interrupted may have left half a line. */
-function parse(line: string): Pair | undefined {
-  try {
-    return JSON.parse(line) as Pair
-  } catch {
-    return undefined
-  }
+  return readJsonLines(path) as readonly Pair[]
 }
 
 export function appendPair(path: string, pair: Pair): void {
-  mkdirSync(dirname(path), { recursive: true })
-  // The line end first: after half a line this one is whole.
-  appendFileSync(path, `\n${JSON.stringify(pair)}`)
+  appendJsonLine(path, pair)
 }
 
 /** As they are where a line does not have them. */

@@ -17,7 +17,9 @@ export interface InputWatcher {
 }
 
 export function watchedSource(source: Source<unknown>, watcher: InputWatcher): Source<unknown> {
-  return { ...source, createReader: (context) => new WatchedReader(source.createReader(context), context, watcher) }
+  // Whoever takes the records behind it may keep nothing of them: the watcher may.
+  const reader = (context: ReaderContext): SourceReader<unknown> => source.createReader({ ...context, outputKeepsNothing: false })
+  return { ...source, createReader: (context) => new WatchedReader(reader(context), context, watcher) }
 }
 
 class WatchedReader implements SourceReader<unknown> {

@@ -59,6 +59,23 @@ function isContent(value: unknown): boolean {
   return value === null || typeof value === 'string' || value instanceof Uint8Array
 }
 
+type Contents = Pick<ProducerRecord, 'key' | 'value' | 'headers'>
+
+/** The record with bytes of its own: whoever gave it may use theirs again. */
+export function ownRecord<R extends Contents>(record: R): R {
+  const { key, value, headers } = record
+  return {
+    ...record,
+    ...(key === undefined ? {} : { key: ownBytes(key) }),
+    value: ownBytes(value),
+    ...(headers === undefined ? {} : { headers: headers.map((header) => ({ key: header.key, value: ownBytes(header.value) })) }),
+  }
+}
+
+function ownBytes<T>(content: T): T | Uint8Array {
+  return content instanceof Uint8Array ? Uint8Array.from(content) : content
+}
+
 export function bytesOf(text: Uint8Array | string | null | undefined): Uint8Array | null {
   return text === undefined || text === null ? null : typeof text === 'string' ? Buffer.from(text) : text
 }

@@ -8,6 +8,7 @@
 import type { RecordToAppend } from '../../records/index.ts'
 import type { Generations } from './generations.ts'
 import type { Completion } from './pending-batch.ts'
+import { ownRecord } from './record.ts'
 
 export interface UnresolvedRecord {
   readonly record: RecordToAppend
@@ -48,7 +49,7 @@ export class UnresolvedRecords {
   /** `nowMs` is asked for only where it is the first of its topic. */
   add(topic: string, record: UnresolvedRecord, nowMs: () => number): void {
     const waiting = this.#topics.get(topic) ?? this.#begin(topic, nowMs())
-    waiting.records.push({ ...record, record: owned(record.record) })
+    waiting.records.push({ ...record, record: ownRecord(record.record) })
   }
 
   /** The topic is known: its records go elsewhere. The caller ends its entry in the generation when they are there. */
@@ -88,18 +89,4 @@ export class UnresolvedRecords {
     this.#generations.add(generation)
     return waiting
   }
-}
-
-function owned(record: RecordToAppend): RecordToAppend {
-  const { key, value, headers } = record
-  return {
-    ...record,
-    key: ownBytes(key),
-    value: ownBytes(value),
-    ...(headers === undefined ? {} : { headers: headers.map((header) => ({ key: header.key, value: ownBytes(header.value) })) }),
-  }
-}
-
-function ownBytes<T>(content: T): T | Uint8Array {
-  return content instanceof Uint8Array ? Uint8Array.from(content) : content
 }

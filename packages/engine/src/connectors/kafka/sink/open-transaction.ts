@@ -5,10 +5,9 @@
  * 2. It begins with its first record: an interval without records makes no transaction.
  * 3. `prepare` resolves when every record and the witness are acknowledged; after it nothing is appended.
  */
-import type { ProducerRecord, TransactionHandle } from '@millrace/log/client'
+import { ownRecord, type ProducerRecord, type TransactionHandle } from '@millrace/log/client'
 import type { Witness } from './handle.ts'
 import type { TransactionProducer } from './ports.ts'
-import { ownRecord } from './records.ts'
 
 /** A record, or what gives it once a format that had to wait can go on. */
 export type PendingRecord = ProducerRecord | (() => Promise<ProducerRecord>)

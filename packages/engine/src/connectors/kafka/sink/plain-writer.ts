@@ -1,9 +1,8 @@
 import type { MillraceError } from '@millrace/core'
-import type { LogClient, Producer } from '@millrace/log/client'
+import { ownRecord, type LogClient, type Producer } from '@millrace/log/client'
 import type { SinkWriter, WriterContext } from '../../sink.ts'
 import type { PendingRecord } from './open-transaction.ts'
 import type { ProducerTuning } from './ports.ts'
-import { ownRecord } from './records.ts'
 import { writeFailure } from './sink-errors.ts'
 
 export interface PlainOptions<T> {

@@ -100,21 +100,6 @@ export class RecordMaker<T, K> {
   }
 }
 
-/** The record with bytes of its own, for whoever writes it later. */
-export function ownRecord(record: ProducerRecord): ProducerRecord {
-  const { key, value, headers } = record
-  return {
-    ...record,
-    ...(key === undefined ? {} : { key: ownBytes(key) }),
-    value: ownBytes(value),
-    ...(headers === undefined ? {} : { headers: headers.map((header) => ({ key: header.key, value: ownBytes(header.value) })) }),
-  }
-}
-
-function ownBytes<T>(content: T): T | Uint8Array {
-  return content instanceof Uint8Array ? Uint8Array.from(content) : content
-}
-
 const plainKeys: Pick<Format<unknown>, 'serialize'> = {
   serialize: (key) => {
     if (typeof key === 'string') return Buffer.from(key)

@@ -30,13 +30,13 @@ export function isPoison(record: unknown): record is PoisonRecord {
 
 export function poisonError(context: DeserializationContext, cause: unknown): Error {
   const { topic, partition, offset, isKey } = context
-  return engineError('KAFKA_POISON', { part: isKey ? 'key' : 'value', topic, partition, offset, problem: problemOf(cause) }, cause)
+  return engineError('KAFKA_POISON', { part: isKey ? 'key' : 'value', topic, partition, offset, problem: messageOf(cause) }, cause)
 }
 
 /** A copy: what is emitted lives longer than the fetched buffer. */
 export function poisonRecord(context: DeserializationContext, value: Uint8Array | null, cause: unknown): PoisonRecord {
   const { topic, partition, offset, timestampMs, key, headers } = context
-  const problem = problemOf(cause)
+  const problem = messageOf(cause)
   return {
     poison: true,
     topic,
@@ -48,10 +48,6 @@ export function poisonRecord(context: DeserializationContext, value: Uint8Array 
     headers: copiedHeaders(headers),
     problem,
   }
-}
-
-export function problemOf(cause: unknown): string {
-  return messageOf(cause)
 }
 
 export function copied(bytes: Uint8Array | null): Uint8Array | null {

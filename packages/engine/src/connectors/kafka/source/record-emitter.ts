@@ -1,11 +1,12 @@
 /**
  * Makes what is emitted of a fetched record, by the formats and the policy for poison records.
  */
+import { messageOf } from '@millrace/core'
 import type { FetchedRecords } from '@millrace/log/client'
 import type { SplitOutput } from '../../source.ts'
 import { NotReady, type DeserializationContext, type Format, type KafkaHeader } from '../formats/format.ts'
 import type { KafkaSourceSettings } from './options.ts'
-import { copied, copiedHeaders, poisonError, poisonRecord, problemOf } from './poison.ts'
+import { copied, copiedHeaders, poisonError, poisonRecord } from './poison.ts'
 
 export type FetchedRecord = FetchedRecords['records'][number]
 
@@ -111,7 +112,7 @@ export class RecordEmitter {
     if (this.#onPoison === 'fail') throw poisonError(place, cause)
     if (this.#onPoison === 'null') return null
     if (this.#onPoison === 'emit') return poisonRecord(place, record.value, cause)
-    this.#skipped(`the ${place.isKey ? 'key' : 'value'} of ${this.position()} cannot be read: ${problemOf(cause)}`)
+    this.#skipped(`the ${place.isKey ? 'key' : 'value'} of ${this.position()} cannot be read: ${messageOf(cause)}`)
     return NOTHING
   }
 }

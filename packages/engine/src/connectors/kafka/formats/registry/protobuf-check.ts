@@ -5,17 +5,18 @@
 import { inspect } from 'node:util'
 import type { Enum, Field, Type } from 'protobufjs'
 
-const INTEGERS: { readonly [type: string]: readonly [min: bigint, max: bigint] } = {
-  int32: [-(2n ** 31n), 2n ** 31n - 1n],
-  sint32: [-(2n ** 31n), 2n ** 31n - 1n],
-  sfixed32: [-(2n ** 31n), 2n ** 31n - 1n],
-  uint32: [0n, 2n ** 32n - 1n],
-  fixed32: [0n, 2n ** 32n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-  sint64: [-(2n ** 63n), 2n ** 63n - 1n],
-  sfixed64: [-(2n ** 63n), 2n ** 63n - 1n],
-  uint64: [0n, 2n ** 64n - 1n],
-  fixed64: [0n, 2n ** 64n - 1n],
+/** From the least on, up to below the end: powers of two, which numbers hold exactly. */
+const INTEGERS: { readonly [type: string]: readonly [least: number, end: number] } = {
+  int32: [-(2 ** 31), 2 ** 31],
+  sint32: [-(2 ** 31), 2 ** 31],
+  sfixed32: [-(2 ** 31), 2 ** 31],
+  uint32: [0, 2 ** 32],
+  fixed32: [0, 2 ** 32],
+  int64: [-(2 ** 63), 2 ** 63],
+  sint64: [-(2 ** 63), 2 ** 63],
+  sfixed64: [-(2 ** 63), 2 ** 63],
+  uint64: [0, 2 ** 64],
+  fixed64: [0, 2 ** 64],
 }
 
 /** @throws `TypeError` that names the field */
@@ -47,7 +48,7 @@ function checkOne({ type, resolvedType }: Field, value: unknown, place: string):
   const range = INTEGERS[type]
   if (range !== undefined) {
     const whole = integerOf(value)
-    if (whole === undefined || whole < range[0] || whole > range[1]) throw unfit(place, value, `a whole number that fits ${type}`)
+    if (whole === undefined || whole < range[0] || whole >= range[1]) throw unfit(place, value, `a whole number that fits ${type}`)
   } else if (type === 'float' || type === 'double') {
     if (typeof value !== 'number' && !(typeof value === 'string' && /^(NaN|-?Infinity|-?[\d.]+(e[-+]?\d+)?)$/i.test(value)))
       throw unfit(place, value, 'a number')
@@ -64,9 +65,9 @@ function checkEnum({ fullName, values }: Enum, value: unknown, place: string): v
   if (!isKnown) throw unfit(place, value, `one of ${Object.keys(values).join(', ')} of ${fullName.slice(1)}`)
 }
 
-function integerOf(value: unknown): bigint | undefined {
+function integerOf(value: unknown): number | bigint | undefined {
   if (typeof value === 'bigint') return value
-  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : undefined
+  if (typeof value === 'number') return Number.isInteger(value) ? value : undefined
   // Instances of the library's Long are written so, too.
   const isLong = typeof value === 'object' && value !== null && 'low' in value
   const text = typeof value === 'string' ? value : isLong ? (value as { toString(): string }).toString() : ''
