@@ -19,6 +19,7 @@ export async function brokerCommand(flags: ParsedFlags, io: CommandIo, ports: Lo
   })
   const dirs = dirsOf(brokerConfig, dir).map((each) => resolve(io.cwd, each))
   const stop = Promise.withResolvers<undefined>()
+  const takeHeapRoom = ports.giveHeapRoom()
   const ignoreSignals = handleSignals(
     ports.signals,
     () => {
@@ -46,6 +47,7 @@ export async function brokerCommand(flags: ParsedFlags, io: CommandIo, ports: Lo
     return exitCodes.done
   } finally {
     ignoreSignals()
+    takeHeapRoom()
   }
 }
 
