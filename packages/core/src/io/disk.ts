@@ -17,6 +17,8 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>
   /** Replaces `to` atomically, on the same file system. */
   rename(from: string, to: string): Promise<void>
+  /** Gives a file another name as well, which must not exist. Rejects with `other` or `not-permitted` on another file system, or on one where files have one name. */
+  link(from: string, to: string): Promise<void>
   /** Removes a file; rejects with `not-found` if there is none. */
   remove(path: string): Promise<void>
   /** Removes a folder and all in it; fine if there is none. */

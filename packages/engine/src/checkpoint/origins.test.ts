@@ -86,6 +86,7 @@ function mortal(disk: Disk, life: { changesLeft: number }): Disk {
   return {
     open: (path, mode) => change(() => disk.open(path, mode)),
     rename: (from, to) => change(() => disk.rename(from, to)),
+    link: (from, to) => change(() => disk.link(from, to)),
     remove: (path) => change(() => disk.remove(path)),
     syncDirectory: (path) => change(() => disk.syncDirectory(path)),
     readFile: (path) => disk.readFile(path),

@@ -51,6 +51,7 @@ async function troubled(): Promise<{ readonly disk: Disk; readonly delaysMs: num
     stat: (path) => memory.stat(path),
     makeDirectory: (path) => memory.makeDirectory(path),
     rename: (from, to) => memory.rename(from, to),
+    link: (from, to) => memory.link(from, to),
     remove: (path) => memory.remove(path),
     removeTree: (path) => memory.removeTree(path),
     syncDirectory: (path) => memory.syncDirectory(path),

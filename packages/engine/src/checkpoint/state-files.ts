@@ -79,6 +79,7 @@ interface FileWriterParts {
   readonly disk: Disk
   readonly dir: string
   readonly path: string
+  /** Open, and empty. */
   readonly file: FileHandle
   /** Makes the names in the folder durable. */
   readonly sync: () => Promise<void>
@@ -86,12 +87,14 @@ interface FileWriterParts {
 
 class FileWriter implements StateFileWriter {
   readonly #parts: FileWriterParts
+  #file: FileHandle
   #length = 0
   #crc32 = 0
   #isOpen = true
 
   constructor(parts: FileWriterParts) {
     this.#parts = parts
+    this.#file = parts.file
   }
 
   get length(): number {
@@ -102,28 +105,71 @@ class FileWriter implements StateFileWriter {
     const at = this.#length
     this.#length += bytes.length
     this.#crc32 = crc32(bytes, this.#crc32)
-    await withStorageErrors(this.#parts.dir, () => this.#parts.file.write(bytes, at))
+    await withStorageErrors(this.#parts.dir, () => this.#file.write(bytes, at))
+  }
+
+  async adopt(from: string): Promise<boolean> {
+    const { disk, dir, path } = this.#parts
+    if (this.#length > 0) return false
+    const own = `${dir}/${path}`
+    return await withStorageErrors(dir, async () => {
+      await disk.remove(own)
+      const isLinked = await disk.link(from, own).then(
+        () => true,
+        () => false,
+      )
+      const empty = this.#file
+      this.#file = await disk.open(own, isLinked ? 'update' : 'create')
+      if (!this.#isOpen) {
+        await this.#remove()
+        throw new Error(`${own} was given up`)
+      }
+      await empty.close()
+      if (isLinked) await this.#readOver()
+      return isLinked
+    })
+  }
+
+  /** What it has, as if it had been written. */
+  async #readOver(): Promise<void> {
+    const chunk = new Uint8Array(VERIFY_CHUNK_BYTES)
+    for (let count = 1; count > 0; this.#length += count) {
+      count = await this.#file.read(chunk, this.#length)
+      this.#crc32 = crc32(chunk.subarray(0, count), this.#crc32)
+    }
   }
 
   async finish(): Promise<StateFileHandle> {
-    const { dir, path, file, sync } = this.#parts
+    const { dir, path, sync } = this.#parts
     await withStorageErrors(dir, async () => {
-      await file.sync()
+      await this.#file.sync()
       this.#isOpen = false
-      await file.close()
+      await this.#file.close()
       await sync()
     })
     return { path, length: this.#length, crc32: this.#crc32 }
   }
 
   async abort(): Promise<void> {
-    const { disk, dir, path, file } = this.#parts
+    if (this.#isOpen) {
+      this.#isOpen = false
+      await this.#remove()
+    } else {
+      await this.#removeName()
+    }
+  }
+
+  async #remove(): Promise<void> {
     try {
-      if (this.#isOpen) await file.close()
+      await this.#file.close()
     } catch {
       // It is removed all the same.
     }
-    this.#isOpen = false
+    await this.#removeName()
+  }
+
+  async #removeName(): Promise<void> {
+    const { disk, dir, path } = this.#parts
     try {
       await disk.remove(`${dir}/${path}`)
     } catch {

@@ -182,6 +182,7 @@ export class DatabaseSnapshot {
 
 async function keep(file: StoreFile, into: Files): Promise<DatabaseFile> {
   const handle = await into.write(`db-${file.name.replaceAll('.', '-')}`, async (writer) => {
+    if (file.path !== undefined && (await writer.adopt?.(file.path)) === true) return
     for await (const chunk of file.read()) await writer.write(chunk)
   })
   return { ...handle, name: file.name }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -80,6 +80,20 @@ describe('the state backend rocksdb', { skip }, () => {
       stateFiles('whole').filter((path) => /rocksdb\/attempt-\d+\//.test(path)),
       [],
     )
+  })
+
+  it('keeps files of the database by another name, not by a copy', async () => {
+    const running = startJob(countingJob('linked', 10_000), options('rocksdb', 1))
+    const isLinked = (path: string): boolean =>
+      path.endsWith('-sst') && (statSync(join(folder, 'state', path), { throwIfNoEntry: false })?.nlink ?? 0) > 1
+    const deadline = Date.now() + 10_000
+    let seen = false
+    while (!seen && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      seen = stateFiles('linked').some(isLinked)
+    }
+    await running.stop()
+    assert.ok(seen)
   })
 
   it('goes on from files of the database, at the same and at another parallelism', async () => {

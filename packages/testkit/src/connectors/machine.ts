@@ -162,6 +162,7 @@ class MortalDisk {
       stat: (path) => this.#alive(() => disk.stat(path)),
       makeDirectory: (path) => this.#alive(() => disk.makeDirectory(path)),
       rename: (from, to) => this.#alive(() => disk.rename(from, to)),
+      link: (from, to) => this.#alive(() => disk.link(from, to)),
       remove: (path) => this.#alive(() => disk.remove(path)),
       removeTree: (path) => this.#alive(() => disk.removeTree(path)),
       syncDirectory: (path) => this.#alive(() => disk.syncDirectory(path)),

@@ -12,6 +12,7 @@ export type DiskOperation =
   | 'list'
   | 'makeDirectory'
   | 'rename'
+  | 'link'
   | 'remove'
   | 'removeTree'
   | 'syncDirectory'

@@ -66,6 +66,26 @@ test('what is not synced is sometimes kept, sometimes torn, sometimes lost, in a
   for (const [name, count] of Object.entries(seen)) assert.ok(count > 15, `${name} ${count}`)
 })
 
+test('a second name is of the same file, durable by itself, and stays when the first goes', async () => {
+  const target = disk()
+  for (const folder of ['/d', '/e']) await target.makeDirectory(folder)
+  await target.syncDirectory('/')
+  await put(target, '/d/first', 'what is in it', { file: true, folder: '/d' })
+  await target.link('/d/first', '/e/second')
+  assert.equal((await target.stat('/e/second')).inode, (await target.stat('/d/first')).inode)
+  assert.equal(target.usedBytes, 13)
+  await assert.rejects(target.link('/d/first', '/e/second'), failsWith('exists'))
+  await assert.rejects(target.link('/d', '/e/folder'), failsWith('not-permitted'))
+  await target.remove('/d/first')
+  for (const folder of ['/d', '/e']) await target.syncDirectory(folder)
+  await target.link('/e/second', '/e/third')
+  target.crash({ loss: 'all', at: 0 })
+  assert.deepEqual(
+    [await content(target, '/d/first'), await content(target, '/e/second'), await content(target, '/e/third')],
+    [undefined, 'what is in it', undefined],
+  )
+})
+
 test('a rename is atomic: one of the two names is always there', async () => {
   const seen = { before: 0, after: 0 }
   for (let seed = 0; seed < 100; seed++) {

@@ -77,7 +77,7 @@ export class SimulatedDisk implements Disk {
   /** Bytes of all files that have a name. */
   get usedBytes(): number {
     let used = 0
-    for (const node of this.#names.all()) if (node.kind === 'file') used += node.length
+    for (const node of new Set(this.#names.all())) if (node.kind === 'file') used += node.length
     return used
   }
 
@@ -112,6 +112,7 @@ export class SimulatedDisk implements Disk {
       stat: (path) => this.#perform(life, 'stat', path, { complete: () => describe(this.#names.find(path, 'stat')) }),
       makeDirectory: (path) => this.#change(life, 'makeDirectory', path, () => this.#makeDirectory(path)),
       rename: (from, to) => this.#change(life, 'rename', from, () => this.#rename(from, to)),
+      link: (from, to) => this.#change(life, 'link', from, () => this.#link(from, to)),
       remove: (path) => this.#change(life, 'remove', path, () => this.#remove(path)),
       removeTree: (path) => this.#change(life, 'removeTree', path, () => this.#removeTree(path)),
       syncDirectory: (path) =>
@@ -138,6 +139,9 @@ export class SimulatedDisk implements Disk {
   }
   rename(from: string, to: string): Promise<void> {
     return this.attach().rename(from, to)
+  }
+  link(from: string, to: string): Promise<void> {
+    return this.attach().link(from, to)
   }
   remove(path: string): Promise<void> {
     return this.attach().remove(path)
@@ -293,6 +297,14 @@ export class SimulatedDisk implements Disk {
       ],
       this.#nowMs(),
     )
+  }
+
+  #link(from: string, to: string): void {
+    const node = this.#names.find(from, 'link')
+    const target = this.#names.place(to, 'link')
+    if (target.directory.entries.has(target.name)) throw new DiskError('exists', 'link', `${from} to ${to}`)
+    if (node.kind === 'directory') throw new DiskError('not-permitted', 'link', `${from} to ${to}`)
+    this.#names.apply([{ ...target, node }], this.#nowMs())
   }
 
   #remove(path: string): void {

@@ -13,7 +13,7 @@ const operation = fc.oneof(
   fc.record({ kind: fc.constant('open' as const), path: name, mode: fc.constantFrom('read', 'write', 'create', 'update', 'append') }),
   fc.record({ kind: fc.constant('write' as const), path: name, bytes: fc.uint8Array({ maxLength: 20 }), at: fc.nat(200_000) }),
   fc.record({ kind: fc.constant('truncate' as const), path: name, at: fc.nat(200_000) }),
-  fc.record({ kind: fc.constant('rename' as const), path: name, to: name }),
+  fc.record({ kind: fc.constantFrom('rename' as const, 'link' as const), path: name, to: name }),
   fc.record({ kind: fc.constantFrom('remove' as const, 'removeTree' as const, 'makeDirectory' as const, 'list' as const), path: name }),
 )
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
@@ -41,7 +41,8 @@ async function perform(disk: Disk, root: string, each: Operation): Promise<unkno
       return count
     }
     case 'rename':
-      return await disk.rename(path, join(root, each.to))
+    case 'link':
+      return await disk[each.kind](path, join(root, each.to))
     case 'list':
       return await disk.list(path)
     case 'remove':

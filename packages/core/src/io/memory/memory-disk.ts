@@ -91,6 +91,14 @@ class MemoryDisk implements Disk {
     this.#set(target.folder, target.name, moved)
   }
 
+  async link(from: string, to: string): Promise<void> {
+    const file = this.#find(from, 'link')
+    const { folder, name } = this.#place(to, 'link')
+    if (folder.entries.has(name)) throw new DiskError('exists', 'link', `${from} to ${to}`)
+    if (file.kind === 'directory') throw new DiskError('not-permitted', 'link', `${from} to ${to}`)
+    this.#set(folder, name, file)
+  }
+
   async remove(path: string): Promise<void> {
     if (this.#find(path, 'remove').kind === 'directory') throw new DiskError('is-a-directory', 'remove', path)
     const { folder, name } = this.#place(path, 'remove')

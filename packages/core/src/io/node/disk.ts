@@ -1,4 +1,4 @@
-import { open, readFile, readdir, stat, mkdir, rename, unlink, rm } from 'node:fs/promises'
+import { open, link, readFile, readdir, stat, mkdir, rename, unlink, rm } from 'node:fs/promises'
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises'
 import type { BigIntStats } from 'node:fs'
 import { dirname } from 'node:path'
@@ -90,6 +90,7 @@ export const nodeDisk: Disk = {
   stat: (path) => attempt('stat', path, async () => describe(await stat(path, { bigint: true }))),
   makeDirectory: (path) => attempt('create folder', path, () => makeFolders(path)),
   rename: (from, to) => attempt('rename', `${from} to ${to}`, () => rename(from, to)),
+  link: (from, to) => attempt('link', `${from} to ${to}`, () => link(from, to)),
   remove: (path) => attempt('remove', path, () => unlink(path)),
   removeTree: (path) => attempt('remove folder', path, () => rm(path, { recursive: true, force: true })),
   syncDirectory: (path) =>

@@ -42,6 +42,8 @@ export interface StoreFile {
   readonly length: number
   /** Never changes, and is found under the same name in later checkpoints: what was kept of it once need not be kept again. */
   readonly shared: boolean
+  /** Where it is on this machine's disk until it is released, if it is there and never changes. */
+  readonly path?: string
   read(): AsyncIterable<Uint8Array>
 }
 

@@ -208,8 +208,10 @@ class RocksdbStore implements OrderedStore {
     await this.#disk.removeTree(this.#path)
   }
 
-  #file(path: string, name: string, length: number): StoreFile {
-    return { name, length, shared: SHARED.test(name), read: () => readFile(this.#disk, `${path}/${name}`, length) }
+  #file(folder: string, name: string, length: number): StoreFile {
+    const path = `${folder}/${name}`
+    const read = (): AsyncIterable<Uint8Array> => readFile(this.#disk, path, length)
+    return SHARED.test(name) ? { name, length, shared: true, path, read } : { name, length, shared: false, read }
   }
 
   /** The key as the database takes it: in its buffer, or one of its own where it is long. */

@@ -35,6 +35,7 @@ function counted(disk: Disk): { readonly disk: Disk; readonly counts: { syncs: n
     stat: (path) => disk.stat(path),
     makeDirectory: (path) => disk.makeDirectory(path),
     rename: (from, to) => disk.rename(from, to),
+    link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
     removeTree: (path) => disk.removeTree(path),
   }

@@ -36,6 +36,7 @@ export function watchedDisk(disk: Disk, host: Pick<LogHost, 'failed' | 'wrote'>)
     stat: (path) => told(path, disk.stat(path)),
     makeDirectory: (path) => told(path, disk.makeDirectory(path), true),
     rename: (from, to) => told(from, disk.rename(from, to)),
+    link: (from, to) => told(from, disk.link(from, to)),
     remove: (path) => told(path, disk.remove(path)),
     removeTree: (path) => told(path, disk.removeTree(path)),
     syncDirectory: (path) => told(path, disk.syncDirectory(path)),
