@@ -63,6 +63,8 @@ void test('commands in the documentation exist, with their flags', () => {
 const foreign = new Set([
   '--conditions',
   '--max-old-space-size',
+  '--max-semi-space-size',
+  '--heap-growing-percent',
   '--single-threaded-gc',
   '--no-parallel-scavenge',
   '--trace-gc',
