@@ -1,7 +1,6 @@
 import { geometricMean, median } from '../statistics.ts'
-import type { Backend } from './engine-run.ts'
+import type { Backend, Measurement } from './engine-run.ts'
 import { groupsOf } from './queries.ts'
-import type { Measurement } from './engine-run.ts'
 import type { Pair } from './results.ts'
 
 /** One query at one parallelism over all its alternations. */

@@ -43,6 +43,14 @@ test('it is another name of the same file, with the checksum of what is in it', 
   await storage.verify(handle, 'full')
 })
 
+test('nothing can be written into what has another name', async () => {
+  const writer = await begin()
+  await writer.adopt(source)
+  await assert.rejects(writer.write(Buffer.from('more')))
+  await writer.abort()
+  assert.ok((await readFile(source)).equals(BYTES))
+})
+
 test('it stays when the first name goes', async () => {
   const once = join(dir, '000013.sst')
   await writeFile(once, 'soon gone')
@@ -88,7 +96,7 @@ test('given up at any moment it leaves nothing, and the first name stays', async
       ...nodeDisk,
       open: async (path, mode) => {
         const file = await nodeDisk.open(path, mode)
-        if (mode === 'update') await abort()
+        if (mode === 'read') await abort()
         return file
       },
     }),

@@ -118,13 +118,16 @@ class FileWriter implements StateFileWriter {
         () => true,
         () => false,
       )
-      const empty = this.#file
-      this.#file = await disk.open(own, isLinked ? 'update' : 'create')
+      if (this.#isOpen) {
+        const empty = this.#file
+        // Whoever has the other name must not find anything written into it.
+        this.#file = await disk.open(own, isLinked ? 'read' : 'create')
+        await empty.close()
+      }
       if (!this.#isOpen) {
         await this.#remove()
         throw new Error(`${own} was given up`)
       }
-      await empty.close()
       if (isLinked) await this.#readOver()
       return isLinked
     })

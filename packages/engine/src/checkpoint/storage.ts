@@ -28,8 +28,8 @@ export interface StateFileWriter {
   /** Appends; the bytes must not change until the promise resolves. One call at a time. @throws CHECKPOINT_STATE_TOO_LARGE (memory) */
   write(bytes: Uint8Array): Promise<void>
   /**
-   * Takes over a file of this machine's disk that nobody writes any more, instead of a copy of its bytes; before anything is written. False where that cannot be,
-   * and nothing is written. Not every storage has it.
+   * Takes over a file of this machine's disk that nobody writes any more, instead of a copy of its bytes; before anything is written, and nothing may be
+   * afterwards. False where that cannot be: then it is written as ever. Not every storage has it.
    */
   adopt?(path: string): Promise<boolean>
   /** Bytes appended so far: the offset of what comes next. */
