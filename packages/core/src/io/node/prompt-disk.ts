@@ -4,8 +4,9 @@
  * What the system's memory answers takes microseconds; to hand it to a thread and hear back takes several times as long, and on a busy core two turns of its
  * scheduler besides. What opens, syncs, or is larger stays with the threads.
  *
- * 1. A slow operation holds the calling thread once: afterwards everything goes to the threads for `PATIENCE_FACTOR` times as long as it took.
- *    So at most 1 % of the thread's time goes into waiting for the disk.
+ * 1. Slow operations may hold the calling thread for 1 % of its time, and for `ALLOWANCE_MS` at once. Whoever has used that up sends everything to the
+ *    threads until it is paid back. The allowance is for what only looks slow: where another thread has taken the core meanwhile, the disk has not been
+ *    slow, and going to the threads, which then want that core as well, would make it worse.
  * 2. Of a file that was closed, the number is never used again: the system gives it to the next one that is opened.
  */
 import { readSync, writevSync } from 'node:fs'
@@ -14,21 +15,25 @@ import { attemptNow, nodeDisk, openNodeFile, remainder } from './disk.ts'
 
 /** Larger ones are worth a thread. */
 const PROMPT_BYTES_MAX = 64 * 1024
+/** Time that has to pass for each millisecond of waiting. */
 const PATIENCE_FACTOR = 100
-/** What takes less tells nothing: another thread may have had the core. */
+/** What takes less costs nothing. */
 const SLOW_MS = 2
+/** One pause of this length, or several shorter ones, before the threads take over. */
+const ALLOWANCE_MS = 30
 
-/** Whether the disk answers at once, by how long it last took. */
+/** Whether the disk answers at once, by how long it has taken lately. */
 export class Pace {
   readonly #monotonic: () => number
-  #asideUntilMs = Number.NEGATIVE_INFINITY
+  /** When all waiting will have been paid back. */
+  #paidBackAtMs = Number.NEGATIVE_INFINITY
 
   constructor(monotonic: () => number) {
     this.#monotonic = monotonic
   }
 
   get isPrompt(): boolean {
-    return this.#asideUntilMs === Number.NEGATIVE_INFINITY || this.#monotonic() >= this.#asideUntilMs
+    return this.#paidBackAtMs <= this.#monotonic() + PATIENCE_FACTOR * ALLOWANCE_MS
   }
 
   /** Does the work on this thread, and notes how long it held it. */
@@ -39,7 +44,7 @@ export class Pace {
     } finally {
       const nowMs = this.#monotonic()
       const tookMs = nowMs - sinceMs
-      this.#asideUntilMs = tookMs < SLOW_MS ? Number.NEGATIVE_INFINITY : nowMs + PATIENCE_FACTOR * tookMs
+      if (tookMs >= SLOW_MS) this.#paidBackAtMs = Math.max(this.#paidBackAtMs, nowMs) + PATIENCE_FACTOR * tookMs
     }
   }
 }
