@@ -5,7 +5,16 @@
  * unit and from units in rows above its own line in this file, never from its own row or below. `layering.test.ts` holds this.
  */
 export const order: readonly (readonly string[])[] = [
-  ['core/durations.ts', 'core/errors.ts', 'core/sizes.ts', 'core/crc32c.ts', 'core/io', 'core/log/record.ts', 'core/metrics/snapshot.ts'],
+  [
+    'core/durations.ts',
+    'core/errors.ts',
+    'core/sizes.ts',
+    'core/crc32c.ts',
+    'core/collections',
+    'core/io',
+    'core/log/record.ts',
+    'core/metrics/snapshot.ts',
+  ],
   ['core/config', 'core/log', 'core/metrics'],
   ['core/coordination'],
   ['core/index.ts'],

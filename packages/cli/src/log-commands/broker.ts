@@ -19,7 +19,6 @@ export async function brokerCommand(flags: ParsedFlags, io: CommandIo, ports: Lo
   })
   const dirs = dirsOf(brokerConfig, dir).map((each) => resolve(io.cwd, each))
   const stop = Promise.withResolvers<undefined>()
-  const takeHeapRoom = ports.giveHeapRoom()
   const ignoreSignals = handleSignals(
     ports.signals,
     () => {
@@ -47,7 +46,6 @@ export async function brokerCommand(flags: ParsedFlags, io: CommandIo, ports: Lo
     return exitCodes.done
   } finally {
     ignoreSignals()
-    takeHeapRoom()
   }
 }
 

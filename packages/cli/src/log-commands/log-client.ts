@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import type { LogClient } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { giveHeapRoom } from '../heap-room.ts'
 import { resolveLogSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals, type SignalSource } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
@@ -12,8 +11,6 @@ import type { CommandIo } from '../terminal.ts'
 export interface LogPorts {
   readonly signals: SignalSource
   readonly stdin: AsyncIterable<Uint8Array>
-  /** For a broker that has the process to itself; the result ends it. */
-  giveHeapRoom(): () => void
   exit(exitCode: number): void
 }
 
@@ -22,7 +19,6 @@ export const processPorts: LogPorts = {
   get stdin() {
     return process.stdin
   },
-  giveHeapRoom,
   exit: (exitCode) => process.exit(exitCode),
 }
 

@@ -47,7 +47,6 @@ function ports(input: string, signals: LogPorts['signals'] = { on: () => undefin
     stdin: (async function* () {
       yield Buffer.from(input)
     })(),
-    giveHeapRoom: () => () => undefined,
     exit: () => assert.fail('ended at once'),
   }
 }

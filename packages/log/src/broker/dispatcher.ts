@@ -1,4 +1,5 @@
 /** Finds the handler of a request, and turns what it answers into bytes. */
+import { LinkedList } from '@millrace/core'
 import { ProtocolError } from '../errors.ts'
 import {
   apiByName,
@@ -54,7 +55,7 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #broker: BrokerFacts
   readonly #handlers: ReadonlyMap<number, ServedHandler>
-  readonly #underWay = new Set<Promise<Answer>>()
+  readonly #underWay = new LinkedList<Promise<Answer>>()
   readonly #options: DispatcherOptions
 
   constructor(broker: BrokerFacts, handlers: readonly ServedHandler[], options: DispatcherOptions = {}) {
@@ -78,8 +79,8 @@ export class Dispatcher {
    */
   answer(request: RequestFrame, origin: RequestOrigin): Promise<Answer> {
     const answer = this.#answer(request, origin)
-    this.#underWay.add(answer)
-    const forget = (): void => void this.#underWay.delete(answer)
+    const link = this.#underWay.add(answer)
+    const forget = (): void => void this.#underWay.remove(link)
     answer.then(forget, forget)
     return answer
   }

@@ -1,9 +1,9 @@
-import type { Cancel, Clock } from '@millrace/core'
+import { LinkedList, type Cancel, type Clock } from '@millrace/core'
 
 /** A clock whose pending callbacks can all be called off at once: nothing of a closed broker keeps the process alive. */
 export class ScopedClock implements Clock {
   readonly #clock: Clock
-  readonly #pending = new Set<Cancel>()
+  readonly #pending = new LinkedList<Cancel>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -23,15 +23,14 @@ export class ScopedClock implements Clock {
 
   after(delayMs: number, callback: () => void): Cancel {
     const stop = this.#clock.after(delayMs, () => {
-      this.#pending.delete(cancel)
+      this.#pending.remove(link)
       callback()
     })
-    const cancel = (): void => {
-      this.#pending.delete(cancel)
+    const link = this.#pending.add(() => {
+      this.#pending.remove(link)
       stop()
-    }
-    this.#pending.add(cancel)
-    return cancel
+    })
+    return link.value
   }
 
   cancelAll(): void {

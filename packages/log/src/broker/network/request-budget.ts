@@ -6,7 +6,7 @@
  * 3. While somebody waits, a request that has stopped arriving keeps no more than what is there of it, and asks for the rest when it goes on: what
  *    is only claimed keeps nobody out for longer than `STALLED_AFTER_MS`. Where all that is taken is kept so, the next is granted its bytes beyond the limit, and so on one at a time.
  */
-import type { Clock } from '@millrace/core'
+import { LinkedList, type Clock, type Link } from '@millrace/core'
 
 export interface BudgetGrant {
   /** Of the whole request. */
@@ -41,9 +41,9 @@ export class RequestBudget {
   readonly #limitBytes: number
   readonly #clock: Clock
   #takenBytes = 0
-  readonly #waiting = new Set<Grant>()
+  readonly #waiting = new LinkedList<Grant>()
   /** Granted, and not cut. */
-  readonly #active = new Set<Grant>()
+  readonly #active = new LinkedList<Grant>()
   #isToLook = false
 
   /** @param limitBytes Infinity for none */
@@ -65,7 +65,7 @@ export class RequestBudget {
     const grant = new Grant(claim, {
       ask: () => this.#ask(grant),
       release: () => {
-        if (!this.#waiting.delete(grant)) this.#active.delete(grant)
+        this.#takeOut(grant)
         this.#takenBytes -= grant.heldBytes
         this.#grantWaiting()
       },
@@ -78,7 +78,7 @@ export class RequestBudget {
       this.#give(grant)
       return true
     }
-    this.#waiting.add(grant)
+    grant.link = this.#waiting.add(grant)
     this.#lookLater()
     return false
   }
@@ -90,13 +90,13 @@ export class RequestBudget {
   #give(grant: Grant): void {
     this.#takenBytes += grant.bytes - grant.heldBytes
     grant.heldBytes = grant.bytes
-    this.#active.add(grant)
+    grant.link = this.#active.add(grant)
   }
 
   #grantWaiting(): void {
     for (const waiting of this.#waiting) {
       if (!this.#hasRoom) return
-      this.#waiting.delete(waiting)
+      this.#takeOut(waiting)
       this.#give(waiting)
       waiting.claim.granted()
     }
@@ -117,8 +117,13 @@ export class RequestBudget {
     })
   }
 
+  /** Out of the list that it is in. */
+  #takeOut({ link }: Grant): void {
+    if (link !== undefined && !this.#waiting.remove(link)) this.#active.remove(link)
+  }
+
   #cut(grant: Grant, arrivedBytes: number): void {
-    this.#active.delete(grant)
+    this.#takeOut(grant)
     this.#takenBytes -= grant.heldBytes - arrivedBytes
     grant.heldBytes = arrivedBytes
     grant.isCut = true
@@ -133,6 +138,8 @@ interface GrantActions {
 class Grant implements BudgetGrant {
   readonly claim: BudgetClaim
   readonly #actions: GrantActions
+  /** In the list of those that wait, or of the active ones. */
+  link: Link<Grant> | undefined
   heldBytes = 0
   isCut = false
   #isReleased = false

@@ -5,7 +5,7 @@
  * 2. Whoever watches hears of every move of the high watermark, and of the partition's end, after it has happened.
  * 3. Its log is replaced only while nothing that changes it is under way; what comes meanwhile waits, and keeps its order.
  */
-import type { MillraceError } from '@millrace/core'
+import { LinkedList, type MillraceError } from '@millrace/core'
 import { logError } from '../../errors.ts'
 import type { AppendOptions, AppendResult, LogConfig, PartitionLog, ProducerEntry } from '../../storage/index.ts'
 
@@ -13,7 +13,7 @@ export class Partition {
   readonly index: number
   readonly leaderEpoch: number
   #log: PartitionLog
-  readonly #watchers = new Set<() => void>()
+  readonly #watchers = new LinkedList<() => void>()
   #isRetired = false
   /** Changes of the log under way. */
   #changeCount = 0
@@ -93,8 +93,8 @@ export class Partition {
 
   /** Calls `watcher` whenever there may be more to read, until the result is called. */
   watch(watcher: () => void): () => void {
-    this.#watchers.add(watcher)
-    return () => void this.#watchers.delete(watcher)
+    const link = this.#watchers.add(watcher)
+    return () => void this.#watchers.remove(link)
   }
 
   /** Whether its topic has been deleted. */
@@ -118,6 +118,7 @@ export class Partition {
   }
 
   #wakeWatchers(): void {
+    if (this.#watchers.size === 0) return
     for (const watcher of this.#watchers) watcher()
   }
 }

@@ -1,4 +1,4 @@
-import type { Disk, FileHandle, OpenMode } from '@millrace/core'
+import { LinkedList, type Disk, type FileHandle, type Link, type OpenMode } from '@millrace/core'
 
 /**
  * Open files of a log directory, bounded: files nobody uses are closed, the one unused for longest first.
@@ -9,7 +9,7 @@ export class FilePool {
   readonly disk: Disk
   readonly openMax: number
   /** Open files without a user, least recently used first. */
-  readonly #idle = new Set<PooledFile>()
+  readonly #idle = new LinkedList<PooledFile>()
   #openCount = 0
 
   constructor(disk: Disk, openMax: number) {
@@ -31,19 +31,20 @@ export class FilePool {
   }
 
   /** @internal */
-  closed(file: PooledFile): void {
+  closed({ idleLink }: PooledFile): void {
     this.#openCount--
-    this.#idle.delete(file)
+    if (idleLink !== undefined) this.#idle.remove(idleLink)
   }
 
   /** @internal */
-  busy(file: PooledFile): void {
-    this.#idle.delete(file)
+  busy({ idleLink }: PooledFile): void {
+    if (idleLink !== undefined) this.#idle.remove(idleLink)
   }
 
   /** @internal */
   idle(file: PooledFile): void {
-    this.#idle.add(file)
+    if (file.idleLink === undefined) file.idleLink = this.#idle.add(file)
+    else this.#idle.moveToEnd(file.idleLink)
     for (const oldest of this.#idle) {
       if (this.#openCount <= this.openMax) return
       void oldest.close()
@@ -58,6 +59,8 @@ export class PooledFile {
   /** For the next time it is opened. */
   mode: OpenMode
   #handle: Promise<FileHandle> | undefined
+  /** @internal Among those without a user, if it is one of them. */
+  idleLink: Link<PooledFile> | undefined
   #users = 0
   #closeWanted = false
   #whenUnused: (() => void)[] = []

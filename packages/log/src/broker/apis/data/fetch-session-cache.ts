@@ -4,7 +4,7 @@
  * 1. At most `slots` sessions, and `PARTITIONS_MAX` partitions in all of them.
  * 2. A session gives way to a new one when it has not been used for `evictionMs`; or, once it is older than that, to one of a follower or of more partitions.
  */
-import { randomBelow, type Random } from '@millrace/core'
+import { LinkedList, randomBelow, type Link, type Random } from '@millrace/core'
 import type { FetchPartition } from './fetch-partition.ts'
 import { FetchSession } from './fetch-session.ts'
 
@@ -29,8 +29,9 @@ export interface NewSession {
 export class FetchSessionCache {
   readonly #options: FetchSessionCacheOptions
   readonly #evictionMs: number
-  /** By id; the one unused for longest first. */
-  readonly #sessions = new Map<number, FetchSession>()
+  readonly #sessions = new Map<number, Link<FetchSession>>()
+  /** The one unused for longest first. */
+  readonly #byUse = new LinkedList<FetchSession>()
   #partitionCount = 0
   /** Sessions that had to give way so far. */
   evictionCount = 0
@@ -49,7 +50,7 @@ export class FetchSessionCache {
   }
 
   get(id: number): FetchSession | undefined {
-    return this.#sessions.get(id)
+    return this.#sessions.get(id)?.value
   }
 
   /** Makes a session, if there is room for it or another gives way. */
@@ -62,7 +63,7 @@ export class FetchSessionCache {
       this.evictionCount++
     }
     const session = new FetchSession({ ...wanted, id: this.#newId() })
-    this.#sessions.set(session.id, session)
+    this.#sessions.set(session.id, this.#byUse.add(session))
     this.#partitionCount += session.size
     return session
   }
@@ -73,25 +74,25 @@ export class FetchSessionCache {
     session.update(wanted, forgottenKeys)
     this.#partitionCount += session.size - before
     session.advance(nowMs)
-    this.#sessions.delete(session.id)
-    this.#sessions.set(session.id, session)
+    this.#byUse.moveToEnd(this.#sessions.get(session.id)!)
     if (this.#partitionCount <= PARTITIONS_MAX) return true
     this.remove(session.id)
     return false
   }
 
   remove(id: number): void {
-    const session = this.#sessions.get(id)
-    if (session === undefined) return
+    const link = this.#sessions.get(id)
+    if (link === undefined) return
     this.#sessions.delete(id)
-    this.#partitionCount -= session.size
+    this.#byUse.remove(link)
+    this.#partitionCount -= link.value.size
   }
 
   #victimFor({ isFollower, partitions, nowMs }: NewSession): FetchSession | undefined {
-    const [oldest] = this.#sessions.values()
+    const oldest = this.#byUse.first
     if (oldest !== undefined && nowMs - oldest.lastUsedMs > this.#evictionMs) return oldest
     let least: FetchSession | undefined
-    for (const session of this.#sessions.values()) {
+    for (const session of this.#byUse) {
       if (nowMs - session.createdMs <= this.#evictionMs) continue
       if (least === undefined || isLess(session, least)) least = session
     }
