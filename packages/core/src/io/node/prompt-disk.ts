@@ -4,7 +4,7 @@
  * What the system's memory answers takes microseconds; to hand it to a thread and hear back takes several times as long, and on a busy core two turns of its
  * scheduler besides. What opens, syncs, or is larger stays with the threads.
  *
- * 1. Slow operations may hold the calling thread for 1 % of its time, and for `ALLOWANCE_MS` at once. Whoever has used that up sends everything to the
+ * 1. Slow operations may hold the calling thread for 5 % of its time, and for `ALLOWANCE_MS` at once. Whoever has used that up sends everything to the
  *    threads until it is paid back. The allowance is for what only looks slow: where another thread has taken the core meanwhile, the disk has not been
  *    slow, and going to the threads, which then want that core as well, would make it worse.
  * 2. Of a file that was closed, the number is never used again: the system gives it to the next one that is opened.
@@ -16,11 +16,11 @@ import { attemptNow, nodeDisk, openNodeFile, remainder } from './disk.ts'
 /** Larger ones are worth a thread. */
 const PROMPT_BYTES_MAX = 64 * 1024
 /** Time that has to pass for each millisecond of waiting. */
-const PATIENCE_FACTOR = 100
+const PATIENCE_FACTOR = 20
 /** What takes less costs nothing. */
 const SLOW_MS = 2
 /** One pause of this length, or several shorter ones, before the threads take over. */
-const ALLOWANCE_MS = 30
+const ALLOWANCE_MS = 100
 
 /** Whether the disk answers at once, by how long it has taken lately. */
 export class Pace {
