@@ -102,7 +102,7 @@ void test('slow operations send what follows to the threads once they have taken
     assert.equal(await write(0), false)
     nowMs += 1_000
     assert.equal(await write(0), true)
-    assert.equal(await write(15), true)
+    assert.equal(await write(50), true)
     assert.equal(await write(0), false)
     nowMs += 60_000
     assert.equal(await write(95), true)
