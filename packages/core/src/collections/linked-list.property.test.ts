@@ -63,6 +63,7 @@ void test('a link of another list is in none of this one', () => {
   const link = one.add('a')
   other.add('b')
   assert.equal(other.remove(link), false)
+  assert.throws(() => other.moveToEnd(link), TypeError)
   assert.deepEqual([...one, ...other], ['a', 'b'])
 })
 

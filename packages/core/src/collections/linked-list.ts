@@ -45,10 +45,11 @@ export class LinkedList<T> implements Iterable<T> {
     return true
   }
 
-  /** Puts the link's value at the end, wherever in this list it was, or if it was taken out. */
+  /** Puts the link's value at the end, wherever in this list it was, or if it was taken out. @throws TypeError where it is in another list */
   moveToEnd(link: Link<T>): void {
-    this.remove(link)
-    this.#append(link as LinkInList<T>)
+    const inList = link as LinkInList<T>
+    if (!this.remove(link) && inList.list !== undefined) throw new TypeError('the link is in another list')
+    this.#append(inList)
   }
 
   *[Symbol.iterator](): Generator<T, void, undefined> {

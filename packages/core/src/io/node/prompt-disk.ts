@@ -4,8 +4,8 @@
  * What the system's memory answers takes microseconds; to hand it to a thread and hear back takes several times as long, and on a busy core two turns of its
  * scheduler besides. What opens, syncs, or is larger stays with the threads.
  *
- * 1. Slow operations may hold the calling thread for 5 % of its time, and for `ALLOWANCE_MS` at once. Whoever has used that up sends everything to the
- *    threads until it is paid back. The allowance is for what only looks slow: where another thread has taken the core meanwhile, the disk has not been
+ * 1. Slow operations may hold the calling thread for 5 % of its time, and for `ALLOWANCE_MS` ahead of that; the one that goes beyond it still holds it for as long
+ *    as it takes. Whoever has used that up sends everything to the threads until it is paid back. The allowance is for what only looks slow: where another thread has taken the core meanwhile, the disk has not been
  *    slow, and going to the threads, which then want that core as well, would make it worse.
  * 2. Of a file that was closed, the number is never used again: the system gives it to the next one that is opened.
  */

@@ -59,7 +59,7 @@ export class PooledFile {
   /** For the next time it is opened. */
   mode: OpenMode
   #handle: Promise<FileHandle> | undefined
-  /** @internal Among those without a user, if it is one of them. */
+  /** @internal Its place among the files without a user, out of the list while it has one. */
   idleLink: Link<PooledFile> | undefined
   #users = 0
   #closeWanted = false
