@@ -27,7 +27,8 @@ export function drawBackends(random: SeededRandom): BackendPlan | undefined {
 /**
  * 1. A savepoint is restored by any backend.
  * 2. What `rocksdb` has stored in checkpoints only `rocksdb` restores; another backend is refused.
- * 3. What `memory` has stored is gone with its process: it comes in only with the first life, or from a savepoint on which the job was stopped.
+ * 3. What `memory` has stored is gone with its process: it comes in only with the first life, or from a savepoint on which the job was stopped. Not where a life since
+ *    may have left a checkpoint on the disk: one in memory does not see it, writes the same output, and removes what that checkpoint has staged.
  */
 export class Backends {
   readonly #plan: BackendPlan | undefined
@@ -60,9 +61,10 @@ export class Backends {
     return this.#plan?.cacheBytes ?? 0
   }
 
-  /** Chooses for the next life. */
-  choose(restore: 'latest' | (string & {}), wasRefused: boolean): Backend {
-    this.#current = this.#next(restore, wasRefused)
+  /** Chooses for the next life. `wentOn`: a life has gone on from the same savepoint already. */
+  choose(restore: 'latest' | (string & {}), wasRefused: boolean, wentOn: boolean): Backend {
+    const next = this.#next(restore, wasRefused)
+    this.#current = wentOn && next === 'memory' ? this.current : next
     if (this.#current === 'rocksdb') this.#metRocksdb = true
     if (this.#current === 'memory') this.#metMemory = true
     return this.#current

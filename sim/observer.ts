@@ -98,6 +98,8 @@ export class Observer implements Interposer {
         return
       case 'restarting':
         this.#underWay = false
+        // Where a commit fails after it, the job goes on from it.
+        this.#hasEnded = false
         reached(event.failure.error.message.includes('thunder') ? 'restart after a user failure' : 'restart after another failure')
         if (event.region === undefined) this.#down = 0
         else if (this.#down++ > 0) reached('region lost while another was down')

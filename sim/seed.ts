@@ -188,7 +188,7 @@ class SeedRun {
 
   #chooseBackend(restore: LifePlan['restore']): Backend {
     const former = this.#backends.current
-    const backend = this.#backends.choose(restore, this.#wasRefused)
+    const backend = this.#backends.choose(restore, this.#wasRefused, this.#isOnlyPlace && restore !== 'latest')
     if (former === 'memory' && restore === 'latest') {
       this.situations.reached('state lost with the memory it was in')
       this.#giveUpPast()

@@ -9,7 +9,7 @@ import type { ProcessInspector } from '@millrace/engine/simulation'
 import { emptyBucket, type Bucket } from '../packages/testkit/test/simulated-object-store.ts'
 
 /** A time far above what a life needs. */
-const LIFE_EVENTS_MAX = 300_000
+const LIFE_EVENTS_MAX = 1_000_000
 
 export class World {
   readonly random: SeededRandom

@@ -300,6 +300,31 @@ describe('checkpoints in a store of objects', () => {
   })
 })
 
+describe('a state file in a store of objects', () => {
+  for (const [size, sizeBytes] of Object.entries({ small: 50_000, 'in parts': PART_BYTES + 1 })) {
+    it(`leaves nothing where it is given up while it is written, or before: ${size}`, async () => {
+      const bucket = emptyBucket()
+      const { promise: released, resolve: release } = Promise.withResolvers<void>()
+      const held = async ({ operation }: { readonly operation: string }): Promise<void> => {
+        if (operation === 'put' || operation === 'part') await released
+      }
+      const files = new ObjectStateFiles({ store: simulated(bucket, { before: held }), prefix: PREFIX, url: URL })
+      const begin = (name: string) => files.createStateFile({ attempt: 1, task: 1, subtask: 0 }, 1, name)
+      const writing = await begin('while')
+      const written = writing.write(new Uint8Array(sizeBytes)).then(() => writing.finish())
+      written.catch(() => {})
+      const aborted = writing.abort()
+      release()
+      await aborted
+      const before = await begin('before')
+      await before.write(new Uint8Array(50_000))
+      await before.abort()
+      await assert.rejects(before.finish(), /was given up/)
+      assert.deepEqual([names(bucket), bucket.uploads.size], [[], 0])
+    })
+  }
+})
+
 describe('the lock in a store of objects', () => {
   const clock = new VirtualClock()
   const open = (bucket: Bucket, pid: number, alive: Set<number>, host = 'here'): ObjectLock => {

@@ -93,6 +93,9 @@ class ObjectWriter implements StateFileWriter {
   #length = 0
   #crc32 = 0
   #isWritten = false
+  #isGivenUp = false
+  /** What was asked for last. */
+  #underWay: Promise<void> = Promise.resolve()
   readonly #limits: Required<ObjectFileLimits>
 
   constructor(place: ObjectPlace, path: string, limits: Required<ObjectFileLimits>) {
@@ -129,6 +132,9 @@ class ObjectWriter implements StateFileWriter {
   }
 
   async abort(): Promise<void> {
+    this.#isGivenUp = true
+    // A removal that overtakes what is on its way would remove nothing.
+    await this.#underWay.catch(() => {})
     this.#chunks = []
     await this.#upload?.abort()
     // What cannot be removed now is removed at the next start: no checkpoint refers to it.
@@ -161,8 +167,10 @@ class ObjectWriter implements StateFileWriter {
     return this.#place.prefix + this.#path
   }
 
-  #guard<T>(work: () => Promise<T>): Promise<T> {
-    return withObjectStorageErrors(this.#place.url, work)
+  async #guard(work: () => Promise<void>): Promise<void> {
+    if (this.#isGivenUp) throw new Error(`${this.#place.url}/${this.#path} was given up`)
+    this.#underWay = withObjectStorageErrors(this.#place.url, work)
+    await this.#underWay
   }
 }
 
