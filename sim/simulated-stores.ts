@@ -83,7 +83,7 @@ export class SimulatedStores {
           this.#unreleased++
           let isReleased = false
           return {
-            files: taken.files.map((file) => ({ ...file, read: () => this.#read(() => file.read()) })),
+            files: async () => (await taken.files()).map((file) => ({ ...file, read: () => this.#read(() => file.read()) })),
             release: async () => {
               if (!isReleased) this.#unreleased--
               isReleased = true

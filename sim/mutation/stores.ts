@@ -29,9 +29,14 @@ export function storeFileEmpty(): Interposer {
   return stores((store) => ({
     checkpoint: async () => {
       const taken = await store.checkpoint()
-      const newest = taken.files.findLast(({ shared }) => shared)
-      const files = taken.files.map((file) => (file === newest ? { ...file, length: 0, read: async function* () {} } : file))
-      return { files, release: () => taken.release() }
+      return {
+        files: async () => {
+          const files = await taken.files()
+          const newest = files.findLast(({ shared }) => shared)
+          return files.map((file) => (file === newest ? { ...file, length: 0, read: async function* () {} } : file))
+        },
+        release: () => taken.release(),
+      }
     },
   }))
 }

@@ -6,11 +6,15 @@
  * 2. Files and the changes over them (the operator's keyed files) are as of the same barrier.
  */
 import { crc32 } from 'node:zlib'
+import { atOnce } from '../checkpoint/at-once.ts'
 import { withoutMergedBytes, type DatabaseFile, type FileRun, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 import type { CachedState } from '../state/rocksdb/cached-state.ts'
 import type { OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from '../state/rocksdb/ordered-store.ts'
+
+/** Files of one snapshot that are kept at once. As Flink's `state.backend.rocksdb.checkpoint.transfer.thread.num`. */
+const KEPT_AT_ONCE = 4
 
 export type CreateFile = (name: string) => Promise<StateFileWriter>
 
@@ -55,8 +59,8 @@ export class DatabaseSnapshots {
     if (checkpoint === undefined) return undefined
     const known = new Map(base?.database.shared.map((file) => [file.name, file]))
     return new DatabaseSnapshot(checkpoint, create, async (files, into) => {
-      const shared: DatabaseFile[] = []
-      for (const file of files.filter((each) => each.shared)) shared.push(known.get(file.name) ?? (await keep(file, into)))
+      const unchanging = files.filter((each) => each.shared)
+      const shared = await atOnce(KEPT_AT_ONCE, unchanging, async (file) => known.get(file.name) ?? (await keep(file, into)))
       const changing = files.filter((each) => !each.shared)
       const database = { ...facts, shared, own: await keepTogether(changing, into) }
       this.#taken.set(checkpointId, { database, version })
@@ -173,7 +177,7 @@ export class DatabaseSnapshot {
   async #write(): Promise<KeptDatabase> {
     const checkpoint = await this.#checkpoint
     try {
-      return { database: await this.#keep(checkpoint?.files ?? [], this.#files), newFiles: this.#files.handles }
+      return { database: await this.#keep((await checkpoint?.files()) ?? [], this.#files), newFiles: this.#files.handles }
     } finally {
       await checkpoint?.release().catch(() => {}) // it goes with the database at the latest
     }

@@ -1,4 +1,5 @@
 import { engineError } from '../../errors.ts'
+import { atOnce } from '../at-once.ts'
 import { METADATA, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
@@ -6,9 +7,8 @@ import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts
 import { SHARED_FOLDER } from '../state-files.ts'
 import { damageOf } from '../storage-errors.ts'
 import type { RestoredCheckpoint } from '../storage.ts'
-import { inGroups } from './in-groups.ts'
 import { decodeSnapshotMetadata } from './metadata-object.ts'
-import { isObjectMissing } from './object-store.ts'
+import { isObjectMissing, REQUESTS_AT_ONCE } from './object-store.ts'
 import { ObjectStateFiles, type ObjectPlace } from './object-state-files.ts'
 import type { RemotePlaces } from './remote-places.ts'
 import { isObjectDamage, withObjectStorageErrors } from './store-errors.ts'
@@ -68,7 +68,7 @@ export async function findObjectDamage(
     if (within === undefined && size !== length) return `${path} has ${size} bytes where ${length} were written`
   }
   if (verify === 'length') return undefined
-  const problems = await inGroups(files, async (file) => {
+  const problems = await atOnce(REQUESTS_AT_ONCE, files, async (file) => {
     try {
       if ((await copies?.isWhole(file)) !== true) await stateFiles.verify(file)
       return undefined

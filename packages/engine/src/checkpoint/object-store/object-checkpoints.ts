@@ -1,4 +1,5 @@
 import { engineError } from '../../errors.ts'
+import { atOnce } from '../at-once.ts'
 import { snapshotFolder } from '../foreign-checkpoint.ts'
 import type { StateFileHandle } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
@@ -19,11 +20,11 @@ import type {
   StorageReport,
 } from '../storage.ts'
 import { findObjectDamage } from './foreign-object.ts'
-import { inGroups } from './in-groups.ts'
 import { KnownCheckpoints } from './known-checkpoints.ts'
 import { MergedFiles } from './merged-files.ts'
 import { encodeMetadataObject } from './metadata-object.ts'
 import { givenUpName, idOf, idsOf, isMetadata, writtenFor } from './object-names.ts'
+import { REQUESTS_AT_ONCE } from './object-store.ts'
 import { ObjectStateFiles, type ObjectFileLimits, type ObjectPlace } from './object-state-files.ts'
 import { withObjectStorageErrors } from './store-errors.ts'
 import { StoredMetadata } from './stored-metadata.ts'
@@ -144,7 +145,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
     for (const id of ids) if (names.includes(givenUpName(id))) this.#givenUp.add(id)
     const damaged: DamagedCheckpoint[] = []
     const incomplete = new Set<number>()
-    const found = await inGroups(ids, (id) => this.#metadata.read(id))
+    const found = await atOnce(REQUESTS_AT_ONCE, ids, (id) => this.#metadata.read(id))
     for (const [index, checkpointId] of ids.entries()) {
       const each = found[index]!
       if (each.kind === 'complete') this.#known.add(each.metadata)

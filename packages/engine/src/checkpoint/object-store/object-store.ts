@@ -45,6 +45,9 @@ export interface ObjectUpload {
   abort(): Promise<void>
 }
 
+/** Requests to a store under way at once, of one operation: enough to hide their latency, few enough not to be throttled. */
+export const REQUESTS_AT_ONCE = 16
+
 /** S3 asks for 5 MiB and allows 10,000 parts. */
 export const PART_BYTES: number = 8 * 1024 * 1024
 

@@ -73,7 +73,7 @@ void test('a map that was cleared leaves nothing in the store', async () => {
   seen('other').clear()
   for (let key = 0; key < 20; key++) seen(key).clear()
   for (let key = 0; key < 20; key++) seen(key)
-  const { files } = (await state.checkpointBelow())!
+  const files = await (await state.checkpointBelow())!.files()
   const stored = await new MemoryStores().restore(
     'x',
     files.map((file) => ({ name: file.name, read: () => file.read() })),
@@ -100,7 +100,7 @@ void test('what is left over of a cleared map does not come back in the next one
   for (let version = state.versionBelow; version === state.versionBelow;) state.settle(1)
   const writer = state.beginSnapshot(++checkpointId, { full: 'share' })
   const { rowsBelow } = state
-  const { files } = (await state.checkpointBelow())!
+  const files = await (await state.checkpointBelow())!.files()
   const index = writer.finish()
   const bytes = Buffer.concat(writer.take())
   const stored = await stores.restore('x', files)
@@ -153,7 +153,7 @@ async function evolve(states: StateDeclarations, nowMs: () => number): Promise<C
   }
   const writer = before.beginSnapshot(1, { full: 'share' })
   const { header } = before
-  const { files } = (await before.checkpointBelow())!
+  const files = await (await before.checkpointBelow())!.files()
   const index = writer.finish()
   const bytes = Buffer.concat(writer.take())
   const after = new CachedState(
@@ -221,7 +221,7 @@ void test('a sweep removes expired entries of maps that are not in memory', asyn
   }
   nowMs += 60
   for (let sweeps = 0; sweeps < 2;) if (state.clean(64)) sweeps++
-  const { files } = (await state.checkpointBelow())!
+  const files = await (await state.checkpointBelow())!.files()
   const stored = await stores.restore('x', files)
   let entries = 0
   for (const scan = stored.scan(entriesFrom(0), entriesFrom(2 ** 32)); scan.next();) entries++
@@ -244,7 +244,7 @@ void test('a row of few but large entries lets go of its maps, and a map that ha
   }
   const apart = async (): Promise<number> => {
     for (let key = 100; key < 110; key++) seen(key).set(1, 'small')
-    const { files } = (await state.checkpointBelow())!
+    const files = await (await state.checkpointBelow())!.files()
     const stored = await stores.restore('x', files)
     let entries = 0
     for (const scan = stored.scan(entriesFrom(0), entriesFrom(2 ** 32)); scan.next();) entries++

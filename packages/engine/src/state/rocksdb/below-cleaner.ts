@@ -18,7 +18,8 @@ export interface SweepRange {
 /**
  * Removes what has expired from rows that are not in the tables, and from maps that lie apart from their rows, a few at a time.
  *
- * 1. Rows that are in the tables are left alone, and entries that are in their maps: another sweep looks at them.
+ * 1. Rows that are in the tables are left alone, and entries that are in their maps: another sweep looks at them. So does it at entries that went back into their
+ *    row meanwhile, as few of the map were left.
  * 2. While nothing may be written below it does nothing, and goes on from there later.
  * 3. A row is looked at as it is below at that moment: taking in the one before may have made another one leave the tables, and be written.
  */

@@ -40,9 +40,9 @@ export class CacheSize {
     return rows * this.#rowBytes + entries * this.#entryBytes
   }
 
-  /** Whether it is too much. One row and one entry never are. */
-  isOver(rows: number, entries: number): boolean {
-    return (rows > 1 || entries > 1) && this.bytes(rows, entries) > this.#cacheBytes
+  /** Whether it is more than so many times what fits. One row and one entry never are. */
+  isOver(rows: number, entries: number, times = 1): boolean {
+    return (rows > 1 || entries > 1) && this.bytes(rows, entries) > times * this.#cacheBytes
   }
 
   /** Rows that fit when there is nothing else. */

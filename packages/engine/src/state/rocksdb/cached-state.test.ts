@@ -56,7 +56,29 @@ void test('rows that are not touched for some snapshots are written below, and a
   )
 })
 
-void test('nothing is written below while its files are being listed', async () => {
+void test('while nothing may be written below, what comes waits once there is a quarter more in memory than fits', async () => {
+  const state = create(10_000)
+  const coming = (): Promise<void> | undefined =>
+    state.lookAhead(
+      1,
+      () => 0,
+      () => hashKey(0),
+    )
+  for (let key = 0; key < 1000; key++) at(state, key).count.set(key)
+  assert.deepEqual([state.looksAhead, coming()], [false, undefined])
+  const checkpoint = state.checkpointBelow()
+  assert.deepEqual([state.looksAhead, coming()], [true, undefined])
+  for (let key = 1000; key < 1100; key++) at(state, key).count.set(key)
+  let isOver = false
+  const waiting = coming()!.then(() => (isOver = true))
+  assert.equal(isOver, false)
+  await checkpoint
+  await waiting
+  at(state, 1100).count.set(1)
+  assert.deepEqual([state.looksAhead, coming()], [false, undefined])
+})
+
+void test('nothing is written below while its files are being made', async () => {
   const state = create(10_000)
   for (let key = 0; key < 1000; key++) at(state, key).count.set(key)
   const { versionBelow } = state

@@ -78,10 +78,14 @@ export class CachedState extends KeyedState {
   }
 
   override get looksAhead(): boolean {
-    return this.#store.below.slow
+    const { below } = this.#store
+    return below.slow || below.frozen
   }
 
   override lookAhead(count: number, keyAt: (index: number) => unknown, hashAt: (index: number) => number): Promise<void> | undefined {
+    const room = this.#store.untilRoom()
+    if (room !== undefined) return room
+    if (!this.#store.below.slow) return undefined
     const sought = new Map<number, Sought>()
     const most = this.#store.aheadMax
     for (let index = 0; index < count && sought.size < most; index++) {

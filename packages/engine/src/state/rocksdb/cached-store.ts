@@ -193,6 +193,11 @@ export class CachedStore extends RowStore {
     return this.#maps.shared.cached
   }
 
+  /** Resolves when there can be room for more; undefined: there can be now. */
+  untilRoom(): Promise<void> | undefined {
+    return this.#room.isCrowded ? this.below.untilThawed() : undefined
+  }
+
   /** Rows that may be looked up ahead: what comes first must not push out what comes with it. */
   get aheadMax(): number {
     return this.#size.rowsMax >> 1

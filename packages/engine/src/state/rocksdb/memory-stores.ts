@@ -61,7 +61,7 @@ class MemoryStore implements OrderedStore {
     if (this.#files.length > FILES_MAX) this.#files = [{ name: this.#newName(), entries: this.#all() }]
     const files = this.#files.map(({ name, entries }): StoreFile => memoryFile(name, encodeEntries(entries), true))
     const list = Buffer.from(JSON.stringify({ files: files.map(({ name }) => name), nextFile: this.#nextFile }))
-    return { files: [...files, memoryFile('list', list, false)], release: async () => {} }
+    return { files: async () => [...files, memoryFile('list', list, false)], release: async () => {} }
   }
 
   async close(): Promise<void> {

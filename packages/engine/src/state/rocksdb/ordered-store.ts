@@ -31,7 +31,8 @@ export interface OrderedScan {
 }
 
 export interface StoreCheckpoint {
-  readonly files: readonly StoreFile[]
+  /** To be asked before it is released. */
+  files(): Promise<readonly StoreFile[]>
   /** The files are not needed any more. */
   release(): Promise<void>
 }

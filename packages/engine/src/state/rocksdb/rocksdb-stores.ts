@@ -193,12 +193,7 @@ class RocksdbStore implements OrderedStore {
     await new Promise<void>((resolve, reject) => {
       this.#database.createCheckpoint(resolve, reject, path)
     })
-    const files: StoreFile[] = []
-    for (const name of await this.#disk.list(path)) {
-      const { size, kind } = await this.#disk.stat(`${path}/${name}`)
-      if (kind === 'file') files.push(this.#file(path, name, size))
-    }
-    return { files, release: async () => await this.#disk.removeTree(path) }
+    return { files: () => this.#filesIn(path), release: () => this.#disk.removeTree(path) }
   }
 
   async close(): Promise<void> {
@@ -206,6 +201,11 @@ class RocksdbStore implements OrderedStore {
     await Promise.allSettled(this.#reading)
     this.#database.close()
     await this.#disk.removeTree(this.#path)
+  }
+
+  async #filesIn(folder: string): Promise<readonly StoreFile[]> {
+    const found = (await this.#disk.list(folder)).map(async (name) => ({ name, ...(await this.#disk.stat(`${folder}/${name}`)) }))
+    return (await Promise.all(found)).filter(({ kind }) => kind === 'file').map(({ name, size }) => this.#file(folder, name, size))
   }
 
   #file(folder: string, name: string, length: number): StoreFile {

@@ -3,7 +3,7 @@
  *
  * 1. Timers of a row that goes leave their queues with it.
  * 2. The current row stays. Entries of its maps may go, as nobody is at work with them when a key is used next; `holdsCurrent` where somebody may be.
- * 3. Nothing goes, and nothing is written, while nothing may be written below.
+ * 3. Nothing goes, and nothing is written, while nothing may be written below; `isCrowded` tells when no more should come.
  */
 import { hashKey } from '../../keys/hash.ts'
 import type { RowStore } from '../row-store.ts'
@@ -20,6 +20,8 @@ import { CLEAN } from './stored-map-cell.ts'
 const EVICTED_AT_ONCE = 128
 /** So often at the most, at one call. */
 const EVICTIONS_A_CALL = 8
+/** What may be in memory while nothing can make room, as a multiple of what may else. */
+const CROWDED = 1.25
 /** Entries of one row that are written in one step of a sweep. */
 const ENTRIES_AT_ONCE = 128
 
@@ -57,6 +59,11 @@ export class RoomMaker {
   /** Lets go of rows and entries that were not used since the hand came by the last time, if there are too many. */
   make(holdsCurrent: boolean = false): void {
     for (let times = 0; times < EVICTIONS_A_CALL && this.#isOverfull; times++) if (this.#evict(EVICTED_AT_ONCE, holdsCurrent) === 0) return
+  }
+
+  /** Whether more has come, while nothing could go, than memory is meant for. */
+  get isCrowded(): boolean {
+    return this.#below.frozen && this.#size.isOver(this.resident, this.#maps.shared.cached, CROWDED)
   }
 
   /** Lets go of a row that the store below has, or has then. False if more than `limit` entries were to be written first. */

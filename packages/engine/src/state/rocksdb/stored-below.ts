@@ -51,6 +51,7 @@ export class StoredBelow {
   version = 0
   /** Checkpoints of the store that are being made: nothing may be written meanwhile. */
   #checkpoints = 0
+  #thawed: PromiseWithResolvers<void> | undefined
   /** Hashes that may be there; undefined: any may be. */
   #filter: KeyFilter | undefined = new KeyFilter()
   /** Of each call of `getMany` the hashes that have not been written since. */
@@ -70,7 +71,16 @@ export class StoredBelow {
   }
 
   thaw(): void {
-    this.#checkpoints--
+    if (--this.#checkpoints > 0) return
+    this.#thawed?.resolve()
+    this.#thawed = undefined
+  }
+
+  /** Resolves when it is not frozen. */
+  async untilThawed(): Promise<void> {
+    if (!this.frozen) return
+    this.#thawed ??= Promise.withResolvers()
+    await this.#thawed.promise
   }
 
   /** Starts from a store that has so many rows already. */
