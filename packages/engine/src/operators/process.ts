@@ -29,6 +29,8 @@ export class ProcessOperator extends PlainOperator {
   readonly #held: (UnfinishedInput | number)[] = []
   /** Whether a record cannot go the direct way: it must be buffered, or has to wait. */
   busy = false
+  /** Its state has no room for more. */
+  #isCrowded = false
 
   constructor(host: OperatorHost, parts: ProcessParts) {
     super(host)
@@ -52,6 +54,7 @@ export class ProcessOperator extends PlainOperator {
       },
     })
     if (this.#invocations.asynchronous) this.#becomeAsync()
+    if (keyed !== undefined) keyed.onCrowded = (relieved) => this.#waitUntil(relieved)
     this.#inputs = [this.#inputFor(0, parts), this.#inputFor(1, parts)]
   }
 
@@ -216,7 +219,16 @@ export class ProcessOperator extends PlainOperator {
     return (this.#execution?.pending ?? 0) + this.#held.length + (this.#alone || this.#timers.underWay ? 1 : 0)
   }
   override get full(): boolean {
-    return this.#timers.underWay || (this.#execution?.full ?? false)
+    return this.#isCrowded || this.#timers.underWay || (this.#execution?.full ?? false)
+  }
+  #waitUntil(relieved: Promise<void>): void {
+    this.cursor.interrupted = true
+    if (this.#isCrowded) return
+    this.#isCrowded = true
+    void relieved.then(() => {
+      this.#isCrowded = false
+      this.host.wake()
+    })
   }
   override get exclusive(): boolean {
     return this.#alone

@@ -62,6 +62,7 @@ export class KeyedState implements KeyedStateBackend {
   protected readonly now: () => number
   protected readonly cleaner: StateCleaner | undefined
   protected writer: SnapshotWriter | undefined = undefined
+  onCrowded: (relieved: Promise<void>) => void = () => {}
 
   /** @throws STATE_DECLARATION_INVALID, KEY_GROUP_RANGE */
   constructor(options: KeyedStateOptions, createStore: CreateRowStore = createRowStore) {

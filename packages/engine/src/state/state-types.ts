@@ -45,6 +45,9 @@ export interface KeyedStateBackend {
   /** Makes `key` the current key. Creates nothing: rows appear with the first write and go with the last `clear`. */
   use(key: unknown, hash: number): void
 
+  /** Called, once or more, where more was taken in than memory is meant for, and nothing can make room before `relieved` resolves. By default nobody minds. */
+  onCrowded: (relieved: Promise<void>) => void
+
   /** Whether keys are worth naming before they are used. May change at any time; never true of state in memory. */
   readonly looksAhead: boolean
   /**

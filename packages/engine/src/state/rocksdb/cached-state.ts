@@ -42,6 +42,7 @@ export class CachedState extends KeyedState {
     this.#options = options
     this.#store = store!
     this.#store.epoch = FIRST_EPOCH
+    this.#store.onCrowded = (relieved) => this.onCrowded(relieved)
     const reader = new SegmentReader(this.target, 0)
     reader.load(this.#store.encoder.header())
     this.#store.loadCells = (bytes) => {
@@ -78,14 +79,10 @@ export class CachedState extends KeyedState {
   }
 
   override get looksAhead(): boolean {
-    const { below } = this.#store
-    return below.slow || below.frozen
+    return this.#store.below.slow
   }
 
   override lookAhead(count: number, keyAt: (index: number) => unknown, hashAt: (index: number) => number): Promise<void> | undefined {
-    const room = this.#store.untilRoom()
-    if (room !== undefined) return room
-    if (!this.#store.below.slow) return undefined
     const sought = new Map<number, Sought>()
     const most = this.#store.aheadMax
     for (let index = 0; index < count && sought.size < most; index++) {

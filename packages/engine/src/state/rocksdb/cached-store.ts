@@ -52,6 +52,8 @@ export class CachedStore extends RowStore {
   readonly #mover: RowMover
   readonly #room: RoomMaker
   loadCells: LoadCells = () => {}
+  /** As that of the state. */
+  onCrowded: (relieved: Promise<void>) => void = () => {}
   #loading = false
   #uses = 0
 
@@ -73,7 +75,14 @@ export class CachedStore extends RowStore {
     const timers = new AwayTimers({ schema, directory: this.directory, below, limits: options.timers })
     this.timersAway = timers
     this.#mover = new RowMover(this, { encoder, below, maps: this.#maps, size, timers })
-    this.#room = new RoomMaker(this, { below, maps: this.#maps, mover: this.#mover, size, timers })
+    this.#room = new RoomMaker(this, {
+      below,
+      maps: this.#maps,
+      mover: this.#mover,
+      size,
+      timers,
+      crowded: () => this.onCrowded(below.untilThawed()),
+    })
   }
 
   override use(key: unknown, hash: number): void {
@@ -191,11 +200,6 @@ export class CachedStore extends RowStore {
   /** Entries of maps that lie apart which are here. */
   get residentEntries(): number {
     return this.#maps.shared.cached
-  }
-
-  /** Resolves when there can be room for more; undefined: there can be now. */
-  untilRoom(): Promise<void> | undefined {
-    return this.#room.isCrowded ? this.below.untilThawed() : undefined
   }
 
   /** Rows that may be looked up ahead: what comes first must not push out what comes with it. */

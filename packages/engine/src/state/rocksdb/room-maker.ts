@@ -3,7 +3,7 @@
  *
  * 1. Timers of a row that goes leave their queues with it.
  * 2. The current row stays. Entries of its maps may go, as nobody is at work with them when a key is used next; `holdsCurrent` where somebody may be.
- * 3. Nothing goes, and nothing is written, while nothing may be written below; `isCrowded` tells when no more should come.
+ * 3. Nothing goes, and nothing is written, while nothing may be written below; `crowded` is called when no more should come.
  */
 import { hashKey } from '../../keys/hash.ts'
 import type { RowStore } from '../row-store.ts'
@@ -31,6 +31,8 @@ export interface RoomMakerParts {
   readonly mover: RowMover
   readonly size: CacheSize
   readonly timers: AwayTimers
+  /** More has come, while nothing could go, than memory is meant for. */
+  readonly crowded: () => void
 }
 
 export class RoomMaker {
@@ -40,30 +42,31 @@ export class RoomMaker {
   readonly #mover: RowMover
   readonly #size: CacheSize
   readonly #timers: AwayTimers
+  readonly #crowded: () => void
   readonly #hand: RowHand
   /** Rows in the tables, dead ones too. */
   resident = 0
   /** What there was, and some, when a sweep did not find enough that could go: bytes. */
   #stuckAt = 0
 
-  constructor(store: RowStore, { below, maps, mover, size, timers }: RoomMakerParts) {
+  constructor(store: RowStore, { below, maps, mover, size, timers, crowded }: RoomMakerParts) {
     this.#store = store
     this.#below = below
     this.#maps = maps
     this.#mover = mover
     this.#size = size
     this.#timers = timers
+    this.#crowded = crowded
     this.#hand = new RowHand(store.directory)
   }
 
   /** Lets go of rows and entries that were not used since the hand came by the last time, if there are too many. */
   make(holdsCurrent: boolean = false): void {
+    if (this.#below.frozen) {
+      if (this.#size.isOver(this.resident, this.#maps.shared.cached, CROWDED)) this.#crowded()
+      return
+    }
     for (let times = 0; times < EVICTIONS_A_CALL && this.#isOverfull; times++) if (this.#evict(EVICTED_AT_ONCE, holdsCurrent) === 0) return
-  }
-
-  /** Whether more has come, while nothing could go, than memory is meant for. */
-  get isCrowded(): boolean {
-    return this.#below.frozen && this.#size.isOver(this.resident, this.#maps.shared.cached, CROWDED)
   }
 
   /** Lets go of a row that the store below has, or has then. False if more than `limit` entries were to be written first. */
