@@ -18,17 +18,17 @@ export interface SweepRange {
 /**
  * Removes what has expired from rows that are not in the tables, and from maps that lie apart from their rows, a few at a time.
  *
- * 1. Rows that are in the tables are left alone, and entries that are in their maps: another sweep looks at them. So does it at entries that went back into their
- *    row meanwhile, as few of the map were left.
+ * 1. Rows that are in the tables are left alone, and entries that are in their maps: another sweep looks at them.
  * 2. While nothing may be written below it does nothing, and goes on from there later.
- * 3. A row is looked at as it is below at that moment: taking in the one before may have made another one leave the tables, and be written.
+ * 3. Entries come before rows: where few of a map are left they go back into their row, and are looked at there.
+ * 4. A row is looked at as it is below at that moment: taking in the one before may have made another one leave the tables, and be written.
  */
 export class BelowCleaner {
   readonly #store: CachedStore
   readonly #cleaner: StateCleaner
   readonly #ranges: readonly [SweepRange, SweepRange]
   /** Whether it is the entries' turn. */
-  #atEntries = false
+  #atEntries: boolean
   /** Where to go on; undefined: with the first. */
   #next: Uint8Array | undefined
 
@@ -37,6 +37,7 @@ export class BelowCleaner {
     this.#store = store
     this.#cleaner = cleaner
     this.#ranges = ranges
+    this.#atEntries = cleaner.mapsExpire
   }
 
   /** Looks at some rows, for the cost of so many in memory. Answers whether there is nothing more to do for now. */
@@ -46,8 +47,9 @@ export class BelowCleaner {
     if (this.#atEntries) this.#lookAtEntries(Math.ceil((rows * ENTRIES_A_ROW) / COST))
     else this.#lookAtRows(Math.ceil(rows / COST))
     if (this.#next !== undefined) return false
-    this.#atEntries = !this.#atEntries && this.#cleaner.mapsExpire
-    return !this.#atEntries
+    const isDone = !this.#atEntries
+    this.#atEntries = isDone && this.#cleaner.mapsExpire
+    return isDone
   }
 
   #lookAtRows(count: number): void {

@@ -77,10 +77,10 @@ export class StoredBelow {
   }
 
   /** Resolves when it is not frozen. */
-  async untilThawed(): Promise<void> {
-    if (!this.frozen) return
+  untilThawed(): Promise<void> {
+    if (!this.frozen) return Promise.resolve()
     this.#thawed ??= Promise.withResolvers()
-    await this.#thawed.promise
+    return this.#thawed.promise
   }
 
   /** Starts from a store that has so many rows already. */
