@@ -77,6 +77,22 @@ export class ByteReader {
 
   /** An unsigned 32-bit variable-length integer. */
   varuint(): number {
+    const { input, position: at, end } = this
+    const first = input[at]!
+    // Most are of one byte or two. Beyond the end nothing is less than anything, or is looked at again.
+    if (first < 0x80 && at < end) {
+      this.position = at + 1
+      return first
+    }
+    const second = input[at + 1]!
+    if (second < 0x80 && at + 1 < end) {
+      this.position = at + 2
+      return (first & 0x7f) | (second << 7)
+    }
+    return this.#longVaruint()
+  }
+
+  #longVaruint(): number {
     const first = this.input[this.take(1)]!
     if (first < 0x80) return first
     let value = first & 0x7f
@@ -100,6 +116,7 @@ export class ByteReader {
   varlong(): number {
     const start = this.position
     const first = this.input[this.take(1)]!
+    if (first < 0x80) return unzigzag(first)
     // The sign is the lowest bit: the magnitude is put together without it, so that it stays a safe integer.
     let low = (first & 0x7f) >>> 1
     let high = 0

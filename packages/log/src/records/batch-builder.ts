@@ -60,8 +60,8 @@ export interface RecordToAppend {
   readonly key: Uint8Array | null
   /** Text is written as UTF-8. */
   readonly value: Uint8Array | string | null
-  /** Bytes of the value, where it is text and somebody has counted them. */
-  readonly valueBytes?: number
+  /** Bytes of the value, where it is text and somebody has counted them. Else they are counted as they are written, which is cheaper. */
+  readonly valueBytes?: number | undefined
   /** Default -1. */
   readonly timestamp?: number
   /** Default the one after the last appended. */
@@ -81,6 +81,11 @@ const FIRST_BUFFER_BYTES = 512
 const SHARED_BYTES_MIN = 8 * 1024
 /** A batch's length is a 32-bit integer. */
 const BATCH_BYTES_MAX = 0x7fff_ffff
+
+/** Of a character of a string: those of four bytes are two there. */
+const UTF8_BYTES_MAX = 3
+/** Around key and value: five integers of 32 bits, one of 64, and the attributes. */
+const FRAMING_BYTES_MAX = 5 * 5 + 10 + 1
 
 const NOTHING = Buffer.alloc(0)
 
@@ -116,6 +121,12 @@ export class BatchBuilder {
     return this.#end
   }
 
+  /** Whether the batch has no more than `limitBytes` with the record. */
+  fits(record: RecordToAppend, limitBytes: number): boolean {
+    const room = limitBytes - this.#end
+    return sizeBytesAtMost(record) <= room || this.recordSizeBytes(record) <= room
+  }
+
   /** Bytes by which the record would make the batch grow, before compression. */
   recordSizeBytes(record: RecordToAppend): number {
     const body = this.#bodyBytes(record)
@@ -133,10 +144,13 @@ export class BatchBuilder {
     const timestampDelta = timestamp - (this.#baseTimestamp ?? timestamp)
     if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(timestampDelta)) throw unencodable(`time stamp ${timestamp}`)
     this.#baseTimestamp ??= timestamp
-    const body = this.#sized === record ? this.#sizedBody : this.#bodyBytes(record)
+    const isSized = this.#sized === record
     this.#sized = undefined
-    this.#reserve(body + 5)
-    this.#write(record, body, timestampDelta, offsetDelta)
+    if (isSized || !this.#writeAsAscii(record, timestampDelta, offsetDelta)) {
+      const body = isSized ? this.#sizedBody : this.#bodyBytes(record)
+      this.#reserve(body + 5)
+      this.#write(record, valueBytesOf(record), body, timestampDelta, offsetDelta)
+    }
     this.#lastOffset = offset
     this.#count++
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
@@ -184,11 +198,11 @@ export class BatchBuilder {
     writeInt32(bytes, BATCH_FIELD.recordCount, this.#count)
   }
 
-  #bodyBytes(record: RecordToAppend): number {
+  #bodyBytes(record: RecordToAppend, valueBytes = valueBytesOf(record)): number {
     const timestamp = record.timestamp ?? NO_TIMESTAMP
     const offsetDelta = (record.offset ?? this.#lastOffset + 1) - this.#baseOffset
     let size = 1 + varlongBytes(timestamp - (this.#baseTimestamp ?? timestamp)) + varuintBytes(zigzag(offsetDelta))
-    size += fieldBytes(record.key) + valueFieldBytes(record)
+    size += fieldBytes(record.key) + (valueBytes < 0 ? 1 : varuintBytes(zigzag(valueBytes)) + valueBytes)
     const headers = record.headers ?? []
     size += varuintBytes(zigzag(headers.length))
     for (const header of headers) {
@@ -198,14 +212,30 @@ export class BatchBuilder {
     return size
   }
 
-  #write(record: RecordToAppend, body: number, timestampDelta: number, offsetDelta: number): void {
+  /** Text that nobody has counted mostly has as many bytes as characters: written as if, it need not be gone through twice. False where that was wrong, and nothing was. */
+  #writeAsAscii(record: RecordToAppend, timestampDelta: number, offsetDelta: number): boolean {
+    const { value, valueBytes } = record
+    if (typeof value !== 'string' || valueBytes !== undefined) return false
+    // Where less is written for want of room it could be as many bytes by chance.
+    if (this.#end + sizeBytesAtMost(record) > this.#buffer.length) return false
+    const end = this.#end
+    if (this.#write(record, value.length, this.#bodyBytes(record, value.length), timestampDelta, offsetDelta)) return true
+    this.#end = end
+    return false
+  }
+
+  /** @returns whether the value has as many bytes as were expected */
+  #write(record: RecordToAppend, valueBytes: number, body: number, timestampDelta: number, offsetDelta: number): boolean {
     const buffer = this.#buffer
     let at = writeVaruint(buffer, this.#end, zigzag(body))
     buffer[at++] = 0
     at = writeVarlong(buffer, at, timestampDelta)
     at = writeVaruint(buffer, at, zigzag(offsetDelta))
     at = writeField(buffer, at, record.key)
-    at = writeValue(buffer, at, record)
+    at = writeVaruint(buffer, at, zigzag(valueBytes))
+    const valueAt = at
+    at += writeContent(buffer, at, record.value)
+    if (at - valueAt !== Math.max(valueBytes, 0)) return false
     const headers = record.headers ?? []
     at = writeVaruint(buffer, at, zigzag(headers.length))
     for (const header of headers) {
@@ -214,6 +244,7 @@ export class BatchBuilder {
       at = writeField(buffer, at, header.value)
     }
     this.#end = at
+    return true
   }
 
   #reserve(bytes: number): void {
@@ -266,16 +297,24 @@ function fieldBytes(field: Uint8Array | null): number {
   return field === null ? 1 : varuintBytes(zigzag(field.length)) + field.length
 }
 
-function valueFieldBytes({ value, valueBytes }: RecordToAppend): number {
-  if (typeof value !== 'string') return fieldBytes(value)
-  const size = valueBytes ?? Buffer.byteLength(value)
-  return varuintBytes(zigzag(size)) + size
+/** -1 for null. */
+function valueBytesOf({ value, valueBytes }: RecordToAppend): number {
+  if (value === null) return -1
+  return typeof value === 'string' ? (valueBytes ?? Buffer.byteLength(value)) : value.length
 }
 
-function writeValue(buffer: Buffer, at: number, { value, valueBytes }: RecordToAppend): number {
-  if (typeof value !== 'string') return writeField(buffer, at, value)
-  const start = writeVaruint(buffer, at, zigzag(valueBytes ?? Buffer.byteLength(value)))
-  return start + buffer.write(value, start)
+/** What the record takes in a batch, or more: nothing is counted for it but what has headers. */
+function sizeBytesAtMost({ key, value, valueBytes, headers }: RecordToAppend): number {
+  if (headers !== undefined && headers.length > 0) return Number.POSITIVE_INFINITY
+  const content = value === null ? 0 : typeof value === 'string' ? (valueBytes ?? value.length * UTF8_BYTES_MAX) : value.length
+  return FRAMING_BYTES_MAX + (key?.length ?? 0) + content
+}
+
+function writeContent(buffer: Buffer, at: number, content: Uint8Array | string | null): number {
+  if (content === null) return 0
+  if (typeof content === 'string') return buffer.write(content, at)
+  buffer.set(content, at)
+  return content.length
 }
 
 function writeField(buffer: Buffer, at: number, field: Uint8Array | null): number {

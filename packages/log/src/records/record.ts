@@ -11,6 +11,7 @@ import { compressionType, decompress } from '../compression/index.ts'
 import { logError, ProtocolError } from '../errors.ts'
 import { ByteReader } from '../protocol/reader.ts'
 import type { BatchView } from './batch.ts'
+import { RecordRun } from './lent-record.ts'
 
 export interface RecordHeader {
   readonly key: string
@@ -24,6 +25,8 @@ export interface LogRecord {
   readonly timestamp: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
+  /** The value as text, where it is ASCII and was lent together with others: decoded with them it costs a fraction. Undefined says nothing of the value. */
+  readonly asciiValue?: string | undefined
   readonly headers: readonly RecordHeader[]
 }
 
@@ -31,6 +34,9 @@ export interface LogRecord {
 export const DECOMPRESSED_BYTES_MAX: number = 128 * 1024 * 1024
 
 const NO_HEADERS: readonly RecordHeader[] = Object.freeze([])
+const ATTRIBUTES_BYTES = 1
+/** Size, time stamp, offset, sizes of key and value, number of headers. */
+const FRAMING_INTEGERS = 6
 
 /** The records' bytes of a batch, decompressed: a view where it is not compressed. @throws `COMPRESSION_*` */
 export function recordBytes(batch: BatchView, decompressedBytesMax: number = DECOMPRESSED_BYTES_MAX): Uint8Array {
@@ -56,8 +62,8 @@ export class RecordCursor {
   /** -1 for null. */
   valueBytes = 0
   headerCount = 0
-  #keyAt = 0
-  #valueAt = 0
+  keyAt = 0
+  valueAt = 0
   #headersAt = 0
 
   constructor(payload: Uint8Array) {
@@ -82,12 +88,21 @@ export class RecordCursor {
     return true
   }
 
+  /**
+   * How many bytes are above 127 in what stands around the record's key, value and headers: of a variable-length integer all bytes but the last are. Attributes, which are
+   * none by now, would not be counted.
+   */
+  get framingBytesAbove127(): number {
+    const contentBytes = Math.max(this.keyBytes, 0) + Math.max(this.valueBytes, 0) + (this.end - this.#headersAt)
+    return this.end - this.start - contentBytes - FRAMING_INTEGERS - ATTRIBUTES_BYTES
+  }
+
   get key(): Uint8Array | null {
-    return this.keyBytes < 0 ? null : this.#reader.input.subarray(this.#keyAt, this.#keyAt + this.keyBytes)
+    return this.keyBytes < 0 ? null : this.#reader.input.subarray(this.keyAt, this.keyAt + this.keyBytes)
   }
 
   get value(): Uint8Array | null {
-    return this.valueBytes < 0 ? null : this.#reader.input.subarray(this.#valueAt, this.#valueAt + this.valueBytes)
+    return this.valueBytes < 0 ? null : this.#reader.input.subarray(this.valueAt, this.valueAt + this.valueBytes)
   }
 
   get headers(): readonly RecordHeader[] {
@@ -113,9 +128,9 @@ export class RecordCursor {
     this.timestampDelta = reader.varlong()
     this.offsetDelta = reader.varint()
     this.keyBytes = nullable(reader.varint())
-    this.#keyAt = this.keyBytes < 0 ? reader.position : reader.take(this.keyBytes)
+    this.keyAt = this.keyBytes < 0 ? reader.position : reader.take(this.keyBytes)
     this.valueBytes = nullable(reader.varint())
-    this.#valueAt = this.valueBytes < 0 ? reader.position : reader.take(this.valueBytes)
+    this.valueAt = this.valueBytes < 0 ? reader.position : reader.take(this.valueBytes)
     this.headerCount = reader.varint()
     this.#headersAt = reader.position
     if (this.headerCount !== 0) skipHeaders(reader, this.headerCount)
@@ -146,6 +161,8 @@ function skipHeaders(reader: ByteReader, count: number): void {
  */
 export class BatchRecords {
   readonly #batch: BatchView
+  readonly #isLent: boolean
+  readonly #payload: Uint8Array
   readonly #cursor: RecordCursor
   readonly #recordCount: number
   readonly #baseOffset: number
@@ -154,10 +171,15 @@ export class BatchRecords {
   readonly #appendTime: number | undefined
   #count = 0
 
-  /** @throws `COMPRESSION_*` */
-  constructor(batch: BatchView, decompressedBytesMax: number = DECOMPRESSED_BYTES_MAX) {
+  /**
+   * @param isLent whether records are looked at only until the next are taken: then nothing is made of them that is not asked for
+   * @throws `COMPRESSION_*`
+   */
+  constructor(batch: BatchView, isLent = false, decompressedBytesMax: number = DECOMPRESSED_BYTES_MAX) {
     this.#batch = batch
-    this.#cursor = new RecordCursor(recordBytes(batch, decompressedBytesMax))
+    this.#isLent = isLent
+    this.#payload = recordBytes(batch, decompressedBytesMax)
+    this.#cursor = new RecordCursor(this.#payload)
     this.#recordCount = batch.recordCount
     this.#baseOffset = batch.baseOffset
     this.#baseTimestamp = batch.baseTimestamp
@@ -179,12 +201,14 @@ export class BatchRecords {
     const baseOffset = this.#baseOffset
     const baseTimestamp = this.#baseTimestamp
     const appendTime = this.#appendTime
+    const run = this.#isLent ? new RecordRun(this.#payload) : undefined
     while (into.length < limit && this.#count < this.#recordCount && cursor.next()) {
       this.#count++
       const offset = baseOffset + cursor.offsetDelta
       if (offset < fromOffset) continue
       const timestamp = appendTime ?? baseTimestamp + cursor.timestampDelta
-      into.push({ offset, timestamp, key: cursor.key, value: cursor.value, headers: cursor.headers })
+      if (run === undefined) into.push({ offset, timestamp, key: cursor.key, value: cursor.value, headers: cursor.headers })
+      else into.push(run.add(cursor, offset, timestamp))
     }
     if (into.length < limit || !this.hasMore) this.#checkEnd()
   }

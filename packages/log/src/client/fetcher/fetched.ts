@@ -9,7 +9,7 @@ export interface FetchedRecords {
   readonly partition: number
   /**
    * Keys and values are views of the memory of their batch: copy what is kept for long, or all of it is kept. With `lendRecords` they are good until the next `take` or
-   * `poll` only.
+   * `poll` only, and made each time they are asked for.
    */
   readonly records: readonly LogRecord[]
   /** Where reading goes on: behind the last record and what follows it that is not shown (markers, aborted records, gaps). */
@@ -121,7 +121,7 @@ class ShownRecords implements RecordSupply {
   /** Records of a compressed batch have memory of their own in any case. */
   #open(batch: BatchView): BatchRecords {
     const isOwn = this.#range.lent || batch.compression !== 0
-    return new BatchRecords(isOwn ? batch : new BatchView(Buffer.from(batch.whole)))
+    return new BatchRecords(isOwn ? batch : new BatchView(Buffer.from(batch.whole)), this.#range.lent)
   }
 }
 

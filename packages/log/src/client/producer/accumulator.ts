@@ -14,7 +14,7 @@ import { partitionOfKey } from './murmur2.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { PendingBatch, type Completion, type ProducerIdentity } from './pending-batch.ts'
 import type { ProducerSettings } from './producer-options.ts'
-import { recordBytes } from './record-size.ts'
+import { RECORD_OVERHEAD_BYTES, recordBytes } from './record-size.ts'
 import { StickyPartition } from './sticky-partition.ts'
 import { UnresolvedRecords, type ExpiredTopic } from './unresolved-records.ts'
 
@@ -120,10 +120,9 @@ export class Accumulator {
     nowMs: () => number,
     view: TopicView | undefined,
   ): Placed {
+    if (view !== undefined && !this.#unresolved.has(topic)) return this.#place(view, partition, record, completion, nowMs, undefined)
     const sizeBytes = recordBytes(record)
     this.bufferedBytes += sizeBytes
-    if (view !== undefined && !this.#unresolved.has(topic))
-      return this.#place(view, partition, record, completion, sizeBytes, nowMs, undefined)
     this.#unresolved.add(topic, { record, partition, completion, sizeBytes }, nowMs)
     return 'due'
   }
@@ -135,7 +134,8 @@ export class Accumulator {
       if (view === undefined || view.partitions.length === 0) continue
       this.#unresolved.resolved(topic)
       for (const { record, partition, completion, sizeBytes } of records) {
-        this.#place(view, partition, record, completion, sizeBytes, () => createdAtMs, generation)
+        this.bufferedBytes -= sizeBytes
+        this.#place(view, partition, record, completion, () => createdAtMs, generation)
       }
       this.generations.remove(generation)
     }
@@ -192,7 +192,7 @@ export class Accumulator {
   }
 
   queueOf(batch: PendingBatch): PartitionQueue {
-    return this.#queue(batch.topic, batch.partition)
+    return this.#queue(this.#queues(batch.topic), batch.topic, batch.partition)
   }
 
   /** Accounts for a batch that is settled for good. */
@@ -236,38 +236,30 @@ export class Accumulator {
     asked: number | undefined,
     record: RecordToAppend,
     completion: Completion | undefined,
-    sizeBytes: number,
     nowMs: () => number,
     generation: number | undefined,
   ): Placed {
-    const partition = asked ?? this.#partitionOf(view, record, sizeBytes)
-    const queue = this.#queue(view.name, partition)
+    const queues = this.#queues(view.name)
+    const queue = this.#queue(queues, view.name, asked ?? partitionOf(view, queues, record))
     const open = queue.open
     const { batchBytes } = this.#settings
     if (open !== undefined && open.fits(record, batchBytes)) {
-      open.append(record, completion)
-      open.accountedBytes += sizeBytes
+      this.bufferedBytes += open.append(record, completion)
       return open.sizeBytes >= batchBytes ? 'due' : 'joined'
     }
     const batch = new PendingBatch(
       view.name,
-      partition,
+      queue.partition,
       nowMs(),
       generation ?? this.generations.current,
       this.#batchOptions(),
       this.#buffers,
     )
-    batch.append(record, completion)
-    batch.accountedBytes = sizeBytes
+    this.bufferedBytes += batch.append(record, completion)
     this.generations.add(batch.generation)
     queue.push(batch)
     this.#active.add(queue)
     return open !== undefined || batch.sizeBytes >= batchBytes ? 'due' : 'begun'
-  }
-
-  #partitionOf(view: TopicView, { key }: RecordToAppend, sizeBytes: number): number {
-    if (key !== null) return partitionOfKey(key, view.partitions.length)
-    return this.#queues(view.name).sticky.next(view, sizeBytes)
   }
 
   #queues(topic: string): TopicQueues {
@@ -278,8 +270,7 @@ export class Accumulator {
     return made
   }
 
-  #queue(topic: string, partition: number): PartitionQueue {
-    const { partitions } = this.#queues(topic)
+  #queue({ partitions }: TopicQueues, topic: string, partition: number): PartitionQueue {
     const known = partitions.get(partition)
     if (known !== undefined) return known
     const { maxInFlight, idempotent } = this.#settings
@@ -293,4 +284,8 @@ export class Accumulator {
     const { compression, compressionLevel } = this.#settings
     return { compression, transactional: this.#isTransactional, ...(compressionLevel === undefined ? {} : { compressionLevel }) }
   }
+}
+
+function partitionOf(view: TopicView, { sticky }: TopicQueues, { key, value }: RecordToAppend): number {
+  return key === null ? sticky.next(view, RECORD_OVERHEAD_BYTES + (value?.length ?? 0)) : partitionOfKey(key, view.partitions.length)
 }

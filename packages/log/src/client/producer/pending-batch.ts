@@ -13,6 +13,7 @@ import {
   type RecordToAppend,
 } from '../../records/index.ts'
 import type { RecordMetadata } from './record.ts'
+import { RECORD_OVERHEAD_BYTES } from './record-size.ts'
 
 export interface Completion {
   readonly done: (metadata: RecordMetadata) => void
@@ -39,7 +40,7 @@ export class PendingBatch {
   #view: BatchView | undefined
   #awaited = 0
   isClosed = false
-  /** What it counts for in the buffer. */
+  /** What its records count for in the buffer. */
   accountedBytes = 0
   /** -1 before it was sent for the first time. */
   sequence = -1
@@ -71,15 +72,21 @@ export class PendingBatch {
 
   /** Whether it takes the record without growing beyond `limitBytes`; the first record always fits. */
   fits(record: RecordToAppend, limitBytes: number): boolean {
-    return this.recordCount === 0 || this.#builder.sizeBytes + this.#builder.recordSizeBytes(record) <= limitBytes
+    return this.recordCount === 0 || this.#builder.fits(record, limitBytes)
   }
 
-  append(record: RecordToAppend, completion: Completion | undefined): void {
+  /** @returns what it counts for in the buffer */
+  append(record: RecordToAppend, completion: Completion | undefined): number {
+    const before = this.#builder.sizeBytes
     this.#builder.append(record)
     this.#timestamps.push(record.timestamp ?? -1)
-    if (completion === undefined) return
-    this.#completions[this.#timestamps.length - 1] = completion
-    this.#awaited++
+    if (completion !== undefined) {
+      this.#completions[this.#timestamps.length - 1] = completion
+      this.#awaited++
+    }
+    const countedBytes = RECORD_OVERHEAD_BYTES + this.#builder.sizeBytes - before
+    this.accountedBytes += countedBytes
+    return countedBytes
   }
 
   /** The bytes to send. Without an identity the batch has no producer. */

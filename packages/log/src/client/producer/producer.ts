@@ -153,11 +153,9 @@ export class Producer {
     if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'producer' })
     checkRecord(record)
     const { clock } = this.#cluster.settings
-    const { value } = record
     const toAppend: RecordToAppend = {
       key: bytesOf(record.key),
-      value,
-      valueBytes: value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length,
+      value: record.value,
       timestamp: record.timestamp ?? clock.now(),
       headers: headersOf(record.headers),
     }

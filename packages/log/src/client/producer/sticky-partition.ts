@@ -16,6 +16,7 @@ export class StickyPartition {
     this.#random = random
   }
 
+  /** @param sizeBytes of the record that goes there, about */
   next(topic: TopicView, sizeBytes: number): number {
     const { partitions } = topic
     const isUsable = this.#current !== undefined && this.#current.partitionCount === partitions.length

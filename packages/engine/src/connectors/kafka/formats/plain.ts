@@ -1,6 +1,6 @@
 import type { StandardSchema } from '../../../api/state.ts'
-import { copying, keepsNoBytes, keepsNoValue, makesFormats, present, type Format, type Serializer } from './format.ts'
-import { withSchema } from './schema.ts'
+import { copying, keepsNoBytes, keepsNoValue, makesFormats, present, type Deserializer, type Format, type Serializer } from './format.ts'
+import { check, withSchema } from './schema.ts'
 
 /** Text in UTF-8. Invalid bytes make a poison record, not U+FFFD. */
 export function string(): Format<string> {
@@ -31,13 +31,29 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Format<T> {
     return text
   }
   const plain: Format<unknown> = {
-    deserialize: keepsNoBytes((value) => JSON.parse(textOf(present(value)))),
+    deserialize: readingText((text) => JSON.parse(text)),
     serialize: writingText(serializeText),
   }
-  return schema === undefined ? (plain as Format<T>) : withSchema(plain, schema)
+  if (schema === undefined) return plain as Format<T>
+  return { ...withSchema(plain, schema), deserialize: readingText((text) => check(schema, JSON.parse(text))) }
 }
 
 makesFormats(string, bytes, json)
+
+/** By the function that reads bytes: who puts another one in its place does not get this one's. */
+const readers = new WeakMap<WeakKey, (text: string) => unknown>()
+
+/** @param valueOf keeps nothing of the text: it may be a part of a much longer one, which would be kept with it */
+function readingText<T>(valueOf: (text: string) => T): Deserializer<T> {
+  const deserialize = keepsNoBytes((bytes) => valueOf(textOf(present(bytes))))
+  readers.set(deserialize, valueOf)
+  return deserialize
+}
+
+/** For a format whose bytes are text in UTF-8: what reads the text, for whoever has it already. */
+export function textDeserializer<T>({ deserialize }: Pick<Format<T>, 'deserialize'>): ((text: string) => T) | undefined {
+  return readers.get(deserialize) as ((text: string) => T) | undefined
+}
 
 /** By the function that makes bytes of it: who puts another one in its place does not get this one's text. */
 const texts = new WeakMap<WeakKey, (value: unknown) => string>()

@@ -5,6 +5,7 @@ import { messageOf } from '@millrace/core'
 import type { FetchedRecords } from '@millrace/log/client'
 import type { SplitOutput } from '../../source.ts'
 import { NotReady, type DeserializationContext, type Format, type KafkaHeader } from '../formats/format.ts'
+import { textDeserializer } from '../formats/plain.ts'
 import type { KafkaSourceSettings } from './options.ts'
 import { copied, copiedHeaders, poisonError, poisonRecord } from './poison.ts'
 
@@ -38,6 +39,7 @@ class Place implements DeserializationContext {
 
 export class RecordEmitter {
   readonly #value: Pick<Format<unknown>, 'deserialize' | 'open'>
+  readonly #ofText: ((text: string) => unknown) | undefined
   readonly #key: Pick<Format<unknown>, 'deserialize' | 'open'> | undefined
   readonly #hasMetadata: boolean
   readonly #onPoison: KafkaSourceSettings['onPoison']
@@ -46,6 +48,7 @@ export class RecordEmitter {
 
   constructor({ value, key, hasMetadata, onPoison }: KafkaSourceSettings, skipped: (message: string) => void) {
     this.#value = value
+    this.#ofText = textDeserializer(value)
     this.#key = key
     this.#hasMetadata = hasMetadata
     this.#onPoison = onPoison
@@ -80,10 +83,15 @@ export class RecordEmitter {
 
   #valueOf(record: FetchedRecord): unknown {
     try {
-      return this.#value.deserialize(record.value, this.#place)
+      return this.#deserialized(record)
     } catch (cause) {
       return this.#poisoned(record, cause)
     }
+  }
+
+  #deserialized(record: FetchedRecord): unknown {
+    const text = this.#ofText === undefined ? undefined : record.asciiValue
+    return text === undefined ? this.#value.deserialize(record.value, this.#place) : this.#ofText!(text)
   }
 
   #whole(record: FetchedRecord): unknown {
@@ -95,7 +103,7 @@ export class RecordEmitter {
       place.isKey = true
       key = this.#key === undefined || record.key === null ? copied(record.key) : this.#key.deserialize(record.key, place)
       place.isKey = false
-      value = this.#value.deserialize(record.value, place)
+      value = this.#deserialized(record)
     } catch (cause) {
       value = this.#poisoned(record, cause)
       if (this.#onPoison !== 'null') return value
