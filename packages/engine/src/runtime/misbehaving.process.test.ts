@@ -67,5 +67,7 @@ describe('user code that misbehaves on a worker', () => {
       return
     }
   })
-  it('that never returns', async () => assert.equal(code(await run('loop', undefined, { stuckTimeout: '4s' })), 'WORKER_STUCK'))
+  it('that never returns', async () => assert.equal(code(await run('loop', undefined, { stuckTimeout: '2s' })), 'WORKER_STUCK'))
+  it('but not that which only waits for long, though it is asked nothing meanwhile', async () =>
+    assert.equal((await run('open slowly', undefined, { stuckTimeout: '2s' })).state, 'finished'))
 })

@@ -1,5 +1,6 @@
 import type { ResolvedEngineOptions } from '../../config/options.ts'
 import type { Deployment } from '../deployment.ts'
+import type { SlotMessage } from '../messages.ts'
 
 /** What a worker thread is started with. */
 export interface SlotThreadData {
@@ -13,3 +14,6 @@ export interface SlotThreadData {
   readonly rings: ReadonlyMap<string, SharedArrayBuffer>
   readonly wakeWords: SharedArrayBuffer
 }
+
+/** What a thread says: its slot's messages, and now and then that it still goes round, also while its functions open or close, which takes as long as they wait. */
+export type ThreadMessage = SlotMessage | { readonly kind: 'alive' }

@@ -18,14 +18,14 @@ import { channelKey, slotOfSubtask, type ChannelPlace } from '../deployment.ts'
 import { reportFailure } from '../failure-report.ts'
 import { loadJobModule } from '../job-module.ts'
 import { useModuleSources, type ModuleSources } from '../module-sources.ts'
-import type { MasterMessage, SlotMessage } from '../messages.ts'
+import type { MasterMessage } from '../messages.ts'
 import type { ThreadSignal } from '../slot.ts'
 import { SlotHost } from '../slot-host.ts'
 import type { ChannelFactory } from '../slot-ports.ts'
 import { stateBackend } from '../state-backend.ts'
 import { jobStateFolder, stateFileStorage } from '../state-folder.ts'
 import type { BuiltSubtask } from '../subtask-builder.ts'
-import type { SlotThreadData } from './slot-thread-data.ts'
+import type { SlotThreadData, ThreadMessage } from './slot-thread-data.ts'
 import type { SlotWorkerData } from './slot-threads.ts'
 import { thisThread } from './this-thread.ts'
 
@@ -33,9 +33,12 @@ thisThread.runsSlot = true
 const { modulePath } = workerData as SlotWorkerData
 const port = parentPort!
 
-function send(message: SlotMessage): void {
+function send(message: ThreadMessage): void {
   port.postMessage(message)
 }
+
+/** So often a thread says that it goes round, unless it would be given up before. */
+const ALIVE_INTERVAL_MS = 1_000
 
 /** Channels within the thread pass references unless asked to encode, those to other threads go through rings. */
 class ThreadChannels implements ChannelFactory {
@@ -149,6 +152,7 @@ port.once('message', (sources: ModuleSources) => {
   const module = loadJobModule(modulePath)
   module.catch(() => {}) // looked at when the deployment comes
   port.once('message', (data: SlotThreadData) => {
+    setInterval(() => send({ kind: 'alive' }), Math.min(ALIVE_INTERVAL_MS, data.settings.values.stuckTimeout / 4))
     port.on('message', (message: MasterMessage) => handle(message))
     const receive = (handler: (message: MasterMessage) => void): void => {
       handle = handler

@@ -6,9 +6,8 @@ import { createWakeWords } from '../../exchange/wake.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
 import type { Region } from '../../graph/regions.ts'
 import { channelKey, channelsOf, slotOfSubtask, subtasksOf, type Deployment } from '../deployment.ts'
-import type { SlotMessage } from '../messages.ts'
 import type { SlotHandler, SlotLauncher, SlotLink } from '../slot-link.ts'
-import type { SlotThreadData } from './slot-thread-data.ts'
+import type { SlotThreadData, ThreadMessage } from './slot-thread-data.ts'
 import type { SlotThreads } from './slot-threads.ts'
 
 /** All rings of a region together: their number grows with the square of the parallelism, so each gets smaller. */
@@ -87,9 +86,10 @@ function startSlot(worker: Worker, data: SlotThreadData, handler: SlotHandler): 
     },
     Math.min(1000, stuckMs / 2),
   )
-  worker.on('message', (message: SlotMessage) => {
+  worker.on('message', (message: ThreadMessage) => {
     if (over) return
     heardMs = performance.now()
+    if (message.kind === 'alive') return
     if (message.kind === 'closed') closed = true
     handler.message(message)
   })
