@@ -6,7 +6,10 @@ import type { LogRecord, RecordCursor, RecordHeader } from './record.ts'
 /** A run of larger records gains nothing, and would hold their bytes twice. */
 const TEXT_BYTES_MAX = 128 * 1024
 
+/** Not in the types of Node. */
 const { latin1Slice } = Buffer.prototype as unknown as { readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string }
+/** What is written there is not looked at. */
+let scratch: Buffer | undefined
 
 /** Records of one batch that follow each other. */
 export class RecordRun {
@@ -38,8 +41,9 @@ export class RecordRun {
   #decode(): string | undefined {
     if (this.#end - this.#start > TEXT_BYTES_MAX) return undefined
     const text = latin1Slice.call(this.payload, this.#start, this.#end)
-    // As UTF-8 each character above 127 would take a byte more.
-    return Buffer.byteLength(text) - text.length === this.#framingBytesAbove127 ? text : undefined
+    // As UTF-8 each character above 127 takes a byte more. Writing them is faster than counting them: a fifth of Buffer.byteLength.
+    scratch ??= Buffer.allocUnsafeSlow(2 * TEXT_BYTES_MAX)
+    return scratch.write(text) - text.length === this.#framingBytesAbove127 ? text : undefined
   }
 }
 

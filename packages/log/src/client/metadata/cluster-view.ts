@@ -44,13 +44,16 @@ export class ClusterView {
   controllerId = -1
   readonly nodes: Map<number, Node> = new Map()
   readonly #topics = new Map<string, TopicView>()
+  /** Asked for last, and not changed since: a producer asks for each record. */
+  #latest: TopicView | undefined
   readonly #problems = new Map<string, TopicProblem>()
   readonly #namesById = new Map<string, string>()
   /** Partitions whose leader was found to be another, or to be missing, by topic; cleared by the next answer about the topic. */
   readonly #stale = new Map<string, Set<number>>()
 
   topic(name: string): TopicView | undefined {
-    return this.#topics.get(name)
+    if (this.#latest?.name !== name) this.#latest = this.#topics.get(name)
+    return this.#latest
   }
 
   topics(): IterableIterator<TopicView> {
@@ -111,6 +114,7 @@ export class ClusterView {
     const known = view?.partitions[partition]
     if (view === undefined || known === undefined || leaderEpoch <= known.leaderEpoch || !this.nodes.has(leader)) return false
     const partitions = view.partitions.with(partition, { ...known, leader, leaderEpoch })
+    this.#latest = undefined
     this.#topics.set(topic, { ...view, partitions })
     this.#stale.get(topic)?.delete(partition)
     return true
@@ -167,6 +171,7 @@ export class ClusterView {
     }
     if (before !== undefined) this.#namesById.delete(hex(before.id))
     const id = isZero(topic.topicId) ? NO_ID : topic.topicId
+    this.#latest = undefined
     this.#topics.set(name, { name, id, isInternal: topic.isInternal, partitions })
     if (id !== NO_ID) this.#namesById.set(hex(id), name)
   }
@@ -174,6 +179,7 @@ export class ClusterView {
   #forget(name: string): void {
     const view = this.#topics.get(name)
     if (view !== undefined) this.#namesById.delete(hex(view.id))
+    this.#latest = undefined
     this.#topics.delete(name)
     this.#problems.delete(name)
   }

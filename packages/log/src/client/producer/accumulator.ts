@@ -61,7 +61,10 @@ export interface GivenUp {
 }
 
 interface TopicQueues {
+  readonly topic: string
   readonly partitions: Map<number, PartitionQueue>
+  /** The one that was asked for last: mostly the next record goes there too. */
+  latest: PartitionQueue | undefined
   readonly sticky: StickyPartition
 }
 
@@ -75,6 +78,8 @@ export class Accumulator {
   readonly #settings: ProducerSettings
   readonly #random: Random
   readonly #topics = new Map<string, TopicQueues>()
+  /** Of the topic that was asked for last. */
+  #latest: TopicQueues | undefined
   readonly #unresolved: UnresolvedRecords = new UnresolvedRecords(this.generations)
   /** Those that hold batches. */
   readonly #active = new Set<PartitionQueue>()
@@ -192,7 +197,7 @@ export class Accumulator {
   }
 
   queueOf(batch: PendingBatch): PartitionQueue {
-    return this.#queue(this.#queues(batch.topic), batch.topic, batch.partition)
+    return this.#queue(this.#queues(batch.topic), batch.partition)
   }
 
   /** Accounts for a batch that is settled for good. */
@@ -240,7 +245,7 @@ export class Accumulator {
     generation: number | undefined,
   ): Placed {
     const queues = this.#queues(view.name)
-    const queue = this.#queue(queues, view.name, asked ?? partitionOf(view, queues, record))
+    const queue = this.#queue(queues, asked ?? partitionOf(view, queues, record))
     const open = queue.open
     const { batchBytes } = this.#settings
     if (open !== undefined && open.fits(record, batchBytes)) {
@@ -263,20 +268,30 @@ export class Accumulator {
   }
 
   #queues(topic: string): TopicQueues {
+    if (this.#latest?.topic === topic) return this.#latest
     const known = this.#topics.get(topic)
-    if (known !== undefined) return known
-    const made: TopicQueues = { partitions: new Map(), sticky: new StickyPartition(this.#settings.batchBytes, this.#random) }
-    this.#topics.set(topic, made)
-    return made
+    this.#latest = known ?? {
+      topic,
+      partitions: new Map(),
+      latest: undefined,
+      sticky: new StickyPartition(this.#settings.batchBytes, this.#random),
+    }
+    if (known === undefined) this.#topics.set(topic, this.#latest)
+    return this.#latest
   }
 
-  #queue({ partitions }: TopicQueues, topic: string, partition: number): PartitionQueue {
-    const known = partitions.get(partition)
-    if (known !== undefined) return known
+  #queue(queues: TopicQueues, partition: number): PartitionQueue {
+    if (queues.latest?.partition === partition) return queues.latest
+    const queue = queues.partitions.get(partition) ?? this.#newQueue(queues.topic, partition)
+    queues.partitions.set(partition, queue)
+    queues.latest = queue
+    return queue
+  }
+
+  #newQueue(topic: string, partition: number): PartitionQueue {
     const { maxInFlight, idempotent } = this.#settings
     const made = new PartitionQueue(topic, partition, { maxInFlight, idempotent, idleMs: IDLE_MS })
     if (this.#identity !== undefined) made.setIdentity(this.#identity)
-    partitions.set(partition, made)
     return made
   }
 

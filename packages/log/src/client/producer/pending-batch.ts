@@ -20,6 +20,12 @@ export interface Completion {
   readonly fail: (error: Error) => void
 }
 
+interface Awaited {
+  readonly completion: Completion
+  /** As it was given; -1 for none. */
+  readonly timestamp: number
+}
+
 export interface ProducerIdentity {
   readonly producerId: number
   readonly producerEpoch: number
@@ -34,11 +40,10 @@ export class PendingBatch {
   readonly generation: number
   readonly #options: BatchOptions
   readonly #builder: BatchBuilder
-  /** By index of the record; records without one have nobody who waits for them. */
-  readonly #completions: (Completion | undefined)[] = []
-  readonly #timestamps: number[] = []
+  /** Of the records that somebody waits for, by index. */
+  readonly #awaited = new Map<number, Awaited>()
+  #recordCount = 0
   #view: BatchView | undefined
-  #awaited = 0
   isClosed = false
   /** What its records count for in the buffer. */
   accountedBytes = 0
@@ -62,7 +67,7 @@ export class PendingBatch {
   }
 
   get recordCount(): number {
-    return this.#timestamps.length
+    return this.#recordCount
   }
 
   /** Of its records, before compression. */
@@ -79,11 +84,8 @@ export class PendingBatch {
   append(record: RecordToAppend, completion: Completion | undefined): number {
     const before = this.#builder.sizeBytes
     this.#builder.append(record)
-    this.#timestamps.push(record.timestamp ?? -1)
-    if (completion !== undefined) {
-      this.#completions[this.#timestamps.length - 1] = completion
-      this.#awaited++
-    }
+    if (completion !== undefined) this.#awaited.set(this.#recordCount, { completion, timestamp: record.timestamp ?? -1 })
+    this.#recordCount++
     const countedBytes = RECORD_OVERHEAD_BYTES + this.#builder.sizeBytes - before
     this.accountedBytes += countedBytes
     return countedBytes
@@ -105,20 +107,19 @@ export class PendingBatch {
 
   done(baseOffset: number, logAppendTimeMs: number): void {
     const { topic, partition } = this
-    for (const [index, completion] of this.#completions.entries()) {
-      if (completion === undefined) continue
-      const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : this.#timestamps[index]!
-      completion.done({ topic, partition, offset: baseOffset < 0 ? -1 : baseOffset + index, timestamp })
+    for (const [index, { completion, timestamp }] of this.#awaited) {
+      const offset = baseOffset < 0 ? -1 : baseOffset + index
+      completion.done({ topic, partition, offset, timestamp: logAppendTimeMs >= 0 ? logAppendTimeMs : timestamp })
     }
   }
 
   fail(error: Error): void {
-    for (const completion of this.#completions) completion?.fail(error)
+    for (const { completion } of this.#awaited.values()) completion.fail(error)
   }
 
   /** Whether somebody waits for each of its records by itself. */
   get isAwaited(): boolean {
-    return this.#awaited === this.recordCount
+    return this.#awaited.size === this.recordCount
   }
 
   /** The same records as two batches, for a broker that finds this one too large. Sequences go on from one to the other. */
@@ -129,7 +130,7 @@ export class PendingBatch {
       const batch = new PendingBatch(this.topic, this.partition, this.createdAtMs, this.generation, this.#options)
       for (let index = from; index < to; index++) {
         const { key, value, headers, timestamp } = all[index]!
-        batch.append({ key, value, headers, timestamp }, this.#completions[index])
+        batch.append({ key, value, headers, timestamp }, this.#awaited.get(index)?.completion)
       }
       batch.isClosed = true
       batch.attempts = this.attempts

@@ -78,11 +78,17 @@ export class Settlement {
 
   /** Fails the records of topics that the cluster refuses to tell of: a name that is none, rights that are missing. */
   refuse(): void {
-    const { view, brokers } = this.#cluster
+    const { view } = this.#cluster
     for (const topic of this.#accumulator.unresolvedTopics()) {
       const code = view.problem(topic)?.errorCode
       if (code === undefined || errorCode(code).retriable) continue
-      const error = refusal({ api: 'Metadata', subject: `topic ${topic}`, broker: brokers, errorCode: code, details: { topic } })
+      const error = refusal({
+        api: 'Metadata',
+        subject: `topic ${topic}`,
+        broker: this.#cluster.brokers,
+        errorCode: code,
+        details: { topic },
+      })
       this.#goneUnresolved(this.#accumulator.dropTopic(topic), error)
       this.#room.changed()
     }

@@ -43,7 +43,7 @@ export class UnresolvedRecords {
   }
 
   has(topic: string): boolean {
-    return this.#topics.has(topic)
+    return this.#topics.size > 0 && this.#topics.has(topic)
   }
 
   /** `nowMs` is asked for only where it is the first of its topic. */
