@@ -13,7 +13,7 @@ import { damageCopies } from './local-copies.ts'
 import { checkObjects, damageNewestObject, objectCheckpoints } from './object-folder.ts'
 import type { Ambush } from './observer.ts'
 import { drawOptionChanges } from './option-changes.ts'
-import { savepointFolders } from './savepoint-folder.ts'
+import { savepointFolders, UnnotedSavepoints } from './savepoint-folder.ts'
 import type { Scenario } from './scenario.ts'
 import { BACKEND_SEEDS, scenarioOf } from './seed-scenario.ts'
 import { SituationCounts } from './situations.ts'
@@ -58,8 +58,7 @@ class SeedRun {
   #before: LifePlan | undefined
   /** A life was refused what another backend had stored. */
   #wasRefused = false
-  /** Half-written savepoints of lives that kept their notes about them in memory. */
-  readonly #forgotten: Set<string> = new Set()
+  readonly #unnoted: UnnotedSavepoints = new UnnotedSavepoints()
   /** Which backend each savepoint was taken by. */
   readonly #takenBy: Map<string, Backend> = new Map()
   /** Where a life was stopped with a savepoint, and the next may go on from. */
@@ -250,9 +249,9 @@ class SeedRun {
     const how = world.random.chance(0.5) ? 'kill' : 'crash'
     world.end(how)
     this.situations.reached(how)
-    const { half } = await world.wait(savepointFolders(world.disk))
-    if (half.length > 0) this.situations.reached('crash while a savepoint is written')
-    if (this.#backends.current === 'memory') for (const path of half) this.#forgotten.add(path)
+    const folders = await world.wait(savepointFolders(world.disk))
+    if (folders.half.length > 0) this.situations.reached('crash while a savepoint is written')
+    this.#unnoted.lifeEnded(folders, this.#backends.current !== 'memory', this.#ledger.savepoints)
     await this.#checkSavepoints()
     const { emphasis, copies, numRetained } = this.#scenario
     if (world.random.chance(emphasis?.asideChance ?? 0.1) && this.#mutation === undefined) await this.#restoreAside()
@@ -338,7 +337,7 @@ class SeedRun {
     if (this.#backends.current === 'memory') return
     const { length: retained } = await this.#checkpoints()
     if (!stormy && retained > numRetained) throw new Error(`${retained} checkpoints are kept where ${numRetained} should be`)
-    const half = (await world.wait(savepointFolders(disk))).half.filter((path) => !this.#forgotten.has(path))
+    const half = (await world.wait(savepointFolders(disk))).half.filter((path) => !this.#unnoted.has(path))
     if (!stormy && half.length > 0) throw new Error(`half-written savepoints are left: ${half.join(', ')}`)
     // What a failing disk would not remove is removed at the next start.
     if (!stormy && this.#damaged.size === 0)
