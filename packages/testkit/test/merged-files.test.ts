@@ -167,6 +167,40 @@ describe('files merged on a store of objects', () => {
     await readAll(storage, (await storage.resolveRestore('latest')).checkpoint!.metadata)
   })
 
+  it('are where the restored checkpoint has them, not where one has that was damaged and given up', async () => {
+    const here = place()
+    await here.storage.open()
+    const first = await take(here.storage, 1, empty(5))
+    // It needs two of the five, and has them merged anew, behind its own.
+    await take(
+      here.storage,
+      2,
+      first.map((chain, subtask) => (subtask < 2 ? chain : [])),
+    )
+    const merged = here.bucket.objects.get(`${PREFIX}shared/1-2-merged-0`)!
+    merged[merged.length - 1]! ^= 1
+    let { storage } = place(here.bucket)
+    await storage.open()
+    const { checkpoint, damaged } = await storage.resolveRestore('latest')
+    assert.deepEqual([checkpoint?.metadata.checkpointId, damaged.map(({ checkpointId }) => checkpointId)], [1, [2]])
+    assert.deepEqual(await storage.goOnFrom(checkpoint), [2])
+    // Also where another process had given it up.
+    for (const checkpointId of [3, 4]) {
+      const { checkpoint: latest } = await storage.resolveRestore('latest')
+      await take(
+        storage,
+        checkpointId,
+        latest!.metadata.operators[0]!.subtasks.map(({ keyed }) => [...keyed]),
+      )
+      const next = await storage.resolveRestore('latest')
+      assert.deepEqual([next.checkpoint?.metadata.checkpointId, next.damaged], [checkpointId, []])
+      await readAll(storage, next.checkpoint!.metadata)
+      await storage.retire(checkpointId)
+      storage = place(here.bucket).storage
+      await storage.open()
+    }
+  })
+
   it('leave nothing behind when the checkpoint comes to nothing, nor when the process dies', async () => {
     for (const at of ['merged', '_metadata'] as const) {
       const bucket = emptyBucket()

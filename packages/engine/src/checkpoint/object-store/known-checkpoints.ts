@@ -34,9 +34,9 @@ export class KnownCheckpoints {
     return this.#known.values().some(({ paths }) => paths.has(path))
   }
 
-  /** Where a merged file is, as the newest checkpoint has it. */
-  locate(path: string): Location | undefined {
-    return [...this.#known.values()].findLast(({ merged }) => merged.has(path))?.merged.get(path)
+  /** Where a merged file is, as the newest checkpoint has it. Not one that was given up: it may have been for damage, and that file is whole where an older one has it. */
+  locate(path: string, givenUp: ReadonlySet<number>): Location | undefined {
+    return [...this.#known].findLast(([id, { merged }]) => merged.has(path) && !givenUp.has(id))?.[1].merged.get(path)
   }
 
   /** By attempt, then by id. Those that could not be read at the start come first: they are looked at, and reported. */

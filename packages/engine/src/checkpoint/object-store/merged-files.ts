@@ -1,7 +1,7 @@
 /**
  * Merges small state files of a checkpoint into few objects, so that it takes few requests, whatever the number of subtasks and operators. As Flink's FLIP-306.
  *
- * 1. A file is where one of the checkpoints says that are complete, or may be; else it is merged now, and the checkpoint that is about to be complete says where it is.
+ * 1. A file is where one of the checkpoints says that are complete, or may be, and were not given up; else it is merged now, and the checkpoint that is about to be complete says where it is.
  * 2. An object stays while a checkpoint has any file in it. Where less than half of it is still needed by the newest, what is needed is merged anew: then
  *    the object goes with the checkpoints before.
  */

@@ -76,7 +76,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
     this.#files = new ObjectStateFiles(options.place, options.limits)
     this.#metadata = new StoredMetadata(options.place)
     this.#copies = options.copies
-    this.#merged = new MergedFiles(this.#files, (path) => this.#known.locate(path), options.mergedObjectBytesMax)
+    this.#merged = new MergedFiles(this.#files, (path) => this.#known.locate(path, this.#givenUp), options.mergedObjectBytesMax)
   }
 
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter> {
