@@ -55,7 +55,7 @@ export interface ConnectorNotice {
  * After a restore it is given its own snapshot, then `addSplitsBack` with the splits that readers held in the checkpoint, and assigns those again.
  */
 export interface SplitEnumerator {
-  /** `restored`: what `snapshot` gave in the checkpoint that is restored. */
+  /** `restored`: what `snapshot` gave in the checkpoint that is restored. The job counts as started, and takes checkpoints, only when it has resolved. */
   start(restored: unknown): void | Promise<void>
   /** Splits that readers held at the restored checkpoint, as their `snapshot` gave them; the parallelism may differ from then. Called after `start`, before the readers' `addReader`. */
   addSplitsBack(splits: readonly Split[]): void

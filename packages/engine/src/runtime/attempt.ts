@@ -43,7 +43,7 @@ export interface AttemptHandler {
   regionFailed(region: Region, failure: FailureReport): { readonly delayMs: number } | 'give-up'
   /** What the region starts again with; `completedId`: what all others take for the newest checkpoint. Undefined: not from there, so all have to go back. */
   restartRegion(region: Region, completedId: number | undefined): Promise<RegionStart | undefined>
-  /** All tasks of the region run again. */
+  /** All of the region runs again. */
   regionRestored(region: Region, attempt: number): void
   metricsOf(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
 }

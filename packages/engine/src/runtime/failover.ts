@@ -4,7 +4,7 @@ import type { FailureReport } from './messages.ts'
 export interface FailoverFacts {
   /** Of the job; with one there is no part of it that could go on. */
   readonly regions: number
-  /** Whether all tasks of the region have run: what cannot even begin is wrong with the job. */
+  /** Whether all tasks of the region have run, and its enumerators: what cannot even begin is wrong with the job. */
   readonly hasRun: boolean
   /** Whether the last checkpoint is under way, or is to come: it needs the subtasks that there are. */
   readonly ending: boolean

@@ -3,6 +3,8 @@
  *
  * 1. From `lose` on nothing counts that its slots and enumerators say, but that they have closed, and what snapshots there are to be removed.
  * 2. When `close` resolves none of them is left.
+ * 3. It is ready when all of its tasks run and all of its enumerators have started: a checkpoint taken before would be without what one of them has to say, and its source, restored,
+ *    would begin anew.
  */
 import type { Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
@@ -35,7 +37,7 @@ export interface RegionParts extends RegionStart {
 }
 
 export interface RegionHandler {
-  /** All of its tasks run. */
+  /** All of its tasks run, and its enumerators. */
   ready(): void
   closed(): void
   coordinator(message: CoordinatorMessage): void
@@ -121,6 +123,7 @@ export class RegionRun {
     await this.#enumerators.start()
     this.#enumeratorsStarted = true
     for (const reader of this.#earlyReaders.splice(0)) this.#addReader(reader)
+    this.#tellReady()
   }
 
   /** What each of its sources' enumerators has to say for a checkpoint, by operator. */
@@ -129,7 +132,7 @@ export class RegionRun {
   }
 
   get ready(): boolean {
-    return this.#ready.size === this.deployments.length
+    return this.#enumeratorsStarted && this.#ready.size === this.deployments.length
   }
 
   get closed(): boolean {
@@ -162,8 +165,7 @@ export class RegionRun {
     switch (message.kind) {
       case 'ready':
         this.#ready.add(slot)
-        if (this.ready) this.#handler.ready()
-        return
+        return this.#tellReady()
       case 'reader-ready':
         if (this.#enumeratorsStarted) this.#addReader(message.reader)
         else this.#earlyReaders.push(message.reader)
@@ -191,6 +193,10 @@ export class RegionRun {
     } catch (error) {
       if (!this.#lost) this.#handler.enumeratorFailed(error)
     }
+  }
+
+  #tellReady(): void {
+    if (this.ready && !this.#lost) this.#handler.ready()
   }
 
   #tellClosed(): void {
