@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { testAuthority } from '@millrace/testkit'
 import { Log } from '../broker/log.ts'
 import { COMPRESSION_TYPES } from '../compression/index.ts'
@@ -65,6 +66,21 @@ async function nextPart(fetcher: Fetcher, maxRecords = Infinity): Promise<Fetche
     if (part !== undefined) return part
   }
 }
+
+void test('a fetcher that is closed leaves no connection behind', async () => {
+  const topic = await newTopic()
+  await client.producer().send({ topic, value: 'one' })
+  const counts: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const fetcher = client.fetcher({ maxWaitMs: 50 })
+    fetcher.assign([{ topic, partition: 0, start: 'earliest' }])
+    assert.deepEqual(await read(fetcher, 1), ['one'])
+    fetcher.close()
+    await setTimeout(100)
+    counts.push(process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length)
+  }
+  assert.deepEqual(counts, [counts[0], counts[0], counts[0]])
+})
 
 void test('keys, headers, time stamps and every compression come through', async () => {
   const topic = await newTopic()

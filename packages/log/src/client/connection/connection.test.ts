@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { SeededRandom } from '@millrace/testkit'
 import { parseAddresses } from './address.ts'
 import { BrokerVersions } from './api-versions.ts'
@@ -71,6 +73,25 @@ void test('answers come in order or not at all', () => {
   assert.deepEqual([pipeline.size, pipeline.deadlineMs, pipeline.overdue(19), pipeline.overdue(20)!.correlationId], [2, 20, undefined, b])
   assert.equal(pipeline.answered(a)!.correlationId, a)
   assert.deepEqual([pipeline.drain().length, pipeline.size, pipeline.deadlineMs], [1, 0, undefined])
+})
+
+void test('what is answered is not kept', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const pipeline = new RequestPipeline<{ correlationId: number; deadlineMs: number }>()
+  const answered: WeakRef<object>[] = []
+  for (let correlationId = 0; correlationId < 10; correlationId++) {
+    pipeline.add({ correlationId, deadlineMs: 0 })
+    answered.push(new WeakRef(pipeline.answered(correlationId)!))
+  }
+  // What was looked at in this turn is kept for so long.
+  await new Promise((resolve) => setImmediate(resolve))
+  collectGarbage()
+  assert.deepEqual(
+    answered.map((request) => request.deref()),
+    answered.map(() => undefined),
+  )
+  assert.equal(pipeline.size, 0)
 })
 
 void test("settings by Kafka's names", () => {

@@ -3,7 +3,8 @@
  *
  * 1. A broker answers in the order of the requests: a response belongs to the oldest one waiting, and its correlation id must say so.
  * 2. Correlation ids grow and wrap within an int32, so that one is not in use twice.
- * 3. A request past its deadline ends the connection: those behind it could not be answered either.
+ * 3. What is answered is not kept: its response may be large.
+ * 4. A request past its deadline ends the connection: those behind it could not be answered either.
  */
 export interface PipelinedRequest {
   readonly correlationId: number
@@ -11,7 +12,8 @@ export interface PipelinedRequest {
 }
 
 export class RequestPipeline<R extends PipelinedRequest> {
-  #waiting: R[] = []
+  /** Empty before `#first`. */
+  #waiting: (R | undefined)[] = []
   #first = 0
   #correlationId = 0
 
@@ -33,7 +35,7 @@ export class RequestPipeline<R extends PipelinedRequest> {
   answered(correlationId: number): R | undefined {
     const request = this.#waiting[this.#first]
     if (request === undefined || request.correlationId !== correlationId) return undefined
-    this.#first++
+    this.#waiting[this.#first++] = undefined
     if (this.#first > 64 && this.#first * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first)
       this.#first = 0
@@ -62,7 +64,7 @@ export class RequestPipeline<R extends PipelinedRequest> {
 
   /** Takes all that wait: the connection has ended. */
   drain(): readonly R[] {
-    const rest = this.#waiting.slice(this.#first)
+    const rest = this.#waiting.slice(this.#first) as R[]
     this.#waiting = []
     this.#first = 0
     return rest

@@ -158,6 +158,7 @@ export class Fetcher {
     this.#wakeup.stop()
     this.#positions.clear()
     this.#ready.clear()
+    for (const lane of LANES) this.#cluster.closeLane(this.#laneOf(lane))
     this.#wake()
   }
 
@@ -210,7 +211,7 @@ export class Fetcher {
     const done = positions.map((position) => position.busy())
     for (const position of positions) asked.set(keyOf(position), { position, version: position.version, offset: position.fetch })
     try {
-      const link = this.#cluster.link(nodeId, `${this.#lane} ${lane}`)
+      const link = this.#cluster.link(nodeId, this.#laneOf(lane))
       const connection = link.open ?? (await link.connection())
       const { request, maxVersion } = fetchRequest(positions, this.#cluster.view, session, this.#settings)
       const version = connection.versionOf('Fetch', maxVersion)
@@ -224,6 +225,10 @@ export class Fetcher {
       for (const end of done) end()
       this.#wakeup.soon()
     }
+  }
+
+  #laneOf(lane: string): string {
+    return `${this.#lane} ${lane}`
   }
 
   #session(key: string): FetchSession {

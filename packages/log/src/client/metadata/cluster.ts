@@ -63,6 +63,15 @@ export class Cluster {
     return link
   }
 
+  /** Ends the connections of a lane that nobody uses any more. */
+  closeLane(lane: string): void {
+    for (const [key, link] of this.#links) {
+      if (key.slice(key.indexOf(' ') + 1) !== lane) continue
+      link.close()
+      this.#links.delete(key)
+    }
+  }
+
   /** 'host:port (id)' of a broker, for errors. */
   describe(nodeId: number): string {
     const node = this.view.nodes.get(nodeId)
