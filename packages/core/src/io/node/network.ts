@@ -1,6 +1,6 @@
-import { createServer, connect, type Server, type Socket } from 'node:net'
+import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net'
 import { discardBytes } from '../discard-bytes.ts'
-import { NetworkError, type Connection, type ConnectOptions, type ListenOptions, type Network } from '../network.ts'
+import { NetworkError, type Connection, type ListenOptions, type Network } from '../network.ts'
 import { connectTls, createTlsServer } from './tls.ts'
 
 function classify(error: NodeJS.ErrnoException): NetworkError {
@@ -35,7 +35,9 @@ export const nodeNetwork: Network = {
   connect: (options) =>
     new Promise((resolve, reject) => {
       const { host, port, timeoutMs, tls } = options
-      const socket = socketTo(options)
+      const inbox = tls === undefined ? new Inbox() : undefined
+      const socket =
+        tls === undefined ? connect({ host, port, noDelay: true, onread: inbox!.onread }) : connectTls(options).setNoDelay(true)
       const timer = setTimeout(
         () => socket.destroy(new NetworkError('timeout', `no connection to ${host}:${port} within ${timeoutMs} ms`)),
         timeoutMs,
@@ -48,7 +50,7 @@ export const nodeNetwork: Network = {
       socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(timer)
         socket.off('error', fail)
-        resolve(new SocketConnection(socket))
+        resolve(new SocketConnection(socket, { inbox }))
       })
     }),
 }
@@ -63,13 +65,41 @@ function serverOf({ tls }: ListenOptions, accept: (connection: Connection) => vo
     const server = createServer({ noDelay: true }, (socket) => accept(new SocketConnection(socket)))
     return { server, beforeClose: () => undefined }
   }
-  const { server, abandonHandshakes } = createTlsServer(tls, (socket, subject) => accept(new SocketConnection(socket, subject)))
+  const { server, abandonHandshakes } = createTlsServer(tls, (socket, subject) =>
+    accept(new SocketConnection(socket, { peerSubject: subject })),
+  )
   return { server, beforeClose: abandonHandshakes }
 }
 
-function socketTo(options: ConnectOptions): Socket {
-  if (options.tls !== undefined) return connectTls(options).setNoDelay(true)
-  return connect({ host: options.host, port: options.port, noDelay: true })
+/** Read by one call to the system. */
+const INBOX_BYTES = 128 * 1024
+
+/** What a socket receives, always in the same memory, which stays in the processor's caches; as a stream each read would be memory of its own. */
+class Inbox {
+  readonly onread: OnReadOpts
+  #handler: ((bytes: Uint8Array) => void) | undefined
+  /** What came before anybody listened. */
+  #early: Uint8Array[] = []
+
+  constructor() {
+    this.onread = {
+      buffer: Buffer.allocUnsafeSlow(INBOX_BYTES),
+      callback: (length, buffer) => {
+        this.#received(buffer.subarray(0, length))
+        return true
+      },
+    }
+  }
+
+  #received(bytes: Uint8Array): void {
+    if (this.#handler === undefined) this.#early.push(Uint8Array.from(bytes))
+    else this.#handler(bytes)
+  }
+
+  onData(handler: (bytes: Uint8Array) => void): void {
+    this.#handler = handler
+    for (const bytes of this.#early.splice(0)) handler(bytes)
+  }
 }
 
 /** From this size on a call to the system is worth it, and what was sent can be told from what is queued at once. */
@@ -80,10 +110,15 @@ class SocketConnection implements Connection {
   readonly remote: { readonly host: string; readonly port: number }
   readonly peerSubject?: string
   readonly #socket: Socket
+  readonly #inbox: Inbox | undefined
   #isCorked = false
 
-  constructor(socket: Socket, peerSubject?: string) {
+  constructor(
+    socket: Socket,
+    { peerSubject, inbox }: { readonly peerSubject?: string | undefined; readonly inbox?: Inbox | undefined } = {},
+  ) {
     this.#socket = socket
+    this.#inbox = inbox
     if (peerSubject !== undefined) this.peerSubject = peerSubject
     this.remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
     socket.on('error', () => {}) // reported by 'close'
@@ -94,6 +129,7 @@ class SocketConnection implements Connection {
   }
 
   onData(handler: (bytes: Uint8Array) => void): void {
+    if (this.#inbox !== undefined) return this.#inbox.onData(handler)
     this.#socket.on('data', (bytes: Uint8Array) => {
       handler(bytes)
       if (bytes.length >= DISCARDED_BYTES_MIN) discardBytes(bytes)
