@@ -1,5 +1,5 @@
-// Every query gives the rows that the specification's reference gave, at parallelism 2 and through encoded edges; with MILLRACE_GOLDEN=all (`npm run test:golden`)
-// also at parallelism 1, and all those with timers or large state after a failure. So it is with keyed state in RocksDB under a cache that holds a small part of it.
+// Queries give the rows that the specification's reference gave, at parallelism 2 and through encoded edges; with MILLRACE_GOLDEN=all (`npm run test:golden`)
+// every one, also at parallelism 1, and all those with timers or large state after a failure. So it is with keyed state in RocksDB under a cache that holds a small part of it.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { rocksdbPackage } from '../../packages/engine/src/state/rocksdb/rocksdb-binding.ts'
@@ -29,8 +29,9 @@ async function check(query: string, options: Partial<QueryRunOptions> & { readon
 
 // Two at a time: half of each is the start of its threads.
 void describe('golden results', { concurrency: 2 }, () => {
-  // `gen` has no rows.
-  for (const query of Object.keys(queries).filter((name) => name !== 'gen')) {
+  // `gen` has no rows. Without all: those that keep nothing are as q0 and q3, and two are run with a failure.
+  const leftOut = all ? ['gen'] : ['gen', 'q1', 'q2', 'q4', 'q19', 'q22']
+  for (const query of Object.keys(queries).filter((name) => !leftOut.includes(name))) {
     for (const parallelism of parallelisms)
       void test(`${query} at parallelism ${parallelism}`, async () => {
         await check(query, { parallelism })
