@@ -1,3 +1,4 @@
+import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, errorCode } from '../../protocol/index.ts'
 import { clientError, refusal } from '../errors.ts'
 import type { ProducerIdentity } from '../producer/pending-batch.ts'
@@ -56,11 +57,22 @@ export class Transactions {
 
   /** All transactional ids that the coordinators know and the filter lets through. Brokers before 3.0 cannot be asked. @throws `CLIENT_UNSUPPORTED`, `CLIENT_*` */
   async list(filter: { readonly prefix?: string; readonly states?: readonly string[] } = {}): Promise<readonly ListedTransaction[]> {
+    const listed = await this.#calls.cluster.patiently(() => this.#listEverywhere(filter))
+    const { prefix = '' } = filter
+    return listed.filter(({ transactionalId }) => transactionalId.startsWith(prefix))
+  }
+
+  /** Asks all brokers that there are. Where one could not be asked all must be asked again: what it coordinated is another's when it is gone, who may have answered before. */
+  async #listEverywhere(filter: { readonly prefix?: string; readonly states?: readonly string[] }): Promise<ListedTransaction[]> {
     const { cluster } = this.#calls
     const nodeIds = await cluster.nodeIds()
-    const lists = await Promise.all(nodeIds.map((nodeId) => cluster.patiently(() => this.#listAt(nodeId, filter))))
-    const { prefix = '' } = filter
-    return lists.flat().filter(({ transactionalId }) => transactionalId.startsWith(prefix))
+    try {
+      const lists = await Promise.all(nodeIds.map((nodeId) => this.#listAt(nodeId, filter)))
+      return lists.flat()
+    } catch (error) {
+      if ((error as MillraceError).retry) await cluster.refresh([]).catch(() => undefined)
+      throw error
+    }
   }
 
   async #listAt(
