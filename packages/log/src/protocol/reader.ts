@@ -93,9 +93,7 @@ export class ByteReader {
   }
 
   #longVaruint(): number {
-    const first = this.input[this.take(1)]!
-    if (first < 0x80) return first
-    let value = first & 0x7f
+    let value = this.input[this.take(1)]! & 0x7f
     for (let shift = 7; shift < 35; shift += 7) {
       const byte = this.input[this.take(1)]!
       value |= (byte & 0x7f) << shift

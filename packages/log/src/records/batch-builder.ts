@@ -83,7 +83,7 @@ const SHARED_BYTES_MIN = 8 * 1024
 const BATCH_BYTES_MAX = 0x7fff_ffff
 
 /** Of a character of a string: those of four bytes are two there. */
-const UTF8_BYTES_MAX = 3
+export const UTF8_BYTES_MAX = 3
 /** Around key and value: five integers of 32 bits, one of 64, and the attributes. */
 const FRAMING_BYTES_MAX = 5 * 5 + 10 + 1
 
@@ -218,13 +218,10 @@ export class BatchBuilder {
     if (typeof value !== 'string' || valueBytes !== undefined) return false
     // Where less is written for want of room it could be as many bytes by chance.
     if (this.#end + sizeBytesAtMost(record) > this.#buffer.length) return false
-    const end = this.#end
-    if (this.#write(record, value.length, this.#bodyBytes(record, value.length), timestampDelta, offsetDelta)) return true
-    this.#end = end
-    return false
+    return this.#write(record, value.length, this.#bodyBytes(record, value.length), timestampDelta, offsetDelta)
   }
 
-  /** @returns whether the value has as many bytes as were expected */
+  /** @returns whether the value has as many bytes as were expected; else nothing counts as written */
   #write(record: RecordToAppend, valueBytes: number, body: number, timestampDelta: number, offsetDelta: number): boolean {
     const buffer = this.#buffer
     let at = writeVaruint(buffer, this.#end, zigzag(body))

@@ -17,7 +17,15 @@ export {
   viewBatch,
   type TimestampType,
 } from './batch.ts'
-export { BatchBuilder, buildBatch, recompress, type BatchMemory, type BatchOptions, type RecordToAppend } from './batch-builder.ts'
+export {
+  BatchBuilder,
+  buildBatch,
+  recompress,
+  UTF8_BYTES_MAX,
+  type BatchMemory,
+  type BatchOptions,
+  type RecordToAppend,
+} from './batch-builder.ts'
 export { BatchCursor, batches, type BatchCursorOptions, type BatchStop } from './batch-cursor.ts'
 export {
   batchEndTransactionMarker,

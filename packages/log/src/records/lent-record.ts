@@ -36,7 +36,7 @@ export class RecordRun {
     return new LentRecord(this, cursor, offset, timestamp)
   }
 
-  /** Bytes of the payload; for a Buffer its subarray would take half as long again. */
+  /** Bytes of the payload without what the subarray of a Buffer does besides. */
   view(at: number, bytes: number): Uint8Array {
     return new Uint8Array(this.#memory, this.#memoryAt + at, bytes)
   }
@@ -50,7 +50,7 @@ export class RecordRun {
   #decode(): string | undefined {
     if (this.#end - this.#start > TEXT_BYTES_MAX) return undefined
     const text = latin1Slice.call(this.#payload, this.#start, this.#end)
-    // As UTF-8 each character above 127 takes a byte more. Writing them is faster than counting them: a fifth of Buffer.byteLength.
+    // As UTF-8 each character above 127 takes a byte more. Writing them is faster than counting them by Buffer.byteLength.
     scratch ??= Buffer.allocUnsafeSlow(2 * TEXT_BYTES_MAX)
     return scratch.write(text) - text.length === this.#framingBytesAbove127 ? text : undefined
   }

@@ -1,6 +1,6 @@
 import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net'
 import { discardBytes } from '../discard-bytes.ts'
-import { NetworkError, type Connection, type ListenOptions, type Network } from '../network.ts'
+import { NetworkError, type Connection, type ConnectOptions, type ListenOptions, type Network } from '../network.ts'
 import { connectTls, createTlsServer } from './tls.ts'
 
 function classify(error: NodeJS.ErrnoException): NetworkError {
@@ -35,9 +35,7 @@ export const nodeNetwork: Network = {
   connect: (options) =>
     new Promise((resolve, reject) => {
       const { host, port, timeoutMs, tls } = options
-      const inbox = tls === undefined ? new Inbox() : undefined
-      const socket =
-        tls === undefined ? connect({ host, port, noDelay: true, onread: inbox!.onread }) : connectTls(options).setNoDelay(true)
+      const { socket, inbox } = socketTo(options)
       const timer = setTimeout(
         () => socket.destroy(new NetworkError('timeout', `no connection to ${host}:${port} within ${timeoutMs} ms`)),
         timeoutMs,
@@ -69,6 +67,12 @@ function serverOf({ tls }: ListenOptions, accept: (connection: Connection) => vo
     accept(new SocketConnection(socket, { peerSubject: subject })),
   )
   return { server, beforeClose: abandonHandshakes }
+}
+
+function socketTo(options: ConnectOptions): { readonly socket: Socket; readonly inbox?: Inbox } {
+  if (options.tls !== undefined) return { socket: connectTls(options).setNoDelay(true) }
+  const inbox = new Inbox()
+  return { socket: connect({ host: options.host, port: options.port, noDelay: true, onread: inbox.onread }), inbox }
 }
 
 /** Read by one call to the system. */

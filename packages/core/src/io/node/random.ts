@@ -1,7 +1,7 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
 import type { Random } from '../random.ts'
 
-/** Asked for together: one alone costs as much as all of them. */
+/** Asked for together: a producer asks for one with every batch. */
 const words = new Uint32Array(256)
 let used = words.length
 

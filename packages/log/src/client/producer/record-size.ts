@@ -1,10 +1,8 @@
-import type { RecordToAppend } from '../../records/index.ts'
+import { UTF8_BYTES_MAX, type RecordToAppend } from '../../records/index.ts'
 import { clientError } from '../errors.ts'
 
 /** What a record takes beside its bytes. */
 export const RECORD_OVERHEAD_BYTES = 40
-/** Of a character of a string: those of four bytes are two there. */
-const UTF8_BYTES_MAX = 3
 /** Around its key and value in a batch. */
 const FRAMING_BYTES = 8
 
