@@ -29,3 +29,24 @@ export function interceptDisk(disk: Disk, intercept: Intercept): Disk {
 }
 
 export const never: Promise<never> = new Promise(() => {})
+
+/** Works on a disk until a call of it, which is made in vain; answers whether it came to that. */
+export async function endAt(
+  {
+    disk,
+    at,
+    end,
+    among,
+  }: { readonly disk: Disk; readonly at: number; readonly end: () => void; readonly among?: (call: DiskCall) => boolean },
+  work: (mortal: Disk) => Promise<unknown>,
+): Promise<boolean> {
+  let count = 0
+  const ended = Promise.withResolvers<true>()
+  const mortal = interceptDisk(disk, (call, perform) => {
+    if (among?.(call) === false || count++ !== at) return perform()
+    end()
+    ended.resolve(true)
+    return never
+  })
+  return await Promise.race([ended.promise, work(mortal).then(() => false)])
+}

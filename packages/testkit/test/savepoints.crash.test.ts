@@ -7,7 +7,7 @@ import type { CheckpointMetadata } from '../../engine/src/checkpoint/metadata.ts
 import { FilesystemSavepoints } from '../../engine/src/checkpoint/savepoints.ts'
 import { FilesystemStateFiles } from '../../engine/src/checkpoint/state-files.ts'
 import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
-import { interceptDisk, never } from './crashing-disk.ts'
+import { endAt, interceptDisk, never } from './crashing-disk.ts'
 
 const NOTES = '/state/savepoints-under-way'
 const FOLDER = '/savepoints/savepoint-1'
@@ -52,6 +52,42 @@ async function exists(disk: Disk, path: string): Promise<boolean> {
   )
 }
 
+/** Answers whether it is there; if not, nothing of it is. */
+async function isWhole(disk: Disk): Promise<boolean> {
+  if (!(await exists(disk, `${FOLDER}/_metadata`))) {
+    assert.equal(await exists(disk, FOLDER), false, 'nothing half-written is left')
+    return false
+  }
+  const elsewhere = new FilesystemCheckpoints({ disk, dir: '/another-job' })
+  await elsewhere.open()
+  const { checkpoint } = await elsewhere.resolveRestore(FOLDER)
+  assert.equal(checkpoint?.metadata.checkpointId, 7)
+  return true
+}
+
+/** The process dies as it discards one, and the power fails at a call of the next start, or after it. Answers which of the two came, and how many names were at stake. */
+async function discardTwice(
+  dieAt: number,
+  crashAt: number,
+  at: number,
+): Promise<readonly [died: boolean, crashed: boolean, names: number]> {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  let names = 0
+  const crash = (): void => {
+    names = disk.unsyncedNames
+    disk.crash({ loss: 'all-but-one', at })
+  }
+  await save(disk.attach())
+  const discarding = { disk: disk.attach(), at: dieAt, end: () => disk.kill() }
+  const died = await endAt(discarding, (mortal) => new FilesystemSavepoints({ disk: mortal, notes: NOTES }).discard(FOLDER))
+  const recovering = { disk: disk.attach(), at: crashAt, end: crash }
+  const crashed = await endAt(recovering, (mortal) => new FilesystemSavepoints({ disk: mortal, notes: NOTES }).recover())
+  if (!crashed) crash()
+  await new FilesystemSavepoints({ disk: disk.attach(), notes: NOTES }).recover()
+  await isWhole(disk.attach())
+  return [died, crashed, names]
+}
+
 /** Answers whether the crash came. */
 async function interrupt(crashAt: number, how: 'kill' | 'crash', seed: number): Promise<boolean> {
   const disk = new SimulatedDisk({ random: new SeededRandom(seed) })
@@ -73,14 +109,8 @@ async function interrupt(crashAt: number, how: 'kill' | 'crash', seed: number): 
   }
   const after = disk.attach()
   const found = await new FilesystemSavepoints({ disk: after, notes: NOTES }).recover()
-  const isComplete = await exists(after, `${FOLDER}/_metadata`)
+  const isComplete = await isWhole(after)
   if (told) assert.ok(isComplete, 'what the user was told of is there')
-  if (isComplete) {
-    const elsewhere = new FilesystemCheckpoints({ disk: after, dir: '/another-job' })
-    await elsewhere.open()
-    const { checkpoint } = await elsewhere.resolveRestore(FOLDER)
-    assert.equal(checkpoint?.metadata.checkpointId, 7)
-  } else assert.equal(await exists(after, FOLDER), false, 'nothing half-written is left')
   for (const { path, found: what } of found) assert.deepEqual([path, what], [FOLDER, isComplete ? 'complete' : 'removed'])
   // A second start finds nothing to do, whatever crashes now.
   disk.crash()
@@ -98,4 +128,14 @@ void describe('a savepoint that is interrupted', () => {
       }
     })
   }
+
+  void it('by a kill while it is discarded, and a crash in the next start, is whole or gone', async () => {
+    let crashes = 0
+    for (let dieAt = 0, died = true; died; dieAt++) {
+      for (let crashAt = 0, crashed = true; crashed; crashAt++) {
+        for (let at = 0, names = 1; at < names; at++, crashes++) [died, crashed, names] = await discardTwice(dieAt, crashAt, at)
+      }
+    }
+    assert.ok(crashes > 50, `only ${crashes} crashes`)
+  })
 })

@@ -41,13 +41,13 @@ export interface FilesystemCheckpointsOptions {
  * 2. `persist` resolves once the content, both names and all state files are durable; what it rejects is gone, or its files are kept until
  *    a newer one is complete.
  * 3. A state file is removed only if no metadata in the folder refers to it; while there are metadata that cannot be read, none is removed at start.
- * 4. Metadata go before the files they refer to, durably.
+ * 4. Metadata go before the files they refer to, durably. What `open` finds without them, or given up, stays so: whoever did that may have died before it was durable.
  * 5. What `resolveRestore` answers is durable: its writer may have died between rename and sync, and what is built upon from now on must not
  *    vanish with the next crash. (`open` has synced the folders above.)
  * 6. One operation at a time: restores never see half of a `persist` or `retire`.
  * 7. Before a checkpoint is completed the lock is looked at, and again after, before anybody hears of it. Whoever takes over claims first, and removes what is
  *    not complete then: either it finds the checkpoint complete, or its former instance finds the claim.
- * 8. Of several checkpoints that are given up the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
+ * 8. Of several checkpoints that are given up, or removed, the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #disk: Disk
@@ -117,7 +117,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
-      for (const id of await this.#metadata.ids()) await this.#disk.removeTree(this.#metadata.folder(id))
+      for (const id of await this.#metadata.ids()) await this.#removeFolder(id)
       await this.#disk.removeTree(`${this.#dir}/${SHARED_FOLDER}`)
       await this.#disk.syncDirectory(this.#dir)
       this.#references.clear()
@@ -142,6 +142,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       else if (found.kind === 'incomplete') incomplete.push(checkpointId)
       else unknown++
       if ('problem' in found) damaged.push({ checkpointId, path: this.#metadata.folder(checkpointId), problem: found.problem })
+      else if (found.kind !== 'complete') await this.#disk.syncDirectory(this.#metadata.folder(checkpointId))
     }
     const fileNames = await this.#disk.list(shared)
     const removed = await this.#removeOrphans(incomplete, unknown > 0 ? [] : fileNames)
@@ -221,11 +222,15 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   }
 
   async #retire(checkpointId: number): Promise<void> {
-    await this.#metadata.remove(checkpointId)
-    await this.#disk.removeTree(this.#metadata.folder(checkpointId))
+    await this.#removeFolder(checkpointId)
     const paths = this.#references.get(checkpointId) ?? new Set()
     this.#references.delete(checkpointId)
     await this.#removeUnreferenced([...paths])
+  }
+
+  async #removeFolder(checkpointId: number): Promise<void> {
+    await this.#metadata.remove(checkpointId)
+    await this.#disk.removeTree(this.#metadata.folder(checkpointId))
   }
 
   async #removeUnreferenced(paths: readonly string[]): Promise<void> {

@@ -207,20 +207,16 @@ async function makeSavepointFolder(disk: Disk, folder: string): Promise<void> {
   }
 }
 
-/** First what makes it a savepoint, durably: half of one is never taken for one. */
+/** First what makes it a savepoint, durably, also where that is gone: whoever removed it may have died before a sync. Half of one is never taken for one. */
 async function removeSavepoint(disk: Disk, folder: string): Promise<void> {
-  try {
-    await disk.remove(`${folder}/${METADATA}`)
-    await disk.syncDirectory(folder)
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
-  try {
-    await disk.removeTree(folder)
-    await disk.syncDirectory(parentOf(folder))
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
+  await disk.remove(`${folder}/${METADATA}`).catch(unlessAbsent)
+  await disk.syncDirectory(folder).catch(unlessAbsent)
+  await disk.removeTree(folder).catch(unlessAbsent)
+  await disk.syncDirectory(parentOf(folder)).catch(unlessAbsent)
+}
+
+function unlessAbsent(error: unknown): void {
+  if (!isAbsent(error)) throw error
 }
 
 function decodeNote(bytes: Uint8Array): string | undefined {
