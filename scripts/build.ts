@@ -38,6 +38,10 @@ async function bundle(folder: string): Promise<void> {
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
     keepNames: true,
+    // For editors there are the declarations.
+    comments: { jsdoc: false },
+    // V8 keeps a source in two bytes a character where one of them needs it, in every thread.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: false, asciiOnly: true } },
   })
   await bundle.close()
 }

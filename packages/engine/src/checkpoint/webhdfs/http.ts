@@ -3,8 +3,7 @@
  *
  * Not by `fetch`: data nodes answer `100 Continue` to whoever has not asked for it, which undici takes for a broken answer.
  */
-import * as http from 'node:http'
-import * as https from 'node:https'
+import type { ClientRequest, OutgoingHttpHeaders } from 'node:http'
 import { ObjectStoreError } from '../object-store/object-store.ts'
 
 export interface HttpAnswer {
@@ -60,9 +59,10 @@ export function upload(request: Omit<HttpRequest, 'body'>): HttpUpload {
 
 function begin(
   { method, url, timeoutMs }: HttpRequest,
-  length: http.OutgoingHttpHeaders,
-): { readonly sent: http.ClientRequest; readonly answer: Promise<HttpAnswer> } {
-  const { request } = url.startsWith('https:') ? https : http
+  length: OutgoingHttpHeaders,
+): { readonly sent: ClientRequest; readonly answer: Promise<HttpAnswer> } {
+  // Loaded when it is first used, and not by an import, which would load all of Node's HTTP clients into every thread of every job.
+  const { request } = url.startsWith('https:') ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http')
   const sent = request(url, { method, headers: { 'content-type': 'application/octet-stream', ...length }, timeout: timeoutMs })
   const answer = new Promise<HttpAnswer>((resolve, reject) => {
     const failed = (error: Error): void => reject(unreachable(error, new URL(url).host))
