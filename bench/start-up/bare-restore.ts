@@ -1,14 +1,18 @@
 /**
  * Reads and decodes the newest checkpoint of the job `recovery` into its tables, with nothing around it: what no recovery can be faster than.
- * As in a job, on worker threads that have never run the code before: one for each subtask.
+ * As in a job, on worker threads that have never run the code before: one for each subtask. From the sources, as what is published has no file for each
+ * of these parts; they are loaded before time counts.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import type { CheckpointMetadata } from '../../packages/engine/src/checkpoint/metadata.ts'
-import type { Build } from './command.ts'
+import { value } from '../../packages/engine/src/api/state.ts'
+import { decodeMetadata } from '../../packages/engine/src/checkpoint/metadata-format.ts'
+import { keyGroupRange } from '../../packages/engine/src/keys/key-group.ts'
+import { filesOfRange, segmentsByGroup } from '../../packages/engine/src/runtime/keyed-files.ts'
+import { KeyedState } from '../../packages/engine/src/state/keyed-state.ts'
 
 export interface BareRestore {
   /** Of the slowest thread. */
@@ -31,16 +35,15 @@ interface Share {
 
 interface Task {
   readonly folder: string
-  readonly build: Build
   readonly subtask: number
   readonly parallelism: number
 }
 
 /** `folder`: that of the job's checkpoints. */
-export async function bareRestore(folder: string, build: Build, parallelism: number): Promise<BareRestore> {
+export async function bareRestore(folder: string, parallelism: number): Promise<BareRestore> {
   const workers = Array.from({ length: parallelism }, (_, subtask) => {
-    const execArgv = build === 'source' ? ['--conditions=@millrace/source'] : []
-    return new Worker(new URL(import.meta.url), { workerData: { folder, build, subtask, parallelism } satisfies Task, execArgv })
+    const execArgv = ['--conditions=@millrace/source']
+    return new Worker(new URL(import.meta.url), { workerData: { folder, subtask, parallelism } satisfies Task, execArgv })
   })
   const answers = (): Promise<readonly unknown[]> =>
     Promise.all(workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))))
@@ -64,34 +67,20 @@ function newestCheckpoint(folder: string): string {
   return join(folder, `chk-${Math.max(...ids.map(Number))}`)
 }
 
-async function load<T>(build: Build, path: string): Promise<T> {
-  const engine = join(import.meta.dirname, '../../packages/engine')
-  return (await import(build === 'source' ? `${engine}/src/${path}.ts` : `${engine}/dist/${path}.js`)) as T
-}
-
-async function modules(build: Build) {
-  return {
-    ...(await load<typeof import('../../packages/engine/src/api/state.ts')>(build, 'api/state')),
-    ...(await load<typeof import('../../packages/engine/src/checkpoint/metadata-format.ts')>(build, 'checkpoint/metadata-format')),
-    ...(await load<typeof import('../../packages/engine/src/keys/key-group.ts')>(build, 'keys/key-group')),
-    ...(await load<typeof import('../../packages/engine/src/runtime/keyed-files.ts')>(build, 'runtime/keyed-files')),
-    ...(await load<typeof import('../../packages/engine/src/state/keyed-state.ts')>(build, 'state/keyed-state')),
-  }
-}
-
-function restore(engine: Awaited<ReturnType<typeof modules>>, { folder, subtask, parallelism }: Task) {
-  const metadata: CheckpointMetadata = engine.decodeMetadata(readFileSync(join(newestCheckpoint(folder), '_metadata')))
+function restore({ folder, subtask, parallelism }: Task) {
+  const metadata = decodeMetadata(readFileSync(join(newestCheckpoint(folder), '_metadata')))
   const operator = metadata.operators.find(({ subtasks }) => subtasks.some(({ keyed }) => keyed.length > 0))!
   const { maxParallelism } = operator
-  const keyGroups = engine.keyGroupRange(subtask, parallelism, maxParallelism)
-  const state = new engine.KeyedState({ operator: 'bare', states: { count: engine.value<number>() }, maxParallelism, keyGroups })
-  const files = operator.subtasks.flatMap(({ keyed }) => engine.filesOfRange(keyed, keyGroups))
+  const keyGroups = keyGroupRange(subtask, parallelism, maxParallelism)
+  const state = new KeyedState({ operator: 'bare', states: { count: value<number>() }, maxParallelism, keyGroups })
+  const files = operator.subtasks.flatMap(({ keyed }) => filesOfRange(keyed, keyGroups))
   const contents = new Map(files.map(({ path }) => [path, readFileSync(join(folder, path))]))
-  for (const [group, segments] of engine.segmentsByGroup(files)) {
+  for (const [group, segments] of segmentsByGroup(files)) {
     state.restoreGroup(
       group,
       segments.map(({ file, segment }) => ({
         bytes: contents.get(file.path)!.subarray(segment.offset, segment.offset + segment.length),
+        rows: segment.rows,
       })),
     )
   }
@@ -106,12 +95,11 @@ function usedBytes(): number {
   return heap + external
 }
 
-async function work(task: Task): Promise<void> {
-  const engine = await modules(task.build)
+function work(task: Task): void {
   const before = usedBytes()
   parentPort!.once('message', () => {
     const startMs = performance.now()
-    const { state, fileBytes } = restore(engine, task)
+    const { state, fileBytes } = restore(task)
     const ms = performance.now() - startMs
     const measuredBytes = usedBytes() - before
     const { rows, estimatedBytes } = state.statistics()
@@ -120,4 +108,4 @@ async function work(task: Task): Promise<void> {
   parentPort!.postMessage('ready')
 }
 
-if (!isMainThread) await work(workerData as Task)
+if (!isMainThread) work(workerData as Task)

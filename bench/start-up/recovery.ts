@@ -34,7 +34,7 @@ export async function measureRecovery(settings: RecoverySettings): Promise<Recov
       const restored = await firstOutput(build, 'recovery-job.ts', [...flags, '--restore=latest', '--checkpoint-interval=1h'])
       if (Number(restored.line.split(' ').at(-1)) < 2) throw new Error(`the state was not restored: ${restored.line}`)
       ms.push(restored.ms)
-      bare.push(await bareRestore(join(folder, 'recovery/checkpoints'), build, parallelism))
+      bare.push(await bareRestore(join(folder, 'recovery/checkpoints'), parallelism))
     }
     const short = bare.find((each) => each.keys !== keys)
     if (short !== undefined) throw new Error(`the checkpoint holds ${short.keys} keys`)

@@ -23,11 +23,15 @@ export function filesOfRange(files: readonly KeyedStateFile[], range: KeyGroupRa
     .filter((file) => file.segments.length > 0)
 }
 
+/** A segment, and the file that it lies in. */
+export interface LocatedSegment {
+  readonly file: KeyedStateFile
+  readonly segment: KeyGroupSegment
+}
+
 /** For each key group its segments in the order in which they are to be read, and the file of each. */
-export function segmentsByGroup(
-  files: readonly KeyedStateFile[],
-): ReadonlyMap<number, readonly { readonly file: KeyedStateFile; readonly segment: KeyGroupSegment }[]> {
-  const groups = new Map<number, { readonly file: KeyedStateFile; readonly segment: KeyGroupSegment }[]>()
+export function segmentsByGroup(files: readonly KeyedStateFile[]): ReadonlyMap<number, readonly LocatedSegment[]> {
+  const groups = new Map<number, LocatedSegment[]>()
   for (const file of files) {
     for (const segment of file.segments) {
       const list = groups.get(segment.keyGroup)

@@ -7,10 +7,11 @@
 import { engineError } from '../errors.ts'
 import { withoutMergedBytes, type KeyedStateFile, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
-import type { KeyedStateBackend, StateSnapshotWriter } from '../state/state-types.ts'
+import type { KeyedStateBackend, SegmentBytes, StateSnapshotWriter } from '../state/state-types.ts'
 import type { CreateFile, DatabaseSnapshot, DatabaseSnapshots, KeptDatabase } from './database-snapshots.ts'
-import { filesOfRange, neededFiles, segmentsByGroup } from './keyed-files.ts'
+import { filesOfRange, neededFiles, segmentsByGroup, type LocatedSegment } from './keyed-files.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
+import { prefetch } from './prefetch.ts'
 
 /** Bytes handed to the storage and not yet written, at most: then the snapshot waits for the disk. */
 const UNWRITTEN_BYTES_MAX = 8 * 1024 * 1024
@@ -50,15 +51,16 @@ export class OperatorSnapshots {
     const counts = new Map<number, number>()
     try {
       for (const file of files) if (!readers.has(file.path)) readers.set(file.path, await storage.openStateFile(file))
-      for (const [group, segments] of segmentsByGroup(files)) {
-        const bytes = await Promise.all(
-          segments.map(({ file, segment }) => readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32)),
-        )
-        this.keyed.restoreGroup(
-          group,
-          bytes.map((each) => ({ bytes: each })),
-          former?.maxParallelism,
-        )
+      const read = async ({ file, segment }: LocatedSegment): Promise<SegmentBytes> => {
+        const bytes = await readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32)
+        return { bytes, rows: segment.rows }
+      }
+      const groups = prefetch(segmentsByGroup(files), {
+        sizeBytes: ([, segments]) => segments.reduce((sum, { segment }) => sum + segment.length, 0),
+        read: ([, segments]) => Promise.all(segments.map(read)),
+      })
+      for await (const [[group], segments] of groups) {
+        this.keyed.restoreGroup(group, segments, former?.maxParallelism)
         counts.set(group, segments.length)
       }
     } finally {

@@ -183,6 +183,7 @@ export class KeyedState implements KeyedStateBackend {
     const regrouped = formerMaxParallelism === undefined ? undefined : { formerMaxParallelism, keyGroups }
     const reader = new SegmentReader(this.target, group, regrouped)
     this.#store.epoch = this.restoredEpoch
+    if (regrouped === undefined) this.#store.expect(group, rowsOf(segments))
     for (const { bytes, crc32: expected } of segments) {
       if (expected !== undefined && crc32(bytes) !== expected) {
         throw engineError('STATE_CORRUPT', { operator: this.#options.operator, group, at: 0, problem: 'its checksum does not match' })
@@ -251,4 +252,9 @@ export class KeyedState implements KeyedStateBackend {
     const maps = [...this.#bare.values()].filter((bare) => bare instanceof ExpiringMapHandle)
     return new StateCleaner(this.#store, this.schema, new Map(maps.map((map) => [map.column, map])), this.now)
   }
+}
+
+/** Of the largest segment: those before and behind it mostly have the same keys. */
+function rowsOf(segments: readonly SegmentBytes[]): number {
+  return segments.reduce((most, { rows }) => Math.max(most, rows ?? 0), 0)
 }

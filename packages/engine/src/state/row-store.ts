@@ -85,6 +85,11 @@ export class RowStore {
     throw new Error('maps on the heap are in their rows')
   }
 
+  /** So many rows of a key group without any are going to be restored, or fewer. */
+  expect(keyGroup: number, rows: number): void {
+    this.directory.reserve(keyGroup, rows)
+  }
+
   /** The current row has been restored, or more of it. */
   restored(): void {}
 

@@ -150,6 +150,8 @@ export interface SegmentBytes {
   readonly bytes: Uint8Array
   /** Checked where given. */
   readonly crc32?: number
+  /** How many records it has, where that is known: room for them is made at once. */
+  readonly rows?: number
 }
 
 export interface StateStatistics {

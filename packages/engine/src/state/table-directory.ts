@@ -4,7 +4,7 @@
 // 2. Growing is never one large step: a table with too many rows is split in two, the directory doubled where that needs a finer division.
 import { engineError } from '../errors.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
-import { Table, TABLE_ROWS_MAX } from './table.ts'
+import { ROWS_FIRST, Table, TABLE_ROWS_MAX } from './table.ts'
 
 /** Slots beyond which tables grow instead of being split: hashes that agree this far are not going to differ. */
 const SLOTS_MAX = 1 << 20
@@ -65,6 +65,13 @@ export class TableDirectory {
     return table
   }
 
+  /** Makes room at once for so many rows of a key group that has none, as far as one table goes: to grow step by step costs as much as to fill it. */
+  reserve(keyGroup: number, rows: number): void {
+    const table = this.#slots[(keyGroup - this.keyGroups.first) * this.#division]!
+    if (table.capacity === 0 && rows > ROWS_FIRST)
+      this.#place(new Table(keyGroup, this.#columns, capacityFor(rows)), table.slot, table.slots)
+  }
+
   /** Whether `makeRoom` would replace this table rather than keep it. */
   wouldSplit(table: Table): boolean {
     return table.full && table.capacity >= TABLE_ROWS_MAX && this.#canSplit(table)
@@ -115,4 +122,10 @@ export class TableDirectory {
     const group = Math.floor((hash >>> 0) * (this.#maxParallelism / HASHES))
     throw engineError('KEY_GROUP_FOREIGN', { group, first: this.keyGroups.first, last: this.keyGroups.end - 1 })
   }
+}
+
+function capacityFor(rows: number): number {
+  let capacity = ROWS_FIRST
+  while (capacity < rows && capacity < TABLE_ROWS_MAX) capacity *= 2
+  return capacity
 }

@@ -11,7 +11,8 @@ import { Column, NUMBERS } from './column.ts'
 
 /** More rows than this and a table is split: moving them takes well under a millisecond. */
 export const TABLE_ROWS_MAX = 16_384
-const ROWS_FIRST = 8
+/** Of a table that nothing is known of. */
+export const ROWS_FIRST = 8
 
 /** What `epochs` says where there is no row. */
 export const FREE = -1

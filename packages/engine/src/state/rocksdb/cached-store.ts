@@ -103,6 +103,9 @@ export class CachedStore extends RowStore {
     else this.#miss(key, hash)
   }
 
+  /** How many of them stay in the tables is the cache's to say. */
+  override expect(): void {}
+
   override touch(): void {
     if (this.row < 0) this.#room.resident++
     if (this.#loading) this.#loadTouch()
