@@ -12,6 +12,7 @@ import { KnownShapes, shapeCode, type ShapeCode } from './known-shapes.ts'
 import { errorPrototypes } from './natives.ts'
 import { quote } from './object-maker.ts'
 import { ObjectNumbers } from './object-numbers.ts'
+import { isPlain } from './plain-object.ts'
 import { ScalarWriter } from './scalar-writer.ts'
 import { errorKinds, tag, VALUE_DEPTH_MAX } from './value-format.ts'
 import {
@@ -115,12 +116,18 @@ export class ValueWriter extends ScalarWriter {
     if (this.#isRepeated(value)) return
     if (types.isProxy(value)) throw new Refusal('VALUE_UNSUPPORTED', 'a proxy')
     if (++this.#depth > VALUE_DEPTH_MAX) throw new Refusal('VALUE_TOO_DEEP', '', VALUE_DEPTH_MAX)
+    if (isPlain(value)) this.#fields(value, tag.object)
+    else this.#unlikely(value)
+    this.#depth--
+  }
+
+  /** What is not known to be a plain object. */
+  #unlikely(value: object): void {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype) this.#fields(value, tag.object)
     else if (prototype === Array.prototype && Array.isArray(value)) this.#array(value)
     else if (prototype === null) this.#fields(value, tag.objectWithoutPrototype)
     else this.#native(value, prototype)
-    this.#depth--
   }
 
   /** Writes a reference to an object that has been written already; any other has a number from now on. */
@@ -134,9 +141,10 @@ export class ValueWriter extends ScalarWriter {
   }
 
   #fields(value: object, objectTag: number): void {
+    // To ask an object for its symbols takes longer than to write one that is small. Of objects with the same keys the first ones are asked, in strict use all.
+    if (!this.#strict && objectTag === tag.object && shapes.run(value, this) === true) return
     if (Object.getOwnPropertySymbols(value).length > 0) refuseSymbols(value)
     if (this.#strict) refuseAccessors(value)
-    else if (objectTag === tag.object && shapes.run(value, this) === true) return
     const keys = Object.keys(value)
     if (objectTag === tag.object && !this.#strict) shapes.meet(keys)
     this.byte(objectTag)

@@ -2,6 +2,7 @@
 import { copyString } from '../codec/copy-string.ts'
 import { KnownShapes, shapeCode, type ShapeCode } from '../codec/known-shapes.ts'
 import { quote } from '../codec/object-maker.ts'
+import { isPlain } from '../codec/plain-object.ts'
 
 /** Shorter strings are never slices of others. */
 const SLICE_LENGTH_MIN = 13
@@ -41,6 +42,7 @@ export function detachString(text: string): string {
 
 function detachObject(value: object, depth: number): unknown {
   if (depth === DEPTH_MAX || wasSeen(value)) return value
+  if (isPlain(value)) return detachPlain(value as Record<string, unknown>, depth)
   if (Array.isArray(value)) return detachArray(value, depth)
   if (value instanceof Map) return detachMap(value, depth)
   if (value instanceof Set) return detachSet(value, depth)

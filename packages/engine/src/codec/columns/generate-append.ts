@@ -2,7 +2,7 @@
  * Generates the function that takes a record apart into the columns of its shape. For `{ id: int32, name: text | null }` it reads, about:
  *
  *   function append(v, row, sink) {
- *     if (typeof v !== 'object' || v === null || getPrototypeOf(v) !== plain) return false
+ *     if (typeof v !== 'object' || v === null || !(v.__proto__ === plain)) return false
  *     i0 = 0
  *     for (const k in v) if (k !== keys0[i0++]) return false
  *     if (i0 !== 2) return false
@@ -23,6 +23,7 @@
 import { types } from 'node:util'
 import { compile } from '../compile.ts'
 import { quote } from '../object-maker.ts'
+import { isPlainCode, plainHelp } from '../plain-object.ts'
 import { fieldSegment } from '../value-refusal.ts'
 import type { ValueWriter } from '../value-writer.ts'
 import { columnsOf, NULL, PRESENT, UNDEFINED, type ColumnArray, type ColumnKind, type ShapeNode } from './shape.ts'
@@ -62,8 +63,7 @@ interface Code {
 type Factory = (help: object) => Appender
 
 const help = {
-  getPrototypeOf: Object.getPrototypeOf,
-  plain: Object.prototype,
+  ...plainHelp,
   list: Array.prototype,
   date: Date.prototype,
   keys: Object.keys,
@@ -184,7 +184,7 @@ function visitObject(
 ): void {
   const id = code.variables++
   code.constants.push(`const keys${id} = [${node.keys.map(quote).join(', ')}]`)
-  code.checks.push(`if (typeof ${value} !== 'object' || ${value} === null || getPrototypeOf(${value}) !== plain) return false`)
+  code.checks.push(`if (typeof ${value} !== 'object' || ${value} === null || !(${isPlainCode(value)})) return false`)
   code.names.push(`i${id}`)
   code.checks.push(`i${id} = 0`)
   code.checks.push(`for (const k in ${value}) if (k !== keys${id}[i${id}++]) return false`)

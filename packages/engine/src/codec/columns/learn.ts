@@ -1,5 +1,6 @@
 /** From records to shapes: what a record looks like, and what shape two records have in common. Slow, and rarely called. */
 import { types } from 'node:util'
+import { PROTO } from '../plain-object.ts'
 import { COLUMNS_MAX, columnsOf, NESTING_MAX, TUPLE_LENGTH_MAX, type LeafKind, type ShapeNode } from './shape.ts'
 
 const ANY: ShapeNode = { kind: 'any', nullable: false }
@@ -48,12 +49,12 @@ export function isInt32(value: number): boolean {
   return (value | 0) === value && !Object.is(value, -0)
 }
 
-/** A plain object of plain fields: what is odd about it (accessors, symbols, a proxy) the value format is to judge. */
+/** A plain object of plain fields: what is odd about it (accessors, symbols, a proxy, a field named as its prototype is) the value format is to judge. */
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || types.isProxy(value) || Object.getPrototypeOf(value) !== Object.prototype) return false
   const properties = Object.getOwnPropertyDescriptors(value)
   return Reflect.ownKeys(properties).every(
-    (key) => typeof key === 'string' && properties[key]!.get === undefined && properties[key]!.enumerable === true,
+    (key) => typeof key === 'string' && key !== PROTO && properties[key]!.get === undefined && properties[key]!.enumerable === true,
   )
 }
 
