@@ -5,7 +5,7 @@
  * What checkpoints cost, in one job: a checkpoint is taken every second window, so windows with and without alternate, and each is compared with
  * its two neighbours. The given share of the keys is dirty at each checkpoint. 95 % interval by bootstrap over the windows.
  *
- * Warmed up for 5 s, on RocksDB for 20 s and 20 windows: rows that stay as they are go to the database once they were in eight checkpoints.
+ * Warmed up for 5 s, on RocksDB for 20 s and 20 windows: rows that stay as they are go to the database once they were in four checkpoints.
  *
  * `--flink`: in turn with a job of Flink's that does the same, for the durations of its checkpoints. What the out file holds is not run again.
  */
