@@ -31,7 +31,7 @@ async function bundle(folder: string): Promise<void> {
       throw new Error(`${relative(root, folder)}: ${level}: ${log.message}`)
     },
   })
-  await bundle.write({
+  const { output } = await bundle.write({
     dir: join(folder, 'dist'),
     format: 'esm',
     sourcemap: true,
@@ -43,6 +43,9 @@ async function bundle(folder: string): Promise<void> {
     // V8 keeps a source in two bytes a character where one of them needs it, in every thread.
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: false, asciiOnly: true } },
   })
+  for (const file of output) {
+    if (file.type === 'chunk' && /[^\0-\x7f]/.test(file.code)) throw new Error(`${relative(root, folder)}: ${file.fileName} is not ASCII`)
+  }
   await bundle.close()
 }
 

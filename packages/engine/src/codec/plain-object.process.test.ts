@@ -28,6 +28,11 @@ test('a class with the fields of a plain object that is well known is refused', 
   assert.throws(() => encodeValue(new Point()), { code: 'VALUE_UNSUPPORTED' })
 })
 
+test('a symbol is refused however many objects with the same keys came without one', () => {
+  for (let n = 0; n < 100; n++) encodeValue({ y: n })
+  assert.throws(() => encodeValue({ y: 1, [Symbol('z')]: 2 }), { code: 'VALUE_UNSUPPORTED' })
+})
+
 test('a Node without __proto__ tells plain objects all the same', () => {
   const script = `const { isPlain } = await import('./plain-object.ts'); console.log(isPlain({}), isPlain([]), isPlain(Object.create(null)))`
   for (const how of ['delete', 'throw']) {

@@ -28,7 +28,7 @@ export function isPlainCode(name: string): string {
 
 export const plainHelp: { readonly plain: object; readonly getPrototypeOf: (value: object) => unknown } = {
   plain: Object.prototype,
-  getPrototypeOf: (value) => Object.getPrototypeOf(value) as unknown,
+  getPrototypeOf: Object.getPrototypeOf,
 }
 
 function prototypeField(value: object): unknown {

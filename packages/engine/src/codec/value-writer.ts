@@ -141,10 +141,9 @@ export class ValueWriter extends ScalarWriter {
   }
 
   #fields(value: object, objectTag: number): void {
-    // To ask an object for its symbols takes longer than to write one that is small. Of objects with the same keys the first ones are asked, in strict use all.
-    if (!this.#strict && objectTag === tag.object && shapes.run(value, this) === true) return
     if (Object.getOwnPropertySymbols(value).length > 0) refuseSymbols(value)
     if (this.#strict) refuseAccessors(value)
+    else if (objectTag === tag.object && shapes.run(value, this) === true) return
     const keys = Object.keys(value)
     if (objectTag === tag.object && !this.#strict) shapes.meet(keys)
     this.byte(objectTag)

@@ -47,8 +47,7 @@ function detachObject(value: object, depth: number): unknown {
   if (value instanceof Map) return detachMap(value, depth)
   if (value instanceof Set) return detachSet(value, depth)
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype) return detachPlain(value as Record<string, unknown>, depth)
-  return prototype === null ? detachRecord(value as Record<string, unknown>, depth) : value
+  return prototype === Object.prototype || prototype === null ? detachRecord(value as Record<string, unknown>, depth) : value
 }
 
 const shapes = new KnownShapes<number, true>(detachCode)
