@@ -279,4 +279,26 @@ export const regressions: readonly Regression[] = [
       emphasis: { damageChance: 0.15, asideChance: 0.12 },
     },
   },
+  {
+    about:
+      'stopped with a savepoint right after an unaligned checkpoint was asked for, a source did not wait for what it replayed, which was lost',
+    seed: 311246,
+    scenario: {
+      inputs: 139,
+      keys: 1,
+      branches: 2,
+      sources: ['files'],
+      stages: [{ kind: 'keyed-async', width: 'one', chain: 'always' }],
+      ratePerSecond: 200,
+      maxParallelism: 4,
+      mode: 'exactly-once',
+      checkpointMs: 5,
+      minPauseMs: 0,
+      maxConcurrent: 1,
+      numRetained: 1,
+      snapshotRows: 64,
+      unaligned: { alignedTimeoutMs: 10, sliceRecords: 3, limitBytes: 1_000_000 },
+      orders: { changesOptions: true, cancels: false },
+    },
+  },
 ]

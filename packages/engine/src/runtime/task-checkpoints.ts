@@ -4,6 +4,7 @@
  * 1. Everything here happens between two records, never inside one, and never while an operator must be alone.
  * 2. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
  * 3. What the enumerator says to the reader is acted on behind the triggers that came before it.
+ * 4. The snapshot of an aligned checkpoint, which has no place for it, is taken when nothing is in flight to the task: at a source, when all is replayed.
  */
 import type { AlignerAction } from '../checkpoint/aligner-events.ts'
 import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
@@ -45,11 +46,6 @@ export class TaskCheckpoints implements AlignmentHandler {
     this.#source = source
   }
 
-  /** Whether there is a trigger that does not wait for anything to be sent on. */
-  get overtakes(): boolean {
-    return this.#orders.overtakes
-  }
-
   trigger(trigger: Omit<Trigger, 'kind'>): void {
     this.#orders.add({ ...trigger, kind: 'trigger' })
   }
@@ -66,12 +62,13 @@ export class TaskCheckpoints implements AlignmentHandler {
     return this.#source?.goOnWithout(checkpointId) === true
   }
 
-  actOnOrders(): void {
+  /** `pressed`: output waits for room, or its reader holds it back. */
+  actOnOrders(pressed: boolean): void {
     const { chain, state, intake } = this.#parts
     if (!this.#orders.any || chain.exclusive || state() === 'finishing') return
     // A source's barrier comes after what is replayed, or the checkpoint has it in flight.
-    if (this.#source !== undefined && !this.#orders.overtakes && intake.behind) return
-    for (const order of this.#orders.take()) {
+    const held = pressed || (this.#source !== undefined && intake.behind)
+    for (const order of this.#orders.take(held)) {
       if (order.kind === 'trigger') this.#actOn(order)
       else {
         order.tell(this.#source!.head)

@@ -1,4 +1,9 @@
-/** What the master says to a task and is not yet acted on, in its order. */
+/**
+ * What the master says to a task and is not yet acted on.
+ *
+ * 1. Nothing is taken before what came before it.
+ * 2. The trigger of an aligned checkpoint waits also behind one of an unaligned, which does not: only the latter's snapshot has a place for what is in flight.
+ */
 import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
 import type { SourceHead } from './source-head.ts'
 
@@ -25,18 +30,16 @@ export class TaskOrders {
     return this.#waiting.length > 0
   }
 
-  /** Whether a snapshot is asked for that waits for nothing. */
-  get overtakes(): boolean {
-    return this.#waiting.some((order) => order.kind === 'trigger' && order.unaligned === true)
-  }
-
   add(order: Trigger | Telling): void {
     this.#waiting.push(order)
   }
 
-  /** All of them, once. */
-  take(): (Trigger | Telling)[] {
-    return this.#waiting.splice(0)
+  /** All of them, once. `held`: something is to be processed or sent before, and only snapshots that overtake it are due, with what was said before them. */
+  take(held: boolean): readonly (Trigger | Telling)[] {
+    if (!held) return this.#waiting.splice(0)
+    const aligned = this.#waiting.findIndex((order) => order.kind === 'trigger' && order.unaligned !== true)
+    const free = aligned === -1 ? this.#waiting : this.#waiting.slice(0, aligned)
+    return this.#waiting.splice(0, free.findLastIndex(({ kind }) => kind === 'trigger') + 1)
   }
 
   /** The trigger of a checkpoint that is given up. */

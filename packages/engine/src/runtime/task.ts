@@ -127,7 +127,7 @@ export class Task implements GateHandler, SourceInputHandler {
     const { chain } = this
     if (chain.pending > 0) chain.settle()
     const drained = this.#outputs.drain()
-    if (drained || this.#checkpoints.overtakes) this.#checkpoints.actOnOrders()
+    this.#checkpoints.actOnOrders(!drained)
     const collected = this.intake.overtaking !== undefined && !chain.exclusive && this.#checkpoints.collect()
     if (!drained) return collected ? 'worked' : 'back-pressured'
     if (chain.cursor.interrupted && chain.stopped) {
