@@ -1,5 +1,5 @@
 /**
- * npm run bench:slow-sink -- [--sink-ms 40] [--parallelism 2] [--fill-ms 30000] [--aligned-fill-ms 150000] [--measure-ms 600000] [--json]
+ * npm run bench:slow-sink -- [--sink-ms 60] [--parallelism 2] [--fill-ms 45000] [--aligned-fill-ms 225000] [--measure-ms 600000] [--json]
  *
  * How long checkpoints take where the sink is ten times too slow: unaligned, unaligned after an aligned timeout, and aligned. Of the aligned ones only the first
  * is waited for that begins when all is full; `--measure-ms` at the most. That takes longer there: a source on the same thread comes to work between two batches only.
@@ -10,10 +10,10 @@ import { measureSlowSink, type SlowSinkOutcome } from './slow-sink-measure.ts'
 
 const { values: flags } = parseArgs({
   options: {
-    'sink-ms': { type: 'string', default: '40' },
+    'sink-ms': { type: 'string', default: '60' },
     parallelism: { type: 'string', default: '2' },
-    'fill-ms': { type: 'string', default: '30000' },
-    'aligned-fill-ms': { type: 'string', default: '150000' },
+    'fill-ms': { type: 'string', default: '45000' },
+    'aligned-fill-ms': { type: 'string', default: '225000' },
     'measure-ms': { type: 'string', default: '600000' },
     json: { type: 'boolean', default: false },
   },

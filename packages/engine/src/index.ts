@@ -89,6 +89,7 @@ export { fingerprint } from './graph/fingerprint.ts'
 export type { EdgeNode, JobGraph, JobSettings, OperatorKind, OperatorNode, OutputName, Partitioning, StateNode } from './graph/graph.ts'
 export { endToEndGuarantee, type Guarantee, type GuaranteeOptions, type JobGuarantee, type PathGuarantee } from './graph/guarantee.ts'
 export { planJob, type PlanOptions } from './graph/plan.ts'
+export { planOptions } from './runtime/plan-options.ts'
 export type { ExecutionPlan, PlannedExchange, PlannedTask } from './graph/plan-types.ts'
 export { graphWarnings, requireUids, type GraphWarning } from './graph/warnings.ts'
 

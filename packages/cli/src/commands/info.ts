@@ -7,7 +7,7 @@ import {
   describeJob,
   loadJobModule,
   parseParams,
-  planJob,
+  planJob, planOptions,
   type JobDescription,
 } from '@millrace/engine'
 import { engineOptionTable, type ResolvedEngineOptions } from '@millrace/engine/options'
@@ -30,8 +30,8 @@ export async function infoCommand(path: string, flags: ParsedFlags, io: CommandI
   const job = await loadJobModule(resolve(io.cwd, path))
   const { graph } = buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
   const settings = overrideOptions(engineOptionTable, below, graph.settings)
-  const { parallelism, maxParallelism, checkpointing } = settings.values
-  const description = describeJob(planJob(graph, { parallelism, maxParallelism }), checkpointing)
+  const { checkpointing } = settings.values
+  const description = describeJob(planJob(graph, planOptions(settings.values)), checkpointing)
   io.stdout.write(forms[flags['format'] as string]!(description, settings))
   return exitCodes.done
 }

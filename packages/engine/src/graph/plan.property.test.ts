@@ -70,7 +70,7 @@ function graphOf(steps: readonly Step[]): JobGraph {
 }
 
 const graphs = fc.array(step, { minLength: 1, maxLength: 14 }).map(graphOf)
-const options = fc.record({ parallelism: fc.integer({ min: 1, max: 4 }), chaining: fc.boolean(), encodeAll: fc.boolean() })
+const options = fc.record({ parallelism: fc.integer({ min: 1, max: 4 }), chaining: fc.boolean(), encodeAll: fc.boolean(), batchKeyed: fc.boolean() })
 
 const parallelismOf = (operator: OperatorNode, { parallelism }: PlanOptions): number => operator.parallelism ?? parallelism
 const taskOf = (plan: ExecutionPlan, operator: number): number => plan.tasks.findIndex((task) => task.operators.includes(operator))
@@ -129,7 +129,7 @@ test('a chained edge could be a direct call, and an exchange has a reason', () =
     for (const edge of graph.edges) {
       const [from, to] = [graph.operators[edge.from]!, graph.operators[edge.to]!]
       const equal = parallelismOf(from, given) === parallelismOf(to, given)
-      const single = equal && parallelismOf(to, given) === 1 && given.encodeAll !== true
+      const single = equal && parallelismOf(to, given) === 1 && given.encodeAll !== true && !(given.batchKeyed === true && isKeyed(to))
       const asked = given.chaining !== false && from.chaining !== 'never' && to.chaining === 'always'
       const twoInputs = graph.edges.some((other) => other.to === to.id && other.input === 1)
       const direct = asked && equal && !twoInputs && (edge.partitioning === 'forward' || single)

@@ -68,7 +68,7 @@ test('forward by default becomes rebalance where parallelisms differ; forward by
   assert.deepEqual(chains(chosen, { parallelism: 1 }), [[0, 1]])
 })
 
-test('between single subtasks a hash edge is a direct call, unless all is to be encoded', () => {
+test('between single subtasks a hash edge is a direct call, unless all is to be encoded, or rows are looked up ahead', () => {
   const graph = graphOf(
     [['source'], ['map'], ['keyed-process'], ['sink']],
     [
@@ -78,10 +78,11 @@ test('between single subtasks a hash edge is a direct call, unless all is to be 
     ],
   )
   assert.deepEqual(chains(graph, { parallelism: 1 }), [[0, 1, 2, 3]])
-  assert.deepEqual(chains(graph, { parallelism: 1, encodeAll: true }), [
-    [0, 1],
-    [2, 3],
-  ])
+  for (const reason of ['encodeAll', 'batchKeyed'])
+    assert.deepEqual(chains(graph, { parallelism: 1, [reason]: true }), [
+      [0, 1],
+      [2, 3],
+    ])
   assert.deepEqual(chains(graph, { parallelism: 2 }), [
     [0, 1],
     [2, 3],

@@ -14,6 +14,8 @@ export interface PlanOptions {
   readonly chaining?: boolean | undefined
   /** True: an edge that is not forward stays an exchange between single subtasks too, as it would be at a higher parallelism. Default false. */
   readonly encodeAll?: boolean | undefined
+  /** True: records come to keyed operators in batches, also where they could by direct calls: whoever looks up what they need ahead has to see them. Default false. */
+  readonly batchKeyed?: boolean | undefined
 }
 
 /** An operator with what the options leave it. */
@@ -106,7 +108,7 @@ function joinable(
   sized: readonly Sized[],
   chainOf: readonly Chain[],
   partitionings: readonly Partitioning[],
-  { chaining = true, encodeAll = false }: PlanOptions,
+  { chaining = true, encodeAll = false, batchKeyed = false }: PlanOptions,
 ): Chain | undefined {
   const chain = inputs[0] === undefined ? undefined : chainOf[inputs[0].from]
   if (!chaining || chain === undefined || node.chaining !== 'always' || takesTwoInputs(node)) return undefined
@@ -115,7 +117,7 @@ function joinable(
   const direct = (edge: EdgeNode): boolean =>
     chainOf[edge.from] === chain &&
     sized[edge.from]!.node.chaining !== 'never' &&
-    (partitionings[edge.id] === 'forward' || (parallelism === 1 && !encodeAll))
+    (partitionings[edge.id] === 'forward' || (parallelism === 1 && !encodeAll && !(batchKeyed && isKeyed(node))))
   return inputs.every(direct) ? chain : undefined
 }
 

@@ -11,6 +11,7 @@ import { loadJobModule } from './job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module-sources.ts'
 import { engineError } from '../errors.ts'
 import { stopJob } from './start-job.ts'
+import { planOptions } from './plan-options.ts'
 import { stateBackend } from './state-backend.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
@@ -92,11 +93,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
   const folder = jobFolder(name, settings, ports)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({
-    plan: planJob(built.graph, {
-      parallelism: values.parallelism,
-      maxParallelism: values.maxParallelism,
-      encodeAll: values.development || encodeLocal,
-    }),
+    plan: planJob(built.graph, { ...planOptions(values), ...(encodeLocal ? { encodeAll: true } : {}) }),
     functions: built.functions,
     settings,
     restore: options.restore,

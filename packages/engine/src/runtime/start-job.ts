@@ -11,6 +11,7 @@ import { JobMaster, type JobMasterParts } from './job-master.ts'
 import type { CompletedCheckpoint, JobEvent, RunningJob, StopOptions } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './local-slots.ts'
 import type { SlotLauncher } from './slot-link.ts'
+import { planOptions } from './plan-options.ts'
 import { stateBackend } from './state-backend.ts'
 import { jobFolder } from './state-folder.ts'
 
@@ -40,11 +41,7 @@ export interface LocalJobOptions {
 export function startLocalJob(options: LocalJobOptions): RunningJob {
   const { first, settings, ports } = options
   const { values } = settings
-  const plan = planJob(first.graph, {
-    parallelism: values.parallelism,
-    maxParallelism: values.maxParallelism,
-    encodeAll: values.development,
-  })
+  const plan = planJob(first.graph, planOptions(values))
   const { storage: own, ...folder } = jobFolder(first.graph.name, settings, ports, options.processes)
   const storage = options.storage?.(own) ?? own
   let unused: BuiltJob | undefined = first

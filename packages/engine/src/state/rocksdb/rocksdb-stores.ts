@@ -23,11 +23,14 @@ const OVER = 0
 export interface RocksdbOptions {
   /** Memory for blocks of all databases of the process. */
   readonly blockCacheBytes: number
-  /** Memory of one database for what is not in files yet; up to three of them. */
+  /** Memory of one database for what is not in files yet; up to two of them, one being written. */
   readonly writeBufferBytes: number
 }
 
-export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 32 * 1024 * 1024, writeBufferBytes: 16 * 1024 * 1024 }
+export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 32 * 1024 * 1024, writeBufferBytes: 32 * 1024 * 1024 }
+
+/** Besides the memory for what is written. What is in a file is kept in memory as well, for conflicts of transactions to be found in, unless it may take next to nothing. */
+const settings = { name: 'default', disableWAL: true, maxWriteBufferNumber: 2, maxWriteBufferSizeToMaintain: 1, infoLogLevel: 3 }
 
 /** Whose databases they are. */
 export interface StoresPlace {
@@ -130,7 +133,7 @@ class RocksdbStore implements OrderedStore {
     this.#binding = binding
     this.#path = path
     const database = new binding.Database()
-    database.open(path, { name: 'default', disableWAL: true, writeBufferSize: writeBufferBytes, maxWriteBufferNumber: 3, infoLogLevel: 3 })
+    database.open(path, { ...settings, writeBufferSize: writeBufferBytes })
     database.setDefaultKeyBuffer(this.#buffers.key)
     database.setDefaultValueBuffer(this.#buffers.value)
     database.setIteratorState(this.#buffers.lengths)
