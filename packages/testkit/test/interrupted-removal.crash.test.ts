@@ -13,6 +13,10 @@ const [OLDER, NEWER, NEXT] = [2, 4, 5]
 const changes: ReadonlySet<string> = new Set(['rename', 'remove', 'removeTree', 'syncDirectory'])
 
 interface Removal {
+  /** What this process has done before. */
+  readonly before?: (storage: FilesystemCheckpoints) => Promise<unknown>
+  /** What the job goes on from, then; `NEWER` by default. */
+  readonly latest?: number
   readonly remove: (storage: FilesystemCheckpoints) => Promise<unknown>
   /** What the next start does besides. */
   readonly again?: (storage: FilesystemCheckpoints) => Promise<unknown>
@@ -32,6 +36,11 @@ interface Trial extends Removal {
 async function goBack(storage: FilesystemCheckpoints): Promise<void> {
   const { checkpoint } = await storage.resolveRestore(`${DIR}/chk-${OLDER}`)
   await storage.goOnFrom(checkpoint)
+}
+
+async function goBackAndRetire(storage: FilesystemCheckpoints): Promise<void> {
+  await goBack(storage)
+  await storage.retire(NEWER)
 }
 
 async function failToComplete(storage: FilesystemCheckpoints): Promise<void> {
@@ -64,7 +73,16 @@ async function start(disk: Disk, again?: Removal['again']): Promise<readonly str
 }
 
 /** Answers how many names the power failure met; undefined: the process did not die. */
-async function attempt({ remove, again, failing, dieAt, atOnce, fate }: Trial): Promise<number | undefined> {
+async function attempt({
+  before: prepare,
+  latest = NEWER,
+  remove,
+  again,
+  failing,
+  dieAt,
+  atOnce,
+  fate,
+}: Trial): Promise<number | undefined> {
   const disk = new SimulatedDisk({ random: new SeededRandom(1) })
   await run(disk.attach(), 1, NEWER, emptyHistory())
   let isRemoving = false
@@ -78,6 +96,7 @@ async function attempt({ remove, again, failing, dieAt, atOnce, fate }: Trial): 
     async (mortal) => {
       const storage = new FilesystemCheckpoints({ disk: mortal, dir: DIR })
       await storage.open()
+      await prepare?.(storage)
       isRemoving = true
       await remove(storage)
     },
@@ -90,7 +109,7 @@ async function attempt({ remove, again, failing, dieAt, atOnce, fate }: Trial): 
   if (before !== undefined) assert.deepEqual(after, before, JSON.stringify({ dieAt, fate }))
   const damaged = after.filter((found) => found.includes('CHECKPOINT_DAMAGED'))
   assert.deepEqual(damaged, [], JSON.stringify({ dieAt, fate }))
-  assert.ok(after.length === 0 || after.some((found) => found.startsWith(`${NEWER}: `)), 'the latest goes last')
+  assert.ok(after.length === 0 || after.some((found) => found.startsWith(`${latest}: `)), 'the latest goes last')
   return names
 }
 
@@ -113,6 +132,11 @@ describe('checkpoints that a process removes as it dies', () => {
     ['one that could not be completed', () => ({ remove: failToComplete, failing: failingFirstSync() })],
     ['those that are given up', () => ({ remove: goBack, again: goBack })],
     ['all', () => ({ remove: (storage) => storage.removeAll() })],
+    ['all, of which the newest was given up', () => ({ before: goBack, latest: OLDER, remove: (storage) => storage.removeAll() })],
+    [
+      'all, of which one was given up and has just been retired',
+      () => ({ before: goBackAndRetire, latest: OLDER, remove: (storage) => storage.removeAll() }),
+    ],
   ]
   for (const [name, removal] of removals) {
     for (const atOnce of [true, false]) {

@@ -39,6 +39,29 @@ function simulated(bucket: Bucket, more: Partial<SimulatedStoreOptions> = {}): S
   return new SimulatedStore({ bucket, random: new SeededRandom(1), ...more })
 }
 
+/** Removes one object after the other, in either order as stores do, and dies amid that. */
+class DyingStore extends SimulatedStore {
+  readonly died: PromiseWithResolvers<true> = Promise.withResolvers()
+  readonly #isReversed: boolean
+  #left: number
+
+  constructor(options: SimulatedStoreOptions, left: number, isReversed: boolean) {
+    super(options)
+    this.#left = left
+    this.#isReversed = isReversed
+  }
+
+  override async delete(keys: readonly string[]): Promise<void> {
+    for (const key of this.#isReversed ? keys.toReversed() : keys) {
+      if (this.#left-- === 0) {
+        this.kill()
+        this.died.resolve(true)
+      }
+      await super.delete([key])
+    }
+  }
+}
+
 function checkpointsOn(store: ObjectStore, fence?: () => Promise<void>): ObjectCheckpoints {
   return new ObjectCheckpoints({ place: { store, prefix: PREFIX, url: URL }, ...(fence === undefined ? {} : { fence }) })
 }
@@ -158,6 +181,26 @@ describe('checkpoints in a store of objects', () => {
     assert.deepEqual(names(bucket), ['chk-2/_metadata', 'shared/1-2-1-0-state'])
     await storage.removeAll()
     assert.deepEqual(names(bucket), [])
+  })
+
+  it('removes all of them so that whoever starts after a crash in between goes on from the latest, or from nothing', async () => {
+    for (const isReversed of [false, true]) {
+      for (let left = 0, died = true; died; left++) {
+        const bucket = emptyBucket()
+        const store = new DyingStore({ bucket, random: new SeededRandom(1) }, left, isReversed)
+        const storage = checkpointsOn(store)
+        await storage.open()
+        for (const id of [1, 2, 3]) await take(storage, id, 50_000)
+        const { checkpoint } = await storage.resolveRestore('latest', { exclude: new Set([3]) })
+        assert.deepEqual(await storage.goOnFrom(checkpoint), [3])
+        died = await Promise.race([store.died.promise, storage.removeAll().then(() => false)])
+        const next = checkpointsOn(simulated(bucket))
+        await next.open()
+        const [found] = await latest(next)
+        assert.ok(found === 2 || found === undefined, `after ${left} removals the latest is ${found}`)
+        if (found === undefined) assert.deepEqual(names(bucket), [])
+      }
+    }
   })
 
   it('falls back to the one before, and says so, whatever is damaged', async () => {

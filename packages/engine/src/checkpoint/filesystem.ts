@@ -48,6 +48,7 @@ export interface FilesystemCheckpointsOptions {
  * 7. Before a checkpoint is completed the lock is looked at, and again after, before anybody hears of it. Whoever takes over claims first, and removes what is
  *    not complete then: either it finds the checkpoint complete, or its former instance finds the claim.
  * 8. Of several checkpoints that are given up, or removed, the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
+ * 9. Where all are removed, those that were given up are gone for good before any other goes: alone they would say that what the job went on from is lost.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #disk: Disk
@@ -117,6 +118,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
+      await this.#metadata.removeGivenUp()
       for (const id of await this.#metadata.ids()) await this.#removeFolder(id)
       await this.#disk.removeTree(`${this.#dir}/${SHARED_FOLDER}`)
       await this.#disk.syncDirectory(this.#dir)

@@ -49,7 +49,7 @@ export class MetadataFiles {
 
   async #readGivenUp(checkpointId: number): Promise<FoundMetadata> {
     try {
-      return { kind: 'given-up', metadata: decodeMetadata(await this.#disk.readFile(`${this.folder(checkpointId)}/${GIVEN_UP}`)) }
+      return { kind: 'given-up', metadata: decodeMetadata(await this.#disk.readFile(this.#givenUp(checkpointId))) }
     } catch (error) {
       return isNotFound(error) ? { kind: 'incomplete' } : { kind: 'given-up', metadata: undefined }
     }
@@ -88,10 +88,19 @@ export class MetadataFiles {
     }
   }
 
+  /** What was given up leaves no trace of having been a checkpoint, durably; nor does what was removed before come back. */
+  async removeGivenUp(): Promise<void> {
+    for (const checkpointId of await this.ids()) {
+      await this.#disk.remove(this.#givenUp(checkpointId)).catch(unlessNotFound)
+      await this.#disk.syncDirectory(this.folder(checkpointId))
+    }
+    await this.#disk.syncDirectory(this.#dir)
+  }
+
   /** Answers whether it was a checkpoint; if so it is none any more, durably. */
   async giveUp(checkpointId: number): Promise<boolean> {
     try {
-      await this.#disk.rename(this.#path(checkpointId), `${this.folder(checkpointId)}/${GIVEN_UP}`)
+      await this.#disk.rename(this.#path(checkpointId), this.#givenUp(checkpointId))
     } catch (error) {
       unlessNotFound(error)
       return false
@@ -106,6 +115,10 @@ export class MetadataFiles {
 
   #path(checkpointId: number): string {
     return `${this.folder(checkpointId)}/${METADATA}`
+  }
+
+  #givenUp(checkpointId: number): string {
+    return `${this.folder(checkpointId)}/${GIVEN_UP}`
   }
 
   #pending(checkpointId: number, attempt: number): string {

@@ -23,7 +23,7 @@ import { findObjectDamage } from './foreign-object.ts'
 import { KnownCheckpoints } from './known-checkpoints.ts'
 import { MergedFiles } from './merged-files.ts'
 import { encodeMetadataObject } from './metadata-object.ts'
-import { givenUpName, idOf, idsOf, isMetadata, writtenFor } from './object-names.ts'
+import { givenUpName, idOf, idsOf, isMetadata, metadataName, writtenFor } from './object-names.ts'
 import { REQUESTS_AT_ONCE } from './object-store.ts'
 import { ObjectStateFiles, type ObjectFileLimits, type ObjectPlace } from './object-state-files.ts'
 import { withObjectStorageErrors } from './store-errors.ts'
@@ -57,6 +57,7 @@ type Sizes = ReadonlyMap<string, number>
  * 5. Metadata go before the files they refer to.
  * 6. A checkpoint that was given up is marked: it may be readable at the next start, but what belonged to it is gone. Of several the newest is marked last.
  * 7. One operation at a time: restores never see half of a `persist` or `retire`.
+ * 8. Where all are removed, those that were given up go first, for alone they would say that what the job went on from is lost; then the oldest first.
  */
 export class ObjectCheckpoints implements CheckpointStorage {
   readonly #place: ObjectPlace
@@ -129,13 +130,20 @@ export class ObjectCheckpoints implements CheckpointStorage {
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
-      const names = [...(await this.#sizes()).keys()].filter((name) => idOf(name) > 0 || name.startsWith(`${SHARED_FOLDER}/`))
-      // Metadata first: what is left after a crash in between is no checkpoint without its files.
-      await this.#delete(names.filter(isMetadata))
+      const sizes = await this.#sizes()
+      const names = [...sizes.keys()].filter((name) => idOf(name) > 0 || name.startsWith(`${SHARED_FOLDER}/`))
+      // Metadata first: what is left after a crash in between is no checkpoint without its files. One by one: of several that are asked for at once any may be gone before others.
+      for (const id of this.#removalOrder(sizes)) await this.#delete([metadataName(id)])
       await this.#delete(names.filter((name) => !isMetadata(name)))
       await this.#place.store.abortUploads(this.#place.prefix)
       this.#forgetAll()
     })
+  }
+
+  #removalOrder(sizes: Sizes): readonly number[] {
+    const oldestFirst = this.#known.newestFirst(idsOf(sizes.keys())).toReversed()
+    const isGivenUp = (id: number): boolean => sizes.has(givenUpName(id))
+    return [...oldestFirst.filter(isGivenUp), ...oldestFirst.filter((id) => !isGivenUp(id))]
   }
 
   async #open(): Promise<StorageReport> {
