@@ -328,4 +328,31 @@ export const regressions: readonly Regression[] = [
       emphasis: { damageChance: 0.6, asideChance: 0.12 },
     },
   },
+  {
+    about:
+      'commits of files fell behind checkpoints: each looked again at all files that those before it had published, for half an hour after the last record',
+    seed: 311537,
+    scenario: {
+      inputs: 484,
+      keys: 1,
+      branches: 2,
+      sources: ['generator'],
+      stages: [
+        { kind: 'keyed-list', width: 'same', chain: 'always' },
+        { kind: 'keyed-async', width: 'same', chain: 'always' },
+      ],
+      ratePerSecond: 1000,
+      maxParallelism: 16,
+      mode: 'exactly-once',
+      checkpointMs: 1,
+      minPauseMs: 0,
+      maxConcurrent: 1,
+      numRetained: 1,
+      snapshotRows: 64,
+      unaligned: { alignedTimeoutMs: 2, sliceRecords: 1, limitBytes: 1_000_000 },
+      backends: { first: 'memory', cacheBytes: 8000, changes: true },
+      orders: { changesOptions: false, cancels: true },
+      emphasis: { damageChance: 0.15, asideChance: 0.12, parallelism: 'one-after-many' },
+    },
+  },
 ]

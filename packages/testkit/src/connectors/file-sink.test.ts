@@ -103,12 +103,45 @@ describe('fileSink', () => {
     await host.close()
   })
 
+  it('looks at a file until it has published it, however many handles list it', async () => {
+    const { machine, host } = open()
+    await host.open(undefined)
+    const count = 30
+    const prepared: (readonly unknown[])[] = []
+    for (let id = 1; id <= count; id++) {
+      host.write(0, `${id}`)
+      prepared.push((await host.prepare(id))[0]!)
+    }
+    const before = machine.disk.operationCount
+    for (const [index, handles] of prepared.entries()) await host.commit(0, handles, index + 1)
+    const operations = machine.disk.operationCount - before
+    ok(operations <= 3 * count, `${operations} operations for ${count} files`)
+    equal((await contents(machine)).length, count)
+    await host.close()
+  })
+
+  it('publishes what it did not write itself, whatever it knows of its own files', async () => {
+    const { machine, host } = open()
+    await host.open(undefined)
+    host.write(0, 'x')
+    const [handles] = await host.prepare(1)
+    const { host: other } = open({}, machine)
+    await other.open(undefined)
+    await other.commit(0, handles!, 1)
+    deepEqual(await contents(machine), ['x\n'])
+    await host.commit(0, handles!, 1)
+    deepEqual(await contents(machine), ['x\n'])
+    await host.close()
+    await other.close()
+  })
+
   it('does not take a lost or damaged file for a published one', async () => {
     const { machine, host } = open()
     await host.open(undefined)
     host.write(0, 'x')
     const [handles] = await host.prepare(1)
     await host.commit(0, handles!, 1)
+    await host.close()
     const [name] = await names(machine)
     await machine.run(
       (async () => {
@@ -117,13 +150,15 @@ describe('fileSink', () => {
         await handle.close()
       })(),
     )
-    await rejects(host.commit(0, handles!, 1), { code: 'FILE_SINK_DAMAGED' })
+    const restore = async (options: Partial<FileSinkOptions<string>> = {}): Promise<void> => {
+      const { host: next } = open(options, machine)
+      await next.open(handles)
+      await next.close()
+    }
+    await rejects(restore(), { code: 'FILE_SINK_DAMAGED' })
     await machine.run(machine.disk.remove(`${dir}/${name!}`))
-    await rejects(host.commit(0, handles!, 1), { code: 'FILE_SINK_LOST' })
-    await host.close()
-    const { host: lenient } = open({ missingFiles: 'accept' }, machine)
-    await lenient.open(handles)
-    await lenient.close()
+    await rejects(restore(), { code: 'FILE_SINK_LOST' })
+    await restore({ missingFiles: 'accept' })
     const { host: other } = open({}, machine)
     await rejects(other.open([{ kind: 'something else' }]), { code: 'FILE_SINK_HANDLE_UNKNOWN' })
   })

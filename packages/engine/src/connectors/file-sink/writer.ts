@@ -3,7 +3,7 @@ import { DiskError, MillraceError, randomId, type Cancel, type DiskErrorReason, 
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import { checkHandles, leftovers, type FileSinkHandle, type PendingFile } from './handle.ts'
-import { finalName, hiddenName } from './names.ts'
+import { finalName, hiddenName, parseHiddenName } from './names.ts'
 import { PartFile } from './part-file.ts'
 import { isNotFound, makeDurableDirectory, publish } from './publish.ts'
 
@@ -31,6 +31,8 @@ const waitingBytesMax = 8 * 1_024 * 1_024
  *    checkpoint completes next publishes them.
  * 3. After a failure no checkpoint is prepared any more: it would lack what could not be written.
  * 4. Only `commit` and the restored handles in `open` make anything visible.
+ * 5. What it has published is not looked at again. Handles that were prepared before that list it too: would each of them have to find it published, commits
+ *    that fall behind checkpoints would take longer with each one, and never catch up.
  */
 export class FileWriter<T> implements SinkWriter<T> {
   readonly #context: WriterContext
@@ -91,10 +93,17 @@ export class FileWriter<T> implements SinkWriter<T> {
   }
 
   async commit(handles: readonly unknown[]): Promise<void> {
-    const checked = checkHandles(handles, this.#context.stateId)
-    await publish(this.#context.disk, checked, this.#options.missingFiles)
-    const published = new Set(checked.flatMap(({ files }) => files.map(({ hidden }) => hidden)))
+    const unpublished = this.#stillToPublish(checkHandles(handles, this.#context.stateId))
+    await publish(this.#context.disk, unpublished, this.#options.missingFiles)
+    const published = new Set(unpublished.flatMap(({ files }) => files.map(({ hidden }) => hidden)))
     this.#unpublished = this.#unpublished.filter(({ hidden }) => !published.has(hidden))
+  }
+
+  /** Of files of its own it knows; whatever else it is given may be there under either name. */
+  #stillToPublish(handles: readonly FileSinkHandle[]): readonly FileSinkHandle[] {
+    const unpublished = new Set(this.#unpublished.map(({ hidden }) => hidden))
+    const isOwn = (hidden: string): boolean => parseHiddenName(hidden)?.run === this.#run
+    return handles.map((handle) => ({ ...handle, files: handle.files.filter(({ hidden }) => unpublished.has(hidden) || !isOwn(hidden)) }))
   }
 
   async close(): Promise<void> {
