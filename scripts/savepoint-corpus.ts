@@ -1,4 +1,4 @@
-// Adds a savepoint, a checkpoint and one of a store of objects, with merged files, all of today's formats, to the corpus that tests restore for ever: once for each release, and whenever a format changes.
+// Adds a savepoint, a checkpoint, one of a store of objects, with merged files, and one over RocksDB, all of today's formats, to the corpus that tests restore for ever: once for each release, and whenever a format changes.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -46,6 +46,20 @@ async function takeInStore(to: string): Promise<string> {
   }
 }
 
+/** A checkpoint with rows in databases: few keys fit into the cache. */
+async function takeOverDatabase(to: string): Promise<void> {
+  const checkpointing = { storage: 'filesystem', interval: '40ms' } as const
+  const running = startJob(everythingJob({ dir: 'out-database', ratePerSecond: 200 }), {
+    parallelism: 1,
+    options: { stateDir: 'state-database', state: { backend: 'rocksdb', cacheSize: '4KiB' }, checkpointing },
+  })
+  while (running.checkpoints().counts.completed < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+  await running.stop()
+  const checkpoint = (await running.done).lastCheckpoint!.path!
+  cpSync(checkpoint, join(to, basename(checkpoint)), { recursive: true })
+  cpSync(join(dirname(checkpoint), 'shared'), join(to, 'shared'), { recursive: true })
+}
+
 const work = mkdtempSync(join(tmpdir(), 'millrace-corpus-'))
 process.chdir(work)
 try {
@@ -59,6 +73,7 @@ try {
   cpSync(savepoint.path!, join(entry, 'savepoint'), { recursive: true })
   cpSync(checkpoint, join(entry, 'checkpoints', basename(checkpoint)), { recursive: true })
   cpSync(join(dirname(checkpoint), 'shared'), join(entry, 'checkpoints', 'shared'), { recursive: true })
+  await takeOverDatabase(join(entry, 'database'))
   const inStore = await takeInStore(join(entry, 'object-store'))
   for (const [name, path] of [
     ['savepoint', 'savepoint'],

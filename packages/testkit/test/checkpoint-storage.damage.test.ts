@@ -144,7 +144,7 @@ describe('checkpoint storage, damaged', () => {
   it('refuses a format of a newer release instead of falling back', async () => {
     const { disk, storage } = await prepared()
     const file = await disk.open(`${DIR}/chk-5/_metadata`, 'write')
-    await file.write(Buffer.from('millrace-checkpoint 3 2 4727e3e4\n{}'), 0)
+    await file.write(Buffer.from('millrace-checkpoint 4 2 5a22d35c\n{}'), 0)
     await file.close()
     await assert.rejects(storage.resolveRestore('latest'), hasCode('CHECKPOINT_FORMAT_UNKNOWN'))
     const other = new FilesystemCheckpoints({ disk, dir: DIR })
@@ -197,7 +197,7 @@ describe('checkpoint storage, the disk failing', () => {
     const handle = await writer.finish()
     history.contents.set(handle.path, new Uint8Array([1, 2, 3]))
     disk.fail({ operations: ['syncDirectory', 'remove'], path: /chk-6/, reason: 'input-output' })
-    const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: 3, crc32: handle.crc32, rows: 1 }
+    const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: 3, crc32: handle.crc32!, rows: 1 }
     await assert.rejects(
       storage.persist(metadataOf(6, 1, [[{ ...handle, segments: [segment] }], []])),
       hasCode('CHECKPOINT_STORAGE_FAILED'),

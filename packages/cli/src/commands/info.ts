@@ -7,7 +7,8 @@ import {
   describeJob,
   loadJobModule,
   parseParams,
-  planJob, planOptions,
+  planJob,
+  planOptions,
   type JobDescription,
 } from '@millrace/engine'
 import { engineOptionTable, type ResolvedEngineOptions } from '@millrace/engine/options'

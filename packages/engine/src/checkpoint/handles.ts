@@ -13,8 +13,8 @@ export interface StateFileHandle {
   /** Relative to the folder of the job's checkpoints, with `/`: `shared/3-17-2-0-state`. Absolute for a checkpoint restored from another job's folder. */
   readonly path: string
   readonly length: number
-  /** CRC-32 of all its bytes, unsigned. */
-  readonly crc32: number
+  /** CRC-32 of all its bytes, unsigned. None of a file that was taken over as it was (`StateFileWriter.adopt`): what has written it sees damage when it reads. */
+  readonly crc32?: number
   /** The bytes themselves, from storage in memory: they travel with the handle. */
   readonly inline?: Uint8Array<ArrayBuffer>
   /** The bytes travel until the checkpoint is complete: whoever completes it merges them into one object with those of others. */

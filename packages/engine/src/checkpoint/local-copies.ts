@@ -180,9 +180,10 @@ class CopyReader implements StateFileReader {
     this.#openOwn = openOwn
   }
 
-  async read(offset: number, length: number, crc32: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(offset: number, length: number, crc32: number | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const copy = this.#copy
-    if (copy !== undefined) {
+    // Nothing is believed of a copy without a checksum.
+    if (copy !== undefined && crc32 !== undefined) {
       try {
         return await copy.read(offset, length, crc32)
       } catch {
@@ -212,6 +213,7 @@ export class LocalCopies {
   }
 
   async isWhole(file: StateFileHandle): Promise<boolean> {
+    if (file.crc32 === undefined) return false
     const whole = await this.#copies.verify(withoutPlace(file), 'full').then(
       () => true,
       () => false,

@@ -108,6 +108,25 @@ describe('checkpoint metadata format', () => {
     assert.throws(() => decodeMetadata(encodeMetadata({ ...metadata, operators: [{ ...machine, subtasks: [beyond] }] })), /offsets/)
   })
 
+  it('gives back files of a database that have no checksum, in a version of their own; all others must have one', () => {
+    const [, machine] = sample.operators as [OperatorState, OperatorState]
+    const own = { path: 'shared/3-17-1-0-db', length: 7, crc32: 8, parts: [{ name: 'CURRENT', offset: 0, length: 7, crc32: 9 }] }
+    const shared = [
+      { name: '000012.sst', path: 'shared/3-17-1-0-db-000012-sst', length: 4_096 },
+      { name: '000009.sst', path: 'shared/3-16-1-0-db-000009-sst', length: 4_096, crc32: 77 },
+    ]
+    const database = { format: 'rocksdb', keyGroups: { first: 0, end: 128 }, rows: 5, header: new Uint8Array([1]), shared, own } as const
+    const withSubtask = (change: Partial<OperatorState['subtasks'][0]>): CheckpointMetadata => ({
+      ...sample,
+      operators: [{ ...machine, subtasks: [{ ...machine.subtasks[0]!, ...change }] }],
+    })
+    const bytes = encodeMetadata(withSubtask({ database }))
+    assert.match(Buffer.from(bytes).toString(), /^millrace-checkpoint 3 /)
+    assert.deepEqual(decodeMetadata(bytes), withSubtask({ database }))
+    const { crc32: _, ...bare } = machine.subtasks[0]!.keyed[0]!
+    assert.throws(() => decodeMetadata(encodeMetadata(withSubtask({ keyed: [bare] }))), /crc32/)
+  })
+
   it('does not change: what was written is read for ever', () => {
     const bytes = encodeMetadata(sample)
     assert.match(Buffer.from(bytes).toString(), /^millrace-checkpoint 1 \d+ [0-9a-f]{8}\n\{"jobName":"order-alerts ⚙","fingerprint":"a1b2"/)
@@ -135,8 +154,8 @@ describe('checkpoint metadata format', () => {
   it('tells a newer format from damage', () => {
     const newer = Buffer.from(encodeMetadata(sample)).toString('latin1').replace('checkpoint 1 ', 'checkpoint 2 ')
     assert.throws(() => decodeMetadata(Buffer.from(newer, 'latin1')), TypeError, 'a flipped version is damage')
-    // Checksum of "3 2\n{}".
-    const whole = Buffer.from('millrace-checkpoint 3 2 4727e3e4\n{}')
+    // Checksum of "4 2\n{}".
+    const whole = Buffer.from('millrace-checkpoint 4 2 5a22d35c\n{}')
     assert.throws(
       () => decodeMetadata(whole),
       (error) => error instanceof MillraceError && error.code === 'CHECKPOINT_FORMAT_UNKNOWN',

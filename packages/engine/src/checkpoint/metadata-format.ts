@@ -1,5 +1,5 @@
 /**
- * The file `_metadata`, version 1, or 2 where state files have been merged: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
+ * The file `_metadata`, version 1, 2 where state files have been merged, or 3 where some have no checksum: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
  *
  *   millrace-checkpoint <version> <bytes of what follows> <CRC-32 of "version bytes\n" and what follows, 8 hexadecimal digits>\n
  *   {"jobName":…}
@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib'
 import { engineError } from '../errors.ts'
 import { operatorKinds, stateKinds } from '../graph/graph.ts'
 import type { Split } from '../connectors/source.ts'
-import type { AsyncInputs } from './handles.ts'
+import type { AsyncInputs, StateFileHandle } from './handles.ts'
 import { JsonFields } from './json-fields.ts'
 import {
   decodeList,
@@ -34,8 +34,8 @@ import {
   encodeRawFile,
 } from './state-file-format.ts'
 
-/** Of metadata that refer to merged files. All others are written as version 1, which every release reads. */
-export const METADATA_FORMAT_VERSION = 2
+/** The newest. What an older version can say is written as that, which more releases read. */
+export const METADATA_FORMAT_VERSION = 3
 
 const MAGIC = 'millrace-checkpoint'
 const HEADER = /^millrace-checkpoint (\d{1,9}) (\d{1,15}) ([0-9a-f]{8})\n/
@@ -47,9 +47,13 @@ export function encodeMetadata(metadata: CheckpointMetadata): Uint8Array<ArrayBu
   const params = Object.fromEntries(Object.entries(metadata.params).map(([name, value]) => [name, encodeParameter(value)]))
   const operators = metadata.operators.map(encodeOperator)
   const body = Buffer.from(JSON.stringify({ jobName, fingerprint, params, checkpointId, kind, attempt, triggeredMs, operators }))
-  const isMerged = stateFilesOf(metadata).some(({ within }) => within !== undefined)
-  const facts = `${isMerged ? METADATA_FORMAT_VERSION : 1} ${body.length}`
+  const facts = `${versionFor(stateFilesOf(metadata))} ${body.length}`
   return new Uint8Array(Buffer.concat([Buffer.from(`${MAGIC} ${facts} ${checksum(facts, body)}\n`), body]))
+}
+
+function versionFor(files: readonly StateFileHandle[]): number {
+  if (files.some(({ crc32: sum }) => sum === undefined)) return 3
+  return files.some(({ within }) => within !== undefined) ? 2 : 1
 }
 
 /** @throws TypeError naming the damage; CHECKPOINT_FORMAT_UNKNOWN for a whole file of a newer format */

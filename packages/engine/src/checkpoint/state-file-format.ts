@@ -79,7 +79,7 @@ export function decodeDatabase(fields: JsonFields, maxParallelism: number): Stor
     keyGroups: { first, end },
     rows: fields.integer('rows'),
     header: fields.bytes('header'),
-    shared: fields.list('shared', (file) => ({ ...decodeHandle(file), name: name(file) })),
+    shared: fields.list('shared', (file) => ({ ...(file.has('crc32') ? decodeHandle(file) : decodePlace(file)), name: name(file) })),
     own: { ...handle, parts },
   }
 }
@@ -156,10 +156,19 @@ function checkPath(path: string): void {
 }
 
 function decodeHandle(fields: JsonFields): StateFileHandle {
+  return { ...decodePlace(fields), crc32: decodeChecksum(fields) }
+}
+
+function decodeChecksum(fields: JsonFields): number {
+  return fields.integer('crc32', 0, 0xffff_ffff)
+}
+
+/** Without a checksum. */
+function decodePlace(fields: JsonFields): StateFileHandle {
   const path = fields.text('path')
   if (!PATH.test(path)) fields.fail('path', `is no path of a state file: ${path}`)
-  const handle = { path, length: fields.integer('length'), crc32: fields.integer('crc32', 0, 0xffff_ffff) }
-  return fields.has('within') ? { ...handle, within: decodeWithin(fields) } : handle
+  const length = fields.integer('length')
+  return fields.has('within') ? { path, length, within: decodeWithin(fields) } : { path, length }
 }
 
 function decodeWithin(fields: JsonFields): { readonly path: string; readonly offset: number } {

@@ -15,8 +15,6 @@ export function stateFileName({ attempt, task, subtask }: StateWriterIdentity, c
 }
 
 const VERIFY_CHUNK_BYTES = 1 << 20
-/** Of a file that is read while the job runs on the same thread: each chunk waits for its turn there, its sum takes about a millisecond. */
-const ADOPT_CHUNK_BYTES = 2 << 20
 
 /**
  * State files in a folder of the file system. One for each thread; the folder was made by the coordinator's `FilesystemCheckpoints`.
@@ -51,13 +49,19 @@ export class FilesystemStateFiles implements StateFileStorage {
     }
   }
 
-  /** Reads a whole file, to see that it is as it was written. @throws CHECKPOINT_DAMAGED */
+  async linkStateFile(file: StateFileHandle, to: string): Promise<boolean> {
+    if (file.within !== undefined) return false
+    await this.verify(file, 'length')
+    return await linked(this.#disk, this.#locate(file), to)
+  }
+
+  /** Reads a whole file that has a checksum, to see that it is as it was written. @throws CHECKPOINT_DAMAGED */
   async verify(file: StateFileHandle, content: 'full' | 'length'): Promise<void> {
     const path = this.#locate(file)
     try {
       const checked = await CheckedFile.open(this.#disk, path, file)
       try {
-        if (content === 'full') await checked.verify(file.crc32)
+        if (content === 'full' && file.crc32 !== undefined) await checked.verify(file.crc32)
       } finally {
         await checked.close()
       }
@@ -70,6 +74,13 @@ export class FilesystemStateFiles implements StateFileStorage {
     const path = file.within?.path ?? file.path
     return path.startsWith('/') ? path : `${this.#dir}/${path}`
   }
+}
+
+async function linked(disk: Disk, from: string, to: string): Promise<boolean> {
+  return await disk.link(from, to).then(
+    () => true,
+    () => false,
+  )
 }
 
 function readError(error: unknown, path: string): Error {
@@ -91,7 +102,8 @@ class FileWriter implements StateFileWriter {
   readonly #parts: FileWriterParts
   #file: FileHandle
   #length = 0
-  #crc32 = 0
+  /** Undefined: the file is another's, and was not read. */
+  #crc32: number | undefined = 0
   #isOpen = true
 
   constructor(parts: FileWriterParts) {
@@ -116,10 +128,7 @@ class FileWriter implements StateFileWriter {
     const own = `${dir}/${path}`
     return await withStorageErrors(dir, async () => {
       await disk.remove(own)
-      const isLinked = await disk.link(from, own).then(
-        () => true,
-        () => false,
-      )
+      const isLinked = await linked(disk, from, own)
       if (this.#isOpen) {
         const empty = this.#file
         // Whoever has the other name must not find anything written into it.
@@ -130,18 +139,12 @@ class FileWriter implements StateFileWriter {
         await this.#remove()
         throw new Error(`${own} was given up`)
       }
-      if (isLinked) await this.#readOver()
+      if (isLinked) {
+        this.#length = (await this.#file.stat()).size
+        this.#crc32 = undefined
+      }
       return isLinked
     })
-  }
-
-  /** What it has, as if it had been written. */
-  async #readOver(): Promise<void> {
-    const chunk = new Uint8Array(ADOPT_CHUNK_BYTES)
-    for (let count = 1; count > 0; this.#length += count) {
-      count = await this.#file.read(chunk, this.#length)
-      this.#crc32 = crc32(chunk.subarray(0, count), this.#crc32)
-    }
   }
 
   async finish(): Promise<StateFileHandle> {
@@ -152,7 +155,7 @@ class FileWriter implements StateFileWriter {
       await this.#file.close()
       await sync()
     })
-    return { path, length: this.#length, crc32: this.#crc32 }
+    return { path, length: this.#length, ...(this.#crc32 === undefined ? {} : { crc32: this.#crc32 }) }
   }
 
   async abort(): Promise<void> {
@@ -213,11 +216,12 @@ class CheckedFile implements StateFileReader {
     }
   }
 
-  async read(offset: number, length: number, expected: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(offset: number, length: number, expected: number | undefined): Promise<Uint8Array<ArrayBuffer>> {
     try {
       const bytes = new Uint8Array(this.#checkRange(offset, length))
       await this.#fill(bytes, offset)
-      if (crc32(bytes) !== expected) throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
+      if (expected !== undefined && crc32(bytes) !== expected)
+        throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
       return bytes
     } catch (error) {
       throw readError(error, this.#path)

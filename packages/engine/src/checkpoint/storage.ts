@@ -19,6 +19,11 @@ export interface StateFileStorage {
   createStateFile(writer: StateWriterIdentity, checkpointId: number, name: string): Promise<StateFileWriter>
   /** Opens a file of a checkpoint. @throws CHECKPOINT_DAMAGED if it is missing or has another length. */
   openStateFile(file: StateFileHandle): Promise<StateFileReader>
+  /**
+   * Gives the file another name on this machine's disk, for whoever only reads it. False where that cannot be: then it is read. Not every storage has it.
+   * @throws CHECKPOINT_DAMAGED if it is missing or has another length
+   */
+  linkStateFile?(file: StateFileHandle, path: string): Promise<boolean>
   /** State files of a savepoint in a folder, or at a URL. Up to `inlineBytesMax` a file may travel with its handle, where the place is a store of objects. */
   inFolder?(folder: string, inlineBytesMax?: number): StateFileStorage
 }
@@ -29,7 +34,7 @@ export interface StateFileWriter {
   write(bytes: Uint8Array): Promise<void>
   /**
    * Takes over a file of this machine's disk that nobody writes any more, instead of a copy of its bytes; before anything is written, and nothing may be
-   * afterwards. False where that cannot be: then it is written as ever. Not every storage has it.
+   * afterwards. False where that cannot be: then it is written as ever. Not every storage has it. The handle has no checksum then: the file is not read.
    */
   adopt?(path: string): Promise<boolean>
   /** Bytes appended so far: the offset of what comes next. */
@@ -41,8 +46,8 @@ export interface StateFileWriter {
 }
 
 export interface StateFileReader {
-  /** Exactly these bytes, checked. @throws CHECKPOINT_DAMAGED */
-  read(offset: number, length: number, crc32: number): Promise<Uint8Array<ArrayBuffer>>
+  /** Exactly these bytes, checked; without a checksum, as they are there now. @throws CHECKPOINT_DAMAGED */
+  read(offset: number, length: number, crc32: number | undefined): Promise<Uint8Array<ArrayBuffer>>
   close(): Promise<void>
 }
 

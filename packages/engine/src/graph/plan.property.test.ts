@@ -70,7 +70,12 @@ function graphOf(steps: readonly Step[]): JobGraph {
 }
 
 const graphs = fc.array(step, { minLength: 1, maxLength: 14 }).map(graphOf)
-const options = fc.record({ parallelism: fc.integer({ min: 1, max: 4 }), chaining: fc.boolean(), encodeAll: fc.boolean(), batchKeyed: fc.boolean() })
+const options = fc.record({
+  parallelism: fc.integer({ min: 1, max: 4 }),
+  chaining: fc.boolean(),
+  encodeAll: fc.boolean(),
+  batchKeyed: fc.boolean(),
+})
 
 const parallelismOf = (operator: OperatorNode, { parallelism }: PlanOptions): number => operator.parallelism ?? parallelism
 const taskOf = (plan: ExecutionPlan, operator: number): number => plan.tasks.findIndex((task) => task.operators.includes(operator))

@@ -209,17 +209,25 @@ async function keepTogether(files: readonly StoreFile[], into: Files): Promise<S
   return { ...handle, parts }
 }
 
-function storedFiles(storage: StateFileStorage, { shared, own }: StoredDatabase): readonly StoredFile[] {
+export function storedFiles(storage: StateFileStorage, { shared, own }: StoredDatabase): readonly StoredFile[] {
   return [
     ...shared.map((file) => ({
       name: file.name,
+      // What came without being read goes back as it came.
+      link: async (path: string) => file.crc32 === undefined && (await storage.linkStateFile?.(file, path)) === true,
       read: () => readRun(storage, file, { offset: 0, length: file.length, crc32: file.crc32 }),
     })),
     ...own.parts.map((part) => ({ name: part.name, read: () => readRun(storage, own, part) })),
   ]
 }
 
-async function* readRun(storage: StateFileStorage, file: StateFileHandle, run: FileRun): AsyncGenerator<Uint8Array> {
+interface Run {
+  readonly offset: number
+  readonly length: number
+  readonly crc32: number | undefined
+}
+
+async function* readRun(storage: StateFileStorage, file: StateFileHandle, run: Run): AsyncGenerator<Uint8Array> {
   const reader = await storage.openStateFile(file)
   try {
     yield await reader.read(run.offset, run.length, run.crc32)

@@ -33,6 +33,7 @@ import { dropCheckpointsFrom, recoverSavepoints, type Warn } from './restoration
 import type { RegionStart } from './region-run.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
+import type { StateBackend } from './state-backend.ts'
 
 export interface JobMasterParts {
   readonly plan: ExecutionPlan
@@ -47,6 +48,8 @@ export interface JobMasterParts {
   readonly savepointDir: string
   readonly lock: JobLock
   readonly launcher: SlotLauncher
+  /** Undefined: the heap. */
+  readonly stateBackend?: Pick<StateBackend, 'openAside'> | undefined
   readonly clock: Clock
   readonly disk: Disk
   readonly network: Network

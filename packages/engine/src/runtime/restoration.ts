@@ -1,13 +1,24 @@
 /** What an attempt of a job starts from: found in the storage of checkpoints, dealt out to the slots. */
+import type { Clock } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
-import type { CheckpointStorage, LocalCopyCounts, RestoredCheckpoint, RestoreRequest } from '../checkpoint/storage.ts'
+import type {
+  CheckpointStorage,
+  DamagedCheckpoint,
+  LocalCopyCounts,
+  RestoredCheckpoint,
+  RestoreRequest,
+  RestoreResolution,
+} from '../checkpoint/storage.ts'
+import { engineError } from '../errors.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 import type { Region } from '../graph/regions.ts'
 import { slotsOf, type Deployment, type SlotSettings } from './deployment.ts'
 import { fitsRegion } from './failover.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
 import { planRestore, type RestorePlan } from './plan-restore.ts'
+import type { StateBackend } from './state-backend.ts'
+import { findDatabaseDamage } from './unchecked-databases.ts'
 
 /** What tasks restore. */
 export interface Restored {
@@ -30,13 +41,16 @@ export interface RestorationParts {
   readonly functions: JobFunctions
   readonly storage: CheckpointStorage
   readonly allowNonRestoredState: boolean
+  readonly clock: Pick<Clock, 'monotonic' | 'soon'>
+  /** Undefined: the heap. */
+  readonly stateBackend?: Pick<StateBackend, 'openAside'> | undefined
   /** Told of each restore, where copies are kept on this machine. */
   readonly copiesLookedAt?: (counts: LocalCopyCounts) => void
 }
 
 export type Warn = (message: string, fields: object) => void
 
-/** `stopped`: the job is to end, and what takes a while is not waited for. @throws as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; what `planRestore` refuses */
+/** `stopped`: the job is to end, and what takes a while is not waited for. @throws as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; CHECKPOINT_DAMAGED; what `planRestore` refuses */
 export async function findRestoration(
   parts: RestorationParts,
   request: RestoreRequest,
@@ -48,10 +62,8 @@ export async function findRestoration(
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
   if (report.orphansRemoved.length > 0)
     warn('what a checkpoint that was not completed has left behind is removed', { files: report.orphansRemoved.length })
-  const { checkpoint, damaged, localCopies } = await storage.resolveRestore(request)
+  const { checkpoint, damaged, localCopies } = await resolveReadable(parts, request, warn)
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
-  for (const passed of damaged)
-    warn(`checkpoint ${passed.checkpointId} is damaged and passed over: ${passed.problem}`, { path: passed.path })
   const restored = restoredFrom(parts, checkpoint)
   for (const warning of restored.plan.warnings) warn(warning, {})
   // Before any sink undoes what it had staged for the others.
@@ -68,6 +80,32 @@ export async function findRestoration(
     warn(`the job ${start}: its checkpoints ${abandoned.join(', ')} are given up`, {})
   }
   return { ...restored, completed: report.completed, nextCheckpointId: report.nextCheckpointId }
+}
+
+/** As `resolveRestore`, where also the state backend can read what there is of it. */
+async function resolveReadable(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<RestoreResolution> {
+  const { storage, stateBackend, clock } = parts
+  const passedOver: DamagedCheckpoint[] = []
+  for (;;) {
+    const found = await storage.resolveRestore(request, { exclude: new Set(passedOver.map(({ checkpointId }) => checkpointId)) })
+    for (const damaged of found.damaged) warnOfDamage(damaged, warn)
+    passedOver.push(...found.damaged)
+    const { checkpoint } = found
+    const openAside = stateBackend?.openAside
+    if (checkpoint === undefined || openAside === undefined) return { ...found, damaged: passedOver }
+    const problem = await findDatabaseDamage(checkpoint.metadata, storage, openAside, clock)
+    if (problem === undefined) return { ...found, damaged: passedOver }
+    const { checkpointId } = checkpoint.metadata
+    const damaged = { checkpointId, path: checkpoint.path ?? `checkpoint ${checkpointId}`, problem }
+    // Where this very one is asked for, there is no other.
+    if (request !== 'latest' || !checkpoint.own) throw engineError('CHECKPOINT_DAMAGED', { path: damaged.path, problem })
+    warnOfDamage(damaged, warn)
+    passedOver.push(damaged)
+  }
+}
+
+function warnOfDamage({ checkpointId, problem, path }: DamagedCheckpoint, warn: Warn): void {
+  warn(`checkpoint ${checkpointId} is damaged and passed over: ${problem}`, { path })
 }
 
 /** What is restored of a checkpoint, or of none. @throws what `planRestore` refuses */

@@ -89,7 +89,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
   // A backend that cannot be had is told now, not by every slot.
-  stateBackend(name, settings, ports)
+  const backend = stateBackend(name, settings, ports)
   const folder = jobFolder(name, settings, ports)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({
@@ -101,6 +101,7 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
     ...folder,
     launcher: new ThreadSlots({ threads, modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
     ...ports,
+    stateBackend: backend,
     onEvent: (event) => options.onEvent(event),
     modulePath: options.modulePath,
     control: controlOf(name, settings),

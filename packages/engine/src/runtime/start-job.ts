@@ -62,6 +62,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     ...folder,
     launcher: options.launcher?.(slots) ?? slots,
     ...ports,
+    stateBackend: backend,
     onEvent: options.onEvent,
     ...(options.control === undefined ? {} : { control: options.control }),
   })

@@ -3,7 +3,8 @@ import { engineError } from '../errors.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
 import { loadRocksdb } from '../state/rocksdb/rocksdb-binding.ts'
-import { RocksdbStores, type RocksdbPorts, type StoresPlace } from '../state/rocksdb/rocksdb-stores.ts'
+import type { RocksdbPorts } from '../state/rocksdb/rocksdb-store.ts'
+import { RocksdbStores, type StoresPlace } from '../state/rocksdb/rocksdb-stores.ts'
 import { jobStateFolder } from './state-folder.ts'
 
 /** Where a slot keeps keyed state that does not fit into memory. */
@@ -11,6 +12,8 @@ export interface StateBackend {
   /** What live rows of a slot may take, about. */
   readonly cacheBytes: number
   open(place: StoresPlace): Promise<OrderedStores>
+  /** For looking at what is in a checkpoint, while nothing runs. None where no checkpoint has files that the backend has to look at itself. */
+  openAside?(): Promise<OrderedStores>
 }
 
 /**
@@ -24,5 +27,9 @@ export function stateBackend(jobName: string, settings: ResolvedEngineOptions, p
   if (!checkpointing.asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
   loadRocksdb()
   const dir = join(jobStateFolder(jobName, settings), 'rocksdb')
-  return { cacheBytes: state.cacheSize, open: async (place) => await RocksdbStores.open(ports, dir, place) }
+  return {
+    cacheBytes: state.cacheSize,
+    open: async (place) => await RocksdbStores.open(ports, dir, place),
+    openAside: async () => await RocksdbStores.openAside(ports, dir),
+  }
 }

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { startJob } from '../index.ts'
+import { startJob, type JobResult } from '../index.ts'
+import { rocksdbPackage } from '../state/rocksdb/rocksdb-binding.ts'
 import { corpusFolder, CORPUS_COUNT, currentEntry, linesOf } from './fixtures/corpus.ts'
 import { everythingJob, readRows } from './fixtures/everything-job.ts'
 import { openSavepoint } from './open-savepoint.ts'
@@ -14,6 +15,20 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-corpus-'))
 after(() => rmSync(folder, { recursive: true }))
 
 const entries = readdirSync(corpusFolder)
+/** The one that the repository installs. */
+const noRocksdb = rocksdbPackage() === '@harperfast/rocksdb-js-linux-x64-glibc' ? false : `no binding is installed for ${rocksdbPackage()}`
+
+/** What a job has written that has gone on. */
+function rightRows(result: JobResult, dir: string): ReturnType<typeof readRows> {
+  assert.equal(result.state, 'finished', result.state === 'failed' ? String(result.failure.error) : '')
+  const rows = readRows(dir)
+  assert.equal(new Set(rows.map(({ n }) => n)).size, rows.length)
+  assert.deepEqual(
+    rows.filter(({ wrong }) => wrong.length > 0),
+    [],
+  )
+  return rows
+}
 
 void describe('the corpus of savepoints', () => {
   it('has one of this release and of each version of the formats that it writes', () => {
@@ -44,20 +59,38 @@ void describe('the corpus of savepoints', () => {
           allowNonRestoredState: true,
           options: { stateDir: `${dir}-state`, checkpointing: { storage: 'filesystem' } },
         }).done
-        assert.equal(result.state, 'finished', result.state === 'failed' ? String(result.failure.error) : '')
-        const rows = readRows(dir)
+        const rows = rightRows(result, dir)
         const known: unknown[] = []
         for await (const each of (await openSavepoint(from)).entries({ operator: 'counts', state: 'numbers' }))
           known.push((each as ValueEntry).value)
         assert.ok(known.length > 0 && known.length < CORPUS_COUNT)
-        assert.equal(new Set(rows.map(({ n }) => n)).size, rows.length)
         assert.equal(new Set([...known, ...rows.map(({ n }) => n)]).size, CORPUS_COUNT)
-        assert.deepEqual(
-          rows.filter(({ wrong }) => wrong.length > 0),
-          [],
-        )
         assert.ok(existsSync(from))
       })
     }
+
+    // Older entries have none: until then there was no format of its own.
+    if (existsSync(join(corpusFolder, entry, 'database')))
+      it(`${entry}: a job goes on from its database, each record once and every state right`, { skip: noRocksdb }, async () => {
+        const checkpoints = join(corpusFolder, entry, 'database')
+        const dir = join(folder, `${entry}-database`)
+        const result = await startJob(everythingJob({ dir, count: CORPUS_COUNT, sinkUid: 'elsewhere' }), {
+          parallelism: 3,
+          restore: join(
+            checkpoints,
+            readdirSync(checkpoints).find((name) => name.startsWith('chk-'))!,
+          ),
+          allowNonRestoredState: true,
+          options: { stateDir: `${dir}-state`, state: { backend: 'rocksdb' }, checkpointing: { storage: 'filesystem' } },
+        }).done
+        const rows = rightRows(result, dir)
+        const numbers = new Set(rows.map(({ n }) => n))
+        const last = Array.from({ length: rows.length }, (_, at) => CORPUS_COUNT - rows.length + at)
+        assert.ok(rows.length > 0 && rows.length < CORPUS_COUNT)
+        assert.deepEqual(
+          [...numbers].toSorted((a, b) => a - b),
+          last,
+        )
+      })
   }
 })

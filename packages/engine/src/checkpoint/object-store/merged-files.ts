@@ -109,10 +109,10 @@ export class MergedFiles {
     return read
   }
 
-  async #read({ path, length, crc32 }: StateFileHandle, within: Location): Promise<Uint8Array> {
-    const reader = await this.#files.openStateFile({ path, length, crc32, within })
+  async #read(file: StateFileHandle, within: Location): Promise<Uint8Array> {
+    const reader = await this.#files.openStateFile({ ...withoutMergedBytes(file), within })
     try {
-      return await reader.read(0, length, crc32)
+      return await reader.read(0, file.length, file.crc32)
     } finally {
       await reader.close()
     }

@@ -72,7 +72,7 @@ export class ObjectStateFiles implements StateFileStorage {
   /** Reads a whole file, to see that it is as it was written. @throws CHECKPOINT_DAMAGED */
   async verify(file: StateFileHandle): Promise<void> {
     // What travels with its handle was checked when the metadata were read.
-    if (file.inline === undefined) await (await this.#open(file)).verify(file.crc32)
+    if (file.inline === undefined && file.crc32 !== undefined) await (await this.#open(file)).verify(file.crc32)
   }
 
   async #open(file: StateFileHandle): Promise<ObjectReader> {
@@ -209,13 +209,14 @@ class ObjectReader implements StateFileReader {
     })
   }
 
-  read(offset: number, length: number, expected: number): Promise<Uint8Array<ArrayBuffer>> {
+  read(offset: number, length: number, expected: number | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const turn = this.#tail.then(() =>
       this.#checked(async () => {
         if (offset < 0 || length < 0 || offset + length > this.#length)
           throw new TypeError(`there are no bytes ${offset} to ${offset + length}`)
         const bytes = await this.#bytes(offset, length)
-        if (crc32(bytes) !== expected) throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
+        if (expected !== undefined && crc32(bytes) !== expected)
+          throw new TypeError(`the checksum of bytes ${offset} to ${offset + length} does not match`)
         return bytes
       }),
     )

@@ -49,6 +49,13 @@ export class RoutedStateFiles implements StateFileStorage {
     return this.#own.createStateFile(writer, checkpointId, name)
   }
 
+  async linkStateFile(file: StateFileHandle, to: string): Promise<boolean> {
+    const { path, inline } = file
+    if (inline !== undefined || isCheckpointUrl(path)) return false
+    if (isAbsolute(path)) return await new FilesystemStateFiles(this.#parts.disk, '/').linkStateFile(file, to)
+    return (await this.#own.linkStateFile?.(file, to)) === true
+  }
+
   openStateFile(file: StateFileHandle): Promise<StateFileReader> {
     const { path, inline } = file
     if (inline !== undefined) return this.#memory.openStateFile(file)

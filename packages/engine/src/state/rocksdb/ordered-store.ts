@@ -22,7 +22,7 @@ export interface OrderedStore {
 }
 
 export interface OrderedScan {
-  /** Goes to the next key; false at the end. */
+  /** Goes to the next key; false at the end. @throws TypeError where what is stored is damaged */
   next(): boolean
   /** Both good until the next call of the scan or of the store. */
   readonly key: Uint8Array
@@ -51,6 +51,8 @@ export interface StoreFile {
 /** A file of a checkpoint on its way back. */
 export interface StoredFile {
   readonly name: string
+  /** Gives it another name on this machine's disk, for whoever only reads it; false where that cannot be: then it is read. */
+  link?(path: string): Promise<boolean>
   read(): AsyncIterable<Uint8Array>
 }
 
@@ -58,6 +60,6 @@ export interface StoredFile {
 export interface OrderedStores {
   /** An empty one. `name` is unique in the job, of letters, digits and `-`. */
   create(name: string): OrderedStore
-  /** One with what the files of a checkpoint hold. */
+  /** One with what the files of a checkpoint hold. @throws TypeError where it sees that they are damaged */
   restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore>
 }
