@@ -6,8 +6,12 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { createMemoryDisk, DiskError, nodeDisk, type Disk } from '@millrace/core'
+import { ForgettingCheckpoints } from '../replay/forgetting-checkpoints.ts'
+import { FilesystemCheckpoints } from './filesystem.ts'
+import { CopiedCheckpoints, LocalCopies } from './local-copies.ts'
+import { RootedCheckpoints, type OriginNote } from './origins.ts'
 import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
-import type { StateFileWriter } from './storage.ts'
+import type { CheckpointStorage, StateFileWriter } from './storage.ts'
 
 const WRITER = { attempt: 1, task: 2, subtask: 3 }
 const BYTES = Buffer.alloc(2_500_000, 'what a database has written ')
@@ -69,6 +73,35 @@ test('where no second name can be given nothing is lost: it can be written', asy
   const { path, crc32: sum } = await writer.finish()
   assert.equal(sum, crc32(BYTES))
   assert.ok((await readFile(join(dir, path))).equals(BYTES))
+})
+
+test('what reads it gets a third name, through every storage of a job; one of another length is damaged', async () => {
+  const writer = await begin()
+  await writer.adopt(source)
+  const handle = await writer.finish()
+  const own = new FilesystemCheckpoints({ disk: nodeDisk, dir })
+  const note: OriginNote = { read: async () => undefined, write: async () => {}, remove: async () => {} }
+  const place = { disk: nodeDisk, dir: join(dir, 'copies'), inlineBytesMax: 0 }
+  const storages: Record<string, CheckpointStorage> = {
+    own,
+    rooted: new RootedCheckpoints({
+      own,
+      mode: 'no-claim',
+      numRetained: 1,
+      note,
+      dispose: async () => {},
+      lockBeside: async () => undefined,
+    }),
+    forgetting: new ForgettingCheckpoints(own),
+    copied: new CopiedCheckpoints(own, place, new LocalCopies(place)),
+  }
+  for (const [name, storage] of Object.entries(storages)) {
+    const to = join(dir, name)
+    assert.equal(await storage.linkStateFile?.(handle, to), true, name)
+    assert.equal((await stat(to)).ino, (await stat(source)).ino)
+    await assert.rejects(async () => await storage.linkStateFile?.({ ...handle, length: 7 }, `${to}-7`), { code: 'CHECKPOINT_DAMAGED' })
+    assert.equal(await storage.linkStateFile?.(handle, to), false, 'there is something under that name')
+  }
 })
 
 test('a disk in memory has no second names', async () => {

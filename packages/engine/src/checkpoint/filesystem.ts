@@ -81,6 +81,10 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     return this.#files.openStateFile(file)
   }
 
+  linkStateFile(file: StateFileHandle, path: string): Promise<boolean> {
+    return this.#files.linkStateFile(file, path)
+  }
+
   open(): Promise<StorageReport> {
     return this.#inTurn(() => this.#open())
   }

@@ -56,6 +56,10 @@ export class CopiedStateFiles implements StateFileStorage {
     const copy = await this.#copies.openStateFile(withoutPlace(file)).catch(() => undefined)
     return copy === undefined ? await this.#own.openStateFile(file) : new CopyReader(copy, () => this.#own.openStateFile(file))
   }
+
+  async linkStateFile(file: StateFileHandle, path: string): Promise<boolean> {
+    return (await this.#own.linkStateFile?.(file, path)) === true
+  }
 }
 
 /** The copy of a merged file is a file of its own. */

@@ -90,6 +90,10 @@ export class RootedCheckpoints implements CheckpointStorage {
     return this.#parts.own.openStateFile(file)
   }
 
+  async linkStateFile(file: StateFileHandle, path: string): Promise<boolean> {
+    return (await this.#parts.own.linkStateFile?.(file, path)) === true
+  }
+
   inFolder(folder: string, inlineBytesMax?: number): StateFileStorage {
     const { own } = this.#parts
     if (own.inFolder === undefined) throw new Error(`${folder} cannot be reached from this storage`)

@@ -94,7 +94,7 @@ export interface GoOnOptions {
 export type RestoreRequest = 'latest' | 'none' | (string & {})
 
 export interface ResolveOptions {
-  /** `full` (default): every byte of every file is read and checked first. `length`: state is checked as it is read, with `StateFileReader.read`. */
+  /** `full` (default): every byte of every file that has a checksum is read and checked first. `length`: state is checked as it is read, with `StateFileReader.read`. */
   readonly verify?: 'full' | 'length'
   readonly exclude?: ReadonlySet<number>
 }

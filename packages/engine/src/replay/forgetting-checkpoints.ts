@@ -12,9 +12,9 @@ import type {
 
 /** Reads checkpoints and keeps none: a job that is replayed leaves nothing behind, however large its state is. */
 export class ForgettingCheckpoints implements CheckpointStorage {
-  readonly #read: Pick<CheckpointStorage, 'resolveRestore' | 'openStateFile'>
+  readonly #read: Pick<CheckpointStorage, 'resolveRestore' | 'openStateFile' | 'linkStateFile'>
 
-  constructor(read: Pick<CheckpointStorage, 'resolveRestore' | 'openStateFile'>) {
+  constructor(read: Pick<CheckpointStorage, 'resolveRestore' | 'openStateFile' | 'linkStateFile'>) {
     this.#read = read
   }
 
@@ -32,6 +32,10 @@ export class ForgettingCheckpoints implements CheckpointStorage {
 
   openStateFile(file: StateFileHandle): Promise<StateFileReader> {
     return this.#read.openStateFile(file)
+  }
+
+  async linkStateFile(file: StateFileHandle, path: string): Promise<boolean> {
+    return (await this.#read.linkStateFile?.(file, path)) === true
   }
 
   async open(): Promise<StorageReport> {
