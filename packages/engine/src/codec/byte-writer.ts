@@ -19,6 +19,8 @@ export class ByteWriter {
   protected memory: TextBuffer
   protected numbers: DataView
   protected at = 0
+  /** Of the bytes written since the last `reset` those that are units of texts longer than `LOOPED_TEXT_LENGTH_MAX`: in memory they take as much. */
+  longTextBytes = 0
 
   constructor(sizeBytes: number) {
     this.memory = allocateTextBuffer(Math.max(FIRST_SIZE_MIN, sizeBytes))
@@ -33,6 +35,7 @@ export class ByteWriter {
   /** Starts over; the memory is kept. */
   reset(): void {
     this.at = 0
+    this.longTextBytes = 0
   }
 
   /** Forgets what was written from `position` on. */
@@ -124,9 +127,14 @@ export class ByteWriter {
   }
 
   #longText(text: string): void {
-    if (!isLatin1(text)) return this.wideText(text)
-    this.varint(text.length * 2)
-    this.reserve(text.length)
+    const { length } = text
+    if (!isLatin1(text)) {
+      this.longTextBytes += length * 2
+      return this.wideText(text)
+    }
+    this.longTextBytes += length
+    this.varint(length * 2)
+    this.reserve(length)
     this.at += this.memory.latin1Write(text, this.at)
   }
 

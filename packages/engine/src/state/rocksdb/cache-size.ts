@@ -1,6 +1,6 @@
 /** What a sample counts for in the mean. */
 const SAMPLE_WEIGHT = 1 / 16
-/** Bytes of live objects for each byte of their encoding. */
+/** Bytes of live objects for each byte of their encoding, but for long texts, which take as much in memory. */
 const HEAP_FACTOR = 3
 /** Of a row without its cells: index, marks, key. */
 const ROW_BYTES = 72
@@ -14,7 +14,7 @@ const ENCODED_BYTES_GUESS = 32
 export class CacheSize {
   readonly #cacheBytes: number
   readonly #columns: number
-  #encodedRowBytes = 0
+  #rowCellBytes = 0
   #encodedEntryBytes = 0
   #rowBytes: number
   #entryBytes: number
@@ -22,13 +22,14 @@ export class CacheSize {
   constructor(cacheBytes: number, columns: number) {
     this.#cacheBytes = cacheBytes
     this.#columns = columns
-    this.#rowBytes = this.#liveRowBytes(ENCODED_BYTES_GUESS)
+    this.#rowBytes = this.#liveRowBytes(HEAP_FACTOR * ENCODED_BYTES_GUESS)
     this.#entryBytes = ENTRY_BYTES + HEAP_FACTOR * ENCODED_BYTES_GUESS
   }
 
-  learn(encodedRowBytes: number): void {
-    this.#encodedRowBytes = meanWith(this.#encodedRowBytes, encodedRowBytes)
-    this.#rowBytes = this.#liveRowBytes(this.#encodedRowBytes)
+  /** `longTextBytes`: of the encoded ones those of long texts. */
+  learn(encodedBytes: number, longTextBytes: number): void {
+    this.#rowCellBytes = meanWith(this.#rowCellBytes, HEAP_FACTOR * (encodedBytes - longTextBytes) + longTextBytes)
+    this.#rowBytes = this.#liveRowBytes(this.#rowCellBytes)
   }
 
   learnEntry(encodedBytes: number): void {
@@ -50,8 +51,8 @@ export class CacheSize {
     return Math.max(1, Math.floor(this.#cacheBytes / this.#rowBytes))
   }
 
-  #liveRowBytes(encodedBytes: number): number {
-    return ROW_BYTES + CELL_BYTES * this.#columns + HEAP_FACTOR * encodedBytes
+  #liveRowBytes(cellBytes: number): number {
+    return ROW_BYTES + CELL_BYTES * this.#columns + cellBytes
   }
 }
 

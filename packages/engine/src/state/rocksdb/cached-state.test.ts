@@ -40,6 +40,19 @@ void test('what does not is below, and comes back when it is used', () => {
   assert.equal(state.statistics().rows, 1000)
 })
 
+void test('what rows take is learnt before any of them is written, though each key is new', () => {
+  const cacheBytes = 4_000_000
+  const text = 'x'.repeat(10_000)
+  const state = create(cacheBytes)
+  let most = 0
+  for (let key = 0; key < 3000; key++) {
+    at(state, key).items.add(`${key}${text}`)
+    most = Math.max(most, state.statistics().rows - state.rowsBelow)
+  }
+  assert.ok(most > 300, `${most} rows: long texts take as much in memory as they are long`)
+  assert.ok(most < 1000, `${most} rows`)
+})
+
 void test('rows that are not touched for some snapshots are written below, and are no part of the next one', () => {
   const state = create(1 << 20)
   for (let key = 0; key < 100; key++) at(state, key).count.set(key)

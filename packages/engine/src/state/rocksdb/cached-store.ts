@@ -87,9 +87,10 @@ export class CachedStore extends RowStore {
 
   override use(key: unknown, hash: number): void {
     if (this.#maps.shared.grown) this.#moveOutGrown()
+    // Of the row in use until now: the one that comes may be new, and empty.
+    if (++this.#uses === USES_A_SAMPLE) this.#sample()
     this.show(key, hash)
     if (this.#maps.shared.cached > 0) this.#room.make()
-    if (++this.#uses === USES_A_SAMPLE) this.#sample()
   }
 
   override show(key: unknown, hash: number): void {
@@ -176,10 +177,6 @@ export class CachedStore extends RowStore {
   /** Rows of a restore have been freed on the way. */
   recount(): void {
     this.#room.recount()
-  }
-
-  get residentRows(): number {
-    return this.#room.resident
   }
 
   /** Starts from a store that has so many rows already. */
@@ -341,7 +338,8 @@ export class CachedStore extends RowStore {
     if (row >= 0 && table.epochs[row]! >= 0 && !this.#loading) {
       try {
         if (!this.below.frozen) this.#mover.tend(table, row, 0)
-        this.#size.learn(this.encoder.value(table, row).length)
+        const { length } = this.encoder.value(table, row)
+        this.#size.learn(length, this.encoder.longTextBytes)
       } catch {
         // It is told when the row is stored.
       }

@@ -55,6 +55,11 @@ export class RowEncoder {
     return this.#row.write(table, row, leftOver)
   }
 
+  /** Of the last value the bytes that are units of long texts. */
+  get longTextBytes(): number {
+    return this.#row.longTextBytes
+  }
+
   /** The columns of all values, as a segment without records. */
   header(): Uint8Array {
     this.#row.reset()

@@ -119,7 +119,7 @@ export class RowMover {
       maps.write(table, row, limit)
       value = this.#encoder.value(table, row)
     }
-    this.#size.learn(value.length)
+    this.#size.learn(value.length, this.#encoder.longTextBytes)
     const notes = table.notes[row]!
     this.#below.put(table.key(row), hash, value, (notes & BELOW) === 0)
     this.#timers.written(table, row)
