@@ -92,22 +92,37 @@ test('objects read before their turn are written as they were at the barrier, th
   )
 })
 
-test('chains get no longer than 16, and about a sixteenth of the groups is written in full each time', () => {
+/** What 100 checkpoints write where the first so many of 1,000 keys change between them. */
+function writeMany(changed: number): { readonly chainMax: number; readonly fullMax: number; readonly deltaRowsMax: number } {
   const groupCount = 64
   const state = createState(states, { maxParallelism: groupCount })
-  const chains = new Map<number, number>()
-  let mostFull = 0
-  for (let id = 1; id <= 60; id++) {
-    for (let key = 0; key < 1000; key++) at<Handles>(state, key).count.set(id)
+  const chains = new Map<number, number[]>()
+  let [chainMax, fullMax, deltaRowsMax] = [0, 0, 0]
+  for (let id = 1; id <= 100; id++) {
+    for (let key = 0; key < (id === 1 ? 1000 : changed); key++) at<Handles>(state, key).count.set(id)
     const { index } = finish(state.beginSnapshot(id, { full: 'share' }))
-    for (const { keyGroup, kind } of index.segments) chains.set(keyGroup, kind === 'full' ? 1 : chains.get(keyGroup)! + 1)
+    for (const { keyGroup, kind, rows } of index.segments) chains.set(keyGroup, kind === 'full' ? [] : [...chains.get(keyGroup)!, rows])
     state.checkpointCompleted(id)
-    const full = index.segments.filter(({ kind }) => kind === 'full').length
-    if (id > 1) mostFull = Math.max(mostFull, full)
-    if (id > 20) assert.equal(full, groupCount / 16)
-    assert.ok(Math.max(...chains.values()) <= 16)
+    if (id > 1) fullMax = Math.max(fullMax, index.segments.filter(({ kind }) => kind === 'full').length / groupCount)
+    chainMax = Math.max(chainMax, ...[...chains.values()].map(({ length }) => length + 1))
+    const deltaRows = [...chains.values()].flat().reduce((sum, rows) => sum + rows, 0)
+    deltaRowsMax = Math.max(deltaRowsMax, deltaRows / 1000)
   }
-  assert.ok(mostFull <= groupCount / 8, String(mostFull))
+  return { chainMax, fullMax, deltaRowsMax }
+}
+
+test('where little changes a checkpoint writes few groups in full, and chains get no longer than 32', () => {
+  const { chainMax, fullMax } = writeMany(10)
+  assert.ok(chainMax <= 32, `${chainMax} snapshots`)
+  assert.ok(fullMax <= 1 / 16, `${fullMax} of the groups`)
+})
+
+test('where much changes a restore reads few times what there is, and no checkpoint is the large one', () => {
+  for (const changed of [100, 500, 1000]) {
+    const { fullMax, deltaRowsMax } = writeMany(changed)
+    assert.ok(deltaRowsMax <= 3, `of ${changed}: ${deltaRowsMax} times the rows`)
+    assert.ok(fullMax <= 1 / 16 + changed / 2000, `of ${changed}: ${fullMax} of the groups`)
+  }
 })
 
 test('a group written in full that has become empty says so', () => {

@@ -3,11 +3,15 @@
 // 1. The base is always a completed checkpoint, the newest one: one that is not complete yet, or never will be, is built upon by none.
 // 2. A group's chain (the snapshots that hold segments of it, back to its last full one) never gets longer than CHAIN_LENGTH_MAX:
 //    each checkpoint writes a share of the groups in full, those with the longest chains.
+// 3. The share grows with what changes: the deltas of a chain have about three times as many rows as its group, at most. What a restore reads is bounded so, and a
+//    checkpoint of few changes writes few rows besides them.
 import type { KeyGroupRange } from '../keys/key-group.ts'
 
-export const CHAIN_LENGTH_MAX = 16
-/** A checkpoint writes one in so many of its key groups in full. */
-const FULL_SHARE = 16
+export const CHAIN_LENGTH_MAX = 32
+/** Of the key groups, what a checkpoint writes in full where nothing changes. */
+const FULL_SHARE_MIN = 1 / 32
+/** What it writes in full besides, of what the checkpoint before had of changes. */
+const FULL_SHARE_OF_CHANGES = 1 / 2
 
 export interface SnapshotPlan {
   readonly checkpointId: number
@@ -22,6 +26,7 @@ export interface SnapshotPlan {
 interface Attempt {
   readonly boundary: number
   readonly lengths: Uint8Array
+  readonly changedShare: number
 }
 
 export class CheckpointLineage {
@@ -29,6 +34,8 @@ export class CheckpointLineage {
   #base: { readonly checkpointId: number; readonly epoch: number } | undefined = undefined
   /** Chain length by group (less the first), as of the base. */
   #lengths: Uint8Array
+  /** Of the base: rows of groups that it has not in full, of all rows. */
+  #changedShare = 0
   readonly #attempts: Map<number, Attempt> = new Map()
 
   constructor(keyGroups: KeyGroupRange) {
@@ -58,14 +65,14 @@ export class CheckpointLineage {
     }
   }
 
-  /** The snapshot is written; `groups` are those that it has segments of. */
-  written(plan: SnapshotPlan, groups: ReadonlySet<number>): void {
+  /** The snapshot is written; `groups` are those that it has segments of, `changedShare` the rows of those that are not in full, of all rows. */
+  written(plan: SnapshotPlan, groups: ReadonlySet<number>, changedShare: number): void {
     const first = this.#keyGroups.first
     const lengths = this.#lengths.map((length, at) => {
       const has = groups.has(first + at) ? 1 : 0
       return plan.isFull(first + at) ? has : length + has
     })
-    this.#attempts.set(plan.checkpointId, { boundary: plan.boundary, lengths })
+    this.#attempts.set(plan.checkpointId, { boundary: plan.boundary, lengths, changedShare })
   }
 
   completed(checkpointId: number): void {
@@ -73,6 +80,7 @@ export class CheckpointLineage {
     if (attempt === undefined) return
     this.#base = { checkpointId, epoch: attempt.boundary }
     this.#lengths = attempt.lengths
+    this.#changedShare = attempt.changedShare
     for (const [id, { boundary }] of this.#attempts) if (boundary <= attempt.boundary) this.#attempts.delete(id)
   }
 
@@ -84,7 +92,7 @@ export class CheckpointLineage {
   #longestChains(): Uint8Array {
     const lengths = this.#lengths
     const chosen = new Uint8Array(lengths.length)
-    let room = Math.ceil(lengths.length / FULL_SHARE)
+    let room = Math.ceil(lengths.length * (FULL_SHARE_MIN + FULL_SHARE_OF_CHANGES * this.#changedShare))
     const longest = lengths.reduce((most, length) => Math.max(most, length), 0)
     for (let length = longest; length > 1; length--) {
       for (let at = 0; at < lengths.length; at++) {
