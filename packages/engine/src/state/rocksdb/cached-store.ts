@@ -87,10 +87,12 @@ export class CachedStore extends RowStore {
 
   override use(key: unknown, hash: number): void {
     if (this.#maps.shared.grown) this.#moveOutGrown()
+    const isSampled = ++this.#uses === USES_A_SAMPLE
     // Of the row in use until now: the one that comes may be new, and empty.
-    if (++this.#uses === USES_A_SAMPLE) this.#sample()
+    if (isSampled) this.#sample()
     this.show(key, hash)
-    if (this.#maps.shared.cached > 0) this.#room.make()
+    // Not before: it might be this row that goes, with what the caller knows of it.
+    if (isSampled || this.#maps.shared.cached > 0) this.#room.make()
   }
 
   override show(key: unknown, hash: number): void {
@@ -344,6 +346,5 @@ export class CachedStore extends RowStore {
         // It is told when the row is stored.
       }
     }
-    this.#room.make()
   }
 }
