@@ -1,5 +1,5 @@
 /**
- * npm run bench:slow-sink -- [--sink-ms 60] [--parallelism 2] [--fill-ms 45000] [--aligned-fill-ms 225000] [--measure-ms 600000] [--json]
+ * npm run bench:slow-sink -- [--sink-ms 60] [--parallelism 2] [--fill-ms 45000] [--aligned-fill-ms 300000] [--measure-ms 600000] [--json]
  *
  * How long checkpoints take where the sink is ten times too slow: unaligned, unaligned after an aligned timeout, and aligned. Of the aligned ones only the first
  * is waited for that begins when all is full; `--measure-ms` at the most. That takes longer there: a source on the same thread comes to work between two batches only.
@@ -13,7 +13,7 @@ const { values: flags } = parseArgs({
     'sink-ms': { type: 'string', default: '60' },
     parallelism: { type: 'string', default: '2' },
     'fill-ms': { type: 'string', default: '45000' },
-    'aligned-fill-ms': { type: 'string', default: '225000' },
+    'aligned-fill-ms': { type: 'string', default: '300000' },
     'measure-ms': { type: 'string', default: '600000' },
     json: { type: 'boolean', default: false },
   },
