@@ -46,6 +46,16 @@ test('it is another name of the same file, which is not read: there is no checks
   await storage.verify(handle, 'full')
 })
 
+test('without a checksum it is read as it is there', async () => {
+  const writer = await begin()
+  await writer.adopt(source)
+  const handle = await writer.finish()
+  const reader = await new FilesystemStateFiles(nodeDisk, dir).openStateFile(handle)
+  assert.ok(BYTES.subarray(10, 1_000_010).equals(await reader.read(10, 1_000_000, handle.crc32)))
+  await assert.rejects(reader.read(0, BYTES.length + 1, handle.crc32), { code: 'CHECKPOINT_DAMAGED' })
+  await reader.close()
+})
+
 test('nothing can be written into what has another name', async () => {
   const writer = await begin()
   await writer.adopt(source)

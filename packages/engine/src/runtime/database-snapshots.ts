@@ -9,9 +9,10 @@ import { crc32 } from 'node:zlib'
 import { atOnce } from '../checkpoint/at-once.ts'
 import { withoutMergedBytes, type DatabaseFile, type FileRun, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
+import { engineError } from '../errors.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 import type { CachedState } from '../state/rocksdb/cached-state.ts'
-import type { OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from '../state/rocksdb/ordered-store.ts'
+import type { OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from '../state/rocksdb/ordered-store.ts'
 
 /** Files of one snapshot that are kept at once. As Flink's `state.backend.rocksdb.checkpoint.transfer.thread.num`. */
 const KEPT_AT_ONCE = 4
@@ -80,22 +81,32 @@ export class DatabaseSnapshots {
 
   /** Takes over what former subtasks had in their databases, of this one's key groups. Changes over it come afterwards. `ownCheckpoint`: later ones may refer to its files. */
   async restore(storage: StateFileStorage, databases: readonly StoredDatabase[], same: boolean, ownCheckpoint: boolean): Promise<void> {
-    const { state, stores, name, keyGroups } = this.#place
+    const { state, name, keyGroups } = this.#place
     const [only] = databases
     if (only === undefined) return
     const whole = same && databases.length === 1 && only.keyGroups.first === keyGroups.first && only.keyGroups.end === keyGroups.end
     if (whole && state.hasColumns(only.header)) {
-      state.adopt(await stores.restore(name, storedFiles(storage, only)), only.rows)
+      state.adopt(await this.#open(name, storage, only), only.rows)
       if (ownCheckpoint) this.#completed = { database: only, version: state.versionBelow }
       return
     }
     for (const [at, database] of databases.entries()) {
-      const from = await stores.restore(`${name}-former-${at}`, storedFiles(storage, database))
+      const from = await this.#open(`${name}-former-${at}`, storage, database)
       try {
         state.takeOver(from, database.header)
       } finally {
         await from.close()
       }
+    }
+  }
+
+  /** @throws CHECKPOINT_DAMAGED where the database sees it as it opens */
+  async #open(name: string, storage: StateFileStorage, database: StoredDatabase): Promise<OrderedStore> {
+    try {
+      return await this.#place.stores.restore(name, storedFiles(storage, database))
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      throw engineError('CHECKPOINT_DAMAGED', { path: database.own.path, problem: error.message }, error)
     }
   }
 

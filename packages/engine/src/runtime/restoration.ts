@@ -1,5 +1,4 @@
 /** What an attempt of a job starts from: found in the storage of checkpoints, dealt out to the slots. */
-import type { Clock } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import type {
@@ -17,8 +16,7 @@ import { slotsOf, type Deployment, type SlotSettings } from './deployment.ts'
 import { fitsRegion } from './failover.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
 import { planRestore, type RestorePlan } from './plan-restore.ts'
-import type { StateBackend } from './state-backend.ts'
-import { findDatabaseDamage } from './unchecked-databases.ts'
+import { findDatabaseDamage, type DatabaseCheck } from './unchecked-databases.ts'
 
 /** What tasks restore. */
 export interface Restored {
@@ -36,14 +34,11 @@ export interface Restoration extends Restored {
   readonly nextCheckpointId: number
 }
 
-export interface RestorationParts {
+export interface RestorationParts extends DatabaseCheck {
   readonly plan: ExecutionPlan
   readonly functions: JobFunctions
   readonly storage: CheckpointStorage
   readonly allowNonRestoredState: boolean
-  readonly clock: Pick<Clock, 'monotonic' | 'soon'>
-  /** Undefined: the heap. */
-  readonly stateBackend?: Pick<StateBackend, 'openAside'> | undefined
   /** Told of each restore, where copies are kept on this machine. */
   readonly copiesLookedAt?: (counts: LocalCopyCounts) => void
 }
@@ -84,17 +79,14 @@ export async function findRestoration(
 
 /** As `resolveRestore`, where also the state backend can read what there is of it. */
 async function resolveReadable(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<RestoreResolution> {
-  const { storage, stateBackend, clock } = parts
   const passedOver: DamagedCheckpoint[] = []
   for (;;) {
-    const found = await storage.resolveRestore(request, { exclude: new Set(passedOver.map(({ checkpointId }) => checkpointId)) })
+    const found = await parts.storage.resolveRestore(request, { exclude: new Set(passedOver.map(({ checkpointId }) => checkpointId)) })
     for (const damaged of found.damaged) warnOfDamage(damaged, warn)
     passedOver.push(...found.damaged)
     const { checkpoint } = found
-    const openAside = stateBackend?.openAside
-    if (checkpoint === undefined || openAside === undefined) return { ...found, damaged: passedOver }
-    const problem = await findDatabaseDamage(checkpoint.metadata, storage, openAside, clock)
-    if (problem === undefined) return { ...found, damaged: passedOver }
+    const problem = checkpoint === undefined ? undefined : await findDatabaseDamage(checkpoint.metadata, parts)
+    if (checkpoint === undefined || problem === undefined) return { ...found, damaged: passedOver }
     const { checkpointId } = checkpoint.metadata
     const damaged = { checkpointId, path: checkpoint.path ?? `checkpoint ${checkpointId}`, problem }
     // Where this very one is asked for, there is no other.

@@ -146,7 +146,8 @@ describe('the state backend rocksdb', { skip }, () => {
     const keepingTwo = { options: { ...settings.options, checkpointing: { ...settings.options!.checkpointing, numRetained: 2 } } }
     // Until the newest checkpoint has files that the one before has not.
     let own: readonly string[] = []
-    while (own.length === 0) {
+    for (let lives = 0; own.length === 0; lives++) {
+      assert.ok(lives < 3, 'no file of its own in three lives')
       const running = startJob(countingJob('damaged', 10_000), { ...settings, ...keepingTwo })
       do await new Promise((resolve) => setTimeout(resolve, 50))
       while (running.checkpoints().counts.completed < 2)

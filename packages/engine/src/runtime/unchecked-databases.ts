@@ -7,41 +7,41 @@ import type { StoredDatabase } from '../checkpoint/handles.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import { damageOf, isDamage } from '../checkpoint/storage-errors.ts'
-import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
 import { readThrough } from '../state/rocksdb/read-through.ts'
 import { storedFiles } from './database-snapshots.ts'
+import type { StateBackend } from './state-backend.ts'
+
+export interface DatabaseCheck {
+  readonly storage: StateFileStorage
+  /** Undefined: the heap, which reads no database. */
+  readonly stateBackend?: Pick<StateBackend, 'openAside'> | undefined
+  readonly clock: Pick<Clock, 'monotonic' | 'soon'>
+}
 
 /** What is wrong with them, if anything is. */
-export async function findDatabaseDamage(
-  { operators }: CheckpointMetadata,
-  storage: StateFileStorage,
-  openAside: () => Promise<OrderedStores>,
-  clock: Pick<Clock, 'monotonic' | 'soon'>,
-): Promise<string | undefined> {
-  for (const { subtasks } of operators) {
-    for (const { database } of subtasks) {
-      const problem = database === undefined || !isUnchecked(database) ? undefined : await damageIn(database)
-      if (problem !== undefined) return problem
-    }
-  }
-  return undefined
-
-  async function damageIn(database: StoredDatabase): Promise<string | undefined> {
-    try {
-      const store = await (await openAside()).restore('database', storedFiles(storage, database))
-      try {
-        await readThrough(store, clock)
-      } finally {
-        await store.close()
-      }
-      return undefined
-    } catch (error) {
-      if (isDamage(error)) return damageOf(error)
-      throw error
-    }
+export async function findDatabaseDamage(metadata: CheckpointMetadata, check: DatabaseCheck): Promise<string | undefined> {
+  const databases = metadata.operators.flatMap(({ subtasks }) => subtasks.flatMap(({ database }) => database ?? []))
+  try {
+    for (const database of databases.filter(isUnchecked)) await read(database, check)
+    return undefined
+  } catch (error) {
+    if (isDamage(error)) return damageOf(error)
+    throw error
   }
 }
 
 function isUnchecked({ shared }: StoredDatabase): boolean {
   return shared.some(({ crc32 }) => crc32 === undefined)
+}
+
+/** @throws TypeError, CHECKPOINT_DAMAGED if it is damaged */
+async function read(database: StoredDatabase, { storage, stateBackend, clock }: DatabaseCheck): Promise<void> {
+  const stores = await stateBackend?.openAside?.()
+  const store = await stores?.restore('database', storedFiles(storage, database))
+  if (store === undefined) return
+  try {
+    await readThrough(store, clock)
+  } finally {
+    await store.close()
+  }
 }

@@ -6,13 +6,13 @@ const TURN_MS = 20
 const ROWS_A_LOOK = 64
 
 /** Reads all that is in a store, so that damage is seen before anything is made of it. @throws TypeError what is wrong with it */
-export async function readThrough(store: OrderedStore, { monotonic, soon }: Pick<Clock, 'monotonic' | 'soon'>): Promise<void> {
+export async function readThrough(store: OrderedStore, clock: Pick<Clock, 'monotonic' | 'soon'>): Promise<void> {
   const scan = store.scan(new Uint8Array(0), undefined)
   try {
-    for (let untilMs = monotonic() + TURN_MS; goOn(scan);) {
-      if (monotonic() < untilMs) continue
-      await new Promise<void>((resolve) => soon(resolve))
-      untilMs = monotonic() + TURN_MS
+    for (let untilMs = clock.monotonic() + TURN_MS; goOn(scan);) {
+      if (clock.monotonic() < untilMs) continue
+      await new Promise<void>((resolve) => clock.soon(resolve))
+      untilMs = clock.monotonic() + TURN_MS
     }
   } finally {
     scan.close()
