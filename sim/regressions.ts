@@ -355,4 +355,31 @@ export const regressions: readonly Regression[] = [
       emphasis: { damageChance: 0.15, asideChance: 0.12, parallelism: 'one-after-many' },
     },
   },
+  {
+    about:
+      'started from a savepoint and killed before its first checkpoint, a job gave later ones ids that stood for its past: it went back to the savepoint behind them, and wrote again what it had published',
+    seed: 511579,
+    scenario: {
+      inputs: 204,
+      keys: 1,
+      branches: 1,
+      sources: ['splits'],
+      stages: [
+        { kind: 'keyed-clearing', width: 'same', chain: 'always' },
+        { kind: 'keyed-failing', width: 'other', chain: 'always' },
+      ],
+      ratePerSecond: 400,
+      maxParallelism: 16,
+      mode: 'exactly-once',
+      checkpointMs: 60,
+      minPauseMs: 0,
+      maxConcurrent: 2,
+      numRetained: 3,
+      snapshotRows: 1,
+      backends: { first: 'rocksdb', cacheBytes: 400, changes: true },
+      lifetimes: { delaysMs: [20, 40], failureChance: 0.03, finishes: false },
+      orders: { changesOptions: true, cancels: true },
+      emphasis: { damageChance: 0.15, asideChance: 0.12 },
+    },
+  },
 ]

@@ -71,6 +71,13 @@ class Place {
     await file.close()
   }
 
+  /** What a checkpoint that never came to be complete has left behind. */
+  async abandon(checkpointId: number): Promise<void> {
+    const file = await this.process().createStateFile({ attempt: 1, task: 0, subtask: 0 }, checkpointId, 'operator-0')
+    await file.write(new Uint8Array([1]))
+    await file.finish()
+  }
+
   async isNoted(): Promise<boolean> {
     return (await this.disk.list(DIR)).includes('origin')
   }
@@ -133,6 +140,18 @@ describe('the latest checkpoint', () => {
       await place.complete()
       assert.ok(!(await place.isNoted()))
       assert.deepEqual(place.disposed, mode === 'claim' ? [SNAPSHOT] : [])
+    }
+  })
+
+  it('is one that was taken after the job had gone back, also where nothing is left of those with larger ids before', async () => {
+    for (const restore of [SNAPSHOT, 'none']) {
+      const place = await Place.prepare()
+      await place.abandon(9)
+      await place.begin(restore)
+      await place.abandon(4)
+      const id = await place.complete()
+      assert.deepEqual(await place.begin('latest'), [own(id), []], `not ${restore} again`)
+      assert.ok(id >= 10, `${id} is not among those that go back to it`)
     }
   })
 

@@ -10,6 +10,7 @@
  * 3. What is claimed is removed only when newer checkpoints that go back to it are complete; whoever restores something else gives it back.
  * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. Once claimed, a former instance of that job that wakes up finds that
  *    it was taken over; if the job is started anew all the same, the checkpoint is its own again.
+ * 5. No checkpoint that goes back to the origin has a smaller id than its note says: `open` answers none, whatever the folder still has to tell ids from.
  */
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
@@ -38,7 +39,7 @@ export type ClaimMode = 'no-claim' | 'claim' | 'legacy'
 export interface Origin {
   /** A folder or URL; undefined: it has begun without state. */
   readonly path: string | undefined
-  /** Checkpoints from this id on go back to it. */
+  /** Checkpoints from this id on go back to it, and no others. */
   readonly fromCheckpointId: number
   /** Whether the job removes it. */
   readonly claimed: boolean
@@ -104,11 +105,12 @@ export class RootedCheckpoints implements CheckpointStorage {
     if (this.#parts.mode === 'legacy') throw engineError('CLAIM_MODE_LEGACY')
     const report = await this.#parts.own.open()
     this.#origin = await this.#parts.note.read()
-    this.#nextCheckpointId = report.nextCheckpointId
+    // The largest id may have been known by a file that no checkpoint used, and that is removed by now.
+    this.#nextCheckpointId = Math.max(report.nextCheckpointId, this.#origin?.fromCheckpointId ?? 1)
     this.#newer.clear()
     for (const id of report.completed) this.#completed(id)
     await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next checkpoint
-    return report
+    return { ...report, nextCheckpointId: this.#nextCheckpointId }
   }
 
   async persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
