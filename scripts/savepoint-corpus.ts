@@ -46,18 +46,19 @@ async function takeInStore(to: string): Promise<string> {
   }
 }
 
-/** A checkpoint with rows in databases: few keys fit into the cache. */
+/** A checkpoint with rows in databases, some of them long: few keys fit into the cache. */
 async function takeOverDatabase(to: string): Promise<void> {
   const checkpointing = { storage: 'filesystem', interval: '40ms' } as const
   const running = startJob(everythingJob({ dir: 'out-database', ratePerSecond: 200 }), {
     parallelism: 1,
     options: { stateDir: 'state-database', state: { backend: 'rocksdb', cacheSize: '4KiB' }, checkpointing },
   })
-  while (running.checkpoints().counts.completed < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (running.checkpoints().counts.completed < 25) await new Promise((resolve) => setTimeout(resolve, 5))
   await running.stop()
   const checkpoint = (await running.done).lastCheckpoint!.path!
   cpSync(checkpoint, join(to, basename(checkpoint)), { recursive: true })
   cpSync(join(dirname(checkpoint), 'shared'), join(to, 'shared'), { recursive: true })
+  if (!readdirSync(join(to, 'shared')).some((file) => file.endsWith('-values'))) throw new Error('no row was long enough to lie apart')
 }
 
 const work = mkdtempSync(join(tmpdir(), 'millrace-corpus-'))

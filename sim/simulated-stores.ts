@@ -2,10 +2,20 @@
  * What is under the state backend `rocksdb`, in memory: its checkpoints and its files take their time, and fail. Nothing of it outlives a life.
  */
 import type { Clock } from '@millrace/core'
-import { MemoryStores, type OrderedStore, type OrderedStores, type StoredFile } from '@millrace/engine/simulation'
+import {
+  MemoryStores,
+  MemoryValueFiles,
+  SeparatedStores,
+  type OrderedStore,
+  type OrderedStores,
+  type StoredFile,
+} from '@millrace/engine/simulation'
 import type { SeededRandom } from '@millrace/testkit'
 import { overlay } from './interposer.ts'
 import type { Situation } from './situations.ts'
+
+/** Most rows are long enough to lie apart, and files of values are full with a few of them. */
+const limits = { apartBytesMin: 16, segmentBytes: 300, sampled: 3 }
 
 export interface SimulatedStoresOptions {
   readonly clock: Clock
@@ -21,7 +31,7 @@ export interface SimulatedStoresOptions {
 
 export class SimulatedStores {
   readonly #options: SimulatedStoresOptions
-  readonly #memory: MemoryStores
+  readonly #memory: OrderedStores
   readonly #failing: number
   readonly #open = new Set<string>()
   #unreleased = 0
@@ -29,7 +39,14 @@ export class SimulatedStores {
   constructor(options: SimulatedStoresOptions) {
     this.#options = options
     const isAhead = options.random.chance(0.5)
-    this.#memory = new MemoryStores(isAhead || options.alwaysAhead)
+    const { clock, violation, reached } = options
+    const files = (): MemoryValueFiles =>
+      new MemoryValueFiles({
+        misused: violation,
+        created: () => reached('values in files of their own'),
+        removed: () => reached('file of values emptied'),
+      })
+    this.#memory = new SeparatedStores(new MemoryStores(isAhead || options.alwaysAhead), { clock, limits, files })
     this.#failing = options.calm ? 0 : options.random.pick([0, 0, 0.05])
   }
 
@@ -41,7 +58,7 @@ export class SimulatedStores {
   /** Each attempt has a place of its own, as on disk. */
   of(attempt: number): OrderedStores {
     return {
-      create: (name) => this.#watch(`${attempt}/${name}`, this.#memory.create()),
+      create: (name) => this.#watch(`${attempt}/${name}`, this.#memory.create(name)),
       restore: (name, files) => this.#restore(`${attempt}/${name}`, files),
     }
   }

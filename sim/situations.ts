@@ -56,6 +56,8 @@ export const situations = [
   'rows in the store below',
   'file of the store kept once for several checkpoints',
   'rows looked up ahead',
+  'values in files of their own',
+  'file of values emptied',
   'store restored whole',
   'store dealt out anew',
   'checkpoint of the store failed',

@@ -1,9 +1,10 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-const TABLES = /\.(?:sst|blob)$/
+/** Files with rows: tables, and those with long values. */
+const TABLES = /\.(?:sst|blob|values)$/
 
-/** What the tables of all RocksDB databases under a folder take, those of checkpoints of theirs (hard links) counted once. */
+/** What the rows of all RocksDB databases under a folder take, those of checkpoints of theirs (hard links) counted once. */
 export function storedTableBytes(folder: string): number {
   const sizes = new Map<number, number>()
   collect(folder, false, sizes)

@@ -83,6 +83,7 @@ export const edges: readonly string[] = [
   'engine/checkpoint/s3/s3-store.ts',
   'engine/checkpoint/webhdfs/http.ts',
   'engine/checkpoint/webhdfs/webhdfs-store.ts',
+  'engine/state/rocksdb/values/node-value-files.ts',
   'log/client/connection/tls-network.ts',
 ]
 

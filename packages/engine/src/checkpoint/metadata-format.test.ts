@@ -108,7 +108,7 @@ describe('checkpoint metadata format', () => {
     assert.throws(() => decodeMetadata(encodeMetadata({ ...metadata, operators: [{ ...machine, subtasks: [beyond] }] })), /offsets/)
   })
 
-  it('gives back files of a database that have no checksum, in a version of their own; all others must have one', () => {
+  it('gives back files of a database that have no checksum, and those with values, in versions of their own; all others must have one', () => {
     const [, machine] = sample.operators as [OperatorState, OperatorState]
     const own = { path: 'shared/3-17-1-0-db', length: 7, crc32: 8, parts: [{ name: 'CURRENT', offset: 0, length: 7, crc32: 9 }] }
     const shared = [
@@ -123,6 +123,13 @@ describe('checkpoint metadata format', () => {
     const bytes = encodeMetadata(withSubtask({ database }))
     assert.match(Buffer.from(bytes).toString(), /^millrace-checkpoint 3 /)
     assert.deepEqual(decodeMetadata(bytes), withSubtask({ database }))
+    const apart = {
+      ...database,
+      shared: [...shared, { name: '000001.values', path: 'shared/3-17-1-0-db-000001-values', length: 900, crc32: 5 }],
+    }
+    const inFour = encodeMetadata(withSubtask({ database: apart }))
+    assert.match(Buffer.from(inFour).toString(), /^millrace-checkpoint 4 /)
+    assert.deepEqual(decodeMetadata(inFour), withSubtask({ database: apart }))
     const { crc32: _, ...bare } = machine.subtasks[0]!.keyed[0]!
     assert.throws(() => decodeMetadata(encodeMetadata(withSubtask({ keyed: [bare] }))), /crc32/)
   })
@@ -154,8 +161,8 @@ describe('checkpoint metadata format', () => {
   it('tells a newer format from damage', () => {
     const newer = Buffer.from(encodeMetadata(sample)).toString('latin1').replace('checkpoint 1 ', 'checkpoint 2 ')
     assert.throws(() => decodeMetadata(Buffer.from(newer, 'latin1')), TypeError, 'a flipped version is damage')
-    // Checksum of "4 2\n{}".
-    const whole = Buffer.from('millrace-checkpoint 4 2 5a22d35c\n{}')
+    // Checksum of "5 2\n{}".
+    const whole = Buffer.from('millrace-checkpoint 5 2 917e00f9\n{}')
     assert.throws(
       () => decodeMetadata(whole),
       (error) => error instanceof MillraceError && error.code === 'CHECKPOINT_FORMAT_UNKNOWN',

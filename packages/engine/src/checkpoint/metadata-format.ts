@@ -1,5 +1,5 @@
 /**
- * The file `_metadata`, version 1, 2 where state files have been merged, or 3 where some have no checksum: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
+ * The file `_metadata`, version 1, 2 where state files have been merged, 3 where some have no checksum, or 4 where some hold values of a database: a header line, then JSON. Described in `docs/internals/checkpoint-format.md`; what is written here is read for ever.
  *
  *   millrace-checkpoint <version> <bytes of what follows> <CRC-32 of "version bytes\n" and what follows, 8 hexadecimal digits>\n
  *   {"jobName":…}
@@ -10,7 +10,8 @@ import { crc32 } from 'node:zlib'
 import { engineError } from '../errors.ts'
 import { operatorKinds, stateKinds } from '../graph/graph.ts'
 import type { Split } from '../connectors/source.ts'
-import type { AsyncInputs, StateFileHandle } from './handles.ts'
+import type { AsyncInputs } from './handles.ts'
+import { isValueFile } from '../state/rocksdb/values/value-log.ts'
 import { JsonFields } from './json-fields.ts'
 import {
   decodeList,
@@ -35,7 +36,7 @@ import {
 } from './state-file-format.ts'
 
 /** The newest. What an older version can say is written as that, which more releases read. */
-export const METADATA_FORMAT_VERSION = 3
+export const METADATA_FORMAT_VERSION = 4
 
 const MAGIC = 'millrace-checkpoint'
 const HEADER = /^millrace-checkpoint (\d{1,9}) (\d{1,15}) ([0-9a-f]{8})\n/
@@ -47,11 +48,14 @@ export function encodeMetadata(metadata: CheckpointMetadata): Uint8Array<ArrayBu
   const params = Object.fromEntries(Object.entries(metadata.params).map(([name, value]) => [name, encodeParameter(value)]))
   const operators = metadata.operators.map(encodeOperator)
   const body = Buffer.from(JSON.stringify({ jobName, fingerprint, params, checkpointId, kind, attempt, triggeredMs, operators }))
-  const facts = `${versionFor(stateFilesOf(metadata))} ${body.length}`
+  const facts = `${versionFor(metadata)} ${body.length}`
   return new Uint8Array(Buffer.concat([Buffer.from(`${MAGIC} ${facts} ${checksum(facts, body)}\n`), body]))
 }
 
-function versionFor(files: readonly StateFileHandle[]): number {
+function versionFor(metadata: CheckpointMetadata): number {
+  const files = stateFilesOf(metadata)
+  if (metadata.operators.some(({ subtasks }) => subtasks.some(({ database }) => database?.shared.some(({ name }) => isValueFile(name)))))
+    return 4
   if (files.some(({ crc32: sum }) => sum === undefined)) return 3
   return files.some(({ within }) => within !== undefined) ? 2 : 1
 }

@@ -12,6 +12,9 @@ after(() => rmSync(folder, { recursive: true }))
 const KEYS = 4_000
 const COUNT = 20_000
 
+/** Every other key has a text so long that its row lies apart from the database. */
+const textOf = (key: number): string => `the text of the key ${key}`.padEnd(key % 2 === 0 ? 700 : 300)
+
 /** More state than the cache holds: each key has a text and a map. */
 function countingJob(name: string, ratePerSecond?: number): Job {
   return defineJob(name, (env) => {
@@ -24,7 +27,8 @@ function countingJob(name: string, ratePerSecond?: number): Job {
         emits: type<{ n: number; seen: number; first: number }>(),
         state: { seen: value<{ count: number; text: string }>(), numbers: map<number, number>() },
         onElement(n, ctx) {
-          const seen = ctx.state.seen.get() ?? { count: 0, text: `the text of the key ${n % KEYS}`.padEnd(300) }
+          const seen = ctx.state.seen.get() ?? { count: 0, text: textOf(n % KEYS) }
+          if (seen.text !== textOf(n % KEYS)) throw new Error(`the text of ${n % KEYS} is now ${seen.text}`)
           seen.count++
           ctx.state.seen.set(seen)
           ctx.state.numbers.set(seen.count, n)
@@ -108,7 +112,11 @@ describe('the state backend rocksdb', { skip }, () => {
   it('keeps state that its cache does not hold, and leaves only files behind that the last checkpoint needs', async () => {
     await execute(countingJob('whole'), options('rocksdb', 1))
     checkRows('whole')
-    assert.ok(stateFiles('whole').some((file) => file.endsWith('-sst')))
+    for (const kind of ['-sst', '-values'])
+      assert.ok(
+        stateFiles('whole').some((file) => file.endsWith(kind)),
+        kind,
+      )
     assert.deepEqual(
       stateFiles('whole').filter((path) => /rocksdb\/attempt-\d+\//.test(path)),
       [],
@@ -117,16 +125,17 @@ describe('the state backend rocksdb', { skip }, () => {
 
   it('keeps files of the database by another name, not by a copy', async () => {
     const running = startJob(countingJob('linked', 10_000), options('rocksdb', 1))
-    const isLinked = (path: string): boolean =>
-      path.endsWith('-sst') && (statSync(join(folder, 'state', path), { throwIfNoEntry: false })?.nlink ?? 0) > 1
+    const kinds = ['-sst', '-values']
+    const linked = (): string[] =>
+      stateFiles('linked').filter((path) => (statSync(join(folder, 'state', path), { throwIfNoEntry: false })?.nlink ?? 0) > 1)
     const deadline = Date.now() + 10_000
-    let seen = false
-    while (!seen && Date.now() < deadline) {
+    const seen = new Set<string>()
+    while (seen.size < kinds.length && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20))
-      seen = stateFiles('linked').some(isLinked)
+      for (const path of linked()) for (const kind of kinds) if (path.endsWith(kind)) seen.add(kind)
     }
     await running.stop()
-    assert.ok(seen)
+    assert.deepEqual([...seen].toSorted(), kinds)
   })
 
   it('goes on from files of the database, at the same and at another parallelism', async () => {
@@ -144,20 +153,23 @@ describe('the state backend rocksdb', { skip }, () => {
   it('sees damage in files of the database, which have no checksum, and goes back to the checkpoint before', async () => {
     const settings = options('rocksdb', 1, { restore: 'latest' })
     const keepingTwo = { options: { ...settings.options, checkpointing: { ...settings.options!.checkpointing, numRetained: 2 } } }
-    // Until the newest checkpoint has files that the one before has not.
-    let own: readonly string[] = []
-    for (let lives = 0; own.length === 0; lives++) {
-      assert.ok(lives < 3, 'no file of its own in three lives')
-      const running = startJob(countingJob('damaged', 10_000), { ...settings, ...keepingTwo })
-      do await new Promise((resolve) => setTimeout(resolve, 50))
-      while (running.checkpoints().counts.completed < 2)
-      await running.stop()
-      const [newest, before] = databaseFiles('damaged')
-      own = newest!.filter((path) => !before!.includes(path))
+    for (const kind of ['-sst', '-values']) {
+      const name = `damaged${kind}`
+      // Until the newest checkpoint has such a file that the one before has not.
+      let own: string | undefined
+      for (let lives = 0; own === undefined; lives++) {
+        assert.ok(lives < 3, 'no file of its own in three lives')
+        const running = startJob(countingJob(name, 10_000), { ...settings, ...keepingTwo })
+        do await new Promise((resolve) => setTimeout(resolve, 50))
+        while (running.checkpoints().counts.completed < 2)
+        await running.stop()
+        const [newest, before] = databaseFiles(name)
+        own = newest!.find((path) => path.endsWith(kind) && !before!.includes(path))
+      }
+      flipByteIn(name, own)
+      await execute(countingJob(name), { ...settings, ...keepingTwo })
+      checkRows(name, true)
     }
-    flipByteIn('damaged', own[0]!)
-    await execute(countingJob('damaged'), { ...settings, ...keepingTwo })
-    checkRows('damaged', true)
   })
 
   it('starts from no checkpoint whose database is damaged, at whatever parallelism', async () => {

@@ -5,6 +5,8 @@ import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
 import { loadRocksdb } from '../state/rocksdb/rocksdb-binding.ts'
 import type { RocksdbPorts } from '../state/rocksdb/rocksdb-store.ts'
 import { RocksdbStores, type StoresPlace } from '../state/rocksdb/rocksdb-stores.ts'
+import { NodeValueFiles } from '../state/rocksdb/values/node-value-files.ts'
+import { SeparatedStores } from '../state/rocksdb/values/separated-store.ts'
 import { jobStateFolder } from './state-folder.ts'
 
 /** Where a slot keeps keyed state that does not fit into memory. */
@@ -29,7 +31,11 @@ export function stateBackend(jobName: string, settings: ResolvedEngineOptions, p
   const dir = join(jobStateFolder(jobName, settings), 'rocksdb')
   return {
     cacheBytes: state.cacheSize,
-    open: async (place) => await RocksdbStores.open(ports, dir, place),
-    openAside: async () => await RocksdbStores.openAside(ports, dir),
+    open: async (place) => withValuesApart(await RocksdbStores.open(ports, dir, place), ports),
+    openAside: async () => withValuesApart(await RocksdbStores.openAside(ports, dir), ports),
   }
+}
+
+function withValuesApart(stores: RocksdbStores, { disk, clock }: RocksdbPorts): OrderedStores {
+  return new SeparatedStores(stores, { clock, files: (name) => new NodeValueFiles(disk, `${stores.folderOf(name)}-values`) })
 }

@@ -16,7 +16,7 @@
  *
  * Versions 3 and 4 are 1 and 2 where the header stands by itself, for the rows of a database: their timers are keys of it too, and rows with timers are in no segment besides.
  *
- * 0xf8 is taken: the RocksDB backend's rows may begin with it.
+ * 0xf8 and 0xf9 are taken: what the RocksDB backend stores may begin with them.
  *
  * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
  */

@@ -17,6 +17,7 @@ export async function readThrough(store: OrderedStore, clock: Pick<Clock, 'monot
   } finally {
     scan.close()
   }
+  await store.readApart?.()
 }
 
 /** False at the end. */

@@ -63,12 +63,17 @@ export class RocksdbStores implements OrderedStores {
     return new RocksdbStores(ports, own, options)
   }
 
+  /** Where the files of a store are. */
+  folderOf(name: string): string {
+    return `${this.#dir}/${name}`
+  }
+
   create(name: string): OrderedStore {
-    return this.#open(`${this.#dir}/${name}`)
+    return this.#open(this.folderOf(name))
   }
 
   async restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
-    const path = `${this.#dir}/${name}`
+    const path = this.folderOf(name)
     await this.#disk.removeTree(path)
     await this.#disk.makeDirectory(path)
     for (const file of files) if ((await file.link?.(`${path}/${file.name}`)) !== true) await this.#write(`${path}/${file.name}`, file)

@@ -1,0 +1,106 @@
+/** Files with values on the local disk: an edge. They are read and appended to on the calling thread, as RocksDB does with its own, or read on one of Node's pool. */
+import { close, closeSync, fdatasync, fstatSync, mkdirSync, openSync, read, readSync, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Disk } from '@millrace/core'
+import type { StoredFile } from '../ordered-store.ts'
+import { endsBefore, type ValueFile, type ValueFiles } from './value-files.ts'
+
+/** What one call of the system takes. */
+const BYTES_A_CALL_MAX = 1 << 30
+
+const syncData = promisify(fdatasync)
+const closeFile = promisify(close)
+
+export class NodeValueFiles implements ValueFiles {
+  readonly #disk: Disk
+  readonly #folder: string
+  readonly #open: Set<NodeValueFile> = new Set()
+
+  /** `folder`: for these files alone. */
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk
+    this.#folder = folder
+  }
+
+  create(name: string): ValueFile {
+    mkdirSync(this.#folder, { recursive: true })
+    return this.#add(name, openSync(`${this.#folder}/${name}`, 'wx+'))
+  }
+
+  async restore(file: StoredFile): Promise<ValueFile> {
+    await this.#disk.makeDirectory(this.#folder)
+    const path = `${this.#folder}/${file.name}`
+    if ((await file.link?.(path)) === true) return this.#add(file.name, openSync(path, 'r'))
+    const written = this.#add(file.name, openSync(path, 'wx+'))
+    for await (const chunk of file.read()) written.appendNow(chunk)
+    return written
+  }
+
+  async removeAll(): Promise<void> {
+    for (const file of this.#open) closeSync(file.fd)
+    this.#open.clear()
+    await this.#disk.removeTree(this.#folder)
+  }
+
+  #add(name: string, fd: number): NodeValueFile {
+    const path = `${this.#folder}/${name}`
+    const file = new NodeValueFile(name, path, fd, async () => {
+      this.#open.delete(file)
+      await closeFile(fd)
+      await this.#disk.remove(path)
+    })
+    this.#open.add(file)
+    return file
+  }
+}
+
+class NodeValueFile implements ValueFile {
+  readonly name: string
+  readonly path: string
+  readonly fd: number
+  readonly remove: () => Promise<void>
+  length: number
+
+  constructor(name: string, path: string, fd: number, remove: () => Promise<void>) {
+    this.name = name
+    this.path = path
+    this.fd = fd
+    this.remove = remove
+    this.length = fstatSync(fd).size
+  }
+
+  appendNow(bytes: Uint8Array): void {
+    // At its place, so that what an attempt has left that did not succeed is overwritten.
+    for (let done = 0; done < bytes.length;) done += writeSync(this.fd, bytes, done, lengthOfCall(bytes, done), this.length + done)
+    this.length += bytes.length
+  }
+
+  readNow(into: Uint8Array, position: number): void {
+    for (let done = 0; done < into.length;) {
+      const count = readSync(this.fd, into, done, lengthOfCall(into, done), position + done)
+      if (count === 0) throw endsBefore(this.name, position + into.length, position + done)
+      done += count
+    }
+  }
+
+  read(into: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => this.#read(into, 0, position, resolve, reject))
+  }
+
+  sync(): Promise<void> {
+    return syncData(this.fd)
+  }
+
+  #read(into: Uint8Array, done: number, position: number, resolve: () => void, reject: (error: unknown) => void): void {
+    read(this.fd, into, done, lengthOfCall(into, done), position + done, (error, count) => {
+      if (error !== null) reject(error)
+      else if (done + count === into.length) resolve()
+      else if (count === 0) reject(endsBefore(this.name, position + into.length, position + done))
+      else this.#read(into, done + count, position, resolve, reject)
+    })
+  }
+}
+
+function lengthOfCall(bytes: Uint8Array, done: number): number {
+  return Math.min(BYTES_A_CALL_MAX, bytes.length - done)
+}

@@ -1,0 +1,287 @@
+/**
+ * An ordered store that keeps long values in files of their own, and in the store below only where they are: what it sorts, merges and looks through is small then, and a look-up reads one place of one file
+ * where otherwise it would read a block of each level.
+ *
+ * 1. A value that counts is in exactly one file, and the store below says in which.
+ * 2. In a checkpoint the store below and the files are as of the same moment.
+ */
+import type { Clock } from '@millrace/core'
+import { ByteReader } from '../../../codec/byte-reader.ts'
+import { ByteWriter } from '../../../codec/byte-writer.ts'
+import { LookUpTimes } from '../look-up-times.ts'
+import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile } from '../ordered-store.ts'
+import { ValueCleaner } from './value-cleaner.ts'
+import type { ValueFiles } from './value-files.ts'
+import { isValueFile, segmentNumberOf, ValueLog, type ValueLogFacts } from './value-log.ts'
+import { encodePlace, placeIn, recordLength, type ValuePlace } from './value-record.ts'
+import { ValueSegment } from './value-segment.ts'
+
+/** Key of what is to be known of the files. No row, entry or timer has such a one. */
+const FACTS = Uint8Array.of(0x76)
+
+export interface ValueLimits {
+  /** Values of so many bytes and more are in files of their own. */
+  readonly apartBytesMin: number
+  /** A file is full. */
+  readonly segmentBytes: number
+  /** Of so many values that are overwritten or removed one is looked at, for how much it takes that is out of date now. No round number: what is written often comes in rounds. */
+  readonly sampled: number
+}
+
+export const valueLimits: ValueLimits = { apartBytesMin: 512, segmentBytes: 32 * 1024 * 1024, sampled: 7 }
+
+export interface SeparatedStoresParts {
+  /** For the files of a store. */
+  readonly files: (name: string) => ValueFiles
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Default `valueLimits`. */
+  readonly limits?: ValueLimits
+}
+
+/** Stores over others. */
+export class SeparatedStores implements OrderedStores {
+  readonly #inner: OrderedStores
+  readonly #parts: SeparatedStoresParts
+
+  constructor(inner: OrderedStores, parts: SeparatedStoresParts) {
+    this.#inner = inner
+    this.#parts = parts
+  }
+
+  create(name: string): OrderedStore {
+    const { segmentBytes } = this.#limits
+    return this.#over(this.#inner.create(name), new ValueLog(this.#parts.files(name), segmentBytes))
+  }
+
+  async restore(name: string, files: readonly StoredFile[]): Promise<OrderedStore> {
+    const others = files.filter((file) => !isValueFile(file.name))
+    const inner = await this.#inner.restore(name, others)
+    const into = this.#parts.files(name)
+    try {
+      return this.#over(inner, await this.#restoreLog(inner, into, files))
+    } catch (error) {
+      await inner.close()
+      await into.removeAll()
+      throw error
+    }
+  }
+
+  async #restoreLog(inner: OrderedStore, into: ValueFiles, files: readonly StoredFile[]): Promise<ValueLog> {
+    const segments: ValueSegment[] = []
+    for (const file of files) {
+      if (isValueFile(file.name)) segments.push(new ValueSegment(segmentNumberOf(file.name), await into.restore(file), true))
+    }
+    const facts = factsIn(inner.get(FACTS))
+    if (facts === undefined && segments.length > 0) throw new TypeError('the database says nothing of the files with values')
+    return new ValueLog(
+      into,
+      this.#limits.segmentBytes,
+      segments.toSorted((a, b) => a.number - b.number),
+      facts,
+    )
+  }
+
+  #over(inner: OrderedStore, log: ValueLog): OrderedStore {
+    const { clock } = this.#parts
+    return new SeparatedStore(inner, log, this.#limits, new LookUpTimes(() => clock.monotonic()))
+  }
+
+  get #limits(): ValueLimits {
+    return this.#parts.limits ?? valueLimits
+  }
+}
+
+class SeparatedStore implements OrderedStore {
+  readonly #inner: OrderedStore
+  readonly #log: ValueLog
+  readonly #limits: ValueLimits
+  readonly #cleaner: ValueCleaner
+  readonly #times: LookUpTimes
+  readonly #reading: Set<Promise<unknown>> = new Set()
+  #changes = 0
+  /** Checkpoints whose files are still needed. */
+  #held = 0
+  #isClosed = false
+
+  constructor(inner: OrderedStore, log: ValueLog, limits: ValueLimits, times: LookUpTimes) {
+    this.#inner = inner
+    this.#log = log
+    this.#limits = limits
+    this.#times = times
+    this.#cleaner = new ValueCleaner({
+      log,
+      placeOf: (key) => this.#placeOf(key),
+      moved: (key, place) => inner.put(key, encodePlace(place)),
+    })
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#times.begin()
+    const stored = this.#inner.get(key)
+    const place = stored === undefined ? undefined : placeIn(stored)
+    const value = place === undefined ? stored : this.#log.valueNow(key, place)
+    this.#times.end()
+    return value
+  }
+
+  get slow(): boolean {
+    return this.#inner.slow || this.#times.slow
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.#times.ahead()
+    const reading = this.#getMany(keys)
+    this.#reading.add(reading)
+    try {
+      return await reading
+    } finally {
+      this.#reading.delete(reading)
+    }
+  }
+
+  async #getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const unpin = this.#log.pin()
+    try {
+      const values = [...(await this.#inner.getMany(keys))]
+      const reads: Promise<void>[] = []
+      for (const [at, stored] of values.entries()) {
+        const place = stored === undefined ? undefined : placeIn(stored)
+        if (place !== undefined) reads.push(this.#log.value(keys[at]!, place).then((value) => void (values[at] = value)))
+      }
+      // All of them, also where one fails: files may go as soon as nobody reads them.
+      await Promise.allSettled(reads)
+      await Promise.all(reads)
+      return values
+    } finally {
+      unpin()
+    }
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#outdate(key)
+    if (value.length < this.#limits.apartBytesMin) return this.#inner.put(key, value)
+    this.#inner.put(key, encodePlace(this.#log.append(key, value)))
+    this.#cleaner.work(recordLength(key.length, value.length))
+  }
+
+  delete(key: Uint8Array): void {
+    this.#outdate(key)
+    this.#inner.delete(key)
+  }
+
+  scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan {
+    return new SeparatedScan(this.#inner.scan(from, end), this.#log)
+  }
+
+  async readApart(): Promise<void> {
+    for (const segment of this.#log.sealed) {
+      for (let offset = 0; offset < segment.length;) {
+        const bytes = await segment.records(offset)
+        let at = 0
+        for (let record = segment.recordIn(bytes, at, offset); record !== undefined; record = segment.recordIn(bytes, at, offset))
+          at += record.length
+        offset += at
+      }
+    }
+    await this.#inner.readApart?.()
+  }
+
+  async checkpoint(): Promise<StoreCheckpoint> {
+    if (this.#log.isUnused) return await this.#inner.checkpoint()
+    this.#inner.put(FACTS, encodeFacts(this.#log.facts))
+    const values = this.#log.keep()
+    const letGo = this.#hold()
+    try {
+      const inner = await this.#inner.checkpoint()
+      const release = async (): Promise<void> => {
+        await letGo()
+        await inner.release()
+      }
+      return { files: async () => [...(await inner.files()), ...(await values())], release }
+    } catch (error) {
+      await letGo()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#reading, this.#cleaner.idle()])
+    await this.#inner.close()
+    this.#isClosed = true
+    if (this.#held === 0) await this.#log.close()
+  }
+
+  /** Files stay until the answer is called, also beyond the end of the store: what is in a checkpoint has not been taken out of it yet. */
+  #hold(): () => Promise<void> {
+    const unpin = this.#log.pin()
+    this.#held++
+    let isHeld = true
+    return async () => {
+      if (!isHeld) return
+      isHeld = false
+      this.#held--
+      unpin()
+      if (this.#isClosed && this.#held === 0) await this.#log.close()
+    }
+  }
+
+  #placeOf(key: Uint8Array): ValuePlace | undefined {
+    const stored = this.#inner.get(key)
+    return stored === undefined ? undefined : placeIn(stored)
+  }
+
+  /** What the key has now is not to count any more. */
+  #outdate(key: Uint8Array): void {
+    if (this.#log.isUnused || ++this.#changes % this.#limits.sampled !== 0) return
+    const place = this.#placeOf(key)
+    if (place !== undefined) this.#log.garbageBytes += this.#limits.sampled * recordLength(key.length, place.valueLength)
+  }
+}
+
+class SeparatedScan implements OrderedScan {
+  readonly #inner: OrderedScan
+  readonly #log: ValueLog
+  readonly #unpin: () => void
+  #place: ValuePlace | undefined
+
+  constructor(inner: OrderedScan, log: ValueLog) {
+    this.#inner = inner
+    this.#log = log
+    this.#unpin = log.pin()
+  }
+
+  next(): boolean {
+    if (!this.#inner.next()) return false
+    this.#place = placeIn(this.#inner.value)
+    if (this.#place !== undefined && !this.#log.has(this.#inner.key.length, this.#place))
+      throw new TypeError('a value is said to be where no file is')
+    return true
+  }
+
+  get key(): Uint8Array {
+    return this.#inner.key
+  }
+
+  /** Read from its file only when it is asked for. */
+  get value(): Uint8Array {
+    return this.#place === undefined ? this.#inner.value : this.#log.valueNow(this.#inner.key, this.#place)
+  }
+
+  close(): void {
+    this.#inner.close()
+    this.#unpin()
+  }
+}
+
+function encodeFacts({ next, garbageBytes }: ValueLogFacts): Uint8Array {
+  const writer = new ByteWriter(16)
+  writer.varint(next)
+  writer.varint(Math.round(garbageBytes))
+  return writer.take()
+}
+
+function factsIn(stored: Uint8Array | undefined): ValueLogFacts | undefined {
+  if (stored === undefined) return undefined
+  const reader = new ByteReader(stored)
+  return { next: reader.varint(), garbageBytes: reader.varint() }
+}
