@@ -137,13 +137,18 @@ class Files {
   }
 
   async write(name: string, fill: (writer: StateFileWriter) => Promise<void>): Promise<StateFileHandle> {
-    if (!this.#given) throw new Error('the snapshot was given up')
+    this.check()
     const writer = await this.#create(name)
     this.#writers.push(writer)
     await fill(writer)
     const handle = await writer.finish()
     this.handles.push(handle)
     return handle
+  }
+
+  /** @throws where it was given up: the files that it is to keep may be gone */
+  check(): void {
+    if (!this.#given) throw new Error('the snapshot was given up')
   }
 
   async abort(): Promise<void> {
@@ -188,6 +193,7 @@ export class DatabaseSnapshot {
   async #write(): Promise<KeptDatabase> {
     const checkpoint = await this.#checkpoint
     try {
+      this.#files.check()
       return { database: await this.#keep((await checkpoint?.files()) ?? [], this.#files), newFiles: this.#files.handles }
     } finally {
       await checkpoint?.release().catch(() => {}) // it goes with the database at the latest

@@ -37,7 +37,7 @@ export class NodeValueFiles implements ValueFiles {
   }
 
   async removeAll(): Promise<void> {
-    for (const file of this.#open) closeSync(file.fd)
+    for (const file of this.#open) closeSync(file.letGo())
     this.#open.clear()
     await this.#disk.removeTree(this.#folder)
   }
@@ -46,7 +46,7 @@ export class NodeValueFiles implements ValueFiles {
     const path = `${this.#folder}/${name}`
     const file = new NodeValueFile(name, path, fd, async () => {
       this.#open.delete(file)
-      await closeFile(fd)
+      await closeFile(file.letGo())
       await this.#disk.remove(path)
     })
     this.#open.add(file)
@@ -57,27 +57,39 @@ export class NodeValueFiles implements ValueFiles {
 class NodeValueFile implements ValueFile {
   readonly name: string
   readonly path: string
-  readonly fd: number
   readonly remove: () => Promise<void>
+  #openFd: number | undefined
   length: number
 
   constructor(name: string, path: string, fd: number, remove: () => Promise<void>) {
     this.name = name
     this.path = path
-    this.fd = fd
+    this.#openFd = fd
     this.remove = remove
     this.length = fstatSync(fd).size
   }
 
+  /** It is used no more: the system gives its number to the next file that is opened. Answers it. */
+  letGo(): number {
+    const fd = this.#fd
+    this.#openFd = undefined
+    return fd
+  }
+
+  get #fd(): number {
+    if (this.#openFd === undefined) throw new Error(`the file ${this.name} is closed`)
+    return this.#openFd
+  }
+
   appendNow(bytes: Uint8Array): void {
     // At its place, so that what an attempt has left that did not succeed is overwritten.
-    for (let done = 0; done < bytes.length;) done += writeSync(this.fd, bytes, done, lengthOfCall(bytes, done), this.length + done)
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done, lengthOfCall(bytes, done), this.length + done)
     this.length += bytes.length
   }
 
   readNow(into: Uint8Array, position: number): void {
     for (let done = 0; done < into.length;) {
-      const count = readSync(this.fd, into, done, lengthOfCall(into, done), position + done)
+      const count = readSync(this.#fd, into, done, lengthOfCall(into, done), position + done)
       if (count === 0) throw endsBefore(this.name, position + into.length, position + done)
       done += count
     }
@@ -87,12 +99,12 @@ class NodeValueFile implements ValueFile {
     return new Promise((resolve, reject) => this.#read(into, 0, position, resolve, reject))
   }
 
-  sync(): Promise<void> {
-    return syncData(this.fd)
+  async sync(): Promise<void> {
+    await syncData(this.#fd)
   }
 
   #read(into: Uint8Array, done: number, position: number, resolve: () => void, reject: (error: unknown) => void): void {
-    read(this.fd, into, done, lengthOfCall(into, done), position + done, (error, count) => {
+    read(this.#fd, into, done, lengthOfCall(into, done), position + done, (error, count) => {
       if (error !== null) reject(error)
       else if (done + count === into.length) resolve()
       else if (count === 0) reject(endsBefore(this.name, position + into.length, position + done))

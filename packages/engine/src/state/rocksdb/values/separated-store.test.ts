@@ -175,6 +175,7 @@ describe('files with values on disk', () => {
     await assert.rejects(file.read(into, 10), TypeError)
     await file.remove()
     assert.deepEqual(readdirSync(dir), [])
+    await assert.rejects(file.sync(), /000007\.values is closed/)
     const own = valueFiles.create('000008.values')
     own.appendNow(Buffer.from('one'))
     own.appendNow(Buffer.from('two'))
