@@ -66,7 +66,7 @@ describe('checkpoint storage, damaged', () => {
     await assert.rejects(reader.read(offset, length, crc32), hasCode('CHECKPOINT_DAMAGED'))
     await assert.rejects(reader.read(offset, 2 ** 40, crc32), hasCode('CHECKPOINT_DAMAGED'), 'no allocation by a claimed length')
     await reader.close()
-    const { checkpoint: before } = await storage.resolveRestore('latest', { exclude: new Set([5]) })
+    const { checkpoint: before } = await storage.resolveRestore('latest', { damaged: new Set([5]) })
     assert.equal(before?.metadata.checkpointId, 4)
   })
 
@@ -91,7 +91,7 @@ describe('checkpoint storage, damaged', () => {
     for (const id of [4, 5]) disk.flip(`${DIR}/chk-${id}/_metadata`, 3)
     await assert.rejects(storage.resolveRestore('latest'), hasCode('CHECKPOINT_ALL_DAMAGED'))
     await assert.rejects(
-      (await prepared()).storage.resolveRestore('latest', { exclude: new Set([4, 5]) }),
+      (await prepared()).storage.resolveRestore('latest', { damaged: new Set([4, 5]) }),
       hasCode('CHECKPOINT_ALL_DAMAGED'),
     )
     assert.deepEqual(await storage.resolveRestore('none'), { checkpoint: undefined, damaged: [] })

@@ -105,7 +105,7 @@ describe('files merged on a store of objects', () => {
     chains = await take(here.storage, 2, chains)
     for (const merging of [true, false]) {
       const { storage } = place(here.bucket, { merging })
-      assert.deepEqual(await storage.open(), { completed: [1, 2], nextCheckpointId: 3, orphansRemoved: [], damaged: [] })
+      assert.deepEqual(await storage.open(), { completed: [1, 2], givenUp: [], nextCheckpointId: 3, orphansRemoved: [], damaged: [] })
       const { checkpoint } = await storage.resolveRestore('latest')
       assert.equal(stateFilesOf(checkpoint!.metadata).length, 6)
       await readAll(storage, checkpoint!.metadata)

@@ -138,11 +138,12 @@ describe('checkpoints in a store of objects', () => {
     const first = checkpointsOn(simulated(bucket))
     await first.open()
     for (const id of [1, 2]) await take(first, id, 50_000)
-    const { checkpoint } = await first.resolveRestore('latest', { exclude: new Set([2]) })
+    const { checkpoint } = await first.resolveRestore('latest', { damaged: new Set([2]) })
     assert.deepEqual([await first.goOnFrom(checkpoint), await first.goOnFrom(checkpoint)], [[2], []])
     const second = checkpointsOn(simulated(bucket))
     for (const storage of [first, second]) {
-      assert.deepEqual((await storage.open()).orphansRemoved, [])
+      const { completed, givenUp, orphansRemoved } = await storage.open()
+      assert.deepEqual({ completed, givenUp, orphansRemoved }, { completed: [1, 2], givenUp: [2], orphansRemoved: [] })
       assert.deepEqual(await latest(storage), [1, []])
       await assert.rejects(storage.resolveRestore(`${URL}/chk-2`), hasCode('CHECKPOINT_GIVEN_UP'))
     }
@@ -158,7 +159,7 @@ describe('checkpoints in a store of objects', () => {
     const bucket = emptyBucket()
     const store = simulated(bucket)
     const storage = checkpointsOn(store)
-    assert.deepEqual(await storage.open(), { completed: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
+    assert.deepEqual(await storage.open(), { completed: [], givenUp: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
     for (const [index, sizeBytes] of [100, 50_000, 2 * PART_BYTES + 5].entries()) {
       store.calls.length = 0
       assert.equal(await take(storage, index + 1, sizeBytes), `${URL}/chk-${index + 1}`)
@@ -191,7 +192,7 @@ describe('checkpoints in a store of objects', () => {
         const storage = checkpointsOn(store)
         await storage.open()
         for (const id of [1, 2, 3]) await take(storage, id, 50_000)
-        const { checkpoint } = await storage.resolveRestore('latest', { exclude: new Set([3]) })
+        const { checkpoint } = await storage.resolveRestore('latest', { damaged: new Set([3]) })
         assert.deepEqual(await storage.goOnFrom(checkpoint), [3])
         died = await Promise.race([store.died.promise, storage.removeAll().then(() => false)])
         const next = checkpointsOn(simulated(bucket))
@@ -223,7 +224,7 @@ describe('checkpoints in a store of objects', () => {
       assert.deepEqual(await latest(storage), [4, [5]], `damage ${index}`)
       await assert.rejects(storage.resolveRestore(`${URL}/chk-5`), hasCode('CHECKPOINT_DAMAGED'))
       assert.deepEqual(await storage.resolveRestore('none'), { checkpoint: undefined, damaged: [] })
-      await assert.rejects(storage.resolveRestore('latest', { exclude: new Set([4]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
+      await assert.rejects(storage.resolveRestore('latest', { damaged: new Set([4]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
       const before = names(bucket).filter((name) => name.startsWith('shared/'))
       await checkpointsOn(simulated(bucket)).open()
       if (index < 3)

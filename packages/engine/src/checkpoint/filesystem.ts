@@ -141,12 +141,14 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     const ids = await this.#metadata.ids()
     const damaged: DamagedCheckpoint[] = []
     const incomplete: number[] = []
+    const givenUp: number[] = []
     let unknown = 0
     for (const checkpointId of ids) {
       const found = await this.#metadata.read(checkpointId)
       if ('metadata' in found && found.metadata !== undefined) this.#references.set(checkpointId, storedPathsOf(found.metadata))
       else if (found.kind === 'incomplete') incomplete.push(checkpointId)
       else unknown++
+      if (found.kind === 'given-up') givenUp.push(checkpointId)
       if ('problem' in found) damaged.push({ checkpointId, path: this.#metadata.folder(checkpointId), problem: found.problem })
       else if (found.kind !== 'complete') await this.#disk.syncDirectory(this.#metadata.folder(checkpointId))
     }
@@ -154,7 +156,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     const removed = await this.#removeOrphans(incomplete, unknown > 0 ? [] : fileNames)
     const completed = ids.filter((id) => !incomplete.includes(id))
     const usedIds = [...ids, ...fileNames.map((name) => Number(/^\d+-(\d+)-/.exec(name)?.[1] ?? 0))]
-    return { completed, nextCheckpointId: Math.max(0, ...usedIds) + 1, orphansRemoved: removed, damaged }
+    return { completed, givenUp, nextCheckpointId: Math.max(0, ...usedIds) + 1, orphansRemoved: removed, damaged }
   }
 
   /** Fails here, before the job runs, rather than at its first checkpoint. */
@@ -249,7 +251,8 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     return this.#references.values().some((paths) => paths.has(path))
   }
 
-  async #resolve(restore: RestoreRequest, { verify = 'full', exclude }: ResolveOptions): Promise<RestoreResolution> {
+  async #resolve(restore: RestoreRequest, options: ResolveOptions): Promise<RestoreResolution> {
+    const { verify = 'full' } = options
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     if (restore !== 'latest') return { checkpoint: await this.#resolvePath(restore, verify), damaged: [] }
     const candidates = {
@@ -258,7 +261,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       read: (id: number) => this.#metadata.read(id),
       findDamage: (metadata: CheckpointMetadata) => findDamage(metadata, this.#files, verify, this.#copies),
     }
-    const resolution = await chooseLatest((await this.#metadata.ids()).toReversed(), candidates, exclude)
+    const resolution = await chooseLatest((await this.#metadata.ids()).toReversed(), candidates, options)
     if (resolution.checkpoint !== undefined)
       await this.#disk.syncDirectory(this.#metadata.folder(resolution.checkpoint.metadata.checkpointId))
     return resolution

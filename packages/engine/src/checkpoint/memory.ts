@@ -117,7 +117,7 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
 
   async open(): Promise<StorageReport> {
     const completed = this.#ids()
-    return { completed, nextCheckpointId: (completed.at(-1) ?? 0) + 1, orphansRemoved: [], damaged: [] }
+    return { completed, givenUp: [], nextCheckpointId: (completed.at(-1) ?? 0) + 1, orphansRemoved: [], damaged: [] }
   }
 
   async persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
@@ -142,12 +142,16 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
   }
 
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
+    const { damaged = new Set(), before = Infinity } = options
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     if (restore !== 'latest') {
       if (this.#disk === undefined) throw engineError('CHECKPOINT_NOT_FOUND', { path: restore, instead: '' })
       return { checkpoint: await restoreForeign(this.#disk, restore, options.verify ?? 'full'), damaged: [] }
     }
-    const newest = this.#ids().findLast((id) => options.exclude?.has(id) !== true)
+    const ids = this.#ids().filter((id) => id < before)
+    const newest = ids.findLast((id) => !damaged.has(id))
+    if (newest === undefined && ids.length > 0)
+      throw engineError('CHECKPOINT_ALL_DAMAGED', { count: ids.length, path: 'memory', problem: 'its state cannot be read' })
     if (newest === undefined) return { checkpoint: undefined, damaged: [] }
     const { metadata, files } = this.#stored.get(newest)!
     const restored = withFiles(decodeMetadata(metadata), (file) => ({ ...file, inline: files.get(file.path)! }))

@@ -6,7 +6,7 @@ import { FilesystemCheckpoints } from './filesystem.ts'
 import type { CheckpointMetadata } from './metadata.ts'
 import { FileOriginNote } from './origin-note.ts'
 import { RootedCheckpoints, type ClaimMode } from './origins.ts'
-import type { CheckpointStorage, RestoreRequest } from './storage.ts'
+import type { CheckpointStorage, ResolveOptions, RestoreRequest } from './storage.ts'
 
 const DIR = '/state/job/checkpoints'
 const ELSEWHERE = '/savepoints'
@@ -191,6 +191,62 @@ describe('the latest checkpoint', () => {
     assert.deepEqual(await place.begin('latest'), [own(4), []])
     await place.damage(4)
     await assert.rejects(place.begin('latest'), hasCode('CHECKPOINT_ALL_DAMAGED'))
+  })
+
+  it('is not again what the job has begun from because the state of all newer ones cannot be read', async () => {
+    for (const restore of [SNAPSHOT, 'none']) {
+      const place = await Place.prepare()
+      const [begun] = await place.begin(restore)
+      for (const id of [4, 5]) assert.equal(await place.complete(), id)
+      const storage = place.process()
+      await storage.open()
+      const latest = async (options: ResolveOptions): Promise<string | undefined> =>
+        (await storage.resolveRestore('latest', options)).checkpoint?.path
+      assert.equal(await latest({ damaged: new Set([5]) }), own(4))
+      await assert.rejects(latest({ damaged: new Set([4, 5]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
+      assert.equal(await latest({ before: 5 }), own(4))
+      assert.equal(await latest({ before: 4 }), begun, 'but where they are to be removed it is')
+      assert.deepEqual(await place.begin('latest'), [own(5), []], 'nothing was given up')
+    }
+  })
+
+  it('is not what the job has begun from where one was given up and the one before it is lost', async () => {
+    for (const restore of [SNAPSHOT, 'none']) {
+      const place = await Place.prepare()
+      await place.begin(restore)
+      for (const id of [4, 5]) assert.equal(await place.complete(), id)
+      await place.damage(5)
+      assert.deepEqual(await place.begin('latest'), [own(4), [5]])
+      await place.disk.removeTree(own(4))
+      await assert.rejects(place.begin('latest'), hasCode('CHECKPOINT_ALL_DAMAGED'))
+    }
+  })
+
+  it('leaves what is claimed to newer ones that can be read: one that was given up is none of them', async () => {
+    const place = await Place.prepare()
+    await place.begin(SNAPSHOT, 'claim')
+    for (const id of [4, 5]) assert.equal(await place.complete(), id)
+    await place.damage(5)
+    assert.equal(await place.complete(), 6)
+    assert.deepEqual(await place.begin('latest'), [own(6), []])
+    assert.deepEqual([await place.isNoted(), place.disposed], [true, []], '4 and 6 are not three')
+    assert.equal(await place.complete(), 7)
+    assert.deepEqual([await place.isNoted(), place.disposed], [false, [SNAPSHOT]])
+  })
+
+  it('leaves what is claimed, where fewer are kept by now, only when it is known which of them can be read', async () => {
+    for (const damaged of [[], [5]]) {
+      const place = await Place.prepare()
+      await place.begin(SNAPSHOT, 'claim')
+      for (const id of [4, 5]) assert.equal(await place.complete(), id)
+      const storage = place.process()
+      storage.followRetention?.(() => 2)
+      await storage.open()
+      const { checkpoint } = await storage.resolveRestore('latest', { damaged: new Set(damaged) })
+      assert.deepEqual(place.disposed, [])
+      assert.deepEqual(await storage.goOnFrom(checkpoint), damaged)
+      assert.deepEqual(place.disposed, damaged.length === 0 ? [SNAPSHOT] : [])
+    }
   })
 
   it('leaves no note where there is nothing to go back behind', async () => {

@@ -6,7 +6,8 @@
  * `claim`: the job's from then on: removed once as many newer checkpoints are complete as are retained, or with all others when the job is cancelled.
  *
  * 1. The origin is noted durably before anything builds on it, so that whoever goes on after a crash knows; and not before it is certain that the job can start from it.
- * 2. As long as no checkpoint is complete that was taken after it was restored, it is the latest. Then it is noted until as many are as are retained.
+ * 2. As long as no checkpoint is complete that was taken after it was restored, it is the latest. It is not again because those are damaged, or were given up: to go back to it unasked
+ *    would be a loss that nobody notices. It is noted until as many are complete as are retained, without those.
  * 3. What is claimed is removed only when newer checkpoints that go back to it are complete; whoever restores something else gives it back.
  * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. Once claimed, a former instance of that job that wakes up finds that
  *    it was taken over; if the job is started anew all the same, the checkpoint is its own again.
@@ -69,8 +70,10 @@ export class RootedCheckpoints implements CheckpointStorage {
   #numRetained: () => number
   #origin: Origin | undefined
   #nextCheckpointId = 1
-  /** Own checkpoints that are complete and go back to the origin; without one, all. */
+  /** Own checkpoints that are complete and go back to the origin; without one, all. Those that are lost say no less that there were newer ones. */
   readonly #newer = new Set<number>()
+  /** Own ones that are damaged, as far as is known, or were given up. */
+  readonly #lost = new Set<number>()
   /** Whether what was resolved last is the origin that is noted. */
   #resumes = false
 
@@ -108,8 +111,9 @@ export class RootedCheckpoints implements CheckpointStorage {
     // The largest id may have been known by a file that no checkpoint used, and that is removed by now.
     this.#nextCheckpointId = Math.max(report.nextCheckpointId, this.#origin?.fromCheckpointId ?? 1)
     this.#newer.clear()
+    this.#lost.clear()
     for (const id of report.completed) this.#completed(id)
-    await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next checkpoint
+    for (const id of [...report.givenUp, ...report.damaged.map(({ checkpointId }) => checkpointId)]) this.#lost.add(id)
     return { ...report, nextCheckpointId: this.#nextCheckpointId }
   }
 
@@ -136,7 +140,8 @@ export class RootedCheckpoints implements CheckpointStorage {
 
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
     const origin = this.#origin
-    const hasNewer = [...this.#newer].some((id) => options.exclude?.has(id) !== true)
+    const { before = Infinity } = options
+    const hasNewer = [...this.#newer].some((id) => id < before)
     this.#resumes = restore === 'latest' && origin !== undefined && !hasNewer
     return await this.#parts.own.resolveRestore(this.#resumes ? (origin?.path ?? 'none') : restore, options)
   }
@@ -145,8 +150,10 @@ export class RootedCheckpoints implements CheckpointStorage {
     const isOwn = restored?.own === true
     if (!isOwn && !this.#resumes) await this.#begin(restored?.path, options)
     const givenUp = await this.#parts.own.goOnFrom(restored)
-    for (const id of givenUp) this.#newer.delete(id)
+    for (const id of givenUp) this.#lost.add(id)
     if (isOwn && !this.#newer.has(restored.metadata.checkpointId)) await this.#forget()
+    // It may not have gone when it was time. Before now it was not known which can be read.
+    await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next checkpoint
     return givenUp
   }
 
@@ -181,7 +188,7 @@ export class RootedCheckpoints implements CheckpointStorage {
   }
 
   async #letGoIfSubsumed(): Promise<void> {
-    if (this.#newer.size >= this.#numRetained()) await this.#letGo()
+    if (this.#newer.difference(this.#lost).size >= this.#numRetained()) await this.#letGo()
   }
 
   async #letGo(): Promise<void> {

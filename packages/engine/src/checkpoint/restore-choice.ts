@@ -2,7 +2,7 @@
 import type { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { CheckpointMetadata } from './metadata.ts'
-import type { DamagedCheckpoint, RestoreResolution } from './storage.ts'
+import type { DamagedCheckpoint, ResolveOptions, RestoreResolution } from './storage.ts'
 
 /** What there is where the metadata of a checkpoint should be. */
 export type FoundMetadata =
@@ -32,12 +32,13 @@ export interface RestoreCandidates {
 export async function chooseLatest(
   newestFirst: readonly number[],
   candidates: RestoreCandidates,
-  exclude: ReadonlySet<number> = new Set(),
+  { damaged: unreadable = new Set(), before = Infinity }: ResolveOptions = {},
 ): Promise<RestoreResolution> {
+  const ids = newestFirst.filter((id) => id < before)
   const damaged: DamagedCheckpoint[] = []
   let givenUp = 0
-  for (const checkpointId of newestFirst) {
-    if (exclude.has(checkpointId)) continue
+  for (const checkpointId of ids) {
+    if (unreadable.has(checkpointId)) continue
     const found = await candidates.read(checkpointId)
     if (found.kind === 'unknown-format') throw found.error
     if (found.kind === 'given-up') givenUp++
@@ -47,9 +48,9 @@ export async function chooseLatest(
       return { checkpoint: { metadata: found.metadata, path: candidates.pathOf(checkpointId), own: true }, damaged }
     damaged.push({ checkpointId, path: candidates.pathOf(checkpointId), problem: problem ?? '' })
   }
-  const excluded = newestFirst.filter((id) => exclude.has(id)).length
-  const count = damaged.length + givenUp + excluded
+  const unread = ids.filter((id) => unreadable.has(id)).length
+  const count = damaged.length + givenUp + unread
   if (count === 0) return { checkpoint: undefined, damaged }
-  const other = excluded > 0 ? 'its state cannot be read' : 'a former start has gone on without it'
+  const other = unread > 0 ? 'its state cannot be read' : 'a former start has gone on without it'
   throw engineError('CHECKPOINT_ALL_DAMAGED', { count, path: candidates.place, problem: damaged[0]?.problem ?? other })
 }

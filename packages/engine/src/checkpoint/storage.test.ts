@@ -73,7 +73,7 @@ for (const [name, inPlace] of [
   describe(`checkpoint storage, ${name}`, () => {
     it('gives back state that a subtask wrote, over several checkpoints', () =>
       inPlace(async ({ coordinator, subtask, reopen }) => {
-        assert.deepEqual(await coordinator.open(), { completed: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
+        assert.deepEqual(await coordinator.open(), { completed: [], givenUp: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
         assert.deepEqual(await coordinator.resolveRestore('latest'), { checkpoint: undefined, damaged: [] })
         const first = await writeState(subtask, 1, 'first')
         const { metadataBytes, path } = await coordinator.persist(metadataOf(1, [first]))
@@ -108,8 +108,11 @@ for (const [name, inPlace] of [
         await coordinator.open()
         for (const id of [1, 2]) await coordinator.persist(metadataOf(id, [await writeState(subtask, id, 'state')]))
         assert.deepEqual(await coordinator.resolveRestore('none'), { checkpoint: undefined, damaged: [] })
-        const { checkpoint } = await coordinator.resolveRestore('latest', { exclude: new Set([2]) })
+        const { checkpoint } = await coordinator.resolveRestore('latest', { damaged: new Set([2]) })
         assert.equal(checkpoint?.metadata.checkpointId, 1)
+        await assert.rejects(coordinator.resolveRestore('latest', { damaged: new Set([1, 2]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
+        assert.equal((await coordinator.resolveRestore('latest', { before: 2 })).checkpoint?.metadata.checkpointId, 1)
+        assert.deepEqual(await coordinator.resolveRestore('latest', { before: 1 }), { checkpoint: undefined, damaged: [] })
         await assert.rejects(coordinator.resolveRestore('/nowhere/chk-1'), hasCode('CHECKPOINT_NOT_FOUND'))
         await coordinator.removeAll()
         assert.deepEqual(await coordinator.resolveRestore('latest'), { checkpoint: undefined, damaged: [] })
@@ -121,11 +124,12 @@ for (const [name, inPlace] of [
         const files = await Promise.all([1, 2].map((id) => writeState(subtask, id, 'state')))
         const paths: (string | undefined)[] = []
         for (const id of [1, 2]) paths.push((await coordinator.persist(metadataOf(id, [files[id - 1]!]))).path)
-        const { checkpoint } = await coordinator.resolveRestore('latest', { exclude: new Set([2]) })
+        const { checkpoint } = await coordinator.resolveRestore('latest', { damaged: new Set([2]) })
         assert.deepEqual([await coordinator.goOnFrom(checkpoint), await coordinator.goOnFrom(checkpoint)], [[2], []])
         for (const storage of [coordinator, reopen()]) {
           const report = await storage.open()
           assert.equal(report.nextCheckpointId > 1, true)
+          assert.deepEqual(report.givenUp, paths[1] === undefined ? [] : [2])
           assert.equal((await storage.resolveRestore('latest')).checkpoint?.metadata.checkpointId, 1)
           const path = paths[1]
           if (path !== undefined) await assert.rejects(storage.resolveRestore(path), hasCode('CHECKPOINT_GIVEN_UP'))

@@ -67,7 +67,7 @@ export interface CheckpointStorage extends StateFileStorage {
   retire(checkpointId: number): Promise<void>
   /**
    * Chooses and reads the checkpoint to start from. Damaged ones are passed over and reported.
-   * With a path, that one or an error. `exclude`: ids whose state turned out to be damaged while it was read.
+   * With a path, that one or an error.
    * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_GIVEN_UP, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED
    */
   resolveRestore(restore: RestoreRequest, options?: ResolveOptions): Promise<RestoreResolution>
@@ -96,7 +96,10 @@ export type RestoreRequest = 'latest' | 'none' | (string & {})
 export interface ResolveOptions {
   /** `full` (default): every byte of every file that has a checksum is read and checked first. `length`: state is checked as it is read, with `StateFileReader.read`. */
   readonly verify?: 'full' | 'length'
-  readonly exclude?: ReadonlySet<number>
+  /** Ids whose state turned out to be damaged while it was read: as if a checksum had said so. */
+  readonly damaged?: ReadonlySet<number>
+  /** As if those from this id on were removed: what there is to go back to. */
+  readonly before?: number
 }
 
 export interface PersistedCheckpoint {
@@ -107,6 +110,8 @@ export interface PersistedCheckpoint {
 export interface StorageReport {
   /** Ids of completed checkpoints that are there, ascending (damaged ones too). */
   readonly completed: readonly number[]
+  /** Those of them that were given up: kept until newer ones take their place, and never restored. */
+  readonly givenUp: readonly number[]
   /** Larger than any id ever used in this place as far as can be seen. */
   readonly nextCheckpointId: number
   /** Paths of what was removed, relative to the job's folder. */

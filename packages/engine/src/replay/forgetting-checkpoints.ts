@@ -39,7 +39,7 @@ export class ForgettingCheckpoints implements CheckpointStorage {
   }
 
   async open(): Promise<StorageReport> {
-    return { completed: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] }
+    return { completed: [], givenUp: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] }
   }
 
   async persist(): Promise<PersistedCheckpoint> {

@@ -81,7 +81,7 @@ export async function findRestoration(
 async function resolveReadable(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<RestoreResolution> {
   const passedOver: DamagedCheckpoint[] = []
   for (;;) {
-    const found = await parts.storage.resolveRestore(request, { exclude: new Set(passedOver.map(({ checkpointId }) => checkpointId)) })
+    const found = await parts.storage.resolveRestore(request, { damaged: new Set(passedOver.map(({ checkpointId }) => checkpointId)) })
     for (const damaged of found.damaged) warnOfDamage(damaged, warn)
     passedOver.push(...found.damaged)
     const { checkpoint } = found
@@ -124,7 +124,7 @@ function finishes(functions: JobFunctions, operator: number): boolean {
 export async function dropCheckpointsFrom(storage: CheckpointStorage, checkpointId: number, warn: Warn): Promise<boolean> {
   const { completed } = await storage.open()
   const dropped = completed.filter((id) => id >= checkpointId)
-  const found = await storage.resolveRestore('latest', { exclude: new Set(dropped) }).catch(() => undefined)
+  const found = await storage.resolveRestore('latest', { before: checkpointId }).catch(() => undefined)
   if (found?.checkpoint === undefined) {
     warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, {})
     return false

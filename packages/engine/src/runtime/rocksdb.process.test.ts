@@ -185,6 +185,28 @@ describe('the state backend rocksdb', { skip }, () => {
       })
   })
 
+  it('does not begin without state once more where it has begun so, and the database of all that came after is damaged', async () => {
+    const { options: engine } = options('rocksdb', 1)
+    const settings = { options: { ...engine, checkpointing: { ...engine!.checkpointing, interval: '1h', numRetained: 2 } } } as const
+    for (const restore of ['latest', 'none']) await execute(countingJob('rooted'), { ...settings, restore })
+    const files = databaseFiles('rooted').flat()
+    assert.ok(files.length > 0)
+    for (const path of files) flipByteIn('rooted', path)
+    const kept = stateFiles('rooted').filter((path) => path.includes('/checkpoints/'))
+    assert.ok(kept.some((path) => path.endsWith('/origin')))
+    for (let times = 0; times < 2; times++)
+      await assert.rejects(execute(countingJob('rooted'), { ...settings, restore: 'latest' }), {
+        code: 'CHECKPOINT_ALL_DAMAGED',
+        message: /its state cannot be read.* --restore none/,
+      })
+    const left = stateFiles('rooted')
+    assert.deepEqual(
+      kept.filter((path) => !path.includes('/lock/') && !left.includes(path)),
+      [],
+      'nothing was given up, nor removed',
+    )
+  })
+
   it('takes savepoints that the other backend restores, both ways', async () => {
     const dir = join(folder, 'savepoints')
     let restore: string | undefined

@@ -170,8 +170,10 @@ export class ObjectCheckpoints implements CheckpointStorage {
     await this.#fence()
     await this.#delete(orphans)
     const uploads = await this.#place.store.abortUploads(this.#place.prefix)
+    const completed = ids.filter((id) => !incomplete.has(id))
     return {
-      completed: ids.filter((id) => !incomplete.has(id)),
+      completed,
+      givenUp: completed.filter((id) => this.#givenUp.has(id)),
       nextCheckpointId: Math.max(0, ...names.map(writtenFor)) + 1,
       orphansRemoved: [...orphans, ...uploads.map((key) => key.slice(this.#place.prefix.length))],
       damaged,
@@ -237,7 +239,8 @@ export class ObjectCheckpoints implements CheckpointStorage {
     this.#merged.removed(names)
   }
 
-  async #resolve(restore: RestoreRequest, { verify = 'full', exclude }: ResolveOptions): Promise<RestoreResolution> {
+  async #resolve(restore: RestoreRequest, options: ResolveOptions): Promise<RestoreResolution> {
+    const { verify = 'full' } = options
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     const sizes = await this.#sizes()
     if (restore !== 'latest') return { checkpoint: await this.#resolvePath(restore, sizes, verify), damaged: [] }
@@ -247,7 +250,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
       read: (id: number) => this.#readUnlessGivenUp(id, sizes),
       findDamage: (metadata: CheckpointMetadata) => this.#findDamage(metadata, sizes, verify),
     }
-    return await chooseLatest(this.#known.newestFirst(idsOf(sizes.keys())), candidates, exclude)
+    return await chooseLatest(this.#known.newestFirst(idsOf(sizes.keys())), candidates, options)
   }
 
   async #resolvePath(path: string, sizes: Sizes, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
