@@ -144,7 +144,7 @@ describe('checkpoint storage, damaged', () => {
   it('refuses a format of a newer release instead of falling back', async () => {
     const { disk, storage } = await prepared()
     const file = await disk.open(`${DIR}/chk-5/_metadata`, 'write')
-    await file.write(Buffer.from('millrace-checkpoint 4 2 5a22d35c\n{}'), 0)
+    await file.write(Buffer.from('millrace-checkpoint 5 2 917e00f9\n{}'), 0)
     await file.close()
     await assert.rejects(storage.resolveRestore('latest'), hasCode('CHECKPOINT_FORMAT_UNKNOWN'))
     const other = new FilesystemCheckpoints({ disk, dir: DIR })
