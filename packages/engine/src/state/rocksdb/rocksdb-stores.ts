@@ -8,7 +8,7 @@ import type { OrderedStore, OrderedStores, StoredFile } from './ordered-store.ts
 import { loadRocksdb, type RocksdbBinding } from './rocksdb-binding.ts'
 import { RocksdbStore, tellingDamage, type RocksdbOptions, type RocksdbPorts } from './rocksdb-store.ts'
 
-export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 32 * 1024 * 1024, writeBufferBytes: 32 * 1024 * 1024 }
+export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 64 * 1024 * 1024, writeBufferBytes: 32 * 1024 * 1024 }
 
 /** Whose databases they are. */
 export interface StoresPlace {

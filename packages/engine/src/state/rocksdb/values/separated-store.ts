@@ -142,11 +142,13 @@ class SeparatedStore implements OrderedStore {
   async #getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
     const unpin = this.#log.pin()
     try {
-      const values = [...(await this.#inner.getMany(keys))]
+      const stored = await this.#storedOf(keys)
+      const values: (Uint8Array | undefined)[] = []
       const reads: Promise<void>[] = []
-      for (const [at, stored] of values.entries()) {
-        const place = stored === undefined ? undefined : placeIn(stored)
-        if (place !== undefined) reads.push(this.#log.value(keys[at]!, place).then((value) => void (values[at] = value)))
+      for (const [at, key] of keys.entries()) {
+        const found = stored[at]
+        if (found === undefined || found instanceof Uint8Array) values[at] = found
+        else reads.push(this.#log.value(key, found).then((value) => void (values[at] = value)))
       }
       // All of them, also where one fails: files may go as soon as nobody reads them.
       await Promise.allSettled(reads)
@@ -155,6 +157,15 @@ class SeparatedStore implements OrderedStore {
     } finally {
       unpin()
     }
+  }
+
+  /** What the store below has of keys, in memory of its own. It is small: mostly it is in memory, and asked at once. */
+  async #storedOf(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | ValuePlace | undefined)[]> {
+    if (this.#inner.slow) return (await this.#inner.getMany(keys)).map((stored) => stored && (placeIn(stored) ?? stored))
+    return keys.map((key) => {
+      const stored = this.#inner.get(key)
+      return stored && (placeIn(stored) ?? stored.slice())
+    })
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
