@@ -74,15 +74,19 @@ class MemoryValueFile implements ValueFile {
   }
 
   readNow(into: Uint8Array, position: number): void {
-    this.#check()
-    const end = position + into.length
-    if (end > this.length) throw endsBefore(this.name, end, this.length)
-    into.set(this.#bytes.subarray(position, end))
+    this.#copy(into, position)
   }
 
   async read(into: Uint8Array, position: number): Promise<void> {
     await Promise.resolve()
-    this.readNow(into, position)
+    this.#copy(into, position)
+  }
+
+  #copy(into: Uint8Array, position: number): void {
+    this.#check()
+    const end = position + into.length
+    if (end > this.length) throw endsBefore(this.name, end, this.length)
+    into.set(this.#bytes.subarray(position, end))
   }
 
   async sync(): Promise<void> {

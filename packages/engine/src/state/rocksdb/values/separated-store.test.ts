@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, describe, it, test } from 'node:test'
 import { nodeDisk } from '@millrace/core'
 import { MemoryStores } from '../memory-stores.ts'
 import type { OrderedStore, StoredFile, StoreFile } from '../ordered-store.ts'
@@ -156,6 +156,42 @@ for (const [kind, files] of Object.entries(kinds)) {
     })
   })
 }
+
+void test('a scan whose owner goes away and comes back has the next values read meanwhile; one that runs through reads them itself', async () => {
+  const files = new MemoryValueFiles()
+  let now = 0
+  const counting: ValueFiles = {
+    create: (name) => {
+      const file = files.create(name)
+      const readNow = file.readNow.bind(file)
+      file.readNow = (into, position) => {
+        now++
+        readNow(into, position)
+      }
+      return file
+    },
+    restore: (file) => files.restore(file),
+    removeAll: () => files.removeAll(),
+  }
+  const store = storesOver(() => counting).create('one')
+  for (let key = 0; key < 1_000; key++) store.put(keyOf(key), Buffer.from(`the value of ${key}`.padEnd(60)))
+  for (const [pause, readNowMax] of [
+    [true, 150],
+    [false, 1_000],
+  ] as const) {
+    now = 0
+    const scan = store.scan(keyOf(0), undefined)
+    let key = 0
+    for (; scan.next() && scan.key[0] === 0x72; key++) {
+      assert.equal(textOf(scan.value)?.trim(), `the value of ${key}`)
+      if (pause && key % 50 === 0) await new Promise<void>((resolve) => setImmediate(resolve))
+    }
+    assert.equal(key, 1_000)
+    assert.ok(now <= readNowMax && now > readNowMax / 4, `${now} were read while the thread waited`)
+    scan.close()
+  }
+  await store.close()
+})
 
 describe('files with values on disk', () => {
   it('are another name of those in the checkpoint where that can be, and go without these', async () => {

@@ -10,6 +10,7 @@ import { ByteReader } from '../../../codec/byte-reader.ts'
 import { ByteWriter } from '../../../codec/byte-writer.ts'
 import { LookUpTimes } from '../look-up-times.ts'
 import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile } from '../ordered-store.ts'
+import { SeparatedScan } from './separated-scan.ts'
 import { ValueCleaner } from './value-cleaner.ts'
 import type { ValueFiles } from './value-files.ts'
 import { isValueFile, segmentNumberOf, ValueLog, type ValueLogFacts } from './value-log.ts'
@@ -128,15 +129,18 @@ class SeparatedStore implements OrderedStore {
     return this.#inner.slow || this.#times.slow
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
     this.#times.ahead()
     const reading = this.#getMany(keys)
+    this.#untilRead(reading)
+    return reading
+  }
+
+  /** The store is not closed before. */
+  #untilRead(reading: Promise<unknown>): void {
     this.#reading.add(reading)
-    try {
-      return await reading
-    } finally {
-      this.#reading.delete(reading)
-    }
+    const over = (): void => void this.#reading.delete(reading)
+    reading.then(over, over)
   }
 
   async #getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -181,7 +185,8 @@ class SeparatedStore implements OrderedStore {
   }
 
   scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan {
-    return new SeparatedScan(this.#inner.scan(from, end), this.#log)
+    const scan = this.#inner.scan(from, end)
+    return this.#log.isUnused ? scan : new SeparatedScan(scan, this.#log, (reads) => this.#untilRead(reads))
   }
 
   async readApart(): Promise<void> {
@@ -246,41 +251,6 @@ class SeparatedStore implements OrderedStore {
     if (this.#log.isUnused || ++this.#changes % this.#limits.sampled !== 0) return
     const place = this.#placeOf(key)
     if (place !== undefined) this.#log.garbageBytes += this.#limits.sampled * recordLength(key.length, place.valueLength)
-  }
-}
-
-class SeparatedScan implements OrderedScan {
-  readonly #inner: OrderedScan
-  readonly #log: ValueLog
-  readonly #unpin: () => void
-  #place: ValuePlace | undefined
-
-  constructor(inner: OrderedScan, log: ValueLog) {
-    this.#inner = inner
-    this.#log = log
-    this.#unpin = log.pin()
-  }
-
-  next(): boolean {
-    if (!this.#inner.next()) return false
-    this.#place = placeIn(this.#inner.value)
-    if (this.#place !== undefined && !this.#log.has(this.#inner.key.length, this.#place))
-      throw new TypeError('a value is said to be where no file is')
-    return true
-  }
-
-  get key(): Uint8Array {
-    return this.#inner.key
-  }
-
-  /** Read from its file only when it is asked for. */
-  get value(): Uint8Array {
-    return this.#place === undefined ? this.#inner.value : this.#log.valueNow(this.#inner.key, this.#place)
-  }
-
-  close(): void {
-    this.#inner.close()
-    this.#unpin()
   }
 }
 
