@@ -8,6 +8,8 @@ export interface MemoryValueFilesHooks {
   readonly created?: () => void
   /** While others stay. */
   readonly removed?: () => void
+  /** What reading takes. */
+  readonly reading?: () => Promise<void>
 }
 
 export class MemoryValueFiles implements ValueFiles {
@@ -20,11 +22,14 @@ export class MemoryValueFiles implements ValueFiles {
 
   create(name: string): ValueFile {
     if (this.#files.has(name)) this.#misused(`the file ${name} is there already`)
-    const file = new MemoryValueFile(
-      name,
-      () => this.#files.delete(name) && this.#files.size > 0 && this.#hooks.removed?.(),
-      (problem) => this.#misused(problem),
-    )
+    const file = new MemoryValueFile(name, {
+      misused: (problem) => this.#misused(problem),
+      removed: () => {
+        this.#files.delete(name)
+        if (this.#files.size > 0) this.#hooks.removed?.()
+      },
+      reading: this.#hooks.reading ?? (() => Promise.resolve()),
+    })
     this.#files.set(name, file)
     this.#hooks.created?.()
     return file
@@ -53,15 +58,13 @@ export class MemoryValueFiles implements ValueFiles {
 
 class MemoryValueFile implements ValueFile {
   readonly name: string
-  readonly #removed: () => void
-  readonly #misused: (problem: string) => void
+  readonly #hooks: Required<Omit<MemoryValueFilesHooks, 'created'>>
   #bytes = Buffer.alloc(0)
   #isRemoved = false
 
-  constructor(name: string, removed: () => void, misused: (problem: string) => void) {
+  constructor(name: string, hooks: Required<Omit<MemoryValueFilesHooks, 'created'>>) {
     this.name = name
-    this.#removed = removed
-    this.#misused = misused
+    this.#hooks = hooks
   }
 
   get length(): number {
@@ -78,7 +81,7 @@ class MemoryValueFile implements ValueFile {
   }
 
   async read(into: Uint8Array, position: number): Promise<void> {
-    await Promise.resolve()
+    await this.#hooks.reading()
     this.#copy(into, position)
   }
 
@@ -96,10 +99,10 @@ class MemoryValueFile implements ValueFile {
   async remove(): Promise<void> {
     this.#check()
     this.#isRemoved = true
-    this.#removed()
+    this.#hooks.removed()
   }
 
   #check(): void {
-    if (this.#isRemoved) this.#misused(`the file ${this.name} has been removed`)
+    if (this.#isRemoved) this.#hooks.misused(`the file ${this.name} has been removed`)
   }
 }

@@ -28,7 +28,8 @@ interface Scanned {
 
 /** What the store is to do, beside what it must hold. */
 class Subject {
-  files = new MemoryValueFiles()
+  readonly misuses: string[] = []
+  files: MemoryValueFiles = this.#newFiles()
   readonly stores = new SeparatedStores(new MemoryStores(), { clock, limits, files: () => this.files })
   store: OrderedStore = this.stores.create('store')
   model = new Map<number, string>()
@@ -84,7 +85,7 @@ class Subject {
     await Promise.all(this.looking.splice(0))
     const files = await from.checkpoint.files()
     const former = { store: this.store, files: this.files }
-    this.files = new MemoryValueFiles()
+    this.files = this.#newFiles()
     this.store = await this.stores.restore('store', files)
     await readThrough(this.store, clock)
     this.model = new Map(from.model)
@@ -112,6 +113,14 @@ class Subject {
 
   endScans(): void {
     for (const { scan } of this.scans.splice(0)) scan.close()
+  }
+
+  /** Those that are read while others go. */
+  #newFiles(): MemoryValueFiles {
+    const reading = async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    }
+    return new MemoryValueFiles({ reading, misused: (problem) => this.misuses.push(problem) })
   }
 
   get liveBytes(): number {
@@ -180,6 +189,7 @@ void test('a store with values apart is one without, whatever is cleaned, scanne
     await subject.release()
     await subject.store.close()
     assert.deepEqual(subject.files.names, [])
+    assert.deepEqual(subject.misuses, [])
   })
   await fc.assert(property, { numRuns: 60 })
   assert.ok(cleaned > 30, String(cleaned))
@@ -187,7 +197,7 @@ void test('a store with values apart is one without, whatever is cleaned, scanne
 
 /** What has been asked of files is there. */
 async function turns(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+  for (let turn = 0; turn < 7; turn++) await Promise.resolve()
 }
 
 function textOf(value: Uint8Array | undefined): string | undefined {
