@@ -14,6 +14,8 @@ export interface CoordinatorConfig {
   readonly nextCheckpointId: number
   /** Completed checkpoints that storage holds, damaged and newer ones than the restored one included. */
   readonly completed: readonly number[]
+  /** Those of them that are known to be damaged, or were given up: nothing is restored from them. */
+  readonly lost: readonly number[]
   readonly restoredId: number | undefined
   /** `Clock.now` less `Clock.monotonic` at the start of the attempt: turns the time of events into that of people. */
   readonly wallClockOffsetMs: number

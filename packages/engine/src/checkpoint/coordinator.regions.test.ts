@@ -53,6 +53,7 @@ class Script {
       regions: [[0], [1]],
       nextCheckpointId: 1,
       completed: [],
+      lost: [],
       restoredId: undefined,
       wallClockOffsetMs: 0,
     })

@@ -390,6 +390,7 @@ describe('checkpoint coordinator, simulated', () => {
             subtasks,
             nextCheckpointId: 5,
             completed,
+            lost: [],
             restoredId,
             wallClockOffsetMs: 0,
           })

@@ -51,6 +51,7 @@ class Script {
       subtasks,
       nextCheckpointId: 1,
       completed: [],
+      lost: [],
       restoredId: undefined,
       wallClockOffsetMs: 5_000_000.5,
       ...config,

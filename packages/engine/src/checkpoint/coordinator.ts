@@ -62,7 +62,7 @@ export class CheckpointCoordinator {
     this.#options = config.options
     this.#nextCheckpointId = config.nextCheckpointId
     this.#latestOwnId = config.restoredId ?? 0
-    this.#retention = new Retention(config.options.numRetained, config.completed, config.restoredId)
+    this.#retention = new Retention(config.options.numRetained, config.completed, config.lost, config.restoredId)
     this.#schedule = new PeriodicSchedule(config.options)
     const everything = [[...new Set(config.subtasks.map(({ task }) => task))]]
     this.#regions = new RegionAttempts(config.regions ?? everything, config.subtasks, config.attempt)

@@ -78,10 +78,11 @@ export class MetadataFiles {
     await this.#disk.remove(this.#pending(checkpointId, attempt))
   }
 
-  /** It is no checkpoint any more, durably. Fine if it was none. */
+  /** It is no checkpoint any more, nor one that was given up, durably. Fine if it was neither. */
   async remove(checkpointId: number): Promise<void> {
     try {
       await this.#disk.remove(this.#path(checkpointId)).catch(unlessNotFound)
+      await this.#disk.remove(this.#givenUp(checkpointId)).catch(unlessNotFound)
       await this.#disk.syncDirectory(this.folder(checkpointId))
     } catch (error) {
       unlessNotFound(error)

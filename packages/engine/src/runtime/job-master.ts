@@ -193,6 +193,7 @@ export class JobMaster implements AttemptHandler {
       regions: regions.map(({ tasks }) => tasks),
       nextCheckpointId: this.#nextCheckpointId,
       completed: restoration.completed,
+      lost: restoration.lost,
       restoredId: restoration.ownId,
       wallClockOffsetMs: clock.now() - clock.monotonic(),
       account: this.#keeper.account,

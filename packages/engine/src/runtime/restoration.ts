@@ -8,6 +8,7 @@ import type {
   RestoredCheckpoint,
   RestoreRequest,
   RestoreResolution,
+  StorageReport,
 } from '../checkpoint/storage.ts'
 import { engineError } from '../errors.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -31,6 +32,8 @@ export interface Restored {
 export interface Restoration extends Restored {
   /** Ids of the completed checkpoints there are. */
   readonly completed: readonly number[]
+  /** Those of them that are known to be damaged, or were given up, before or for this. */
+  readonly lost: readonly number[]
   readonly nextCheckpointId: number
 }
 
@@ -74,7 +77,13 @@ export async function findRestoration(
         : `goes back to ${checkpoint.path ?? `checkpoint ${checkpoint.metadata.checkpointId}`}`
     warn(`the job ${start}: its checkpoints ${abandoned.join(', ')} are given up`, {})
   }
-  return { ...restored, completed: report.completed, nextCheckpointId: report.nextCheckpointId }
+  const { completed, nextCheckpointId } = report
+  return { ...restored, completed, lost: [...lostOf(report), ...givenUp], nextCheckpointId }
+}
+
+/** What there is that nothing is restored from, as `open` has found it. */
+function lostOf({ givenUp, damaged }: StorageReport): readonly number[] {
+  return [...givenUp, ...damaged.map(({ checkpointId }) => checkpointId)]
 }
 
 /** As `resolveRestore`, where also the state backend can read what there is of it. */
@@ -120,16 +129,20 @@ function finishes(functions: JobFunctions, operator: number): boolean {
 /**
  * Removes the checkpoint with this id and all later ones, so that the newest is the one before them; false, and nothing is removed, where none can be read before them.
  * Nothing of the attempt may be left running.
+ *
+ * Those that nothing is restored from go first: alone they would say that what the job went on from is lost, and a start after a crash in between would be refused.
+ * Then the oldest first, so that the latest is what it was until the last is gone.
  */
 export async function dropCheckpointsFrom(storage: CheckpointStorage, checkpointId: number, warn: Warn): Promise<boolean> {
-  const { completed } = await storage.open()
-  const dropped = completed.filter((id) => id >= checkpointId)
+  const report = await storage.open()
+  const dropped = report.completed.filter((id) => id >= checkpointId)
   const found = await storage.resolveRestore('latest', { before: checkpointId }).catch(() => undefined)
   if (found?.checkpoint === undefined) {
     warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, {})
     return false
   }
-  for (const id of dropped) await storage.retire(id)
+  const lost = new Set(lostOf(report))
+  for (const id of [...dropped.filter((id) => lost.has(id)), ...dropped.filter((id) => !lost.has(id))]) await storage.retire(id)
   warn(`the job goes back to checkpoint ${found.checkpoint.metadata.checkpointId}`, { dropped: dropped.join() })
   return true
 }
