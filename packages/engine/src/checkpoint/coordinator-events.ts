@@ -68,6 +68,8 @@ export type CoordinatorEvent = { readonly atMs: number } & (
 export type CoordinatorMessage = { readonly attempt: number; readonly subtask: SubtaskId } & (
   | { readonly kind: 'acknowledged'; readonly checkpointId: number; readonly snapshot: SubtaskSnapshot }
   | { readonly kind: 'declined'; readonly checkpointId: number; readonly reason: DeclineReason; readonly error?: string }
+  /** What a sink had staged for a completed checkpoint, and for all before, is committed. Said of each that had handles in the acknowledgement. */
+  | { readonly kind: 'committed'; readonly checkpointId: number; readonly stateId: string }
   /** All its input has ended, is processed, and the end is sent on. It stays and takes part in checkpoints until the final one is complete. */
   | { readonly kind: 'input-finished' }
 )
@@ -119,6 +121,8 @@ export type CoordinatorCommand =
   | { readonly kind: 'discard'; readonly checkpointId: number; readonly paths: readonly string[] }
   /** Remove this completed checkpoint and the files that no kept one refers to. */
   | { readonly kind: 'retire'; readonly checkpointId: number }
+  /** A periodic checkpoint is due and waits, as these sinks, by state id, have fallen behind with their commits. Said once. */
+  | { readonly kind: 'held-back'; readonly sinks: readonly string[] }
   /** The only timer: tell `tick` at `atMs`; replaces the one before; undefined: none. */
   | { readonly kind: 'wake'; readonly atMs: number | undefined }
   | {

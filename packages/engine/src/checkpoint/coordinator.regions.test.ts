@@ -117,6 +117,34 @@ describe('checkpoints of a job of which a region is lost', () => {
     assert.equal(script.coordinator.latestCompletedId, 1)
   })
 
+  it('its commits are not waited for: what it restores is committed when it is back', () => {
+    const script = new Script()
+    const complete = (checkpointId: number, atMs: number): void => {
+      assert.deepEqual(script.tickAt(atMs), [`trigger ${checkpointId}`])
+      script.acknowledge(checkpointId, left, undefined, true)
+      script.acknowledge(checkpointId, right)
+    }
+    for (const id of [1, 2]) {
+      complete(id, id * 100)
+      script.persisted(id)
+    }
+    assert.deepEqual(script.tickAt(300), ['held-back'])
+    script.on({ kind: 'region-lost', region: 0 })
+    assert.deepEqual(script.restart(0, 4), ['trigger 3'])
+    script.acknowledge(3, left, undefined, true)
+    script.acknowledge(3, right)
+    script.on({ kind: 'region-lost', region: 0 })
+    assert.ok(script.persisted(3).includes('notify-complete 3'), 'which it does not hear')
+    script.restart(0, 5)
+    for (const id of [4, 5]) {
+      complete(id, id * 100)
+      script.persisted(id)
+    }
+    assert.deepEqual(script.tickAt(600), [], 'it was said')
+    assert.deepEqual(script.on({ kind: 'committed', attempt: 4, subtask: left, stateId: 'a', checkpointId: 5 }), [], 'the attempt before')
+    assert.deepEqual(script.on({ kind: 'committed', attempt: 5, subtask: left, stateId: 'a', checkpointId: 4 }), ['trigger 6'])
+  })
+
   it('a savepoint is never announced when a region may have given up what it staged for it', () => {
     const script = new Script(undefined)
     assert.deepEqual(script.on({ kind: 'savepoint', requestId: 1, dir: '/s' }), ['trigger 1'])

@@ -48,6 +48,9 @@ class Model {
   /** What the final checkpoint is to be stored as. */
   finalSavepoint: string | undefined
   draining = false
+  /** Completed checkpoints of which the output that subtask 0 has staged is not committed. */
+  uncommitted: number[] = []
+  saidHeldBack = false
 
   constructor(options: CheckpointOptions, subtasks: readonly SubtaskId[], restoredId: number | undefined) {
     this.options = options
@@ -92,6 +95,11 @@ class Model {
         return this.#discard(command.checkpointId, command.paths)
       case 'retire':
         return this.#retire(command.checkpointId)
+      case 'held-back':
+        assert.ok(!this.saidHeldBack && this.uncommitted.length >= 2)
+        assert.deepEqual(command.sinks, ['sink'])
+        this.saidHeldBack = true
+        return
       case 'wake':
         this.wakeAtMs = command.atMs
         return
@@ -150,6 +158,9 @@ class Model {
         'the interval is kept',
       )
       assert.ok(this.lastEndAtMs === undefined || this.atMs - this.lastEndAtMs >= this.options.minPauseMs, 'the pause is kept')
+      const waitedMs =
+        this.atMs - Math.max(this.lastPeriodicAtMs + this.options.intervalMs, (this.lastEndAtMs ?? 0) + this.options.minPauseMs)
+      if (this.uncommitted.length >= 2) assert.ok(this.saidHeldBack && waitedMs >= this.options.timeoutMs, 'it waits for commits')
       this.lastPeriodicAtMs = this.atMs
     }
     if (kind !== 'savepoint') this.requestsWaiting = 0
@@ -178,6 +189,7 @@ class Model {
     checkpoint.fate = 'completed'
     this.latestId = checkpointId
     this.kept.push(checkpointId)
+    this.uncommitted.push(checkpointId)
     this.failuresInRow = 0
     this.lastEndAtMs = this.atMs
     assert.ok(
@@ -257,7 +269,8 @@ class Model {
     else if (this.held()) assert.ok(pending.length > 0, 'savepoints do not wait for nothing')
     else if (pending.length < this.maxConcurrent) {
       assert.equal(this.requestsWaiting, 0, 'requests do not wait for nothing')
-      if (this.options.intervalMs !== undefined) assert.ok(this.wakeAtMs !== undefined, 'the next periodic one comes')
+      if (this.options.intervalMs !== undefined)
+        assert.ok(this.wakeAtMs !== undefined, 'the next periodic one comes, whatever is committed')
     }
     if (pending.length === 0) assert.ok(this.kept.length <= Math.max(this.options.numRetained, 1), 'no more than retained is kept')
   }
@@ -316,6 +329,10 @@ function act(world: World, action: number, choice: number): void {
     const failed = choice % 5 === 0
     const event = { checkpointId: persisting.checkpointId, atMs }
     tell(world, failed ? { kind: 'persist-failed', error: 'disk', ...event } : { kind: 'persisted', metadataBytes: 1, ...event })
+  } else if (action < 73 && model.uncommitted.length > 0) {
+    const committed = model.uncommitted[choice % model.uncommitted.length]!
+    model.uncommitted = model.uncommitted.filter((id) => id > committed)
+    tell(world, { kind: 'committed', attempt: ATTEMPT, subtask: model.subtasks[0]!, stateId: 'sink', checkpointId: committed, atMs })
   } else if (action < 88) {
     model.atMs = model.wakeAtMs === undefined || choice % 3 === 0 ? atMs + (choice % 50) : Math.max(atMs, model.wakeAtMs)
     tell(world, { kind: 'tick', atMs: model.atMs })
@@ -402,6 +419,7 @@ describe('checkpoint coordinator, simulated', () => {
             const name = `${kind} savepoint ${fate}`
             reached.set(name, (reached.get(name) ?? 0) + 1)
           }
+          if (world.model.saidHeldBack) reached.set('held back', (reached.get('held back') ?? 0) + 1)
           for (const { outcome } of coordinator.statistics().history) {
             const name = outcome.kind === 'completed' ? 'completed' : outcome.reason
             reached.set(name, (reached.get(name) ?? 0) + 1)
@@ -411,7 +429,16 @@ describe('checkpoint coordinator, simulated', () => {
       { numRuns: 500 },
     )
     const savepoints = ['savepoint', 'final'].flatMap((kind) => [`${kind} savepoint completed`, `${kind} savepoint aborted`])
-    for (const situation of ['completed', 'subsumed', 'timeout', 'persist-failed', 'snapshot-failed', 'task-failed', ...savepoints]) {
+    for (const situation of [
+      'completed',
+      'subsumed',
+      'timeout',
+      'persist-failed',
+      'snapshot-failed',
+      'task-failed',
+      'held back',
+      ...savepoints,
+    ]) {
       assert.ok((reached.get(situation) ?? 0) >= 5, `hardly ever ${situation}: ${JSON.stringify([...reached])}`)
     }
   })

@@ -1,5 +1,6 @@
 import { abortedCommand, discardCommands, persistCommand, triggerCommand } from './checkpoint-commands.ts'
 import { CheckpointRequests } from './checkpoint-requests.ts'
+import { CommitsUnderWay } from './commits-under-way.ts'
 import type { CoordinatorConfig } from './coordinator-config.ts'
 import type {
   AbortReason,
@@ -38,6 +39,8 @@ const FINAL_RETRY_MS = 1_000
  * 8. A savepoint is no part of the job's own history: nothing builds on it, is given up for it or retired after it, and its failure counts for nothing. It waits until
  *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it. It is announced when what sinks staged for it is safe: see `CheckpointRequests`.
  * 9. A lost region takes with it what is under way and not yet being persisted, and every savepoint that is not announced; until it is restored nothing begins.
+ * 10. While the commits of `COMMITS_BEHIND_MAX` completed checkpoints are under way no periodic one begins, for as long as one may take (`timeoutMs`): with those that are pending, no
+ *    more wait for their commits than that and `maxConcurrent`. Nothing else waits for commits.
  */
 export class CheckpointCoordinator {
   readonly #config: CoordinatorConfig
@@ -48,6 +51,9 @@ export class CheckpointCoordinator {
   readonly #pending = new PendingCheckpoints()
   readonly #schedule: PeriodicSchedule
   readonly #retention: Retention
+  readonly #commits = new CommitsUnderWay()
+  /** Whether it was said that commits hold checkpoints back. */
+  #toldHeldBack = false
   #latestOwnId: number
   #nextCheckpointId: number
   #phase: 'starting' | 'running' | 'over' = 'starting'
@@ -114,6 +120,7 @@ export class CheckpointCoordinator {
         return this.#ending.stop(event.atMs)
       case 'acknowledged':
       case 'declined':
+      case 'committed':
       case 'input-finished':
         return this.#hear(event, event.atMs)
       case 'persisted':
@@ -163,6 +170,7 @@ export class CheckpointCoordinator {
       return
     }
     if (message.kind === 'input-finished') return this.#finishInput(message.subtask, atMs)
+    if (message.kind === 'committed') return this.#commits.committed(message.subtask, message.stateId, message.checkpointId)
     const checkpoint = this.#pending.find(message.checkpointId)
     if (message.kind === 'acknowledged') {
       if (checkpoint === undefined) return this.#discard(message.checkpointId, message.snapshot)
@@ -182,7 +190,9 @@ export class CheckpointCoordinator {
   #loseRegion(region: number, atMs: number): void {
     if (this.#phase === 'over') return
     this.#regions.lost(region)
-    for (const key of this.#regions.keysOf(region)) this.#inputFinished.delete(key)
+    const keys = this.#regions.keysOf(region)
+    for (const key of keys) this.#inputFinished.delete(key)
+    this.#commits.lost(keys)
     for (const checkpoint of this.#pending.all()) {
       if (checkpoint.phase === 'persisting') checkpoint.spoiled = true
       else this.#giveUp(checkpoint, 'task-failed', atMs)
@@ -198,15 +208,25 @@ export class CheckpointCoordinator {
       requests: this.#requests,
       pending: this.#pending,
       schedule: this.#schedule,
+      commits: this.#commits,
       maxConcurrent,
+      commitsWaitMs: this.#options.timeoutMs,
     })
   }
 
   #triggerDue(atMs: number): void {
     const next = this.#next()
-    if (next === undefined || atMs < next.dueMs) return
+    if (next === undefined) return
+    if (next.heldFromMs !== undefined && atMs >= next.heldFromMs) this.#tellHeldBack()
+    if (atMs < next.dueMs) return
     if (next.kind === 'periodic') this.#schedule.begun(atMs)
     this.#trigger(next.kind, atMs)
+  }
+
+  #tellHeldBack(): void {
+    if (this.#toldHeldBack) return
+    this.#toldHeldBack = true
+    this.#commands.push({ kind: 'held-back', sinks: this.#commits.slowest })
   }
 
   #trigger(kind: CheckpointKind, atMs: number): void {
@@ -247,6 +267,7 @@ export class CheckpointCoordinator {
     this.#failuresInRow = 0
     this.#latestOwnId = checkpointId
     this.#retention.completed(checkpointId)
+    this.#commits.begin(checkpoint, (subtask) => this.#regions.runs(subtask))
     this.#commands.push({ kind: 'notify-complete', checkpointId, checkpoint: checkpoint.kind })
     this.#requests.completed(checkpoint)
     this.#retire()
@@ -336,7 +357,9 @@ export class CheckpointCoordinator {
   }
 
   #setWake(): void {
-    const dueMs = Math.min(this.#pending.nextExpiryMs(this.#options.timeoutMs), this.#next()?.dueMs ?? Infinity)
+    const { dueMs: nextMs, heldFromMs } = this.#next() ?? { dueMs: Infinity }
+    const tellMs = heldFromMs === undefined || this.#toldHeldBack ? Infinity : heldFromMs
+    const dueMs = Math.min(this.#pending.nextExpiryMs(this.#options.timeoutMs), nextMs, tellMs)
     const atMs = this.#phase === 'running' && dueMs < Infinity ? dueMs : undefined
     if (atMs === this.#wakeAtMs) return
     this.#wakeAtMs = atMs

@@ -28,6 +28,11 @@ export class RegionAttempts {
     return this.#attempts[this.#regionOf.get(task)!] === attempt
   }
 
+  /** Whether the subtask's region is there. */
+  runs({ task }: SubtaskId): boolean {
+    return !this.#down.has(this.#regionOf.get(task)!)
+  }
+
   lost(region: number): void {
     this.#down.add(region)
     this.#attempts[region] = undefined

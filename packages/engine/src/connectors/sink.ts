@@ -73,7 +73,10 @@ export interface SinkWriter<T> {
    * durable (exactly once: and can be committed by the handles alone). Handles are plain data (structured-cloneable).
    */
   prepare(checkpointId: number): Promise<readonly unknown[]>
-  /** The checkpoint is complete: makes the handles' contents visible. Idempotent; retried by the runtime when it rejects with `retry`. */
+  /**
+   * The checkpoint is complete: makes the handles' contents visible. Idempotent; retried by the runtime when it rejects with `retry`. Periodic checkpoints wait for commits that
+   * have fallen behind, so it must not wait for another checkpoint.
+   */
   commit?(handles: readonly unknown[], checkpointId: number): Promise<void>
   /** Always, also after a failure; must not commit. */
   close(): void | Promise<void>

@@ -43,6 +43,7 @@ export class CheckpointKeeper {
   /** Why checkpoints were given up that somebody waits for. */
   readonly #problems: Map<number, string> = new Map()
   readonly #paths: Map<number, string> = new Map()
+  readonly #saidToHoldBack = new Set<string>()
   /** Of savepoints that are complete: what will be said once they are announced. */
   readonly #unannounced: Map<number, JobEvent> = new Map()
 
@@ -110,6 +111,18 @@ export class CheckpointKeeper {
     const what = savepoint === undefined ? 'checkpoint' : 'savepoint'
     const failure = new Error(`${what} ${checkpointId} was given up: ${problem}`)
     onEvent({ kind: 'checkpoint-failed', timeMs: clock.now(), checkpointId, error: failure })
+  }
+
+  /** Periodic checkpoints wait for the commits of these sinks, by state id: said once of each. */
+  heldBack(sinks: readonly string[]): void {
+    const { plan, clock, onEvent } = this.#parts
+    for (const stateId of sinks) {
+      if (this.#saidToHoldBack.has(stateId)) continue
+      this.#saidToHoldBack.add(stateId)
+      const operator = plan.graph.operators.find((node) => node.stateId === stateId)?.name ?? stateId
+      const message = `${operator} takes longer to commit a checkpoint than checkpointing.interval: checkpoints wait for it, and come less often`
+      onEvent({ kind: 'log', record: { timeMs: clock.now(), level: 'warn', message, fields: { operator, stateId } } })
+    }
   }
 
   /** Removes, or lets go of, what the request was about, and answers it. */

@@ -105,6 +105,8 @@ export class Coordination {
         return this.#inBackground(storage.discard(command.paths))
       case 'retire':
         return this.#inBackground(storage.retire(command.checkpointId))
+      case 'held-back':
+        return keeper.heldBack(command.sinks)
       case 'wake':
         return this.#setWake(command.atMs)
       case 'fail-job':

@@ -34,6 +34,7 @@ export class SinkCommits {
   #prepared: Prepared[] = []
   #tail: Promise<void> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
+  #hasStaged = false
 
   /** `place`: named where the writer fails with an error of its own. */
   constructor(writer: SinkWriter<unknown>, clock: Clock, failed: (error: unknown) => void, place?: SinkPlace) {
@@ -41,6 +42,11 @@ export class SinkCommits {
     this.#writer = writer
     this.#clock = clock
     this.#failed = failed
+  }
+
+  /** Whether a handle was ever prepared: before that nobody waits for a commit. */
+  get hasStaged(): boolean {
+    return this.#hasStaged
   }
 
   /** At the barrier, synchronously; the promise answers all handles that the checkpoint must hold. */
@@ -56,7 +62,10 @@ export class SinkCommits {
   async #prepare(checkpointId: number): Promise<readonly unknown[]> {
     try {
       const handles: unknown = await this.#writer.prepare(checkpointId)
-      if (Array.isArray(handles)) return handles
+      if (Array.isArray(handles)) {
+        if (handles.length > 0) this.#hasStaged = true
+        return handles
+      }
       throw new TypeError(`it answered ${inspect(handles, { depth: 0 })}, where an array of handles is needed`)
     } catch (error) {
       throw this.#failedIn('prepare', error)
@@ -69,14 +78,15 @@ export class SinkCommits {
     return new OperatorFailure({ ...this.#place, during, position: undefined }, error)
   }
 
-  /** The checkpoint is complete. */
-  complete(checkpointId: number): void {
+  /** The checkpoint is complete. Answers, once nothing is to be committed for it any more, whether all is. */
+  complete(checkpointId: number): Promise<boolean> {
     this.#tail = this.#tail
       .then(() => this.#commit(checkpointId))
       .catch((error: unknown) => {
         this.#failure ??= { error }
         this.#failed(error)
       })
+    return this.#tail.then(() => this.#failure === undefined)
   }
 
   /** Resolves when all commits asked for are done. @throws why one failed: at the end of a job nobody listens to its tasks any more */

@@ -9,6 +9,7 @@ import { inspect } from 'node:util'
 import type { Clock } from '@millrace/core'
 import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import { OperatorPart, type CheckpointedOperator } from './operator-part.ts'
+import type { SinkCommits } from './sink-commits.ts'
 import type { Slot } from './slot.ts'
 import { snapshotFiles, type SnapshotPlaces } from './snapshot-files.ts'
 import { snapshotTimings, type SnapshotTimes } from './snapshot-timings.ts'
@@ -65,11 +66,16 @@ export class SubtaskSnapshots {
   }
 
   completed(checkpointId: number): void {
-    for (const { keyed, commits } of this.#options.operators) {
-      keyed?.completed(checkpointId)
-      commits?.complete(checkpointId)
-    }
+    this.knownComplete(checkpointId)
+    for (const { stateId, commits } of this.#options.operators) if (commits !== undefined) void this.#commit(checkpointId, stateId, commits)
     this.#options.readerCompleted(checkpointId)
+  }
+
+  /** The coordinator is told: it lets no sink fall far behind. A commit that fails has failed the task. */
+  async #commit(checkpointId: number, stateId: string, commits: SinkCommits): Promise<void> {
+    if (!(await commits.complete(checkpointId)) || !commits.hasStaged) return
+    const { attempt, task, subtask } = this.#options.identity
+    this.#options.acknowledge({ kind: 'committed', attempt, subtask: { task, subtask }, checkpointId, stateId })
   }
 
   /** A savepoint of a job that goes on: no checkpoint builds on it, and nothing is committed. */

@@ -257,7 +257,7 @@ class Life {
   }
 
   async complete(checkpointId: number): Promise<void> {
-    for (const commits of this.#commits) commits.complete(checkpointId)
+    for (const commits of this.#commits) void commits.complete(checkpointId)
     await Promise.all(this.#commits.map((commits) => commits.settled()))
     if (this.#failure !== undefined) throw this.#failure
   }
