@@ -151,6 +151,8 @@ function ourCommand(settings: RunSettings, folder: string): Command {
     ],
     env: {
       TMPDIR: folder,
+      // As the command `millrace` has it.
+      UV_THREADPOOL_SIZE: '8',
       ...(memoryMb === undefined ? {} : { ...fewArenas, NODE_COMPILE_CACHE: join(root, '.cache/bench-compiled') }),
     },
   }

@@ -8,9 +8,11 @@ const bin = `${import.meta.dirname}/bin.ts`
 function millrace(
   flags: readonly string[],
   nodeFlags: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
 ): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
   return spawnSync(process.execPath, [...process.execArgv.filter((flag) => flag.startsWith('--conditions')), ...nodeFlags, bin, ...flags], {
     encoding: 'utf8',
+    env,
   })
 }
 
@@ -22,6 +24,26 @@ void test('it answers its version', () => {
 void test('its exit code is that of the command', () => {
   assert.equal(millrace(['--help']).status, 0)
   assert.equal(millrace(['rnu']).status, 2)
+})
+
+void test('it has eight threads for files, or as many as it is told to have', { skip: process.platform !== 'linux' }, () => {
+  const tell = `
+    import { readdirSync, readFileSync } from 'node:fs'
+    import { readFile } from 'node:fs/promises'
+    setImmediate(async () => {
+      await readFile('/proc/self/comm')
+      const names = readdirSync('/proc/self/task').map((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8'))
+      console.error('threads:', names.filter((name) => name.startsWith('libuv-worker')).length)
+    })`
+  const preload = ['--import', `data:text/javascript,${encodeURIComponent(tell)}`]
+  for (const [told, expected] of [
+    [undefined, 8],
+    ['3', 3],
+  ] as const) {
+    const { UV_THREADPOOL_SIZE: _, ...others } = process.env
+    const { stderr } = millrace(['--help'], preload, { ...others, ...(told === undefined ? {} : { UV_THREADPOOL_SIZE: told }) })
+    assert.match(stderr, new RegExp(`threads: ${expected}\n`))
+  }
 })
 
 void test('a Node that is too old is told', () => {

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
+/** Threads for files: a disk answers more reads at once than Node's four ask for. Node looks at it when the first of them is needed, which is later than this. */
+process.env['UV_THREADPOOL_SIZE'] ??= '8'
+
 const oldest = [24, 12] as const
 
 function isTooOld(version: string): boolean {

@@ -29,7 +29,7 @@ export interface ValueLimits {
   readonly sampled: number
 }
 
-export const valueLimits: ValueLimits = { apartBytesMin: 512, segmentBytes: 32 * 1024 * 1024, sampled: 7 }
+export const valueLimits: ValueLimits = { apartBytesMin: 512, segmentBytes: 32 * 1024 * 1024, sampled: 31 }
 
 export interface SeparatedStoresParts {
   /** For the files of a store. */
