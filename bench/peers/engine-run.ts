@@ -170,8 +170,8 @@ export async function runEngine(engine: Engine, settings: RunSettings): Promise<
   let stderr = ''
   let late = false
   const sampling = setInterval(() => (usage = usageOf(pid) ?? usage), SAMPLE_MS)
-  let storedBytes = 0
-  const looking = setInterval(() => (storedBytes = storedTableBytes(folder) || storedBytes), STORED_SAMPLE_MS)
+  const storedBytes: number[] = []
+  const looking = setInterval(() => storedBytes.push(storedTableBytes(folder)), STORED_SAMPLE_MS)
   const timeLimit = setTimeout(() => {
     late = true
     child.kill('SIGKILL')
@@ -195,7 +195,9 @@ export async function runEngine(engine: Engine, settings: RunSettings): Promise<
   if (outOfMemory) throw new Error(`${name}: killed, as ${settings.memoryMb} MB were not enough\n${stderr}`)
   if (code !== 0) throw new Error(`${name}: ended with ${code}\n${stderr}`)
   const run = summarize(engine, settings, lines, usages)
-  return storedBytes === 0 ? run : { ...run, storedMb: storedBytes / 1e6 }
+  // An engine that ends removes its files, perhaps while they are looked at.
+  const stored = median(storedBytes.filter((bytes) => bytes > 0).slice(-3))
+  return Number.isNaN(stored) ? run : { ...run, storedMb: stored / 1e6 }
 }
 
 /** `usages`: as seen at each of the lines. */

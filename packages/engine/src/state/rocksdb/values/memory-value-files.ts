@@ -92,10 +92,6 @@ class MemoryValueFile implements ValueFile {
     into.set(this.#bytes.subarray(position, end))
   }
 
-  async sync(): Promise<void> {
-    this.#check()
-  }
-
   async remove(): Promise<void> {
     this.#check()
     this.#isRemoved = true

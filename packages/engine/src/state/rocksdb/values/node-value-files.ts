@@ -1,5 +1,5 @@
 /** Files with values on the local disk: an edge. They are read and appended to on the calling thread, as RocksDB does with its own, or read on one of Node's pool. */
-import { close, closeSync, fdatasync, fstatSync, mkdirSync, openSync, read, readSync, writeSync } from 'node:fs'
+import { close, closeSync, fstatSync, mkdirSync, openSync, read, readSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Disk } from '@millrace/core'
 import type { StoredFile } from '../ordered-store.ts'
@@ -8,7 +8,6 @@ import { endsBefore, type ValueFile, type ValueFiles } from './value-files.ts'
 /** What one call of the system takes. */
 const BYTES_A_CALL_MAX = 1 << 30
 
-const syncData = promisify(fdatasync)
 const closeFile = promisify(close)
 
 export class NodeValueFiles implements ValueFiles {
@@ -97,10 +96,6 @@ class NodeValueFile implements ValueFile {
 
   read(into: Uint8Array, position: number): Promise<void> {
     return new Promise((resolve, reject) => this.#read(into, 0, position, resolve, reject))
-  }
-
-  async sync(): Promise<void> {
-    await syncData(this.#fd)
   }
 
   #read(into: Uint8Array, done: number, position: number, resolve: () => void, reject: (error: unknown) => void): void {

@@ -70,7 +70,7 @@ export class SeparatedStores implements OrderedStores {
   async #restoreLog(inner: OrderedStore, into: ValueFiles, files: readonly StoredFile[]): Promise<ValueLog> {
     const segments: ValueSegment[] = []
     for (const file of files) {
-      if (isValueFile(file.name)) segments.push(new ValueSegment(segmentNumberOf(file.name), await into.restore(file), true))
+      if (isValueFile(file.name)) segments.push(new ValueSegment(segmentNumberOf(file.name), await into.restore(file)))
     }
     const facts = factsIn(inner.get(FACTS))
     if (facts === undefined && segments.length > 0) throw new TypeError('the database says nothing of the files with values')
@@ -213,7 +213,7 @@ class SeparatedStore implements OrderedStore {
         await letGo()
         await inner.release()
       }
-      return { files: async () => [...(await inner.files()), ...(await values())], release }
+      return { files: async () => [...(await inner.files()), ...values], release }
     } catch (error) {
       await letGo()
       throw error

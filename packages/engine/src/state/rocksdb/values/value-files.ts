@@ -21,8 +21,6 @@ export interface ValueFile {
   readNow(into: Uint8Array, position: number): void
   /** All of `into`, on another thread. Rejects with a TypeError where the file ends before that. */
   read(into: Uint8Array, position: number): Promise<void>
-  /** What has been appended outlives a loss of power. */
-  sync(): Promise<void>
   /** Removes it. Nobody reads it any more. */
   remove(): Promise<void>
 }

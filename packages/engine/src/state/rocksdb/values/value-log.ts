@@ -143,17 +143,13 @@ export class ValueLog {
     else this.#retired.set(segment.number, { segment, pins: new Set(this.#pins) })
   }
 
-  /** Everything that was appended when it is called, as files that never change again; the answer gives them when they outlive a loss of power. */
-  keep(): () => Promise<readonly StoreFile[]> {
+  /** Everything that was appended, as files that never change again. */
+  keep(): readonly StoreFile[] {
     this.seal()
-    const segments = [...this.#segments.values()]
-    return async () => {
-      await Promise.all(segments.map((segment) => segment.sync()))
-      return segments.map((segment) => {
-        const { name, path, length } = segment.file
-        return { name, length, shared: true, ...(path === undefined ? {} : { path }), read: () => segment.bytes() }
-      })
-    }
+    return [...this.#segments.values()].map((segment) => {
+      const { name, path, length } = segment.file
+      return { name, length, shared: true, ...(path === undefined ? {} : { path }), read: () => segment.bytes() }
+    })
   }
 
   /** Lets go of all files. */

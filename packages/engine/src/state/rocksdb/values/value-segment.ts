@@ -22,14 +22,11 @@ export class ValueSegment {
   readonly file: ValueFile
   #tail: Buffer = EMPTY
   #tailBytes = 0
-  #isSynced: boolean
   #read: Buffer = EMPTY
 
-  /** `restored`: it is out of a checkpoint. */
-  constructor(number: number, file: ValueFile, restored: boolean = false) {
+  constructor(number: number, file: ValueFile) {
     this.number = number
     this.file = file
-    this.#isSynced = restored
   }
 
   /** Bytes of it, with those in memory. */
@@ -72,13 +69,6 @@ export class ValueSegment {
   seal(): void {
     this.#flush()
     this.#tail = EMPTY
-  }
-
-  /** What is sealed outlives a loss of power. */
-  async sync(): Promise<void> {
-    if (this.#isSynced) return
-    await this.file.sync()
-    this.#isSynced = true
   }
 
   /** Bytes of what is sealed, from `offset`: whole records, at least one. Rejects with a TypeError where they are not what was written. */
