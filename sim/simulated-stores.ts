@@ -15,7 +15,7 @@ import { overlay } from './interposer.ts'
 import type { Situation } from './situations.ts'
 
 /** Most rows are long enough to lie apart, and files of values are full with a few of them. */
-const limits = { apartBytesMin: 16, segmentBytes: 300, sampled: 3 }
+const limits = { apartBytesMin: 16, segmentBytes: 300, sampledBytes: 50 }
 
 export interface SimulatedStoresOptions {
   readonly clock: Clock

@@ -10,7 +10,7 @@ import { isValueFile } from './value-log.ts'
 
 const KEYS = 40
 const SEGMENT_BYTES = 600
-const limits = { apartBytesMin: 20, segmentBytes: SEGMENT_BYTES, sampled: 1 }
+const limits = { apartBytesMin: 20, segmentBytes: SEGMENT_BYTES, sampledBytes: 1 }
 const clock = { monotonic: () => 0, soon: (run: () => void) => (setImmediate(run), () => {}) }
 
 const keyOf = (key: number): Uint8Array => Uint8Array.of(0x72, key)

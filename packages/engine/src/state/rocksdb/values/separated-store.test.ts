@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-values-'))
 after(() => rmSync(folder, { recursive: true }))
 
 const clock = { monotonic: () => 0, soon: (run: () => void) => (setImmediate(run), () => {}) }
-const small: ValueLimits = { apartBytesMin: 20, segmentBytes: 1000, sampled: 1 }
+const small: ValueLimits = { apartBytesMin: 20, segmentBytes: 1000, sampledBytes: 1 }
 
 const keyOf = (key: number): Uint8Array => Uint8Array.of(0x72, key >> 8, key & 0xff)
 const textOf = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : Buffer.from(value).toString())
@@ -157,29 +157,67 @@ for (const [kind, files] of Object.entries(kinds)) {
   })
 }
 
-void test('a scan whose owner goes away and comes back has the next values read meanwhile; one that runs through reads them itself', async () => {
+/** Counts what is asked of files. */
+function counting(counts: { readNow: number; appendedBytes: number }): ValueFiles {
   const files = new MemoryValueFiles()
-  let now = 0
-  const counting: ValueFiles = {
+  return {
     create: (name) => {
       const file = files.create(name)
       const readNow = file.readNow.bind(file)
+      const appendNow = file.appendNow.bind(file)
       file.readNow = (into, position) => {
-        now++
+        counts.readNow++
         readNow(into, position)
+      }
+      file.appendNow = (bytes) => {
+        counts.appendedBytes += bytes.length
+        appendNow(bytes)
       }
       return file
     },
     restore: (file) => files.restore(file),
     removeAll: () => files.removeAll(),
   }
-  const store = storesOver(() => counting).create('one')
+}
+
+void test('cleaning moves at most two bytes for each that is written, and leaves alone what never changes', async () => {
+  for (const [what, sampledBytes, changing, movedMax] of [
+    ['all change', 1, 200, 2],
+    ['all change, not all are looked at', 2_000, 200, 2],
+    ['few change', 2_000, 10, 0.5],
+  ] as const) {
+    const counts = { readNow: 0, appendedBytes: 0 }
+    const store = storesOver(() => counting(counts), { apartBytesMin: 20, segmentBytes: 10_000, sampledBytes }).create('one')
+    const value = Buffer.from('x'.repeat(985))
+    let writtenBytes = 0
+    const put = (key: number): void => {
+      store.put(keyOf(key), value)
+      writtenBytes += 1_000
+    }
+    for (let key = 0; key < 200; key++) put(key)
+    for (let round = 0; round < 3_000; round++) {
+      put((round * 7) % changing)
+      await new Promise<void>((resolve) => setImmediate(resolve))
+    }
+    const moved = (counts.appendedBytes - writtenBytes) / writtenBytes
+    assert.ok(moved <= movedMax, `${what}: ${moved} times what was written was moved`)
+    const checkpoint = await store.checkpoint()
+    const keptBytes = (await checkpoint.files()).filter(({ name }) => isValueFile(name)).reduce((sum, { length }) => sum + length, 0)
+    assert.ok(keptBytes < 2 * 200_000, `${what}: ${keptBytes} bytes are kept of 200,000`)
+    await checkpoint.release()
+    await store.close()
+  }
+})
+
+void test('a scan whose owner goes away and comes back has the next values read meanwhile; one that runs through reads them itself', async () => {
+  const counts = { readNow: 0, appendedBytes: 0 }
+  const store = storesOver(() => counting(counts)).create('one')
   for (let key = 0; key < 1_000; key++) store.put(keyOf(key), Buffer.from(`the value of ${key}`.padEnd(60)))
   for (const [pause, readNowMax] of [
     [true, 150],
     [false, 1_000],
   ] as const) {
-    now = 0
+    counts.readNow = 0
     const scan = store.scan(keyOf(0), undefined)
     let key = 0
     for (; scan.next() && scan.key[0] === 0x72; key++) {
@@ -187,6 +225,7 @@ void test('a scan whose owner goes away and comes back has the next values read 
       if (pause && key % 50 === 0) await new Promise<void>((resolve) => setImmediate(resolve))
     }
     assert.equal(key, 1_000)
+    const now = counts.readNow
     assert.ok(now <= readNowMax && now > readNowMax / 4, `${now} were read while the thread waited`)
     scan.close()
   }

@@ -10,6 +10,7 @@ import { ByteReader } from '../../../codec/byte-reader.ts'
 import { ByteWriter } from '../../../codec/byte-writer.ts'
 import { LookUpTimes } from '../look-up-times.ts'
 import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredFile } from '../ordered-store.ts'
+import { ChangeSampler } from './change-sampler.ts'
 import { SeparatedScan } from './separated-scan.ts'
 import { ValueCleaner } from './value-cleaner.ts'
 import type { ValueFiles } from './value-files.ts'
@@ -25,11 +26,11 @@ export interface ValueLimits {
   readonly apartBytesMin: number
   /** A file is full. */
   readonly segmentBytes: number
-  /** Of so many values that are overwritten or removed one is looked at, for how much it takes that is out of date now. No round number: what is written often comes in rounds. */
-  readonly sampled: number
+  /** One value in so many bytes of them that are overwritten or removed is looked at, for how much it takes that is out of date now. */
+  readonly sampledBytes: number
 }
 
-export const valueLimits: ValueLimits = { apartBytesMin: 512, segmentBytes: 32 * 1024 * 1024, sampled: 31 }
+export const valueLimits: ValueLimits = { apartBytesMin: 512, segmentBytes: 32 * 1024 * 1024, sampledBytes: 16 * 1024 }
 
 export interface SeparatedStoresParts {
   /** For the files of a store. */
@@ -68,17 +69,18 @@ export class SeparatedStores implements OrderedStores {
   }
 
   async #restoreLog(inner: OrderedStore, into: ValueFiles, files: readonly StoredFile[]): Promise<ValueLog> {
-    const segments: ValueSegment[] = []
-    for (const file of files) {
-      if (isValueFile(file.name)) segments.push(new ValueSegment(segmentNumberOf(file.name), await into.restore(file)))
-    }
     const facts = factsIn(inner.get(FACTS))
-    if (facts === undefined && segments.length > 0) throw new TypeError('the database says nothing of the files with values')
+    const segments: ValueSegment[] = []
+    for (const file of files.filter(({ name }) => isValueFile(name))) {
+      if (facts === undefined) throw new TypeError('the database says nothing of the files with values')
+      const number = segmentNumberOf(file.name)
+      segments.push(new ValueSegment(number, await into.restore(file), facts.garbage.get(number)))
+    }
     return new ValueLog(
       into,
       this.#limits.segmentBytes,
       segments.toSorted((a, b) => a.number - b.number),
-      facts,
+      facts?.next,
     )
   }
 
@@ -99,7 +101,7 @@ class SeparatedStore implements OrderedStore {
   readonly #cleaner: ValueCleaner
   readonly #times: LookUpTimes
   readonly #reading: Set<Promise<unknown>> = new Set()
-  #changes = 0
+  readonly #sampler: ChangeSampler
   /** Checkpoints whose files are still needed. */
   #held = 0
   #isClosed = false
@@ -109,6 +111,7 @@ class SeparatedStore implements OrderedStore {
     this.#log = log
     this.#limits = limits
     this.#times = times
+    this.#sampler = new ChangeSampler(limits.sampledBytes)
     this.#cleaner = new ValueCleaner({
       log,
       placeOf: (key) => this.#placeOf(key),
@@ -173,14 +176,14 @@ class SeparatedStore implements OrderedStore {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#outdate(key)
+    this.#outdate(key, value.length)
     if (value.length < this.#limits.apartBytesMin) return this.#inner.put(key, value)
     this.#inner.put(key, encodePlace(this.#log.append(key, value)))
     this.#cleaner.work(recordLength(key.length, value.length))
   }
 
   delete(key: Uint8Array): void {
-    this.#outdate(key)
+    this.#outdate(key, 0)
     this.#inner.delete(key)
   }
 
@@ -247,22 +250,32 @@ class SeparatedStore implements OrderedStore {
   }
 
   /** What the key has now is not to count any more. */
-  #outdate(key: Uint8Array): void {
-    if (this.#log.isUnused || ++this.#changes % this.#limits.sampled !== 0) return
-    const place = this.#placeOf(key)
-    if (place !== undefined) this.#log.garbageBytes += this.#limits.sampled * recordLength(key.length, place.valueLength)
+  #outdate(key: Uint8Array, newLength: number): void {
+    if (this.#log.isUnused) return
+    const bytes = Math.max(newLength, this.#limits.apartBytesMin)
+    const stands = this.#sampler.add(bytes)
+    const place = stands === 0 ? undefined : this.#placeOf(key)
+    if (place !== undefined) this.#log.outdate(place, Math.round((stands / bytes) * recordLength(key.length, place.valueLength)))
   }
 }
 
-function encodeFacts({ next, garbageBytes }: ValueLogFacts): Uint8Array {
+/** Varint number of the next file, varint count of files with values that are out of date, for each varint number, varint bytes. */
+function encodeFacts({ next, garbage }: ValueLogFacts): Uint8Array {
   const writer = new ByteWriter(16)
   writer.varint(next)
-  writer.varint(Math.round(garbageBytes))
+  writer.varint(garbage.size)
+  for (const [number, bytes] of garbage) {
+    writer.varint(number)
+    writer.varint(bytes)
+  }
   return writer.take()
 }
 
 function factsIn(stored: Uint8Array | undefined): ValueLogFacts | undefined {
   if (stored === undefined) return undefined
   const reader = new ByteReader(stored)
-  return { next: reader.varint(), garbageBytes: reader.varint() }
+  const next = reader.varint()
+  const garbage = new Map<number, number>()
+  for (let count = reader.varint(); count > 0; count--) garbage.set(reader.varint(), reader.varint())
+  return { next, garbage }
 }

@@ -1,8 +1,8 @@
 /**
  * Takes what still counts out of files of which much does not, and lets go of them: a little with each value that is written.
  *
- * The oldest file goes first, as its values have had the longest time to become out of date. Where a third of all bytes is out of date, each byte written moves two others at the most, however old
- * values become. Checkpoints make files that are small: of too many the smallest go first, so that they become fewer and larger.
+ * Where a third of all bytes is out of date, the file goes first of which the largest share is: so each byte written moves two others at the most. What never changes stays where it is.
+ * Checkpoints make files that are small: of too many the smallest go first, so that they become fewer and larger.
  *
  * 1. A file is let go of only when each of its values has been looked up: the database leads to none of them.
  * 2. Nothing is written but while something is written anyway (`work`).
@@ -43,8 +43,6 @@ interface Chunk {
 export class ValueCleaner {
   readonly #parts: ValueCleanerParts
   #victim: ValueSegment | undefined
-  /** Bytes taken out of it. */
-  #kept = 0
   #chunk: Chunk | undefined
   #reading: Promise<void> | undefined
   #failure: unknown
@@ -73,7 +71,7 @@ export class ValueCleaner {
   #nextVictim(): ValueSegment | undefined {
     const { log } = this.#parts
     const { bytes, fullBytes, garbageBytes } = log
-    if (garbageBytes > bytes * GARBAGE_SHARE && bytes > fullBytes * SMALL_SHARE) return log.sealed[0]
+    if (garbageBytes > bytes * GARBAGE_SHARE && bytes > fullBytes * SMALL_SHARE) return mostOutdated(log.sealed)
     return log.segments > SMALL_FILES_MAX + (2 * bytes) / fullBytes ? smallest(log.sealed) : undefined
   }
 
@@ -87,10 +85,7 @@ export class ValueCleaner {
     const offset = chunk.offset + chunk.at
     const { log, placeOf, moved } = this.#parts
     const place = placeOf(record.key)
-    if (place?.segment === victim.number && place.offset === offset) {
-      moved(record.key, log.append(record.key, record.value))
-      this.#kept += record.length
-    }
+    if (place?.segment === victim.number && place.offset === offset) moved(record.key, log.append(record.key, record.value))
     chunk.at += record.length
     return true
   }
@@ -106,11 +101,8 @@ export class ValueCleaner {
   }
 
   #finish(victim: ValueSegment): void {
-    const { log } = this.#parts
-    log.garbageBytes = Math.max(0, log.garbageBytes - (victim.length - this.#kept))
-    log.retire(victim)
+    this.#parts.log.retire(victim)
     this.#victim = undefined
-    this.#kept = 0
   }
 
   async #read(victim: ValueSegment, offset: number): Promise<void> {
@@ -122,6 +114,16 @@ export class ValueCleaner {
       this.#reading = undefined
     }
   }
+}
+
+/** Undefined where there is none with anything out of date: what is, is in the file that is appended to. */
+function mostOutdated(segments: readonly ValueSegment[]): ValueSegment | undefined {
+  let [most, mostShare]: [ValueSegment | undefined, number] = [undefined, 0]
+  for (const segment of segments) {
+    const share = segment.garbageBytes / segment.length
+    if (share > mostShare) [most, mostShare] = [segment, share]
+  }
+  return most
 }
 
 function smallest(segments: readonly ValueSegment[]): ValueSegment | undefined {

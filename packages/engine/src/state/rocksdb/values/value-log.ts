@@ -27,8 +27,8 @@ export function segmentNumberOf(name: string): number {
 export interface ValueLogFacts {
   /** The number of the next file: none that was given is given again. */
   readonly next: number
-  /** Bytes of values that do not count any more, about. */
-  readonly garbageBytes: number
+  /** By file, bytes of values that do not count any more, about. */
+  readonly garbage: ReadonlyMap<number, number>
 }
 
 interface Retired {
@@ -48,20 +48,15 @@ export class ValueLog {
   #removals: Promise<void> = Promise.resolve()
   #next: number
   #bytes: number
-  garbageBytes: number
+  #garbageBytes: number
 
   /** `fullBytes`: with so many a file is full. */
-  constructor(
-    files: ValueFiles,
-    fullBytes: number,
-    segments: readonly ValueSegment[] = [],
-    facts: ValueLogFacts = { next: 1, garbageBytes: 0 },
-  ) {
+  constructor(files: ValueFiles, fullBytes: number, segments: readonly ValueSegment[] = [], next: number = 1) {
     this.#files = files
     this.#fullBytes = fullBytes
     this.#segments = new Map(segments.map((segment) => [segment.number, segment]))
-    this.#next = facts.next
-    this.garbageBytes = facts.garbageBytes
+    this.#next = next
+    this.#garbageBytes = segments.reduce((sum, segment) => sum + segment.garbageBytes, 0)
     this.#bytes = segments.reduce((sum, { length }) => sum + length, 0)
   }
 
@@ -71,12 +66,23 @@ export class ValueLog {
   }
 
   get facts(): ValueLogFacts {
-    return { next: this.#next, garbageBytes: this.garbageBytes }
+    const outdated = [...this.#segments.values()].filter(({ garbageBytes }) => garbageBytes > 0)
+    return { next: this.#next, garbage: new Map(outdated.map(({ number, garbageBytes }) => [number, garbageBytes])) }
   }
 
   /** Of all files that count. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Of these, bytes of values that do not count any more, about. */
+  get garbageBytes(): number {
+    return this.#garbageBytes
+  }
+
+  /** So many bytes of the file do not count any more, about. */
+  outdate({ segment }: ValuePlace, bytes: number): void {
+    this.#garbageBytes += this.#segments.get(segment)?.outdate(bytes) ?? 0
   }
 
   /** With so many a file is full. */
@@ -139,6 +145,7 @@ export class ValueLog {
   retire(segment: ValueSegment): void {
     this.#segments.delete(segment.number)
     this.#bytes -= segment.length
+    this.#garbageBytes -= segment.garbageBytes
     if (this.#pins.size === 0) this.#remove(segment.number, segment)
     else this.#retired.set(segment.number, { segment, pins: new Set(this.#pins) })
   }

@@ -11,6 +11,8 @@ import {
 
 /** What is appended together. */
 const TAIL_BYTES = 256 * 1024
+/** Memory for a value that is read now is kept up to this. */
+const READ_KEPT_BYTES_MAX = 64 * 1024
 /** What is read together where all is read. */
 const CHUNK_BYTES = 512 * 1024
 
@@ -20,13 +22,27 @@ const EMPTY = Buffer.alloc(0)
 export class ValueSegment {
   readonly number: number
   readonly file: ValueFile
+  /** Of it what does not count any more, about. */
+  #garbageBytes: number
   #tail: Buffer = EMPTY
   #tailBytes = 0
   #read: Buffer = EMPTY
 
-  constructor(number: number, file: ValueFile) {
+  constructor(number: number, file: ValueFile, garbageBytes: number = 0) {
     this.number = number
     this.file = file
+    this.#garbageBytes = garbageBytes
+  }
+
+  get garbageBytes(): number {
+    return this.#garbageBytes
+  }
+
+  /** So many bytes more do not count any more, about. Answers how many that are: there are no more than it has. */
+  outdate(bytes: number): number {
+    const more = Math.min(bytes, this.length - this.#garbageBytes)
+    this.#garbageBytes += more
+    return more
   }
 
   /** Bytes of it, with those in memory. */
@@ -49,8 +65,7 @@ export class ValueSegment {
     const length = recordLength(key.length, place.valueLength)
     const fromMemory = this.#inMemory(place.offset, length)
     if (fromMemory !== undefined) return this.#checked(fromMemory, key, place)
-    if (this.#read.length < length) this.#read = Buffer.allocUnsafeSlow(2 * length)
-    const bytes = this.#read.subarray(0, length)
+    const bytes = this.#memoryFor(length)
     this.file.readNow(bytes, place.offset)
     return this.#checked(bytes, key, place)
   }
@@ -106,6 +121,12 @@ export class ValueSegment {
       await this.file.read(bytes, at)
       yield bytes
     }
+  }
+
+  #memoryFor(length: number): Buffer {
+    if (length > READ_KEPT_BYTES_MAX) return Buffer.allocUnsafeSlow(length)
+    if (this.#read.length < length) this.#read = Buffer.allocUnsafeSlow(Math.min(2 * length, READ_KEPT_BYTES_MAX))
+    return this.#read.subarray(0, length)
   }
 
   #inMemory(offset: number, length: number): Buffer | undefined {
