@@ -53,7 +53,7 @@ async function takeOverDatabase(to: string): Promise<void> {
     parallelism: 1,
     options: { stateDir: 'state-database', state: { backend: 'rocksdb', cacheSize: '4KiB' }, checkpointing },
   })
-  while (running.checkpoints().counts.completed < 25) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (running.checkpoints().counts.completed < 14) await new Promise((resolve) => setTimeout(resolve, 5))
   await running.stop()
   const checkpoint = (await running.done).lastCheckpoint!.path!
   cpSync(checkpoint, join(to, basename(checkpoint)), { recursive: true })
