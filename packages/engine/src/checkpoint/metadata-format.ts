@@ -11,7 +11,7 @@ import { engineError } from '../errors.ts'
 import { operatorKinds, stateKinds } from '../graph/graph.ts'
 import type { Split } from '../connectors/source.ts'
 import type { AsyncInputs } from './handles.ts'
-import { isValueFile } from '../state/rocksdb/values/value-log.ts'
+import { isValueFile } from '../state/rocksdb/values/value-files.ts'
 import { JsonFields } from './json-fields.ts'
 import {
   decodeList,

@@ -10,6 +10,8 @@ import { placeIn, type ValuePlace } from './value-record.ts'
 
 /** Keys that are looked at ahead: their reads come between those of others. */
 const AHEAD = 128
+/** Bytes of values that are, about. */
+const AHEAD_BYTES = 1024 * 1024
 
 interface Entry {
   readonly key: Uint8Array
@@ -87,8 +89,12 @@ export class SeparatedScan implements OrderedScan {
   #readAhead(): void {
     const entries: Entry[] = []
     try {
-      for (let entry = this.#advance(); entry !== undefined; entry = entries.length < AHEAD ? this.#advance() : undefined)
+      for (let bytes = 0; entries.length < AHEAD && bytes < AHEAD_BYTES;) {
+        const entry = this.#advance()
+        if (entry === undefined) break
         entries.push(entry)
+        bytes += entry.place?.valueLength ?? 0
+      }
     } catch (error) {
       this.#failure = error
     }

@@ -6,7 +6,7 @@ import type { OrderedScan, OrderedStore, StoreCheckpoint } from '../ordered-stor
 import { readThrough } from '../read-through.ts'
 import { MemoryValueFiles } from './memory-value-files.ts'
 import { SeparatedStores } from './separated-store.ts'
-import { isValueFile } from './value-log.ts'
+import { isValueFile } from './value-files.ts'
 
 const KEYS = 40
 const SEGMENT_BYTES = 600

@@ -10,8 +10,7 @@ import { readThrough } from '../read-through.ts'
 import { MemoryValueFiles } from './memory-value-files.ts'
 import { NodeValueFiles } from './node-value-files.ts'
 import { SeparatedStores, type ValueLimits } from './separated-store.ts'
-import type { ValueFiles } from './value-files.ts'
-import { isValueFile } from './value-log.ts'
+import { isValueFile, type ValueFiles } from './value-files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-values-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -229,6 +228,43 @@ void test('a scan whose owner goes away and comes back has the next values read 
     assert.ok(now <= readNowMax && now > readNowMax / 4, `${now} were read while the thread waited`)
     scan.close()
   }
+  await store.close()
+})
+
+void test('whatever number comes next, what is noted of files is taken for nothing else', async () => {
+  const stores = storesOver(() => new MemoryValueFiles(), { ...small, segmentBytes: 1 })
+  const store = stores.create('one')
+  for (let number = 1; number <= 260; number++) {
+    store.put(keyOf(1), Buffer.from('x'.repeat(30)))
+    if (number < 240) continue
+    const restored = await stores.restore('two', await filesOf(store))
+    await readThrough(restored, clock)
+    await restored.close()
+  }
+  await store.close()
+})
+
+void test('a scan reads no more ahead than a little, however long values are', async () => {
+  const reads: number[] = []
+  const files = new MemoryValueFiles()
+  const watched: ValueFiles = {
+    create: (name) => {
+      const file = files.create(name)
+      const read = file.read.bind(file)
+      file.read = (into, position) => (reads.push(into.length), read(into, position))
+      return file
+    },
+    restore: (file) => files.restore(file),
+    removeAll: () => files.removeAll(),
+  }
+  const store = storesOver(() => watched, { ...small, segmentBytes: 1e9 }).create('one')
+  for (let key = 0; key < 100; key++) store.put(keyOf(key), Buffer.alloc(60_000, 'x'))
+  const scan = store.scan(keyOf(0), undefined)
+  assert.ok(scan.next() && scan.value.length === 60_000)
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  const bytes = reads.reduce((sum, length) => sum + length, 0)
+  assert.ok(bytes > 60_000 && bytes < 2_000_000, `${bytes} bytes were read ahead`)
+  scan.close()
   await store.close()
 })
 

@@ -13,8 +13,8 @@ import type { OrderedScan, OrderedStore, OrderedStores, StoreCheckpoint, StoredF
 import { ChangeSampler } from './change-sampler.ts'
 import { SeparatedScan } from './separated-scan.ts'
 import { ValueCleaner } from './value-cleaner.ts'
-import type { ValueFiles } from './value-files.ts'
-import { isValueFile, segmentNumberOf, ValueLog, type ValueLogFacts } from './value-log.ts'
+import { isValueFile, segmentNumberOf, type ValueFiles } from './value-files.ts'
+import { ValueLog, type ValueLogFacts } from './value-log.ts'
 import { encodePlace, placeIn, recordLength, type ValuePlace } from './value-record.ts'
 import { ValueSegment } from './value-segment.ts'
 
@@ -202,7 +202,6 @@ class SeparatedStore implements OrderedStore {
         offset += at
       }
     }
-    await this.#inner.readApart?.()
   }
 
   async checkpoint(): Promise<StoreCheckpoint> {
@@ -259,9 +258,13 @@ class SeparatedStore implements OrderedStore {
   }
 }
 
-/** Varint number of the next file, varint count of files with values that are out of date, for each varint number, varint bytes. */
+/** What they begin with: the version of this format. The mark of a place, for which a scan might take them, it is never. */
+const FACTS_VERSION = 1
+
+/** `FACTS_VERSION`, varint number of the next file, varint count of files with values that are out of date, for each varint number, varint bytes. */
 function encodeFacts({ next, garbage }: ValueLogFacts): Uint8Array {
   const writer = new ByteWriter(16)
+  writer.byte(FACTS_VERSION)
   writer.varint(next)
   writer.varint(garbage.size)
   for (const [number, bytes] of garbage) {
@@ -274,6 +277,8 @@ function encodeFacts({ next, garbage }: ValueLogFacts): Uint8Array {
 function factsIn(stored: Uint8Array | undefined): ValueLogFacts | undefined {
   if (stored === undefined) return undefined
   const reader = new ByteReader(stored)
+  const version = reader.byte()
+  if (version !== FACTS_VERSION) throw new TypeError(`what is noted of the files with values has version ${version}, which is not known`)
   const next = reader.varint()
   const garbage = new Map<number, number>()
   for (let count = reader.varint(); count > 0; count--) garbage.set(reader.varint(), reader.varint())

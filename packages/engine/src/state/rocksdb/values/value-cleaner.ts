@@ -72,7 +72,7 @@ export class ValueCleaner {
     const { log } = this.#parts
     const { bytes, fullBytes, garbageBytes } = log
     if (garbageBytes > bytes * GARBAGE_SHARE && bytes > fullBytes * SMALL_SHARE) return mostOutdated(log.sealed)
-    return log.segments > SMALL_FILES_MAX + (2 * bytes) / fullBytes ? smallest(log.sealed) : undefined
+    return log.segmentCount > SMALL_FILES_MAX + (2 * bytes) / fullBytes ? smallest(log.sealed) : undefined
   }
 
   /** Goes on with the next value. False where that has to be read first. */

@@ -28,3 +28,19 @@ export interface ValueFile {
 export function endsBefore(name: string, end: number, length: number): TypeError {
   return new TypeError(`the file ${name} ends at byte ${length}, where there should be ${end}`)
 }
+
+const NAME = /^(\d+)\.values$/
+
+export function valueFileName(number: number): string {
+  return `${String(number).padStart(6, '0')}.values`
+}
+
+/** Whether a file of a checkpoint holds values. */
+export function isValueFile(name: string): boolean {
+  return NAME.test(name)
+}
+
+/** The number in such a name. */
+export function segmentNumberOf(name: string): number {
+  return Number(NAME.exec(name)![1])
+}

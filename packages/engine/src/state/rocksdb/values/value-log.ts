@@ -5,23 +5,12 @@
  * 2. What a place leads to is there for as long as the database says so, and for as long as somebody who has looked before is still at work (`pin`).
  */
 import type { StoreFile } from '../ordered-store.ts'
-import type { ValueFiles } from './value-files.ts'
+import { valueFileName, type ValueFiles } from './value-files.ts'
 import { recordLength, type ValuePlace } from './value-record.ts'
 import { ValueSegment } from './value-segment.ts'
 
 /** Where there is so much that there would be more files than this, they are larger. */
 const FILES_MEANT = 256
-
-const NAME = /^(\d+)\.values$/
-
-/** Whether it is a file of values. */
-export function isValueFile(name: string): boolean {
-  return NAME.test(name)
-}
-
-export function segmentNumberOf(name: string): number {
-  return Number(NAME.exec(name)![1])
-}
 
 /** What is to be known of a log besides its files. */
 export interface ValueLogFacts {
@@ -91,7 +80,7 @@ export class ValueLog {
   }
 
   /** How many files count. */
-  get segments(): number {
+  get segmentCount(): number {
     return this.#segments.size
   }
 
@@ -167,7 +156,7 @@ export class ValueLog {
 
   #begin(): ValueSegment {
     const number = this.#next
-    const segment = new ValueSegment(number, this.#files.create(`${String(number).padStart(6, '0')}.values`))
+    const segment = new ValueSegment(number, this.#files.create(valueFileName(number)))
     this.#next++
     this.#segments.set(number, segment)
     return segment
