@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { StoredDatabase } from '../checkpoint/handles.ts'
+import type { StateFileStorage } from '../checkpoint/storage.ts'
 import { value, type ValueState } from '../api/state.ts'
 import { hashKey } from '../keys/hash.ts'
+import { immediateClock as clock } from '../state/fixtures/immediate-clock.ts'
 import { CachedState } from '../state/rocksdb/cached-state.ts'
 import { MemoryStores } from '../state/rocksdb/memory-stores.ts'
+import type { OrderedStores } from '../state/rocksdb/ordered-store.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 
 const keyGroups = { first: 0, end: 4 }
@@ -29,10 +33,66 @@ void test('a snapshot that was given up asks for no files any more: they may be 
     const n = state.handles['n'] as ValueState<number>
     n.set(key)
   }
-  const snapshots = new DatabaseSnapshots({ state, stores, name: 'one', keyGroups })
+  const snapshots = new DatabaseSnapshots({ state, stores, name: 'one', keyGroups, turns: { clock } })
   const snapshot = snapshots.begin(1, () => assert.fail('a file is begun'))!
   await snapshot.abort()
   await assert.rejects(snapshot.finish(), /the snapshot was given up/)
   assert.ok(!asked.includes('files'))
   assert.ok(asked.includes('release'))
+})
+
+void test('a restore that nobody needs any more ends, lets go of what it has opened, and begins nothing else', async () => {
+  const stores = new MemoryStores()
+  const keys = 2_000
+  const create = (): CachedState =>
+    new CachedState(
+      { operator: 'test', states: { n: value<number>() }, maxParallelism: 4, keyGroups },
+      { cacheBytes: 1, open: () => stores.create() },
+    )
+  const before = create()
+  for (let key = 0; key < keys; key++) {
+    before.use(key, hashKey(key))
+    const n = before.handles['n'] as ValueState<number>
+    n.set(key)
+  }
+  const files = await (await before.checkpointBelow())!.files()
+  const opened: string[] = []
+  const closed: string[] = []
+  let whenClosed = (): void => {}
+  const watched: OrderedStores = {
+    create: () => stores.create(),
+    restore: async (name) => {
+      opened.push(name)
+      const store = await stores.restore(name, files)
+      const close = store.close.bind(store)
+      store.close = async () => (closed.push(name), whenClosed(), await close())
+      return store
+    },
+  }
+  const stored: StoredDatabase = {
+    format: 'rocksdb',
+    keyGroups: { first: 0, end: 2 },
+    rows: before.rowsBelow,
+    header: before.header,
+    shared: [],
+    own: { path: 'none', length: 0, crc32: 0, parts: [] },
+  }
+  const ended = new Error('the job has ended')
+  for (const [when, taken] of [
+    ['while rows are taken over', 50],
+    ['between two databases', before.rowsBelow],
+  ] as const) {
+    const controller = new AbortController()
+    const soon = (run: () => void): (() => void) => (controller.abort(ended), clock.soon(run))
+    const atTurn = { clock: { ...clock, soon }, signal: controller.signal, rowsMax: 50 }
+    const turns = taken === 50 ? atTurn : { clock, signal: controller.signal }
+    whenClosed = () => controller.abort(ended)
+    const state = create()
+    const snapshots = new DatabaseSnapshots({ state, stores: watched, name: 'one', keyGroups, turns })
+    const noStorage = {} as StateFileStorage
+    await assert.rejects(snapshots.restore(noStorage, [stored, stored], false, false), ended, when)
+    assert.deepEqual([opened.splice(0), closed.splice(0)], [['one-former-0'], ['one-former-0']], when)
+    assert.equal(state.rowsBelow, taken, when)
+    await snapshots.close()
+  }
 })

@@ -13,6 +13,7 @@ import { engineError } from '../errors.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 import type { CachedState } from '../state/rocksdb/cached-state.ts'
 import type { OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from '../state/rocksdb/ordered-store.ts'
+import { Turns, type TurnsOptions } from '../state/rocksdb/turns.ts'
 
 /** Files of one snapshot that are kept at once. As Flink's `state.backend.rocksdb.checkpoint.transfer.thread.num`. */
 const KEPT_AT_ONCE = 4
@@ -25,6 +26,8 @@ export interface DatabasePlace {
   /** Of the store, unique in the job. */
   readonly name: string
   readonly keyGroups: KeyGroupRange
+  /** How a restore that takes long shares the thread, and hears that nobody needs it any more. */
+  readonly turns: TurnsOptions
 }
 
 interface Taken {
@@ -79,9 +82,9 @@ export class DatabaseSnapshots {
     this.#taken.delete(checkpointId)
   }
 
-  /** Takes over what former subtasks had in their databases, of this one's key groups. Changes over it come afterwards. `ownCheckpoint`: later ones may refer to its files. */
+  /** Takes over what former subtasks had in their databases, of this one's key groups. Changes over it come afterwards. `ownCheckpoint`: later ones may refer to its files. Rejects where it has been given up meanwhile. */
   async restore(storage: StateFileStorage, databases: readonly StoredDatabase[], same: boolean, ownCheckpoint: boolean): Promise<void> {
-    const { state, name, keyGroups } = this.#place
+    const { state, name, keyGroups, turns } = this.#place
     const [only] = databases
     if (only === undefined) return
     const whole = same && databases.length === 1 && only.keyGroups.first === keyGroups.first && only.keyGroups.end === keyGroups.end
@@ -91,9 +94,10 @@ export class DatabaseSnapshots {
       return
     }
     for (const [at, database] of databases.entries()) {
+      turns.signal?.throwIfAborted()
       const from = await this.#open(`${name}-former-${at}`, storage, database)
       try {
-        state.takeOver(from, database.header)
+        await state.takeOver(from, database.header, new Turns(turns))
       } finally {
         await from.close()
       }

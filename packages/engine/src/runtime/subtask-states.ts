@@ -102,9 +102,11 @@ export class SubtaskStates {
   }
 
   #databaseOf(node: OperatorNode, state: KeyedState): DatabaseSnapshots | undefined {
-    const { cache } = this.#context
+    const { cache, options } = this.#context
     if (cache === undefined || !(state instanceof CachedState)) return undefined
-    return new DatabaseSnapshots({ state, stores: cache.stores, name: this.#storeName(node), keyGroups: this.#keyGroups })
+    const { ports, signal } = options
+    const turns = { clock: ports.clock, signal, rowsMax: ports.pace?.snapshotRows }
+    return new DatabaseSnapshots({ state, stores: cache.stores, name: this.#storeName(node), keyGroups: this.#keyGroups, turns })
   }
 
   #storeName(node: OperatorNode): string {

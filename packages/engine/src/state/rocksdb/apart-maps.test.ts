@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { map, value, type MapState, type StateDeclarations, type ValueState } from '../../api/state.ts'
 import { hashKey } from '../../keys/hash.ts'
+import { immediateClock as clock } from '../fixtures/immediate-clock.ts'
 import { CachedState } from './cached-state.ts'
 import { entriesFrom } from './entry-encoder.ts'
 import { MemoryStores } from './memory-stores.ts'
+import { Turns } from './turns.ts'
 
 interface MapHandles {
   readonly seen: MapState<number | string, unknown>
@@ -160,7 +162,7 @@ async function evolve(states: StateDeclarations, nowMs: () => number): Promise<C
     { operator: 'test', states, maxParallelism: 4, keyGroups, allowNonRestored: true, clock: { now: nowMs } },
     { cacheBytes: 1, open: () => stores.create(), inline },
   )
-  after.takeOver(await stores.restore('x', files), header)
+  await after.takeOver(await stores.restore('x', files), header, new Turns({ clock, rowsMax: 7 }))
   for (const { keyGroup, offset, length } of index.segments) {
     after.restoreGroup(keyGroup, [{ bytes: bytes.subarray(offset, offset + length) }])
   }

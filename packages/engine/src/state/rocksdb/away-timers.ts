@@ -18,6 +18,7 @@ import type { OrderedStore } from './ordered-store.ts'
 import type { StoredBelow } from './stored-below.ts'
 import { timerHashIn, TimerKeyWriter, timerRange, type StoredTimer } from './timer-keys.ts'
 import { TimerPage, type TimerPageLimits } from './timer-page.ts'
+import type { Turns } from './turns.ts'
 
 const KINDS = ['event', 'processing'] as const
 const NOTHING = new Uint8Array(0)
@@ -161,17 +162,15 @@ export class AwayTimers implements TimersAway {
   }
 
   /** Takes the timers of rows with hashes from one up to another as another store has them. */
-  takeOver(from: OrderedStore, hashes: { readonly first: number; readonly end: number }): void {
+  async takeOver(from: OrderedStore, hashes: { readonly first: number; readonly end: number }, turns: Turns): Promise<void> {
     for (const kind of KINDS) {
       const range = timerRange(kind)
-      const scan = from.scan(range.from, range.end)
-      while (scan.next()) {
-        const hash = timerHashIn(scan.key) >>> 0
-        if (hash < hashes.first || hash >= hashes.end) continue
-        this.#below.putEntry(scan.key, NOTHING)
+      await turns.through(from.scan(range.from, range.end), ({ key }) => {
+        const hash = timerHashIn(key) >>> 0
+        if (hash < hashes.first || hash >= hashes.end) return
+        this.#below.putEntry(key, NOTHING)
         this.#keys[kind]++
-      }
-      scan.close()
+      })
     }
     this.#lookAtFirst()
   }

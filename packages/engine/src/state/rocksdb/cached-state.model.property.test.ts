@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { immediateClock } from '../fixtures/immediate-clock.ts'
 import { modelProperty } from '../fixtures/keyed-state-model.ts'
 import type { Step } from '../fixtures/model-steps.ts'
 import { cached, cachedApart, cachedOver, cachedTimers } from '../fixtures/model-backends.ts'
 import { MemoryStores } from './memory-stores.ts'
+import { MemoryValueFiles } from './values/memory-value-files.ts'
+import { SeparatedStores } from './values/separated-store.ts'
 
 /** A map that is restored in several records, and makes room while it has no entries yet. */
 const emptyBetweenRecords: [number, Step[]] = [
@@ -30,6 +33,13 @@ const backends = {
   'a cache of one row': cached,
   'few of its timers in memory': cachedTimers,
   'maps that lie apart nearly at once': cachedApart,
+  'most rows in files of values': cachedOver(
+    new SeparatedStores(new MemoryStores(), {
+      clock: immediateClock,
+      files: () => new MemoryValueFiles(),
+      limits: { apartBytesMin: 12, segmentBytes: 300, sampledBytes: 50 },
+    }),
+  ),
   'a cache of some entries': cachedOver(new MemoryStores(), { inline: { entriesMax: 3, bytesMax: 150 }, cacheBytes: 3000 }),
 }
 

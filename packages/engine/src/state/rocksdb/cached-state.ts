@@ -13,6 +13,7 @@ import type { Sought } from './stored-below.ts'
 import { CLEAN } from './stored-map-cell.ts'
 import { StoredRecords } from './stored-records.ts'
 import { StoredRows } from './stored-rows.ts'
+import type { Turns } from './turns.ts'
 
 /** Where restored rows count as touched: they are not below. */
 const FIRST_EPOCH = CLEAN + 1
@@ -158,32 +159,26 @@ export class CachedState extends KeyedState {
     this.#store.adopt(below, rows)
   }
 
-  /** Takes over the rows of this one's key groups from a store; `header` is that of its rows. Then come the changes over it. */
-  takeOver(from: OrderedStore, header: Uint8Array): void {
-    if (!this.hasColumns(header)) return this.#translate(from, header)
-    const rows = this.#rowsOf(from)
-    while (rows.next()) this.#store.take(rows.key, rows.value)
-    rows.close()
-    const entries = this.#entriesOf(from)
-    while (entries.next()) this.#store.takeEntry(entries.key, entries.value)
-    entries.close()
-    this.#store.timersAway.takeOver(from, this.#hashes)
+  /** Takes over the rows of this one's key groups from a store; `header` is that of its rows. Then come the changes over it. Rejects with what `turns` does; then it is of no use. */
+  async takeOver(from: OrderedStore, header: Uint8Array, turns: Turns): Promise<void> {
+    if (!this.hasColumns(header)) return await this.#translate(from, header, turns)
+    await turns.through(this.#rowsOf(from), ({ key, value }) => this.#store.take(key, value))
+    await turns.through(this.#entriesOf(from), ({ key, value }) => this.#store.takeEntry(key, value))
+    await this.#store.timersAway.takeOver(from, this.#hashes, turns)
   }
 
   /** Rows of other states, or of other versions of them. */
-  #translate(from: OrderedStore, header: Uint8Array): void {
+  async #translate(from: OrderedStore, header: Uint8Array, turns: Turns): Promise<void> {
     const reader = new SegmentReader(this.target, 0)
     reader.load(header)
     const { epoch } = this.#store
     this.#store.epoch = FIRST_EPOCH
-    const records = new StoredRecords(this.#rowsOf(from), this.#entriesOf(from))
-    while (records.next()) {
-      const { row, value, entries } = records
+    await turns.through(new StoredRecords(this.#rowsOf(from), this.#entriesOf(from)), ({ row, value, entries, isBetween }) => {
+      if (isBetween) return
       this.#store.use(keyIn(row), hashIn(row))
       if (entries === undefined) reader.loadCells(value.subarray(apartIn(value).cellsAt))
       else reader.loadRecords(entries)
-    }
-    records.close()
+    })
     this.#store.epoch = epoch
     this.#store.recount()
   }

@@ -29,6 +29,8 @@ export interface OrderedScan {
   /** Both good until the next call of the scan or of the store. */
   readonly key: Uint8Array
   readonly value: Uint8Array
+  /** For whoever goes through many: where what comes next would be read one by one, it is read at once; undefined: it is there. To be called before each `next`. Never rejects. */
+  readAhead?(): Promise<void> | undefined
   close(): void
 }
 

@@ -4,7 +4,7 @@ import { placeIn } from './entry-encoder.ts'
 import type { OrderedScan } from './ordered-store.ts'
 import { apartIn, keyBytesIn } from './row-encoder.ts'
 
-/** Entries of a map in one record. */
+/** Entries of a map in one record, and those that are looked at for it. */
 const ENTRIES_A_RECORD = 64
 
 /**
@@ -25,6 +25,9 @@ export class StoredRecords {
   entries: Uint8Array | undefined = undefined
   /** How many these are. */
   count = 0
+  /** Many entries were passed over, or what comes next has to be read: there is no record yet. */
+  isBetween = false
+  #readsAhead = false
   /** Key and value of the entry that is still to be looked at; undefined at the end. */
   #entryKey: Uint8Array | undefined
   #entryValue: Uint8Array = new Uint8Array(0)
@@ -36,10 +39,19 @@ export class StoredRecords {
     this.#nextEntry()
   }
 
-  /** Goes on to the next record; false at the end. */
+  /** Goes on to the next record, or a part of the way (`isBetween`); false at the end. */
   next(): boolean {
     this.entries = this.#record()
-    return this.entries !== undefined || this.#nextRow()
+    return this.entries !== undefined || this.isBetween || this.#nextRow()
+  }
+
+  /** As that of the scans. */
+  readAhead(): Promise<void> | undefined {
+    this.#readsAhead = true
+    const rows = this.#rows.readAhead?.()
+    const entries = this.#entries.readAhead?.()
+    if (rows === undefined || entries === undefined) return rows ?? entries
+    return Promise.all([rows, entries]).then(() => {})
   }
 
   close(): void {
@@ -67,9 +79,14 @@ export class StoredRecords {
     out.reset()
     let column = -1
     this.count = 0
-    for (; this.#apart.length > 0 && this.#entryKey !== undefined && this.count < ENTRIES_A_RECORD; this.#nextEntry()) {
+    this.isBetween = false
+    for (let looked = 0; this.#apart.length > 0 && this.#entryKey !== undefined; this.#nextEntry()) {
       const order = this.#compare(this.#entryKey)
       if (order > 0) break
+      if (looked++ === ENTRIES_A_RECORD || this.#mustRead) {
+        this.isBetween = this.count === 0
+        break
+      }
       const place = placeIn(this.#entryKey)
       if (order < 0 || !this.#apart.includes(place.column)) continue
       if (column >= 0 && place.column !== column) break
@@ -86,6 +103,10 @@ export class StoredRecords {
     out.varint(this.count)
     out.raw(changes)
     return out.take()
+  }
+
+  get #mustRead(): boolean {
+    return this.#readsAhead && this.#entries.readAhead?.() !== undefined
   }
 
   /** Whether the entry is of a row before the current one (below 0), of it (0), or of one behind it. */

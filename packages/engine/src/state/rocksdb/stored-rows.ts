@@ -56,10 +56,12 @@ export class StoredRows implements RowsBelow {
   }
 
   #advance(): boolean {
-    if (!this.#records.next()) {
-      this.close()
-      return false
-    }
+    do {
+      if (!this.#records.next()) {
+        this.close()
+        return false
+      }
+    } while (this.#records.isBetween)
     this.#group = keyGroupOf(hashIn(this.#records.row), this.#maxParallelism)
     return true
   }

@@ -1,23 +1,36 @@
 /**
- * A scan of a store whose long values are in files of their own. Whoever comes back for more after a while finds the next values read: one by one they would wait for the disk each time.
+ * A scan of a store whose long values are in files of their own. One by one they would wait for the disk each time, so the next of them are read together: when they are asked for (`readAhead`), or while
+ * whoever never asks gives the thread back and comes back for more.
  *
- * 1. Values are read only of who has asked for one.
+ * 1. Values are read only of who has asked for one, or for many.
  * 2. Files stay until nothing of them is being read any more, also beyond the end of the scan.
+ * 3. What cannot be read ahead is read again when it is its turn: who asks for it is told why.
  */
 import type { OrderedScan } from '../ordered-store.ts'
 import type { ValueLog } from './value-log.ts'
 import { placeIn, type ValuePlace } from './value-record.ts'
 
-/** Keys that are looked at ahead: their reads come between those of others. */
-const AHEAD = 128
-/** Bytes of values that are, about. */
-const AHEAD_BYTES = 1024 * 1024
+/** How far ahead is looked, whatever comes first. */
+interface Reach {
+  readonly keys: number
+  /** Of values, about. */
+  readonly bytes: number
+}
+
+/** Where nobody waits: these reads come between those of others. */
+const ASIDE: Reach = { keys: 128, bytes: 1024 * 1024 }
+/** Where somebody waits for all of them. */
+const WAITED_FOR: Reach = { keys: 4096, bytes: 8 * 1024 * 1024 }
 
 interface Entry {
   readonly key: Uint8Array
   readonly place: ValuePlace | undefined
   /** Undefined: it is in its file. */
   value: Uint8Array | undefined
+}
+
+interface EntryApart extends Entry {
+  readonly place: ValuePlace
 }
 
 const NOTHING: Entry = { key: new Uint8Array(0), place: undefined, value: new Uint8Array(0) }
@@ -30,8 +43,12 @@ export class SeparatedScan implements OrderedScan {
   #current: Entry = NOTHING
   /** What comes next, the last first. */
   #ahead: Entry[] = []
-  #underWay: Promise<unknown> | undefined
+  #underWay: Promise<void> | undefined
   #isPlanned = false
+  /** Its owner asks for what comes next. */
+  #isLed = false
+  /** All there is has been looked at. */
+  #isOver = false
   #isClosed = false
   #failure: unknown
 
@@ -55,8 +72,14 @@ export class SeparatedScan implements OrderedScan {
 
   get value(): Uint8Array {
     const { key, place, value } = this.#current
-    if (place !== undefined) this.#plan()
+    if (place !== undefined && !this.#isLed) this.#plan()
     return value ?? this.#log.valueNow(key, place!)
+  }
+
+  readAhead(): Promise<void> | undefined {
+    this.#isLed = true
+    if (this.#underWay === undefined && this.#ahead.length === 0 && !this.#isOver) this.#look(WAITED_FOR)
+    return this.#underWay
   }
 
   close(): void {
@@ -68,7 +91,10 @@ export class SeparatedScan implements OrderedScan {
 
   #advance(): Entry | undefined {
     if (this.#failure !== undefined) throw this.#failure
-    if (!this.#inner.next()) return undefined
+    if (this.#isOver || !this.#inner.next()) {
+      this.#isOver = true
+      return undefined
+    }
     const key = this.#inner.key.slice()
     const place = placeIn(this.#inner.value)
     if (place === undefined) return { key, place, value: this.#inner.value.slice() }
@@ -82,31 +108,34 @@ export class SeparatedScan implements OrderedScan {
     this.#isPlanned = true
     void Promise.resolve().then(() => {
       this.#isPlanned = false
-      if (!this.#isClosed && this.#ahead.length === 0 && this.#underWay === undefined) this.#readAhead()
+      if (!this.#isClosed && this.#ahead.length === 0 && this.#underWay === undefined) this.#look(ASIDE)
     })
   }
 
-  #readAhead(): void {
+  #look({ keys, bytes: bytesMax }: Reach): void {
     const entries: Entry[] = []
     try {
-      for (let bytes = 0; entries.length < AHEAD && bytes < AHEAD_BYTES;) {
+      for (let bytes = 0; entries.length < keys && bytes < bytesMax;) {
         const entry = this.#advance()
         if (entry === undefined) break
         entries.push(entry)
-        bytes += entry.place?.valueLength ?? 0
+        bytes += entry.place?.valueLength ?? entry.value!.length
       }
     } catch (error) {
       this.#failure = error
     }
     this.#ahead = entries.toReversed()
-    const reads = entries.flatMap((entry) => (entry.place === undefined ? [] : [this.#read(entry, entry.place)]))
-    const settled = Promise.allSettled(reads).then(() => void (this.#underWay = undefined))
-    this.#underWay = settled
-    this.#reading(settled)
+    this.#read(entries.filter(isApart))
   }
 
-  async #read(entry: Entry, place: ValuePlace): Promise<void> {
-    // What cannot be read is told to who asks for it.
-    entry.value = await this.#log.value(entry.key, place)
+  #read(entries: readonly EntryApart[]): void {
+    if (entries.length === 0) return
+    const reads = this.#log.values(entries, (entry, value) => void (entry.value = value))
+    this.#underWay = reads.then(() => void (this.#underWay = undefined))
+    this.#reading(this.#underWay)
   }
+}
+
+function isApart(entry: Entry): entry is EntryApart {
+  return entry.place !== undefined
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { immediateClock as clock } from '../../fixtures/immediate-clock.ts'
 import { MemoryStores } from '../memory-stores.ts'
 import type { OrderedScan, OrderedStore, StoreCheckpoint } from '../ordered-store.ts'
 import { readThrough } from '../read-through.ts'
@@ -11,7 +12,6 @@ import { isValueFile } from './value-files.ts'
 const KEYS = 40
 const SEGMENT_BYTES = 600
 const limits = { apartBytesMin: 20, segmentBytes: SEGMENT_BYTES, sampledBytes: 1 }
-const clock = { monotonic: () => 0, soon: (run: () => void) => (setImmediate(run), () => {}) }
 
 const keyOf = (key: number): Uint8Array => Uint8Array.of(0x72, key)
 

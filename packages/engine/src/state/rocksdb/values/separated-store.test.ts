@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, test } from 'node:test'
 import { nodeDisk } from '@millrace/core'
+import { immediateClock as clock } from '../../fixtures/immediate-clock.ts'
 import { MemoryStores } from '../memory-stores.ts'
 import type { OrderedStore, StoredFile, StoreFile } from '../ordered-store.ts'
 import { readThrough } from '../read-through.ts'
@@ -15,7 +16,6 @@ import { isValueFile, type ValueFiles } from './value-files.ts'
 const folder = mkdtempSync(join(tmpdir(), 'millrace-values-'))
 after(() => rmSync(folder, { recursive: true }))
 
-const clock = { monotonic: () => 0, soon: (run: () => void) => (setImmediate(run), () => {}) }
 const small: ValueLimits = { apartBytesMin: 20, segmentBytes: 1000, sampledBytes: 1 }
 
 const keyOf = (key: number): Uint8Array => Uint8Array.of(0x72, key >> 8, key & 0xff)
@@ -156,18 +156,13 @@ for (const [kind, files] of Object.entries(kinds)) {
   })
 }
 
-/** Counts what is asked of files. */
-function counting(counts: { readNow: number; appendedBytes: number }): ValueFiles {
+/** Counts what is appended to files. */
+function counting(counts: { appendedBytes: number }): ValueFiles {
   const files = new MemoryValueFiles()
   return {
     create: (name) => {
       const file = files.create(name)
-      const readNow = file.readNow.bind(file)
       const appendNow = file.appendNow.bind(file)
-      file.readNow = (into, position) => {
-        counts.readNow++
-        readNow(into, position)
-      }
       file.appendNow = (bytes) => {
         counts.appendedBytes += bytes.length
         appendNow(bytes)
@@ -185,7 +180,7 @@ void test('cleaning moves at most two bytes for each that is written, and leaves
     ['all change, not all are looked at', 2_000, 200, 2],
     ['few change', 2_000, 10, 0.5],
   ] as const) {
-    const counts = { readNow: 0, appendedBytes: 0 }
+    const counts = { appendedBytes: 0 }
     const store = storesOver(() => counting(counts), { apartBytesMin: 20, segmentBytes: 10_000, sampledBytes }).create('one')
     const value = Buffer.from('x'.repeat(985))
     let writtenBytes = 0
@@ -208,29 +203,6 @@ void test('cleaning moves at most two bytes for each that is written, and leaves
   }
 })
 
-void test('a scan whose owner goes away and comes back has the next values read meanwhile; one that runs through reads them itself', async () => {
-  const counts = { readNow: 0, appendedBytes: 0 }
-  const store = storesOver(() => counting(counts)).create('one')
-  for (let key = 0; key < 1_000; key++) store.put(keyOf(key), Buffer.from(`the value of ${key}`.padEnd(60)))
-  for (const [pause, readNowMax] of [
-    [true, 150],
-    [false, 1_000],
-  ] as const) {
-    counts.readNow = 0
-    const scan = store.scan(keyOf(0), undefined)
-    let key = 0
-    for (; scan.next() && scan.key[0] === 0x72; key++) {
-      assert.equal(textOf(scan.value)?.trim(), `the value of ${key}`)
-      if (pause && key % 50 === 0) await new Promise<void>((resolve) => setImmediate(resolve))
-    }
-    assert.equal(key, 1_000)
-    const now = counts.readNow
-    assert.ok(now <= readNowMax && now > readNowMax / 4, `${now} were read while the thread waited`)
-    scan.close()
-  }
-  await store.close()
-})
-
 void test('whatever number comes next, what is noted of files is taken for nothing else', async () => {
   const stores = storesOver(() => new MemoryValueFiles(), { ...small, segmentBytes: 1 })
   const store = stores.create('one')
@@ -241,30 +213,6 @@ void test('whatever number comes next, what is noted of files is taken for nothi
     await readThrough(restored, clock)
     await restored.close()
   }
-  await store.close()
-})
-
-void test('a scan reads no more ahead than a little, however long values are', async () => {
-  const reads: number[] = []
-  const files = new MemoryValueFiles()
-  const watched: ValueFiles = {
-    create: (name) => {
-      const file = files.create(name)
-      const read = file.read.bind(file)
-      file.read = (into, position) => (reads.push(into.length), read(into, position))
-      return file
-    },
-    restore: (file) => files.restore(file),
-    removeAll: () => files.removeAll(),
-  }
-  const store = storesOver(() => watched, { ...small, segmentBytes: 1e9 }).create('one')
-  for (let key = 0; key < 100; key++) store.put(keyOf(key), Buffer.alloc(60_000, 'x'))
-  const scan = store.scan(keyOf(0), undefined)
-  assert.ok(scan.next() && scan.value.length === 60_000)
-  await new Promise<void>((resolve) => setImmediate(resolve))
-  const bytes = reads.reduce((sum, length) => sum + length, 0)
-  assert.ok(bytes > 60_000 && bytes < 2_000_000, `${bytes} bytes were read ahead`)
-  scan.close()
   await store.close()
 })
 

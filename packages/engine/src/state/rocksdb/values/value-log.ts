@@ -7,6 +7,7 @@
 import type { StoreFile } from '../ordered-store.ts'
 import { valueFileName, type ValueFiles } from './value-files.ts'
 import { recordLength, type ValuePlace } from './value-record.ts'
+import { piecesOf, readPieces, type SoughtValue } from './value-pieces.ts'
 import { ValueSegment } from './value-segment.ts'
 
 /** Where there is so much that there would be more files than this, they are larger. */
@@ -108,6 +109,15 @@ export class ValueLog {
     return this.#segmentOf(place).value(key, place)
   }
 
+  /**
+   * Many values out of their files at once, in memory that some of them share: each goes to `found` when it is there. What is still in memory, cannot be read, or is not what was written, is passed over:
+   * `valueNow` has it, or says why not. Never rejects, where `has` is true of all. Somebody has a pin until it resolves.
+   */
+  async values<T extends SoughtValue>(sought: readonly T[], found: (sought: T, value: Uint8Array) => void): Promise<void> {
+    const inFiles = sought.filter(({ place }) => !this.#segmentOf(place).hasInMemory(place))
+    await readPieces(piecesOf(inFiles), (piece) => this.#segmentOf(piece).piece(piece, found))
+  }
+
   /** Whether there is such a place at all. */
   has(keyLength: number, { segment, offset, valueLength }: ValuePlace): boolean {
     const length = (this.#segments.get(segment) ?? this.#retired.get(segment)?.segment)?.length
@@ -162,7 +172,7 @@ export class ValueLog {
     return segment
   }
 
-  #segmentOf({ segment }: ValuePlace): ValueSegment {
+  #segmentOf({ segment }: Pick<ValuePlace, 'segment'>): ValueSegment {
     const found = this.#segments.get(segment) ?? this.#retired.get(segment)?.segment
     if (found === undefined) throw new TypeError(`the file ${segment} of values is missing`)
     return found

@@ -57,6 +57,12 @@ export function recordAt(bytes: Buffer, at: number): ValueRecord | undefined {
   return { key: bytes.subarray(at + RECORD_HEADER_BYTES, valueAt), value: bytes.subarray(valueAt, at + length), length }
 }
 
+/** The value in the record that begins here; undefined where it is not that of the key, or not what was written. */
+export function valueIn(bytes: Buffer, at: number, key: Uint8Array, { valueLength }: ValuePlace): Uint8Array | undefined {
+  const record = recordAt(bytes, at)
+  return record?.value.length === valueLength && Buffer.compare(record.key, key) === 0 ? record.value : undefined
+}
+
 const writer = new ByteWriter(32)
 
 /** Good until the next call. */

@@ -4,10 +4,12 @@ import {
   RECORD_HEADER_BYTES,
   recordAt,
   recordLength,
+  valueIn,
   writeRecord,
   type ValuePlace,
   type ValueRecord,
 } from './value-record.ts'
+import type { SoughtValue, ValuePiece } from './value-pieces.ts'
 
 /** What is appended together. */
 const TAIL_BYTES = 256 * 1024
@@ -86,6 +88,24 @@ export class ValueSegment {
     this.#tail = EMPTY
   }
 
+  /** Whether the value is in memory, and not in the file. */
+  hasInMemory({ offset }: ValuePlace): boolean {
+    return offset >= this.file.length
+  }
+
+  /** Values that lie close to each other in the file, in memory that they share. Those that are what was written go to `found`. Rejects where they cannot be read. */
+  async piece<T extends SoughtValue>(
+    { offset, length, sought }: ValuePiece<T>,
+    found: (sought: T, value: Uint8Array) => void,
+  ): Promise<void> {
+    const bytes = Buffer.allocUnsafeSlow(length)
+    await this.file.read(bytes, offset)
+    for (const each of sought) {
+      const value = valueIn(bytes, each.place.offset - offset, each.key, each.place)
+      if (value !== undefined) found(each, value)
+    }
+  }
+
   /** Bytes of what is sealed, from `offset`: whole records, at least one. Rejects with a TypeError where they are not what was written. */
   async records(offset: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, this.length - offset))
@@ -135,10 +155,8 @@ export class ValueSegment {
     return at < 0 ? undefined : this.#tail.subarray(at, at + length)
   }
 
-  #checked(bytes: Buffer, key: Uint8Array, { offset, valueLength }: ValuePlace): Uint8Array {
-    const record = recordAt(bytes, 0)
-    if (record?.value.length !== valueLength || Buffer.compare(record.key, key) !== 0) throw this.#damaged(offset)
-    return record.value
+  #checked(bytes: Buffer, key: Uint8Array, place: ValuePlace): Uint8Array {
+    return valueIn(bytes, 0, key, place) ?? this.#fail(place.offset)
   }
 
   #makeRoom(length: number): void {
