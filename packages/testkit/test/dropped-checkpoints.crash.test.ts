@@ -1,8 +1,9 @@
-// A job removes its newest checkpoints to go back behind them, and its process dies meanwhile, or the power fails: the next start finds where to go on.
+// A job removes its newest checkpoints to go back behind them, and its process dies at any call of the disk, or the power fails: the next start finds where to go on.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { crc32 } from 'node:zlib'
 import { SeededRandom, SimulatedDisk, type NameFate } from '@millrace/testkit'
-import type { Disk } from '@millrace/core'
+import { MillraceError, nodeClock, type Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import { FileOriginNote } from '../../engine/src/checkpoint/origin-note.ts'
 import { RootedCheckpoints } from '../../engine/src/checkpoint/origins.ts'
@@ -10,11 +11,42 @@ import { dropCheckpointsFrom } from '../../engine/src/runtime/restoration.ts'
 import { DIR, metadataOf } from './checkpoint-history.ts'
 import { endAt, type DiskCall } from './crashing-disk.ts'
 
-/** Where the job has begun: before its checkpoints, one of which was given up. */
+/** Where the job has begun: before its checkpoints, some of which are lost. */
 const ORIGIN = '/savepoints/savepoint-1'
-const [WHOLE, NEWEST] = [4, 5]
+const [BEFORE, OLDER, NEWEST] = [3, 4, 5]
+const REFUSED = 'CHECKPOINT_ALL_DAMAGED'
 
+/** What leaves names that a loss of power meets. */
 const changes: ReadonlySet<string> = new Set(['rename', 'remove', 'removeTree', 'syncDirectory'])
+
+interface Situation {
+  readonly about: string
+  /** What the job goes back to: where it has begun, or a checkpoint of its own. */
+  readonly behind: 'origin' | 'checkpoint'
+  readonly lose: (disk: Disk) => Promise<void>
+  /** What the latest is before anything is removed. */
+  readonly latest: string
+}
+
+const situations: readonly Situation[] = [
+  { about: 'the newest was given up', behind: 'origin', lose: giveUpNewest, latest: `${DIR}/chk-${OLDER}` },
+  {
+    about: 'the newest is damaged',
+    behind: 'origin',
+    lose: (disk) => empty(disk, `chk-${NEWEST}/_metadata`),
+    latest: `${DIR}/chk-${OLDER}`,
+  },
+  { about: 'state of the newest is damaged', behind: 'origin', lose: (disk) => loseState(disk, NEWEST), latest: `${DIR}/chk-${OLDER}` },
+  { about: 'state of the older one is damaged', behind: 'origin', lose: (disk) => loseState(disk, OLDER), latest: `${DIR}/chk-${NEWEST}` },
+  { about: 'state of all is damaged', behind: 'origin', lose: (disk) => loseState(disk, OLDER, NEWEST), latest: REFUSED },
+  { about: 'state of the newest is damaged', behind: 'checkpoint', lose: (disk) => loseState(disk, NEWEST), latest: `${DIR}/chk-${OLDER}` },
+  {
+    about: 'state of all later ones is damaged',
+    behind: 'checkpoint',
+    lose: (disk) => loseState(disk, OLDER, NEWEST),
+    latest: `${DIR}/chk-${BEFORE}`,
+  },
+]
 
 function storageOn(disk: Disk): RootedCheckpoints {
   return new RootedCheckpoints({
@@ -27,7 +59,31 @@ function storageOn(disk: Disk): RootedCheckpoints {
   })
 }
 
-async function prepare(disk: Disk, lost: 'given up' | 'damaged'): Promise<void> {
+async function empty(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(`${DIR}/${path}`, 'write')
+  await file.sync()
+  await file.close()
+}
+
+async function loseState(disk: Disk, ...ids: readonly number[]): Promise<void> {
+  for (const id of ids) await empty(disk, `shared/1-${id}-0-0-state`)
+}
+
+async function giveUpNewest(disk: Disk): Promise<void> {
+  const storage = storageOn(disk)
+  await storage.open()
+  await storage.goOnFrom((await storage.resolveRestore(`${DIR}/chk-${OLDER}`)).checkpoint)
+}
+
+async function take(storage: RootedCheckpoints, id: number): Promise<void> {
+  const bytes = Buffer.from(`the state of checkpoint ${id}`)
+  const writer = await storage.createStateFile({ attempt: 1, task: 0, subtask: 0 }, id, 'state')
+  await writer.write(bytes)
+  const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: bytes.length, crc32: crc32(bytes), rows: 1 }
+  await storage.persist(metadataOf(id, 1, [[{ ...(await writer.finish()), segments: [segment] }]]))
+}
+
+async function prepare(disk: Disk, { behind, lose }: Situation): Promise<void> {
   const savepoint = new FilesystemCheckpoints({ disk, dir: '/savepoints' })
   await savepoint.open()
   await savepoint.persist(metadataOf(1, 1, [[], []]))
@@ -36,50 +92,84 @@ async function prepare(disk: Disk, lost: 'given up' | 'damaged'): Promise<void> 
   const storage = storageOn(disk)
   await storage.open()
   await storage.goOnFrom((await storage.resolveRestore(ORIGIN)).checkpoint)
-  for (const id of [WHOLE, NEWEST]) await storage.persist(metadataOf(id, 1, [[], []]))
-  if (lost === 'given up') await storage.goOnFrom((await storage.resolveRestore(`${DIR}/chk-${WHOLE}`)).checkpoint)
-  else {
-    const file = await disk.open(`${DIR}/chk-${NEWEST}/_metadata`, 'write')
-    await file.sync()
-    await file.close()
+  for (const id of behind === 'origin' ? [OLDER, NEWEST] : [BEFORE, OLDER, NEWEST]) await take(storage, id)
+  await lose(disk)
+}
+
+/** What a start goes on from: sinks undo then what they have staged for anything newer. */
+async function start(disk: Disk): Promise<string> {
+  const storage = storageOn(disk)
+  await storage.open()
+  try {
+    const { checkpoint } = await storage.resolveRestore('latest')
+    await storage.goOnFrom(checkpoint)
+    return checkpoint?.path ?? 'nothing'
+  } catch (error) {
+    if (error instanceof MillraceError) return error.code
+    throw error
   }
 }
 
-/** What the next start goes on from. @throws where it is refused */
-async function latest(disk: Disk): Promise<string | undefined> {
-  const storage = storageOn(disk)
-  await storage.open()
-  return (await storage.resolveRestore('latest')).checkpoint?.path
+interface Trial {
+  /** The call of the disk at which the process dies; where the power fails as well, of those that change names. */
+  readonly dieAt: number
+  /** Whether the power fails with it, and not after the next start; undefined: it does not fail. */
+  readonly power?: { readonly atOnce: boolean; readonly fate: NameFate }
 }
 
-/** Answers what is the latest then, and how many names the power failure met. */
-async function latestAfter(
-  lost: 'given up' | 'damaged',
-  dieAt: number,
-  fate: NameFate | undefined,
-): Promise<[string | undefined, number, boolean]> {
+interface Outcome {
+  /** What the next start has gone on from; and the one after it, where the power has failed in between. */
+  readonly found: readonly string[]
+  readonly died: boolean
+  /** How many names a loss of power could meet. */
+  readonly names: number
+}
+
+async function attempt(situation: Situation, { dieAt, power }: Trial): Promise<Outcome> {
   const disk = new SimulatedDisk({ random: new SeededRandom(1) })
-  const among = ({ operation }: DiskCall): boolean => changes.has(operation)
-  await prepare(disk.attach(), lost)
+  await prepare(disk.attach(), situation)
+  const among = ({ operation }: DiskCall): boolean => power === undefined || changes.has(operation)
   const died = await endAt({ disk: disk.attach(), at: dieAt, end: () => disk.kill(), among }, async (mortal) => {
-    assert.ok(await dropCheckpointsFrom(storageOn(mortal), WHOLE, () => {}))
+    assert.ok(await dropCheckpointsFrom({ storage: storageOn(mortal), clock: nodeClock }, OLDER, () => {}))
   })
+  const found: string[] = []
+  if (power?.atOnce !== true) found.push(await start(disk.attach()))
   const names = disk.unsyncedNames
-  if (fate !== undefined) disk.crash(fate)
-  return [await latest(disk.attach()), names, died]
+  if (power !== undefined) {
+    disk.crash(power.fate)
+    found.push(await start(disk.attach()))
+  }
+  return { found, died, names }
 }
 
-describe('checkpoints that a job goes back behind', () => {
-  for (const lost of ['given up', 'damaged'] as const)
-    it(`leave the latest, or what is before them, where the newest was ${lost}`, async () => {
-      const seen = new Set<string | undefined>()
+describe('checkpoints that a job goes back behind, killed at any moment,', () => {
+  for (const situation of situations) {
+    const behind = situation.behind === 'origin' ? ORIGIN : `${DIR}/chk-${BEFORE}`
+
+    it(`leave the latest, and from some moment on what is before them: ${situation.about}, and behind them is ${situation.behind === 'origin' ? 'where it has begun' : 'another'}`, async () => {
+      const seen: string[] = []
       for (let dieAt = 0, died = true; died; dieAt++) {
-        const [found, names, hasDied] = await latestAfter(lost, dieAt, undefined)
-        seen.add(found)
-        died = hasDied
-        for (const loss of ['later', 'all-but-one'] as const)
-          for (let at = 0; at <= names; at++) seen.add((await latestAfter(lost, dieAt, { loss, at }))[0])
+        const outcome = await attempt(situation, { dieAt })
+        died = outcome.died
+        seen.push(outcome.found[0]!)
       }
-      assert.deepEqual(seen, new Set([`${DIR}/chk-${WHOLE}`, ORIGIN]))
+      const at = seen.indexOf(behind)
+      assert.deepEqual(seen, [...Array<string>(at).fill(situation.latest), ...Array<string>(seen.length - at).fill(behind)])
     })
+
+    it(`leave either one when the power fails too, and a start is not taken back: ${situation.about}, ${situation.behind}`, async () => {
+      for (const atOnce of [true, false]) {
+        for (let dieAt = 0, died = true; died; dieAt++) {
+          for (let at = 0, names = 0; at <= names; at++) {
+            const outcome = await attempt(situation, { dieAt, power: { atOnce, fate: { loss: 'all-but-one', at } } })
+            const [first, second = first] = outcome.found
+            assert.ok(first === behind || first === situation.latest, `${first} at call ${dieAt}`)
+            assert.equal(second, first, `at call ${dieAt}, name ${at}`)
+            died = outcome.died
+            names = outcome.names
+          }
+        }
+      }
+    })
+  }
 })

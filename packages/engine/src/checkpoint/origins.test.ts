@@ -37,7 +37,7 @@ class Place {
   }
 
   /** The storage as a new process finds it. */
-  process(mode: ClaimMode = 'no-claim', disk = this.disk): CheckpointStorage {
+  process(mode: ClaimMode = 'no-claim', disk = this.disk, fence?: () => Promise<void>): CheckpointStorage {
     return new RootedCheckpoints({
       own: new FilesystemCheckpoints({ disk, dir: DIR }),
       mode,
@@ -45,6 +45,7 @@ class Place {
       note: new FileOriginNote(disk, DIR),
       dispose: async (path) => void this.disposed.push(path),
       lockBeside: async () => undefined,
+      ...(fence === undefined ? {} : { fence }),
     })
   }
 
@@ -207,6 +208,35 @@ describe('the latest checkpoint', () => {
       assert.equal(await latest({ before: 5 }), own(4))
       assert.equal(await latest({ before: 4 }), begun, 'but where they are to be removed it is')
       assert.deepEqual(await place.begin('latest'), [own(5), []], 'nothing was given up')
+    }
+  })
+
+  it('is what the job has begun from once it goes back behind all newer ones: ids go on behind theirs', async () => {
+    const place = await Place.prepare()
+    await place.begin(SNAPSHOT)
+    for (const id of [4, 5]) assert.equal(await place.complete(), id)
+    const storage = place.process()
+    await storage.open()
+    assert.deepEqual(await storage.goOnFrom((await storage.resolveRestore('latest', { before: 4 })).checkpoint), [4, 5])
+    assert.deepEqual(await place.begin('latest'), [SNAPSHOT, []])
+    for (const id of [4, 5]) await place.disk.removeTree(own(id))
+    assert.equal(await place.complete(), 6)
+  })
+
+  it('is not changed by an instance that another one has taken over', async () => {
+    const place = await Place.prepare()
+    await place.begin(SNAPSHOT)
+    assert.equal(await place.complete(), 4)
+    const fence = async (): Promise<never> => await Promise.reject(new Error('taken over'))
+    for (const [restore, options] of [
+      ['latest', { before: 4 }],
+      ['none', {}],
+    ] as const) {
+      const storage = place.process('no-claim', place.disk, fence)
+      await storage.open()
+      const { checkpoint } = await storage.resolveRestore(restore, options)
+      await assert.rejects(storage.goOnFrom(checkpoint), /taken over/)
+      assert.deepEqual(await place.begin('latest'), [own(4), []])
     }
   })
 

@@ -12,6 +12,8 @@
  * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. Once claimed, a former instance of that job that wakes up finds that
  *    it was taken over; if the job is started anew all the same, the checkpoint is its own again.
  * 5. No checkpoint that goes back to the origin has a smaller id than its note says: `open` answers none, whatever the folder still has to tell ids from.
+ * 6. Who goes back behind all that are newer than the origin notes it anew before any of them is given up, or goes: from that one rename on it is the latest. What is left of them when a crash
+ *    comes, whole or damaged, would otherwise still say that it is not.
  */
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
@@ -63,6 +65,8 @@ export interface RootedCheckpointsParts {
   readonly dispose: (path: string) => Promise<void>
   /** The lock of the job in whose folder a checkpoint is; undefined: it is a savepoint, or nobody keeps a lock there. */
   readonly lockBeside: (path: string) => Promise<JobLock | undefined>
+  /** Rejects once another instance has taken over; asked before an origin is noted. `JobLock.check`. */
+  readonly fence?: () => Promise<void>
 }
 
 export class RootedCheckpoints implements CheckpointStorage {
@@ -149,6 +153,7 @@ export class RootedCheckpoints implements CheckpointStorage {
   async goOnFrom(restored: RestoredCheckpoint | undefined, options: GoOnOptions = {}): Promise<readonly number[]> {
     const isOwn = restored?.own === true
     if (!isOwn && !this.#resumes) await this.#begin(restored?.path, options)
+    if (!isOwn && this.#resumes) await this.#goBackToOrigin()
     const givenUp = await this.#parts.own.goOnFrom(restored)
     for (const id of givenUp) this.#lost.add(id)
     if (isOwn && !this.#newer.has(restored.metadata.checkpointId)) await this.#forget()
@@ -164,10 +169,21 @@ export class RootedCheckpoints implements CheckpointStorage {
     const origin = { path, fromCheckpointId: this.#nextCheckpointId, claimed }
     const lock = claimed ? await this.#take(path, options) : undefined
     try {
-      await this.#parts.note.write(origin)
+      await this.#note(origin)
     } finally {
       await lock?.release()
     }
+  }
+
+  /** Behind what is newer than it, if anything is. */
+  async #goBackToOrigin(): Promise<void> {
+    if (this.#origin !== undefined && this.#newer.size > 0) await this.#note({ ...this.#origin, fromCheckpointId: this.#nextCheckpointId })
+  }
+
+  /** From now on it is the latest. */
+  async #note(origin: Origin): Promise<void> {
+    await this.#parts.fence?.()
+    await this.#parts.note.write(origin)
     this.#origin = origin
     this.#newer.clear()
   }

@@ -221,7 +221,7 @@ export class JobMaster implements AttemptHandler {
   /** Sees to it that the next attempt restores an older checkpoint, where the failure asks for that; false if there is none. */
   async #goBack(restoreBefore: number | undefined): Promise<boolean> {
     if (restoreBefore === undefined) return true
-    return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts.storage, restoreBefore, this.#warn))
+    return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn))
   }
 
   // ---------- AttemptHandler

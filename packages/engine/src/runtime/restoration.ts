@@ -5,6 +5,7 @@ import type {
   CheckpointStorage,
   DamagedCheckpoint,
   LocalCopyCounts,
+  ResolveOptions,
   RestoredCheckpoint,
   RestoreRequest,
   RestoreResolution,
@@ -37,10 +38,14 @@ export interface Restoration extends Restored {
   readonly nextCheckpointId: number
 }
 
-export interface RestorationParts extends DatabaseCheck {
+/** What is needed to say which checkpoints can be read. */
+export interface ReadableParts extends DatabaseCheck {
+  readonly storage: CheckpointStorage
+}
+
+export interface RestorationParts extends ReadableParts {
   readonly plan: ExecutionPlan
   readonly functions: JobFunctions
-  readonly storage: CheckpointStorage
   readonly allowNonRestoredState: boolean
   /** Told of each restore, where copies are kept on this machine. */
   readonly copiesLookedAt?: (counts: LocalCopyCounts) => void
@@ -87,10 +92,16 @@ function lostOf({ givenUp, damaged }: StorageReport): readonly number[] {
 }
 
 /** As `resolveRestore`, where also the state backend can read what there is of it. */
-async function resolveReadable(parts: RestorationParts, request: RestoreRequest, warn: Warn): Promise<RestoreResolution> {
+async function resolveReadable(
+  parts: ReadableParts,
+  request: RestoreRequest,
+  warn: Warn,
+  options: Pick<ResolveOptions, 'before'> = {},
+): Promise<RestoreResolution> {
   const passedOver: DamagedCheckpoint[] = []
   for (;;) {
-    const found = await parts.storage.resolveRestore(request, { damaged: new Set(passedOver.map(({ checkpointId }) => checkpointId)) })
+    const damagedIds = new Set(passedOver.map(({ checkpointId }) => checkpointId))
+    const found = await parts.storage.resolveRestore(request, { ...options, damaged: damagedIds })
     for (const damaged of found.damaged) warnOfDamage(damaged, warn)
     passedOver.push(...found.damaged)
     const { checkpoint } = found
@@ -130,19 +141,20 @@ function finishes(functions: JobFunctions, operator: number): boolean {
  * Removes the checkpoint with this id and all later ones, so that the newest is the one before them; false, and nothing is removed, where none can be read before them.
  * Nothing of the attempt may be left running.
  *
- * Those that nothing is restored from go first: alone they would say that what the job went on from is lost, and a start after a crash in between would be refused.
- * Then the oldest first, so that the latest is what it was until the last is gone.
+ * The job first goes on from the one before them, as a start does: with that they are given up, and a crash while they are removed leaves none that could be the latest, nor one that
+ * would be missed. Which of them have damaged state is not known before they are read.
  */
-export async function dropCheckpointsFrom(storage: CheckpointStorage, checkpointId: number, warn: Warn): Promise<boolean> {
-  const report = await storage.open()
-  const dropped = report.completed.filter((id) => id >= checkpointId)
-  const found = await storage.resolveRestore('latest', { before: checkpointId }).catch(() => undefined)
+export async function dropCheckpointsFrom(parts: ReadableParts, checkpointId: number, warn: Warn): Promise<boolean> {
+  const { storage } = parts
+  const { completed } = await storage.open()
+  const found = await resolveReadable(parts, 'latest', warn, { before: checkpointId }).catch(() => undefined)
   if (found?.checkpoint === undefined) {
     warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, {})
     return false
   }
-  const lost = new Set(lostOf(report))
-  for (const id of [...dropped.filter((id) => lost.has(id)), ...dropped.filter((id) => !lost.has(id))]) await storage.retire(id)
+  await storage.goOnFrom(found.checkpoint)
+  const dropped = completed.filter((id) => id >= checkpointId)
+  for (const id of dropped) await storage.retire(id)
   warn(`the job goes back to checkpoint ${found.checkpoint.metadata.checkpointId}`, { dropped: dropped.join() })
   return true
 }

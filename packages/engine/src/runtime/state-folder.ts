@@ -13,7 +13,7 @@ import { MERGE_BYTES_MAX, ObjectStateFiles, type ObjectFileLimits } from '../che
 import { RemotePlaces, type RemotePorts } from '../checkpoint/object-store/remote-places.ts'
 import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../checkpoint/object-store/routed-storage.ts'
 import { FileOriginNote, MemoryOriginNote, ObjectOriginNote } from '../checkpoint/origin-note.ts'
-import { RootedCheckpoints, type OriginNote } from '../checkpoint/origins.ts'
+import { RootedCheckpoints, type RootedCheckpointsParts } from '../checkpoint/origins.ts'
 import type { ProcessInspector } from '../checkpoint/process-identity.ts'
 import { retryingReads } from '../checkpoint/retrying-reads.ts'
 import { FilesystemStateFiles } from '../checkpoint/state-files.ts'
@@ -48,7 +48,7 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
     const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
-    return { storage: rooted(routed, settings, parts, new MemoryOriginNote()), savepoints, savepointDir, lock: noLock() }
+    return { storage: rooted(routed, settings, parts, { note: new MemoryOriginNote() }), savepoints, savepointDir, lock: noLock() }
   }
   if (place !== undefined && isCheckpointUrl(place)) {
     const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
@@ -72,7 +72,12 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   })
   const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
-  return { storage: rooted(routed, settings, parts, new FileOriginNote(disk, dir)), savepoints, savepointDir, lock }
+  return {
+    storage: rooted(routed, settings, parts, { note: new FileOriginNote(disk, dir), fence: () => lock.check() }),
+    savepoints,
+    savepointDir,
+    lock,
+  }
 }
 
 function objectFolder(
@@ -98,7 +103,7 @@ function objectFolder(
     ...(copies === undefined ? {} : { copies }),
   })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), place.url, parts)
-  return { storage: rooted(routed, settings, parts, new ObjectOriginNote(place)), lock }
+  return { storage: rooted(routed, settings, parts, { note: new ObjectOriginNote(place), fence: () => lock.check() }), lock }
 }
 
 /** Copies of state files on this machine, where there are to be any. */
@@ -115,13 +120,18 @@ function copied(storage: CheckpointStorage, place: LocalPlace | undefined, copie
 }
 
 /** It may start from a snapshot that is elsewhere. */
-function rooted(own: CheckpointStorage, settings: ResolvedEngineOptions, parts: RootParts, note: OriginNote): CheckpointStorage {
+function rooted(
+  own: CheckpointStorage,
+  settings: ResolvedEngineOptions,
+  parts: RootParts,
+  root: Pick<RootedCheckpointsParts, 'note' | 'fence'>,
+): CheckpointStorage {
   const { claimMode, numRetained } = settings.values.checkpointing
   return new RootedCheckpoints({
     own,
     mode: claimMode,
     numRetained,
-    note,
+    ...root,
     dispose: (path) => disposeSnapshot(path, parts),
     lockBeside: (path) => lockBeside(path, parts),
   })
