@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import { type Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import type { KeyedStateFile, StateFileHandle } from '../../engine/src/checkpoint/handles.ts'
+import type { Damage } from '../../engine/src/checkpoint/storage.ts'
 import { stateFilesOf, type CheckpointMetadata } from '../../engine/src/checkpoint/metadata.ts'
 
 export const DIR = '/var/state/job/checkpoints'
@@ -46,6 +47,11 @@ async function writeFile(
   history.contents.set(handle.path, content)
   const segment = { keyGroup: subtask, kind: 'delta' as const, offset: 0, length: handle.length, crc32: crc32(content), rows: 1 }
   return { ...handle, segments: [segment] }
+}
+
+/** Checkpoints whose state turned out to be damaged while it was read. */
+export function unreadable(...ids: readonly number[]): ReadonlyMap<number, Damage> {
+  return new Map(ids.map((id) => [id, { problem: `state of ${id} is damaged`, cause: new TypeError(`not as it was written: ${id}`) }]))
 }
 
 export function metadataOf(checkpointId: number, attempt: number, chains: readonly (readonly KeyedStateFile[])[]): CheckpointMetadata {

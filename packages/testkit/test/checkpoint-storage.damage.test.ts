@@ -5,7 +5,7 @@ import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import { jobFolderName } from '../../engine/src/checkpoint/job-folder.ts'
 import { stateFilesOf } from '../../engine/src/checkpoint/metadata.ts'
-import { checkAfterCrash, DIR, emptyHistory, metadataOf, run, type History } from './checkpoint-history.ts'
+import { checkAfterCrash, DIR, emptyHistory, metadataOf, run, unreadable, type History } from './checkpoint-history.ts'
 
 const hasCode =
   (code: string) =>
@@ -66,7 +66,7 @@ describe('checkpoint storage, damaged', () => {
     await assert.rejects(reader.read(offset, length, crc32), hasCode('CHECKPOINT_DAMAGED'))
     await assert.rejects(reader.read(offset, 2 ** 40, crc32), hasCode('CHECKPOINT_DAMAGED'), 'no allocation by a claimed length')
     await reader.close()
-    const { checkpoint: before } = await storage.resolveRestore('latest', { damaged: new Set([5]) })
+    const { checkpoint: before } = await storage.resolveRestore('latest', { damaged: unreadable(5) })
     assert.equal(before?.metadata.checkpointId, 4)
   })
 
@@ -91,10 +91,32 @@ describe('checkpoint storage, damaged', () => {
     for (const id of [4, 5]) disk.flip(`${DIR}/chk-${id}/_metadata`, 3)
     await assert.rejects(storage.resolveRestore('latest'), hasCode('CHECKPOINT_ALL_DAMAGED'))
     await assert.rejects(
-      (await prepared()).storage.resolveRestore('latest', { damaged: new Set([4, 5]) }),
+      (await prepared()).storage.resolveRestore('latest', { damaged: unreadable(4, 5) }),
       hasCode('CHECKPOINT_ALL_DAMAGED'),
     )
     assert.deepEqual(await storage.resolveRestore('none'), { checkpoint: undefined, damaged: [] })
+  })
+
+  it('says of the newest which file is damaged, and what is wrong with it, where all are', async () => {
+    const { disk, storage } = await prepared()
+    // The newest refers to it too.
+    const file = await ownFile(storage, 4)
+    disk.flip(file, 600)
+    const refused = async (options = {}): Promise<MillraceError> => {
+      const error = await storage.resolveRestore('latest', options).catch((thrown: unknown) => thrown)
+      assert.ok(error instanceof MillraceError && error.code === 'CHECKPOINT_ALL_DAMAGED')
+      return error
+    }
+    const read = await refused()
+    assert.match(read.message, new RegExp(`None of the 2 checkpoints in ${DIR} can be read; ${DIR}/chk-5: .*${file}: its checksum`))
+    assert.ok(read.cause instanceof MillraceError && read.cause.code === 'CHECKPOINT_DAMAGED' && read.cause.message.includes(file))
+    // What whoever reads the state has found out, and this storage cannot know.
+    const told = await refused({ damaged: unreadable(4, 5) })
+    assert.match(told.message, new RegExp(`${DIR}/chk-5: state of 5 is damaged\\.`))
+    assert.ok(told.cause instanceof TypeError && told.cause.message === 'not as it was written: 5')
+    assert.match((await refused({ damaged: unreadable(4) })).message, /chk-5: .*its checksum/)
+    disk.flip(`${DIR}/chk-5/_metadata`, 3)
+    assert.match((await refused()).message, new RegExp(`${DIR}/chk-5: _metadata: `))
   })
 
   it('does not take a machine without handles or permission for damage', async () => {

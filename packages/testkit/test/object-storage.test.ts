@@ -23,7 +23,7 @@ import { RemotePlaces } from '../../engine/src/checkpoint/object-store/remote-pl
 import { RetryingStore } from '../../engine/src/checkpoint/object-store/retrying-store.ts'
 import { RoutedCheckpoints } from '../../engine/src/checkpoint/object-store/routed-storage.ts'
 import type { CheckpointStorage, StateFileStorage } from '../../engine/src/checkpoint/storage.ts'
-import { metadataOf } from './checkpoint-history.ts'
+import { metadataOf, unreadable } from './checkpoint-history.ts'
 import { objectStoreConformance } from './object-store-conformance.ts'
 import { emptyBucket, SimulatedStore, type Bucket, type SimulatedStoreOptions } from './simulated-object-store.ts'
 
@@ -138,7 +138,7 @@ describe('checkpoints in a store of objects', () => {
     const first = checkpointsOn(simulated(bucket))
     await first.open()
     for (const id of [1, 2]) await take(first, id, 50_000)
-    const { checkpoint } = await first.resolveRestore('latest', { damaged: new Set([2]) })
+    const { checkpoint } = await first.resolveRestore('latest', { damaged: unreadable(2) })
     assert.deepEqual([await first.goOnFrom(checkpoint), await first.goOnFrom(checkpoint)], [[2], []])
     const second = checkpointsOn(simulated(bucket))
     for (const storage of [first, second]) {
@@ -192,7 +192,7 @@ describe('checkpoints in a store of objects', () => {
         const storage = checkpointsOn(store)
         await storage.open()
         for (const id of [1, 2, 3]) await take(storage, id, 50_000)
-        const { checkpoint } = await storage.resolveRestore('latest', { damaged: new Set([3]) })
+        const { checkpoint } = await storage.resolveRestore('latest', { damaged: unreadable(3) })
         assert.deepEqual(await storage.goOnFrom(checkpoint), [3])
         died = await Promise.race([store.died.promise, storage.removeAll().then(() => false)])
         const next = checkpointsOn(simulated(bucket))
@@ -224,7 +224,9 @@ describe('checkpoints in a store of objects', () => {
       assert.deepEqual(await latest(storage), [4, [5]], `damage ${index}`)
       await assert.rejects(storage.resolveRestore(`${URL}/chk-5`), hasCode('CHECKPOINT_DAMAGED'))
       assert.deepEqual(await storage.resolveRestore('none'), { checkpoint: undefined, damaged: [] })
-      await assert.rejects(storage.resolveRestore('latest', { damaged: new Set([4]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
+      const refused = await storage.resolveRestore('latest', { damaged: unreadable(4) }).catch((error: unknown) => error)
+      assert.ok(refused instanceof MillraceError && refused.code === 'CHECKPOINT_ALL_DAMAGED' && refused.cause instanceof Error)
+      assert.match(refused.message, new RegExp(`; ${URL}/chk-5: .*(_metadata|shared/1-5-1-0-state): `), `damage ${index}`)
       const before = names(bucket).filter((name) => name.startsWith('shared/'))
       await checkpointsOn(simulated(bucket)).open()
       if (index < 3)

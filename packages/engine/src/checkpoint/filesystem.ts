@@ -149,7 +149,8 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       else if (found.kind === 'incomplete') incomplete.push(checkpointId)
       else unknown++
       if (found.kind === 'given-up') givenUp.push(checkpointId)
-      if ('problem' in found) damaged.push({ checkpointId, path: this.#metadata.folder(checkpointId), problem: found.problem })
+      if ('problem' in found)
+        damaged.push({ checkpointId, path: this.#metadata.folder(checkpointId), problem: found.problem, cause: found.cause })
       else if (found.kind !== 'complete') await this.#disk.syncDirectory(this.#metadata.folder(checkpointId))
     }
     const fileNames = await this.#disk.list(shared)
@@ -271,8 +272,8 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     await this.#refuseGivenUp(path)
     const named = await readNamed(this.#disk, path)
     if (!(await this.#isOwn(named.base))) return await restoreForeign(this.#disk, path, verify)
-    const problem = await findDamage(named.metadata, this.#files, verify, this.#copies)
-    if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
+    const damage = await findDamage(named.metadata, this.#files, verify, this.#copies)
+    if (damage !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem: damage.problem }, damage.cause)
     await this.#disk.syncDirectory(named.folder)
     return { metadata: named.metadata, path: this.#dir + named.folder.slice(named.base.length), own: true }
   }

@@ -6,8 +6,8 @@ import { movedFile } from './handles.ts'
 import type { LocalCopies } from './local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles } from './state-files.ts'
-import { damageOf, isAbsent, isDamage } from './storage-errors.ts'
-import type { RestoredCheckpoint } from './storage.ts'
+import { damageBy, damageOf, isAbsent, isDamage } from './storage-errors.ts'
+import type { Damage, RestoredCheckpoint } from './storage.ts'
 
 /** Snapshots that an error names. */
 const NAMED_MAX = 5
@@ -57,8 +57,8 @@ const idIn = (name: string): number => Number(name.slice(name.lastIndexOf('-') +
 /** The same with its files checked; they get absolute paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN */
 export async function restoreForeign(disk: Disk, path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
   const { metadata, folder, base } = await readNamed(disk, path)
-  const problem = await findDamage(metadata, new FilesystemStateFiles(disk, base), verify)
-  if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem })
+  const damage = await findDamage(metadata, new FilesystemStateFiles(disk, base), verify)
+  if (damage !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem: damage.problem }, damage.cause)
   return { metadata: withFiles(metadata, (file) => movedFile(file, (name) => `${base}/${name}`)), path: folder, own: false }
 }
 
@@ -68,7 +68,7 @@ export async function findDamage(
   files: FilesystemStateFiles,
   verify: 'full' | 'length',
   copies?: Pick<LocalCopies, 'isWhole'>,
-): Promise<string | undefined> {
+): Promise<Damage | undefined> {
   try {
     for (const file of stateFilesOf(metadata)) {
       // What came with the metadata was checked when these were read.
@@ -78,7 +78,7 @@ export async function findDamage(
     }
     return undefined
   } catch (error) {
-    if (isDamage(error)) return damageOf(error)
+    if (isDamage(error)) return damageBy(error)
     throw error
   }
 }

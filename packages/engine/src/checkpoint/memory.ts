@@ -5,6 +5,7 @@ import { restoreForeign } from './foreign-checkpoint.ts'
 import type { StateFileHandle } from './handles.ts'
 import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
+import { allDamaged } from './restore-choice.ts'
 import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
 import type {
   CheckpointStorage,
@@ -142,7 +143,7 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
   }
 
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
-    const { damaged = new Set(), before = Infinity } = options
+    const { damaged = new Map(), before = Infinity } = options
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     if (restore !== 'latest') {
       if (this.#disk === undefined) throw engineError('CHECKPOINT_NOT_FOUND', { path: restore, instead: '' })
@@ -150,9 +151,11 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
     }
     const ids = this.#ids().filter((id) => id < before)
     const newest = ids.findLast((id) => !damaged.has(id))
-    if (newest === undefined && ids.length > 0)
-      throw engineError('CHECKPOINT_ALL_DAMAGED', { count: ids.length, path: 'memory', problem: 'its state cannot be read' })
-    if (newest === undefined) return { checkpoint: undefined, damaged: [] }
+    if (newest === undefined) {
+      const checkpointId = ids.at(-1)
+      if (checkpointId === undefined) return { checkpoint: undefined, damaged: [] }
+      throw allDamaged('memory', ids.length, { checkpointId, path: `checkpoint ${checkpointId}`, ...damaged.get(checkpointId)! })
+    }
     const { metadata, files } = this.#stored.get(newest)!
     const restored = withFiles(decodeMetadata(metadata), (file) => ({ ...file, inline: files.get(file.path)! }))
     return { checkpoint: { metadata: restored, path: undefined, own: true }, damaged: [] }

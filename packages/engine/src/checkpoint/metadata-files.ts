@@ -41,8 +41,8 @@ export class MetadataFiles {
     } catch (error) {
       if (isNotFound(error)) return await this.#readGivenUp(checkpointId)
       const problem = `${METADATA}: ${messageOf(error)}`
-      if (isDamage(error)) return { kind: 'damaged', problem }
-      if (error instanceof MillraceError) return { kind: 'unknown-format', problem, error }
+      if (isDamage(error)) return { kind: 'damaged', problem, cause: error }
+      if (error instanceof MillraceError) return { kind: 'unknown-format', problem, cause: error }
       throw error
     }
   }

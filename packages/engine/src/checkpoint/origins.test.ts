@@ -6,7 +6,7 @@ import { FilesystemCheckpoints } from './filesystem.ts'
 import type { CheckpointMetadata } from './metadata.ts'
 import { FileOriginNote } from './origin-note.ts'
 import { RootedCheckpoints, type ClaimMode } from './origins.ts'
-import type { CheckpointStorage, ResolveOptions, RestoreRequest } from './storage.ts'
+import type { CheckpointStorage, Damage, ResolveOptions, RestoreRequest } from './storage.ts'
 
 const DIR = '/state/job/checkpoints'
 const ELSEWHERE = '/savepoints'
@@ -18,6 +18,10 @@ const hasCode =
 
 function metadataOf(checkpointId: number): CheckpointMetadata {
   return { jobName: 'j', fingerprint: 'f', params: {}, checkpointId, kind: 'checkpoint', attempt: 1, triggeredMs: 0, operators: [] }
+}
+
+function unreadable(...ids: readonly number[]): ReadonlyMap<number, Damage> {
+  return new Map(ids.map((id) => [id, { problem: `state of ${id} is damaged`, cause: new TypeError(`not as it was written: ${id}`) }]))
 }
 
 /** A job with checkpoints 1 to 3, and a snapshot elsewhere that is checkpoint 2 of another. */
@@ -203,8 +207,8 @@ describe('the latest checkpoint', () => {
       await storage.open()
       const latest = async (options: ResolveOptions): Promise<string | undefined> =>
         (await storage.resolveRestore('latest', options)).checkpoint?.path
-      assert.equal(await latest({ damaged: new Set([5]) }), own(4))
-      await assert.rejects(latest({ damaged: new Set([4, 5]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
+      assert.equal(await latest({ damaged: unreadable(5) }), own(4))
+      await assert.rejects(latest({ damaged: unreadable(4, 5) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
       assert.equal(await latest({ before: 5 }), own(4))
       assert.equal(await latest({ before: 4 }), begun, 'but where they are to be removed it is')
       assert.deepEqual(await place.begin('latest'), [own(5), []], 'nothing was given up')
@@ -272,7 +276,7 @@ describe('the latest checkpoint', () => {
       const storage = place.process()
       storage.followRetention?.(() => 2)
       await storage.open()
-      const { checkpoint } = await storage.resolveRestore('latest', { damaged: new Set(damaged) })
+      const { checkpoint } = await storage.resolveRestore('latest', { damaged: unreadable(...damaged) })
       assert.deepEqual(place.disposed, [])
       assert.deepEqual(await storage.goOnFrom(checkpoint), damaged)
       assert.deepEqual(place.disposed, damaged.length === 0 ? [SNAPSHOT] : [])

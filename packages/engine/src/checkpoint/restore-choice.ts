@@ -2,7 +2,7 @@
 import type { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { CheckpointMetadata } from './metadata.ts'
-import type { DamagedCheckpoint, ResolveOptions, RestoreResolution } from './storage.ts'
+import type { Damage, DamagedCheckpoint, ResolveOptions, RestoreResolution } from './storage.ts'
 
 /** What there is where the metadata of a checkpoint should be. */
 export type FoundMetadata =
@@ -11,9 +11,9 @@ export type FoundMetadata =
   | { readonly kind: 'given-up'; readonly metadata: CheckpointMetadata | undefined }
   /** Nothing, or half of it. */
   | { readonly kind: 'incomplete' }
-  | { readonly kind: 'damaged'; readonly problem: string }
+  | ({ readonly kind: 'damaged' } & Damage)
   /** Of a newer release: good, but not for this one. */
-  | { readonly kind: 'unknown-format'; readonly problem: string; readonly error: MillraceError }
+  | ({ readonly kind: 'unknown-format'; readonly cause: MillraceError } & Damage)
 
 /** How the checkpoints of a place are looked at. */
 export interface RestoreCandidates {
@@ -22,7 +22,7 @@ export interface RestoreCandidates {
   pathOf(checkpointId: number): string
   read(checkpointId: number): Promise<FoundMetadata>
   /** What is wrong with the state files, if anything is. */
-  findDamage(metadata: CheckpointMetadata): Promise<string | undefined>
+  findDamage(metadata: CheckpointMetadata): Promise<Damage | undefined>
 }
 
 /**
@@ -32,25 +32,32 @@ export interface RestoreCandidates {
 export async function chooseLatest(
   newestFirst: readonly number[],
   candidates: RestoreCandidates,
-  { damaged: unreadable = new Set(), before = Infinity }: ResolveOptions = {},
+  { damaged: unreadable = new Map(), before = Infinity }: ResolveOptions = {},
 ): Promise<RestoreResolution> {
   const ids = newestFirst.filter((id) => id < before)
   const damaged: DamagedCheckpoint[] = []
-  let givenUp = 0
+  let newest: DamagedCheckpoint | undefined
+  let count = 0
   for (const checkpointId of ids) {
-    if (unreadable.has(checkpointId)) continue
-    const found = await candidates.read(checkpointId)
-    if (found.kind === 'unknown-format') throw found.error
-    if (found.kind === 'given-up') givenUp++
-    if (found.kind === 'given-up' || found.kind === 'incomplete') continue
-    const problem = found.kind === 'damaged' ? found.problem : await candidates.findDamage(found.metadata)
-    if (found.kind === 'complete' && problem === undefined)
-      return { checkpoint: { metadata: found.metadata, path: candidates.pathOf(checkpointId), own: true }, damaged }
-    damaged.push({ checkpointId, path: candidates.pathOf(checkpointId), problem: problem ?? '' })
+    const path = candidates.pathOf(checkpointId)
+    const known = unreadable.get(checkpointId)
+    const found = known === undefined ? await candidates.read(checkpointId) : { kind: 'damaged' as const, ...known }
+    if (found.kind === 'incomplete') continue
+    count++
+    if (found.kind === 'given-up') continue
+    if (found.kind === 'unknown-format') throw found.cause
+    const damage = found.kind === 'damaged' ? found : await candidates.findDamage(found.metadata)
+    if (found.kind === 'complete' && damage === undefined) return { checkpoint: { metadata: found.metadata, path, own: true }, damaged }
+    const { problem, cause } = damage!
+    newest ??= { checkpointId, path, problem, cause }
+    if (known === undefined) damaged.push({ checkpointId, path, problem, cause })
   }
-  const unread = ids.filter((id) => unreadable.has(id)).length
-  const count = damaged.length + givenUp + unread
   if (count === 0) return { checkpoint: undefined, damaged }
-  const other = unread > 0 ? 'its state cannot be read' : 'a former start has gone on without it'
-  throw engineError('CHECKPOINT_ALL_DAMAGED', { count, path: candidates.place, problem: damaged[0]?.problem ?? other })
+  throw allDamaged(candidates.place, count, newest)
+}
+
+/** `newest`: of those that are damaged; undefined: all were given up. */
+export function allDamaged(path: string, count: number, newest: DamagedCheckpoint | undefined): MillraceError {
+  const problem = newest === undefined ? 'a former start has gone on without them' : `${newest.path}: ${newest.problem}`
+  return engineError('CHECKPOINT_ALL_DAMAGED', { count, path, problem }, newest?.cause)
 }

@@ -1,5 +1,6 @@
 import { DiskError, MillraceError, messageOf } from '@millrace/core'
 import { engineError } from '../errors.ts'
+import type { Damage } from './storage.ts'
 
 /** Turns what a disk says into what an operator can act upon; errors of our own pass through. */
 export function storageError(error: unknown, path: string): MillraceError {
@@ -33,6 +34,10 @@ export function unlessNotFound(error: unknown): void {
 export function damageOf(error: unknown): string {
   if (!(error instanceof MillraceError) || error.code !== 'CHECKPOINT_DAMAGED') return messageOf(error)
   return `${error.details['path']}: ${error.details['problem']}`
+}
+
+export function damageBy(error: unknown): Damage {
+  return { problem: damageOf(error), cause: error }
 }
 
 /** There is nothing, and on this path there cannot be. */

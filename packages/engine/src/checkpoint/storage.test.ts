@@ -10,7 +10,7 @@ import type { KeyedStateFile } from './handles.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from './memory.ts'
 import type { CheckpointMetadata } from './metadata.ts'
 import { FilesystemStateFiles } from './state-files.ts'
-import type { CheckpointStorage, StateFileStorage } from './storage.ts'
+import type { CheckpointStorage, Damage, StateFileStorage } from './storage.ts'
 
 const hasCode =
   (code: string) =>
@@ -51,6 +51,10 @@ async function writeState(storage: StateFileStorage, checkpointId: number, text:
   const handle = await file.finish()
   const segment = { keyGroup: 0, kind: 'full' as const, offset: 1, length: bytes.length - 1, crc32: crc32(bytes.subarray(1)), rows: 1 }
   return { ...handle, segments: [segment] }
+}
+
+function unreadable(...ids: readonly number[]): ReadonlyMap<number, Damage> {
+  return new Map(ids.map((id) => [id, { problem: `state of ${id} is damaged`, cause: new TypeError(`not as it was written: ${id}`) }]))
 }
 
 function metadataOf(checkpointId: number, keyed: readonly KeyedStateFile[]): CheckpointMetadata {
@@ -108,9 +112,13 @@ for (const [name, inPlace] of [
         await coordinator.open()
         for (const id of [1, 2]) await coordinator.persist(metadataOf(id, [await writeState(subtask, id, 'state')]))
         assert.deepEqual(await coordinator.resolveRestore('none'), { checkpoint: undefined, damaged: [] })
-        const { checkpoint } = await coordinator.resolveRestore('latest', { damaged: new Set([2]) })
+        const { checkpoint } = await coordinator.resolveRestore('latest', { damaged: unreadable(2) })
         assert.equal(checkpoint?.metadata.checkpointId, 1)
-        await assert.rejects(coordinator.resolveRestore('latest', { damaged: new Set([1, 2]) }), hasCode('CHECKPOINT_ALL_DAMAGED'))
+        await assert.rejects(coordinator.resolveRestore('latest', { damaged: unreadable(1, 2) }), {
+          code: 'CHECKPOINT_ALL_DAMAGED',
+          message: /None of the 2 checkpoints in .* can be read; .*2: state of 2 is damaged\./,
+          cause: new TypeError('not as it was written: 2'),
+        })
         assert.equal((await coordinator.resolveRestore('latest', { before: 2 })).checkpoint?.metadata.checkpointId, 1)
         assert.deepEqual(await coordinator.resolveRestore('latest', { before: 1 }), { checkpoint: undefined, damaged: [] })
         await assert.rejects(coordinator.resolveRestore('/nowhere/chk-1'), hasCode('CHECKPOINT_NOT_FOUND'))
@@ -124,7 +132,7 @@ for (const [name, inPlace] of [
         const files = await Promise.all([1, 2].map((id) => writeState(subtask, id, 'state')))
         const paths: (string | undefined)[] = []
         for (const id of [1, 2]) paths.push((await coordinator.persist(metadataOf(id, [files[id - 1]!]))).path)
-        const { checkpoint } = await coordinator.resolveRestore('latest', { damaged: new Set([2]) })
+        const { checkpoint } = await coordinator.resolveRestore('latest', { damaged: unreadable(2) })
         assert.deepEqual([await coordinator.goOnFrom(checkpoint), await coordinator.goOnFrom(checkpoint)], [[2], []])
         for (const storage of [coordinator, reopen()]) {
           const report = await storage.open()

@@ -96,8 +96,8 @@ export type RestoreRequest = 'latest' | 'none' | (string & {})
 export interface ResolveOptions {
   /** `full` (default): every byte of every file that has a checksum is read and checked first. `length`: state is checked as it is read, with `StateFileReader.read`. */
   readonly verify?: 'full' | 'length'
-  /** Ids whose state turned out to be damaged while it was read: as if a checksum had said so. */
-  readonly damaged?: ReadonlySet<number>
+  /** By id, those whose state turned out to be damaged while it was read: as if a checksum had said so. */
+  readonly damaged?: ReadonlyMap<number, Damage>
   /** As if those from this id on were removed: what there is to go back to. */
   readonly before?: number
 }
@@ -120,10 +120,17 @@ export interface StorageReport {
   readonly damaged: readonly DamagedCheckpoint[]
 }
 
-export interface DamagedCheckpoint {
+/** What is wrong with a checkpoint. */
+export interface Damage {
+  /** With the file that it is about. */
+  readonly problem: string
+  /** What reading it has thrown. */
+  readonly cause: unknown
+}
+
+export interface DamagedCheckpoint extends Damage {
   readonly checkpointId: number
   readonly path: string
-  readonly problem: string
 }
 
 export interface RestoreResolution {

@@ -71,7 +71,7 @@ export const checkpointErrors = {
     who: 'operator',
     retry: false,
     message:
-      'None of the {count} checkpoints in {path} can be read; the newest: {problem}. Restore another with --restore PATH, or start without state with --restore none',
+      'None of the {count} checkpoints in {path} can be read; {problem}. Restore another with --restore PATH, or start without state with --restore none',
   },
   CHECKPOINT_FORMAT_UNKNOWN: {
     who: 'operator',

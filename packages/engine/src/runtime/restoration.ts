@@ -100,17 +100,18 @@ async function resolveReadable(
 ): Promise<RestoreResolution> {
   const passedOver: DamagedCheckpoint[] = []
   for (;;) {
-    const damagedIds = new Set(passedOver.map(({ checkpointId }) => checkpointId))
-    const found = await parts.storage.resolveRestore(request, { ...options, damaged: damagedIds })
+    const known = new Map(passedOver.map((damaged) => [damaged.checkpointId, damaged]))
+    const found = await parts.storage.resolveRestore(request, { ...options, damaged: known })
     for (const damaged of found.damaged) warnOfDamage(damaged, warn)
     passedOver.push(...found.damaged)
     const { checkpoint } = found
-    const problem = checkpoint === undefined ? undefined : await findDatabaseDamage(checkpoint.metadata, parts)
-    if (checkpoint === undefined || problem === undefined) return { ...found, damaged: passedOver }
+    const damage = checkpoint === undefined ? undefined : await findDatabaseDamage(checkpoint.metadata, parts)
+    if (checkpoint === undefined || damage === undefined) return { ...found, damaged: passedOver }
     const { checkpointId } = checkpoint.metadata
-    const damaged = { checkpointId, path: checkpoint.path ?? `checkpoint ${checkpointId}`, problem }
+    const damaged = { checkpointId, path: checkpoint.path ?? `checkpoint ${checkpointId}`, ...damage }
     // Where this very one is asked for, there is no other.
-    if (request !== 'latest' || !checkpoint.own) throw engineError('CHECKPOINT_DAMAGED', { path: damaged.path, problem })
+    if (request !== 'latest' || !checkpoint.own)
+      throw engineError('CHECKPOINT_DAMAGED', { path: damaged.path, problem: damage.problem }, damage.cause)
     warnOfDamage(damaged, warn)
     passedOver.push(damaged)
   }

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { MillraceError } from '@millrace/core'
 import { defineJob, execute, fileSink, generator, map, startJob, type, value, type ExecuteOptions, type Job } from '../index.ts'
 import { loadRocksdb, rocksdbPackage } from '../state/rocksdb/rocksdb-binding.ts'
 
@@ -179,10 +180,14 @@ describe('the state backend rocksdb', { skip }, () => {
     await running.stop()
     for (const path of databaseFiles('all-damaged').flat()) flipByteIn('all-damaged', path)
     for (const parallelism of [1, 2])
-      await assert.rejects(execute(countingJob('all-damaged'), options('rocksdb', parallelism, { restore: 'latest' })), {
-        code: 'CHECKPOINT_ALL_DAMAGED',
-        message: /its state cannot be read/,
-      })
+      await assert.rejects(
+        execute(countingJob('all-damaged'), options('rocksdb', parallelism, { restore: 'latest' })),
+        (error: unknown) => {
+          assert.ok(error instanceof MillraceError && error.code === 'CHECKPOINT_ALL_DAMAGED')
+          assert.match(error.message, /can be read; \/.*\/chk-\d+: shared\/\S+-(sst|values): .*\d{6}\.(sst|values)/)
+          return error.cause instanceof MillraceError && error.cause.cause instanceof TypeError
+        },
+      )
   })
 
   it('does not begin without state once more where it has begun so, and the database of all that came after is damaged', async () => {
@@ -197,7 +202,7 @@ describe('the state backend rocksdb', { skip }, () => {
     for (let times = 0; times < 2; times++)
       await assert.rejects(execute(countingJob('rooted'), { ...settings, restore: 'latest' }), {
         code: 'CHECKPOINT_ALL_DAMAGED',
-        message: /its state cannot be read.* --restore none/,
+        message: /can be read; \/.*\/chk-\d+: shared\/\S+-(sst|values): .* --restore none/,
       })
     const left = stateFiles('rooted')
     assert.deepEqual(

@@ -2,11 +2,12 @@
  * Databases in a checkpoint with files that have no checksum, as they were taken over from where the database had written them. It sees itself whether they are whole,
  * and is read once for that: before sinks undo what they have staged for newer checkpoints, for then there is no going back to an older one.
  */
-import type { Clock } from '@millrace/core'
+import { messageOf, MillraceError, type Clock } from '@millrace/core'
 import type { StoredDatabase } from '../checkpoint/handles.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
-import type { StateFileStorage } from '../checkpoint/storage.ts'
-import { damageOf, isDamage } from '../checkpoint/storage-errors.ts'
+import type { Damage, StateFileStorage } from '../checkpoint/storage.ts'
+import { damageBy, isDamage } from '../checkpoint/storage-errors.ts'
+import { engineError } from '../errors.ts'
 import { readThrough } from '../state/rocksdb/read-through.ts'
 import { storedFiles } from './database-snapshots.ts'
 import type { StateBackend } from './state-backend.ts'
@@ -19,15 +20,24 @@ export interface DatabaseCheck {
 }
 
 /** What is wrong with them, if anything is. */
-export async function findDatabaseDamage(metadata: CheckpointMetadata, check: DatabaseCheck): Promise<string | undefined> {
+export async function findDatabaseDamage(metadata: CheckpointMetadata, check: DatabaseCheck): Promise<Damage | undefined> {
   const databases = metadata.operators.flatMap(({ subtasks }) => subtasks.flatMap(({ database }) => database ?? []))
-  try {
-    for (const database of databases.filter(isUnchecked)) await read(database, check)
-    return undefined
-  } catch (error) {
-    if (isDamage(error)) return damageOf(error)
-    throw error
+  for (const database of databases.filter(isUnchecked)) {
+    try {
+      await read(database, check)
+    } catch (error) {
+      if (isDamage(error)) return damageBy(ofStoredFile(error, database))
+      throw error
+    }
   }
+  return undefined
+}
+
+/** The database speaks of a file by its own name for it, in a folder that is gone by then. */
+function ofStoredFile(error: unknown, { shared }: StoredDatabase): unknown {
+  const problem = messageOf(error)
+  const file = error instanceof MillraceError ? undefined : shared.find(({ name }) => problem.includes(name))
+  return file === undefined ? error : engineError('CHECKPOINT_DAMAGED', { path: file.path, problem }, error)
 }
 
 function isUnchecked({ shared }: StoredDatabase): boolean {

@@ -5,8 +5,8 @@ import { movedFile } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
 import { SHARED_FOLDER } from '../state-files.ts'
-import { damageOf } from '../storage-errors.ts'
-import type { RestoredCheckpoint } from '../storage.ts'
+import { damageBy, damageOf } from '../storage-errors.ts'
+import type { Damage, RestoredCheckpoint } from '../storage.ts'
 import { decodeSnapshotMetadata } from './metadata-object.ts'
 import { isObjectMissing, REQUESTS_AT_ONCE } from './object-store.ts'
 import { ObjectStateFiles, type ObjectPlace } from './object-state-files.ts'
@@ -43,12 +43,12 @@ export async function readNamedObject(places: RemotePlaces, url: string): Promis
 /** The same with its files checked; they get URLs for paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_* */
 export async function restoreForeignObject(places: RemotePlaces, url: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
   const { metadata, folder, base } = await readNamedObject(places, url)
-  const problem = await withObjectStorageErrors(base.url, async () => {
+  const damage = await withObjectStorageErrors(base.url, async () => {
     const objects = await base.store.list(`${base.prefix}${SHARED_FOLDER}/`)
     const sizes = new Map(objects.map(({ key, sizeBytes }) => [key.slice(base.prefix.length), sizeBytes]))
     return await findObjectDamage(metadata, new ObjectStateFiles(base), sizes, verify)
   })
-  if (problem !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem })
+  if (damage !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem: damage.problem }, damage.cause)
   return { metadata: withFiles(metadata, (file) => movedFile(file, (name) => `${base.url}/${name}`)), path: folder.url, own: false }
 }
 
@@ -59,23 +59,28 @@ export async function findObjectDamage(
   sizes: ReadonlyMap<string, number>,
   verify: 'full' | 'length',
   copies?: Pick<LocalCopies, 'isWhole'>,
-): Promise<string | undefined> {
+): Promise<Damage | undefined> {
   const files = stateFilesOf(metadata).filter(({ inline }) => inline === undefined)
   for (const { path, length, within } of files) {
-    const size = sizes.get(within?.path ?? path)
-    if (size === undefined) return `${within?.path ?? path} is missing`
-    if (within !== undefined && size < within.offset + length) return `${within.path} has only ${size} bytes`
-    if (within === undefined && size !== length) return `${path} has ${size} bytes where ${length} were written`
+    const object = within?.path ?? path
+    const size = sizes.get(object)
+    if (size === undefined) return damaged(object, 'it is missing')
+    if (within !== undefined && size < within.offset + length) return damaged(object, `it has only ${size} bytes`)
+    if (within === undefined && size !== length) return damaged(object, `it has ${size} bytes where ${length} were written`)
   }
   if (verify === 'length') return undefined
-  const problems = await atOnce(REQUESTS_AT_ONCE, files, async (file) => {
+  const damages = await atOnce(REQUESTS_AT_ONCE, files, async (file) => {
     try {
       if ((await copies?.isWhole(file)) !== true) await stateFiles.verify(file)
       return undefined
     } catch (error) {
-      if (isObjectDamage(error)) return damageOf(error)
+      if (isObjectDamage(error)) return damageBy(error)
       throw error
     }
   })
-  return problems.find((problem) => problem !== undefined)
+  return damages.find((damage) => damage !== undefined)
+}
+
+function damaged(path: string, problem: string): Damage {
+  return damageBy(engineError('CHECKPOINT_DAMAGED', { path, problem }))
 }

@@ -8,6 +8,7 @@ import { chooseLatest, type FoundMetadata } from '../restore-choice.ts'
 import { SHARED_FOLDER } from '../state-files.ts'
 import type {
   CheckpointStorage,
+  Damage,
   DamagedCheckpoint,
   PersistedCheckpoint,
   ResolveOptions,
@@ -158,7 +159,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
       const each = found[index]!
       if (each.kind === 'complete') this.#known.add(each.metadata)
       else if (each.kind === 'incomplete') incomplete.add(checkpointId)
-      else if ('problem' in each) damaged.push({ checkpointId, path: this.#url(checkpointId), problem: each.problem })
+      else if ('problem' in each) damaged.push({ checkpointId, path: this.#url(checkpointId), problem: each.problem, cause: each.cause })
     }
     const orphans = names.filter((name) => {
       if (name.startsWith(`${SHARED_FOLDER}/`)) return damaged.length === 0 && !this.#known.isReferenced(name)
@@ -259,9 +260,10 @@ export class ObjectCheckpoints implements CheckpointStorage {
     const found = checkpointId === 0 ? { kind: 'incomplete' as const } : await this.#readUnlessGivenUp(checkpointId, sizes)
     if (found.kind === 'incomplete') throw engineError('CHECKPOINT_NOT_FOUND', { path, instead: '' })
     if (found.kind === 'given-up') throw engineError('CHECKPOINT_GIVEN_UP', { path })
-    if (found.kind === 'unknown-format') throw found.error
-    const problem = found.kind === 'damaged' ? found.problem : await this.#findDamage(found.metadata, sizes, verify)
-    if (problem !== undefined || found.kind === 'damaged') throw engineError('CHECKPOINT_DAMAGED', { path, problem: problem ?? '' })
+    if (found.kind === 'unknown-format') throw found.cause
+    const damage = found.kind === 'damaged' ? found : await this.#findDamage(found.metadata, sizes, verify)
+    if (damage !== undefined || found.kind === 'damaged')
+      throw engineError('CHECKPOINT_DAMAGED', { path, problem: damage?.problem }, damage?.cause)
     return { metadata: found.metadata, path: this.#url(checkpointId), own: true }
   }
 
@@ -269,7 +271,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
     return sizes.has(givenUpName(checkpointId)) ? { kind: 'given-up', metadata: undefined } : await this.#metadata.read(checkpointId)
   }
 
-  #findDamage(metadata: CheckpointMetadata, sizes: Sizes, verify: 'full' | 'length'): Promise<string | undefined> {
+  #findDamage(metadata: CheckpointMetadata, sizes: Sizes, verify: 'full' | 'length'): Promise<Damage | undefined> {
     return findObjectDamage(metadata, this.#files, sizes, verify, this.#copies)
   }
 

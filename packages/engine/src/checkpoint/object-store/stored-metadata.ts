@@ -38,8 +38,8 @@ export class StoredMetadata {
     } catch (error) {
       if (isObjectMissing(error)) return { kind: 'incomplete' }
       const problem = `${METADATA}: ${messageOf(error)}`
-      if (isObjectDamage(error)) return { kind: 'damaged', problem }
-      if (error instanceof MillraceError) return { kind: 'unknown-format', problem, error }
+      if (isObjectDamage(error)) return { kind: 'damaged', problem, cause: error }
+      if (error instanceof MillraceError) return { kind: 'unknown-format', problem, cause: error }
       throw error
     }
   }
