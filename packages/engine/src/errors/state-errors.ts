@@ -136,6 +136,17 @@ export const stateErrors = {
     final: true,
     message: 'The state backend rocksdb needs the package {name}, which is not installed or does not load here: npm install {name}',
   },
+  STATE_DISK_FULL: {
+    who: 'operator',
+    retry: true,
+    message: 'No space is left for state, in {path}: make room there, or keep it on a larger disk with stateDir',
+  },
+  STATE_DISK_NOT_WRITABLE: {
+    who: 'operator',
+    retry: false,
+    message: 'State cannot be kept in {path}: {problem}. Check its owner and permissions, or set another place with stateDir',
+  },
+  STATE_DISK_FAILED: { who: 'operator', retry: true, message: 'The disk that state is kept on has failed: {problem}' },
   STATE_BACKEND_SYNCHRONOUS: {
     who: 'user',
     retry: false,

@@ -9,6 +9,7 @@ import type { Damage, StateFileStorage } from '../checkpoint/storage.ts'
 import { damageBy, isDamage } from '../checkpoint/storage-errors.ts'
 import { engineError } from '../errors.ts'
 import { readThrough } from '../state/rocksdb/read-through.ts'
+import { withStateDiskErrors } from '../state/rocksdb/state-disk-errors.ts'
 import { storedFiles } from './database-snapshots.ts'
 import type { StateBackend } from './state-backend.ts'
 
@@ -24,7 +25,8 @@ export async function findDatabaseDamage(metadata: CheckpointMetadata, check: Da
   const databases = metadata.operators.flatMap(({ subtasks }) => subtasks.flatMap(({ database }) => database ?? []))
   for (const database of databases.filter(isUnchecked)) {
     try {
-      await read(database, check)
+      // Of the storage of checkpoints this is not: what that says has codes of its own.
+      await withStateDiskErrors(() => read(database, check))
     } catch (error) {
       if (isDamage(error)) return damageBy(ofStoredFile(error, database))
       throw error

@@ -27,7 +27,7 @@ async function attempt<T>(operation: string, path: string, work: () => Promise<T
   try {
     return await work()
   } catch (error) {
-    throw diskError(operation, path, error)
+    throw nodeDiskError(operation, path, error)
   }
 }
 
@@ -36,11 +36,12 @@ export function attemptNow<T>(operation: string, path: string, work: () => T): T
   try {
     return work()
   } catch (error) {
-    throw diskError(operation, path, error)
+    throw nodeDiskError(operation, path, error)
   }
 }
 
-function diskError(operation: string, path: string, error: unknown): DiskError {
+/** What a call of Node's file system has failed with, as a disk says it: for whoever makes such calls itself. */
+export function nodeDiskError(operation: string, path: string, error: unknown): DiskError {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   return new DiskError(reasons[code] ?? 'other', operation, path, error)
 }
