@@ -138,6 +138,11 @@ export const checkpointErrors = {
     message:
       'Job {jobName} was to end before it was known whether attempt {attempt} of it (process {pid} on {host}) still lives: it has not been started',
   },
+  JOB_START_GIVEN_UP: {
+    who: 'operator',
+    retry: true,
+    message: 'Job {jobName} was to end before it was known whether checkpoint {checkpointId} is whole: it has not been started',
+  },
   JOB_FENCED: {
     who: 'operator',
     retry: false,

@@ -34,6 +34,7 @@ import type { RegionStart } from './region-run.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
 import type { StateBackend } from './state-backend.ts'
+import { isStartGivenUp } from './unchecked-databases.ts'
 
 export interface JobMasterParts {
   readonly plan: ExecutionPlan
@@ -171,6 +172,10 @@ export class JobMaster implements AttemptHandler {
 
   /** A job that has run bears what passes: a storage that does not answer for a minute is a failure like others. @throws what is no such failure */
   #startFailed(error: unknown): AttemptOutcome {
+    if (isStartGivenUp(error)) {
+      this.#warn(messageOf(error), {})
+      return { kind: this.control.isAsked('cancel') ? 'canceled' : 'stopped' }
+    }
     if (this.#restarts.count === 0 || !(error instanceof MillraceError) || !error.retry) throw error
     return { kind: 'failed', failure: reportFailure(error) }
   }
@@ -221,7 +226,7 @@ export class JobMaster implements AttemptHandler {
   /** Sees to it that the next attempt restores an older checkpoint, where the failure asks for that; false if there is none. */
   async #goBack(restoreBefore: number | undefined): Promise<boolean> {
     if (restoreBefore === undefined) return true
-    return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn))
+    return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn, this.#starts.hurried))
   }
 
   // ---------- AttemptHandler

@@ -57,12 +57,17 @@ export class JobStarts {
     this.#used = false
   }
 
-  /** Whoever looks on whether the lock is still held does so no longer, as the job is to end. */
+  /** Aborted once the job is to end: what takes a while is not waited for. */
+  get hurried(): AbortSignal {
+    return this.#waiting.signal
+  }
+
+  /** Whoever looks on whether the lock is still held, or looks through what there is to start from, does so no longer, as the job is to end. */
   hurry(): void {
     this.#waiting.abort()
   }
 
-  /** @throws as `JobLock.nextAttempt` and `findRestoration` */
+  /** @throws as `JobLock.nextAttempt` and `findRestoration`; JOB_START_GIVEN_UP once the job is to end */
   async whole(request: RestoreRequest): Promise<WholeStart> {
     if (this.#used) this.attempt = await this.#parts.lock.nextAttempt()
     this.#used = true

@@ -53,7 +53,7 @@ export interface RestorationParts extends ReadableParts {
 
 export type Warn = (message: string, fields: object) => void
 
-/** `stopped`: the job is to end, and what takes a while is not waited for. @throws as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; CHECKPOINT_DAMAGED; what `planRestore` refuses */
+/** `stopped`: the job is to end, and what takes a while is not waited for. @throws JOB_START_GIVEN_UP then; as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; CHECKPOINT_DAMAGED; what `planRestore` refuses */
 export async function findRestoration(
   parts: RestorationParts,
   request: RestoreRequest,
@@ -65,7 +65,7 @@ export async function findRestoration(
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
   if (report.orphansRemoved.length > 0)
     warn('what a checkpoint that was not completed has left behind is removed', { files: report.orphansRemoved.length })
-  const { checkpoint, damaged, localCopies } = await resolveReadable(parts, request, warn)
+  const { checkpoint, damaged, localCopies } = await resolveReadable(parts, request, warn, { stopped })
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   const restored = restoredFrom(parts, checkpoint)
   for (const warning of restored.plan.warnings) warn(warning, {})
@@ -96,7 +96,7 @@ async function resolveReadable(
   parts: ReadableParts,
   request: RestoreRequest,
   warn: Warn,
-  options: Pick<ResolveOptions, 'before'> = {},
+  { stopped, ...options }: Pick<ResolveOptions, 'before'> & { readonly stopped: AbortSignal | undefined },
 ): Promise<RestoreResolution> {
   const passedOver: DamagedCheckpoint[] = []
   for (;;) {
@@ -105,7 +105,7 @@ async function resolveReadable(
     for (const damaged of found.damaged) warnOfDamage(damaged, warn)
     passedOver.push(...found.damaged)
     const { checkpoint } = found
-    const damage = checkpoint === undefined ? undefined : await findDatabaseDamage(checkpoint.metadata, parts)
+    const damage = checkpoint === undefined ? undefined : await findDatabaseDamage(checkpoint.metadata, parts, stopped)
     if (checkpoint === undefined || damage === undefined) return { ...found, damaged: passedOver }
     const { checkpointId } = checkpoint.metadata
     const damaged = { checkpointId, path: checkpoint.path ?? `checkpoint ${checkpointId}`, ...damage }
@@ -139,16 +139,18 @@ function finishes(functions: JobFunctions, operator: number): boolean {
 }
 
 /**
- * Removes the checkpoint with this id and all later ones, so that the newest is the one before them; false, and nothing is removed, where none can be read before them.
+ * Removes the checkpoint with this id and all later ones, so that the newest is the one before them; false, and nothing is removed, where none can be read before them,
+ * or the job is to end before that is known (`stopped`).
  * Nothing of the attempt may be left running.
  *
  * The job first goes on from the one before them, as a start does: with that they are given up, and a crash while they are removed leaves none that could be the latest, nor one that
  * would be missed. Which of them have damaged state is not known before they are read.
  */
-export async function dropCheckpointsFrom(parts: ReadableParts, checkpointId: number, warn: Warn): Promise<boolean> {
+export async function dropCheckpointsFrom(parts: ReadableParts, checkpointId: number, warn: Warn, stopped?: AbortSignal): Promise<boolean> {
   const { storage } = parts
   const { completed } = await storage.open()
-  const found = await resolveReadable(parts, 'latest', warn, { before: checkpointId }).catch(() => undefined)
+  const found = await resolveReadable(parts, 'latest', warn, { before: checkpointId, stopped }).catch(() => undefined)
+  if (found === undefined && stopped?.aborted === true) return false
   if (found?.checkpoint === undefined) {
     warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, {})
     return false

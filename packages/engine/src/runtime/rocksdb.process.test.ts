@@ -190,6 +190,33 @@ describe('the state backend rocksdb', { skip }, () => {
       )
   })
 
+  it('does not look through its database where it is to end before it has begun', async () => {
+    const { options: engine } = options('rocksdb', 1)
+    const settings = {
+      restore: 'latest',
+      options: { ...engine, checkpointing: { ...engine!.checkpointing, retainOnCancel: true } },
+    } as const
+    const running = startJob(countingJob('hurried', 10_000), settings)
+    do await new Promise((resolve) => setTimeout(resolve, 50))
+    while (!stateFiles('hurried').some((file) => file.endsWith('-sst')))
+    await running.stop()
+    const kept = stateFiles('hurried').filter((path) => !path.includes('/lock/'))
+    for (const [ask, state] of [
+      ['stop', 'stopped'],
+      ['cancel', 'canceled'],
+    ] as const) {
+      const again = startJob(countingJob('hurried'), settings)
+      await again[ask]()
+      assert.equal((await again.done).state, state)
+    }
+    assert.deepEqual(
+      stateFiles('hurried').filter((path) => !path.includes('/lock/')),
+      kept,
+    )
+    await execute(countingJob('hurried'), settings)
+    checkRows('hurried')
+  })
+
   it('does not begin without state once more where it has begun so, and the database of all that came after is damaged', async () => {
     const { options: engine } = options('rocksdb', 1)
     const settings = { options: { ...engine, checkpointing: { ...engine!.checkpointing, interval: '1h', numRetained: 2 } } } as const

@@ -15,7 +15,13 @@ export interface StateBackend {
   readonly cacheBytes: number
   open(place: StoresPlace): Promise<OrderedStores>
   /** For looking at what is in a checkpoint, while nothing runs. None where no checkpoint has files that the backend has to look at itself. */
-  openAside?(): Promise<OrderedStores>
+  openAside?(): Promise<StoresAside>
+}
+
+/** Stores that are only looked at. */
+export interface StoresAside extends OrderedStores {
+  /** Removes what there is of them, also of one that could not be restored. None is open. */
+  removeAll(): Promise<void>
 }
 
 /**
@@ -32,7 +38,15 @@ export function stateBackend(jobName: string, settings: ResolvedEngineOptions, p
   return {
     cacheBytes: state.cacheSize,
     open: async (place) => withValuesApart(await RocksdbStores.open(ports, dir, place), ports),
-    openAside: async () => withValuesApart(await RocksdbStores.openAside(ports, dir), ports),
+    openAside: async () => {
+      const stores = await RocksdbStores.openAside(ports, dir)
+      const apart = withValuesApart(stores, ports)
+      return {
+        create: (name) => apart.create(name),
+        restore: (name, files) => apart.restore(name, files),
+        removeAll: () => stores.removeAll(),
+      }
+    },
   }
 }
 

@@ -8,6 +8,7 @@ import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
 import type { Damage, StateFileStorage } from '../checkpoint/storage.ts'
 import { damageBy, isDamage } from '../checkpoint/storage-errors.ts'
 import { engineError } from '../errors.ts'
+import type { StoredFile } from '../state/rocksdb/ordered-store.ts'
 import { readThrough } from '../state/rocksdb/read-through.ts'
 import { withStateDiskErrors } from '../state/rocksdb/state-disk-errors.ts'
 import { storedFiles } from './database-snapshots.ts'
@@ -20,14 +21,21 @@ export interface DatabaseCheck {
   readonly clock: Pick<Clock, 'monotonic' | 'soon'>
 }
 
-/** What is wrong with them, if anything is. */
-export async function findDatabaseDamage(metadata: CheckpointMetadata, check: DatabaseCheck): Promise<Damage | undefined> {
+/** What is wrong with them, if anything is. @throws JOB_START_GIVEN_UP from `stopped` on: nothing is known then; STATE_DISK_*; CHECKPOINT_STORAGE_* */
+export async function findDatabaseDamage(
+  metadata: CheckpointMetadata,
+  check: DatabaseCheck,
+  stopped?: AbortSignal,
+): Promise<Damage | undefined> {
   const databases = metadata.operators.flatMap(({ subtasks }) => subtasks.flatMap(({ database }) => database ?? []))
   for (const database of databases.filter(isUnchecked)) {
     try {
+      stopped?.throwIfAborted()
       // Of the storage of checkpoints this is not: what that says has codes of its own.
-      await withStateDiskErrors(() => read(database, check))
+      await withStateDiskErrors(() => lookThrough(database, check, stopped))
     } catch (error) {
+      // What was only half put aside looks damaged.
+      if (stopped?.aborted === true) throw startGivenUp(metadata, error)
       if (isDamage(error)) return damageBy(ofStoredFile(error, database))
       throw error
     }
@@ -46,14 +54,47 @@ function isUnchecked({ shared }: StoredDatabase): boolean {
   return shared.some(({ crc32 }) => crc32 === undefined)
 }
 
-/** @throws TypeError, CHECKPOINT_DAMAGED if it is damaged */
-async function read(database: StoredDatabase, { storage, stateBackend, clock }: DatabaseCheck): Promise<void> {
-  const stores = await stateBackend?.openAside?.()
-  const store = await stores?.restore('database', storedFiles(storage, database))
-  if (store === undefined) return
+function startGivenUp({ jobName, checkpointId }: CheckpointMetadata, error: unknown): MillraceError {
+  return engineError('JOB_START_GIVEN_UP', { jobName, checkpointId }, error)
+}
+
+export function isStartGivenUp(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === 'JOB_START_GIVEN_UP'
+}
+
+/** @throws TypeError, CHECKPOINT_DAMAGED if it is damaged; the reason of `stopped` */
+async function lookThrough(
+  database: StoredDatabase,
+  { storage, stateBackend, clock }: DatabaseCheck,
+  stopped: AbortSignal | undefined,
+): Promise<void> {
+  const aside = await stateBackend?.openAside?.()
+  if (aside === undefined) return
   try {
-    await readThrough(store, clock)
+    const files = storedFiles(storage, database).map((file) => unlessStopped(file, stopped))
+    const store = await aside.restore('database', files)
+    try {
+      await readThrough(store, clock, stopped)
+    } finally {
+      await store.close()
+    }
   } finally {
-    await store.close()
+    // What cannot be removed now goes before anybody looks at something else.
+    await aside.removeAll().catch(() => {})
+  }
+}
+
+/** The same file, which from then on is neither linked nor read. */
+function unlessStopped(file: StoredFile, stopped: AbortSignal | undefined): StoredFile {
+  return {
+    name: file.name,
+    link: async (path) => {
+      stopped?.throwIfAborted()
+      return (await file.link?.(path)) === true
+    },
+    read: async function* () {
+      stopped?.throwIfAborted()
+      yield* file.read()
+    },
   }
 }

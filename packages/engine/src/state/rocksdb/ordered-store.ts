@@ -15,8 +15,8 @@ export interface OrderedStore {
   delete(key: Uint8Array): void
   /** Every key from `from` up to `end`, not included (undefined: to the last), as they are now: later changes are not seen. */
   scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan
-  /** Reads what a scan does not, as long as nobody asks for values. Nothing is written meanwhile. Rejects with a TypeError where what is stored is damaged. */
-  readApart?(): Promise<void>
+  /** Reads what a scan does not, as long as nobody asks for values. Nothing is written meanwhile. Rejects with a TypeError where what is stored is damaged, and with the reason of `stopped` from then on. */
+  readApart?(stopped?: AbortSignal): Promise<void>
   /** Files that together hold what is there now. Between the call and its answer nothing is written. */
   checkpoint(): Promise<StoreCheckpoint>
   /** Lets go of it, and of its files. */

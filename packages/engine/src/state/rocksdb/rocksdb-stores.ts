@@ -68,6 +68,11 @@ export class RocksdbStores implements OrderedStores {
     return `${this.#dir}/${name}`
   }
 
+  /** What is left of all of them. None is open. */
+  async removeAll(): Promise<void> {
+    await this.#disk.removeTree(this.#dir)
+  }
+
   create(name: string): OrderedStore {
     return this.#open(this.folderOf(name))
   }

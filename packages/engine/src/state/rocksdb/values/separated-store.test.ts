@@ -216,6 +216,30 @@ void test('whatever number comes next, what is noted of files is taken for nothi
   await store.close()
 })
 
+void test('values are not read through to their end once that is not wanted any more', async () => {
+  const files = new MemoryValueFiles()
+  const stopping = new AbortController()
+  let reads = 0
+  const watched: ValueFiles = {
+    create: (name) => {
+      const file = files.create(name)
+      const read = file.read.bind(file)
+      file.read = (into, position) => {
+        if (++reads === 3) stopping.abort(new Error('stopped'))
+        return read(into, position)
+      }
+      return file
+    },
+    restore: (file) => files.restore(file),
+    removeAll: () => files.removeAll(),
+  }
+  const store = storesOver(() => watched).create('one')
+  for (let key = 0; key < 1000; key++) store.put(keyOf(key), Buffer.alloc(100, 'x'))
+  await assert.rejects(readThrough(store, clock, stopping.signal), /stopped/)
+  assert.equal(reads, 3)
+  await store.close()
+})
+
 describe('files with values on disk', () => {
   it('are another name of those in the checkpoint where that can be, and go without these', async () => {
     const dir = join(folder, 'linked')

@@ -192,9 +192,10 @@ class SeparatedStore implements OrderedStore {
     return this.#log.isUnused ? scan : new SeparatedScan(scan, this.#log, (reads) => this.#untilRead(reads))
   }
 
-  async readApart(): Promise<void> {
+  async readApart(stopped?: AbortSignal): Promise<void> {
     for (const segment of this.#log.sealed) {
       for (let offset = 0; offset < segment.length;) {
+        stopped?.throwIfAborted()
         const bytes = await segment.records(offset)
         let at = 0
         for (let record = segment.recordIn(bytes, at, offset); record !== undefined; record = segment.recordIn(bytes, at, offset))
