@@ -43,7 +43,7 @@ export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
       return perSubtask.flatMap(({ kind, name, help, read }) => one(kind, name, help, read(subtask), labels))
     }),
   )
-  const { completed, failed, inProgress, last } = metrics.checkpoints
+  const { completed, failed, inProgress, committing, last } = metrics.checkpoints
   return [
     ...one('gauge', 'job_uptime_ms', 'Since the last start or restart', metrics.uptimeMs),
     ...one('counter', 'job_restarts', 'Restarts after failures', metrics.restarts),
@@ -51,6 +51,7 @@ export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
     ...one('counter', 'checkpoints_completed', 'Checkpoints completed', completed),
     ...one('counter', 'checkpoints_failed', 'Checkpoints that failed or were abandoned', failed),
     ...one('gauge', 'checkpoints_in_progress', 'Checkpoints under way', inProgress),
+    ...one('gauge', 'checkpoints_committing', 'Completed checkpoints whose sinks are still committing', committing),
     ...one('gauge', 'checkpoint_last_id', 'The newest completed checkpoint', last?.id),
     ...one('gauge', 'checkpoint_last_age_ms', 'Since the newest checkpoint was completed', last && metrics.timeMs - last.completedMs),
     ...one('gauge', 'checkpoint_last_duration_ms', 'From its trigger to its completion', last?.durationMs),

@@ -40,7 +40,7 @@ export function jobMetrics(more: Partial<JobMetrics> = {}): JobMetrics {
     restarts: 0,
     regions: [],
     tasks: [],
-    checkpoints: { completed: 0, failed: 0, inProgress: 0, last: undefined },
+    checkpoints: { completed: 0, failed: 0, inProgress: 0, committing: 0, last: undefined },
     user: [],
     ...more,
   }

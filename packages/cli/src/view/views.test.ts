@@ -46,7 +46,7 @@ void test('a frame shows the job, its tasks and its checkpoints, in as much room
     timeMs: 61_500,
     uptimeMs: 61_000,
     restarts: 1,
-    checkpoints: { completed: 7, failed: 1, inProgress: 1, last },
+    checkpoints: { completed: 7, failed: 1, inProgress: 1, committing: 0, last },
     tasks: [taskMetrics('files -> parse', 0, [0]), taskMetrics('count\x1b[2J', 1, [0, 0], { busyRatio: 0.95, watermarkMs: 60_000 })],
   })
   const rates = new RateMeter(0).sample(metrics).map((task) => ({ ...task, inPerSecond: 1_234_567 }))

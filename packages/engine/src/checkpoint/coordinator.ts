@@ -90,6 +90,11 @@ export class CheckpointCoordinator {
     return this.#phase === 'over' || this.#ending.isTaken
   }
 
+  /** Completed checkpoints whose sinks' commits are under way. */
+  get committing(): number {
+    return this.#commits.behind
+  }
+
   statistics(): CheckpointStatistics {
     return this.#account.summarize()
   }

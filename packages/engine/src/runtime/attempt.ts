@@ -102,6 +102,11 @@ export class Attempt {
     return outcome
   }
 
+  /** Completed checkpoints whose sinks' commits are under way. */
+  get committing(): number {
+    return this.#parts.coordinator.committing
+  }
+
   /** SIGTERM: a final checkpoint, then the end. */
   stop(): void {
     this.#coordination.tell({ kind: 'stop' })

@@ -156,7 +156,7 @@ export class JobControl implements ControlledJob {
   }
 
   metrics(): JobMetrics {
-    return this.#parts.board.read(this.#parts.restarts.count)
+    return this.#parts.board.read(this.#parts.restarts.count, this.#attempt?.committing ?? 0)
   }
 
   config(): readonly OptionState[] {

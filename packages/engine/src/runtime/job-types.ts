@@ -226,6 +226,8 @@ export interface CheckpointMetrics {
   readonly completed: number
   readonly failed: number
   readonly inProgress: number
+  /** Completed ones whose sinks are still committing what they have staged for them. While there are two no periodic one begins. */
+  readonly committing: number
   /** `sizeBytes`: what was written for it; `stateBytes`: all that a restore reads. */
   readonly last:
     | {

@@ -83,7 +83,8 @@ export class MetricsBoard {
     this.#failed++
   }
 
-  read(restarts: number): JobMetrics {
+  /** `committing`: completed checkpoints whose sinks' commits are under way. */
+  read(restarts: number, committing: number): JobMetrics {
     return {
       timeMs: this.#clock.now(),
       state: this.state,
@@ -103,6 +104,7 @@ export class MetricsBoard {
         completed: this.#completed,
         failed: this.#failed,
         inProgress: Math.max(0, this.#inProgress),
+        committing,
         last: this.#last,
         ...(this.#localCopies === undefined ? {} : { localCopies: this.#localCopies }),
       },

@@ -131,7 +131,7 @@ function notYet(): ReturnType<RunningJob['metrics']> {
     restarts: 0,
     regions: [],
     tasks: [],
-    checkpoints: { completed: 0, failed: 0, inProgress: 0, last: undefined },
+    checkpoints: { completed: 0, failed: 0, inProgress: 0, committing: 0, last: undefined },
     user: [],
   }
 }

@@ -82,7 +82,7 @@ describe('commits that take longer than the interval', () => {
     const job = start(sink, ({ message }) => void warnings.push(message), 1_000)
     assert.equal((await job.done).state, 'finished')
     assert.ok(sink.stagedMax <= 3, `${sink.stagedMax} were staged: two that wait for their commits, and the last one of the job`)
-    assert.equal(sink.staged, 0)
+    assert.deepEqual([sink.staged, job.metrics().checkpoints.committing], [0, 0])
     assert.deepEqual(
       sink.visible,
       Array.from({ length: 1_000 }, (_, n) => n),
@@ -100,6 +100,7 @@ describe('commits that take longer than the interval', () => {
     const job = start(sink, () => {})
     try {
       await until(() => job.metrics().checkpoints.completed === 2)
+      assert.equal(job.metrics().checkpoints.committing, 2)
       await job.savepoint({ dir: folder })
       assert.deepEqual([job.metrics().checkpoints.completed, sink.visible], [4, []], 'the savepoint, and one more for it')
       const stopped = job.stop()
@@ -109,6 +110,7 @@ describe('commits that take longer than the interval', () => {
       await stopped
       assert.equal((await job.done).state, 'stopped')
       assert.deepEqual([sink.staged, sink.visible.length > 0], [0, true])
+      assert.equal(job.metrics().checkpoints.committing, 0)
       assert.ok(sink.visible.every((value, at) => value === at))
     } finally {
       hanging.resolve()
