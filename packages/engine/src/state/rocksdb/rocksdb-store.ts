@@ -2,10 +2,12 @@
  * One database of RocksDB as an ordered store.
  *
  * 1. Buffers that the database writes into are kept for as long as it is open.
+ * 2. What RocksDB fails with is told as in `rocksdb-errors.ts`.
  */
-import { messageOf, type Clock, type Disk, type FileHandle } from '@millrace/core'
+import type { Clock, Disk, FileHandle } from '@millrace/core'
 import { LookUpTimes } from './look-up-times.ts'
 import type { OrderedScan, OrderedStore, StoreCheckpoint, StoreFile } from './ordered-store.ts'
+import { rocksdbCall, rocksdbError } from './rocksdb-errors.ts'
 import { ONLY_IN_MEMORY, type RocksdbBinding, type RocksdbDatabase } from './rocksdb-binding.ts'
 
 const KEY_BYTES_FIRST = 4096
@@ -54,7 +56,7 @@ export class RocksdbStore implements OrderedStore {
     this.#binding = binding
     this.#path = path
     const database = new binding.Database()
-    database.open(path, { ...settings, writeBufferSize: writeBufferBytes })
+    rocksdbCall(path, () => database.open(path, { ...settings, writeBufferSize: writeBufferBytes }))
     database.setDefaultKeyBuffer(this.#buffers.key)
     database.setDefaultValueBuffer(this.#buffers.value)
     database.setIteratorState(this.#buffers.lengths)
@@ -63,7 +65,7 @@ export class RocksdbStore implements OrderedStore {
 
   get(key: Uint8Array): Uint8Array | undefined {
     this.#times.begin()
-    const found = this.#database.getSync(this.#place(key), 0)
+    const found = this.#find(key, 0)
     this.#times.end()
     return typeof found === 'number' ? this.#buffers.value.subarray(0, found) : found
   }
@@ -84,21 +86,38 @@ export class RocksdbStore implements OrderedStore {
   }
 
   #fromMemory(key: Uint8Array): Uint8Array | undefined {
-    const found = this.#database.getSync(this.#place(key), ONLY_IN_MEMORY)
+    const found = this.#find(key, ONLY_IN_MEMORY)
     if (found === ONLY_IN_MEMORY) return undefined
     return typeof found === 'number' ? this.#buffers.value.slice(0, found) : found
   }
 
-  async #fromFile(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return await new Promise((resolve, reject) => this.#database.get(key, resolve, reject))
+  #find(key: Uint8Array, flags: number): number | Uint8Array | undefined {
+    try {
+      return this.#database.getSync(this.#place(key), flags)
+    } catch (error) {
+      throw rocksdbError(error, this.#path)
+    }
+  }
+
+  #fromFile(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#later((resolve, reject) => this.#database.get(key, resolve, reject))
+  }
+
+  /** A call that settles when another thread has done it. */
+  #later<T>(call: (resolve: (value: T) => void, reject: (error: unknown) => void) => unknown): Promise<T> {
+    return new Promise((resolve, reject) => call(resolve, (error) => reject(rocksdbError(error, this.#path))))
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#database.putSync(key, value)
+    try {
+      this.#database.putSync(key, value)
+    } catch (error) {
+      throw rocksdbError(error, this.#path)
+    }
   }
 
   delete(key: Uint8Array): void {
-    this.#database.removeSync(key)
+    rocksdbCall(this.#path, () => this.#database.removeSync(key))
   }
 
   scan(from: Uint8Array, end: Uint8Array | undefined): OrderedScan {
@@ -106,17 +125,18 @@ export class RocksdbStore implements OrderedStore {
     this.#buffers.key.set(from)
     this.#buffers.key.set(end ?? [], from.length)
     const bounds = end === undefined ? [0, 0] : [from.length, from.length + end.length]
-    const iterator = new this.#binding.Iterator(this.#database, WITH_VALUES, from.length, bounds[0]!, bounds[1]!)
-    const scan = new RocksdbScan(iterator, this.#buffers, () => this.#scans.delete(scan))
+    const iterator = rocksdbCall(
+      this.#path,
+      () => new this.#binding.Iterator(this.#database, WITH_VALUES, from.length, bounds[0]!, bounds[1]!),
+    )
+    const scan = new RocksdbScan(iterator, this.#path, this.#buffers, () => this.#scans.delete(scan))
     this.#scans.add(scan)
     return scan
   }
 
   async checkpoint(): Promise<StoreCheckpoint> {
     const path = `${this.#path}-checkpoint-${++this.#checkpoints}`
-    await new Promise<void>((resolve, reject) => {
-      this.#database.createCheckpoint(resolve, reject, path)
-    })
+    await this.#later<void>((resolve, reject) => this.#database.createCheckpoint(resolve, reject, path))
     return { files: () => this.#filesIn(path), release: () => this.#disk.removeTree(path) }
   }
 
@@ -163,19 +183,21 @@ interface Buffers {
 
 class RocksdbScan implements OrderedScan {
   readonly #iterator: InstanceType<RocksdbBinding['Iterator']>
+  readonly #path: string
   readonly #buffers: Buffers
   readonly #closed: () => void
   key: Uint8Array = new Uint8Array(0)
   value: Uint8Array = new Uint8Array(0)
 
-  constructor(iterator: InstanceType<RocksdbBinding['Iterator']>, buffers: Buffers, closed: () => void) {
+  constructor(iterator: InstanceType<RocksdbBinding['Iterator']>, path: string, buffers: Buffers, closed: () => void) {
     this.#iterator = iterator
+    this.#path = path
     this.#buffers = buffers
     this.#closed = closed
   }
 
   next(): boolean {
-    const result = tellingDamage(() => this.#iterator.next())
+    const result = rocksdbCall(this.#path, () => this.#iterator.next())
     if (result === OVER) return false
     if (result === IN_BUFFERS) {
       const { key, value, lengths } = this.#buffers
@@ -191,18 +213,6 @@ class RocksdbScan implements OrderedScan {
   close(): void {
     this.#iterator.return()
     this.#closed()
-  }
-}
-
-/** Of a file that cannot be read for another reason, nothing is known. */
-const DAMAGE = /Corruption: (?!.*IO error)/
-
-export function tellingDamage<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    const message = messageOf(error)
-    throw DAMAGE.test(message) ? new TypeError(message, { cause: error }) : error
   }
 }
 

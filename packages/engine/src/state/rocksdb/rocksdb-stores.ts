@@ -6,7 +6,7 @@
 import type { Disk } from '@millrace/core'
 import type { OrderedStore, OrderedStores, StoredFile } from './ordered-store.ts'
 import { loadRocksdb, type RocksdbBinding } from './rocksdb-binding.ts'
-import { RocksdbStore, tellingDamage, type RocksdbOptions, type RocksdbPorts } from './rocksdb-store.ts'
+import { RocksdbStore, type RocksdbOptions, type RocksdbPorts } from './rocksdb-store.ts'
 
 export const rocksdbDefaults: RocksdbOptions = { blockCacheBytes: 64 * 1024 * 1024, writeBufferBytes: 32 * 1024 * 1024 }
 
@@ -82,7 +82,7 @@ export class RocksdbStores implements OrderedStores {
     await this.#disk.removeTree(path)
     await this.#disk.makeDirectory(path)
     for (const file of files) if ((await file.link?.(`${path}/${file.name}`)) !== true) await this.#write(`${path}/${file.name}`, file)
-    return tellingDamage(() => this.#open(path))
+    return this.#open(path)
   }
 
   #open(path: string): OrderedStore {
