@@ -1,4 +1,5 @@
 /** What an attempt of a job starts from: found in the storage of checkpoints, dealt out to the slots. */
+import { messageOf } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
 import type {
@@ -149,10 +150,13 @@ function finishes(functions: JobFunctions, operator: number): boolean {
 export async function dropCheckpointsFrom(parts: ReadableParts, checkpointId: number, warn: Warn, stopped?: AbortSignal): Promise<boolean> {
   const { storage } = parts
   const { completed } = await storage.open()
-  const found = await resolveReadable(parts, 'latest', warn, { before: checkpointId, stopped }).catch(() => undefined)
+  let problem = 'none is there'
+  const found = await resolveReadable(parts, 'latest', warn, { before: checkpointId, stopped }).catch((error: unknown) => {
+    problem = messageOf(error)
+  })
   if (found === undefined && stopped?.aborted === true) return false
   if (found?.checkpoint === undefined) {
-    warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, {})
+    warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, { problem })
     return false
   }
   await storage.goOnFrom(found.checkpoint)
