@@ -107,9 +107,20 @@ async function openIf(disk: Disk, path: string, test: (content: Content) => Prom
     if (error instanceof DiskError && error.reason === 'not-found') return undefined
     throw error
   }
-  if (await test(content)) return content
+  const isSought = await closingOnError(content, () => test(content))
+  if (isSought) return content
   await content.close()
   return undefined
+}
+
+/** Where the work fails, nobody else comes to know the content: it is closed. */
+export async function closingOnError<T>(content: Content | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await content?.close().catch(() => {})
+    throw error
+  }
 }
 
 /** Of compressed content the length is not known before it is read. */

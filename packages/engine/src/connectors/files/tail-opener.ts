@@ -9,7 +9,7 @@ import type { ReaderContext } from '../source.ts'
 import type { Content } from './content.ts'
 import { emptyFingerprint } from './fingerprint.ts'
 import { statIfThere, type FoundFile } from './finder.ts'
-import { findCopy, findLaterCopies, isSameContent, locate, type Copy } from './locate.ts'
+import { closingOnError, findCopy, findLaterCopies, isSameContent, locate, type Copy } from './locate.ts'
 import type { TailQueue } from './tail-queue.ts'
 import { Tail } from './tail.ts'
 
@@ -59,7 +59,7 @@ export class TailOpener {
   async #restart(tail: Tail): Promise<void> {
     const former = tail.split()
     const copy = former.fingerprint.bytes === 0 ? undefined : await findCopy(this.#context.disk, former)
-    const later = await this.#laterCopies(tail, copy?.modifiedMs ?? tail.modifiedMs)
+    const later = await closingOnError(copy?.content, () => this.#laterCopies(tail, copy?.modifiedMs ?? tail.modifiedMs))
     const copies = tailsOfCopies(tail, copy, later)
     this.#tails.addBefore(tail, copies)
     const message = `${tail.path} was truncated; it is read from its start again${copies.length === 0 ? ', what was not read before is lost' : ''}`
