@@ -22,6 +22,7 @@ let failed = 0
 const startMs = performance.now()
 
 for (const { seed, scenario, about } of regressions) {
+  traceHeading(about)
   try {
     await runSeed(seed, { scenario })
   } catch (error) {
@@ -30,6 +31,7 @@ for (const { seed, scenario, about } of regressions) {
   }
 }
 for (let seed = first; seed < first + count; seed++) {
+  traceHeading(`seed ${seed}`)
   if (values.show) console.log(`${seed} ${JSON.stringify(scenarioOf(seed))}`)
   try {
     total.add(await runSeed(seed))
@@ -44,6 +46,11 @@ console.log(`${count - failed} passed, ${failed} failed, in ${((performance.now(
 const missing = total.missing(Number(values.require))
 if (missing.length > 0) console.error(`reached fewer than ${values.require} times: ${missing.join(', ')}`)
 process.exitCode = failed > 0 || missing.length > 0 ? 1 : 0
+
+/** Whose events follow. */
+function traceHeading(heading: string): void {
+  if (process.env['SIM_TRACE'] !== undefined) console.log(`\n${heading}`)
+}
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
