@@ -1,40 +1,58 @@
-import { copyFile, readdir, readFile } from 'node:fs/promises'
+import { copyFile, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { nodeDisk } from '@millrace/core'
+import { setTimeout } from 'node:timers/promises'
+import { DiskError, nodeDisk, type Disk } from '@millrace/core'
 import { METADATA } from '../checkpoint/foreign-checkpoint.ts'
 import { stateFilesOf } from '../checkpoint/metadata.ts'
 import { decodeMetadata } from '../checkpoint/metadata-format.ts'
 
-/** A running job may remove a checkpoint while it is copied: the next one is tried. */
-const TRIES_MAX = 5
+/** A running job completes and removes checkpoints while they are looked for, and copied. */
+const TRIES_MAX = 20
+const PAUSE_MS = 10
 
 /**
  * Copies the newest completed checkpoint of a folder of checkpoints into another, and answers its path there; undefined: there is none. The folder is
  * only read: its job may run meanwhile.
  */
-export async function copyNewestCheckpoint(checkpoints: string, to: string): Promise<string | undefined> {
+export async function copyNewestCheckpoint(
+  checkpoints: string,
+  to: string,
+  disk: Pick<Disk, 'list'> = nodeDisk,
+): Promise<string | undefined> {
   for (let tries = 1; ; tries++) {
-    const newest = await newestOf(checkpoints)
-    if (newest === undefined) return undefined
-    try {
-      return await copyCheckpoint(checkpoints, newest, to)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES_MAX) throw error
+    const found = await newestOf(checkpoints, disk)
+    if (found === 'none') return undefined
+    if (found !== 'changing') {
+      try {
+        return await copyCheckpoint(checkpoints, found.name, to)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES_MAX) throw error
+      }
     }
+    // Not one was completed in all that time.
+    if (tries === TRIES_MAX) return undefined
+    await setTimeout(PAUSE_MS)
   }
 }
 
-async function newestOf(checkpoints: string): Promise<string | undefined> {
-  const names = await readdir(checkpoints).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  const ids = names.flatMap((name) => /^chk-(\d+)$/.exec(name)?.[1] ?? []).map(Number)
+/** `changing`: while one after the other was looked at, the older ones may have been removed, and a newer one completed. */
+async function newestOf(checkpoints: string, disk: Pick<Disk, 'list'>): Promise<{ readonly name: string } | 'none' | 'changing'> {
+  const ids = (await listed(disk, checkpoints)).flatMap((name) => /^chk-(\d+)$/.exec(name)?.[1] ?? []).map(Number)
   for (const id of ids.toSorted((a, b) => b - a)) {
-    const complete = await readdir(join(checkpoints, `chk-${id}`)).catch((): string[] => [])
-    if (complete.includes(METADATA)) return `chk-${id}`
+    const name = `chk-${id}`
+    if ((await listed(disk, join(checkpoints, name))).includes(METADATA)) return { name }
   }
-  return undefined
+  return ids.length === 0 ? 'none' : 'changing'
+}
+
+/** Nothing where there is no such folder. */
+async function listed(disk: Pick<Disk, 'list'>, path: string): Promise<readonly string[]> {
+  try {
+    return await disk.list(path)
+  } catch (error) {
+    if (error instanceof DiskError && error.reason === 'not-found') return []
+    throw error
+  }
 }
 
 async function copyCheckpoint(checkpoints: string, name: string, to: string): Promise<string> {
