@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
-import { type Disk } from '@millrace/core'
+import { MillraceError, type Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import type { KeyedStateFile, StateFileHandle } from '../../engine/src/checkpoint/handles.ts'
-import type { Damage } from '../../engine/src/checkpoint/storage.ts'
+import type { CheckpointStorage, Damage } from '../../engine/src/checkpoint/storage.ts'
 import { stateFilesOf, type CheckpointMetadata } from '../../engine/src/checkpoint/metadata.ts'
 
 export const DIR = '/var/state/job/checkpoints'
@@ -47,6 +47,27 @@ async function writeFile(
   history.contents.set(handle.path, content)
   const segment = { keyGroup: subtask, kind: 'delta' as const, offset: 0, length: handle.length, crc32: crc32(content), rows: 1 }
   return { ...handle, segments: [segment] }
+}
+
+/** A checkpoint of one operator with this state. */
+export async function take(storage: CheckpointStorage, id: number, state: Uint8Array): Promise<void> {
+  const writer = await storage.createStateFile({ attempt: 1, task: 0, subtask: 0 }, id, 'state')
+  await writer.write(state)
+  const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: state.length, crc32: crc32(state), rows: 1 }
+  await storage.persist(metadataOf(id, 1, [[{ ...(await writer.finish()), segments: [segment] }]]))
+}
+
+/** What a start goes on from, or the code of what it is refused with: sinks undo then what they have staged for anything newer. */
+export async function start(storage: CheckpointStorage): Promise<string> {
+  await storage.open()
+  try {
+    const { checkpoint } = await storage.resolveRestore('latest')
+    await storage.goOnFrom(checkpoint)
+    return checkpoint?.path ?? 'nothing'
+  } catch (error) {
+    if (error instanceof MillraceError) return error.code
+    throw error
+  }
 }
 
 /** Checkpoints whose state turned out to be damaged while it was read. */

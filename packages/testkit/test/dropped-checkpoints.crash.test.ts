@@ -1,14 +1,13 @@
 // A job removes its newest checkpoints to go back behind them, and its process dies at any call of the disk, or the power fails: the next start finds where to go on.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { crc32 } from 'node:zlib'
 import { SeededRandom, SimulatedDisk, type NameFate } from '@millrace/testkit'
-import { MillraceError, nodeClock, type Disk } from '@millrace/core'
+import { nodeClock, type Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import { FileOriginNote } from '../../engine/src/checkpoint/origin-note.ts'
 import { RootedCheckpoints } from '../../engine/src/checkpoint/origins.ts'
 import { dropCheckpointsFrom } from '../../engine/src/runtime/restoration.ts'
-import { DIR, metadataOf } from './checkpoint-history.ts'
+import { DIR, metadataOf, start, take } from './checkpoint-history.ts'
 import { endAt, type DiskCall } from './crashing-disk.ts'
 
 /** Where the job has begun: before its checkpoints, some of which are lost. */
@@ -75,14 +74,6 @@ async function giveUpNewest(disk: Disk): Promise<void> {
   await storage.goOnFrom((await storage.resolveRestore(`${DIR}/chk-${OLDER}`)).checkpoint)
 }
 
-async function take(storage: RootedCheckpoints, id: number): Promise<void> {
-  const bytes = Buffer.from(`the state of checkpoint ${id}`)
-  const writer = await storage.createStateFile({ attempt: 1, task: 0, subtask: 0 }, id, 'state')
-  await writer.write(bytes)
-  const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: bytes.length, crc32: crc32(bytes), rows: 1 }
-  await storage.persist(metadataOf(id, 1, [[{ ...(await writer.finish()), segments: [segment] }]]))
-}
-
 async function prepare(disk: Disk, { behind, lose }: Situation): Promise<void> {
   const savepoint = new FilesystemCheckpoints({ disk, dir: '/savepoints' })
   await savepoint.open()
@@ -92,22 +83,9 @@ async function prepare(disk: Disk, { behind, lose }: Situation): Promise<void> {
   const storage = storageOn(disk)
   await storage.open()
   await storage.goOnFrom((await storage.resolveRestore(ORIGIN)).checkpoint)
-  for (const id of behind === 'origin' ? [OLDER, NEWEST] : [BEFORE, OLDER, NEWEST]) await take(storage, id)
+  for (const id of behind === 'origin' ? [OLDER, NEWEST] : [BEFORE, OLDER, NEWEST])
+    await take(storage, id, Buffer.from(`the state of checkpoint ${id}`))
   await lose(disk)
-}
-
-/** What a start goes on from: sinks undo then what they have staged for anything newer. */
-async function start(disk: Disk): Promise<string> {
-  const storage = storageOn(disk)
-  await storage.open()
-  try {
-    const { checkpoint } = await storage.resolveRestore('latest')
-    await storage.goOnFrom(checkpoint)
-    return checkpoint?.path ?? 'nothing'
-  } catch (error) {
-    if (error instanceof MillraceError) return error.code
-    throw error
-  }
 }
 
 interface Trial {
@@ -133,11 +111,11 @@ async function attempt(situation: Situation, { dieAt, power }: Trial): Promise<O
     assert.ok(await dropCheckpointsFrom({ storage: storageOn(mortal), clock: nodeClock }, OLDER, () => {}))
   })
   const found: string[] = []
-  if (power?.atOnce !== true) found.push(await start(disk.attach()))
+  if (power?.atOnce !== true) found.push(await start(storageOn(disk.attach())))
   const names = disk.unsyncedNames
   if (power !== undefined) {
     disk.crash(power.fate)
-    found.push(await start(disk.attach()))
+    found.push(await start(storageOn(disk.attach())))
   }
   return { found, died, names }
 }

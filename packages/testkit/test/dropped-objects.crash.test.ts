@@ -1,8 +1,7 @@
 // As dropped-checkpoints.crash.test.ts, in a store of objects: a job dies at any request while it goes back behind its newest checkpoints.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { crc32 } from 'node:zlib'
-import { createMemoryDisk, MillraceError, nodeClock, nodeRandom } from '@millrace/core'
+import { createMemoryDisk, nodeClock, nodeRandom } from '@millrace/core'
 import { SeededRandom } from '@millrace/testkit'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
 import { ObjectCheckpoints } from '../../engine/src/checkpoint/object-store/object-checkpoints.ts'
@@ -11,7 +10,7 @@ import { RoutedCheckpoints } from '../../engine/src/checkpoint/object-store/rout
 import { ObjectOriginNote } from '../../engine/src/checkpoint/origin-note.ts'
 import { RootedCheckpoints } from '../../engine/src/checkpoint/origins.ts'
 import { dropCheckpointsFrom } from '../../engine/src/runtime/restoration.ts'
-import { metadataOf } from './checkpoint-history.ts'
+import { metadataOf, start, take } from './checkpoint-history.ts'
 import { never } from './crashing-disk.ts'
 import { emptyBucket, SimulatedStore, type Bucket } from './simulated-object-store.ts'
 
@@ -47,30 +46,10 @@ async function prepare(): Promise<Bucket> {
   const storage = storageOn(bucket)
   await storage.open()
   await storage.goOnFrom((await storage.resolveRestore(ORIGIN)).checkpoint)
-  for (const id of [OLDER, NEWEST]) {
-    const bytes = Buffer.alloc(30_000, id)
-    const writer = await storage.createStateFile({ attempt: 1, task: 0, subtask: 0 }, id, 'state')
-    await writer.write(bytes)
-    const segment = { keyGroup: 0, kind: 'full' as const, offset: 0, length: bytes.length, crc32: crc32(bytes), rows: 1 }
-    await storage.persist(metadataOf(id, 1, [[{ ...(await writer.finish()), segments: [segment] }]]))
-  }
+  for (const id of [OLDER, NEWEST]) await take(storage, id, Buffer.alloc(30_000, id))
   const key = [...bucket.objects.keys()].find((name) => name.startsWith(`${PREFIX}shared/1-${NEWEST}-`))!
   bucket.objects.set(key, new Uint8Array(30_000))
   return bucket
-}
-
-/** What a start goes on from. */
-async function start(bucket: Bucket): Promise<string> {
-  const storage = storageOn(bucket)
-  await storage.open()
-  try {
-    const { checkpoint } = await storage.resolveRestore('latest')
-    await storage.goOnFrom(checkpoint)
-    return checkpoint?.path ?? 'nothing'
-  } catch (error) {
-    if (error instanceof MillraceError) return error.code
-    throw error
-  }
 }
 
 it('checkpoints in a store of objects that a job goes back behind leave the latest, and from some request on what is before them', async () => {
@@ -89,8 +68,8 @@ it('checkpoints in a store of objects that a job goes back behind leave the late
       return false
     }
     died = await Promise.race([death.promise, drop()])
-    seen.push(await start(bucket))
-    assert.equal(await start(bucket), seen.at(-1))
+    seen.push(await start(storageOn(bucket)))
+    assert.equal(await start(storageOn(bucket)), seen.at(-1))
   }
   const at = seen.indexOf(ORIGIN)
   assert.deepEqual(seen, [...Array<string>(at).fill(`${URL}/chk-${OLDER}`), ...Array<string>(seen.length - at).fill(ORIGIN)])

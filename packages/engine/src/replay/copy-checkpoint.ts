@@ -1,10 +1,11 @@
 import { copyFile, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { DiskError, nodeDisk, type Disk } from '@millrace/core'
+import { nodeDisk, type Disk } from '@millrace/core'
 import { METADATA } from '../checkpoint/foreign-checkpoint.ts'
 import { stateFilesOf } from '../checkpoint/metadata.ts'
 import { decodeMetadata } from '../checkpoint/metadata-format.ts'
+import { isAbsent } from '../checkpoint/storage-errors.ts'
 
 /** A running job completes and removes checkpoints while they are looked for, and copied. */
 const TRIES_MAX = 20
@@ -50,7 +51,7 @@ async function listed(disk: Pick<Disk, 'list'>, path: string): Promise<readonly 
   try {
     return await disk.list(path)
   } catch (error) {
-    if (error instanceof DiskError && error.reason === 'not-found') return []
+    if (isAbsent(error)) return []
     throw error
   }
 }

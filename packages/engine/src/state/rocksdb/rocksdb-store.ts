@@ -92,11 +92,7 @@ export class RocksdbStore implements OrderedStore {
   }
 
   #find(key: Uint8Array, flags: number): number | Uint8Array | undefined {
-    try {
-      return this.#database.getSync(this.#place(key), flags)
-    } catch (error) {
-      throw rocksdbError(error, this.#path)
-    }
+    return rocksdbCall(this.#path, () => this.#database.getSync(this.#place(key), flags))
   }
 
   #fromFile(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -109,11 +105,7 @@ export class RocksdbStore implements OrderedStore {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    try {
-      this.#database.putSync(key, value)
-    } catch (error) {
-      throw rocksdbError(error, this.#path)
-    }
+    rocksdbCall(this.#path, () => this.#database.putSync(key, value))
   }
 
   delete(key: Uint8Array): void {

@@ -50,7 +50,7 @@ export class Turns {
     }
   }
 
-  /** What is to be waited for before the next row; mostly nothing. */
+  /** What is to be waited for before the next row; mostly nothing. The clock is looked at for each: a user's migration may take long with one. */
   #rowDone(): Promise<void> | undefined {
     if (++this.#rows < this.#rowsMax && this.#clock.monotonic() < this.#untilMs) return undefined
     return this.#giveBack()
