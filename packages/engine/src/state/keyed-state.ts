@@ -55,6 +55,8 @@ export class KeyedState implements KeyedStateBackend {
   readonly #store: RowStore
   readonly #timers: Timers
   readonly #lineage: CheckpointLineage
+  /** Rows of the segments that each key group was restored from. */
+  readonly #rowsRead: Map<number, number> = new Map()
   protected readonly target: RestoreTarget
   readonly #bare: ReadonlyMap<string, RowState>
   readonly #expiries: ReadonlyMap<string, Expiry>
@@ -123,7 +125,7 @@ export class KeyedState implements KeyedStateBackend {
   beginSnapshot(checkpointId: number, { full }: { readonly full: 'all' | 'share' }): StateSnapshotWriter {
     this.writer?.complete()
     const store = this.#store
-    const plan = this.#lineage.plan(checkpointId, store.epoch, full)
+    const plan = this.#lineage.plan(checkpointId, store.epoch, full, store.directory.rowsOfGroups())
     const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: this.#lineage, nowMs: this.now() })
     store.epoch++
     store.visitor = writer
@@ -183,7 +185,13 @@ export class KeyedState implements KeyedStateBackend {
     const regrouped = formerMaxParallelism === undefined ? undefined : { formerMaxParallelism, keyGroups }
     const reader = new SegmentReader(this.target, group, regrouped)
     this.#store.epoch = this.restoredEpoch
-    if (regrouped === undefined) this.#store.expect(group, rowsOf(segments))
+    if (regrouped === undefined) {
+      this.#store.expect(group, rowsOf(segments))
+      this.#rowsRead.set(
+        group,
+        segments.reduce((sum, { rows }) => sum + (rows ?? 0), 0),
+      )
+    }
     for (const { bytes, crc32: expected } of segments) {
       if (expected !== undefined && crc32(bytes) !== expected) {
         throw engineError('STATE_CORRUPT', { operator: this.#options.operator, group, at: 0, problem: 'its checksum does not match' })
@@ -200,7 +208,9 @@ export class KeyedState implements KeyedStateBackend {
 
   resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void {
     // What was left out or changed must not come back as it was by way of an older segment.
-    if (!this.target.changed) this.#lineage.resume(checkpointId, RESTORED_EPOCH, chains)
+    if (this.target.changed) return
+    const all = Array.from(chains, ([group, length]) => [group, { length, rows: this.#rowsRead.get(group) ?? 0 }] as const)
+    this.#lineage.resume(checkpointId, RESTORED_EPOCH, new Map(all))
   }
 
   statistics(): StateStatistics {

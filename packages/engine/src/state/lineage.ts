@@ -3,15 +3,18 @@
 // 1. The base is always a completed checkpoint, the newest one: one that is not complete yet, or never will be, is built upon by none.
 // 2. A group's chain (the snapshots that hold segments of it, back to its last full one) never gets longer than CHAIN_LENGTH_MAX:
 //    each checkpoint writes a share of the groups in full, those with the longest chains.
-// 3. The share grows with what changes: the deltas of a chain have about three times as many rows as its group, at most. What a restore reads is bounded so, and a
-//    checkpoint of few changes writes few rows besides them.
+// 3. What a restore reads is bounded too: a group whose chain has twice as many rows as the group is written in full when its turn comes, and there are the more turns the more
+//    changes. A chain gets to have about three times as many rows so, at most. A group that only gets new rows has none in its chain for nothing, and is not written again for them.
 import type { KeyGroupRange } from '../keys/key-group.ts'
+import type { SegmentEntry } from './state-types.ts'
 
 export const CHAIN_LENGTH_MAX = 32
-/** Of the key groups, what a checkpoint writes in full where nothing changes. */
-const FULL_SHARE_MIN = 1 / 32
-/** What it writes in full besides, of what the checkpoint before had of changes. */
+/** Of the key groups, what a checkpoint writes in full because of the length of their chains. */
+const FULL_SHARE_OF_LONGEST = 1 / 32
+/** What it writes in full of those with too many rows, as a share of what the checkpoint before had of changes. */
 const FULL_SHARE_OF_CHANGES = 1 / 2
+/** Rows of a chain, as a multiple of its group's, from which the group's turn may come. */
+const CHAIN_ROWS_MAX = 2
 
 export interface SnapshotPlan {
   readonly checkpointId: number
@@ -25,37 +28,47 @@ export interface SnapshotPlan {
 
 interface Attempt {
   readonly boundary: number
-  readonly lengths: Uint8Array
+  readonly chains: readonly Chain[]
   readonly changedShare: number
 }
+
+/** Of a key group: how many snapshots its chain is of, and the rows that these have. */
+export interface Chain {
+  readonly length: number
+  readonly rows: number
+}
+
+const noChain: Chain = { length: 0, rows: 0 }
 
 export class CheckpointLineage {
   readonly #keyGroups: KeyGroupRange
   #base: { readonly checkpointId: number; readonly epoch: number } | undefined = undefined
-  /** Chain length by group (less the first), as of the base. */
-  #lengths: Uint8Array
+  /** By group (less the first), as of the base. */
+  #chains: readonly Chain[]
   /** Of the base: rows of groups that it has not in full, of all rows. */
   #changedShare = 0
   readonly #attempts: Map<number, Attempt> = new Map()
 
   constructor(keyGroups: KeyGroupRange) {
     this.#keyGroups = keyGroups
-    this.#lengths = new Uint8Array(keyGroups.end - keyGroups.first)
+    this.#chains = Array.from({ length: keyGroups.end - keyGroups.first }, () => noChain)
   }
 
   /** `epoch`: the last one that the restored state counts as. */
-  resume(checkpointId: number, epoch: number, chains: ReadonlyMap<number, number>): void {
+  resume(checkpointId: number, epoch: number, chains: ReadonlyMap<number, Chain>): void {
     this.#base = { checkpointId, epoch }
-    this.#lengths = Uint8Array.from(this.#lengths, (_, at) => Math.min(255, chains.get(this.#keyGroups.first + at) ?? 0))
+    this.#chains = this.#chains.map((_, at) => chains.get(this.#keyGroups.first + at) ?? noChain)
   }
 
-  plan(checkpointId: number, boundary: number, full: 'all' | 'share'): SnapshotPlan {
+  /** `rows`: how many each group has. */
+  plan(checkpointId: number, boundary: number, full: 'all' | 'share', rows: ReadonlyMap<number, number>): SnapshotPlan {
     const base = this.#base
     if (full === 'all' || base === undefined) {
       return { checkpointId, baseCheckpointId: undefined, boundary, since: -1, isFull: () => true }
     }
-    const chosen = this.#longestChains()
     const first = this.#keyGroups.first
+    const chosen = this.#longestChains()
+    this.#addStalest(chosen, rows)
     return {
       checkpointId,
       baseCheckpointId: base.checkpointId,
@@ -65,21 +78,27 @@ export class CheckpointLineage {
     }
   }
 
-  /** The snapshot is written; `groups` are those that it has segments of, `changedShare` the rows of those that are not in full, of all rows. */
-  written(plan: SnapshotPlan, groups: ReadonlySet<number>, changedShare: number): void {
+  /** The snapshot is written; `rows` is how many rows there are. */
+  written(plan: SnapshotPlan, segments: readonly SegmentEntry[], rows: number): void {
     const first = this.#keyGroups.first
-    const lengths = this.#lengths.map((length, at) => {
-      const has = groups.has(first + at) ? 1 : 0
-      return plan.isFull(first + at) ? has : length + has
+    const added = this.#chains.map(() => noChain)
+    let changed = 0
+    for (const { keyGroup, rows: more } of segments) {
+      added[keyGroup - first] = { length: 1, rows: added[keyGroup - first]!.rows + more }
+      if (!plan.isFull(keyGroup)) changed += more
+    }
+    const chains = added.map((chain, at) => {
+      const before = plan.isFull(first + at) ? noChain : this.#chains[at]!
+      return { length: before.length + chain.length, rows: before.rows + chain.rows }
     })
-    this.#attempts.set(plan.checkpointId, { boundary: plan.boundary, lengths, changedShare })
+    this.#attempts.set(plan.checkpointId, { boundary: plan.boundary, chains, changedShare: changed / Math.max(1, changed, rows) })
   }
 
   completed(checkpointId: number): void {
     const attempt = this.#attempts.get(checkpointId)
     if (attempt === undefined) return
     this.#base = { checkpointId, epoch: attempt.boundary }
-    this.#lengths = attempt.lengths
+    this.#chains = attempt.chains
     this.#changedShare = attempt.changedShare
     for (const [id, { boundary }] of this.#attempts) if (boundary <= attempt.boundary) this.#attempts.delete(id)
   }
@@ -88,11 +107,11 @@ export class CheckpointLineage {
     this.#attempts.delete(checkpointId)
   }
 
-  /** 1 for each group to write in full: a share of those with chains at all, the longest first, and every one that can get no longer. */
+  /** 1 for each group to write in full because of its chain's length: a share of those with chains at all, the longest first, and every one that can get no longer. */
   #longestChains(): Uint8Array {
-    const lengths = this.#lengths
+    const lengths = Uint8Array.from(this.#chains, ({ length }) => Math.min(255, length))
     const chosen = new Uint8Array(lengths.length)
-    let room = Math.ceil(lengths.length * (FULL_SHARE_MIN + FULL_SHARE_OF_CHANGES * this.#changedShare))
+    let room = Math.ceil(lengths.length * FULL_SHARE_OF_LONGEST)
     const longest = lengths.reduce((most, length) => Math.max(most, length), 0)
     for (let length = longest; length > 1; length--) {
       for (let at = 0; at < lengths.length; at++) {
@@ -102,5 +121,17 @@ export class CheckpointLineage {
       }
     }
     return chosen
+  }
+
+  /** The same for groups whose chains have too many rows. */
+  #addStalest(chosen: Uint8Array, rowsOfGroups: ReadonlyMap<number, number>): void {
+    const room = Math.ceil(chosen.length * FULL_SHARE_OF_CHANGES * this.#changedShare)
+    const stale: { readonly at: number; readonly ratio: number }[] = []
+    for (const [at, { length, rows }] of this.#chains.entries()) {
+      const ratio = rows / Math.max(1, rowsOfGroups.get(this.#keyGroups.first + at) ?? 0)
+      if (chosen[at] === 0 && length > 1 && ratio >= CHAIN_ROWS_MAX) stale.push({ at, ratio })
+    }
+    stale.sort((a, b) => b.ratio - a.ratio)
+    for (const { at } of stale.slice(0, room)) chosen[at] = 1
   }
 }

@@ -313,13 +313,8 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     this.#belowOfGroup = this.#below !== undefined
     if (this.#group < this.#store.directory.keyGroups.end || this.#failure !== undefined) return
     this.#emit()
-    this.#lineage.written(this.#plan, this.#groups, this.#changedShare)
+    this.#lineage.written(this.#plan, this.#segments, this.#store.rows)
     this.#end('done')
-  }
-
-  get #changedShare(): number {
-    const changed = this.#segments.reduce((sum, { keyGroup, rows }) => (this.#plan.isFull(keyGroup) ? sum : sum + rows), 0)
-    return changed / Math.max(1, changed, this.#store.rows)
   }
 
   #attempt(write: () => void): void {

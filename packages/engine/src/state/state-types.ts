@@ -64,7 +64,7 @@ export interface KeyedStateBackend {
 
   /**
    * Marks the state as of now as checkpoint `checkpointId`; the writer answered turns it into bytes, slice by slice. An older writer not yet done is finished first.
-   * `share`: what changed since the last completed checkpoint, and a sixteenth of the key groups in full; everything in full where there is no completed one.
+   * `share`: what changed since the last completed checkpoint, and a share of the key groups in full (`lineage.ts`); everything in full where there is no completed one.
    * `all`: everything in full, for the first checkpoint and for savepoints.
    */
   beginSnapshot(checkpointId: number, options: { readonly full: 'all' | 'share' }): StateSnapshotWriter

@@ -46,6 +46,13 @@ export class TableDirectory {
     return tables
   }
 
+  /** How many rows each key group has. */
+  rowsOfGroups(): ReadonlyMap<number, number> {
+    const rows = new Map<number, number>()
+    for (const { keyGroup, alive } of this.tables()) rows.set(keyGroup, (rows.get(keyGroup) ?? 0) + alive)
+    return rows
+  }
+
   /** Whether the table is one of them still: growth replaces tables. */
   holds(table: Table): boolean {
     return this.#slots[table.slot] === table
