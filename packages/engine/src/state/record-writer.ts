@@ -8,6 +8,7 @@ import type { PendingMap } from './pending-map.ts'
 import type { ColumnSchema, StateSchema } from './schema.ts'
 import { mark, writeSegmentHeader, type SegmentKind } from './segment-format.ts'
 import type { Table } from './table.ts'
+import { TimerList } from './timer-cell.ts'
 import { Timer } from './timer-queue.ts'
 
 /** Maps of more entries than this are written bit by bit. */
@@ -166,7 +167,18 @@ export class RecordWriter extends ValueWriter {
   #cell(table: Table, row: number, column: number, value: unknown): void {
     if (value instanceof MapCell) this.map(table, row, column, value)
     else if (value instanceof Timer) this.value(value.time)
+    else if (value instanceof TimerList) this.#timers(value)
     else this.value(value, this.#schema.columns[column]!.name)
+  }
+
+  /** As a map of as many. */
+  #timers({ timers }: TimerList): void {
+    this.byte(mark.map)
+    this.varint(timers.length)
+    for (const { time } of timers) {
+      this.value(time, 'key')
+      this.value(true)
+    }
   }
 
   /** Answers whether anything of it is there. */

@@ -1,10 +1,11 @@
 import type { Key, KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
-import { MapCell, MapEntry, RESTORED_EPOCH, type TimedMapCell } from './map-cell.ts'
+import { MapCell, RESTORED_EPOCH, type TimedMapCell } from './map-cell.ts'
 import type { RowStore } from './row-store.ts'
 import type { ColumnKind, StateSchema } from './schema.ts'
 import { StoredShape } from './stored-shape.ts'
-import { Timer } from './timer-queue.ts'
+import { findTimer, timersIn, withTimer, withoutTimer, type TimerCell } from './timer-cell.ts'
+import type { Timer } from './timer-queue.ts'
 import type { Timers } from './timers.ts'
 import type { TimerKind } from './state-types.ts'
 
@@ -271,12 +272,13 @@ class StoredTimers implements StoredColumn {
   set(time: unknown): void {
     this.clear()
     this.#store.touch()
-    this.#store.table.columns[this.#column]!.set(this.#store.row, this.#timer(time))
+    this.#keep(this.#timer(time))
   }
 
   put(time: KeyAtom): void {
     this.delete(time)
-    timerCell(this.#store, this.#column).entries.set(time, new MapEntry(time, this.#timer(time), RESTORED_EPOCH))
+    const timer = this.#timer(time)
+    this.#keep(withTimer(this.#cell, timer, RESTORED_EPOCH, true))
   }
 
   setCoded(): void {
@@ -287,11 +289,22 @@ class StoredTimers implements StoredColumn {
   }
 
   delete(time: KeyAtom): void {
-    const { entries } = timerCell(this.#store, this.#column)
-    const entry = entries.get(time)
-    if (entry === undefined) return
-    this.#timers.dropped(this.#kind, entry.value as Timer)
-    entries.delete(time)
+    const cell = this.#cell
+    const timer = cell === undefined ? undefined : findTimer(cell, time as number)
+    if (timer === undefined) return
+    this.#timers.dropped(this.#kind, timer)
+    this.#keep(withoutTimer(cell!, timer, RESTORED_EPOCH, true))
+  }
+
+  get #cell(): TimerCell | undefined {
+    const { row, table } = this.#store
+    return row < 0 ? undefined : (table.columns[this.#column]!.get(row) as TimerCell | undefined)
+  }
+
+  #keep(cell: TimerCell | undefined): void {
+    const { row, table } = this.#store
+    if (cell === undefined) table.columns[this.#column]!.clear(row)
+    else table.columns[this.#column]!.set(row, cell)
   }
 
   #timer(time: unknown): Timer {
@@ -303,24 +316,15 @@ class StoredTimers implements StoredColumn {
 
 /** The map in the current row's cell; a new one, which counts as stored, if there is none. */
 function mapCell(store: RowStore, column: number, timed: boolean): MapCell {
-  return cellOf(store, column, () => store.createMapCell(timed))
-}
-
-function timerCell(store: RowStore, column: number): MapCell {
-  return cellOf(store, column, () => new MapCell())
-}
-
-function cellOf(store: RowStore, column: number, create: () => MapCell): MapCell {
   store.touch()
   const present = store.table.columns[column]!.get(store.row)
   if (present instanceof MapCell) return present
-  const cell = create()
+  const cell = store.createMapCell(timed)
   if (store.tracksRestored) cell.track(RESTORED_EPOCH)
   store.table.columns[column]!.set(store.row, cell)
   return cell
 }
 
 function dropTimers(timers: Timers, kind: TimerKind, cell: unknown): void {
-  if (cell instanceof Timer) timers.dropped(kind, cell)
-  if (cell instanceof MapCell) for (const entry of cell.entries.values()) timers.dropped(kind, entry.value as Timer)
+  for (const timer of timersIn(cell as TimerCell | undefined)) timers.dropped(kind, timer)
 }

@@ -1,12 +1,12 @@
 // Timers are state: hidden columns of the rows hold them, queues order them.
 //
 // 1. A timer is in its row exactly while it is in its queue, as far as rows are in memory. Those of other rows are asked for when they may be due.
-// 2. A row holds one timer of a kind as such, several as a map of times, so that one more or less of many is one changed entry.
+// 2. Whoever changes what a row holds of them has touched the row.
 import type { Key } from '../api/state.ts'
 import { engineError } from '../errors.ts'
-import { MapCell } from './map-cell.ts'
 import type { RowStore } from './row-store.ts'
 import type { FireTimer, TimerKind, TimerService } from './state-types.ts'
+import { findTimer, withTimer, withoutTimer, type TimerCell } from './timer-cell.ts'
 import { Timer, TimerQueue } from './timer-queue.ts'
 
 /** The last of the hashes by which timers of the same time are ordered. */
@@ -40,9 +40,6 @@ export interface TimersAway<T extends AwayTimer = AwayTimer> {
   clear(): void
 }
 
-/** What a row holds of a kind of timers. */
-type TimerCell = Timer | MapCell | undefined
-
 export class Timers implements TimerService {
   readonly #operator: string
   readonly #store: RowStore
@@ -63,16 +60,16 @@ export class Timers implements TimerService {
     const due = time === 0 ? 0 : time
     const store = this.#store
     const before = this.#cell(kind)
-    if (before instanceof Timer ? before.time === due : before?.entries.has(due)) return
+    if (findTimer(before, due) !== undefined) return
     store.touch()
     const timer = new Timer(due, store.table.key(store.row), store.hash)
     this.#queues[kind].add(timer)
-    if (before instanceof MapCell) before.set(due, timer, store.epoch)
-    else this.#put(kind, before === undefined ? timer : pair(before, timer, store.epoch))
+    const after = withTimer(before, timer, store.epoch)
+    if (after !== before) store.table.columns[this.#columns[kind]]!.set(store.row, after)
   }
 
   delete(kind: TimerKind, time: number): void {
-    const timer = this.#find(kind, time === 0 ? 0 : time)
+    const timer = findTimer(this.#cell(kind), time === 0 ? 0 : time)
     if (timer === undefined) return
     this.#queues[kind].remove(timer)
     this.#away?.forget(kind, timer)
@@ -130,41 +127,21 @@ export class Timers implements TimerService {
       const away = this.#away?.due(kind, isDue ? timer.time : time, isDue ? timer.hash : HASH_MAX)
       if (away === undefined) return isDue ? timer : undefined
       this.#store.use(away.key, away.hash)
-      this.#away?.asked(kind, away, this.#find(kind, away.time) !== undefined)
+      this.#away?.asked(kind, away, findTimer(this.#cell(kind), away.time) !== undefined)
     }
   }
 
-  #cell(kind: TimerKind): TimerCell {
+  #cell(kind: TimerKind): TimerCell | undefined {
     const { row, table } = this.#store
-    return row < 0 ? undefined : (table.columns[this.#columns[kind]]!.get(row) as TimerCell)
-  }
-
-  #put(kind: TimerKind, cell: Timer | MapCell): void {
-    this.#store.table.columns[this.#columns[kind]]!.set(this.#store.row, cell)
-  }
-
-  #find(kind: TimerKind, time: number): Timer | undefined {
-    const cell = this.#cell(kind)
-    if (cell instanceof Timer) return cell.time === time ? cell : undefined
-    return cell?.entries.get(time)?.value as Timer | undefined
+    return row < 0 ? undefined : (table.columns[this.#columns[kind]]!.get(row) as TimerCell | undefined)
   }
 
   #forget(kind: TimerKind, timer: Timer): void {
     const store = this.#store
-    const cell = this.#cell(kind)
+    const cell = this.#cell(kind)!
     store.touch()
-    if (cell instanceof MapCell && cell.size > 1) {
-      cell.delete(timer.time, store.epoch)
-      return
-    }
+    if (withoutTimer(cell, timer, store.epoch) !== undefined) return
     store.table.columns[this.#columns[kind]]!.clear(store.row)
     store.cellCleared()
   }
-}
-
-function pair(a: Timer, b: Timer, epoch: number): MapCell {
-  const cell = new MapCell()
-  cell.set(a.time, a, epoch)
-  cell.set(b.time, b, epoch)
-  return cell
 }

@@ -7,12 +7,12 @@
  * 4. How many there are is counted as they come and go, and noted in the store for whoever starts from its files.
  */
 import type { Key } from '../../api/state.ts'
-import { MapCell } from '../map-cell.ts'
 import type { StateSchema } from '../schema.ts'
 import type { TimerKind } from '../state-types.ts'
 import type { Table } from '../table.ts'
 import type { TableDirectory } from '../table-directory.ts'
-import { Timer, type TimerQueue } from '../timer-queue.ts'
+import { timersIn, type TimerCell } from '../timer-cell.ts'
+import type { Timer, TimerQueue } from '../timer-queue.ts'
 import type { TimersAway } from '../timers.ts'
 import type { OrderedStore } from './ordered-store.ts'
 import type { StoredBelow } from './stored-below.ts'
@@ -127,7 +127,7 @@ export class AwayTimers implements TimersAway {
   written(table: Table, row: number): void {
     if (this.#leftOver.length > 0) this.#tidy()
     for (const kind of KINDS) {
-      const cell = table.columns[this.#columns[kind]]!.get(row)
+      const cell = table.columns[this.#columns[kind]]!.get(row) as TimerCell | undefined
       if (cell === undefined) continue
       for (const timer of timersIn(cell)) {
         if (timer.isStored) continue
@@ -143,7 +143,7 @@ export class AwayTimers implements TimersAway {
   /** A row leaves the tables. The store below has it. */
   letGo(table: Table, row: number): void {
     for (const kind of KINDS) {
-      const cell = table.columns[this.#columns[kind]]!.get(row)
+      const cell = table.columns[this.#columns[kind]]!.get(row) as TimerCell | undefined
       if (cell === undefined) continue
       for (const timer of timersIn(cell)) {
         this.#queues?.[kind].remove(timer)
@@ -199,9 +199,4 @@ export class AwayTimers implements TimersAway {
   #tidy(): void {
     for (const bytes of this.#leftOver.splice(0)) this.#below.deleteEntry(bytes)
   }
-}
-
-function timersIn(cell: unknown): Iterable<Timer> {
-  if (cell instanceof Timer) return [cell]
-  return cell instanceof MapCell ? cell.entries.values().map(({ value }) => value as Timer) : []
 }
