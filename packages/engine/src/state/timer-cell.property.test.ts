@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { hashKey } from '../keys/hash.ts'
 import { createState, finish, restore, type Written } from './fixtures/operator-state.ts'
 import type { KeyedState } from './keyed-state.ts'
