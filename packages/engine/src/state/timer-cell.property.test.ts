@@ -19,7 +19,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: some.map((range) => ({ op: 'register' as const, ...range })) },
   { weight: 3, arbitrary: some.map((range) => ({ op: 'delete' as const, ...range })) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('fire' as const), time: fc.nat(TIMES), limit: fc.integer({ min: 1, max: 50 }) }) },
-  { weight: 3, arbitrary: fc.constantFrom('checkpoint', 'touchUnderWay', 'restore').map((op) => ({ op }) as Step) },
+  { weight: 3, arbitrary: fc.constantFrom('checkpoint', 'touchUnderWay', 'restore').map((op) => ({ op })) },
 )
 
 /** One key's timers beside a set of times. */
