@@ -6,7 +6,7 @@
  */
 import type { Key, KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
-import type { StoredColumn } from '../state/restore-target.ts'
+import type { StoredColumn } from '../state/stored-column.ts'
 import type { ColumnKind } from '../state/schema.ts'
 import type { SegmentTarget } from '../state/segment-reader.ts'
 

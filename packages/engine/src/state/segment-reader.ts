@@ -8,7 +8,8 @@ import { keyGroupOf, type KeyGroupRange } from '../keys/key-group.ts'
 import { canonicalKey, isAtom } from '../keys/key.ts'
 import { columnKinds } from './schema.ts'
 import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_NEWEST } from './segment-format.ts'
-import type { RestoreTarget, StoredColumn } from './restore-target.ts'
+import type { RestoreTarget } from './restore-target.ts'
+import type { StoredColumn } from './stored-column.ts'
 
 /** The group is one of another number of key groups than today's: only keys of these are loaded. */
 export interface Regrouped {

@@ -35,7 +35,7 @@ class Subject {
     } else if (each.op === 'fire') this.#fire(each.time, each.limit)
     else if (each.op === 'restore') this.#restore()
     else this.#checkpoint(each.op === 'touchUnderWay')
-    assert.equal(this.#state.timers.count('event'), this.#times.size)
+    assert.equal(this.#state.statistics().eventTimers, this.#times.size)
     assert.equal(this.#state.timers.next('event'), this.#times.size === 0 ? undefined : Math.min(...this.#times))
   }
 
