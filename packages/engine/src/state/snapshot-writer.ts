@@ -4,7 +4,6 @@
 // 2. Key groups are written one after the other, so that segments lie in the order of their groups; what is written early waits in `#early` for its group's turn.
 // 3. A group's early bytes come before whatever needs them: a map's entries follow its row.
 // 4. What cannot be encoded fails the snapshot, at the next call of `step` or `finish`, never the invocation whose touch made it be written.
-import { crc32 } from 'node:zlib'
 import { engineError } from '../errors.ts'
 import { EarlyRecords } from './early-records.ts'
 import type { CheckpointLineage, SnapshotPlan } from './lineage.ts'
@@ -13,13 +12,10 @@ import { PendingMap } from './pending-map.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { RowStore, SnapshotVisitor } from './row-store.ts'
 import type { StateSchema } from './schema.ts'
-import type { SegmentKind } from './segment-format.ts'
-import type { SegmentEntry, SnapshotIndex, StateSnapshotWriter } from './state-types.ts'
+import { SegmentOutput } from './segment-output.ts'
+import type { SnapshotIndex, StateSnapshotWriter } from './state-types.ts'
 import { touchedEpoch, type Table } from './table.ts'
 
-/** Small enough that taking its checksum is no pause. */
-const SEGMENT_BYTES_MAX = 256 * 1024
-const CHUNK_BYTES_MIN = 256 * 1024
 /** Rows looked at and left out that count as one written. */
 const SKIPPED_A_ROW = 32
 
@@ -55,16 +51,9 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   readonly #out: RecordWriter
   readonly #early: EarlyRecords
   readonly #pendingMaps: Map<number, PendingMap[]> = new Map()
-  readonly #segments: SegmentEntry[] = []
-  readonly #groups: Set<number> = new Set()
-  #chunks: Uint8Array<ArrayBuffer>[] = []
-  #emittedBytes = 0
+  readonly #segments: SegmentOutput
   #next = 0
   #group: number
-  /** Where the open segment starts in `#out`; -1: none is open. */
-  #segmentStart = -1
-  #kind: SegmentKind = 'full'
-  #rows = 0
   #failure: unknown = undefined
   #state: 'writing' | 'done' | 'abandoned' = 'writing'
 
@@ -79,6 +68,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     // Records over rows below are those of a delta, also where the group's segments together are a full one.
     const rowPlan = below === undefined ? plan : { ...plan, isFull: () => false }
     this.#out = new RecordWriter(schema, rowPlan, nowMs, onLargeMap)
+    this.#segments = new SegmentOutput(plan, this.#out)
     this.#early = new EarlyRecords(new RecordWriter(schema, rowPlan, nowMs, onLargeMap))
     this.#tables = store.directory.tables()
     this.#group = store.directory.keyGroups.first
@@ -107,9 +97,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   }
 
   take(): Uint8Array<ArrayBuffer>[] {
-    const taken = this.#chunks
-    this.#chunks = []
-    return taken
+    return this.#segments.take()
   }
 
   finish(): SnapshotIndex {
@@ -117,8 +105,9 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#state === 'abandoned') throw engineError('STATE_SNAPSHOT_ABANDONED', { checkpointId: this.checkpointId })
     const { checkpointId, baseCheckpointId } = this.#plan
-    const fullBytes = this.#segments.reduce((sum, { keyGroup, length }) => (this.#plan.isFull(keyGroup) ? sum + length : sum), 0)
-    return { checkpointId, baseCheckpointId, sizeBytes: this.#emittedBytes, fullBytes, segments: this.#segments }
+    const { segments, emittedBytes: sizeBytes } = this.#segments
+    const fullBytes = segments.reduce((sum, { keyGroup, length }) => (this.#plan.isFull(keyGroup) ? sum + length : sum), 0)
+    return { checkpointId, baseCheckpointId, sizeBytes, fullBytes, segments }
   }
 
   /** Writes what is left, for its owner to find; a failure too. */
@@ -134,7 +123,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   abandon(): void {
     if (this.#state !== 'writing') return
     this.#end('abandoned')
-    this.#chunks = []
+    this.#segments.take()
   }
 
   beforeTouch(table: Table, row: number): void {
@@ -166,12 +155,12 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     let copied = 0
     this.#attempt(() => {
       for (; copied < budget && below.next(this.#group); copied += below.cost) {
-        if (this.#segmentStart < 0) this.#openSegment()
-        this.#rows += below.copy(this.#out)
+        this.#segments.open(this.#group)
+        this.#segments.count(below.copy(this.#out))
       }
     })
     this.#belowOfGroup = copied >= budget
-    this.#sealIfLarge()
+    this.#segments.sealIfLarge()
     return copied + 1
   }
 
@@ -201,7 +190,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
       table.pending = false
       this.#next++
     }
-    this.#sealIfLarge()
+    this.#segments.sealIfLarge()
     return written + Math.ceil((table.position - from - written) / SKIPPED_A_ROW) + 1
   }
 
@@ -214,9 +203,9 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   }
 
   #write(table: Table, row: number): number {
-    if (this.#segmentStart < 0) this.#openSegment()
+    this.#segments.open(this.#group)
     const records = this.#out.row(table, row)
-    this.#rows += records
+    this.#segments.count(records)
     return records
   }
 
@@ -243,77 +232,36 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     this.#attempt(() => {
       this.#takeEarly()
       if (entries.length === 0) return
-      if (this.#segmentStart < 0) this.#openSegment()
+      this.#segments.open(this.#group)
       this.#out.entries(map, entries)
     })
     if (map.finished) {
       map.end()
       this.#pendingMaps.get(this.#group)!.shift()
     }
-    this.#sealIfLarge()
+    this.#segments.sealIfLarge()
     return map.looked + 1
   }
 
   #takeEarly(): void {
     if (!this.#early.has(this.#group)) return
-    if (this.#segmentStart < 0) this.#openSegment()
-    this.#rows += this.#early.moveTo(this.#group, this.#out)
-  }
-
-  #openSegment(): void {
-    this.#segmentStart = this.#out.position
-    this.#rows = 0
-    // Only the first segment of a group replaces what lies before it.
-    this.#kind = this.#plan.isFull(this.#group) && !this.#groups.has(this.#group) ? 'full' : 'delta'
-    this.#out.header(this.#group, this.#kind)
-    this.#groups.add(this.#group)
-  }
-
-  #sealIfLarge(): void {
-    if (this.#segmentStart >= 0 && this.#out.position - this.#segmentStart >= SEGMENT_BYTES_MAX) this.#sealSegment()
-  }
-
-  #sealSegment(): void {
-    const start = this.#segmentStart
-    const bytes = this.#out.view(start)
-    this.#segments.push({
-      keyGroup: this.#group,
-      kind: this.#kind,
-      offset: this.#emittedBytes + start,
-      length: bytes.length,
-      crc32: crc32(bytes),
-      rows: this.#rows,
-    })
-    this.#segmentStart = -1
-    if (this.#out.position >= CHUNK_BYTES_MIN) this.#emit()
-  }
-
-  #emit(): void {
-    if (this.#out.position === 0) return
-    const chunk = this.#out.take()
-    this.#emittedBytes += chunk.length
-    this.#chunks.push(chunk)
+    this.#segments.open(this.#group)
+    this.#segments.count(this.#early.moveTo(this.#group, this.#out))
   }
 
   #closeGroup(): void {
     this.#attempt(() => {
       this.#takeEarly()
       // A group written in full that has become empty must say so: older segments of it are stale.
-      if (
-        this.#segmentStart < 0 &&
-        this.#plan.baseCheckpointId !== undefined &&
-        this.#plan.isFull(this.#group) &&
-        !this.#groups.has(this.#group)
-      ) {
-        this.#openSegment()
-      }
+      const { baseCheckpointId, isFull } = this.#plan
+      if (baseCheckpointId !== undefined && isFull(this.#group) && !this.#segments.has(this.#group)) this.#segments.open(this.#group)
     })
-    if (this.#segmentStart >= 0) this.#sealSegment()
+    this.#segments.seal()
     this.#group++
     this.#belowOfGroup = this.#below !== undefined
     if (this.#group < this.#store.directory.keyGroups.end || this.#failure !== undefined) return
-    this.#emit()
-    this.#lineage.written(this.#plan, this.#segments, this.#store.rows)
+    this.#segments.emit()
+    this.#lineage.written(this.#plan, this.#segments.segments, this.#store.rows)
     this.#end('done')
   }
 
