@@ -40,11 +40,16 @@ export class InputKeys {
     return this.#hashArrives ? this.#host.cursor.hash : hashKey(key)
   }
 
+  /** Whether it is worth it to name keys in advance. */
+  get looksAhead(): boolean {
+    return this.#keyed?.looksAhead === true
+  }
+
   /** Names the keys of records that are about to come, where that is worth it. Resolves when their state is at hand. */
   lookAhead(values: readonly unknown[], hashes: ArrayLike<number>, count: number): Promise<void> | undefined {
     const keyed = this.#keyed
     const select = this.#select
-    if (keyed === undefined || !keyed.looksAhead || select === undefined) return undefined
+    if (keyed === undefined || !this.looksAhead || select === undefined) return undefined
     const known = keysUpToFailure(values, select, count)
     return keyed.lookAhead(
       known.length,

@@ -43,6 +43,10 @@ export class ProcessInput implements Receiver {
     this.#operator.watermark(time)
   }
 
+  get looksAhead(): boolean {
+    return this.#keys.looksAhead
+  }
+
   prepare({ values, hashes, count }: RecordBatch): Promise<void> | undefined {
     return hashes === undefined ? undefined : this.#keys.lookAhead(values, hashes, count)
   }

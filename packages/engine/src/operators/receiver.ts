@@ -10,6 +10,8 @@ export interface Receiver {
   receive(value: unknown): void
   /** No record with a time stamp of `time` or less follows. Never falls. */
   watermark(time: number): void
+  /** Whether `prepare` is worth more for many records than for few. */
+  readonly looksAhead?: boolean
   /** These records are about to be handed in. Resolves when what they need is at hand; undefined: it need not be waited for. */
   prepare?(batch: RecordBatch): Promise<void> | undefined
 }

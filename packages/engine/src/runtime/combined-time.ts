@@ -38,6 +38,10 @@ export class CombinedTime {
     this.#combine()
   }
 
+  isIdle(channel: number): boolean {
+    return this.#idle[channel]!
+  }
+
   /** Not of the last channel: the end itself says all there is to say. */
   end(channel: number): void {
     this.#ended[channel] = true

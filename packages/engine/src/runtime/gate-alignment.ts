@@ -74,6 +74,11 @@ export class GateAlignment {
     return this.#ahead.has(channel) || !this.#aligner.isAwaited(channel) ? this.#ahead.take(channel) : undefined
   }
 
+  /** Whether every channel may be read, and `take` would answer what is next in it. */
+  get free(): boolean {
+    return !this.#ahead.any && this.#collecting === undefined && !this.#blocked.includes(true)
+  }
+
   /** Whether `take` would find anything. */
   has(channel: number): boolean {
     if (this.#blocked[channel]) return false

@@ -1,18 +1,30 @@
 /**
  * The inputs of one task: takes elements from its channels in turn, and combines what the channels say about time and their end.
  *
- * 1. The channels have their turns one after the other; one that the alignment keeps back is passed over.
+ * 1. The channels have their turns one after the other, or are read in the order of their records' event times; one that the alignment keeps back is passed over. While
+ *    channels are aligned, or read ahead, they have their turns.
  * 2. The end is given out once, after every channel has ended.
  */
-import type { ChannelEvent, RecordBatch } from '../exchange/elements.ts'
+import type { ChannelEvent, Element, RecordBatch } from '../exchange/elements.ts'
 import { CombinedTime, type TimeHandler } from './combined-time.ts'
+import type { EventTimeOrder } from './event-time-order.ts'
 import type { GateAlignment } from './gate-alignment.ts'
 import type { GateChannel } from './gate-channel.ts'
+import type { PortionedChannel } from './portioned-channel.ts'
 
 /** What the task does with what arrives. */
 export interface GateHandler extends TimeHandler {
   records(batch: RecordBatch, channel: GateChannel, index: number): void
   end(): void
+}
+
+/** How channels are read in the order of event time. */
+export interface GateOrder {
+  readonly order: EventTimeOrder
+  /** The gate's. */
+  readonly channels: readonly PortionedChannel[]
+  /** Records that are taken from a channel at a time. */
+  readonly recordsMax: () => number
 }
 
 export class InputGate {
@@ -21,25 +33,43 @@ export class InputGate {
   readonly #handler: GateHandler
   readonly #ended: boolean[]
   readonly #time: CombinedTime
+  readonly #ordered: GateOrder | undefined
+  readonly #states = {
+    isOpen: (index: number): boolean => !this.#ended[index],
+    isIdle: (index: number): boolean => this.#time.isIdle(index),
+  }
   #open: number
   #next = 0
 
-  /** `alignment`: of the same channels. */
-  constructor(channels: readonly GateChannel[], alignment: GateAlignment, handler: GateHandler) {
+  /** `alignment`: of the same channels. `ordered`: undefined: they have their turns. */
+  constructor(channels: readonly GateChannel[], alignment: GateAlignment, handler: GateHandler, ordered?: GateOrder) {
     this.#channels = channels
     this.#alignment = alignment
     this.#handler = handler
     this.#ended = channels.map(() => false)
     this.#time = new CombinedTime(channels.length, handler)
     this.#open = channels.length
+    this.#ordered = ordered
   }
 
   get watermark(): number {
     return this.#time.watermark
   }
 
-  /** Takes one element from the next channel that has one; answers whether there was any. */
-  poll(): boolean {
+  /** Takes one element; answers whether there was any. `patient`: what comes too early may wait, the gate is asked again soon. */
+  poll(patient: boolean = false): boolean {
+    if (this.#ordered === undefined || !this.#alignment.free) return this.#pollInTurns()
+    const { order, channels, recordsMax } = this.#ordered
+    const chosen = order.choose(this.#states, patient)
+    if (chosen === 'in-turns') return this.#pollInTurns()
+    if (chosen === undefined) return false
+    order.served(chosen)
+    this.#handle(channels[chosen]!.take(recordsMax())!, chosen)
+    return true
+  }
+
+  /** From the next channel that has something. */
+  #pollInTurns(): boolean {
     const count = this.#channels.length
     for (let tried = 0; tried < count; tried++) {
       const index = this.#next
@@ -47,11 +77,16 @@ export class InputGate {
       if (this.#ended[index]) continue
       const element = this.#alignment.take(index)
       if (element === undefined) continue
-      if (element.kind === 'records') this.#handler.records(element, this.#channels[index]!, index)
-      else this.#event(element, index)
+      this.#ordered?.order.served(index)
+      this.#handle(element, index)
       return true
     }
     return false
+  }
+
+  #handle(element: Element, index: number): void {
+    if (element.kind === 'records') this.#handler.records(element, this.#channels[index]!, index)
+    else this.#event(element, index)
   }
 
   /** Whether `poll` would find anything. */

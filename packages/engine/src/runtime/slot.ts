@@ -103,7 +103,7 @@ export class Slot {
     let worked: boolean
     let nowMs: number
     do {
-      worked = this.#stepAll()
+      worked = this.#stepAll(true) || this.#stepAll(false)
       nowMs = this.#clock.monotonic()
     } while (worked && nowMs - startMs < this.#turnMs && !this.#closed)
     const more = this.#stepBackground()
@@ -120,12 +120,13 @@ export class Slot {
     }
   }
 
-  #stepAll(): boolean {
+  /** `patient`: input that is ahead of the rest may wait, as long as there is anything else to do. */
+  #stepAll(patient: boolean): boolean {
     let worked = false
     for (const task of this.#tasks) {
       const { times } = task.parts
       times.begin(this.#clock.monotonic())
-      const outcome = task.step()
+      const outcome = task.step(patient)
       times.end(this.#clock.monotonic(), outcome)
       if (outcome === 'worked') worked = true
     }

@@ -13,10 +13,12 @@
 import type { RecordBatch } from '../exchange/elements.ts'
 import type { Chain } from '../operators/chain.ts'
 import { SinkOperator } from '../operators/sink.ts'
+import { EventTimeOrder } from './event-time-order.ts'
 import { finishChain, settled } from './finish-chain.ts'
 import { GateAlignment } from './gate-alignment.ts'
 import type { GateChannel } from './gate-channel.ts'
 import { InputGate, type GateHandler } from './input-gate.ts'
+import { PortionedChannel } from './portioned-channel.ts'
 import type { SourceHead } from './source-head.ts'
 import { SourceInput, type SourceInputHandler } from './source-input.ts'
 import { TaskCheckpoints } from './task-checkpoints.ts'
@@ -24,6 +26,9 @@ import { TaskIntake } from './task-intake.ts'
 import type { Trigger } from './task-orders.ts'
 import { TaskOutputs } from './task-outputs.ts'
 import type { StepOutcome, TaskHandler, TaskParts, TaskState } from './task-types.ts'
+
+/** Records that are taken from a channel at a time where several are read in the order of event time. */
+const ORDERED_RECORDS = 128
 
 export class Task implements GateHandler, SourceInputHandler {
   readonly parts: TaskParts
@@ -59,9 +64,17 @@ export class Task implements GateHandler, SourceInputHandler {
     const { clock, unaligned } = this.parts
     const timeout = unaligned === undefined ? {} : { alignedTimeoutMs: unaligned.alignedTimeoutMs }
     const options = { mode, settledId, clock, wake: () => this.#handler.wake(), ...timeout }
-    const alignment = new GateAlignment(channels, options, this.#checkpoints)
-    this.#gate = new InputGate(channels, alignment, this)
+    const portioned = channels.length < 2 ? [] : channels.map(({ channel }) => new PortionedChannel(channel))
+    const inputs = channels.map((each, index) => ({ ...each, channel: portioned[index] ?? each.channel }))
+    const alignment = new GateAlignment(inputs, options, this.#checkpoints)
+    const order = { order: new EventTimeOrder(portioned, clock), channels: portioned, recordsMax: () => this.#recordsMax }
+    this.#gate = new InputGate(inputs, alignment, this, portioned.length === 0 ? undefined : order)
     this.#checkpoints.readFrom(alignment, undefined)
+  }
+
+  /** Of a channel at a time, where several are read in the order of event time. What is looked up ahead is so for a whole batch. */
+  get #recordsMax(): number {
+    return this.chain.inputs.some(({ looksAhead }) => looksAhead === true) ? Infinity : ORDERED_RECORDS
   }
 
   readSource(head: SourceHead): void {
@@ -106,11 +119,11 @@ export class Task implements GateHandler, SourceInputHandler {
     this.#handler.wake()
   }
 
-  /** A short piece of work. */
-  step(): StepOutcome {
+  /** A short piece of work. `patient`: other tasks have not been asked yet, so that input which is ahead of the rest may wait. */
+  step(patient: boolean = false): StepOutcome {
     if (this.#state === 'over' || this.#state === 'opening') return 'over'
     try {
-      return this.#step()
+      return this.#step(patient)
     } catch (error) {
       this.fail(error)
       return 'over'
@@ -123,7 +136,7 @@ export class Task implements GateHandler, SourceInputHandler {
     this.#handler.failed(this.chain.cursor.failure ?? error)
   }
 
-  #step(): StepOutcome {
+  #step(patient: boolean): StepOutcome {
     const { chain } = this
     if (chain.pending > 0) chain.settle()
     const drained = this.#outputs.drain()
@@ -143,7 +156,7 @@ export class Task implements GateHandler, SourceInputHandler {
       return 'worked'
     }
     if (this.#state !== 'running') return timers ? 'worked' : 'idle'
-    const took = this.intake.replayNext() || (this.#source ?? this.#gate!).poll()
+    const took = this.intake.replayNext() || (this.#source === undefined ? this.#gate!.poll(patient) : this.#source.poll())
     return took || timers || collected ? 'worked' : 'idle'
   }
 

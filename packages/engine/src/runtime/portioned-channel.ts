@@ -1,0 +1,81 @@
+/**
+ * A channel that tells what time its next record is of, and gives out its batches in portions.
+ *
+ * 1. Elements are the channel's, in their order; a batch may come as several.
+ * 2. To look costs one element that is taken out early. What has been given out is valid as long as the channel would have it.
+ */
+import type { Element, InputChannel, RecordBatch } from '../exchange/elements.ts'
+import { NO_TIMESTAMP } from '../exchange/elements.ts'
+
+/** What comes next: a record without a time, or something else than a record. */
+export const UNTIMED = 'untimed'
+export const EVENT = 'event'
+
+export class PortionedChannel implements InputChannel {
+  readonly #channel: InputChannel
+  /** Taken out early; of a batch the records from `#next` on are still to be given out. */
+  #element: Element | undefined
+  #next = 0
+  /** Time of the last record that was given out; -Infinity: there was none. */
+  reached: number = -Infinity
+
+  constructor(channel: InputChannel) {
+    this.#channel = channel
+  }
+
+  /** Time of the next record, or what comes instead; undefined: nothing has arrived. */
+  look(): number | typeof UNTIMED | typeof EVENT | undefined {
+    this.#element ??= this.#channel.poll()
+    const element = this.#element
+    if (element === undefined) return undefined
+    if (element.kind !== 'records') return EVENT
+    const time = element.timestamps?.[this.#next] ?? NO_TIMESTAMP
+    return time === NO_TIMESTAMP ? UNTIMED : time
+  }
+
+  poll(): Element | undefined {
+    return this.take(Infinity)
+  }
+
+  /** As `poll`; of a batch no more than so many records. */
+  take(recordsMax: number): Element | undefined {
+    const element = this.#element ?? this.#channel.poll()
+    this.#element = undefined
+    if (element?.kind !== 'records') return element
+    const from = this.#next
+    const end = Math.min(element.count, from + recordsMax)
+    this.reached = element.timestamps?.[end - 1] ?? this.reached
+    if (end < element.count) {
+      this.#element = element
+      this.#next = end
+    } else this.#next = 0
+    return end - from === element.count ? element : portion(element, from, end)
+  }
+
+  get available(): boolean {
+    return this.#element !== undefined || this.#channel.available
+  }
+
+  get readBytes(): number {
+    return this.#channel.readBytes
+  }
+
+  hold(on: boolean): void {
+    this.#channel.hold(on)
+  }
+
+  close(): void {
+    this.#element = undefined
+    this.#channel.close()
+  }
+}
+
+function portion({ values, timestamps, hashes }: RecordBatch, from: number, end: number): RecordBatch {
+  return {
+    kind: 'records',
+    count: end - from,
+    values: values.slice(from, end),
+    timestamps: timestamps?.slice(from, end),
+    hashes: hashes?.slice(from, end),
+  }
+}
