@@ -276,7 +276,7 @@ describe('files merged on a store of objects', () => {
         mkdirSync(dirname(path), { recursive: true })
         writeFileSync(path, bytes)
       }
-      const { metadata } = await restoreForeign(nodeDisk, join(folder, 'chk-1'), 'full')
+      const { metadata } = await restoreForeign(nodeDisk, join(folder, 'chk-1'), { verify: 'full' })
       const remote = { s3: { endpoint: undefined, region: undefined, pathStyle: false }, hdfs: { webPort: undefined, user: undefined } }
       const places = new RemotePlaces({ ...remote, requestTimeoutMs: 1_000 }, { clock: nodeClock, random: nodeRandom })
       await readAll(new RoutedStateFiles(new FilesystemStateFiles(nodeDisk, '/nowhere'), { places, disk: nodeDisk }), metadata)

@@ -43,7 +43,7 @@ test('it is another name of the same file, which is not read: there is no checks
   const [kept, original] = await Promise.all([stat(join(dir, handle.path)), stat(source)])
   assert.equal(kept.ino, original.ino)
   const storage = new FilesystemStateFiles(nodeDisk, dir)
-  await storage.verify(handle, 'full')
+  await storage.verify(handle, { verify: 'full' })
 })
 
 test('without a checksum it is read as it is there', async () => {

@@ -253,14 +253,13 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   }
 
   async #resolve(restore: RestoreRequest, options: ResolveOptions): Promise<RestoreResolution> {
-    const { verify = 'full' } = options
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
-    if (restore !== 'latest') return { checkpoint: await this.#resolvePath(restore, verify), damaged: [] }
+    if (restore !== 'latest') return { checkpoint: await this.#resolvePath(restore, options), damaged: [] }
     const candidates = {
       place: this.#dir,
       pathOf: (id: number) => this.#metadata.folder(id),
       read: (id: number) => this.#metadata.read(id),
-      findDamage: (metadata: CheckpointMetadata) => findDamage(metadata, this.#files, verify, this.#copies),
+      findDamage: (metadata: CheckpointMetadata) => findDamage(metadata, this.#files, options, this.#copies),
     }
     const resolution = await chooseLatest((await this.#metadata.ids()).toReversed(), candidates, options)
     if (resolution.checkpoint !== undefined)
@@ -268,11 +267,11 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     return resolution
   }
 
-  async #resolvePath(path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+  async #resolvePath(path: string, options: ResolveOptions): Promise<RestoredCheckpoint> {
     await this.#refuseGivenUp(path)
     const named = await readNamed(this.#disk, path)
-    if (!(await this.#isOwn(named.base))) return await restoreForeign(this.#disk, path, verify)
-    const damage = await findDamage(named.metadata, this.#files, verify, this.#copies)
+    if (!(await this.#isOwn(named.base))) return await restoreForeign(this.#disk, path, options)
+    const damage = await findDamage(named.metadata, this.#files, options, this.#copies)
     if (damage !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem: damage.problem }, damage.cause)
     await this.#disk.syncDirectory(named.folder)
     return { metadata: named.metadata, path: this.#dir + named.folder.slice(named.base.length), own: true }

@@ -5,9 +5,10 @@ import { decodeSnapshotMetadata } from './object-store/metadata-object.ts'
 import { movedFile } from './handles.ts'
 import type { LocalCopies } from './local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
+import { startGivenUp } from './start-given-up.ts'
 import { FilesystemStateFiles } from './state-files.ts'
 import { damageBy, damageOf, isAbsent, isDamage } from './storage-errors.ts'
-import type { Damage, RestoredCheckpoint } from './storage.ts'
+import type { Damage, RestoredCheckpoint, VerifyOptions } from './storage.ts'
 
 /** Snapshots that an error names. */
 const NAMED_MAX = 5
@@ -54,30 +55,32 @@ async function snapshotsIn(disk: Disk, folder: string): Promise<string> {
 
 const idIn = (name: string): number => Number(name.slice(name.lastIndexOf('-') + 1))
 
-/** The same with its files checked; they get absolute paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN */
-export async function restoreForeign(disk: Disk, path: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+/** The same with its files checked; they get absolute paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN; as `findDamage` */
+export async function restoreForeign(disk: Disk, path: string, options: VerifyOptions): Promise<RestoredCheckpoint> {
   const { metadata, folder, base } = await readNamed(disk, path)
-  const damage = await findDamage(metadata, new FilesystemStateFiles(disk, base), verify)
+  const damage = await findDamage(metadata, new FilesystemStateFiles(disk, base), options)
   if (damage !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path, problem: damage.problem }, damage.cause)
   return { metadata: withFiles(metadata, (file) => movedFile(file, (name) => `${base}/${name}`)), path: folder, own: false }
 }
 
-/** What is wrong with the state files of a checkpoint, if anything is. */
+/** What is wrong with the state files of a checkpoint, if anything is. @throws JOB_START_GIVEN_UP from `stopped` on: nothing is known then */
 export async function findDamage(
   metadata: CheckpointMetadata,
   files: FilesystemStateFiles,
-  verify: 'full' | 'length',
+  { verify = 'full', stopped }: VerifyOptions,
   copies?: Pick<LocalCopies, 'isWhole'>,
 ): Promise<Damage | undefined> {
   try {
     for (const file of stateFilesOf(metadata)) {
+      stopped?.throwIfAborted()
       // What came with the metadata was checked when these were read.
       if (file.inline !== undefined) continue
-      const isCopied = verify === 'full' && (await copies?.isWhole(file)) === true
-      await files.verify(file, isCopied ? 'length' : verify)
+      const isCopied = verify === 'full' && (await copies?.isWhole(file, stopped)) === true
+      await files.verify(file, { verify: isCopied ? 'length' : verify, stopped })
     }
     return undefined
   } catch (error) {
+    if (stopped?.aborted === true) throw startGivenUp(metadata, stopped.reason)
     if (isDamage(error)) return damageBy(error)
     throw error
   }

@@ -216,9 +216,10 @@ export class LocalCopies {
     this.#copies = new FilesystemStateFiles(disk, dir)
   }
 
-  async isWhole(file: StateFileHandle): Promise<boolean> {
+  /** `stopped`: nobody needs to know any more. */
+  async isWhole(file: StateFileHandle, stopped: AbortSignal | undefined): Promise<boolean> {
     if (file.crc32 === undefined) return false
-    const whole = await this.#copies.verify(withoutPlace(file), 'full').then(
+    const whole = await this.#copies.verify(withoutPlace(file), { stopped }).then(
       () => true,
       () => false,
     )

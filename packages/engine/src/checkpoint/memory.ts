@@ -147,7 +147,7 @@ export class MemoryCheckpoints extends MemoryStateFiles implements CheckpointSto
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     if (restore !== 'latest') {
       if (this.#disk === undefined) throw engineError('CHECKPOINT_NOT_FOUND', { path: restore, instead: '' })
-      return { checkpoint: await restoreForeign(this.#disk, restore, options.verify ?? 'full'), damaged: [] }
+      return { checkpoint: await restoreForeign(this.#disk, restore, options), damaged: [] }
     }
     const ids = this.#ids().filter((id) => id < before)
     const newest = ids.findLast((id) => !damaged.has(id))

@@ -4,7 +4,7 @@ import { engineError } from '../errors.ts'
 import { FolderSync } from './durable-folders.ts'
 import type { StateFileHandle } from './handles.ts'
 import { isDamage, storageError, withStorageErrors } from './storage-errors.ts'
-import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIdentity } from './storage.ts'
+import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIdentity, VerifyOptions } from './storage.ts'
 
 /** The folder of state files in a job's checkpoint folder. */
 export const SHARED_FOLDER = 'shared'
@@ -51,17 +51,17 @@ export class FilesystemStateFiles implements StateFileStorage {
 
   async linkStateFile(file: StateFileHandle, to: string): Promise<boolean> {
     if (file.within !== undefined) return false
-    await this.verify(file, 'length')
+    await this.verify(file, { verify: 'length' })
     return await linked(this.#disk, this.#locate(file), to)
   }
 
-  /** Reads a whole file that has a checksum, to see that it is as it was written. @throws CHECKPOINT_DAMAGED */
-  async verify(file: StateFileHandle, content: 'full' | 'length'): Promise<void> {
+  /** Reads a whole file that has a checksum, to see that it is as it was written. @throws CHECKPOINT_DAMAGED; anything from `stopped` on */
+  async verify(file: StateFileHandle, { verify, stopped }: VerifyOptions): Promise<void> {
     const path = this.#locate(file)
     try {
       const checked = await CheckedFile.open(this.#disk, path, file)
       try {
-        if (content === 'full' && file.crc32 !== undefined) await checked.verify(file.crc32)
+        if (verify !== 'length' && file.crc32 !== undefined) await checked.verify(file.crc32, stopped)
       } finally {
         await checked.close()
       }
@@ -228,10 +228,11 @@ class CheckedFile implements StateFileReader {
     }
   }
 
-  async verify(expected: number): Promise<void> {
+  async verify(expected: number, stopped: AbortSignal | undefined): Promise<void> {
     const chunk = new Uint8Array(Math.min(this.#length, VERIFY_CHUNK_BYTES))
     let crc = 0
     for (let at = 0; at < this.#length; at += chunk.length) {
+      stopped?.throwIfAborted()
       const part = chunk.subarray(0, Math.min(chunk.length, this.#length - at))
       await this.#fill(part, at)
       crc = crc32(part, crc)

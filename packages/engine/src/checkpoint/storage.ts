@@ -68,7 +68,7 @@ export interface CheckpointStorage extends StateFileStorage {
   /**
    * Chooses and reads the checkpoint to start from. Damaged ones are passed over and reported.
    * With a path, that one or an error.
-   * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_GIVEN_UP, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED
+   * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_GIVEN_UP, CHECKPOINT_DAMAGED, CHECKPOINT_ALL_DAMAGED; JOB_START_GIVEN_UP from `stopped` on, while files are looked at
    */
   resolveRestore(restore: RestoreRequest, options?: ResolveOptions): Promise<RestoreResolution>
   /**
@@ -93,9 +93,15 @@ export interface GoOnOptions {
 /** `latest`: the newest that can be read, none is fine. Anything else: the path of a checkpoint's folder. */
 export type RestoreRequest = 'latest' | 'none' | (string & {})
 
-export interface ResolveOptions {
+/** How the state files of a checkpoint are looked at. */
+export interface VerifyOptions {
   /** `full` (default): every byte of every file that has a checksum is read and checked first. `length`: state is checked as it is read, with `StateFileReader.read`. */
-  readonly verify?: 'full' | 'length'
+  readonly verify?: 'full' | 'length' | undefined
+  /** The job is to end: no more is read. */
+  readonly stopped?: AbortSignal | undefined
+}
+
+export interface ResolveOptions extends VerifyOptions {
   /** By id, those whose state turned out to be damaged while it was read: as if a checksum had said so. */
   readonly damaged?: ReadonlyMap<number, Damage>
   /** As if those from this id on were removed: what there is to go back to. */

@@ -41,8 +41,8 @@ export interface AttemptHandler {
   log(record: LogRecord): void
   /** A region has failed and could start again by itself: after how long it does, or whether the job is to end. */
   regionFailed(region: Region, failure: FailureReport): { readonly delayMs: number } | 'give-up'
-  /** What the region starts again with; `completedId`: what all others take for the newest checkpoint. Undefined: not from there, so all have to go back. */
-  restartRegion(region: Region, completedId: number | undefined): Promise<RegionStart | undefined>
+  /** What the region starts again with; `completedId`: what all others take for the newest checkpoint; `over`: nobody needs it any more. Undefined: not from there, so all have to go back. */
+  restartRegion(region: Region, completedId: number | undefined, over: AbortSignal): Promise<RegionStart | undefined>
   /** All of the region runs again. */
   regionRestored(region: Region, attempt: number): void
   metricsOf(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
@@ -62,6 +62,8 @@ export class Attempt {
   readonly #restarts: RegionRestarts
   #started = false
   #ending: AttemptOutcome | undefined
+  /** Aborted as it ends: what was to be started is not waited for. */
+  readonly #over: AbortController = new AbortController()
   /** The final checkpoint is complete: once all are closed that was it. */
   #whenClosed: (() => void) | undefined
   readonly #done: PromiseWithResolvers<AttemptOutcome> = Promise.withResolvers()
@@ -84,7 +86,7 @@ export class Attempt {
       isOver: () => this.#ending !== undefined,
       isEnding: () => parts.coordinator.isEnding,
       settled: () => this.#coordination.settled(),
-      start: (region) => handler.restartRegion(region, parts.coordinator.latestCompletedId),
+      start: (region) => handler.restartRegion(region, parts.coordinator.latestCompletedId, this.#over.signal),
       launched: (region, start) => this.#launched(region, start),
       impossible: (failure) => this.#end({ kind: 'failed', failure, decided: 'restart' }),
       failed: (error) => this.#fail(error),
@@ -208,6 +210,7 @@ export class Attempt {
   #end(outcome: AttemptOutcome): void {
     if (this.#ending !== undefined) return
     this.#ending = outcome
+    this.#over.abort()
     this.#coordination.end(outcome.kind === 'failed' ? 'task-failed' : outcome.kind === 'canceled' ? 'closed' : undefined)
     this.#done.resolve(outcome)
   }

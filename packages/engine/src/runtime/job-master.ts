@@ -10,6 +10,7 @@ import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
 import { isLockGivenUp } from '../checkpoint/lock-errors.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
+import { isStartGivenUp } from '../checkpoint/start-given-up.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -34,7 +35,6 @@ import type { RegionStart } from './region-run.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
 import type { SlotLauncher } from './slot-link.ts'
 import type { StateBackend } from './state-backend.ts'
-import { isStartGivenUp } from './unchecked-databases.ts'
 
 export interface JobMasterParts {
   readonly plan: ExecutionPlan
@@ -254,8 +254,8 @@ export class JobMaster implements AttemptHandler {
     return decision
   }
 
-  restartRegion(region: Region, completedId: number | undefined): Promise<RegionStart | undefined> {
-    return this.#starts.region(region, this.#restoreRequest, completedId)
+  restartRegion(region: Region, completedId: number | undefined, over: AbortSignal): Promise<RegionStart | undefined> {
+    return this.#starts.region(region, this.#restoreRequest, completedId, over)
   }
 
   regionRestored(region: Region, attempt: number): void {

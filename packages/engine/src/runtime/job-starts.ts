@@ -80,14 +80,19 @@ export class JobStarts {
   }
 
   /**
-   * `completedId`: what all others take for the newest checkpoint. Undefined: that is not what there is to start from.
+   * `completedId`: what all others take for the newest checkpoint. `over`: the region is not needed any more. Undefined: that is not what there is to start from.
    *
    * @throws as `JobLock.nextAttempt` and `findRegionRestoration`
    */
-  async region(region: Region, request: RestoreRequest, completedId: number | undefined): Promise<RegionStart | undefined> {
+  async region(
+    region: Region,
+    request: RestoreRequest,
+    completedId: number | undefined,
+    over: AbortSignal,
+  ): Promise<RegionStart | undefined> {
     const attempt = await this.#parts.lock.nextAttempt()
     this.attempt = Math.max(this.attempt, attempt)
-    const found = await findRegionRestoration(this.#parts, request, { completedId, startedFrom: this.restored?.path })
+    const found = await findRegionRestoration(this.#parts, request, { completedId, startedFrom: this.restored?.path }, over)
     if (found === undefined) {
       this.#parts.warn(`region ${region.id} cannot start from where the others are: the whole job restarts`, { region: region.id })
       return undefined

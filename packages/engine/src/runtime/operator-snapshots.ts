@@ -18,6 +18,17 @@ const UNWRITTEN_BYTES_MAX = 8 * 1024 * 1024
 /** Rows written between two looks at the clock. */
 export const ROWS_A_STEP = 128
 
+/** What of former state is restored. */
+export interface RestoreScope {
+  readonly range: KeyGroupRange
+  /** Of the job's own checkpoint, over which later ones may be deltas; else 0. */
+  readonly checkpointId: number
+  /** The number of key groups at the time, and those of them that keys of the range were in; undefined: as many as today. */
+  readonly former?: { readonly maxParallelism: number; readonly groups: KeyGroupRange } | undefined
+  /** Nobody needs it any more. */
+  readonly signal: AbortSignal
+}
+
 export class OperatorSnapshots {
   readonly keyed: KeyedStateBackend
   readonly #chains: Map<number, readonly KeyedStateFile[]> = new Map()
@@ -38,19 +49,21 @@ export class OperatorSnapshots {
     await this.#database?.close()
   }
 
-  /** Loads what falls into `range` of the former subtasks' files. `former`: the number of key groups at the time, and those of them that keys of the range were in. */
+  /** Loads what falls into the range of the former subtasks' files. Rejects with the signal's reason where it has been given up meanwhile: then the state is of no use. */
   async restore(
     storage: StateFileStorage,
     chains: readonly (readonly KeyedStateFile[])[],
-    range: KeyGroupRange,
-    checkpointId: number,
-    former?: { readonly maxParallelism: number; readonly groups: KeyGroupRange },
+    { range, checkpointId, former, signal }: RestoreScope,
   ): Promise<void> {
     const files = chains.flatMap((chain) => filesOfRange(former === undefined ? chain : neededFiles(chain), former?.groups ?? range))
     const readers = new Map<string, Awaited<ReturnType<StateFileStorage['openStateFile']>>>()
     const counts = new Map<number, number>()
     try {
-      for (const file of files) if (!readers.has(file.path)) readers.set(file.path, await storage.openStateFile(file))
+      for (const file of files) {
+        if (readers.has(file.path)) continue
+        signal.throwIfAborted()
+        readers.set(file.path, await storage.openStateFile(file))
+      }
       const read = async ({ file, segment }: LocatedSegment): Promise<SegmentBytes> => {
         const bytes = await readers.get(file.path)!.read(segment.offset, segment.length, segment.crc32)
         return { bytes, rows: segment.rows }
@@ -60,6 +73,7 @@ export class OperatorSnapshots {
         read: ([, segments]) => Promise.all(segments.map(read)),
       })
       for await (const [[group], segments] of groups) {
+        signal.throwIfAborted()
         this.keyed.restoreGroup(group, segments, former?.maxParallelism)
         counts.set(group, segments.length)
       }

@@ -102,7 +102,7 @@ async function resolveReadable(
   const passedOver: DamagedCheckpoint[] = []
   for (;;) {
     const known = new Map(passedOver.map((damaged) => [damaged.checkpointId, damaged]))
-    const found = await parts.storage.resolveRestore(request, { ...options, damaged: known })
+    const found = await parts.storage.resolveRestore(request, { ...options, stopped, damaged: known })
     for (const damaged of found.damaged) warnOfDamage(damaged, warn)
     passedOver.push(...found.damaged)
     const { checkpoint } = found
@@ -178,15 +178,16 @@ export async function recoverSavepoints(savepoints: FilesystemSavepoints, warn: 
  * What a region starts from while others run: nothing is opened anew, for that removes files that they are writing. Undefined where something else was found than is
  * `expected`, for then all have to go back.
  *
- * @throws as `CheckpointStorage.resolveRestore`; what `planRestore` refuses
+ * @throws as `CheckpointStorage.resolveRestore`, to which `stopped` goes; what `planRestore` refuses
  */
 export async function findRegionRestoration(
   parts: RestorationParts,
   request: RestoreRequest,
   expected: Parameters<typeof fitsRegion>[1],
+  stopped?: AbortSignal,
 ): Promise<Restored | undefined> {
   const { storage } = parts
-  const { checkpoint, localCopies } = await storage.resolveRestore(request)
+  const { checkpoint, localCopies } = await storage.resolveRestore(request, { stopped })
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   const ownId = checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined
   return fitsRegion({ ownId, path: checkpoint?.path }, expected) ? restoredFrom(parts, checkpoint) : undefined

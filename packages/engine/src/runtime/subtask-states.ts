@@ -149,9 +149,10 @@ export class SubtaskStates {
     return this.#context.options.deployment.restored.find((each) => each.operator === operator && each.subtask === this.#context.subtask)
   }
 
+  /** Rejects where the slot is given up meanwhile. */
   async restore(chain: Chain, task: Task): Promise<void> {
     const { options, planned } = this.#context
-    const { deployment, ports } = options
+    const { deployment, ports, signal } = options
     const { maxParallelism } = planned
     let replays = false
     // The last first: what an operator had in flight comes before what those before it in the chain make of theirs.
@@ -165,7 +166,8 @@ export class SubtaskStates {
       await this.#keyed
         .get(id)
         ?.restoreDatabases(ports.storage, restored.databases, deployment.restoredCheckpointId, former !== undefined, operatorName)
-      await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, this.#keyGroups, deployment.restoredCheckpointId, former)
+      const scope = { range: this.#keyGroups, checkpointId: deployment.restoredCheckpointId, former, signal }
+      await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, scope)
       await this.#restoreOperatorState(id, restored)
       if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)
       const operator = chain.operators.find((candidate) => candidate.host.node.id === id)

@@ -5,6 +5,7 @@
 import { messageOf, MillraceError, type Clock } from '@millrace/core'
 import type { StoredDatabase } from '../checkpoint/handles.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata.ts'
+import { startGivenUp } from '../checkpoint/start-given-up.ts'
 import type { Damage, StateFileStorage } from '../checkpoint/storage.ts'
 import { damageBy, isDamage } from '../checkpoint/storage-errors.ts'
 import { engineError } from '../errors.ts'
@@ -52,14 +53,6 @@ function ofStoredFile(error: unknown, { shared }: StoredDatabase): unknown {
 
 function isUnchecked({ shared }: StoredDatabase): boolean {
   return shared.some(({ crc32 }) => crc32 === undefined)
-}
-
-function startGivenUp({ jobName, checkpointId }: CheckpointMetadata, error: unknown): MillraceError {
-  return engineError('JOB_START_GIVEN_UP', { jobName, checkpointId }, error)
-}
-
-export function isStartGivenUp(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && error.code === 'JOB_START_GIVEN_UP'
 }
 
 /** @throws TypeError, CHECKPOINT_DAMAGED if it is damaged; the reason of `stopped` */

@@ -5,8 +5,9 @@ import { movedFile } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
 import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
 import { SHARED_FOLDER } from '../state-files.ts'
+import { startGivenUp } from '../start-given-up.ts'
 import { damageBy, damageOf } from '../storage-errors.ts'
-import type { Damage, RestoredCheckpoint } from '../storage.ts'
+import type { Damage, RestoredCheckpoint, VerifyOptions } from '../storage.ts'
 import { decodeSnapshotMetadata } from './metadata-object.ts'
 import { isObjectMissing, REQUESTS_AT_ONCE } from './object-store.ts'
 import { ObjectStateFiles, type ObjectPlace } from './object-state-files.ts'
@@ -41,24 +42,28 @@ export async function readNamedObject(places: RemotePlaces, url: string): Promis
 }
 
 /** The same with its files checked; they get URLs for paths. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_* */
-export async function restoreForeignObject(places: RemotePlaces, url: string, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+export async function restoreForeignObject(places: RemotePlaces, url: string, options: VerifyOptions): Promise<RestoredCheckpoint> {
   const { metadata, folder, base } = await readNamedObject(places, url)
   const damage = await withObjectStorageErrors(base.url, async () => {
     const objects = await base.store.list(`${base.prefix}${SHARED_FOLDER}/`)
     const sizes = new Map(objects.map(({ key, sizeBytes }) => [key.slice(base.prefix.length), sizeBytes]))
-    return await findObjectDamage(metadata, new ObjectStateFiles(base), sizes, verify)
+    return await findObjectDamage(metadata, new ObjectStateFiles(base), sizes, options)
   })
   if (damage !== undefined) throw engineError('CHECKPOINT_DAMAGED', { path: url, problem: damage.problem }, damage.cause)
   return { metadata: withFiles(metadata, (file) => movedFile(file, (name) => `${base.url}/${name}`)), path: folder.url, own: false }
 }
 
-/** What is wrong with the state files of a checkpoint, if anything is. `sizes`: of all objects, by their paths in the place. */
+export interface ObjectVerifyOptions extends VerifyOptions {
+  /** What is whole there is not read. */
+  readonly copies?: Pick<LocalCopies, 'isWhole'> | undefined
+}
+
+/** What is wrong with the state files of a checkpoint, if anything is. `sizes`: of all objects, by their paths in the place. @throws JOB_START_GIVEN_UP from `stopped` on: nothing is known then */
 export async function findObjectDamage(
   metadata: CheckpointMetadata,
   stateFiles: ObjectStateFiles,
   sizes: ReadonlyMap<string, number>,
-  verify: 'full' | 'length',
-  copies?: Pick<LocalCopies, 'isWhole'>,
+  { verify = 'full', stopped, copies }: ObjectVerifyOptions,
 ): Promise<Damage | undefined> {
   const files = stateFilesOf(metadata).filter(({ inline }) => inline === undefined)
   for (const { path, length, within } of files) {
@@ -71,9 +76,10 @@ export async function findObjectDamage(
   if (verify === 'length') return undefined
   const damages = await atOnce(REQUESTS_AT_ONCE, files, async (file) => {
     try {
-      if ((await copies?.isWhole(file)) !== true) await stateFiles.verify(file)
+      if ((await copies?.isWhole(file, stopped)) !== true) await stateFiles.verify(file, stopped)
       return undefined
     } catch (error) {
+      if (stopped?.aborted === true) throw startGivenUp(metadata, stopped.reason)
       if (isObjectDamage(error)) return damageBy(error)
       throw error
     }

@@ -241,27 +241,26 @@ export class ObjectCheckpoints implements CheckpointStorage {
   }
 
   async #resolve(restore: RestoreRequest, options: ResolveOptions): Promise<RestoreResolution> {
-    const { verify = 'full' } = options
     if (restore === 'none') return { checkpoint: undefined, damaged: [] }
     const sizes = await this.#sizes()
-    if (restore !== 'latest') return { checkpoint: await this.#resolvePath(restore, sizes, verify), damaged: [] }
+    if (restore !== 'latest') return { checkpoint: await this.#resolvePath(restore, sizes, options), damaged: [] }
     const candidates = {
       place: this.#place.url,
       pathOf: (id: number) => this.#url(id),
       read: (id: number) => this.#readUnlessGivenUp(id, sizes),
-      findDamage: (metadata: CheckpointMetadata) => this.#findDamage(metadata, sizes, verify),
+      findDamage: (metadata: CheckpointMetadata) => this.#findDamage(metadata, sizes, options),
     }
     return await chooseLatest(this.#known.newestFirst(idsOf(sizes.keys())), candidates, options)
   }
 
-  async #resolvePath(path: string, sizes: Sizes, verify: 'full' | 'length'): Promise<RestoredCheckpoint> {
+  async #resolvePath(path: string, sizes: Sizes, options: ResolveOptions): Promise<RestoredCheckpoint> {
     const folder = snapshotFolder(path)
     const checkpointId = folder.startsWith(`${this.#place.url}/`) ? idOf(`${folder.slice(this.#place.url.length + 1)}/`) : 0
     const found = checkpointId === 0 ? { kind: 'incomplete' as const } : await this.#readUnlessGivenUp(checkpointId, sizes)
     if (found.kind === 'incomplete') throw engineError('CHECKPOINT_NOT_FOUND', { path, instead: '' })
     if (found.kind === 'given-up') throw engineError('CHECKPOINT_GIVEN_UP', { path })
     if (found.kind === 'unknown-format') throw found.cause
-    const damage = found.kind === 'damaged' ? found : await this.#findDamage(found.metadata, sizes, verify)
+    const damage = found.kind === 'damaged' ? found : await this.#findDamage(found.metadata, sizes, options)
     if (damage !== undefined || found.kind === 'damaged')
       throw engineError('CHECKPOINT_DAMAGED', { path, problem: damage?.problem }, damage?.cause)
     return { metadata: found.metadata, path: this.#url(checkpointId), own: true }
@@ -271,8 +270,8 @@ export class ObjectCheckpoints implements CheckpointStorage {
     return sizes.has(givenUpName(checkpointId)) ? { kind: 'given-up', metadata: undefined } : await this.#metadata.read(checkpointId)
   }
 
-  #findDamage(metadata: CheckpointMetadata, sizes: Sizes, verify: 'full' | 'length'): Promise<Damage | undefined> {
-    return findObjectDamage(metadata, this.#files, sizes, verify, this.#copies)
+  #findDamage(metadata: CheckpointMetadata, sizes: Sizes, { verify, stopped }: ResolveOptions): Promise<Damage | undefined> {
+    return findObjectDamage(metadata, this.#files, sizes, { verify, stopped, copies: this.#copies })
   }
 
   async #sizes(): Promise<Sizes> {

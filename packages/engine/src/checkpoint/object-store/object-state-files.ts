@@ -69,10 +69,11 @@ export class ObjectStateFiles implements StateFileStorage {
     return this.#open(file)
   }
 
-  /** Reads a whole file, to see that it is as it was written. @throws CHECKPOINT_DAMAGED */
-  async verify(file: StateFileHandle): Promise<void> {
+  /** Reads a whole file, to see that it is as it was written. @throws CHECKPOINT_DAMAGED; anything from `stopped` on */
+  async verify(file: StateFileHandle, stopped: AbortSignal | undefined): Promise<void> {
+    stopped?.throwIfAborted()
     // What travels with its handle was checked when the metadata were read.
-    if (file.inline === undefined && file.crc32 !== undefined) await (await this.#open(file)).verify(file.crc32)
+    if (file.inline === undefined && file.crc32 !== undefined) await (await this.#open(file)).verify(file.crc32, stopped)
   }
 
   async #open(file: StateFileHandle): Promise<ObjectReader> {
@@ -224,10 +225,11 @@ class ObjectReader implements StateFileReader {
     return turn
   }
 
-  verify(expected: number): Promise<void> {
+  verify(expected: number, stopped: AbortSignal | undefined): Promise<void> {
     return this.#checked(async () => {
       let crc = 0
       for (let at = 0; at < this.#length; at += READ_AHEAD_BYTES) {
+        stopped?.throwIfAborted()
         crc = crc32(await this.#bytes(at, Math.min(READ_AHEAD_BYTES, this.#length - at)), crc)
       }
       if (crc !== expected) throw new TypeError('its checksum does not match')

@@ -114,13 +114,13 @@ export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointSto
     // It may be noted for another process, which may be started in another folder.
     const path = resolve(restore)
     if (this.#url === undefined) return this.#own.resolveRestore(path, options)
-    return { checkpoint: await restoreForeign(this.#parts.disk, path, options.verify ?? 'full'), damaged: [] }
+    return { checkpoint: await restoreForeign(this.#parts.disk, path, options), damaged: [] }
   }
 
   async #resolveUrl(url: string, options: ResolveOptions): Promise<RestoreResolution> {
     const folder = this.#parts.places.place(snapshotFolder(url)).url
     if (folder.slice(0, folder.lastIndexOf('/')) === this.#url) return this.#own.resolveRestore(folder, options)
-    return { checkpoint: await restoreForeignObject(this.#parts.places, folder, options.verify ?? 'full'), damaged: [] }
+    return { checkpoint: await restoreForeignObject(this.#parts.places, folder, options), damaged: [] }
   }
 }
 
