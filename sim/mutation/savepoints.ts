@@ -24,9 +24,10 @@ export function formerGroupForgotten(): Interposer {
     keyedState: (backend) => {
       let forgotten = false
       return overlay(backend, {
-        restoreGroup: (group, segments, formerMaxParallelism) => {
-          if (formerMaxParallelism !== undefined && !forgotten) forgotten = true
-          else backend.restoreGroup(group, segments, formerMaxParallelism)
+        beginGroup: (group, segments, formerMaxParallelism) => {
+          if (formerMaxParallelism === undefined || forgotten) return backend.beginGroup(group, segments, formerMaxParallelism)
+          forgotten = true
+          return { next: () => false, close: () => {} }
         },
       })
     },

@@ -13,7 +13,7 @@ import { engineError } from '../errors.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
 import type { CachedState } from '../state/rocksdb/cached-state.ts'
 import type { OrderedStore, OrderedStores, StoreCheckpoint, StoredFile, StoreFile } from '../state/rocksdb/ordered-store.ts'
-import { Turns, type TurnsOptions } from '../state/rocksdb/turns.ts'
+import { Turns, type TurnsOptions } from '../state/turns.ts'
 
 /** Files of one snapshot that are kept at once. As Flink's `state.backend.rocksdb.checkpoint.transfer.thread.num`. */
 const KEPT_AT_ONCE = 4

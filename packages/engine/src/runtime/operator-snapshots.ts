@@ -7,6 +7,7 @@
 import { engineError } from '../errors.ts'
 import { withoutMergedBytes, type KeyedStateFile, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
+import { Turns, type TurnsOptions } from '../state/turns.ts'
 import type { KeyedStateBackend, SegmentBytes, StateSnapshotWriter } from '../state/state-types.ts'
 import type { CreateFile, DatabaseSnapshot, DatabaseSnapshots, KeptDatabase } from './database-snapshots.ts'
 import { filesOfRange, neededFiles, segmentsByGroup, type LocatedSegment } from './keyed-files.ts'
@@ -25,8 +26,8 @@ export interface RestoreScope {
   readonly checkpointId: number
   /** The number of key groups at the time, and those of them that keys of the range were in; undefined: as many as today. */
   readonly former?: { readonly maxParallelism: number; readonly groups: KeyGroupRange } | undefined
-  /** Nobody needs it any more. */
-  readonly signal: AbortSignal
+  /** How it shares the thread, and hears that nobody needs it any more. */
+  readonly turns: TurnsOptions
 }
 
 export class OperatorSnapshots {
@@ -53,7 +54,7 @@ export class OperatorSnapshots {
   async restore(
     storage: StateFileStorage,
     chains: readonly (readonly KeyedStateFile[])[],
-    { range, checkpointId, former, signal }: RestoreScope,
+    { range, checkpointId, former, turns }: RestoreScope,
   ): Promise<void> {
     const files = chains.flatMap((chain) => filesOfRange(former === undefined ? chain : neededFiles(chain), former?.groups ?? range))
     const readers = new Map<string, Awaited<ReturnType<StateFileStorage['openStateFile']>>>()
@@ -61,7 +62,7 @@ export class OperatorSnapshots {
     try {
       for (const file of files) {
         if (readers.has(file.path)) continue
-        signal.throwIfAborted()
+        turns.signal?.throwIfAborted()
         readers.set(file.path, await storage.openStateFile(file))
       }
       const read = async ({ file, segment }: LocatedSegment): Promise<SegmentBytes> => {
@@ -72,9 +73,10 @@ export class OperatorSnapshots {
         sizeBytes: ([, segments]) => segments.reduce((sum, { segment }) => sum + segment.length, 0),
         read: ([, segments]) => Promise.all(segments.map(read)),
       })
+      const shared = new Turns(turns)
       for await (const [[group], segments] of groups) {
-        signal.throwIfAborted()
-        this.keyed.restoreGroup(group, segments, former?.maxParallelism)
+        turns.signal?.throwIfAborted()
+        await shared.through(this.keyed.beginGroup(group, segments, former?.maxParallelism))
         counts.set(group, segments.length)
       }
     } finally {

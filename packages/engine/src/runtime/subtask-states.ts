@@ -17,6 +17,7 @@ import { KeyedState } from '../state/keyed-state.ts'
 import { OperatorState } from '../state/operator-state.ts'
 import { CachedState } from '../state/rocksdb/cached-state.ts'
 import type { KeyedStateBackend, KeyedStateOptions } from '../state/state-types.ts'
+import type { TurnsOptions } from '../state/turns.ts'
 import { decodeAsyncInputs } from './async-inputs.ts'
 import { DatabaseSnapshots } from './database-snapshots.ts'
 import { ownRecords, readInFlight } from './in-flight.ts'
@@ -102,11 +103,16 @@ export class SubtaskStates {
   }
 
   #databaseOf(node: OperatorNode, state: KeyedState): DatabaseSnapshots | undefined {
-    const { cache, options } = this.#context
+    const { cache } = this.#context
     if (cache === undefined || !(state instanceof CachedState)) return undefined
-    const { ports, signal } = options
-    const turns = { clock: ports.clock, signal, rowsMax: ports.pace?.snapshotRows }
-    return new DatabaseSnapshots({ state, stores: cache.stores, name: this.#storeName(node), keyGroups: this.#keyGroups, turns })
+    const name = this.#storeName(node)
+    return new DatabaseSnapshots({ state, stores: cache.stores, name, keyGroups: this.#keyGroups, turns: this.#turns })
+  }
+
+  /** Of a restore. */
+  get #turns(): TurnsOptions {
+    const { ports, signal } = this.#context.options
+    return { clock: ports.clock, signal, rowsMax: ports.pace?.snapshotRows }
   }
 
   #storeName(node: OperatorNode): string {
@@ -152,7 +158,7 @@ export class SubtaskStates {
   /** Rejects where the slot is given up meanwhile. */
   async restore(chain: Chain, task: Task): Promise<void> {
     const { options, planned } = this.#context
-    const { deployment, ports, signal } = options
+    const { deployment, ports } = options
     const { maxParallelism } = planned
     let replays = false
     // The last first: what an operator had in flight comes before what those before it in the chain make of theirs.
@@ -166,7 +172,7 @@ export class SubtaskStates {
       await this.#keyed
         .get(id)
         ?.restoreDatabases(ports.storage, restored.databases, deployment.restoredCheckpointId, former !== undefined, operatorName)
-      const scope = { range: this.#keyGroups, checkpointId: deployment.restoredCheckpointId, former, signal }
+      const scope = { range: this.#keyGroups, checkpointId: deployment.restoredCheckpointId, former, turns: this.#turns }
       await this.#keyed.get(id)?.restore(ports.storage, restored.keyed, scope)
       await this.#restoreOperatorState(id, restored)
       if (restored.broadcast !== undefined) this.#broadcast.get(id)?.restore(restored.broadcast)

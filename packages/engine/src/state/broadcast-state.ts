@@ -40,7 +40,7 @@ export class BroadcastState {
     return joinBroadcast(lengths, chunks)
   }
 
-  /** Before first use: what `snapshot` answered, in any subtask. @throws as `KeyedStateBackend.restoreGroup` */
+  /** Before first use: what `snapshot` answered, in any subtask. @throws as `KeyedState.restoreGroup` */
   restore(bytes: Uint8Array): void {
     this.#state.restoreGroup(0, splitBroadcast(bytes, this.#state.operator))
     this.#state.use(KEY, HASH)

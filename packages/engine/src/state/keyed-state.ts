@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import type { Clock } from '@millrace/core'
 import type { KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
@@ -6,6 +5,7 @@ import { checkParallelism } from '../keys/key-group.ts'
 import { RowCell } from './cell.ts'
 import { cloneOf, type CloneState } from './clone-state.ts'
 import { ExpiringMapHandle } from './expiring-map.ts'
+import { GroupRecords } from './group-records.ts'
 import { cellHandle, expiringHandle } from './handles.ts'
 import { Invocation, type RowState } from './invocation.ts'
 import { CheckpointLineage } from './lineage.ts'
@@ -30,6 +30,7 @@ import type {
 import { TimedRowCell } from './timed-cell.ts'
 import { Timers } from './timers.ts'
 import { Expiry } from './ttl.ts'
+import type { Walk } from './turns.ts'
 
 /** Bytes that a key and its values are taken for where no snapshot has told better. */
 const ROW_BYTES_GUESS = 32
@@ -177,8 +178,14 @@ export class KeyedState implements KeyedStateBackend {
     this.#lineage.aborted(checkpointId)
   }
 
-  restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void {
-    const { keyGroups } = this.#options
+  /** As `beginGroup`, in one go. */
+  restoreGroup(...group: Parameters<KeyedStateBackend['beginGroup']>): void {
+    const records = this.beginGroup(...group)
+    while (records.next());
+  }
+
+  beginGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): Walk {
+    const { keyGroups, operator } = this.#options
     if (formerMaxParallelism === undefined && (group < keyGroups.first || group >= keyGroups.end)) {
       throw engineError('KEY_GROUP_FOREIGN', { group, first: keyGroups.first, last: keyGroups.end - 1 })
     }
@@ -192,12 +199,11 @@ export class KeyedState implements KeyedStateBackend {
         segments.reduce((sum, { rows }) => sum + (rows ?? 0), 0),
       )
     }
-    for (const { bytes, crc32: expected } of segments) {
-      if (expected !== undefined && crc32(bytes) !== expected) {
-        throw engineError('STATE_CORRUPT', { operator: this.#options.operator, group, at: 0, problem: 'its checksum does not match' })
-      }
-      reader.load(bytes)
-    }
+    const corrupt = (problem: string): Error => engineError('STATE_CORRUPT', { operator, group, at: 0, problem })
+    return new GroupRecords(reader, segments, corrupt, () => this.groupRestored())
+  }
+
+  protected groupRestored(): void {
     this.#store.epoch = RESTORED_EPOCH + 1
   }
 

@@ -51,13 +51,29 @@ export class SegmentReader extends ValueReader {
 
   /** @throws STATE_CORRUPT, and what the target throws */
   load(bytes: Uint8Array): void {
+    this.begin(bytes)
+    while (this.next());
+  }
+
+  /** The records of a segment are to be loaded: by `next`, and nothing else before they are. @throws as `load` */
+  begin(bytes: Uint8Array): void {
     this.reset(bytes)
     try {
       this.#header()
-      while (this.remaining > 0) this.#record()
     } catch (error) {
       throw this.#named(error)
     }
+  }
+
+  /** Loads a record; false if there is none left. @throws as `load` */
+  next(): boolean {
+    if (this.remaining === 0) return false
+    try {
+      this.#record()
+    } catch (error) {
+      throw this.#named(error)
+    }
+    return true
   }
 
   /** Loads the cells of the current key, written with the columns of the last header that was loaded, and what records of it follow. `apart`: maps of it that are stored elsewhere. */

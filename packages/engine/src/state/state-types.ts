@@ -1,6 +1,7 @@
 import type { Clock } from '@millrace/core'
 import type { Key, StateDeclarations } from '../api/state.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
+import type { Walk } from './turns.ts'
 
 /** Event time: fired by watermarks. Processing time: fired by the wall clock. */
 export type TimerKind = 'event' | 'processing'
@@ -74,13 +75,14 @@ export interface KeyedStateBackend {
   checkpointAborted(checkpointId: number): void
 
   /**
-   * Loads one key group, once and before first use: its segments in the order of the chain, the full one first.
+   * Loads one key group, once and before first use, a record with each step: its segments in the order of the chain, the full one first. One group at a time, to its end;
+   * where it does not come to that the state is of no use.
    * `formerMaxParallelism`: the group is one of so many, another number than today's. Keys that fall to other key groups than this backend's are left out, and
    * there is exactly one full segment.
    * @throws STATE_CORRUPT, STATE_UNMAPPED, STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED,
-   * STATE_SCHEMA_FAILED, STATE_CODEC_MISSING, STATE_CODEC_FAILED
+   * STATE_SCHEMA_FAILED, STATE_CODEC_MISSING, STATE_CODEC_FAILED: here, and from each step
    */
-  restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void
+  beginGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): Walk
   /** After all groups: the next checkpoint may be a delta over `checkpointId`. Without this call it is a full one. `chains`: segments that each group was restored from. */
   resumeFrom(checkpointId: number, chains: ReadonlyMap<number, number>): void
 

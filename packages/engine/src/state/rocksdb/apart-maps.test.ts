@@ -6,7 +6,7 @@ import { immediateClock as clock } from '../fixtures/immediate-clock.ts'
 import { CachedState } from './cached-state.ts'
 import { entriesFrom } from './entry-encoder.ts'
 import { MemoryStores } from './memory-stores.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../turns.ts'
 
 interface MapHandles {
   readonly seen: MapState<number | string, unknown>

@@ -18,7 +18,7 @@ import type { OrderedStore } from './ordered-store.ts'
 import type { StoredBelow } from './stored-below.ts'
 import { timerHashIn, TimerKeyWriter, timerRange, type StoredTimer } from './timer-keys.ts'
 import { TimerPage, type TimerPageLimits } from './timer-page.ts'
-import type { Turns } from './turns.ts'
+import type { Turns } from '../turns.ts'
 
 const KINDS = ['event', 'processing'] as const
 const NOTHING = new Uint8Array(0)

@@ -3,7 +3,7 @@ import { KeyedState } from '../keyed-state.ts'
 import { withTimersApart } from '../segment-format.ts'
 import { SegmentReader } from '../segment-reader.ts'
 import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
-import type { KeyedStateOptions, SegmentBytes, StateSnapshotWriter } from '../state-types.ts'
+import type { KeyedStateOptions, StateSnapshotWriter } from '../state-types.ts'
 import { BelowCleaner } from './below-cleaner.ts'
 import { CachedStore, type CacheOptions } from './cached-store.ts'
 import { entriesFrom } from './entry-encoder.ts'
@@ -13,7 +13,7 @@ import type { Sought } from './stored-below.ts'
 import { CLEAN } from './stored-map-cell.ts'
 import { StoredRecords } from './stored-records.ts'
 import { StoredRows } from './stored-rows.ts'
-import type { Turns } from './turns.ts'
+import type { Turns } from '../turns.ts'
 
 /** Where restored rows count as touched: they are not below. */
 const FIRST_EPOCH = CLEAN + 1
@@ -102,8 +102,7 @@ export class CachedState extends KeyedState {
     return this.#store.below.version
   }
 
-  override restoreGroup(group: number, segments: readonly SegmentBytes[], formerMaxParallelism?: number): void {
-    super.restoreGroup(group, segments, formerMaxParallelism)
+  protected override groupRestored(): void {
     this.#store.epoch = FIRST_EPOCH + 1
     this.#store.recount()
   }

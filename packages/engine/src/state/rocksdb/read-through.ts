@@ -1,6 +1,6 @@
 import type { Clock } from '@millrace/core'
 import type { OrderedStore } from './ordered-store.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../turns.ts'
 
 /** Reads all that is in a store, so that damage is seen before anything is made of it; until `stopped`. @throws TypeError what is wrong with it; the reason of `stopped` */
 export async function readThrough(store: OrderedStore, clock: Pick<Clock, 'monotonic' | 'soon'>, stopped?: AbortSignal): Promise<void> {

@@ -13,7 +13,7 @@ export interface TurnsOptions {
   readonly rowsMax?: number | undefined
 }
 
-/** Rows, one after the other; as of a scan. */
+/** Rows, one after the other: as of a scan, or loaded with each step. */
 export interface Walk {
   next(): boolean
   readAhead?(): Promise<void> | undefined
@@ -35,7 +35,7 @@ export class Turns {
   }
 
   /** Goes through all rows, and closes what it has gone through. @throws the signal's reason, and what `visit` throws */
-  async through<W extends Walk>(walk: W, visit: (walk: W) => void): Promise<void> {
+  async through<W extends Walk>(walk: W, visit: (walk: W) => void = () => {}): Promise<void> {
     try {
       for (;;) {
         const reads = walk.readAhead?.()
