@@ -56,6 +56,11 @@ export const stateErrors = {
     retry: false,
     message: 'Stored state of {operator}, key group {group}, is corrupt at byte {at}: {problem}',
   },
+  STATE_DATABASE_CORRUPT: {
+    who: 'operator',
+    retry: false,
+    message: 'Stored state of {operator} is corrupt, in the database that {path} is of: {problem}',
+  },
   STATE_FORMAT_NEWER: {
     who: 'user',
     retry: false,

@@ -6,6 +6,7 @@
  * 2. Files and the changes over them (the operator's keyed files) are as of the same barrier.
  */
 import { crc32 } from 'node:zlib'
+import { messageOf, MillraceError } from '@millrace/core'
 import { atOnce } from '../checkpoint/at-once.ts'
 import { withoutMergedBytes, type DatabaseFile, type FileRun, type StateFileHandle, type StoredDatabase } from '../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
@@ -82,14 +83,15 @@ export class DatabaseSnapshots {
     this.#taken.delete(checkpointId)
   }
 
-  /** Takes over what former subtasks had in their databases, of this one's key groups. Changes over it come afterwards. `ownCheckpoint`: later ones may refer to its files. Rejects where it has been given up meanwhile. */
+  /** Takes over what former subtasks had in their databases, of this one's key groups. Changes over it come afterwards. `ownCheckpoint`: later ones may refer to its files. Rejects where it has been given up meanwhile. @throws CHECKPOINT_DAMAGED, STATE_DATABASE_CORRUPT, STATE_DISK_*, and what a migration throws */
   async restore(storage: StateFileStorage, databases: readonly StoredDatabase[], same: boolean, ownCheckpoint: boolean): Promise<void> {
     const { state, name, keyGroups, turns } = this.#place
     const [only] = databases
     if (only === undefined) return
     const whole = same && databases.length === 1 && only.keyGroups.first === keyGroups.first && only.keyGroups.end === keyGroups.end
     if (whole && state.hasColumns(only.header)) {
-      state.adopt(await this.#open(name, storage, only), only.rows)
+      const below = await this.#open(name, storage, only)
+      await this.#told(only, () => state.adopt(below, only.rows))
       if (ownCheckpoint) this.#completed = { database: only, version: state.versionBelow }
       return
     }
@@ -97,7 +99,7 @@ export class DatabaseSnapshots {
       turns.signal?.throwIfAborted()
       const from = await this.#open(`${name}-former-${at}`, storage, database)
       try {
-        await state.takeOver(from, database.header, new Turns(turns))
+        await this.#told(database, () => state.takeOver(from, database.header, new Turns(turns)))
       } finally {
         await from.close()
       }
@@ -111,6 +113,18 @@ export class DatabaseSnapshots {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
       throw engineError('CHECKPOINT_DAMAGED', { path: database.own.path, problem: error.message }, error)
+    }
+  }
+
+  /** @throws STATE_DATABASE_CORRUPT where something is wrong with the rows, or the bytes in them; anything else as it is */
+  async #told({ own }: StoredDatabase, work: () => Promise<void> | void): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      const isOfBytes = error instanceof MillraceError && /^(VALUE|KEY)_/.test(error.code)
+      if (!isOfBytes && !(error instanceof TypeError) && !(error instanceof RangeError)) throw error
+      const { operator } = this.#place.state
+      throw engineError('STATE_DATABASE_CORRUPT', { operator, path: own.path, problem: messageOf(error) }, error)
     }
   }
 
