@@ -6,9 +6,7 @@
 import { DiskError, nodeDiskError, type MillraceError } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 
-/** @throws anything but a `DiskError`, as it is */
-export function stateDiskError(error: unknown): MillraceError {
-  if (!(error instanceof DiskError)) throw error
+function stateDiskError(error: DiskError): MillraceError {
   const { path, reason, message: problem } = error
   if (reason === 'no-space') return engineError('STATE_DISK_FULL', { path }, error)
   if (reason === 'not-permitted') return engineError('STATE_DISK_NOT_WRITABLE', { path, problem }, error)
@@ -20,11 +18,12 @@ export function stateSystemError(operation: string, path: string, error: unknown
   return stateDiskError(nodeDiskError(operation, path, error))
 }
 
+/** Anything but a `DiskError` is thrown as it is. */
 export async function withStateDiskErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw stateDiskError(error)
+    throw error instanceof DiskError ? stateDiskError(error) : error
   }
 }
 
