@@ -9,13 +9,21 @@ export class GroupRecords implements Walk {
   readonly #segments: Iterator<SegmentBytes>
   readonly #corrupt: (problem: string) => Error
   readonly #done: () => void
+  readonly isQuick: boolean
 
-  /** `done`: all of them are loaded. */
-  constructor(reader: SegmentReader, segments: readonly SegmentBytes[], corrupt: (problem: string) => Error, done: () => void) {
+  /** `done`: all of them are loaded. `isQuick`: no user's code sees them. */
+  constructor(
+    reader: SegmentReader,
+    segments: readonly SegmentBytes[],
+    corrupt: (problem: string) => Error,
+    done: () => void,
+    isQuick: boolean,
+  ) {
     this.#reader = reader
     this.#segments = segments.values()
     this.#corrupt = corrupt
     this.#done = done
+    this.isQuick = isQuick
   }
 
   next(): boolean {

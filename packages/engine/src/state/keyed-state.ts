@@ -200,7 +200,10 @@ export class KeyedState implements KeyedStateBackend {
       )
     }
     const corrupt = (problem: string): Error => engineError('STATE_CORRUPT', { operator, group, at: 0, problem })
-    return new GroupRecords(reader, segments, corrupt, () => this.groupRestored())
+    const isQuick = this.schema.columns.every(
+      ({ migrate, schema, codec }) => migrate === undefined && schema === undefined && codec === undefined,
+    )
+    return new GroupRecords(reader, segments, corrupt, () => this.groupRestored(), isQuick)
   }
 
   protected groupRestored(): void {
