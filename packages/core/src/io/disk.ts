@@ -51,7 +51,8 @@ export interface FileHandle {
 }
 
 export interface FileStat {
-  readonly kind: 'file' | 'directory' | 'other'
+  /** To open a `pipe` waits until somebody has it open for writing, which may be never. */
+  readonly kind: 'file' | 'directory' | 'pipe' | 'other'
   readonly size: number
   /** Identifies the file whatever its name; may be reused after removal. */
   readonly inode: string

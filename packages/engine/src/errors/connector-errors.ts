@@ -5,6 +5,12 @@ export const connectorErrors = {
   PRINT_CLOSED: { who: 'operator', retry: false, final: true, message: 'print: nobody reads the standard output any more (EPIPE)' },
   PRINT_FAILED: { who: 'operator', retry: false, message: 'print: the standard output cannot be written: {problem}' },
   FILES_NOT_FOUND: { who: 'user', retry: false, message: 'files: there is no file {path}' },
+  FILES_PIPE: {
+    who: 'user',
+    retry: false,
+    message:
+      'files: {path} is a pipe, which cannot be read again from a place in it: read it as the standard input, with stdin, or write it to a file',
+  },
   FILES_UNREADABLE: { who: 'operator', retry: true, message: 'files: {file} cannot be read: {problem}' },
   FILES_LOST: {
     who: 'operator',

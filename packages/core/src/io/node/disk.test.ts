@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,3 +34,11 @@ void test('a file in the way of a folder is told', () =>
 void test('a file system that makes no folders is told', { skip: process.platform !== 'linux' && 'there is no /proc' }, async () => {
   await assert.rejects(nodeDisk.makeDirectory('/proc/millrace/below'), { name: 'DiskError' })
 })
+
+void test('a pipe, which waits to be opened, is told from a device', () =>
+  inFolder(async (folder) => {
+    const pipe = join(folder, 'pipe')
+    execFileSync('sh', ['-c', 'mkfifo "$0"', pipe])
+    assert.equal((await nodeDisk.stat(pipe)).kind, 'pipe')
+    assert.equal((await nodeDisk.stat('/dev/null')).kind, 'other')
+  }))

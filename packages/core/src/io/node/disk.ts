@@ -47,7 +47,7 @@ export function nodeDiskError(operation: string, path: string, error: unknown): 
 }
 
 function describe(stats: BigIntStats): FileStat {
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other'
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isFIFO() ? 'pipe' : 'other'
   return { kind, size: Number(stats.size), inode: `${stats.dev}:${stats.ino}`, modifiedMs: Number(stats.mtimeMs) }
 }
 

@@ -135,6 +135,7 @@ export class FileEnumerator implements SplitEnumerator {
     const found = new Map<string, FoundFile>()
     for (const path of this.#options.paths) {
       const files = await findFiles(this.#context.disk, path)
+      if (files?.some(({ stat }) => stat.kind === 'pipe') === true) throw engineError('FILES_PIPE', { path })
       if (files === undefined && !this.#options.follow) throw engineError('FILES_NOT_FOUND', { path })
       for (const file of files ?? []) if (!found.has(file.stat.inode)) found.set(file.stat.inode, file)
     }

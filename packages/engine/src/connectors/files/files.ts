@@ -70,7 +70,7 @@ const optionNames: OptionNames<FilesOptions & { readonly positions?: boolean } &
  * Where reading stands is kept as an offset; a file is known again after a restart by its inode and its first bytes, also when it was
  * renamed, or copied or compressed under a rotated name (`access.log.1`, `access.log-20240131.gz`).
  *
- * Throws `CONNECTOR_OPTION_INVALID`. Fails with `FILES_NOT_FOUND`, `FILES_UNREADABLE`, `FILES_LOST`, `FILES_LINE_TOO_LONG`,
+ * Throws `CONNECTOR_OPTION_INVALID`. Fails with `FILES_NOT_FOUND`, `FILES_PIPE`, `FILES_UNREADABLE`, `FILES_LOST`, `FILES_LINE_TOO_LONG`,
  * `FILES_PARSE_FAILED`, `FILES_GZIP_DAMAGED`.
  */
 export function files<T>(options: ParsedFilesOptions<T>): Source<T>

@@ -10,13 +10,13 @@ const depthMax = 32
 
 /**
  * The files that a path means, in order of their paths: a file, those of a folder (not of its subfolders), or those that match a pattern
- * with `*`, `?`, `[…]`, `{…,…}` and `**`. Names that begin with a dot are left out unless they are named so. Undefined: there is no such
- * file or folder, and it is no pattern.
+ * with `*`, `?`, `[…]`, `{…,…}` and `**`. Names that begin with a dot are left out unless they are named so; what is no regular file (a
+ * device, a pipe) unless the path is its name. Undefined: there is no such file or folder, and it is no pattern.
  */
 export async function findFiles(disk: Disk, path: string): Promise<readonly FoundFile[] | undefined> {
   const stat = await statIfThere(disk, path)
-  if (stat?.kind === 'file' || stat?.kind === 'other') return [{ path, stat }]
   if (stat?.kind === 'directory') return await filesOf(disk, path, await listIfThere(disk, path))
+  if (stat !== undefined) return [{ path, stat }]
   if (!isPattern(path)) return undefined
   const segments = posix.normalize(path).split('/')
   const firstPattern = segments.findIndex(isPattern)
