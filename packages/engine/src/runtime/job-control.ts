@@ -18,7 +18,7 @@ import type { CheckpointHistory, CompletedCheckpoint, JobEvent, JobMetrics, JobR
 import type { LiveSettings } from './live-settings.ts'
 import { checkpointOptions, slotSettings } from './master-settings.ts'
 import type { MetricsBoard } from './metrics-board.ts'
-import type { RequestOutcome } from './savepoint-requests.ts'
+import { savepointFailed, type RequestOutcome } from './savepoint-requests.ts'
 
 export interface JobControlParts {
   readonly jobName: string
@@ -61,9 +61,10 @@ export class JobControl implements ControlledJob {
     if (this.#asked === 'stop') this.#attempt?.stop()
   }
 
-  /** It has come to its end, or has failed. */
-  ended(): void {
+  /** It has come to its end, or has failed; `isLast`: no other one follows. */
+  ended(isLast: boolean): void {
     this.#attempt = undefined
+    this.#over = isLast
   }
 
   /** Whether the job is to end. */
@@ -77,7 +78,10 @@ export class JobControl implements ControlledJob {
 
   requestDone(requestId: number, outcome: RequestOutcome): void {
     // From here on the job ends, whatever happens: what is left to do the next start does.
-    if (this.#stopRequests.delete(requestId) && outcome.kind === 'completed') this.#asked ??= 'stop'
+    if (this.#stopRequests.delete(requestId) && outcome.kind === 'completed') {
+      this.#asked ??= 'stop'
+      this.#parts.board.state = 'stopping'
+    }
     void this.#parts.keeper.requestDone(requestId, outcome)
   }
 
@@ -124,12 +128,18 @@ export class JobControl implements ControlledJob {
   }
 
   async #ask(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
-    if (this.#over) throw engineError('SAVEPOINT_JOB_ENDED')
-    if (this.#attempt === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting, or between two attempts' })
+    if (this.#isEnd) throw engineError('SAVEPOINT_JOB_ENDED')
+    if (this.#attempt === undefined) throw savepointFailed('it is starting, or between two attempts')
     return await this.#parts.keeper.requests.ask(dir, (request) => {
-      if (this.#attempt !== undefined) tell(this.#attempt, request)
-      return this.#attempt !== undefined
+      if (this.#attempt === undefined) return this.#isEnd ? 'closed' : 'task-failed'
+      tell(this.#attempt, request)
+      return undefined
     })
+  }
+
+  /** Nothing runs that could take a savepoint, nor will again. */
+  get #isEnd(): boolean {
+    return this.#over || (this.#asked !== undefined && this.#attempt === undefined)
   }
 
   get result(): Promise<JobResult> {

@@ -213,7 +213,7 @@ export class JobMaster implements AttemptHandler {
     })
     const outcome = await attempt.run()
     this.#nextCheckpointId = Math.max(this.#nextCheckpointId, coordinator.nextCheckpointId)
-    this.control.ended()
+    this.control.ended(outcome.kind !== 'failed')
     if (outcome.kind === 'canceled' && this.#fenced !== undefined) throw this.#fenced
     return outcome
   }

@@ -9,10 +9,10 @@ import { JobMaster } from './job-master.ts'
 import type { CheckpointHistory, JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module-sources.ts'
-import { engineError } from '../errors.ts'
 import { stopJob } from './start-job.ts'
 import { planOptions } from './plan-options.ts'
 import { stateBackend } from './state-backend.ts'
+import { savepointFailed } from './savepoint-requests.ts'
 import { jobFolder } from './state-folder.ts'
 import { SlotThreads } from './threads/slot-threads.ts'
 import { ThreadSlots } from './threads/thread-slots.ts'
@@ -60,7 +60,7 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
   }
   const done = start()
   const running = (): JobControl => {
-    if (master === undefined) throw engineError('SAVEPOINT_FAILED', { problem: 'it is starting' })
+    if (master === undefined) throw savepointFailed('it is starting')
     return master.control
   }
   return {

@@ -28,6 +28,8 @@ export interface RequestOutcome {
   readonly reason?: AbortReason
 }
 
+type Deliver = (request: SavepointRequest) => AbortReason | undefined
+
 interface Open {
   readonly dir: string
   readonly answer: PromiseWithResolvers<CompletedCheckpoint>
@@ -47,11 +49,11 @@ export class SavepointRequests {
   }
 
   /**
-   * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers whether anybody has taken it.
+   * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers why nobody takes it, if so.
    *
    * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_STORAGE_*
    */
-  ask(dir: string | undefined, deliver: (request: SavepointRequest) => boolean): Promise<CompletedCheckpoint> {
+  ask(dir: string | undefined, deliver: Deliver): Promise<CompletedCheckpoint> {
     const asking = this.#ask(dir, deliver)
     this.#asking.add(asking)
     void Promise.allSettled([asking]).then(() => this.#asking.delete(asking))
@@ -63,10 +65,11 @@ export class SavepointRequests {
     while (this.#asking.size > 0) await Promise.allSettled(this.#asking)
   }
 
-  async #ask(dir: string | undefined, deliver: (request: SavepointRequest) => boolean): Promise<CompletedCheckpoint> {
+  async #ask(dir: string | undefined, deliver: Deliver): Promise<CompletedCheckpoint> {
     const request = await this.#begin(dir)
     const { promise } = this.#open.get(request.requestId)!.answer
-    if (!deliver(request)) await this.answered(request.requestId, { kind: 'aborted', checkpointId: 0, reason: 'task-failed' }, undefined)
+    const reason = deliver(request)
+    if (reason !== undefined) await this.answered(request.requestId, { kind: 'aborted', checkpointId: 0, reason }, undefined)
     return await promise
   }
 
@@ -107,7 +110,17 @@ function inFolder(dir: string, name: string): string {
 
 function failure(reason: AbortReason | undefined, problem: string | undefined): Error {
   if (reason === 'closed' || reason === 'stopping') return engineError('SAVEPOINT_JOB_ENDED')
-  return engineError('SAVEPOINT_FAILED', { problem: problem ?? String(reason) })
+  if (reason === 'task-failed')
+    return engineError('SAVEPOINT_FAILED', {
+      outcome: 'starts over, as its restart strategy says',
+      problem: problem ?? 'a task failed meanwhile',
+    })
+  return savepointFailed(problem ?? String(reason))
+}
+
+/** The error of a savepoint that comes to nothing, and does the job no harm. */
+export function savepointFailed(problem: string): Error {
+  return engineError('SAVEPOINT_FAILED', { outcome: 'goes on', problem })
 }
 
 /** Tells the savepoints of jobs in one folder apart, as the job ids in Flink's names do. */

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { nodeDisk } from '@millrace/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { nodeDisk, type MillraceError } from '@millrace/core'
 import { reducing, type Job, type RunningJob } from '../index.ts'
 import { defineJob, discard, fileSink, generator, startJob, type, watermarks, type ExecuteOptions } from '../index.ts'
 import { disposeSavepoint } from '../checkpoint/savepoints.ts'
@@ -189,6 +190,20 @@ void describe('savepoints of a running job', () => {
     await assert.rejects(job.savepoint(), { code: 'SAVEPOINT_JOB_ENDED' })
     assert.deepEqual(readdirSync(join(folder, 'state', 'undisturbed', 'checkpoints', 'savepoints-under-way')), [])
     checkRows(rowsOf('undisturbed'))
+  })
+
+  void it('there is none of a job that ends, whenever it is asked for, and none is said to go on', async () => {
+    const job = await running(start(countingJob({ name: 'ends' })))
+    const ended = job.cancel().then(() => 'ended')
+    const asked: Promise<unknown>[] = []
+    do {
+      const code = job.savepoint().then(
+        () => 'taken',
+        (error: MillraceError) => error.code,
+      )
+      asked.push(code)
+    } while ((await Promise.race([ended, sleep(1)])) !== 'ended')
+    assert.deepEqual([...new Set(await Promise.all(asked))], ['SAVEPOINT_JOB_ENDED'])
   })
 
   void it('of a job with its checkpoints in memory is a folder all the same', async () => {
