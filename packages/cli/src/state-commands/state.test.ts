@@ -141,6 +141,38 @@ void describe('millrace state', () => {
     )
   })
 
+  it('takes only LF for the end of a line, as what it prints has other ends of lines in texts', async () => {
+    const key = 'a\u2028b\u2029c\r\u0085'
+    const lines = [
+      { kind: 'operator', operator: 'count', states: [] },
+      { operator: 'count', kind: 'value', state: 'count', key, value: 'ä'.repeat(40_000) + key },
+    ].map((line) => JSON.stringify(line))
+    writeFileSync(join(folder, 'ends.jsonl'), `\ufeff${lines.join('\r\n')}`)
+    assert.equal((await millrace('state', 'write', 'ends', '--input', 'ends.jsonl')).err, '')
+    const { out } = await millrace('state', 'print', 'ends')
+    writeFileSync(join(folder, 'ends-again.jsonl'), out)
+    assert.equal((await millrace('state', 'write', 'ends-again', '--input', 'ends-again.jsonl')).err, '')
+    assert.equal((await millrace('state', 'print', 'ends-again')).out, out)
+    assert.equal(JSON.parse(out.split('\n')[2]!).key, key)
+  })
+
+  it('refuses a value that is there twice', async () => {
+    const twice = async (...lines: readonly object[]): Promise<string> => {
+      const all = [{ kind: 'operator', operator: 'count' }, ...lines].map((line) => JSON.stringify(line))
+      writeFileSync(join(folder, 'twice.jsonl'), all.join('\n'))
+      return (await millrace('state', 'write', 'twice', '--input', 'twice.jsonl')).err
+    }
+    const value = { operator: 'count', kind: 'value', state: 'count', key: ['eu', 7], value: 1 }
+    assert.match(await twice(value, { ...value, value: 2 }), /operator count .* state "count" of key \["eu",7\] is there twice/)
+    const entry = { operator: 'count', kind: 'map', state: 'seen', key: 'a', entry: 0, value: 1 }
+    assert.match(
+      await twice(entry, { ...entry, entry: { $number: '-0' } }),
+      /entry {"\$number":"-0"} of map "seen" of key "a" is there twice/,
+    )
+    assert.match(await twice({ ...entry, key: undefined, broadcast: true }, { ...entry, key: undefined, broadcast: true }), /twice/)
+    assert.ok(!existsSync(join(folder, 'twice')))
+  })
+
   it('names the line that is wrong, and writes nothing', async () => {
     writeFileSync(join(folder, 'bad.jsonl'), `{"kind":"operator","operator":"a"}\n{"operator":"a","kind":"value","state":"s","key":1}\n`)
     const { code, err } = await millrace('state', 'write', 'nothing', '--input', 'bad.jsonl')
@@ -148,6 +180,8 @@ void describe('millrace state', () => {
     assert.match(err, /Line 2 of bad.jsonl is no state: value is missing/)
     assert.ok(!existsSync(join(folder, 'nothing')))
     assert.match((await millrace('state', 'write', 'nothing', '--input', 'missing.jsonl')).err, /missing.jsonl/)
+    const ofFolder = await millrace('state', 'write', 'nothing', '--input', '.')
+    assert.deepEqual([ofFolder.code, ofFolder.err.includes('CLI_FILE_UNREADABLE')], [2, true], ofFolder.err)
     for (const path of ['nothing', savepoint]) await millrace('state', 'write', path, '--input', 'bad.jsonl')
     assert.deepEqual(openFiles(join(folder, 'bad.jsonl')), [])
     assert.ok(!existsSync(join(folder, 'nothing')))

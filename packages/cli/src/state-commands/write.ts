@@ -2,7 +2,6 @@ import { messageOf } from '@millrace/core'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import {
   openSavepoint,
@@ -26,7 +25,10 @@ export async function writeState(path: string, flags: ParsedFlags, io: CommandIo
     const { path: written } = await writeSavepoint(placeOf(io, path), {
       settings,
       ...(from === undefined ? {} : { from: placeOf(io, from) }),
-      items: itemsOf(file ?? stdin, input ?? 'the standard input'),
+      items: itemsOf(
+        chunksOf(file ?? stdin, input === undefined ? '(standard input)' : resolve(io.cwd, input)),
+        input ?? 'the standard input',
+      ),
     })
     io.stdout.write(`${written}\n`)
     return exitCodes.done
@@ -46,14 +48,27 @@ async function openInput(path: string): Promise<Readable> {
   try {
     return (await open(path)).createReadStream()
   } catch (error) {
-    throw cliError('CLI_FILE_UNREADABLE', { path, setting: '--input', problem: messageOf(error) }, error)
+    throw unreadable(path, error)
+  }
+}
+
+function unreadable(path: string, error: unknown): Error {
+  return cliError('CLI_FILE_UNREADABLE', { path, setting: '--input', problem: messageOf(error) }, error)
+}
+
+/** A folder can be opened, and fails as it is read. */
+async function* chunksOf(source: Readable, path: string): AsyncIterable<string | Uint8Array> {
+  try {
+    yield* source as AsyncIterable<string | Uint8Array>
+  } catch (error) {
+    throw unreadable(path, error)
   }
 }
 
 /** Line by line: what is not read yet waits in the file or the pipe. */
-async function* itemsOf(source: Readable, input: string): AsyncIterable<SnapshotItem> {
+async function* itemsOf(source: AsyncIterable<string | Uint8Array>, input: string): AsyncIterable<SnapshotItem> {
   let number = 0
-  for await (const line of createInterface({ input: source, crlfDelay: Infinity })) {
+  for await (const line of linesOf(source)) {
     number++
     if (line.trim() === '') continue
     let item: SnapshotItem
@@ -64,6 +79,22 @@ async function* itemsOf(source: Readable, input: string): AsyncIterable<Snapshot
     }
     yield item
   }
+}
+
+/** Only LF ends a line: JSON has U+2028 and U+2029 in its strings as they are. A byte order mark before the first is left out. */
+async function* linesOf(source: AsyncIterable<string | Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder()
+  let begun: string[] = []
+  for await (const chunk of source) {
+    const lines = (typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })).split('\n')
+    const rest = lines.pop()!
+    for (const line of lines) {
+      yield [...begun, line].join('')
+      begun = []
+    }
+    begun.push(rest)
+  }
+  yield [...begun, decoder.decode()].join('')
 }
 
 /** `millrace state edit FROM PATH`. */

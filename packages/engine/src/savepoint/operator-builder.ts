@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib'
 import type { FileRun, RawPart } from '../checkpoint/handles.ts'
 import type { OperatorState, SubtaskState } from '../checkpoint/metadata.ts'
 import type { StateFileWriter } from '../checkpoint/storage.ts'
+import type { Key } from '../api/state.ts'
 import { encodeValue } from '../codec/value.ts'
 import type { Split } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
@@ -19,6 +20,7 @@ import { joinBroadcast } from '../state/broadcast-state.ts'
 import type { StoredList } from '../state/operator-state.ts'
 import type { GroupSpool } from './group-spool.ts'
 import { InFlightFileWriter } from './in-flight-file-writer.ts'
+import { valueToJson } from './json-value.ts'
 import { KeyedFileWriter } from './keyed-file-writer.ts'
 import { SegmentEncoder, type KeyedStateNode } from './segment-encoder.ts'
 import type {
@@ -188,13 +190,29 @@ export class OperatorBuilder {
 
   #addBroadcast(entry: CellEntry): void {
     this.#declare(entry.state, 'broadcast')
-    putCell(this.#broadcast.row(null), entry, this.#version(entry.state))
+    this.#put(this.#broadcast.row(null), entry)
   }
 
   #apply(rows: StoredRows, entry: CellEntry | TimerEntry): void {
     const row = rows.row(entry.key!)
     if ('time' in entry) (entry.kind === 'event-timer' ? row.eventTimers : row.processingTimers).add(entry.time)
-    else putCell(row, entry, this.#version(entry.state))
+    else this.#put(row, entry)
+  }
+
+  #put(row: StoredRow, entry: CellEntry): void {
+    const cell = row.cells.get(entry.state) ?? emptyCell(entry.kind satisfies KeyedKind, this.#version(entry.state))
+    row.cells.set(entry.state, cell)
+    const { updatedMs } = entry
+    const stored = storedValue(entry)
+    if (entry.kind === 'list') return putElement(cell, stored, updatedMs)
+    // Which of two is meant nobody knows.
+    if (entry.kind === 'map' ? cell.entries.has(entry.entry) : cell.values.length > 0)
+      throw this.#invalid(`${placeOf(entry)} is there twice`)
+    if (entry.kind === 'map') cell.entries.set(entry.entry, { stored, updatedMs })
+    else {
+      cell.values = [stored]
+      cell.updatedMs = updatedMs === undefined ? undefined : [updatedMs]
+    }
   }
 
   #checkTimes(rows: StoredRows): void {
@@ -288,17 +306,12 @@ export function encodeBroadcast(operator: string, states: readonly StateNode[], 
   )
 }
 
-function putCell(row: StoredRow, entry: CellEntry, version: number): void {
-  const cell = row.cells.get(entry.state) ?? emptyCell(entry.kind satisfies KeyedKind, version)
-  row.cells.set(entry.state, cell)
-  const { updatedMs } = entry
-  const stored = storedValue(entry)
-  if (entry.kind === 'map') cell.entries.set(entry.entry, { stored, updatedMs })
-  else if (entry.kind === 'list') putElement(cell, stored, updatedMs)
-  else {
-    cell.values = [stored]
-    cell.updatedMs = updatedMs === undefined ? undefined : [updatedMs]
-  }
+/** As it stands in a line. */
+function placeOf(entry: CellEntry): string {
+  const keyText = (of: Key): string => JSON.stringify(valueToJson(of))
+  const { kind, state, key, broadcast } = entry
+  const what = kind === 'map' ? `entry ${keyText(entry.entry)} of map "${state}"` : `state "${state}"`
+  return broadcast === true ? `${what} of broadcast state` : `${what} of key ${keyText(key)}`
 }
 
 function putElement(cell: StoredCell, stored: StoredValue, updatedMs: number | undefined): void {
