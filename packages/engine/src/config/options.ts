@@ -20,7 +20,7 @@ export const engineOptionTable = {
     flink: 'pipeline.max-parallelism',
     whenUnset: 'one and a half times the parallelism, rounded up to a power of two, at least 128',
     documentation:
-      'Key groups that keyed state is divided into: the largest parallelism the job can ever have. Fixed for the life of the state.',
+      'Key groups that keyed state is divided into: the largest parallelism the job can have. A restore with another number of them deals the keys out anew.',
   },
   bufferTimeout: {
     type: 'duration',
