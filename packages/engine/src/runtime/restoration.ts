@@ -15,6 +15,7 @@ import type {
 import { engineError } from '../errors.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 import type { Region } from '../graph/regions.ts'
+import { checkDeclared } from './declared-states.ts'
 import { slotsOf, type Deployment, type SlotSettings } from './deployment.ts'
 import { fitsRegion } from './failover.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
@@ -54,7 +55,7 @@ export interface RestorationParts extends ReadableParts {
 
 export type Warn = (message: string, fields: object) => void
 
-/** `stopped`: the job is to end, and what takes a while is not waited for. @throws JOB_START_GIVEN_UP then; as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; CHECKPOINT_DAMAGED; what `planRestore` refuses */
+/** `stopped`: the job is to end, and what takes a while is not waited for. @throws JOB_START_GIVEN_UP then; as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; CHECKPOINT_DAMAGED; what `planRestore` and `checkDeclared` refuse */
 export async function findRestoration(
   parts: RestorationParts,
   request: RestoreRequest,
@@ -69,6 +70,7 @@ export async function findRestoration(
   const { checkpoint, damaged, localCopies } = await resolveReadable(parts, request, warn, { stopped })
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   const restored = restoredFrom(parts, checkpoint)
+  if (checkpoint !== undefined) checkDeclared(parts.plan, parts.functions, checkpoint.metadata, parts.allowNonRestoredState)
   for (const warning of restored.plan.warnings) warn(warning, {})
   // Before any sink undoes what it had staged for the others.
   const givenUp = await storage.goOnFrom(checkpoint, {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeDisk, type MillraceError } from '@millrace/core'
-import { reducing, type Job, type RunningJob } from '../index.ts'
+import { list, reducing, value, type Job, type JobEvent, type RunningJob } from '../index.ts'
 import { defineJob, discard, fileSink, generator, startJob, type, watermarks, type ExecuteOptions } from '../index.ts'
 import { disposeSavepoint } from '../checkpoint/savepoints.ts'
 
@@ -204,6 +204,35 @@ void describe('savepoints of a running job', () => {
       asked.push(code)
     } while ((await Promise.race([ended, sleep(1)])) !== 'ended')
     assert.deepEqual([...new Set(await Promise.all(asked))], ['SAVEPOINT_JOB_ENDED'])
+  })
+
+  void it('that a new version cannot take up leaves the job the checkpoints that it has taken since', async () => {
+    const version = (state: { readonly [name: string]: ReturnType<typeof value<number>> }): Job =>
+      defineJob('refused', (env) => {
+        const numbers = env.fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), { uid: 'numbers' }).keyBy((n) => n % KEYS)
+        numbers
+          .process({ state, onElement: (n, ctx) => Object.values(ctx.state)[0]!.set(n) })
+          .uid('last')
+          .sinkTo(discard())
+      })
+    const job = await running(start(version({ last: value<number>() })))
+    const { path } = await job.savepoint({ dir: join(folder, 'sp') })
+    await job.stop()
+    const { lastCheckpoint } = await job.done
+    const refusals = {
+      STATE_UNMAPPED: { newest: value<number>() },
+      STATE_KIND_CHANGED: { last: list<number>() as unknown as ReturnType<typeof value<number>> },
+      STATE_MIGRATION_MISSING: { last: value<number>({ version: 2 }) },
+    }
+    for (const [code, state] of Object.entries(refusals)) {
+      const result = await start(version(state), { restore: path! }).done
+      assert.equal(result.state === 'failed' && (result.failure.error as MillraceError).code, code)
+    }
+    const restored: unknown[] = []
+    const onEvent = (event: JobEvent): unknown => event.kind === 'started' && restored.push(event.restored)
+    const again = await running(start(version({ last: value<number>() }), { restore: 'latest', onEvent }))
+    await again.stop()
+    assert.deepEqual(restored, [lastCheckpoint])
   })
 
   void it('of a job with its checkpoints in memory is a folder all the same', async () => {

@@ -1,14 +1,12 @@
 /** What a restore of a snapshot by today's job would do to each state, told without running anything. */
 import { messageOf } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
-import type { StateOptions } from '../api/state.ts'
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import type { OperatorNode, StateNode } from '../graph/graph.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
+import { isStored, shapeOf, stateOptions } from '../runtime/declared-states.ts'
 import { describeForeign, planRestore } from '../runtime/plan-restore.ts'
-import type { ColumnSchema } from '../state/schema.ts'
-import { StoredShape } from '../state/stored-shape.ts'
 import { groupsOf, isInDatabase, rowsOf } from './read-groups.ts'
 import { findSnapshot, snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
 
@@ -124,15 +122,6 @@ async function stateFates(
   ]
 }
 
-/** Whether a restore would come across it. Columns of keyed and broadcast state are there also where no key has anything in them. */
-function isStored({ subtasks }: OperatorState, { name, kind }: StateNode): boolean {
-  if (kind === 'split-list' || kind === 'union-list')
-    return subtasks.some(({ lists }) => lists?.some((list) => list.name === name && list.elements.length > 0))
-  if (kind === 'raw' || kind === 'raw-keyed') return subtasks.some(({ raw }) => raw?.parts.some((part) => part.state === name))
-  if (kind === 'broadcast') return subtasks.some(({ broadcast }) => broadcast !== undefined)
-  return subtasks.some(({ keyed }) => keyed.length > 0)
-}
-
 function fateOf(
   stored: StateNode,
   declared: StateNode,
@@ -140,25 +129,17 @@ function fateOf(
   job: BuiltJob,
   isCoded: boolean,
 ): Pick<StateFate, 'outcome' | 'detail'> {
-  const { migrate, schema, codec } = optionsOf(job, node.id, declared.name)
-  const { name, kind, version } = declared
-  const column = { name, kind, version, migrate, schema, codec, ttl: undefined, partner: -1 } as ColumnSchema
+  const options = stateOptions(job.functions, node.id, declared.name)
+  const { schema, codec } = options
+  const { kind, version } = declared
   try {
-    const shape = new StoredShape(node.name, column, stored.kind as ColumnSchema['kind'], stored.version)
+    const shape = shapeOf(stored, declared, node.name, options)
     if (isCoded && codec === undefined) shape.coded(new Uint8Array(0))
     if (shape.older) return { outcome: 'migrated', detail: `from version ${stored.version} to ${version}` }
     return { outcome: 'restored', detail: schema === undefined ? kind : `${kind}, checked against its schema` }
   } catch (error) {
     return { outcome: 'refused', detail: messageOf(error) }
   }
-}
-
-function optionsOf({ functions }: BuiltJob, id: number, state: string): StateOptions<unknown> {
-  const of = functions.operators.get(id)
-  if (of === undefined || !('fn' in of) || typeof of.fn !== 'object') return {}
-  const broadcast = 'broadcast' in of ? of.broadcast[state] : undefined
-  const declaration = of.fn.state?.[state] ?? of.fn.operatorState?.[state] ?? broadcast
-  return (declaration as { readonly options?: StateOptions<unknown> } | undefined)?.options ?? {}
 }
 
 /** Names of lists and keyed states that a codec has written; of the latter by one key group: the first that has rows. */

@@ -62,6 +62,7 @@ test('what does not fit is refused by name', () => {
   refused({ ...old, v: value({ version: 2 }) }, 'STATE_MIGRATION_MISSING', /version 1 and declared in version 2/)
   refused({ ...old, v: value({ version: 2, migrate: () => JSON.parse('{') as unknown }) }, 'STATE_MIGRATION_FAILED', /"v"/)
   refused({ ...old, v: value({ version: 2, migrate: () => undefined }) }, 'STATE_MIGRATION_FAILED', /undefined/)
+  refused({ ...old, v: value({ version: 2, migrate: () => Promise.resolve(1) }) }, 'STATE_MIGRATION_FAILED', /a promise/)
   const newer = createState({ v: value({ version: 5 }) }, one)
   at<Handles>(newer, 'k').v.set(1)
   const written = finish(newer.beginSnapshot(1, { full: 'all' }))

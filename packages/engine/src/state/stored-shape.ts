@@ -70,6 +70,10 @@ export class StoredShape {
       throw this.#error('STATE_MIGRATION_FAILED', String(error), error)
     }
     if (value === undefined) throw this.#error('STATE_MIGRATION_FAILED', 'it answered undefined')
+    if (value instanceof Promise) {
+      value.catch(() => {}) // that it is there at all is what is told
+      throw this.#error('STATE_MIGRATION_FAILED', 'it answered a promise, which a restore cannot wait for')
+    }
     return value
   }
 
