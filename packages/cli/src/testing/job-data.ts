@@ -29,7 +29,7 @@ export function taskMetrics(
     watermarkMs: undefined,
     ...more,
   }))
-  return { id, name, subtasks }
+  return { id, name, isSource: id === 0, subtasks }
 }
 
 export function jobMetrics(more: Partial<JobMetrics> = {}): JobMetrics {

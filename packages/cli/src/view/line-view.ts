@@ -62,7 +62,10 @@ function statusOf(metrics: JobMetrics, meter: RateMeter): string {
   return `${metrics.state}; ${throughput(rates)}${busy}; ${checkpointLine(metrics.checkpoints, metrics.timeMs)}`
 }
 
+/** Of all sources together, for each alone says nothing of the job. */
 function throughput(rates: readonly TaskRates[]): string {
-  const first = rates[0]
-  return first === undefined ? 'no tasks yet' : `${formatCount(first.inPerSecond)} records/s into ${first.name}`
+  const sources = rates.filter(({ isSource }) => isSource)
+  if (sources.length === 0) return 'no tasks yet'
+  const perSecond = sources.reduce((sum, { inPerSecond }) => sum + inPerSecond, 0)
+  return `${formatCount(perSecond)} records/s into ${sources.length === 1 ? sources[0]!.name : `${sources.length} sources`}`
 }

@@ -2,6 +2,7 @@ import type { JobMetrics, TaskMetrics } from '@millrace/engine'
 
 export interface TaskRates {
   readonly name: string
+  readonly isSource: boolean
   readonly parallelism: number
   /** Records a second, all subtasks together. */
   readonly inPerSecond: number
@@ -59,6 +60,7 @@ function ratesOf(task: TaskMetrics, before: TaskMetrics | undefined, elapsedMs: 
   )
   return {
     name: task.name,
+    isSource: task.isSource,
     parallelism: subtasks.length,
     inPerSecond: rate((subtask) => subtask.numRecordsIn),
     outPerSecond: rate((subtask) => subtask.numRecordsOut),

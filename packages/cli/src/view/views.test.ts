@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
+import type { JobEvent, JobMetrics, JobResult, TaskMetrics } from '@millrace/engine'
 import { failedWith, finished, jobMetrics, startedEvent, taskMetrics } from '../testing/job-data.ts'
 import { ManualClock } from '../testing/manual-clock.ts'
 import { RecordingOutput, screenOf } from '../testing/recording-output.ts'
@@ -149,6 +149,19 @@ void test('lines: events as they come, rates every ten seconds', () => {
     '00:00:00.000 INFO  stopping: taking a final checkpoint',
   ])
   assert.equal(clock.pending, 0)
+})
+
+void test('lines: the rate is that of all sources, of which there may be many of one name', () => {
+  const [output, clock] = [new RecordingOutput(), new ManualClock()]
+  const view = new LineView(output, plain, clock)
+  const source = (id: number, each: number): TaskMetrics => ({
+    ...taskMetrics('generator source', id, [each * clock.now()]),
+    isSource: true,
+  })
+  view.watch(() => jobMetrics({ timeMs: clock.now(), tasks: [source(0, 0.005), source(1, 1), taskMetrics('sink', 2, [clock.now()])] }))
+  clock.advance(10_000)
+  view.abandon()
+  assert.match(output.text, /INFO {2}running; 1\.\d+ k records\/s into 2 sources; busiest: /)
 })
 
 void test('a failed job says where, why, and how to step through it', () => {

@@ -205,6 +205,8 @@ export interface TaskMetrics {
   /** As in the plan. */
   readonly id: number
   readonly name: string
+  /** Whether it begins with a source. */
+  readonly isSource: boolean
   readonly subtasks: readonly SubtaskMetrics[]
 }
 

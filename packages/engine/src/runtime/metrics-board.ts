@@ -95,9 +95,10 @@ export class MetricsBoard {
         state: this.#down.has(region.id) ? 'restarting' : 'running',
         restarts: this.#regionRestarts[region.id]!,
       })),
-      tasks: this.#plan.tasks.map(({ id, name, parallelism }) => ({
+      tasks: this.#plan.tasks.map(({ id, name, parallelism, operators }) => ({
         id,
         name,
+        isSource: this.#plan.graph.operators[operators[0]!]!.kind === 'source',
         subtasks: Array.from({ length: parallelism }, (_, subtask) => this.#subtasks.get(`${id}:${subtask}`) ?? silent(subtask)),
       })),
       checkpoints: {
