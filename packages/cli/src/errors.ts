@@ -5,6 +5,7 @@ const cliErrors = {
   CLI_PARAM_MALFORMED: { who: 'user', retry: false, message: '--param takes name=value, and got {text}' },
   CLI_PARAM_TWICE: { who: 'user', retry: false, message: '--param {name} is given twice' },
   CLI_PAIR_MALFORMED: { who: 'user', retry: false, message: '{flag} takes name=value, and got {text}' },
+  CLI_PAIR_TWICE: { who: 'user', retry: false, message: '{flag} is given {name} twice' },
   CLI_CONFIG_NO_MAPPING: {
     who: 'user',
     retry: false,

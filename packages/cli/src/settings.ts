@@ -58,20 +58,27 @@ export async function resolveLogSettings(io: CommandIo, flags: ParsedFlags, file
   }
 }
 
-/** `['a=1', 'b=x=y']` is `{ a: '1', b: 'x=y' }`. @throws CLI_PAIR_MALFORMED */
+/** `['a=1', 'b=x=y']` is `{ a: '1', b: 'x=y' }`. @throws CLI_PAIR_MALFORMED, CLI_PAIR_TWICE */
 export function readPairs(flag: string, texts: unknown): Readonly<Record<string, string>> {
-  if (!Array.isArray(texts)) return {}
-  return Object.fromEntries(
-    (texts as readonly string[]).map((text) => {
-      const at = text.indexOf('=')
-      if (at <= 0) throw cliError('CLI_PAIR_MALFORMED', { flag, text })
-      return [text.slice(0, at), text.slice(at + 1)]
-    }),
-  )
+  const pairs = readPairList(flag, texts)
+  const twice = pairs.find(([name], at) => pairs.findIndex((other) => other[0] === name) < at)
+  if (twice !== undefined) throw cliError('CLI_PAIR_TWICE', { flag, name: twice[0] })
+  return Object.fromEntries(pairs)
 }
 
-/** A folder of the command line, absolute, or a URL. */
+/** As they are given: a name may be there more than once. @throws CLI_PAIR_MALFORMED */
+export function readPairList(flag: string, texts: unknown): readonly (readonly [name: string, value: string])[] {
+  if (!Array.isArray(texts)) return []
+  return (texts as readonly string[]).map((text) => {
+    const at = text.indexOf('=')
+    if (at <= 0) throw cliError('CLI_PAIR_MALFORMED', { flag, text })
+    return [text.slice(0, at), text.slice(at + 1)]
+  })
+}
+
+/** A folder of the command line, absolute, or a URL. @throws CLI_ARGUMENT where it is empty: a variable of the shell that is not set, mostly */
 export function placeOf(io: CommandIo, text: string): string {
+  if (text === '') throw cliError('CLI_ARGUMENT', { flag: 'a folder', expected: 'be named', value: 'empty' })
   return text.includes('://') ? text : resolve(io.cwd, text)
 }
 

@@ -2,7 +2,7 @@ import type { Producer } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { counted } from '../quantities.ts'
-import { readPairs, type ParsedFlags } from '../settings.ts'
+import { readPairList, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 import { processPorts, wholeNumber, withLogClient, type LogPorts } from './log-client.ts'
 import { recordOfJson, type InputRecord } from './record-text.ts'
@@ -62,7 +62,7 @@ async function settle(producer: Producer): Promise<void> {
 }
 
 function lineReader(flags: ParsedFlags, partition: number | undefined): (number: number, line: Buffer) => InputRecord {
-  const headers = Object.entries(readPairs('--header', flags['header'])).map(([key, value]) => ({ key, value }))
+  const headers = readPairList('--header', flags['header']).map(([key, value]) => ({ key, value }))
   const key = flags['key'] as string | undefined
   const separator = flags['keySeparator'] as string | undefined
   const fixed = { ...(headers.length === 0 ? {} : { headers }), ...(partition === undefined ? {} : { partition }) }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, overrideOptions } from '@millrace/core'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import { parseParams } from '../api/params.ts'
@@ -47,7 +48,8 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
   let asked: 'stop' | 'cancel' | undefined
   const startedMs = performance.now()
   const threads = new SlotThreads(options.modulePath)
-  threads.warmUp(options.settings.values.parallelism)
+  // The others start when it is known that the job can run so.
+  threads.warmUp(Math.min(options.settings.values.parallelism, availableParallelism()))
   const start = async (): Promise<JobResult> => {
     try {
       master = prepare(options, threads, await options.load())

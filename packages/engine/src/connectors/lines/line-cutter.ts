@@ -11,6 +11,8 @@ export interface LineCutterOptions {
 
 const newline = 0x0a
 const carriageReturn = 0x0d
+/** The byte order mark in UTF-8, which is no part of the first line, and alone is no line. */
+const mark = Buffer.from('\uFEFF')
 
 /**
  * Cuts bytes that arrive in chunks into lines.
@@ -101,12 +103,12 @@ export class LineCutter {
 
   /** The line without an end that the input stops with, or undefined. Nothing may be loaded after it. */
   rest(): string | undefined {
-    const isThere = this.#partialBytes > 0
-    if (isThere) this.#complete(Buffer.alloc(0))
+    const isMark = this.#options.encoding === 'utf8' && this.#partialOffset === 0 && Buffer.concat(this.#partial).equals(mark)
+    if (this.#partialBytes > 0) this.#complete(Buffer.alloc(0))
     const line = this.#first
     this.#first = undefined
     this.#takenAt(this.#firstOffset)
-    return line
+    return isMark ? undefined : line
   }
 
   /** Forgets the line that has begun and that no newline has ended yet. */
@@ -213,7 +215,7 @@ export class LineCutter {
   }
 
   #slice(bytes: Buffer, end: number): string {
-    const hasMark = this.#firstOffset === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
-    return this.#options.encoding === 'latin1' ? bytes.toString('latin1', 0, end) : bytes.toString('utf8', hasMark ? 3 : 0, end)
+    const isMarked = this.#firstOffset === 0 && bytes.subarray(0, mark.length).equals(mark)
+    return this.#options.encoding === 'latin1' ? bytes.toString('latin1', 0, end) : bytes.toString('utf8', isMarked ? mark.length : 0, end)
   }
 }
