@@ -71,7 +71,9 @@ export async function reportRestore(
 }
 
 function dropped(fate: StateFate): StateFate {
-  return fate.outcome === 'lost' ? { ...fate, outcome: 'dropped' } : fate
+  if (fate.outcome !== 'lost') return fate
+  // Of a whole operator it says what to do about it, which is done.
+  return { ...fate, outcome: 'dropped', detail: fate.state === undefined ? 'no operator of the job has this uid' : fate.detail }
 }
 
 async function storedFates(

@@ -54,7 +54,7 @@ function parseSnapshot(fields: Fields): SnapshotItem {
 }
 
 function parseOperator(fields: Fields): SnapshotItem {
-  const operator = text(fields, 'operator')
+  const operator = uidOf(fields)
   const states = fields['states'] ?? []
   if (!Array.isArray(states)) throw new TypeError('states is no list')
   return {
@@ -69,6 +69,12 @@ function parseOperator(fields: Fields): SnapshotItem {
       return { name: text(node, 'name'), kind: oneOf(node, 'kind', stateKinds), version: integer(node, 'version', 1, 1) }
     }),
   }
+}
+
+function uidOf(fields: Fields): string {
+  const uid = text(fields, 'operator')
+  if (uid === '') throw new TypeError('operator is empty: it is the uid that state is found by')
+  return uid
 }
 
 const entryKinds: readonly StateEntry['kind'][] = [
@@ -92,7 +98,7 @@ const entryKinds: readonly StateEntry['kind'][] = [
 ]
 
 function parseEntry(fields: Fields): StateEntry {
-  const operator = text(fields, 'operator')
+  const operator = uidOf(fields)
   const kind = oneOf(fields, 'kind', entryKinds)
   switch (kind) {
     case 'value':
