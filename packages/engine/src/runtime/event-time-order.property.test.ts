@@ -127,6 +127,19 @@ void describe('the order of event time', () => {
     assert.equal(bench.choose(true), 0)
   })
 
+  void it('does not wait where a watermark has said that nothing earlier comes', () => {
+    const bench = new Bench(2)
+    bench.queues[0]!.elements.push(batch(50))
+    bench.queues[1]!.elements.push({ kind: 'watermark', time: 49 })
+    assert.equal(bench.choose(true), 1)
+    bench.take(1)
+    assert.equal(bench.choose(true), undefined)
+    bench.queues[1]!.elements.push({ kind: 'watermark', time: 50 })
+    assert.equal(bench.choose(true), 1)
+    bench.take(1)
+    assert.equal(bench.choose(true), 0)
+  })
+
   void it('passes nobody over for long: then all have their turns, until the other is the earliest', () => {
     const bench = new Bench(2)
     for (let time = 0; time < 100; time++) bench.queues[0]!.elements.push(batch(time))

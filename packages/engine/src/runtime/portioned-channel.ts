@@ -16,7 +16,7 @@ export class PortionedChannel implements InputChannel {
   /** Taken out early; of a batch the records from `#next` on are still to be given out. */
   #element: Element | undefined
   #next = 0
-  /** Time of the last record that was given out; -Infinity: there was none. */
+  /** How far its time has come: the latest of the records and watermarks that were given out; -Infinity: there were none. */
   reached: number = -Infinity
 
   constructor(channel: InputChannel) {
@@ -41,10 +41,11 @@ export class PortionedChannel implements InputChannel {
   take(recordsMax: number): Element | undefined {
     const element = this.#element ?? this.#channel.poll()
     this.#element = undefined
+    if (element?.kind === 'watermark') this.reached = Math.max(this.reached, element.time)
     if (element?.kind !== 'records') return element
     const from = this.#next
     const end = Math.min(element.count, from + recordsMax)
-    this.reached = element.timestamps?.[end - 1] ?? this.reached
+    this.reached = Math.max(this.reached, element.timestamps?.[end - 1] ?? NO_TIMESTAMP)
     if (end < element.count) {
       this.#element = element
       this.#next = end
