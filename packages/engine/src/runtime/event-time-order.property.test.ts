@@ -1,33 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import type { Element, InputChannel, RecordBatch } from '../exchange/elements.ts'
+import type { Element, RecordBatch } from '../exchange/elements.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import { EventTimeOrder, PASSED_OVER_MS_MAX, WAITED_MS_MAX } from './event-time-order.ts'
+import { QueuedChannel } from './fixtures/queued-channel.ts'
 import { PortionedChannel } from './portioned-channel.ts'
-
-class QueueChannel implements InputChannel {
-  readonly elements: Element[] = []
-  polled = 0
-
-  poll(): Element | undefined {
-    this.polled++
-    return this.elements.shift()
-  }
-  get available(): boolean {
-    return this.elements.length > 0
-  }
-  readonly readBytes = 0
-  hold(): void {}
-  close(): void {}
-}
 
 function batch(...times: readonly number[]): RecordBatch {
   return { kind: 'records', count: times.length, values: times.map(String), timestamps: times, hashes: times.map((time) => time | 0) }
 }
 
 class Bench {
-  readonly queues: readonly QueueChannel[]
+  readonly queues: readonly QueuedChannel[]
   readonly channels: readonly PortionedChannel[]
   readonly idle: Set<number> = new Set()
   readonly ended: Set<number> = new Set()
@@ -35,9 +20,9 @@ class Bench {
   nowMs = 0
 
   constructor(count: number) {
-    this.queues = Array.from({ length: count }, () => new QueueChannel())
+    this.queues = Array.from({ length: count }, () => new QueuedChannel())
     this.channels = this.queues.map((queue) => new PortionedChannel(queue))
-    this.order = new EventTimeOrder(this.channels, { monotonic: () => this.nowMs })
+    this.order = new EventTimeOrder(this.channels, { monotonic: () => this.nowMs }, () => false)
   }
 
   choose(patient: boolean = false): number | 'in-turns' | undefined {
@@ -175,7 +160,7 @@ void describe('a channel in portions', () => {
     const takes = fc.array(fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constant(Infinity)), { minLength: 1 })
     fc.assert(
       fc.property(fc.array(element, { maxLength: 8 }), takes, fc.func(fc.boolean()), (elements, sizes, looks) => {
-        const queue = new QueueChannel()
+        const queue = new QueuedChannel()
         queue.elements.push(...elements)
         const channel = new PortionedChannel(queue)
         const given: Element[] = []
@@ -190,7 +175,7 @@ void describe('a channel in portions', () => {
   })
 
   void it('takes one element out early, and no more', () => {
-    const queue = new QueueChannel()
+    const queue = new QueuedChannel()
     queue.elements.push(batch(1, 2), batch(3))
     const channel = new PortionedChannel(queue)
     channel.look()

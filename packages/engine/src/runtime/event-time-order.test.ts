@@ -5,6 +5,7 @@ import type { Environment } from '../api/environment.ts'
 import type { StreamView } from '../api/stream.ts'
 import { type } from '../api/types.ts'
 import { watermarks } from '../api/watermarks.ts'
+import { PORTION_RECORDS } from './event-time-order.ts'
 import { collect } from './execute.ts'
 
 interface Sample {
@@ -49,7 +50,7 @@ void describe('two sources', () => {
     const all = await lagsOf(1)
     assert.equal(all.length, 2 * COUNT)
     // What is taken of a source at a time, and no more: without an order it is a batch of each, or all that one has sent before the other begins.
-    assert.ok(Math.max(...all) <= 2 * 128, `${Math.max(...all)} behind`)
+    assert.ok(Math.max(...all) <= 2 * PORTION_RECORDS, `${Math.max(...all)} behind`)
   })
 
   void it('come wholly in order where one has ended before the other begins', async () => {

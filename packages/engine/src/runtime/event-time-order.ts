@@ -9,8 +9,11 @@
  *    `WAITED_MS_MAX` at most: other tasks of the thread may be busy for ever. They do so once: nobody is waited for again who has not come since.
  */
 import type { Clock } from '@millrace/core'
+import type { Element } from '../exchange/elements.ts'
 import { EVENT, UNTIMED, type PortionedChannel } from './portioned-channel.ts'
 
+/** Records that are taken from a channel at a time. */
+export const PORTION_RECORDS = 128
 export const PASSED_OVER_MS_MAX = 100
 export const WAITED_MS_MAX = 20
 
@@ -25,6 +28,7 @@ export interface ChannelStates {
 export class EventTimeOrder {
   readonly #channels: readonly PortionedChannel[]
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #keepsWhole: () => boolean
   /** When each last had its turn, or had nothing. */
   readonly #servedMs: number[]
   /** All have their turns until another channel than this one is the earliest; -1: the earliest is read. */
@@ -34,9 +38,11 @@ export class EventTimeOrder {
   /** Since when the others have waited. */
   #waitingSinceMs: number | undefined
 
-  constructor(channels: readonly PortionedChannel[], clock: Pick<Clock, 'monotonic'>) {
+  /** `keepsWhole`: batches are taken as they came, not in portions. */
+  constructor(channels: readonly PortionedChannel[], clock: Pick<Clock, 'monotonic'>, keepsWhole: () => boolean) {
     this.#channels = channels
     this.#clock = clock
+    this.#keepsWhole = keepsWhole
     this.#servedMs = channels.map(() => clock.monotonic())
   }
 
@@ -69,7 +75,13 @@ export class EventTimeOrder {
     return this.#inTurnsUntilNot < 0 ? earliest : 'in-turns'
   }
 
-  /** The channel has been read. */
+  /** Reads the channel that was chosen. */
+  take(channel: number): Element {
+    this.served(channel)
+    return this.#channels[channel]!.take(this.#keepsWhole() ? Infinity : PORTION_RECORDS)!
+  }
+
+  /** The channel has had its turn. */
   served(channel: number): void {
     this.#servedMs[channel] = this.#clock.monotonic()
   }

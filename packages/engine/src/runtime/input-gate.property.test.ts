@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import type { Element, InputChannel } from '../exchange/elements.ts'
+import { QueuedChannel } from './fixtures/queued-channel.ts'
 import { GateAlignment } from './gate-alignment.ts'
 import { InputGate } from './input-gate.ts'
 
@@ -13,27 +13,13 @@ interface Step {
   readonly says: Said
 }
 
-class ScriptedChannel implements InputChannel {
-  readonly elements: Element[] = []
-
-  poll(): Element | undefined {
-    return this.elements.shift()
-  }
-  get available(): boolean {
-    return this.elements.length > 0
-  }
-  readonly readBytes = 0
-  hold(): void {}
-  close(): void {}
-}
-
 class Bench {
   readonly said: Said[] = []
-  readonly #channels: readonly ScriptedChannel[]
+  readonly #channels: readonly QueuedChannel[]
   readonly #gate: InputGate
 
   constructor(count: number) {
-    this.#channels = Array.from({ length: count }, () => new ScriptedChannel())
+    this.#channels = Array.from({ length: count }, () => new QueuedChannel())
     const clock = { now: () => 0, monotonic: () => 0, after: () => () => {}, soon: () => () => {} }
     const channels = this.#channels.map(
       (channel, index) => ({ channel, input: index % 2 === 0 ? 0 : 1, label: `upstream[${index}]` }) as const,

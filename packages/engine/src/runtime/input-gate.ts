@@ -10,21 +10,11 @@ import { CombinedTime, type TimeHandler } from './combined-time.ts'
 import type { EventTimeOrder } from './event-time-order.ts'
 import type { GateAlignment } from './gate-alignment.ts'
 import type { GateChannel } from './gate-channel.ts'
-import type { PortionedChannel } from './portioned-channel.ts'
 
 /** What the task does with what arrives. */
 export interface GateHandler extends TimeHandler {
   records(batch: RecordBatch, channel: GateChannel, index: number): void
   end(): void
-}
-
-/** How channels are read in the order of event time. */
-export interface GateOrder {
-  readonly order: EventTimeOrder
-  /** The gate's. */
-  readonly channels: readonly PortionedChannel[]
-  /** Records that are taken from a channel at a time. */
-  readonly recordsMax: () => number
 }
 
 export class InputGate {
@@ -33,7 +23,7 @@ export class InputGate {
   readonly #handler: GateHandler
   readonly #ended: boolean[]
   readonly #time: CombinedTime
-  readonly #ordered: GateOrder | undefined
+  readonly #order: EventTimeOrder | undefined
   readonly #states = {
     isOpen: (index: number): boolean => !this.#ended[index],
     isIdle: (index: number): boolean => this.#time.isIdle(index),
@@ -41,15 +31,15 @@ export class InputGate {
   #open: number
   #next = 0
 
-  /** `alignment`: of the same channels. `ordered`: undefined: they have their turns. */
-  constructor(channels: readonly GateChannel[], alignment: GateAlignment, handler: GateHandler, ordered?: GateOrder) {
+  /** `alignment`: of the same channels. `order`: of them as well; undefined: they have their turns. */
+  constructor(channels: readonly GateChannel[], alignment: GateAlignment, handler: GateHandler, order?: EventTimeOrder) {
     this.#channels = channels
     this.#alignment = alignment
     this.#handler = handler
     this.#ended = channels.map(() => false)
     this.#time = new CombinedTime(channels.length, handler)
     this.#open = channels.length
-    this.#ordered = ordered
+    this.#order = order
   }
 
   get watermark(): number {
@@ -58,13 +48,12 @@ export class InputGate {
 
   /** Takes one element; answers whether there was any. `patient`: what comes too early may wait, the gate is asked again soon. */
   poll(patient: boolean = false): boolean {
-    if (this.#ordered === undefined || !this.#alignment.free) return this.#pollInTurns()
-    const { order, channels, recordsMax } = this.#ordered
+    const order = this.#order
+    if (order === undefined || !this.#alignment.free) return this.#pollInTurns()
     const chosen = order.choose(this.#states, patient)
     if (chosen === 'in-turns') return this.#pollInTurns()
     if (chosen === undefined) return false
-    order.served(chosen)
-    this.#handle(channels[chosen]!.take(recordsMax())!, chosen)
+    this.#handle(order.take(chosen), chosen)
     return true
   }
 
@@ -77,7 +66,7 @@ export class InputGate {
       if (this.#ended[index]) continue
       const element = this.#alignment.take(index)
       if (element === undefined) continue
-      this.#ordered?.order.served(index)
+      this.#order?.served(index)
       this.#handle(element, index)
       return true
     }

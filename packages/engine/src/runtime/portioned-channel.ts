@@ -4,8 +4,9 @@
  * 1. Elements are the channel's, in their order; a batch may come as several.
  * 2. To look costs one element that is taken out early. What has been given out is valid as long as the channel would have it.
  */
-import type { Element, InputChannel, RecordBatch } from '../exchange/elements.ts'
+import type { Element, InputChannel } from '../exchange/elements.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import { detached } from './read-ahead.ts'
 
 /** What comes next: a record without a time, or something else than a record. */
 export const UNTIMED = 'untimed'
@@ -50,7 +51,7 @@ export class PortionedChannel implements InputChannel {
       this.#element = element
       this.#next = end
     } else this.#next = 0
-    return end - from === element.count ? element : portion(element, from, end)
+    return end - from === element.count ? element : detached(element, from, end)
   }
 
   get available(): boolean {
@@ -68,15 +69,5 @@ export class PortionedChannel implements InputChannel {
   close(): void {
     this.#element = undefined
     this.#channel.close()
-  }
-}
-
-function portion({ values, timestamps, hashes }: RecordBatch, from: number, end: number): RecordBatch {
-  return {
-    kind: 'records',
-    count: end - from,
-    values: values.slice(from, end),
-    timestamps: timestamps?.slice(from, end),
-    hashes: hashes?.slice(from, end),
   }
 }

@@ -101,13 +101,13 @@ function judge(element: Element, checkpointId: number): Found {
   return element.kind === 'barrier' && element.checkpointId === checkpointId ? 'barrier' : 'skipped'
 }
 
-/** A batch from one of its records on, with arrays of its own: valid also after the channel has been asked again. */
-export function detached({ values, timestamps, hashes, count }: RecordBatch, from: number): RecordBatch {
+/** The records of a batch from one on, up to another or all, with arrays of their own: valid also after the channel has been asked again. */
+export function detached({ values, timestamps, hashes, count }: RecordBatch, from: number, end: number = count): RecordBatch {
   return {
     kind: 'records',
-    count: count - from,
-    values: values.slice(from, count),
-    timestamps: timestamps?.slice(from, count),
-    hashes: hashes?.slice(from, count),
+    count: end - from,
+    values: values.slice(from, end),
+    timestamps: timestamps?.slice(from, end),
+    hashes: hashes?.slice(from, end),
   }
 }

@@ -27,9 +27,6 @@ import type { Trigger } from './task-orders.ts'
 import { TaskOutputs } from './task-outputs.ts'
 import type { StepOutcome, TaskHandler, TaskParts, TaskState } from './task-types.ts'
 
-/** Records that are taken from a channel at a time where several are read in the order of event time. */
-const ORDERED_RECORDS = 128
-
 export class Task implements GateHandler, SourceInputHandler {
   readonly parts: TaskParts
   readonly chain: Chain
@@ -64,17 +61,20 @@ export class Task implements GateHandler, SourceInputHandler {
     const { clock, unaligned } = this.parts
     const timeout = unaligned === undefined ? {} : { alignedTimeoutMs: unaligned.alignedTimeoutMs }
     const options = { mode, settledId, clock, wake: () => this.#handler.wake(), ...timeout }
-    const portioned = channels.length < 2 ? [] : channels.map(({ channel }) => new PortionedChannel(channel))
-    const inputs = channels.map((each, index) => ({ ...each, channel: portioned[index] ?? each.channel }))
+    const inputs = channels.map((each) => ({ ...each, channel: new PortionedChannel(each.channel) }))
     const alignment = new GateAlignment(inputs, options, this.#checkpoints)
-    const order = { order: new EventTimeOrder(portioned, clock), channels: portioned, recordsMax: () => this.#recordsMax }
-    this.#gate = new InputGate(inputs, alignment, this, portioned.length === 0 ? undefined : order)
+    this.#gate = new InputGate(inputs, alignment, this, inputs.length < 2 ? undefined : this.#orderOf(inputs))
     this.#checkpoints.readFrom(alignment, undefined)
   }
 
-  /** Of a channel at a time, where several are read in the order of event time. What is looked up ahead is so for a whole batch. */
-  get #recordsMax(): number {
-    return this.chain.inputs.some(({ looksAhead }) => looksAhead === true) ? Infinity : ORDERED_RECORDS
+  /** What is looked up ahead is so for a whole batch. */
+  #orderOf(inputs: readonly { readonly channel: PortionedChannel }[]): EventTimeOrder {
+    const looksAhead = (): boolean => this.chain.inputs.some((input) => input.looksAhead === true)
+    return new EventTimeOrder(
+      inputs.map(({ channel }) => channel),
+      this.parts.clock,
+      looksAhead,
+    )
   }
 
   readSource(head: SourceHead): void {
@@ -119,7 +119,7 @@ export class Task implements GateHandler, SourceInputHandler {
     this.#handler.wake()
   }
 
-  /** A short piece of work. `patient`: other tasks have not been asked yet, so that input which is ahead of the rest may wait. */
+  /** A short piece of work. `patient`: it is asked again as long as anything of the slot has work, so that input which is ahead of the rest may wait. */
   step(patient: boolean = false): StepOutcome {
     if (this.#state === 'over' || this.#state === 'opening') return 'over'
     try {
