@@ -1,7 +1,7 @@
 import type { MakeInterposer } from '../live.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Situation } from '../situations.ts'
-import { announceBeforeDurable, forgetSync, forgetSyncDirectory } from './disk.ts'
+import { announceBeforeDurable, forgetSync, forgetSyncDirectory, keptThoughGivenUp } from './disk.ts'
 import { barrierOvertakes, elementLost } from './channels.ts'
 import { barrierOvertakesNothing, inFlightAfterNewInput, inFlightForgotten, inFlightNotDealtOut, inFlightTwice } from './in-flight.ts'
 import { closedTooSoon, takenForFinished } from './endings.ts'
@@ -73,6 +73,7 @@ export const mutations: readonly Mutation[] = [
   { name: 'a former key group forgotten where keys are dealt out anew', make: formerGroupForgotten },
   { name: 'a slot said to be closed before it is', make: closedTooSoon, where: ({ lifetimes }) => lifetimes !== undefined },
   { name: 'functions taken for finished', make: takenForFinished, where: ({ lifetimes }) => lifetimes?.finishes === true },
+  { name: 'newer checkpoints kept by whoever goes back', make: keptThoughGivenUp },
   { name: 'merged files removed that others refer to', make: mergedRemoved, where: merging },
   {
     name: 'a checkpoint answered for before its object is there',

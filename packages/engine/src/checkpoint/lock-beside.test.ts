@@ -65,7 +65,11 @@ class Place {
   }
 
   claimer(): RootedCheckpoints {
-    const own: Partial<CheckpointStorage> = { goOnFrom: async () => [], removeAll: async () => {} }
+    const own: Partial<CheckpointStorage> = {
+      resolveRestore: async () => ({ checkpoint: this.restored, damaged: [] }),
+      goOnFrom: async () => [],
+      removeAll: async () => {},
+    }
     return new RootedCheckpoints({
       own: own as CheckpointStorage,
       mode: 'claim',

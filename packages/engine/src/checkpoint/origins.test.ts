@@ -134,6 +134,16 @@ describe('the latest checkpoint', () => {
     assert.deepEqual(await place.begin('latest'), [own(3), []])
   })
 
+  it('is not a snapshot that was gone when it was to be claimed: nothing is given up for it', async () => {
+    const place = await Place.prepare()
+    const storage = place.process('claim')
+    await storage.open()
+    const { checkpoint } = await storage.resolveRestore(SNAPSHOT)
+    await place.disk.removeTree(SNAPSHOT)
+    await assert.rejects(storage.goOnFrom(checkpoint), hasCode('CHECKPOINT_NOT_FOUND'))
+    assert.deepEqual(await place.begin('latest'), [own(3), []])
+  })
+
   it('is the snapshot elsewhere, until there is a newer one', async () => {
     for (const mode of ['no-claim', 'claim'] as const) {
       const place = await Place.prepare()

@@ -9,7 +9,7 @@
  * 2. As long as no checkpoint is complete that was taken after it was restored, it is the latest. It is not again because those are damaged, or were given up: to go back to it unasked
  *    would be a loss that nobody notices. It is noted until as many are complete as are retained, without those.
  * 3. What is claimed is removed only when newer checkpoints that go back to it are complete; whoever restores something else gives it back.
- * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. Once claimed, a former instance of that job that wakes up finds that
+ * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. It is claimed if it is still there then. Once claimed, a former instance of that job that wakes up finds that
  *    it was taken over; if the job is started anew all the same, the checkpoint is its own again.
  * 5. No checkpoint that goes back to the origin has a smaller id than its note says: `open` answers none, whatever the folder still has to tell ids from.
  * 6. Who goes back behind all that are newer than the origin notes it anew before any of them is given up, or goes: from that one rename on it is the latest. What is left of them when a crash
@@ -169,6 +169,8 @@ export class RootedCheckpoints implements CheckpointStorage {
     const origin = { path, fromCheckpointId: this.#nextCheckpointId, claimed }
     const lock = claimed ? await this.#take(path, options) : undefined
     try {
+      // Its own job may have let it go before the lock was had. What was read of it is not enough: the checkpoints to come are over its files.
+      if (claimed) await this.#parts.own.resolveRestore(path, { verify: 'length', ...options })
       await this.#note(origin)
     } finally {
       await lock?.release()

@@ -72,10 +72,10 @@ export interface CheckpointStorage extends StateFileStorage {
    */
   resolveRestore(restore: RestoreRequest, options?: ResolveOptions): Promise<RestoreResolution>
   /**
-   * The job goes on from what `resolveRestore` has answered; before anything runs. Checkpoints that are newer are given up, and all of the job's own where it goes on from elsewhere
+   * The job goes on from what `resolveRestore` has answered; once all of it could be read, and before anything runs. Checkpoints that are newer are given up, and all of the job's own where it goes on from elsewhere
    * or from nothing: they were damaged, or the user has gone back behind them, and sinks now undo what they had staged for them. From now on `latest` never answers one of them, nor
    * is it found by its path, whatever can be read of it later. They are kept until they are retired. Answers their ids, without those that were given up before.
-   * @throws CLAIM_OF_RUNNING_JOB, JOB_LOCK_UNDECIDED, JOB_LOCK_GIVEN_UP where it is to be claimed; CHECKPOINT_STORAGE_*
+   * @throws CLAIM_OF_RUNNING_JOB, JOB_LOCK_UNDECIDED, JOB_LOCK_GIVEN_UP, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED where it is to be claimed; CHECKPOINT_STORAGE_*
    */
   goOnFrom(restored: RestoredCheckpoint | undefined, options?: GoOnOptions): Promise<readonly number[]>
   /** How many checkpoints are kept, to be asked whenever it matters: a user may change it meanwhile. For whom only it says when a snapshot that is claimed goes. */

@@ -3,7 +3,8 @@
  *
  * 1. Whatever goes wrong first is the outcome, unless a region can start again by itself; nothing is written after it.
  * 2. When `run` resolves no slot and no enumerator of the attempt is left, and nothing that it began in the storage of checkpoints.
- * 3. A region starts again only when nothing of it is left and nothing is being persisted, and from the newest completed checkpoint: all others go on from there.
+ * 3. No task is opened before all that is restored could be read, and the job goes on from there: until then nothing outside of it is changed.
+ * 4. A region starts again only when nothing of it is left and nothing is being persisted, and from the newest completed checkpoint: all others go on from there.
  */
 import type { Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
@@ -27,6 +28,8 @@ export interface AttemptParts extends CoordinationParts {
   readonly regions: readonly Region[]
   /** What each region is started with. */
   readonly starts: readonly RegionStart[]
+  /** The job goes on from what is restored: asked once, when all of it is there and before any task is opened. */
+  readonly goOn: () => Promise<void>
   readonly launcher: SlotLauncher
   readonly clock: Clock
   readonly disk: Disk
@@ -60,6 +63,10 @@ export class Attempt {
   /** By region. */
   readonly #runs: RegionRun[]
   readonly #restarts: RegionRestarts
+  /** From the moment on at which all state is restored. */
+  #goingOn: Promise<void> | undefined
+  /** Tasks are being opened, or have been. */
+  #isOpen = false
   #started = false
   #ending: AttemptOutcome | undefined
   /** Aborted as it ends: what was to be started is not waited for. */
@@ -93,15 +100,18 @@ export class Attempt {
     })
   }
 
+  /** @throws what `goOn` does */
   async run(): Promise<AttemptOutcome> {
     try {
       await launchRegions(this.#runs, this.#parts.launcher, () => this.#ending !== undefined)
     } catch (error) {
       this.#fail(error)
     }
-    const outcome = await this.#done.promise
-    await this.#shutDown()
-    return outcome
+    try {
+      return await this.#done.promise
+    } finally {
+      await this.#shutDown()
+    }
   }
 
   /** Completed checkpoints whose sinks' commits are under way. */
@@ -109,8 +119,9 @@ export class Attempt {
     return this.#parts.coordinator.committing
   }
 
-  /** SIGTERM: a final checkpoint, then the end. */
+  /** SIGTERM: a final checkpoint, then the end; at once where nothing has run yet, for what is restored is the latest then. */
   stop(): void {
+    if (!this.#isOpen) return this.#end({ kind: 'stopped' })
     this.#coordination.tell({ kind: 'stop' })
     this.#restarts.hurry()
   }
@@ -124,16 +135,16 @@ export class Attempt {
   /** The coordinator answers by `requestDone`, in any case. */
   savepoint(request: SavepointRequest): void {
     if (this.#ending === undefined) this.#coordination.tell({ kind: 'savepoint', ...request })
-    else this.#refuse(request)
+    else this.#refuseSavepoint(request)
   }
 
   stopWithSavepoint(request: SavepointRequest, drain: boolean): void {
-    if (this.#ending !== undefined) return this.#refuse(request)
+    if (this.#ending !== undefined) return this.#refuseSavepoint(request)
     this.#coordination.tell({ kind: 'stop-with-savepoint', drain, ...request })
     this.#restarts.hurry()
   }
 
-  #refuse({ requestId }: SavepointRequest): void {
+  #refuseSavepoint({ requestId }: SavepointRequest): void {
     this.#handler.requestDone(requestId, { kind: 'aborted', checkpointId: 0, reason: 'closed' })
   }
 
@@ -147,6 +158,7 @@ export class Attempt {
     const { plan, functions, regions, clock, disk, network, random } = this.#parts
     const firstSlot = regions.slice(0, region.id).reduce((sum, before) => sum + slotsOf(plan, before), 0)
     const handler: RegionHandler = {
+      restored: () => this.#regionRestored(run),
       ready: () => this.#regionReady(run),
       closed: () => this.#slotsClosed(),
       coordinator: (message) => this.#coordination.hear(message),
@@ -157,6 +169,23 @@ export class Attempt {
     }
     const run = new RegionRun({ region, ...start, firstSlot, plan, functions, clock, disk, network, random }, handler)
     return run
+  }
+
+  #regionRestored(run: RegionRun): void {
+    if (this.#ending !== undefined) return
+    if (this.#isOpen) return run.send({ kind: 'open' })
+    if (this.#runs.every(({ restored }) => restored)) this.#goingOn ??= this.#goOn()
+  }
+
+  async #goOn(): Promise<void> {
+    try {
+      await this.#parts.goOn()
+    } catch (error) {
+      return this.#refuse(error)
+    }
+    if (this.#ending !== undefined) return
+    this.#isOpen = true
+    this.#sendAll({ kind: 'open' })
   }
 
   #regionReady({ region, attempt }: RegionRun): void {
@@ -215,12 +244,19 @@ export class Attempt {
     this.#done.resolve(outcome)
   }
 
+  /** It cannot be started, rather than has failed. */
+  #refuse(error: unknown): void {
+    this.#done.reject(error)
+    this.#fail(error)
+  }
+
   async #shutDown(): Promise<void> {
     this.#sendAll({ kind: 'cancel' })
     this.#restarts.hurry()
     // What was being launched is there now, and can be ended.
     await this.#restarts.settled()
     await Promise.all(this.#runs.map((run) => run.close()))
+    await this.#goingOn
     await this.#coordination.settled()
   }
 

@@ -205,15 +205,20 @@ export class JobMaster implements AttemptHandler {
     })
     const keeper = this.#keeper
     const ports = { clock, disk, network, random }
-    const attempt = new Attempt({ plan, functions, regions, starts, launcher, coordinator, keeper, storage, ...ports }, this)
+    const { goOn } = restoration
+    const attempt = new Attempt({ plan, functions, regions, starts, goOn, launcher, coordinator, keeper, storage, ...ports }, this)
     this.control.begin(attempt)
     this.#parts.lock.onFenced((error) => {
       this.#fenced = error
       attempt.cancel()
     })
-    const outcome = await attempt.run()
-    this.#nextCheckpointId = Math.max(this.#nextCheckpointId, coordinator.nextCheckpointId)
-    this.control.ended(outcome.kind !== 'failed')
+    let outcome: AttemptOutcome | undefined
+    try {
+      outcome = await attempt.run()
+    } finally {
+      this.#nextCheckpointId = Math.max(this.#nextCheckpointId, coordinator.nextCheckpointId)
+      this.control.ended(outcome !== undefined && outcome.kind !== 'failed')
+    }
     if (outcome.kind === 'canceled' && this.#fenced !== undefined) throw this.#fenced
     return outcome
   }

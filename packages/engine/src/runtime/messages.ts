@@ -14,6 +14,8 @@ export interface OperatorInstance {
 }
 
 export type MasterMessage =
+  /** Every slot has what it restores, and the job goes on from there: tasks are opened. */
+  | { readonly kind: 'open' }
   | {
       readonly kind: 'trigger'
       readonly checkpointId: number
@@ -41,6 +43,8 @@ export type MasterMessage =
   | { readonly kind: 'cancel' }
 
 export type SlotMessage =
+  /** All tasks are built, with their state, and wait for `open`; sent once. */
+  | { readonly kind: 'restored' }
   /** All tasks are open; sent once. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'reader-ready'; readonly reader: OperatorInstance }

@@ -37,6 +37,8 @@ export interface RegionParts extends RegionStart {
 }
 
 export interface RegionHandler {
+  /** All of its tasks have their state, its enumerators run, and it waits for `open`. */
+  restored(): void
   /** All of its tasks run, and its enumerators. */
   ready(): void
   closed(): void
@@ -59,9 +61,9 @@ export class RegionRun {
   readonly #handler: RegionHandler
   readonly #enumerators: Enumerators
   #links: readonly SlotLink[] = []
+  readonly #restored: Set<number> = new Set()
   readonly #ready: Set<number> = new Set()
   readonly #closed: Set<number> = new Set()
-  readonly #earlyReaders: OperatorInstance[] = []
   #enumeratorsStarted = false
   #lost = false
   #closing: Promise<void> | undefined
@@ -122,8 +124,7 @@ export class RegionRun {
   async startEnumerators(): Promise<void> {
     await this.#enumerators.start()
     this.#enumeratorsStarted = true
-    for (const reader of this.#earlyReaders.splice(0)) this.#addReader(reader)
-    this.#tellReady()
+    this.#tellRestored()
   }
 
   /** What each of its sources' enumerators has to say for a checkpoint, by operator. */
@@ -131,8 +132,12 @@ export class RegionRun {
     return this.#enumerators.snapshot()
   }
 
+  get restored(): boolean {
+    return this.#enumeratorsStarted && this.#restored.size === this.deployments.length
+  }
+
   get ready(): boolean {
-    return this.#enumeratorsStarted && this.#ready.size === this.deployments.length
+    return this.#ready.size === this.deployments.length
   }
 
   get closed(): boolean {
@@ -163,13 +168,14 @@ export class RegionRun {
     }
     if (this.#lost && !(message.kind === 'coordinator' && message.message.kind === 'acknowledged')) return
     switch (message.kind) {
+      case 'restored':
+        this.#restored.add(slot)
+        return this.#tellRestored()
       case 'ready':
         this.#ready.add(slot)
         return this.#tellReady()
       case 'reader-ready':
-        if (this.#enumeratorsStarted) this.#addReader(message.reader)
-        else this.#earlyReaders.push(message.reader)
-        return
+        return this.#addReader(message.reader)
       case 'coordinator':
         return this.#handler.coordinator(message.message)
       case 'failed':
@@ -193,6 +199,10 @@ export class RegionRun {
     } catch (error) {
       if (!this.#lost) this.#handler.enumeratorFailed(error)
     }
+  }
+
+  #tellRestored(): void {
+    if (this.restored && !this.#lost) this.#handler.restored()
   }
 
   #tellReady(): void {

@@ -14,7 +14,10 @@ it('a start says which checkpoints nothing is restored from: those that it gives
   const start = async (request: string): Promise<readonly (readonly number[])[]> => {
     const storage = new FilesystemCheckpoints({ disk, dir: '/checkpoints' })
     const parts = { plan: planJob(graph, { parallelism: 1 }), functions, storage, allowNonRestoredState: false, clock: nodeClock }
-    const { completed, lost } = await findRestoration(parts, request, () => {})
+    const { completed, lost, goOn } = await findRestoration(parts, request, () => {})
+    const before = await storage.open()
+    assert.ok(!before.givenUp.includes(lost.at(-1)!), 'nothing is given up before all that is restored could be read')
+    await goOn()
     return [completed, lost]
   }
   const storage = new FilesystemCheckpoints({ disk, dir: '/checkpoints' })

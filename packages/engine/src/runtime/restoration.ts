@@ -35,9 +35,11 @@ export interface Restored {
 export interface Restoration extends Restored {
   /** Ids of the completed checkpoints there are. */
   readonly completed: readonly number[]
-  /** Those of them that are known to be damaged, or were given up, before or for this. */
+  /** Those of them that are known to be damaged, or are given up, before or for this. */
   readonly lost: readonly number[]
   readonly nextCheckpointId: number
+  /** The job goes on from there: before any sink undoes what it had staged for others, and not before all that is restored could be read. @throws as `CheckpointStorage.goOnFrom` */
+  readonly goOn: () => Promise<void>
 }
 
 /** What is needed to say which checkpoints can be read. */
@@ -55,7 +57,7 @@ export interface RestorationParts extends ReadableParts {
 
 export type Warn = (message: string, fields: object) => void
 
-/** `stopped`: the job is to end, and what takes a while is not waited for. @throws JOB_START_GIVEN_UP then; as `CheckpointStorage.open`, `resolveRestore` and `goOnFrom`; CHECKPOINT_DAMAGED; what `planRestore` and `checkDeclared` refuse */
+/** `stopped`: the job is to end, and what takes a while is not waited for. @throws JOB_START_GIVEN_UP then; as `CheckpointStorage.open` and `resolveRestore`; CHECKPOINT_DAMAGED; what `planRestore` and `checkDeclared` refuse */
 export async function findRestoration(
   parts: RestorationParts,
   request: RestoreRequest,
@@ -72,21 +74,30 @@ export async function findRestoration(
   const restored = restoredFrom(parts, checkpoint)
   if (checkpoint !== undefined) checkDeclared(parts.plan, parts.functions, checkpoint.metadata, parts.allowNonRestoredState)
   for (const warning of restored.plan.warnings) warn(warning, {})
-  // Before any sink undoes what it had staged for the others.
-  const givenUp = await storage.goOnFrom(checkpoint, {
-    waiting: (message) => warn(message, {}),
-    ...(stopped === undefined ? {} : { stopped }),
-  })
-  const abandoned = givenUp.filter((id) => damaged.every(({ checkpointId }) => checkpointId !== id))
-  if (abandoned.length > 0) {
-    const start =
-      checkpoint === undefined
-        ? 'starts without state'
-        : `goes back to ${checkpoint.path ?? `checkpoint ${checkpoint.metadata.checkpointId}`}`
-    warn(`the job ${start}: its checkpoints ${abandoned.join(', ')} are given up`, {})
-  }
   const { completed, nextCheckpointId } = report
-  return { ...restored, completed, lost: [...lostOf(report), ...givenUp], nextCheckpointId }
+  const lost = lostOf(report)
+  const newer = completed.filter((id) => id > (restored.ownId ?? 0) && !lost.includes(id))
+  const goOn = async (): Promise<void> => {
+    const givenUp = await storage.goOnFrom(checkpoint, {
+      waiting: (message) => warn(message, {}),
+      ...(stopped === undefined ? {} : { stopped }),
+    })
+    warnOfGoingBack(
+      checkpoint,
+      givenUp.filter((id) => damaged.every(({ checkpointId }) => checkpointId !== id)),
+      warn,
+    )
+  }
+  return { ...restored, completed, lost: [...lost, ...newer], nextCheckpointId, goOn }
+}
+
+function warnOfGoingBack(checkpoint: RestoredCheckpoint | undefined, abandoned: readonly number[], warn: Warn): void {
+  if (abandoned.length === 0) return
+  const start =
+    checkpoint === undefined
+      ? 'starts without state'
+      : `goes back to ${checkpoint.path ?? `checkpoint ${checkpoint.metadata.checkpointId}`}`
+  warn(`the job ${start}: its checkpoints ${abandoned.join(', ')} are given up`, {})
 }
 
 /** What there is that nothing is restored from, as `open` has found it. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeDisk, type MillraceError } from '@millrace/core'
-import { list, reducing, value, type Job, type JobEvent, type RunningJob } from '../index.ts'
+import { list, reducing, value, type Job, type JobEvent, type RunningJob, type StandardSchema } from '../index.ts'
 import { defineJob, discard, fileSink, generator, startJob, type, watermarks, type ExecuteOptions } from '../index.ts'
 import { disposeSavepoint } from '../checkpoint/savepoints.ts'
 
@@ -219,10 +219,19 @@ void describe('savepoints of a running job', () => {
     const { path } = await job.savepoint({ dir: join(folder, 'sp') })
     await job.stop()
     const { lastCheckpoint } = await job.done
+    const fails = (): never => {
+      throw new RangeError('not such a number')
+    }
+    const schema: StandardSchema<number> = {
+      '~standard': { version: 1, vendor: 'own', validate: () => ({ issues: [{ message: 'not such a number' }] }) },
+    }
     const refusals = {
       STATE_UNMAPPED: { newest: value<number>() },
       STATE_KIND_CHANGED: { last: list<number>() as unknown as ReturnType<typeof value<number>> },
       STATE_MIGRATION_MISSING: { last: value<number>({ version: 2 }) },
+      // Found by reading the values.
+      STATE_MIGRATION_FAILED: { last: value<number>({ version: 2, migrate: fails }) },
+      STATE_SCHEMA_FAILED: { last: value({ schema }) },
     }
     for (const [code, state] of Object.entries(refusals)) {
       const result = await start(version(state), { restore: path! }).done

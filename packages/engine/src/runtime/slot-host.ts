@@ -1,7 +1,8 @@
 /**
  * The inside of a slot: builds its tasks from a deployment, restores them, and does what the master says.
  *
- * 1. `ready` is said once, after every task is open; `closed` once, when nothing runs any more.
+ * 1. `restored` is said once, when every task has its state; none is opened before the master says `open`. `ready` is said once, after every task is open; `closed` once, when nothing
+ *    runs any more.
  * 2. The first failure is reported and stops all tasks of the slot.
  * 3. Closing while a task is being opened waits for it: nothing is opened, or left open, after `closed`.
  * 4. After `finish` each task commits what the final checkpoint holds before it closes; after `cancel` none commits.
@@ -26,9 +27,10 @@ export class SlotHost {
   readonly #controller: AbortController = new AbortController()
   #subtasks: readonly BuiltSubtask[] = []
   #opening: Promise<void> = Promise.resolve()
+  readonly #mayGoOn: PromiseWithResolvers<void> = Promise.withResolvers()
   #state: 'opening' | 'running' | 'failed' | 'closing' | 'closed' = 'opening'
   #stopMetrics: (() => void) | undefined
-  readonly #early: MasterMessage[] = []
+  readonly #early: Exclude<MasterMessage, { kind: 'open' }>[] = []
 
   constructor(deployment: Deployment, ports: SlotPorts, send: (message: SlotMessage) => void) {
     this.#deployment = deployment
@@ -42,7 +44,7 @@ export class SlotHost {
     })
   }
 
-  /** Builds, restores and opens all tasks, then runs them. Never rejects: a failure is reported. */
+  /** Builds and restores all tasks, opens them once it may, then runs them. Never rejects: a failure is reported. */
   start(): Promise<void> {
     this.#opening = this.#open()
     return this.#opening
@@ -60,6 +62,8 @@ export class SlotHost {
         failed: (error) => void this.#failed(error),
       })
       this.#subtasks = await builder.build(subtasksOf(this.#deployment))
+      if (this.#state === 'opening') this.#send({ kind: 'restored' })
+      await this.#mayGoOn.promise
       for (const { task } of this.#subtasks.toReversed()) {
         if (this.#state !== 'opening') return
         await task.open()
@@ -78,11 +82,12 @@ export class SlotHost {
   }
 
   readonly receive = (message: MasterMessage): void => {
-    if (this.#state === 'opening' && message.kind !== 'cancel') this.#early.push(message)
+    if (message.kind === 'open') this.#mayGoOn.resolve()
+    else if (this.#state === 'opening' && message.kind !== 'cancel') this.#early.push(message)
     else this.#perform(message)
   }
 
-  #perform(message: MasterMessage): void {
+  #perform(message: Exclude<MasterMessage, { kind: 'open' }>): void {
     switch (message.kind) {
       case 'trigger':
         for (const subtask of this.#running()) subtask.task.trigger(message)
@@ -162,6 +167,7 @@ export class SlotHost {
   async #failed(error: unknown): Promise<void> {
     if (this.#state !== 'opening' && this.#state !== 'running') return
     this.#state = 'failed'
+    this.#mayGoOn.resolve()
     this.#slot.close()
     this.#controller.abort(error)
     let capsule: FailureReport['capsule']
@@ -177,6 +183,7 @@ export class SlotHost {
     if (this.#state === 'closing' || this.#state === 'closed') return
     const failed = this.#state === 'failed'
     this.#state = 'closing'
+    this.#mayGoOn.resolve()
     this.#stopMetrics?.()
     const errors: unknown[] = []
     if (commit && !failed) {

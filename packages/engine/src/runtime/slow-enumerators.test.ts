@@ -1,10 +1,10 @@
-// Enumerators that take longer to start than everything else: no checkpoint is without what they have to say.
+// Enumerators that take longer to start than everything else: nothing is opened before, and no checkpoint is without what they have to say.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
-import { defineJob, discard, startJob, type Job, type Source, type Split, type SplitEnumerator } from '../index.ts'
+import { defineJob, discard, startJob, type Job, type RunningJob, type Source, type Split, type SplitEnumerator } from '../index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-slow-enumerators-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -14,8 +14,10 @@ interface Life {
   restored?: unknown
   /** Ids of the splits that its reader was given. */
   readonly read: string[]
-  /** Its reader is open: all that its tasks wait for. */
-  readonly opened: PromiseWithResolvers<void>
+  /** Its enumerator is being started. */
+  readonly starting: PromiseWithResolvers<void>
+  /** Its reader is open. */
+  isOpen: boolean
 }
 
 /** Two splits, for good; the enumerator starts when `starts` resolves. */
@@ -28,9 +30,10 @@ function source(life: Life, starts: Promise<void> | undefined): Source<string> {
       let unassigned: Split[] = []
       return {
         start: async (restored) => {
-          await starts
           life.restored = restored
-          unassigned = (restored as Split[] | undefined) ?? [{ id: 'first' }, { id: 'second' }]
+          life.starting.resolve()
+          await starts
+          unassigned = [...((restored as Split[] | undefined) ?? [{ id: 'first' }, { id: 'second' }])]
         },
         addSplitsBack: (splits) => void unassigned.push(...splits),
         addReader: (subtask) => context.assign(subtask, unassigned.splice(0)),
@@ -41,7 +44,9 @@ function source(life: Life, starts: Promise<void> | undefined): Source<string> {
     createReader: () => {
       const splits: Split[] = []
       return {
-        open: () => life.opened.resolve(),
+        open: () => {
+          life.isOpen = true
+        },
         addSplits: (added) => {
           splits.push(...added)
           life.read.push(...added.map(({ id }) => id))
@@ -63,25 +68,44 @@ const turns = async (): Promise<void> => {
   for (let count = 0; count < 100; count++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-it('a job that is stopped while they start has its last checkpoint after that, and goes on from there', async () => {
-  const options = { stateDir: folder, checkpointing: { storage: 'filesystem', interval: '1h' } } as const
-  const lives: Life[] = []
-  for (const isSlow of [false, true, false]) {
-    const life: Life = { read: [], opened: Promise.withResolvers() }
-    lives.push(life)
-    const { promise: starts, resolve: start } = Promise.withResolvers<void>()
-    const running = startJob(jobOf(source(life, isSlow ? starts : undefined)), { options, restore: 'latest' })
-    await life.opened.promise
-    if (!isSlow) while (life.read.length < 2) await turns()
-    const stopped = running.stop()
-    await turns()
-    start()
-    await stopped
-    assert.equal((await running.done).state, 'stopped')
-  }
-  assert.deepEqual(
-    lives.map(({ restored }) => restored),
-    [undefined, [], []],
-  )
-  assert.deepEqual(lives[2]!.read, ['first', 'second'])
+const begun = (): Life => ({ read: [], starting: Promise.withResolvers(), isOpen: false })
+
+/** The job as it is, with an enumerator that is being started. */
+async function start(life: Life, starts?: Promise<void>): Promise<RunningJob> {
+  const options = { stateDir: folder, checkpointing: { storage: 'filesystem', interval: '1ms' } } as const
+  const running = startJob(jobOf(source(life, starts)), { options, restore: 'latest' })
+  await life.starting.promise
+  return running
+}
+
+async function runs(life: Life, running: RunningJob): Promise<void> {
+  while (life.read.length < 2 || running.checkpoints().counts.completed === 0) await turns()
+}
+
+it('a job whose enumerators take their time opens nothing and takes no checkpoint before they have started; one that is stopped meanwhile has changed nothing', async () => {
+  const first = begun()
+  const running = await start(first)
+  await runs(first, running)
+  await running.stop()
+
+  const stopped = begun()
+  const { promise: never, resolve: end } = Promise.withResolvers<void>()
+  const second = await start(stopped, never)
+  await turns()
+  const result = second.stop()
+  end()
+  await result
+  assert.equal((await second.done).state, 'stopped')
+  assert.deepEqual([stopped.isOpen, second.checkpoints().counts.triggered, stopped.read], [false, 0, []])
+
+  const slow = begun()
+  const { promise: starts, resolve: go } = Promise.withResolvers<void>()
+  const third = await start(slow, starts)
+  await turns()
+  assert.deepEqual([slow.isOpen, third.checkpoints().counts.triggered], [false, 0])
+  go()
+  await runs(slow, third)
+  await third.stop()
+  assert.deepEqual([first.restored, stopped.restored, slow.restored], [undefined, [], []])
+  assert.deepEqual(slow.read, ['first', 'second'])
 })
