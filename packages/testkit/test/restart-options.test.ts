@@ -96,8 +96,8 @@ describe('restart options', () => {
 
   it('option: restart.fixedDelay.attempts: so many restarts, and the next failure ends the job', async () => {
     const strategy = 'fixed-delay'
-    assert.equal(await states(failing(3), { strategy, fixedDelay: { attempts: 2, delay: 1 } }), 'failed 1,1')
-    assert.equal(await states(failing(3), { strategy, fixedDelay: { attempts: 3, delay: 1 } }), 'finished 1,1,1')
+    assert.equal(await states(failing(3), { strategy, fixedDelay: { attempts: 2, delay: '1ms' } }), 'failed 1,1')
+    assert.equal(await states(failing(3), { strategy, fixedDelay: { attempts: 3, delay: '1ms' } }), 'finished 1,1,1')
   })
 
   it('option: restart.fixedDelay.delay: so long after each failure', async () => {
@@ -106,16 +106,16 @@ describe('restart options', () => {
   })
 
   it('option: restart.failureRate.maxFailures: so many in an interval, and one more ends the job', async () => {
-    const failureRate = { delay: 1, interval: '1m' }
+    const failureRate = { delay: '1ms', interval: '1m' }
     assert.equal(await states(failing(3), { strategy: 'failure-rate', failureRate: { ...failureRate, maxFailures: 2 } }), 'failed 1,1')
     assert.equal(await states(failing(3), { strategy: 'failure-rate', failureRate: { ...failureRate, maxFailures: 3 } }), 'finished 1,1,1')
   })
 
   it('option: restart.failureRate.interval: what is longer ago does not count', async () => {
-    const after = (interval: number): Promise<string> =>
-      states(failing(3, undefined, 50), { strategy: 'failure-rate', failureRate: { delay: 1, interval, maxFailures: 1 } })
-    assert.equal(await after(1_000), 'failed 1')
-    assert.equal(await after(20), 'finished 1,1,1')
+    const after = (interval: string): Promise<string> =>
+      states(failing(3, undefined, 50), { strategy: 'failure-rate', failureRate: { delay: '1ms', interval, maxFailures: 1 } })
+    assert.equal(await after('1s'), 'failed 1')
+    assert.equal(await after('20ms'), 'finished 1,1,1')
   })
 
   it('option: restart.failureRate.delay: so long after each failure', async () => {
@@ -123,10 +123,13 @@ describe('restart options', () => {
     assert.ok(waited.length === 1 && waited[0]! >= 3_000 && waited[0]! < 3_010, String(waited))
   })
 
-  const exponential = (more: object): object => ({ strategy: 'exponential-delay', exponentialDelay: { jitter: 0, initial: 100, ...more } })
+  const exponential = (more: object): object => ({
+    strategy: 'exponential-delay',
+    exponentialDelay: { jitter: 0, initial: '100ms', ...more },
+  })
 
   it('option: restart.exponentialDelay.initial: the first delay', async () => {
-    assert.equal(await states(failing(1), exponential({ initial: 40 })), 'finished 40')
+    assert.equal(await states(failing(1), exponential({ initial: '40ms' })), 'finished 40')
   })
 
   it('option: restart.exponentialDelay.multiplier: what it grows by', async () => {
@@ -134,12 +137,12 @@ describe('restart options', () => {
   })
 
   it('option: restart.exponentialDelay.max: and how far', async () => {
-    assert.equal(await states(failing(4), exponential({ multiplier: 2, max: 300 })), 'finished 100,200,300,300')
+    assert.equal(await states(failing(4), exponential({ multiplier: 2, max: '300ms' })), 'finished 100,200,300,300')
   })
 
   it('option: restart.exponentialDelay.resetAfter: after so long a quiet it begins anew', async () => {
     assert.equal(await states(failing(3, undefined, 80), exponential({ multiplier: 2, resetAfter: '1h' })), 'finished 100,200,400')
-    assert.equal(await states(failing(3, undefined, 80), exponential({ multiplier: 2, resetAfter: 50 })), 'finished 100,100,100')
+    assert.equal(await states(failing(3, undefined, 80), exponential({ multiplier: 2, resetAfter: '50ms' })), 'finished 100,100,100')
   })
 
   it('option: restart.exponentialDelay.attempts: so many in a row', async () => {

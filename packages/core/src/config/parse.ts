@@ -28,14 +28,19 @@ export function defaultOf(definition: OptionDefinition): OptionValue | undefined
 }
 
 const readers: { readonly [T in OptionDefinition['type']]: (given: unknown, definition: OptionDefinition) => OptionValue | undefined } = {
-  duration: (given) => parseDuration(given),
-  bytes: (given) => parseSize(given),
+  duration: (given) => parseDuration(unitOfNothing(given)),
+  bytes: (given) => parseSize(unitOfNothing(given)),
   integer: (given) => readNumber(given, Number.isSafeInteger),
   number: (given) => readNumber(given, Number.isFinite),
   boolean: (given) => booleans.get(given),
   string: readText,
   path: readText,
   enum: (given, definition) => (definition.type === 'enum' && definition.values.includes(given as string) ? (given as string) : undefined),
+}
+
+/** None of it is the same in every unit. */
+function unitOfNothing(given: unknown): unknown {
+  return given === '0' ? 0 : given
 }
 
 const booleans: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([

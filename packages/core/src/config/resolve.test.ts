@@ -55,6 +55,18 @@ void test('code wins over flags, flags over the environment, that over the file'
   })
 })
 
+void test('a number in a file is no duration and no size, unless it is 0, which has no unit anywhere', () => {
+  const file = (content: object): OptionLayers<typeof table> => ({ file: { path: 'f', content } })
+  assert.match(
+    refused(file({ checkpointing: { interval: 5 } })),
+    /^f: checkpointing\.interval must be a duration like .* and is '5' \[OPTION_INVALID\]$/,
+  )
+  assert.match(refused(file({ 'buffer.small.size': 512 })), /must be a size like/)
+  assert.equal(resolve(file({ checkpointing: { minPause: 0 }, parallelism: 5 })).values.checkpointing.minPause, 0)
+  assert.equal(resolve({ flags: { 'checkpointing.minPause': '0' } }).values.checkpointing.minPause, 0)
+  assert.equal(resolve({ code: { checkpointing: { minPause: 5 } } }).values.checkpointing.minPause, 5)
+})
+
 void test('a file may nest or use dots, and not both for one option', () => {
   assert.equal(resolve({ file: { path: 'f', content: { 'checkpointing.interval': '3s' } } }).values.checkpointing.interval, 3000)
   assert.equal(resolve({ file: { path: 'f', content: { buffer: { 'small.size': '1MiB' } } } }).values.buffer.small.size, 2 ** 20)

@@ -103,7 +103,12 @@ function mergeFile(table: OptionTable, state: Merging, file: OptionLayers<Option
   if (!isRecord(file.content)) {
     throw configError('CONFIG_FILE_MALFORMED', { path: file.path, problem: 'it is not a mapping of options' })
   }
-  mergeNested(table, state, file.content, file.path)
+  mergeNested(table, state, file.content, file.path, asText)
+}
+
+/** In a file `interval: 5` says no more than on the command line: 5 of what? Only in code is a number one of milliseconds or bytes. */
+function asText({ type }: OptionTable[string], given: unknown): unknown {
+  return typeof given === 'number' && (type === 'duration' || type === 'bytes') ? String(given) : given
 }
 
 /** Kubernetes adds these to the environment of every container beside a service of the same name. */
@@ -130,7 +135,13 @@ function mergeFlags(table: OptionTable, state: Merging, flags: OptionLayers<Opti
 }
 
 /** Objects whose members are options or further such objects; a member's name may also hold dots. */
-function mergeNested(table: OptionTable, state: Merging, given: unknown, where: string): void {
+function mergeNested(
+  table: OptionTable,
+  state: Merging,
+  given: unknown,
+  where: string,
+  read: (definition: OptionTable[string], given: unknown) => unknown = (_, value) => value,
+): void {
   const seen = new Set<string>()
   const visit = (node: object, prefix: string): void => {
     for (const [name, value] of Object.entries(node)) {
@@ -139,7 +150,7 @@ function mergeNested(table: OptionTable, state: Merging, given: unknown, where: 
       if (Object.hasOwn(table, key)) {
         if (seen.has(key)) throw configError('OPTION_TWICE', { where, key })
         seen.add(key)
-        set(table, state, key, value, where)
+        set(table, state, key, read(table[key]!, value), where)
         continue
       }
       const members = membersOf(key, Object.keys(table))
