@@ -11,6 +11,7 @@ const cliErrors = {
     retry: false,
     message: '{path}: {key} must be settings by name, each a text, a number or true or false',
   },
+  CLI_CONFIG_NAME: { who: 'user', retry: false, message: '{path} is not read: call it millrace.yaml, or name it with --config {path}' },
   CLI_FILE_UNREADABLE: { who: 'user', retry: false, message: 'The file {path} of {setting} cannot be read: {problem}' },
   CLI_ARGUMENT: { who: 'user', retry: false, message: '{flag} must {expected}, and is {value}' },
   CLI_SHADOW_OLD: {

@@ -90,7 +90,18 @@ interface ReadFile {
 async function configFile(io: CommandIo, named: unknown): Promise<ReadFile> {
   const path = typeof named === 'string' ? named : 'millrace.yaml'
   const file = await readConfigFile(nodeDisk, resolve(io.cwd, path), typeof named !== 'string')
+  if (file === undefined) await checkOtherEnding(io)
   return { path, content: file?.content }
+}
+
+/** The other usual ending of such files: its settings would be silently missing. */
+async function checkOtherEnding(io: CommandIo): Promise<void> {
+  const other = 'millrace.yml'
+  const isThere = await nodeDisk.stat(resolve(io.cwd, other)).then(
+    () => true,
+    () => false,
+  )
+  if (isThere) throw cliError('CLI_CONFIG_NAME', { path: other })
 }
 
 function givenFlags(known: readonly OptionFlag[], flags: ParsedFlags): { readonly [key: string]: string | boolean | undefined } {
