@@ -24,6 +24,8 @@ Each option can be set in four places; the first that sets it wins:
 3. the environment;
 4. the file \`millrace.yaml\` in the working folder, or the one that \`--config\` names: keys nested or with dots.
 
+That is the command line. A program that calls \`execute\` or \`startJob\` gives them as \`options\`, and nothing else is looked at ([how](../guide/embedded.md)).
+
 A key that no option has is an error, in every one of them. Durations are numbers with a unit (\`250ms\`, \`5s\`, \`10m\`, \`1h\`, \`7d\`), sizes with \`B\`, \`KiB\`, \`MiB\` or \`GiB\`; only 0 needs none. In code, and
 there alone, a number is one of milliseconds or bytes. An option without a default is unset by \`none\`.
 

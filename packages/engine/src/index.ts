@@ -140,6 +140,7 @@ export type {
 
 export { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './config/options.ts'
 export { collect, execute, startJob, type ExecuteOptions } from './runtime/execute.ts'
+export { metricsText } from './runtime/metrics-text.ts'
 export { ReportedError } from './runtime/failure-report.ts'
 export { runJob } from './runtime/run-job.ts'
 export { socketText, type SocketTextOptions } from './connectors/text/socket-text.ts'

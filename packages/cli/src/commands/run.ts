@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
-import { MillraceError, prometheusText, serveMetrics, type MetricServer, type MetricServerOptions } from '@millrace/core'
-import type { JobEvent, JobResult, RunJobOptions, RunningJob } from '@millrace/engine'
+import { MillraceError, serveMetrics, type MetricServer, type MetricServerOptions } from '@millrace/core'
+import type { JobEvent, JobMetrics, JobResult, RunJobOptions, RunningJob } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
-import { jobSnapshots } from '../job-snapshots.ts'
 import { readParams } from '../params.ts'
 import { unreadiness } from '../readiness.ts'
 import { resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -56,7 +55,7 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
     },
   )
   const server = await serve(settings.values.metrics, view, {
-    read: () => prometheusText(jobSnapshots(running.metrics()), 'millrace_'),
+    figures: () => running.metrics(),
     unready: () => unreadiness(running.metrics(), running.checkpoints(), tolerableFailures),
   })
   const result = await running.done
@@ -80,12 +79,13 @@ function stop(running: RunningJob, view: JobView): void {
 async function serve(
   metrics: { readonly port: number | undefined; readonly host: string },
   view: JobView,
-  pages: Pick<MetricServerOptions, 'read' | 'unready'>,
+  { figures, unready }: Required<Pick<MetricServerOptions, 'unready'>> & { readonly figures: () => JobMetrics },
 ): Promise<MetricServer | undefined> {
   const { host, port } = metrics
   if (port === undefined) return undefined
+  const { metricsText } = await import('@millrace/engine')
   try {
-    const server = await serveMetrics({ host, port, ...pages })
+    const server = await serveMetrics({ host, port, read: () => metricsText(figures()), unready })
     view.note(`metrics at http://${host.includes(':') ? `[${host}]` : host}:${server.port}/metrics`)
     return server
   } catch (error) {

@@ -55,6 +55,7 @@ export const runtimeErrors = {
     message:
       'The module of job "{job}" calls execute or collect when it is imported, and worker threads import it too: put the call under if (import.meta.main)',
   },
+  OPTION_OF_RUN: { who: 'user', retry: false, message: 'The option {option} is of the command millrace run. In a program: {instead}' },
   EXECUTE_MODULE_UNKNOWN: {
     who: 'user',
     retry: false,

@@ -9,6 +9,7 @@ import { engineError } from '../errors.ts'
 import { collect, execute, startJob } from './execute.ts'
 import type { Environment } from '../api/environment.ts'
 import { defineJob } from '../api/job.ts'
+import { metricsText } from './metrics-text.ts'
 import { type } from '../api/types.ts'
 import { value } from '../api/state.ts'
 import { discard } from '../connectors/discard.ts'
@@ -257,6 +258,18 @@ describe('a job on one thread', () => {
       code: 'ARGUMENT_INVALID',
       message: /execute: an option must be one of parallelism, .*, and is paralelism; did you mean parallelism\?/,
     })
+  })
+
+  it('refuses the options of millrace run, which nothing would heed, and serves its figures as a text', async () => {
+    const job = defineJob('options', (env) => {
+      env.fromCollection([1]).sinkTo(discard())
+    })
+    for (const options of [{ metrics: { port: 0 } }, { log: { level: 'debug' } }, { 'metrics.host': '::' }]) {
+      await assert.rejects(execute(job, { options: options as never }), { code: 'OPTION_OF_RUN', message: /In a program: / })
+    }
+    const running = startJob(job)
+    await running.done
+    assert.match(metricsText(running.metrics()), /^# TYPE millrace_job_restarts_total counter\nmillrace_job_restarts_total 0$/m)
   })
 
   it('tells that a value stands where a section of options belongs', async () => {

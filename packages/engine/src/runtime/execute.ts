@@ -33,8 +33,11 @@ export interface ExecuteOptions<P extends Params = Params> {
   readonly restore?: 'latest' | 'none' | (string & {})
   /** Whether state in it that no operator of the job has is dropped, instead of refused; false by default. */
   readonly allowNonRestoredState?: boolean
-  /** Options as in the option reference; what the job sets itself wins. Default storage of checkpoints: memory. */
-  readonly options?: EngineOptionInput
+  /**
+   * Options as in the option reference; what the job sets itself wins, and neither the environment nor `millrace.yaml` is read. Default storage of checkpoints: memory.
+   * Those of `metrics` and `log` are of `millrace run`: here there are `metricsText` and `log`.
+   */
+  readonly options?: Omit<EngineOptionInput, keyof typeof ofRun>
   /** Called with everything that happens. Where it throws the job is cancelled, and that is what its end is rejected with. */
   onEvent?(event: JobEvent): void
   /**
@@ -167,7 +170,7 @@ function modulePathOf<P extends Params>(job: Job<P>): string {
 
 function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptions<P>): ResolvedEngineOptions {
   // Looked at by themselves first: what is no section would be lost, or fall to pieces, when it is merged.
-  resolveOptions(engineOptionTable, { code: options.options })
+  checkOfRun(resolveOptions(engineOptionTable, { code: options.options }))
   const code: EngineOptionInput = {
     ...options.options,
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
@@ -175,6 +178,19 @@ function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptio
     restart: { ...options.options?.restart, ...graph.settings.restart },
   }
   return resolveOptions(engineOptionTable, { code })
+}
+
+/** What a program has in the place of options that are about the process and its output: nothing here would heed them. */
+const ofRun = {
+  metrics: 'serve what metricsText(running.metrics()) answers',
+  log: 'pass `log`, which gets every line with its level',
+} as const
+
+function checkOfRun({ origins }: ResolvedEngineOptions): void {
+  for (const [section, instead] of Object.entries(ofRun)) {
+    const option = Object.keys(origins).find((key) => key.startsWith(`${section}.`) && origins[key] === 'the job')
+    if (option !== undefined) throw engineError('OPTION_OF_RUN', { option, instead })
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { MetricLabels, MetricSnapshot } from '@millrace/core'
-import type { JobMetrics, RegionMetrics, SubtaskMetrics } from '@millrace/engine'
+import { prometheusText, type MetricLabels, type MetricSnapshot } from '@millrace/core'
+import type { JobMetrics, RegionMetrics, SubtaskMetrics } from './job-types.ts'
 
 const perSubtask: readonly {
   readonly kind: 'counter' | 'gauge'
@@ -35,8 +35,15 @@ const perSubtask: readonly {
   { kind: 'gauge', name: 'task_watermark_ms', help: 'Event time, milliseconds since 1970', read: (subtask) => subtask.watermarkMs },
 ]
 
-/** The figures of a job as metrics: those of tasks and checkpoints, and the user's own. */
-export function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
+/**
+ * The figures of a running job as Prometheus text, version 0.0.4, as `millrace run --metrics-port` serves them: for a program that serves pages of its own.
+ * A function's own metrics are in it too.
+ */
+export function metricsText(metrics: JobMetrics): string {
+  return prometheusText(jobSnapshots(metrics), 'millrace_')
+}
+
+function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
   const tasks = metrics.tasks.flatMap((task) =>
     task.subtasks.flatMap((subtask) => {
       const labels = { task: task.name, task_id: String(task.id), subtask: String(subtask.subtask) }
