@@ -25,6 +25,16 @@ interface Reading {
   readonly at: number
   readonly tags: string[]
 }
+/** Texts that are not to be mixed up. */
+type UserId = string & { readonly brand: 'user' }
+type OrderId = string & { readonly brand: 'order' }
+interface Visit {
+  readonly user: UserId
+  readonly order: OrderId
+  readonly shelf: number & { readonly brand: 'shelf' }
+  readonly place: bigint & { readonly brand: 'place' }
+}
+declare const visits: Source<Visit>
 interface Alarm {
   readonly sensor: string
   readonly why: string
@@ -369,6 +379,19 @@ export const jobs: readonly Job[] = [
     stream.connect(others).process({ onLeft: () => {} })
     // @ts-expect-error one method an input
     stream.connect(others).process({ onElement: () => {} })
+  }),
+
+  // ---------- keys with a brand
+  defineJob('brands', (env) => {
+    const stream = env.fromSource(visits)
+    const byUser = stream.keyBy((v) => v.user)
+    exactly<KeyedStream<Visit, UserId>>()(byUser)
+    exactly<KeyedStream<Visit, readonly [UserId, Visit['shelf'], Visit['place']]>>()(stream.keyBy((v) => [v.user, v.shelf, v.place]))
+    byUser.connect(stream.keyBy((v) => v.user)).process({ onLeft: (_visit, ctx) => exactly<UserId>()(ctx.key), onRight: () => {} })
+    // @ts-expect-error orders are no users, though both are texts
+    byUser.connect(stream.keyBy((v) => v.order))
+    exactly<KeyedStream<Visit, string>>()(stream.keyBy((v) => `${v.user}/${v.order}`))
+    byUser.count().map(({ key }) => exactly<UserId>()(key))
   }),
 
   // ---------- broadcast state

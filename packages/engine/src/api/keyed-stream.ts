@@ -43,7 +43,7 @@ export interface KeyedStream<T, K> {
   minBy(field: OrderedField<T>): Stream<T>
   /** The record with the greatest `field`; of equals the first. */
   maxBy(field: OrderedField<T>): Stream<T>
-  /** Two streams with the same type of key, for one operator with state per key. */
-  connect<U>(other: KeyedStream<U, K>): KeyedConnected<T, U, K>
   connect<U, B extends StateDeclarations>(other: BroadcastStream<U, B>): KeyedBroadcastConnected<T, U, K, B>
+  /** Two streams with the same type of key, for one operator with state per key. Last, because it is the last of them that an error is about. */
+  connect<U>(other: KeyedStream<U, K>): KeyedConnected<T, U, K>
 }

@@ -27,18 +27,21 @@ export type SideTypes = { readonly [name: string]: Declared }
 /** User functions may be synchronous or return a promise. */
 export type MaybePromise<T> = T | Promise<T>
 
-/** A literal type as its general one, so that the key of `keyBy((order) => order.type)` is a string. */
+/** A literal type as its general one, so that the key of `keyBy((order) => order.type)` is a string. One with a brand, a `UserId`, keeps it. */
 export type WidenKey<K> = K extends string
-  ? string
+  ? WidenLiteral<K, string>
   : K extends number
-    ? number
+    ? WidenLiteral<K, number>
     : K extends bigint
-      ? bigint
+      ? WidenLiteral<K, bigint>
       : K extends boolean
         ? boolean
         : K extends readonly Key[]
           ? { readonly [I in keyof K]: WidenKey<K[I]> }
           : K
+
+/** A brand is a property that its text or number does not have by itself. */
+type WidenLiteral<K, General> = keyof K extends keyof General ? General : K
 
 /** Names of the fields of `T` that can be added up. */
 export type NumericField<T> = { [F in keyof T]-?: T[F] extends number | bigint ? F : never }[keyof T]
