@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { engineError } from '../errors.ts'
 import type { Environment } from './environment.ts'
 import { checkOptions } from './option-names.ts'
@@ -39,7 +40,7 @@ export function defineJob(
   build?: (env: Environment, params: never) => Built,
 ): Job<Params> {
   const [params, buildGraph] = typeof optionsOrBuild === 'function' ? [{}, optionsOrBuild] : [optionsOrBuild?.params ?? {}, build]
-  if (typeof name !== 'string' || !jobName.test(name)) throw engineError('JOB_NAME_INVALID', { name: JSON.stringify(name) })
+  if (typeof name !== 'string' || !jobName.test(name)) throw engineError('JOB_NAME_INVALID', { name: inspect(name, { maxStringLength: 80 }) })
   if (typeof buildGraph !== 'function') {
     throw engineError('ARGUMENT_INVALID', { call: 'defineJob', argument: 'build', expected: 'a function', value: typeof buildGraph })
   }

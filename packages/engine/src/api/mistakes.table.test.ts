@@ -438,6 +438,7 @@ test('jobs and their names', () => {
   for (const name of ['', ' a', 'a/b', '..', 'a\n', '-a', 'a'.repeat(129), undefined, 5]) {
     assert.throws(() => defineJob(name as string, noop), { code: 'JOB_NAME_INVALID' }, String(name))
   }
+  assert.throws(() => (defineJob as (build: unknown) => unknown)(noop), { message: /^the job name \[Function: noop\] must be/ })
   for (const name of ['a', 'order-alerts', 'Zugriffe 2026.v1_b', 'é']) assert.equal(defineJob(name, noop).name, name)
   assert.throws(() => defineJob('a', undefined as never), { code: 'ARGUMENT_INVALID' })
   assert.throws(() => defineJob('a', { param: { limit: 1 } } as never, noop), {

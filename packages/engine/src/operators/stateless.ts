@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { RecordContext } from '../api/contexts.ts'
 import { AsyncExecution, type StartedInvocation } from './async-execution.ts'
 import { CursorContext } from './contexts.ts'
@@ -168,6 +169,9 @@ export class FlatMapOperator extends StatelessOperator {
   *#iterate(value: unknown, result: unknown): Iterable<unknown> {
     let iterator: Iterator<unknown>
     try {
+      if (typeof (result as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] !== 'function') {
+        throw new TypeError(`it must answer records to iterate over, such as an array, and answered ${inspect(result, { depth: 0 })}`)
+      }
       iterator = (result as Iterable<unknown>)[Symbol.iterator]()
     } catch (error) {
       throw operatorFailed(this.host, 'flatMap', error, value)

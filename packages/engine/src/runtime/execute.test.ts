@@ -260,6 +260,20 @@ describe('a job on one thread', () => {
     })
   })
 
+  it('says what is wrong with what a function answers, where the compiler was not asked', async () => {
+    const nothing = (() => undefined) as never
+    await assert.rejects(all(collect(nothing)), { message: /collect: what the function answers must be a stream, and is undefined/ })
+    await assert.rejects(all(collect(((env: Environment) => env.fromCollection([1]).keyBy((n) => n)) as never)), {
+      code: 'ARGUMENT_INVALID',
+    })
+    for (const answer of [() => undefined, () => 5, async () => null]) {
+      await assert.rejects(all(collect((env) => env.fromCollection([1]).flatMap(answer as never))), {
+        code: 'OPERATOR_FAILED',
+        message: /it must answer records to iterate over, such as an array, and answered (undefined|5|null)/,
+      })
+    }
+  })
+
   it('refuses the options of millrace run, which nothing would heed, and serves its figures as a text', async () => {
     const job = defineJob('options', (env) => {
       env.fromCollection([1]).sinkTo(discard())

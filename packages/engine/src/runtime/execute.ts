@@ -209,7 +209,12 @@ export function collect<T>(
         await ended
       })
       const job = defineJob('collect', (env) => {
-        build(env).sinkTo(collectSink<T>(buffer.deliver))
+        const stream = build(env) as Partial<StreamView<T>> | undefined
+        if (typeof stream?.sinkTo !== 'function') {
+          const value = inspect(stream, { depth: 0, maxStringLength: 80 })
+          throw engineError('ARGUMENT_INVALID', { call: 'collect', argument: 'what the function answers', expected: 'a stream', value })
+        }
+        stream.sinkTo(collectSink<T>(buffer.deliver))
       })
       const ended = run(job, options, controller.signal).then(
         () => buffer.end(),
