@@ -30,3 +30,10 @@ it('a timer that is farther away than Node can count does not ring at once', asy
   cancel()
   assert.equal(rang, false)
 })
+
+it('goes on where a test has faked the timers of the program', async (t) => {
+  t.mock.timers.enable()
+  await new Promise<void>((resolve) => nodeClock.soon(resolve))
+  await new Promise<void>((resolve) => nodeClock.after(1, resolve))
+  t.mock.timers.reset()
+})
