@@ -11,6 +11,18 @@ export const viewPrototypes: readonly (object | undefined)[] = viewKinds.map((na
 /** Prototype of each kind of error, by its place in `errorKinds`. */
 export const errorPrototypes: readonly (object | undefined)[] = errorKinds.map((name) => (globals[name] as ErrorConstructorLike).prototype)
 
+/**
+ * The prototype of this realm that stands for one of another, such as that of `{}` in a vm context: test runners run tests in one. Any other is answered as it is.
+ * Only what the engine's own language made counts: a class of a user that is named `Map` is none.
+ */
+export function ownPrototype(prototype: unknown): unknown {
+  if (typeof prototype !== 'object' || prototype === null) return prototype
+  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
+  if (typeof constructor !== 'function' || constructor.prototype !== prototype) return prototype
+  if (!Function.prototype.toString.call(constructor).endsWith('{ [native code] }')) return prototype
+  return globals[constructor.name]?.prototype ?? prototype
+}
+
 /** A view of the named kind over the whole of `memory`. Undefined if this Node does not have the kind, or the length is no multiple of its element. */
 export function makeView(kind: number, memory: ArrayBuffer): ArrayBufferView | undefined {
   const name = viewKinds[kind]

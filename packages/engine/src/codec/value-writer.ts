@@ -9,7 +9,7 @@ import { types } from 'node:util'
 import { ByteWriter } from './byte-writer.ts'
 import { KeyBlocks } from './key-blocks.ts'
 import { KnownShapes, shapeCode, type ShapeCode } from './known-shapes.ts'
-import { errorPrototypes } from './natives.ts'
+import { errorPrototypes, ownPrototype } from './natives.ts'
 import { quote } from './object-maker.ts'
 import { ObjectNumbers } from './object-numbers.ts'
 import { isPlain } from './plain-object.ts'
@@ -122,8 +122,7 @@ export class ValueWriter extends ScalarWriter {
   }
 
   /** What is not known to be a plain object. */
-  #unlikely(value: object): void {
-    const prototype: unknown = Object.getPrototypeOf(value)
+  #unlikely(value: object, prototype: unknown = Object.getPrototypeOf(value)): void {
     if (prototype === Object.prototype) this.#fields(value, tag.object)
     else if (prototype === Array.prototype && Array.isArray(value)) this.#array(value)
     else if (prototype === null) this.#fields(value, tag.objectWithoutPrototype)
@@ -238,8 +237,10 @@ return true`,
     }
     if (prototype === ArrayBuffer.prototype && types.isArrayBuffer(value)) return writeArrayBuffer(value, this)
     if (prototype === RegExp.prototype && types.isRegExp(value)) return writeRegex(value, this)
-    if (types.isNativeError(value)) return this.#error(value, prototype)
-    throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+    const own = ownPrototype(prototype)
+    if (types.isNativeError(value)) return this.#error(value, own)
+    if (own === prototype) throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+    this.#unlikely(value, own)
   }
 
   #map(value: ReadonlyMap<unknown, unknown>): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { runInNewContext, runInThisContext } from 'node:vm'
 import { decodeValue, encodeValue, ValueReader, ValueWriter } from './value.ts'
 
 const again = <T>(value: T): T => decodeValue(encodeValue(value)) as T
@@ -108,6 +109,20 @@ test('what cannot be kept is refused with its path', () => {
   refuses({ s: Object('boxed') as unknown }, /an instance of String/)
   refuses(Object.create({ inherited: 1 }), /an instance of Object/)
   refuses(Object.assign(new Date(), { extra: 1 }), /an instance of Date with the property "extra"/)
+})
+
+test('what another realm made, as the vm context of a test runner, is as good as what this one made', () => {
+  const make = `({ o: { a: [1, , { b: 2 }] }, m: new Map([[1, {}]]), s: new Set(['x']), d: new Date(5), r: /y/g, u: new Uint8Array([7]), e: new RangeError('e'), n: Object.create(null) })`
+  const { e, ...back } = again(runInNewContext(make) as { readonly e: Error; readonly [name: string]: unknown })
+  const { e: expected, ...own } = runInThisContext(make) as typeof back & { readonly e: Error }
+  assert.deepEqual(back, own)
+  assert.ok(e instanceof RangeError)
+  assert.equal(e.message, expected.message)
+  refuses(runInNewContext('new (class Point { x = 1 })()'), /an instance of Point/)
+  refuses(runInNewContext('new (class Map { x = 1 })()'), /an instance of Map/)
+  refuses(runInNewContext('Object.create({ inherited: 1 })'), /an instance of Object/)
+  refuses(runInNewContext('Promise.resolve()'), /an instance of Promise/)
+  refuses(runInNewContext('new (class extends Error {})()'), /a class of its own/)
 })
 
 test('in strict use accessors and hidden properties are refused too', () => {

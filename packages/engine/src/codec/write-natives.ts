@@ -1,6 +1,6 @@
 /** Writes the values that are not made of other values. */
 import type { ByteWriter } from './byte-writer.ts'
-import { viewPrototypes } from './natives.ts'
+import { ownPrototype, viewPrototypes } from './natives.ts'
 import { regexFlags, tag, viewKinds } from './value-format.ts'
 import { describeObject, Refusal, refuseOwnProperties } from './value-refusal.ts'
 
@@ -32,7 +32,11 @@ export function writeView(value: ArrayBufferView, prototype: unknown, writer: By
       : prototype === Buffer.prototype
         ? VIEW_BUFFER
         : viewPrototypes.indexOf(prototype as object)
-  if (kind < 0) throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+  if (kind < 0) {
+    const own = ownPrototype(prototype)
+    if (own === prototype) throw new Refusal('VALUE_UNSUPPORTED', describeObject(value))
+    return writeView(value, own, writer)
+  }
   refuseDetached(value.buffer)
   writer.byte(tag.view)
   writer.byte(kind)
