@@ -40,7 +40,8 @@ export function defineJob(
   build?: (env: Environment, params: never) => Built,
 ): Job<Params> {
   const [params, buildGraph] = typeof optionsOrBuild === 'function' ? [{}, optionsOrBuild] : [optionsOrBuild?.params ?? {}, build]
-  if (typeof name !== 'string' || !jobName.test(name)) throw engineError('JOB_NAME_INVALID', { name: inspect(name, { maxStringLength: 80 }) })
+  if (typeof name !== 'string' || !jobName.test(name))
+    throw engineError('JOB_NAME_INVALID', { name: inspect(name, { maxStringLength: 80 }) })
   if (typeof buildGraph !== 'function') {
     throw engineError('ARGUMENT_INVALID', { call: 'defineJob', argument: 'build', expected: 'a function', value: typeof buildGraph })
   }
