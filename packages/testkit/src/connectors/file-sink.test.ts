@@ -10,7 +10,11 @@ function open<T = string>(
   options: Partial<FileSinkOptions<T>> = {},
   machine: SimulatedMachine = new SimulatedMachine(3),
 ): { machine: SimulatedMachine; host: SinkHost<T> } {
-  const host = new SinkHost<T>(fileSink<T>({ dir, ...options }), machine, { parallelism: 1, attempt: 1, isRestoring: false })
+  const host = new SinkHost<T>(fileSink<T>({ dir, ...options } as FileSinkOptions<T> & { readonly format: 'json' }), machine, {
+    parallelism: 1,
+    attempt: 1,
+    isRestoring: false,
+  })
   return { machine, host }
 }
 

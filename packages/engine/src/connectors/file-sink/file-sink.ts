@@ -45,7 +45,10 @@ const optionNames: OptionNames<FileSinkOptions<unknown>> = {
  *
  * Throws `CONNECTOR_OPTION_INVALID`.
  */
-export function fileSink<T = string>(options: FileSinkOptions<T>): Sink<T> {
+export function fileSink<T = string>(options: FileSinkOptions<T> & { readonly format: 'json' | ((value: T) => string) }): Sink<T>
+/** Of texts, which may do without a `format`. */
+export function fileSink<T extends string = string>(options: FileSinkOptions<T> & { readonly format?: 'lines' | 'json' }): Sink<T>
+export function fileSink<T>(options: FileSinkOptions<T>): Sink<T> {
   checkOptionNames<FileSinkOptions<T>>('fileSink', options, optionNames)
   const {
     dir,
