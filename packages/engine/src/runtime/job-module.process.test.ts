@@ -26,6 +26,22 @@ void test('the default export of a module is its job', async () => {
   assert.equal(await loadJobModule(path), job)
 })
 
+void test('CommonJS, written by hand or made by a compiler, has a job as well', async () => {
+  const path = join(folder, 'job.cjs')
+  const exported = `const { defineJob } = require(${JSON.stringify(join(import.meta.dirname, '../api/job.ts'))})\n`
+  writeFileSync(path, `${exported}module.exports = defineJob('by hand', () => {})`)
+  assert.equal((await loadJobModule(path)).name, 'by hand')
+  const compiled = join(folder, 'compiled.cjs')
+  writeFileSync(
+    compiled,
+    `Object.defineProperty(exports, '__esModule', { value: true })\n${exported}exports.default = defineJob('compiled', () => {})`,
+  )
+  assert.equal((await loadJobModule(compiled)).name, 'compiled')
+  const none = join(folder, 'none.cjs')
+  writeFileSync(none, 'exports.default = { name: 1 }')
+  await assert.rejects(loadJobModule(none), { code: 'JOB_MODULE_NO_JOB' })
+})
+
 void test('a file that is not there, or none', async () => {
   await assert.rejects(loadJobModule(join(folder, 'none.ts')), { code: 'JOB_MODULE_NOT_FOUND', message: /none\.ts/ })
   await assert.rejects(loadJobModule(folder), { code: 'JOB_MODULE_NOT_FOUND' })

@@ -17,12 +17,18 @@ import { engineError } from '../errors.ts'
 export async function loadJobModule(path: string, options: { readonly timeoutMs?: number } = {}): Promise<Job<Params>> {
   if (!(await isFile(path))) throw engineError('JOB_MODULE_NOT_FOUND', { path })
   const module = await importWithin(path, options.timeoutMs ?? 30_000)
-  const { default: job } = module
+  const job = defaultExport(module)
   if (!isJob(job)) throw engineError('JOB_MODULE_NO_JOB', { path, problem: whyNoJob(module) })
   return job
 }
 
 type Module = { readonly [name: string]: unknown }
+
+/** What a compiler makes of `export default` for CommonJS is `exports.default`, and Node takes all exports for the default one. */
+function defaultExport({ default: exported }: Module): unknown {
+  const { default: inner } = (typeof exported === 'object' && exported !== null ? exported : {}) as Module
+  return isJob(inner) ? inner : exported
+}
 
 async function isFile(path: string): Promise<boolean> {
   try {
