@@ -75,6 +75,7 @@ export interface MapState<MK extends KeyAtom, V> {
   set(key: MK, value: V): void
   has(key: MK): boolean
   delete(key: MK): void
+  /** To be finished in the same invocation. What is removed meanwhile is not seen any more, what is added may be; `clear` ends it. @throws STATE_ITERATOR_STALE */
   entries(): IterableIterator<[MK, V]>
   readonly size: number
   clear(): void

@@ -91,6 +91,21 @@ test('an iterator over entries does not outlive its key', () => {
   assert.throws(() => entries.next(), { code: 'STATE_ITERATOR_STALE' })
 })
 
+test('entries that are removed while a map is looked through are not seen, not even the last ones, and leave no row behind', () => {
+  for (const remove of [({ m }: Handles): void => m.clear(), ({ m }: Handles): void => ['x', 'y', 'z'].forEach((key) => m.delete(key))]) {
+    const state = createState(states)
+    const handles = at<Handles>(state, 'a')
+    for (const key of ['x', 'y', 'z']) handles.m.set(key, { key })
+    const seen: unknown[] = []
+    for (const [key] of handles.m.entries()) {
+      seen.push(key)
+      remove(handles)
+    }
+    assert.deepEqual(seen, ['x'])
+    assert.equal(state.statistics().rows, 0)
+  }
+})
+
 test('development mode: what handles give out cannot be changed in place', () => {
   const state = createState(states, { freeze: true })
   const { v, l, m, r, a } = at<Handles>(state, 'k')

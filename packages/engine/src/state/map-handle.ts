@@ -76,6 +76,7 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
     const { key, hash } = this.store
     for (const entry of cell.all()) {
       if (this.store.hash !== hash || !Object.is(this.store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.name })
+      if (this.cell() !== cell) return
       yield [entry.key, this.handOut(cell, entry)]
     }
   }

@@ -35,6 +35,21 @@ void test('a map of one key that is larger than the cache: some of its entries a
   assert.equal([...seen('k').entries()].length, 5000)
 })
 
+void test('-0 is 0 for entries that are somewhere else', () => {
+  const { state, seen } = createMaps(20_000)
+  const away = (): MapHandles['seen'] => {
+    for (let n = 1; n < 1000; n++) seen('k').get(n)
+    return seen('k')
+  }
+  for (let n = 0; n < 1000; n++) seen('k').set(n, `${n}`)
+  assert.ok(state.residentEntries < 500)
+  assert.equal(away().has(-0), true)
+  assert.equal(away().get(-0), '0')
+  away().delete(-0)
+  assert.equal(away().has(0), false)
+  assert.equal(seen('k').size, 999)
+})
+
 void test('an entry that was removed and set again is found when it has made room', () => {
   const { seen } = createMaps(20_000)
   for (let n = 0; n < 1000; n++) seen('k').set(n, n)

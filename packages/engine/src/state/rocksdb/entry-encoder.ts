@@ -102,7 +102,8 @@ class EntryKeyWriter extends WholeWriter {
   key(prefix: Uint8Array, key: KeyAtom): Uint8Array {
     this.reset()
     this.raw(prefix)
-    this.value(key, 'key')
+    // A look-up may be for -0, which a map on the heap takes for 0 by itself.
+    this.value(key === 0 ? 0 : key, 'key')
     return this.view()
   }
 }
