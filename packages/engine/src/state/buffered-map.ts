@@ -29,7 +29,7 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
   readonly #expiring: ExpiringMapHandle | undefined
   /** Of a map whose entries expire: when those written or read here were last updated. */
   readonly #times: Map<KeyAtom, number> = new Map()
-  /** Entries written, removed (DELETED), or read as an object, which may have been changed since. */
+  /** Entries written, removed (DELETED), or read as an object, which may have been changed since, or so that their time begins anew: the sweep may remove them underneath. */
   readonly #own: Map<KeyAtom, unknown> = new Map()
   #cleared = false
 
@@ -45,7 +45,7 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
 
   get(key: KeyAtom): unknown {
     this.#check()
-    const value = this.#own.has(key) ? this.#own.get(key) : this.#read(key)
+    const value = this.#own.has(key) ? this.#readOwn(key) : this.#read(key)
     if (value === DELETED) return undefined
     return this.#freeze ? freezeDeep(value) : value
   }
@@ -61,7 +61,7 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
   has(key: KeyAtom): boolean {
     this.#check()
     if (!this.#own.has(key)) this.#refresh(key)
-    return this.#own.has(key) ? this.#own.get(key) !== DELETED : this.#hasBelow(key)
+    return this.#own.has(key) ? this.#readOwn(key) !== DELETED : this.#hasBelow(key)
   }
 
   delete(key: KeyAtom): void {
@@ -103,7 +103,6 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
       if (value === DELETED) this.#target.delete(key)
       else this.#applyEntry(key, value)
     }
-    for (const [key, time] of this.#times) if (!this.#own.has(key)) this.#expiring!.refresh(key, time)
   }
 
   #applyEntry(key: KeyAtom, value: unknown): void {
@@ -134,14 +133,21 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
     return expiry.ttl.returnsExpired ? cell.size : liveEntries(cell as TimedMapCell, expiry)
   }
 
+  #readOwn(key: KeyAtom): unknown {
+    const value = this.#own.get(key)
+    if (value !== DELETED && this.#expiring?.expiry.ttl.onRead === true) this.#times.set(key, this.#expiring.expiry.now)
+    return value
+  }
+
   #read(key: KeyAtom): unknown {
     const entry = this.#entryBelow(key)
     if (entry === undefined) return undefined
-    const value = this.#clone(entry.value)
     this.#refresh(key)
+    if (this.#own.has(entry.key)) return this.#own.get(entry.key)
+    const value = this.#clone(entry.value)
     if (typeof value !== 'object' || value === null) return value
     this.#own.set(entry.key, value)
-    if (this.#expiring !== undefined && !this.#times.has(entry.key)) this.#times.set(entry.key, (entry as TimedMapEntry).time)
+    if (this.#expiring !== undefined) this.#times.set(entry.key, (entry as TimedMapEntry).time)
     return value
   }
 
@@ -150,6 +156,8 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
     const expiry = this.#expiring?.expiry
     if (expiry === undefined || !expiry.ttl.onRead) return
     const entry = this.#entryBelow(key) as TimedMapEntry | undefined
-    if (entry !== undefined && !expiry.expired(entry.time)) this.#times.set(entry.key, expiry.now)
+    if (entry === undefined || expiry.expired(entry.time)) return
+    this.#own.set(entry.key, this.#clone(entry.value))
+    this.#times.set(entry.key, expiry.now)
   }
 }

@@ -25,18 +25,19 @@ export class ExpiringMapHandle extends RowMapHandle {
       this.delete(key)
       return this.expiry.ttl.returnsExpired ? value : undefined
     }
-    this.#refresh(entry)
+    this.#refresh(cell!, entry)
     return this.handOut(cell!, entry)
   }
 
   override has(key: KeyAtom): boolean {
-    const entry = this.cell()?.find(key) as TimedMapEntry | undefined
+    const cell = this.cell()
+    const entry = cell?.find(key) as TimedMapEntry | undefined
     if (entry === undefined) return false
     if (this.expiry.expired(entry.time)) {
       this.delete(key)
       return this.expiry.ttl.returnsExpired
     }
-    this.#refresh(entry)
+    this.#refresh(cell!, entry)
     return true
   }
 
@@ -55,22 +56,13 @@ export class ExpiringMapHandle extends RowMapHandle {
     this.cell()!.stamp(key, time)
   }
 
-  /** Begins the time of an entry anew, if it is there. */
-  refresh(key: KeyAtom, time: number): void {
-    const cell = this.cell()
-    const entry = cell?.find(key)
-    if (cell === undefined || entry === undefined) return
-    this.store.touch()
-    cell.touch(entry, this.store.epoch)
-    cell.stamp(key, time)
-  }
-
   override *entries(): IterableIterator<[KeyAtom, unknown]> {
     const cell = this.cell()
     if (cell === undefined) return
     const { key, hash } = this.store
     for (const entry of cell.all() as IterableIterator<TimedMapEntry>) {
       if (this.store.hash !== hash || !Object.is(this.store.key, key)) throw engineError('STATE_ITERATOR_STALE', { ...this.name })
+      if (this.cell() !== cell) return
       const expired = this.expiry.expired(entry.time)
       if (expired && !this.expiry.ttl.returnsExpired) continue
       yield [entry.key, this.handOut(cell, expired ? entry : this.#refreshed(cell, entry))]
@@ -91,12 +83,16 @@ export class ExpiringMapHandle extends RowMapHandle {
   /** The entry as it is from now on. */
   #refreshed(cell: TimedMapCell, entry: TimedMapEntry): TimedMapEntry {
     if (!this.expiry.ttl.onRead) return entry
-    this.#refresh(entry)
+    this.#refresh(cell, entry)
     return cell.find(entry.key) as TimedMapEntry
   }
 
-  #refresh(entry: TimedMapEntry): void {
-    if (this.expiry.ttl.onRead) this.refresh(entry.key, this.expiry.now)
+  /** Begins the time of an entry anew, if reading does that. */
+  #refresh(cell: TimedMapCell, entry: TimedMapEntry): void {
+    if (!this.expiry.ttl.onRead) return
+    this.store.touch()
+    cell.touch(entry, this.store.epoch)
+    cell.stamp(entry.key, this.expiry.now)
   }
 }
 

@@ -145,6 +145,39 @@ test('reading begins the time anew only where it is to, and changing a value in 
   }
 })
 
+test('an entry that an invocation reads begins its time anew, though the sweep finds it expired before the invocation is over', () => {
+  for (const read of [({ m }: Handles): unknown => m.get('a'), ({ m }: Handles): unknown => m.has('a')]) {
+    clock.nowMs = 1_000
+    const state = create(declared({ after: AFTER, update: 'on-read-and-write' }))
+    fill(state)
+    const reading = state.invocation('k', hashKey('k'))
+    const handles = reading.handles as unknown as Handles
+    clock.nowMs += AFTER / 2
+    assert.ok(read(handles))
+    clock.nowMs += AFTER / 4
+    assert.ok(read(handles))
+    clock.nowMs += AFTER / 2
+    sweep(state)
+    reading.commit()
+    assert.deepEqual(seen(at<Handles>(state, 'k')), [undefined, [], [['a', 1]], undefined, undefined])
+    clock.nowMs = 1_000 + 2.75 * AFTER
+    assert.deepEqual(seen(at<Handles>(state, 'k')), nothing)
+  }
+})
+
+test('a map of entries that expire ends for whoever looks through it when it is cleared', () => {
+  clock.nowMs = 1_000
+  const state = create(declared(AFTER))
+  const { m } = fill(state)
+  for (const key of ['b', 'c']) m.set(key, { key })
+  const keys: string[] = []
+  for (const [key] of m.entries()) {
+    keys.push(key)
+    m.clear()
+  }
+  assert.deepEqual(keys, ['a'])
+})
+
 test('an invocation that reads does not count as a write, and one that writes counts from its write', () => {
   clock.nowMs = 1_000
   const state = create(declared(AFTER))
