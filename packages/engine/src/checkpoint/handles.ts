@@ -1,5 +1,6 @@
 import type { Split } from '../connectors/source.ts'
 import type { StoredList } from '../state/operator-state.ts'
+import type { StoredOptions } from '../state/state-types.ts'
 
 /** Which subtask of which task of the execution plan. */
 export interface SubtaskId {
@@ -108,6 +109,8 @@ export interface StoredDatabase {
   readonly rows: number
   /** The columns of its rows: a segment without records. */
   readonly header: Uint8Array
+  /** What the header does not say of the rows; absent in checkpoints of older releases, and where it says all. */
+  readonly options?: StoredOptions
   /** Files that never change, and that other checkpoints may refer to as well. */
   readonly shared: readonly DatabaseFile[]
   /** The others, one behind the other. */

@@ -43,6 +43,10 @@ export class JsonFields {
     return this.#array(name).map((item, index) => this.#integer(item, `${name}[${index}]`, from, to))
   }
 
+  texts(name: string): string[] {
+    return this.#array(name).map((item, index) => (typeof item === 'string' ? item : this.fail(`${name}[${index}]`, 'is no text')))
+  }
+
   fields(name: string): JsonFields {
     return new JsonFields(this.get(name), `${this.#path}.${name}`)
   }

@@ -130,6 +130,8 @@ describe('checkpoint metadata format', () => {
     const inFour = encodeMetadata(withSubtask({ database: apart }))
     assert.match(Buffer.from(inFour).toString(), /^millrace-checkpoint 4 /)
     assert.deepEqual(decodeMetadata(inFour), withSubtask({ database: apart }))
+    const withOptions = withSubtask({ database: { ...database, options: { timed: ['sessions'], coded: [] } } })
+    assert.deepEqual(decodeMetadata(encodeMetadata(withOptions)), withOptions)
     const { crc32: _, ...bare } = machine.subtasks[0]!.keyed[0]!
     assert.throws(() => decodeMetadata(encodeMetadata(withSubtask({ keyed: [bare] }))), /crc32/)
   })

@@ -1,6 +1,7 @@
 /** State files in `_metadata`: where one is, what it holds, and where in it. Described in `docs/internals/checkpoint-format.md`. */
 import { engineError } from '../errors.ts'
 import type { FileRun, InFlightFile, KeyedStateFile, KeyGroupSegment, RawStateFile, StateFileHandle, StoredDatabase } from './handles.ts'
+import type { StoredOptions } from '../state/state-types.ts'
 import type { JsonFields } from './json-fields.ts'
 import { encodeBytes } from './metadata-values.ts'
 
@@ -45,12 +46,13 @@ function decodeSegments(fields: JsonFields, maxParallelism: number, fileLength: 
   })
 }
 
-export function encodeDatabase({ format, keyGroups, rows, header, shared, own }: StoredDatabase): object {
+export function encodeDatabase({ format, keyGroups, rows, header, options, shared, own }: StoredDatabase): object {
   return {
     format,
     keyGroups: [keyGroups.first, keyGroups.end],
     rows,
     header: encodeBytes(header),
+    ...(options === undefined ? {} : { options: { timed: options.timed, coded: options.coded } }),
     shared: shared.map((file) => ({ name: file.name, ...encodeHandle(file) })),
     own: { ...encodeHandle(own), parts: own.parts.map(({ name, offset, length, crc32 }) => ({ name, offset, length, crc32 })) },
   }
@@ -79,9 +81,14 @@ export function decodeDatabase(fields: JsonFields, maxParallelism: number): Stor
     keyGroups: { first, end },
     rows: fields.integer('rows'),
     header: fields.bytes('header'),
+    ...(fields.has('options') ? { options: decodeOptions(fields.fields('options')) } : {}),
     shared: fields.list('shared', (file) => ({ ...(file.has('crc32') ? decodeHandle(file) : decodePlace(file)), name: name(file) })),
     own: { ...handle, parts },
   }
+}
+
+function decodeOptions(fields: JsonFields): StoredOptions {
+  return { timed: fields.texts('timed'), coded: fields.texts('coded') }
 }
 
 export function encodeRawFile(file: RawStateFile): object {

@@ -59,7 +59,7 @@ export class DatabaseSnapshots {
       this.#taken.set(checkpointId, base)
       return new DatabaseSnapshot(undefined, create, async () => base.database)
     }
-    const facts = { format: 'rocksdb', keyGroups, rows: state.rowsBelow, header: state.header } as const
+    const facts = { format: 'rocksdb', keyGroups, rows: state.rowsBelow, header: state.header, ...state.storedOptions } as const
     const checkpoint = state.checkpointBelow()
     if (checkpoint === undefined) return undefined
     const known = new Map(base?.database.shared.map((file) => [file.name, file]))
@@ -89,7 +89,7 @@ export class DatabaseSnapshots {
     const [only] = databases
     if (only === undefined) return
     const whole = same && databases.length === 1 && only.keyGroups.first === keyGroups.first && only.keyGroups.end === keyGroups.end
-    if (whole && state.hasColumns(only.header)) {
+    if (whole && state.hasColumns(only.header, only.options)) {
       const below = await this.#open(name, storage, only)
       await this.#told(only, () => state.adopt(below, only.rows))
       if (ownCheckpoint) this.#completed = { database: only, version: state.versionBelow }
@@ -99,7 +99,7 @@ export class DatabaseSnapshots {
       turns.signal?.throwIfAborted()
       const from = await this.#open(`${name}-former-${at}`, storage, database)
       try {
-        await this.#told(database, () => state.takeOver(from, database.header, new Turns(turns)))
+        await this.#told(database, () => state.takeOver(from, database.header, new Turns(turns), database.options))
       } finally {
         await from.close()
       }

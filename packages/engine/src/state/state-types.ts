@@ -14,6 +14,14 @@ export interface KeyTimers {
   delete(kind: TimerKind, time: number): void
 }
 
+/** Names of states, by what makes their stored values other than plain ones. */
+export interface StoredOptions {
+  /** Map states whose entries have update times. */
+  readonly timed: readonly string[]
+  /** States some of whose values a codec may have written. */
+  readonly coded: readonly string[]
+}
+
 /** All timers of a subtask: those of the current key to change, all of them to fire. */
 export interface TimerService extends KeyTimers {
   /**

@@ -3,7 +3,7 @@ import { KeyedState } from '../keyed-state.ts'
 import { withTimersApart } from '../segment-format.ts'
 import { SegmentReader } from '../segment-reader.ts'
 import { SnapshotWriter, type RowsBelow } from '../snapshot-writer.ts'
-import type { KeyedStateOptions, StateSnapshotWriter } from '../state-types.ts'
+import type { KeyedStateOptions, StateSnapshotWriter, StoredOptions } from '../state-types.ts'
 import { BelowCleaner } from './below-cleaner.ts'
 import { CachedStore, type CacheOptions } from './cached-store.ts'
 import { entriesFrom } from './entry-encoder.ts'
@@ -137,10 +137,23 @@ export class CachedState extends KeyedState {
     return this.#store.timersAway.used ? withTimersApart(header) : header
   }
 
-  /** Whether rows below with this header are as today's are. */
-  hasColumns(header: Uint8Array): boolean {
+  /** What the header does not say of the rows below: nothing where no state expires and none has a codec. */
+  get storedOptions(): { readonly options?: StoredOptions } {
+    const { columns, special } = this.schema
+    if (!special) return {}
+    const timed = columns.filter(({ kind, ttl }) => kind === 'map' && ttl !== undefined).map(({ name }) => name)
+    const coded = columns.filter(({ codec }) => codec !== undefined).map(({ name }) => name)
+    return { options: { timed, coded } }
+  }
+
+  /** Whether rows below with this header are as today's are, or can be read as if they were. `stored`: what it does not say, where that is known. */
+  hasColumns(header: Uint8Array, stored?: StoredOptions): boolean {
     const own = this.#store.encoder.header()
-    return Buffer.compare(header, own) === 0 || Buffer.compare(header, withTimersApart(own)) === 0
+    if (Buffer.compare(header, own) !== 0 && Buffer.compare(header, withTimersApart(own)) !== 0) return false
+    const { options } = this.storedOptions
+    if (stored === undefined || options === undefined) return true
+    // A codec that is new leaves what is stored without it to be read as it is.
+    return isWithin(stored.timed, options.timed) && isWithin(options.timed, stored.timed) && isWithin(stored.coded, options.coded)
   }
 
   /** Entries in memory of maps that lie apart from their rows. */
@@ -158,9 +171,9 @@ export class CachedState extends KeyedState {
     this.#store.adopt(below, rows)
   }
 
-  /** Takes over the rows of this one's key groups from a store; `header` is that of its rows. Then come the changes over it. Rejects with what `turns` does; then it is of no use. */
-  async takeOver(from: OrderedStore, header: Uint8Array, turns: Turns): Promise<void> {
-    if (!this.hasColumns(header)) return await this.#translate(from, header, turns)
+  /** Takes over the rows of this one's key groups from a store; `header` and `stored` are those of its rows. Then come the changes over it. Rejects with what `turns` does; then it is of no use. */
+  async takeOver(from: OrderedStore, header: Uint8Array, turns: Turns, stored?: StoredOptions): Promise<void> {
+    if (!this.hasColumns(header, stored)) return await this.#translate(from, header, turns)
     await turns.through(this.#rowsOf(from), ({ key, value }) => this.#store.take(key, value))
     await turns.through(this.#entriesOf(from), ({ key, value }) => this.#store.takeEntry(key, value))
     await this.#store.timersAway.takeOver(from, this.#hashes, turns)
@@ -220,4 +233,8 @@ export class CachedState extends KeyedState {
     const records = new StoredRecords(this.#rowsOf(store), this.#entriesOf(store))
     return new StoredRows(records, maxParallelism, (key, hash) => this.#store.outranks(key, hash, boundary))
   }
+}
+
+function isWithin(names: readonly string[], others: readonly string[]): boolean {
+  return names.every((name) => others.includes(name))
 }
