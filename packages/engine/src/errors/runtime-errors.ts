@@ -37,6 +37,12 @@ export const runtimeErrors = {
     retry: false,
     message: 'Operator "{operator}" ({stateId}) is stored as {stored} and is now {now}, which cannot take its state: give it another uid',
   },
+  RESTORE_INPUTS_CHANGED: {
+    who: 'user',
+    retry: false,
+    message:
+      'Operator "{operator}" ({stateId}) is stored as {stored}, with records that its inputs had brought and that are not worked off, and is now {now}, which has other inputs: let the job as it was go on until a checkpoint has none, or give the operator another uid',
+  },
   RESTORE_PARTLY_FINISHED: {
     who: 'user',
     retry: false,

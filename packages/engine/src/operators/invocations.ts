@@ -208,6 +208,7 @@ export class Invocations {
   }
 }
 
-function isTimer(what: InvocationKind): what is TimerInvocation {
+/** Whether a timer is what a function is called for, and not a record. */
+export function isTimer(what: InvocationKind): what is TimerInvocation {
   return what === 'event-timer' || what === 'processing-timer'
 }

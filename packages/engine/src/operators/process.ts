@@ -2,7 +2,7 @@ import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import { AsyncExecution } from './async-execution.ts'
 import type { OperatorFailure } from './failure.ts'
 import { InputKeys } from './input-keys.ts'
-import { Invocations, type TimerInvocation } from './invocations.ts'
+import { Invocations, isTimer, type TimerInvocation } from './invocations.ts'
 import { closeFailed, PlainOperator, type OperatorHost, type UnfinishedInput } from './operator.ts'
 import { ProcessInput } from './process-input.ts'
 import type { ProcessParts } from './process-parts.ts'
@@ -242,6 +242,7 @@ export class ProcessOperator extends PlainOperator {
   override resume(inputs: readonly UnfinishedInput[]): void {
     if (inputs.length === 0) return
     this.#becomeAsync()
-    for (const input of inputs) this.#execution!.submit(input)
+    // A timer that was under way when the function still had a method for it is dropped, as one that fires is.
+    for (const input of inputs) if (!isTimer(input.what) || this.#invocations.has(input.what)) this.#execution!.submit(input)
   }
 }

@@ -7,6 +7,7 @@ import { engineError } from '../errors.ts'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { ExecutionPlan, PlannedTask } from '../graph/plan-types.ts'
 import { formerGroups, keyGroupRange } from '../keys/key-group.ts'
+import { isTimer } from '../operators/invocations.ts'
 import { decodeAsyncInputs, encodeAsyncInputs } from './async-inputs.ts'
 import { inFlightOf, listsOf, rawOf } from './deal-out.ts'
 import type { SubtaskPlace } from './deployment.ts'
@@ -111,9 +112,23 @@ function kindOfState(kind: OperatorNode['kind']): string {
   return kind === 'source' || kind === 'sink' ? kind : kind.startsWith('keyed') ? 'keyed' : 'other'
 }
 
+/** Whether a function tells its inputs apart. */
+function hasSides(kind: OperatorNode['kind']): boolean {
+  return kind.endsWith('co-process')
+}
+
+/** Whether records wait that had come by one of its inputs: handed to a function with other inputs they would be taken for something else. */
+function recordsWait({ subtasks }: OperatorState): boolean {
+  const inputs = subtasks.flatMap(({ asyncInputs }) => decodeAsyncInputs(asyncInputs ?? []))
+  return subtasks.some(({ inFlight }) => inFlight !== undefined) || inputs.some(({ what }) => !isTimer(what))
+}
+
 function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorState): readonly RestoredOperator[] {
   if (holdsState(state) && kindOfState(state.kind) !== kindOfState(node.kind)) {
     throw engineError('RESTORE_KIND_CHANGED', { operator: node.name, stateId: node.stateId, stored: state.kind, now: node.kind })
+  }
+  if (hasSides(state.kind) !== hasSides(node.kind) && recordsWait(state)) {
+    throw engineError('RESTORE_INPUTS_CHANGED', { operator: node.name, stateId: node.stateId, stored: state.kind, now: node.kind })
   }
   const regrouped = isRegrouped(node, task, state)
   if (regrouped && state.subtasks.some(({ raw }) => raw?.parts.some(({ keyGroup }) => keyGroup >= 0))) {
