@@ -45,9 +45,8 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
 
   get(key: KeyAtom): unknown {
     this.#check()
-    const value = this.#own.has(key) ? this.#readOwn(key) : this.#read(key)
-    if (value === DELETED) return undefined
-    return this.#freeze ? freezeDeep(value) : value
+    const expired = this.#takeExpired(key)
+    return expired === undefined ? this.#handOut(key) : expired.value
   }
 
   set(key: KeyAtom, value: unknown): void {
@@ -60,8 +59,7 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
 
   has(key: KeyAtom): boolean {
     this.#check()
-    if (!this.#own.has(key)) this.#refresh(key)
-    return this.#own.has(key) ? this.#readOwn(key) !== DELETED : this.#hasBelow(key)
+    return this.#takeExpired(key) !== undefined || this.#isThere(key)
   }
 
   delete(key: KeyAtom): void {
@@ -75,8 +73,8 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
     this.#check()
     const below = new Set<KeyAtom>()
     if (!this.#cleared) for (const { key } of this.#below()?.all() ?? []) below.add(key)
-    for (const key of below) if (this.has(key)) yield [key, this.get(key)]
-    for (const key of Array.from(this.#own.keys())) if (!below.has(key) && this.has(key)) yield [key, this.get(key)]
+    for (const key of below) if (this.#isThere(key)) yield [key, this.#handOut(key)]
+    for (const key of Array.from(this.#own.keys())) if (!below.has(key) && this.#isThere(key)) yield [key, this.#handOut(key)]
   }
 
   get size(): number {
@@ -131,6 +129,32 @@ export class BufferedMap implements MapState<KeyAtom, unknown> {
     if (cell === undefined || this.#expiring === undefined) return cell?.size ?? 0
     const { expiry } = this.#expiring
     return expiry.ttl.returnsExpired ? cell.size : liveEntries(cell as TimedMapCell, expiry)
+  }
+
+  #isThere(key: KeyAtom): boolean {
+    this.#check()
+    if (!this.#own.has(key)) this.#refresh(key)
+    return this.#own.has(key) ? this.#readOwn(key) !== DELETED : this.#hasBelow(key)
+  }
+
+  #handOut(key: KeyAtom): unknown {
+    const value = this.#own.has(key) ? this.#readOwn(key) : this.#read(key)
+    if (value === DELETED) return undefined
+    return this.#freeze ? freezeDeep(value) : value
+  }
+
+  /** An entry that has expired and is seen once more: it is removed by that. */
+  #takeExpired(key: KeyAtom): { readonly value: unknown } | undefined {
+    const expiry = this.#expiring?.expiry
+    const own = this.#own.get(key)
+    if (expiry?.ttl.returnsExpired !== true || own === DELETED) return undefined
+    const below = own === undefined ? (this.#entryBelow(key) as TimedMapEntry | undefined) : undefined
+    const time = below?.time ?? this.#times.get(key)
+    if (time === undefined || !expiry.expired(time)) return undefined
+    const value = below === undefined ? own : this.#clone(below.value)
+    this.#own.set(below?.key ?? key, DELETED)
+    this.#times.delete(key)
+    return { value: this.#freeze ? freezeDeep(value) : value }
   }
 
   #readOwn(key: KeyAtom): unknown {
