@@ -34,7 +34,7 @@ export interface StreamView<T> {
   /** Keeps the records for which `fn` holds; a type guard narrows the stream. */
   filter<U extends T>(fn: (value: T, ctx: RecordContext) => value is U): Stream<U>
   filter(fn: (value: T, ctx: RecordContext) => MaybePromise<boolean>): Stream<T>
-  /** Groups records by key: state and timers of the next operator are per key. The selector must be pure. */
+  /** Groups records by key: state and timers of the next operator are per key. The selector must be pure: it is asked more than once for a record, and must answer the same each time. @throws KEY_CHANGED, where that shows */
   keyBy<const K extends Key>(key: (value: T) => K): KeyedStream<T, WidenKey<K>>
   /** The records of this and the others, in no particular order between them. */
   union<U = T>(...others: readonly [StreamView<U>, ...(readonly StreamView<U>[])]): StreamView<T | U>

@@ -24,6 +24,12 @@ export const stateErrors = {
     message:
       'A key of group {group} came to a subtask that has the groups {first} to {last}: either it was sent astray or its hash is not hashKey of it',
   },
+  KEY_CHANGED: {
+    who: 'user',
+    retry: false,
+    message:
+      'A record of {operator} has another key than when it was sent to its subtask: what keyBy is given must answer the same for a record each time it is asked. Where records were restored, as from an asynchronous function that was not done with them, it must answer what it did in the job that stored them',
+  },
   STATE_MAP_KEY: {
     who: 'user',
     retry: false,

@@ -80,6 +80,27 @@ test('handles: defaults, update, undefined, emptying', () => {
   assert.throws(() => m.set({} as string, 1), { code: 'STATE_MAP_KEY' })
 })
 
+test('nothing is kept under a hash that is not of its key: a checkpoint with it could not be read', () => {
+  const state = createState(states)
+  const sent = hashKey('sent')
+  state.use('asked for again', sent)
+  const { v, m } = state.handles as unknown as Handles
+  assert.equal(v.get(), undefined)
+  const invocation = state.invocation('asked for again', sent)
+  const buffered = invocation.handles as unknown as Handles
+  buffered.v.set(1)
+  for (const write of [
+    (): void => v.set(1),
+    (): void => m.set('x', 1),
+    (): void => state.timers.register('event', 1),
+    (): void => invocation.commit(),
+  ])
+    assert.throws(write, { code: 'KEY_CHANGED' })
+  assert.equal(state.statistics().rows, 0)
+  at<Handles>(state, 'sent').v.set(1)
+  assert.equal(state.statistics().rows, 1)
+})
+
 test('an iterator over entries does not outlive its key', () => {
   const state = createState(states)
   const { m } = at<Handles>(state, 'a')

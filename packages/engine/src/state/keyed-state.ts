@@ -44,8 +44,8 @@ const noClock: Pick<Clock, 'now'> = {
 /** Makes the rows that keyed state is kept in. */
 export type CreateRowStore = (options: KeyedStateOptions, schema: StateSchema) => RowStore
 
-const createRowStore: CreateRowStore = ({ keyGroups, maxParallelism }, schema) =>
-  new RowStore(keyGroups, maxParallelism, schema.columns.length)
+const createRowStore: CreateRowStore = ({ operator, keyGroups, maxParallelism }, schema) =>
+  new RowStore(operator, keyGroups, maxParallelism, schema.columns.length)
 
 /** Keyed state on the heap. */
 export class KeyedState implements KeyedStateBackend {

@@ -3,10 +3,13 @@
 // 1. `row` is the current key's row in `table`, or -1 while it has none. Rows come with the first write and go with the last clear.
 // 2. The epoch grows with every snapshot. Whoever changes a row, or gives out an object in it, calls `touch` first unless the row's epoch is the current one already.
 // 3. `touch` lets a snapshot that still has to visit the row write it before it changes.
-// 4. A row that goes stays as a dead one if a snapshot may hold it, so that the next delta has its tombstone.
+// 4. A row is only made under its key's own hash: whoever restores it looks for it in the key group of that.
+// 5. A row that goes stays as a dead one if a snapshot may hold it, so that the next delta has its tombstone.
 import type { Key, KeyAtom } from '../api/state.ts'
 import { copyString } from '../codec/copy-string.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
+import { engineError } from '../errors.ts'
+import { hashKey } from '../keys/hash.ts'
 import { canonicalKey } from '../keys/key.ts'
 import { MapCell, TimedMapCell } from './map-cell.ts'
 import { Table, touchedEpoch } from './table.ts'
@@ -24,6 +27,7 @@ export interface SnapshotVisitor {
 export class RowStore {
   readonly directory: TableDirectory
   readonly columns: number
+  readonly #operator: string
   table: Table
   row = -1
   epoch = 0
@@ -37,7 +41,8 @@ export class RowStore {
   /** Timers of rows that are not in memory, where there can be such. */
   readonly timersAway: TimersAway | undefined = undefined
 
-  constructor(keyGroups: KeyGroupRange, maxParallelism: number, columns: number) {
+  constructor(operator: string, keyGroups: KeyGroupRange, maxParallelism: number, columns: number) {
+    this.#operator = operator
     this.directory = new TableDirectory(keyGroups, maxParallelism, columns)
     this.columns = columns
     this.table = new Table(keyGroups.first, columns, 0)
@@ -126,6 +131,8 @@ export class RowStore {
 
   #add(): void {
     const { directory, hash } = this
+    // The hash is the sender's, and the key was asked for again.
+    if (hashKey(this.key) !== hash) throw engineError('KEY_CHANGED', { operator: this.#operator })
     let table = directory.locate(hash)
     if (table.full) {
       if (table.pending && directory.wouldSplit(table)) this.visitor!.finishTable(table)

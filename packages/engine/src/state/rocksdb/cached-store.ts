@@ -58,7 +58,7 @@ export class CachedStore extends RowStore {
   #uses = 0
 
   constructor({ operator, keyGroups, maxParallelism, clock }: KeyedStateOptions, schema: StateSchema, options: CacheOptions) {
-    super(keyGroups, maxParallelism, schema.columns.length)
+    super(operator, keyGroups, maxParallelism, schema.columns.length)
     this.#maxParallelism = maxParallelism
     this.encoder = new RowEncoder(schema)
     this.below = new StoredBelow({ ...options, operator }, this.encoder)
