@@ -315,6 +315,39 @@ describe('files, followed', () => {
     deepEqual((await scene.read(follow)).values, ['another file, longer than the one before'])
   })
 
+  it('are told from another file that was given the inode of a rotated one, which was removed to make room', async () => {
+    const scene = new Scene()
+    await scene.write('a.log', 'one\n')
+    const { values, notices } = await scene.read(follow, {
+      quietMs: 40_000,
+      meanwhile: [
+        async () => {
+          await scene.rename('a.log', 'a.log.1')
+          await scene.write('a.log', 'two\n')
+        },
+        async () => {
+          await scene.rename('a.log', 'a.log.2')
+          await scene.rename('a.log.1', 'a.log')
+          await scene.write('a.log', 'three\n')
+        },
+      ],
+    })
+    deepEqual({ values, notices }, { values: ['one', 'two', 'three'], notices: [] })
+  })
+
+  it('that are away for a moment, with their folder perhaps, are read on when they are back', async () => {
+    const scene = new Scene()
+    await scene.write('a.log', 'one\n')
+    const { values, notices } = await scene.read(follow, {
+      meanwhile: [
+        () => scene.rename('a.log', 'elsewhere'),
+        () => scene.append('elsewhere', 'two\n'),
+        () => scene.rename('elsewhere', 'a.log'),
+      ],
+    })
+    deepEqual({ values, notices }, { values: ['one', 'two'], notices: [] })
+  })
+
   it('that are gone after a restart are an error, or are given up where that is asked for', async () => {
     const scene = new Scene()
     await scene.write('a.log', 'one\n')

@@ -3,13 +3,14 @@ import { engineError } from '../../errors.ts'
 import type { EnumeratorContext, Split, SplitEnumerator } from '../source.ts'
 import { findFiles, type FoundFile } from './finder.ts'
 import { FileRegistry } from './registry.ts'
-import type { FileEnumeratorState, FileSplit } from './split.ts'
+import type { FileEnumeratorState, FileRegistryState, FileSplit } from './split.ts'
 
 export interface FileEnumeratorOptions {
   readonly paths: readonly string[]
   readonly follow: boolean
   readonly start: 'beginning' | 'end'
   readonly discoverEveryMs: number
+  readonly rotatedForMs: number
 }
 
 /**
@@ -36,14 +37,14 @@ export class FileEnumerator implements SplitEnumerator {
   constructor(context: EnumeratorContext, options: FileEnumeratorOptions) {
     this.#context = context
     this.#options = options
-    this.#registry = new FileRegistry(context.disk, options.paths, { nextSequence: 0, known: [], heads: [] })
+    this.#registry = this.#registryOf({ nextSequence: 0, known: [], heads: [] })
     this.#loads = Array.from({ length: context.parallelism }, () => 0)
   }
 
   async start(restored: unknown): Promise<void> {
     const state = restored as FileEnumeratorState | undefined
     if (state !== undefined) {
-      this.#registry = new FileRegistry(this.#context.disk, this.#options.paths, state.registry)
+      this.#registry = this.#registryOf(state.registry)
       this.#unassigned = [...state.unassigned]
       this.addSplitsBack(state.ended ?? [])
     }
@@ -121,7 +122,7 @@ export class FileEnumerator implements SplitEnumerator {
 
   async #discover(isFirst: boolean): Promise<void> {
     const found = await this.#find()
-    const registry = new FileRegistry(this.#context.disk, this.#options.paths, this.#registry.state())
+    const registry = this.#registryOf(this.#registry.state())
     const added = await registry.add(found, isFirst && this.#options.start === 'end')
     if (this.#options.follow) await registry.remember(found)
     this.#registry = registry
@@ -129,6 +130,13 @@ export class FileEnumerator implements SplitEnumerator {
     if (!this.#options.follow) return
     const paths = registry.paths()
     for (const path of this.#owners.keys()) if (!paths.has(path)) this.#owners.delete(path)
+  }
+
+  #registryOf(state: FileRegistryState): FileRegistry {
+    const { paths, rotatedForMs, discoverEveryMs } = this.#options
+    // Forgotten before its reader lets go of it: from then on its inode may be another file's.
+    const absencesMax = Math.floor(rotatedForMs / discoverEveryMs) - 1
+    return new FileRegistry(this.#context.disk, paths, absencesMax, state)
   }
 
   async #find(): Promise<readonly FoundFile[]> {

@@ -101,7 +101,8 @@ export function files(options: FilesOptions & { readonly positions?: boolean } &
     connector: 'files',
     replayable: true,
     bounded: !follow,
-    createEnumerator: (context) => new FileEnumerator(context, { paths, follow, start, discoverEveryMs: Math.max(1, discoverEveryMs) }),
+    createEnumerator: (context) =>
+      new FileEnumerator(context, { paths, follow, start, discoverEveryMs: Math.max(1, discoverEveryMs), rotatedForMs }),
     createReader: (context) => {
       const report = (message: string): void => context.report?.({ code: 'FILE_LINE_SKIPPED', message })
       const emit =

@@ -26,7 +26,10 @@ export async function locate(disk: Disk, split: FileSplit, follow: boolean): Pro
   if (atPath?.inode === split.inode) {
     const content = await openIfSame(disk, split.path, split)
     if (content !== undefined) return { kind: 'here', content, as: 'itself' }
-    if (follow && !split.detached) return { kind: 'truncated' }
+    // Renamed between the two looks, it is no other content.
+    const isStillThere = (await statIfThere(disk, split.path))?.inode === split.inode
+    if (isStillThere && follow && !split.detached) return { kind: 'truncated' }
+    if (!isStillThere) return await locate(disk, split, follow)
   }
   const renamed = await findRenamed(disk, split, atPath)
   if (renamed !== undefined) return { kind: 'here', content: renamed, as: 'renamed' }

@@ -15,7 +15,7 @@ interface FileWithHead extends FoundFile {
 /**
  * The files that have been given out, and how files began that stood under the same paths before.
  *
- * 1. A file (an inode) is given out once for as long as it has a name that is looked at.
+ * 1. A file (an inode) is given out once for as long as it has a name that is looked at, and its reader holds it after that: a folder may be away for a moment.
  * 2. Of files that stood under one path, later ones have larger sequence numbers.
  * 3. What is remembered is bounded by what is there, and by `headsMax`.
  *
@@ -24,14 +24,21 @@ interface FileWithHead extends FoundFile {
 export class FileRegistry {
   readonly #disk: Disk
   readonly #named: ReadonlySet<string>
+  readonly #absencesMax: number
   #known: Map<string, KnownFile>
   #heads: KnownHead[]
   #nextSequence: number
+  /** Inodes of those that were found and had gone before they could be looked into. */
+  readonly #moved: Set<string> = new Set()
 
-  /** `named`: paths that are looked at by name, whatever else is in their folders. */
-  constructor(disk: Disk, named: readonly string[], state: FileRegistryState) {
+  /**
+   * `named`: paths that are looked at by name, whatever else is in their folders. `absencesMax`: how often in a row a file is looked for that
+   * is gone before it is forgotten.
+   */
+  constructor(disk: Disk, named: readonly string[], absencesMax: number, state: FileRegistryState) {
     this.#disk = disk
     this.#named = new Set(named)
+    this.#absencesMax = absencesMax
     this.#known = new Map(state.known.map((file) => [file.inode === '' ? `gone ${file.path}` : file.inode, file]))
     this.#heads = [...state.heads]
     this.#nextSequence = state.nextSequence
@@ -49,9 +56,10 @@ export class FileRegistry {
   async add(found: readonly FoundFile[], startsAtEnd: boolean): Promise<readonly FileSplit[]> {
     const added: FileSplit[] = []
     for (const file of found) {
-      if (this.#known.has(file.stat.inode)) continue
+      if (this.#isSurelyKnown(file)) continue
       const head = await readHead(this.#disk, file)
-      if (head === undefined) continue
+      if (head === undefined) this.#moved.add(file.stat.inode)
+      if (head === undefined || this.#isKnownAs(file, head)) continue
       if (this.#isCopyOfKnown(file.path, head) || (startsAtEnd && file.path.endsWith('.gz'))) {
         this.#know(file.path, file.stat, fingerprintOf(head))
         continue
@@ -90,10 +98,9 @@ export class FileRegistry {
     for (const candidate of rotated.toSorted((a, b) => a.stat.modifiedMs - b.stat.modifiedMs)) {
       const isOld = candidate.stat.modifiedMs <= before.modifiedMs
       const isUnfinished = rotated.some(({ path }) => `${path}.gz` === candidate.path)
-      if (isOld || isUnfinished || this.#known.has(candidate.stat.inode) || found.some(({ stat }) => stat.inode === candidate.stat.inode))
-        continue
+      if (isOld || isUnfinished || this.#isSurelyKnown(candidate) || found.some(({ stat }) => stat.inode === candidate.stat.inode)) continue
       const head = await readHead(this.#disk, candidate)
-      if (head === undefined) continue
+      if (head === undefined || this.#isKnownAs(candidate, head)) continue
       // The one that stood there before may be left as a copy alone: its reader reads that to its end.
       const isBefore = !isBeforeFound && fits(before.fingerprint, head)
       const isKnown = isBefore || this.#isCopyOfKnown(candidate.path, head)
@@ -102,6 +109,25 @@ export class FileRegistry {
       between.push({ ...candidate, head })
     }
     return between
+  }
+
+  /** Whether it is one that has been given out, as far as that can be told without a look into it. */
+  #isSurelyKnown({ path, stat }: FoundFile): boolean {
+    const known = this.#known.get(stat.inode)
+    if (known === undefined) return false
+    const stayed = known.path === path && known.name === undefined && known.absences === undefined
+    return stayed || isUnchanged(known, stat)
+  }
+
+  /**
+   * Whether it is one that has been given out, and not another file with the inode of one that was removed. An inode is free as soon as nobody
+   * has the file open: the oldest of rotated files makes room for the new one, which often begins with the same header.
+   */
+  #isKnownAs({ path, stat }: FoundFile, head: Uint8Array): boolean {
+    const known = this.#known.get(stat.inode)
+    if (known === undefined) return false
+    const wasHeld = known.name === undefined || known.name === path
+    return wasHeld ? fits(known.fingerprint, head) : isCopy(known.fingerprint, head)
   }
 
   #isCopyOfKnown(path: string, head: Uint8Array): boolean {
@@ -121,29 +147,45 @@ export class FileRegistry {
       const before = former.get(file.stat.inode)
       // Renamed before it could be looked at: it will be found under its next name.
       if (before === undefined) continue
-      const isUnchanged = before.modifiedMs === file.stat.modifiedMs && before.sizeBytes === file.stat.size
-      const head = isUnchanged ? undefined : await readHead(this.#disk, file)
-      this.#know(before.path, file.stat, head === undefined ? before.fingerprint : fingerprintOf(head))
+      if (this.#moved.has(file.stat.inode)) {
+        this.#known.set(file.stat.inode, before)
+        continue
+      }
+      const head = isUnchanged(before, file.stat) ? undefined : await readHead(this.#disk, file)
+      this.#know(before.path, file.stat, head === undefined ? before.fingerprint : fingerprintOf(head), file.path)
       if (head !== undefined) this.#noteHead(before.path, head)
     }
     await this.#keepRotated(former)
   }
 
-  #know(path: string, { inode, modifiedMs, size }: FileStat, fingerprint: Fingerprint): void {
-    this.#known.set(inode, { inode, path, modifiedMs, sizeBytes: size, fingerprint })
+  /** `name`: where it is now. */
+  #know(path: string, { inode, modifiedMs, size }: FileStat, fingerprint: Fingerprint, name: string = path): void {
+    this.#known.set(inode, { inode, path, modifiedMs, sizeBytes: size, fingerprint, ...(name === path ? {} : { name }) })
   }
 
   /** Files that were renamed to where nobody looks are known for as long as they are there. */
   async #keepRotated(former: ReadonlyMap<string, KnownFile>): Promise<void> {
-    const gone = [...former.values()].filter(({ inode }) => !this.#known.has(inode))
-    for (const path of new Set(gone.map((file) => file.path))) {
+    const missing = [...former.values()].filter(({ inode }) => !this.#known.has(inode))
+    for (const path of new Set(missing.map((file) => file.path))) {
       const name = posix.basename(path)
-      for (const { stat } of await siblings(this.#disk, path, (other) => isRotatedName(other, name))) {
+      for (const { stat, path: at } of await siblings(this.#disk, path, (other) => isRotatedName(other, name))) {
         const before = this.#known.has(stat.inode) ? undefined : former.get(stat.inode)
-        if (before !== undefined) this.#know(path, stat, before.fingerprint)
+        if (before === undefined) continue
+        const isSame = before.name === undefined || before.name === at || isUnchanged(before, stat)
+        if (isSame) this.#know(path, stat, before.fingerprint, at)
+        else this.#known.set(stat.inode, before)
       }
     }
-    this.#keepLast(gone)
+    const gone = missing.filter(({ inode }) => !this.#known.has(inode))
+    for (const file of gone) this.#keepAbsent(file)
+    this.#keepLast(gone.filter(({ inode }) => !this.#known.has(inode)))
+  }
+
+  /** One that comes back while its reader still holds it is the same. */
+  #keepAbsent(file: KnownFile): void {
+    const absences = (file.absences ?? 0) + 1
+    const wasHeld = file.inode !== '' && file.name === undefined
+    if (wasHeld && absences <= this.#absencesMax) this.#known.set(file.inode, { ...file, absences })
   }
 
   /** What stood last under a path that is followed by name, after it has gone: what was rotated away unseen since then is newer. */
@@ -164,6 +206,10 @@ export class FileRegistry {
     this.#heads.push({ path, fingerprint })
     if (this.#heads.length > headsMax) this.#heads.shift()
   }
+}
+
+function isUnchanged(before: KnownFile, { modifiedMs, size }: FileStat): boolean {
+  return before.modifiedMs === modifiedMs && before.sizeBytes === size
 }
 
 function isEqual(a: Fingerprint, b: Fingerprint): boolean {

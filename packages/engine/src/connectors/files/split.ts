@@ -54,6 +54,10 @@ export interface KnownFile {
   readonly modifiedMs: number
   readonly sizeBytes: number
   readonly fingerprint: Fingerprint
+  /** Where it was last, if no longer at `path`: its reader lets go of it, and its inode may be used again. */
+  readonly name?: string
+  /** How often in a row it was looked for and not there. */
+  readonly absences?: number
 }
 
 /** How a file once began that stood under a path: a copy of it under a rotated name is no new input. */
