@@ -87,7 +87,11 @@ export const checkpointErrors = {
   CONTROL_REQUEST_INVALID: { who: 'bug', retry: false, message: 'What was sent to the socket of a job is no request: {problem}' },
   CONTROL_LOST: { who: 'operator', retry: true, message: 'The job did not answer: {problem} ({path})' },
   SAVEPOINT_FAILED: { who: 'operator', retry: true, message: 'The savepoint failed, and the job {outcome}: {problem}' },
-  SAVEPOINT_JOB_ENDED: { who: 'operator', retry: false, message: 'There is no savepoint: the job has ended, or ends, without' },
+  SAVEPOINT_JOB_ENDED: {
+    who: 'operator',
+    retry: false,
+    message: 'No savepoint is taken any more: the job has ended, or is being ended already',
+  },
   SAVEPOINT_IS_CHECKPOINT: {
     who: 'user',
     retry: false,

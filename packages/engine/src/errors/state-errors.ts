@@ -40,6 +40,12 @@ export const stateErrors = {
     retry: false,
     message: 'undefined cannot be put into state "{state}" of {operator}: delete or clear instead, or use null',
   },
+  STATE_FOLD_UNDEFINED: {
+    who: 'user',
+    retry: false,
+    message:
+      'The function that folds into state "{state}" of {operator} answered undefined: it must answer the new value, also where it has changed the old one in place',
+  },
   STATE_ITERATOR_STALE: {
     who: 'user',
     retry: false,

@@ -1,11 +1,21 @@
 // The handles of value, list, reducing and aggregating state, the same over rows and over an invocation's buffers.
 import type { Aggregate, AggregatingState, ListState, ReducingState, StateDeclaration, ValueState } from '../api/state.ts'
+import { engineError } from '../errors.ts'
 import type { Cell } from './cell.ts'
 import { detach } from './detach.ts'
 import { ExpiringListHandle } from './expiring-list.ts'
 import { freezeDeep } from './freeze.ts'
 import { ExpiringCell, type TimedCell } from './timed-cell.ts'
 import type { Expiry } from './ttl.ts'
+
+/** Throws where a value cannot be stored: what is put in, or what folding has made of it. */
+export type CheckValue = (value: unknown, made?: 'folded') => void
+
+export function checkOf(name: { readonly operator: string; readonly state: string }): CheckValue {
+  return (value, made) => {
+    if (value === undefined) throw engineError(made === 'folded' ? 'STATE_FOLD_UNDEFINED' : 'STATE_VALUE_UNDEFINED', { ...name })
+  }
+}
 
 const emptyList: readonly never[] = Object.freeze([])
 
@@ -40,10 +50,9 @@ export class ValueHandle implements ValueState<unknown> {
 export class ListHandle implements ListState<unknown> {
   readonly #cell: Cell
   readonly #freeze: boolean
-  readonly #checkElement: (value: unknown) => void
+  readonly #checkElement: CheckValue
 
-  /** `checkElement` throws where a value cannot be an element. */
-  constructor(cell: Cell, freeze: boolean, checkElement: (value: unknown) => void) {
+  constructor(cell: Cell, freeze: boolean, checkElement: CheckValue) {
     this.#cell = cell
     this.#freeze = freeze
     this.#checkElement = checkElement
@@ -85,11 +94,13 @@ export class ReducingHandle implements ReducingState<unknown> {
   readonly #cell: Cell
   readonly #freeze: boolean
   readonly #reduce: (a: unknown, b: unknown) => unknown
+  readonly #check: CheckValue
   readonly #read: Cell
 
   /** `read`: the cell as `get` sees it. */
-  constructor(cell: Cell, freeze: boolean, reduce: (a: unknown, b: unknown) => unknown, read: Cell = cell) {
+  constructor(cell: Cell, freeze: boolean, reduce: (a: unknown, b: unknown) => unknown, check: CheckValue, read: Cell = cell) {
     this.#cell = cell
+    this.#check = check
     this.#read = read
     this.#freeze = freeze
     this.#reduce = reduce
@@ -97,9 +108,10 @@ export class ReducingHandle implements ReducingState<unknown> {
 
   add(value: unknown): void {
     const before = this.#cell.get()
+    this.#check(value)
     const after = before === undefined ? value : this.#reduce(before, value)
-    if (after === undefined) this.#cell.clear()
-    else this.#cell.set(typeof after === 'number' ? after : detach(after))
+    this.#check(after, 'folded')
+    this.#cell.set(typeof after === 'number' ? after : detach(after))
   }
 
   get(): unknown {
@@ -116,11 +128,13 @@ export class ReducingHandle implements ReducingState<unknown> {
 export class AggregatingHandle implements AggregatingState<unknown, unknown> {
   readonly #cell: Cell
   readonly #aggregate: Aggregate<unknown, unknown, unknown>
+  readonly #check: CheckValue
   readonly #read: Cell
 
   /** `read`: the cell as `get` sees it. */
-  constructor(cell: Cell, aggregate: Aggregate<unknown, unknown, unknown>, read: Cell = cell) {
+  constructor(cell: Cell, aggregate: Aggregate<unknown, unknown, unknown>, check: CheckValue, read: Cell = cell) {
     this.#cell = cell
+    this.#check = check
     this.#read = read
     this.#aggregate = aggregate
   }
@@ -128,8 +142,8 @@ export class AggregatingHandle implements AggregatingState<unknown, unknown> {
   add(value: unknown): void {
     const before = this.#cell.get()
     const after = this.#aggregate.add(value, before === undefined ? this.#aggregate.create() : before)
-    if (after === undefined) this.#cell.clear()
-    else this.#cell.set(typeof after === 'number' ? after : detach(after))
+    this.#check(after, 'folded')
+    this.#cell.set(typeof after === 'number' ? after : detach(after))
   }
 
   get(): unknown {
@@ -142,20 +156,20 @@ export class AggregatingHandle implements AggregatingState<unknown, unknown> {
   }
 }
 
-/** The handle of any state but a map's, over a cell. `checkElement` throws where a value cannot be in a list. */
+/** The handle of any state but a map's, over a cell. */
 export function cellHandle(
   declaration: StateDeclaration<unknown>,
   cell: Cell,
   freeze: boolean,
-  checkElement: (value: unknown) => void,
+  check: CheckValue,
 ): ValueHandle | ListHandle | ReducingHandle | AggregatingHandle {
   switch (declaration.kind) {
     case 'list':
-      return new ListHandle(cell, freeze, checkElement)
+      return new ListHandle(cell, freeze, check)
     case 'reducing':
-      return new ReducingHandle(cell, freeze, declaration.reduce!)
+      return new ReducingHandle(cell, freeze, declaration.reduce!, check)
     case 'aggregating':
-      return new AggregatingHandle(cell, declaration.aggregate!)
+      return new AggregatingHandle(cell, declaration.aggregate!, check)
     case 'value':
     case 'map':
       return new ValueHandle(cell, freeze)
@@ -168,16 +182,16 @@ export function expiringHandle(
   cell: TimedCell,
   expiry: Expiry,
   freeze: boolean,
-  checkElement: (value: unknown) => void,
+  check: CheckValue,
 ): ValueHandle | ExpiringListHandle | ReducingHandle | AggregatingHandle {
   const seen = new ExpiringCell(cell, expiry)
   switch (declaration.kind) {
     case 'list':
-      return new ExpiringListHandle(cell, expiry, freeze, checkElement)
+      return new ExpiringListHandle(cell, expiry, freeze, check)
     case 'reducing':
-      return new ReducingHandle(new ExpiringCell(cell, expiry.strict()), freeze, declaration.reduce!, seen)
+      return new ReducingHandle(new ExpiringCell(cell, expiry.strict()), freeze, declaration.reduce!, check, seen)
     case 'aggregating':
-      return new AggregatingHandle(new ExpiringCell(cell, expiry.strict()), declaration.aggregate!, seen)
+      return new AggregatingHandle(new ExpiringCell(cell, expiry.strict()), declaration.aggregate!, check, seen)
     case 'value':
     case 'map':
       return new ValueHandle(seen, freeze)

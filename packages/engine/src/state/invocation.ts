@@ -7,7 +7,7 @@ import { BufferedMap } from './buffered-map.ts'
 import { BufferedCell, type RowCell } from './cell.ts'
 import { cloneValue } from './clone.ts'
 import type { CloneState } from './clone-state.ts'
-import { cellHandle, expiringHandle } from './handles.ts'
+import { cellHandle, checkOf, expiringHandle } from './handles.ts'
 import type { MapCell } from './map-cell.ts'
 import { RowMapHandle } from './map-handle.ts'
 import type { RowStore } from './row-store.ts'
@@ -82,9 +82,7 @@ export class Invocation implements StateInvocation {
     }
     const peek = (at: number): unknown => store.peek(key, hash, at)
     const clone = this.#parts.clones[column]!
-    const checkElement = (value: unknown): void => {
-      if (value === undefined) throw engineError('STATE_VALUE_UNDEFINED', { ...name })
-    }
+    const checkValue = checkOf(name)
     if (row instanceof RowMapHandle) {
       const map = new BufferedMap(() => peek(column) as MapCell | undefined, row, { name, freeze, check, clone })
       this.#buffers.push(map)
@@ -93,10 +91,10 @@ export class Invocation implements StateInvocation {
     if (row instanceof TimedRowCell) {
       const cell = new BufferedTimedCell(() => ({ value: clone(peek(column)), time: cloneValue(peek(row.times)) }), check)
       this.#buffers.push({ apply: () => cell.applyTo(row) })
-      return expiringHandle(options.states[state]!, cell, expiries.get(state)!, freeze, checkElement)
+      return expiringHandle(options.states[state]!, cell, expiries.get(state)!, freeze, checkValue)
     }
     const cell = new BufferedCell(() => clone(peek(column)), check)
     this.#buffers.push({ apply: () => cell.applyTo(row) })
-    return cellHandle(options.states[state]!, cell, freeze, checkElement)
+    return cellHandle(options.states[state]!, cell, freeze, checkValue)
   }
 }

@@ -101,6 +101,26 @@ test('nothing is kept under a hash that is not of its key: a checkpoint with it 
   assert.equal(state.statistics().rows, 1)
 })
 
+test('a fold that forgets to answer is refused, and what was folded before stays', () => {
+  const isForgetful = { now: false }
+  const forgetful = {
+    r: reducing<number>((before, added) => (isForgetful.now ? (undefined as never) : before + added)),
+    a: aggregating<number, { sum: number }, number>({
+      create: () => ({ sum: 0 }),
+      add: (added, { sum }) => (isForgetful.now ? (undefined as never) : { sum: sum + added }),
+      result: ({ sum }) => sum,
+    }),
+  }
+  const state = createState(forgetful)
+  const { r, a } = at<{ r: ReducingState<number>; a: AggregatingState<number, number> }>(state, 'k')
+  for (const handle of [r, a]) handle.add(700)
+  isForgetful.now = true
+  for (const handle of [r, a]) {
+    assert.throws(() => handle.add(300), { code: 'STATE_FOLD_UNDEFINED', message: /must answer the new value/ })
+    assert.equal(handle.get(), 700)
+  }
+})
+
 test('an iterator over entries does not outlive its key', () => {
   const state = createState(states)
   const { m } = at<Handles>(state, 'a')

@@ -6,7 +6,7 @@ import { RowCell } from './cell.ts'
 import { cloneOf, type CloneState } from './clone-state.ts'
 import { ExpiringMapHandle } from './expiring-map.ts'
 import { GroupRecords } from './group-records.ts'
-import { cellHandle, expiringHandle } from './handles.ts'
+import { cellHandle, checkOf, expiringHandle } from './handles.ts'
 import { Invocation, type RowState } from './invocation.ts'
 import { CheckpointLineage } from './lineage.ts'
 import { RESTORED_EPOCH } from './map-cell.ts'
@@ -260,11 +260,9 @@ export class KeyedState implements KeyedStateBackend {
     const bare = this.#bare.get(state)!
     if (bare instanceof RowMapHandle) return bare
     const { operator, states, freeze = false } = this.#options
-    const checkElement = (value: unknown): void => {
-      if (value === undefined) throw engineError('STATE_VALUE_UNDEFINED', { operator, state })
-    }
-    if (bare instanceof RowCell) return cellHandle(states[state]!, bare, freeze, checkElement)
-    return expiringHandle(states[state]!, bare, this.#expiries.get(state)!, freeze, checkElement)
+    const check = checkOf({ operator, state })
+    if (bare instanceof RowCell) return cellHandle(states[state]!, bare, freeze, check)
+    return expiringHandle(states[state]!, bare, this.#expiries.get(state)!, freeze, check)
   }
 
   #createCleaner(): StateCleaner {
