@@ -160,6 +160,15 @@ describe('files, read once', () => {
     await rejects(scene.read(files({ path: '/data/a.txt' })), { code: 'FILES_UNREADABLE', message: /a\.txt/ })
   })
 
+  it('name the folder that may not be looked into', async () => {
+    for (const operation of ['list', 'stat'] as const) {
+      const scene = new Scene()
+      await scene.write('a.txt', 'x\n')
+      scene.machine.disk.fail({ operations: [operation], reason: 'not-permitted' })
+      await rejects(scene.read(files({ path: '/data' })), { code: 'FILES_UNREADABLE', message: /\/data cannot be read: .*not-permitted/ })
+    }
+  })
+
   it('refuse options that are none', () => {
     for (const options of [
       { path: '' },

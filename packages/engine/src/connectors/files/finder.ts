@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { unreadable } from './content.ts'
 
 export interface FoundFile {
   readonly path: string
@@ -39,11 +40,11 @@ export async function siblings(disk: Disk, path: string, test: (name: string) =>
 }
 
 export async function statIfThere(disk: Disk, path: string): Promise<FileStat | undefined> {
-  return await ifThere(() => disk.stat(path))
+  return await ifThere(path, () => disk.stat(path))
 }
 
 async function listIfThere(disk: Disk, path: string): Promise<readonly string[]> {
-  return (await ifThere(() => disk.list(path))) ?? []
+  return (await ifThere(path, () => disk.list(path))) ?? []
 }
 
 async function filesOf(disk: Disk, folder: string, names: readonly string[], withHidden = false): Promise<readonly FoundFile[]> {
@@ -75,11 +76,12 @@ function isPattern(path: string): boolean {
   return /[*?[\]{}]/.test(path)
 }
 
-async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** @throws FILES_UNREADABLE */
+async function ifThere<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work()
   } catch (error) {
     if (error instanceof DiskError && (error.reason === 'not-found' || error.reason === 'not-a-directory')) return undefined
-    throw error
+    return unreadable(path, error)
   }
 }
