@@ -24,7 +24,10 @@ export const groupsOf: { readonly [backend in Backend]: readonly QueryGroup[] } 
 /** Ours on RocksDB: rows in memory of all slots together. Flink's RocksDB has as much for its blocks and buffers. */
 export const CACHE_MB = 1024
 
-/** Events of one run: some 3 warm seconds of Flink at parallelism 2. Larger inputs fill its heap of 4 GiB, so runs are repeated instead. */
+/**
+ * Events of one run: some 3 warm seconds of Flink at parallelism 2 on its heap. Larger inputs fill that, of 4 GiB, so runs are repeated instead. On RocksDB the same: what is kept fits into our
+ * cache, and a run of ours lasts long enough that the threads it begins with, and what they have to compile, are no large part of it.
+ */
 const eventsByQuery: { readonly [query: string]: number } = {
   q0: 16_000_000,
   q1: 16_000_000,
@@ -41,24 +44,12 @@ const eventsByQuery: { readonly [query: string]: number } = {
   'state-machine': 20_000_000,
 }
 
-/** The same on RocksDB, where Flink takes several times as long; what is kept is to fit into our cache. */
-const eventsOnRocksdb: { readonly [query: string]: number } = {
-  q4: 3_000_000,
-  q9: 3_000_000,
-  q17: 4_000_000,
-  q18: 1_500_000,
-  q19: 1_500_000,
-  q20: 3_000_000,
-  count: 4_000_000,
-  'state-machine': 6_000_000,
-}
-
 export function queryNamesOf(backend: Backend): readonly string[] {
   return groupsOf[backend].flatMap(({ queries }) => queries)
 }
 
 export function eventsOf(query: string, backend: Backend): number {
-  const events = (backend === 'heap' ? eventsByQuery : eventsOnRocksdb)[query]
+  const events = queryNamesOf(backend).includes(query) ? eventsByQuery[query] : undefined
   if (events === undefined) throw new Error(`no such query on ${backend}: ${query}; there are ${queryNamesOf(backend).join(', ')}`)
   return events
 }
