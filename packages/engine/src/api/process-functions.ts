@@ -32,11 +32,11 @@ export interface FunctionBase<Out extends Declared, Side extends SideTypes, E ex
   readonly capacity?: number
   /** State of each subtask, by name: lists and raw state. Handles are on `ctx.operatorState`. */
   readonly operatorState?: O
-  /** Before the first record of a subtask. */
+  /** Before the first record of a subtask, when all state of the job is restored. */
   open?(ctx: RecordContext & WithOperatorState<O>): MaybePromise<void>
   /** At the end of bounded input; may still emit. */
   finish?(ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
-  /** Always, also after a failure. */
+  /** At the end of whatever was opened, also where opening it failed, and after a failure. */
   close?(): MaybePromise<void>
 }
 

@@ -55,7 +55,10 @@ export interface ConnectorNotice {
  * After a restore it is given its own snapshot, then `addSplitsBack` with the splits that readers held in the checkpoint, and assigns those again.
  */
 export interface SplitEnumerator {
-  /** `restored`: what `snapshot` gave in the checkpoint that is restored. The job counts as started, and takes checkpoints, only when it has resolved. */
+  /**
+   * `restored`: what `snapshot` gave in the checkpoint that is restored. Nothing is opened before it has resolved, and nothing is to change outside: where another enumerator, or state that
+   * cannot be read, refuses the start, this one is closed and that was it.
+   */
   start(restored: unknown): void | Promise<void>
   /** Splits that readers held at the restored checkpoint, as their `snapshot` gave them; the parallelism may differ from then. Called after `start`, before the readers' `addReader`. */
   addSplitsBack(splits: readonly Split[]): void
@@ -96,7 +99,7 @@ export interface ReaderContext {
  * (less than a millisecond's work), and says how to go on. I/O runs in the background and ends with `wake`.
  */
 export interface SourceReader<T> {
-  /** Before anything else. */
+  /** Before anything else; when all state of the job is restored. */
   open?(): void | Promise<void>
   addSplits(splits: readonly Split[]): void
   noMoreSplits(): void

@@ -24,6 +24,8 @@ export class ProcessOperator extends PlainOperator {
   readonly #timers: TimerFiring
   readonly #inputs: readonly [Receiver, Receiver]
   #execution: AsyncExecution | undefined
+  /** `open` was called, whatever became of it: then `close` is. */
+  #isOpened = false
   #alone = false
   /** Records, timers and watermarks (as numbers) that came meanwhile: a source cannot stop in the middle of a poll. */
   readonly #held: (UnfinishedInput | number)[] = []
@@ -74,6 +76,7 @@ export class ProcessOperator extends PlainOperator {
   }
 
   override async open(): Promise<void> {
+    this.#isOpened = true
     await this.#invocations.life('open')
   }
 
@@ -82,6 +85,7 @@ export class ProcessOperator extends PlainOperator {
   }
 
   override async close(): Promise<void> {
+    if (!this.#isOpened) return
     try {
       await this.#fn.close?.()
     } catch (error) {
