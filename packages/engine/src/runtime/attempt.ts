@@ -240,7 +240,8 @@ export class Attempt {
     if (this.#ending !== undefined) return
     this.#ending = outcome
     this.#over.abort()
-    this.#coordination.end(outcome.kind === 'failed' ? 'task-failed' : outcome.kind === 'canceled' ? 'closed' : undefined)
+    const isCutShort = outcome.kind === 'canceled' || !this.#isOpen
+    this.#coordination.end(outcome.kind === 'failed' ? 'task-failed' : isCutShort ? 'closed' : undefined)
     this.#done.resolve(outcome)
   }
 

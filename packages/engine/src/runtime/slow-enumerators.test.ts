@@ -1,9 +1,10 @@
 // Enumerators that take longer to start than everything else: nothing is opened before, and no checkpoint is without what they have to say.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
+import type { MillraceError } from '@millrace/core'
 import { defineJob, discard, startJob, type Job, type RunningJob, type Source, type Split, type SplitEnumerator } from '../index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-slow-enumerators-'))
@@ -91,11 +92,15 @@ it('a job whose enumerators take their time opens nothing and takes no checkpoin
   const stopped = begun()
   const { promise: never, resolve: end } = Promise.withResolvers<void>()
   const second = await start(stopped, never)
-  await turns()
+  const dir = join(folder, 'savepoints')
+  const asked = second.savepoint({ dir }).catch((error: unknown) => (error as MillraceError).code)
+  while (!existsSync(dir) || readdirSync(dir).length === 0) await turns()
+  for (let count = 0; count < 10; count++) await turns()
   const result = second.stop()
   end()
   await result
   assert.equal((await second.done).state, 'stopped')
+  assert.equal(await asked, 'SAVEPOINT_JOB_ENDED')
   assert.deepEqual([stopped.isOpen, second.checkpoints().counts.triggered, stopped.read], [false, 0, []])
 
   const slow = begun()
