@@ -3,8 +3,8 @@
  * thread it came from.
  *
  * 1. A preference, never a condition: records do not wait for others while there is nothing else to do.
- * 2. A channel that has something is passed over for `PASSED_OVER_MS_MAX`, no longer. Then all have their turns, until another one is the earliest: a stream that
- *    goes through its past keeps none of today's records waiting.
+ * 2. A channel that has something is passed over for `PASSED_OVER_MS_MAX`, no longer. Then all have their turns, one for each `EARLIEST_TURNS` of the earliest, until another
+ *    one is the earliest: a stream that goes through its past keeps none of today's records waiting, and one that was held up for a moment catches up.
  * 3. While one that is not idle has nothing, and may still send something earlier than all others have, those wait until the task need not be patient, and for
  *    `WAITED_MS_MAX` at most: other tasks of the thread may be busy for ever. They do so once: nobody is waited for again who has not come since.
  */
@@ -16,6 +16,8 @@ import { EVENT, UNTIMED, type PortionedChannel } from './portioned-channel.ts'
 export const PORTION_RECORDS = 128
 export const PASSED_OVER_MS_MAX = 100
 export const WAITED_MS_MAX = 20
+/** Portions of the earliest channel for each of the others, once these have been passed over for too long. */
+export const EARLIEST_TURNS = 3
 
 /** What the gate knows of its channels. */
 export interface ChannelStates {
@@ -33,6 +35,8 @@ export class EventTimeOrder {
   readonly #servedMs: number[]
   /** All have their turns until another channel than this one is the earliest; -1: the earliest is read. */
   #inTurnsUntilNot = -1
+  /** Meanwhile: portions of that one since the last turn of the others. */
+  #turnsOfEarliest = 0
   /** Some channel that has nothing is not waited for any longer. */
   #waitedEnough = false
   /** Since when the others have waited. */
@@ -72,7 +76,9 @@ export class EventTimeOrder {
     if (earliest < 0) return undefined
     if (this.#waits(earliestTime, absentReached, nowMs, patient)) return undefined
     if (earliest !== this.#inTurnsUntilNot) this.#inTurnsUntilNot = passedOver ? earliest : -1
-    return this.#inTurnsUntilNot < 0 ? earliest : 'in-turns'
+    if (this.#inTurnsUntilNot < 0 || this.#turnsOfEarliest++ < EARLIEST_TURNS) return earliest
+    this.#turnsOfEarliest = 0
+    return 'in-turns'
   }
 
   /** Reads the channel that was chosen. */
