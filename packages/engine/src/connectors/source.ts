@@ -33,6 +33,8 @@ export interface EnumeratorContext {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
+  /** Aborted as the job ends: a `start` that waits for something outside, such as a server that does not answer, keeps it waiting no longer, and may reject. */
+  readonly stopped?: AbortSignal
   /** Gives splits to a reader; allowed at any time. */
   assign(subtask: number, splits: readonly Split[]): void
   /** Says that this reader gets no further splits, ever: it ends once it has read those it has. */

@@ -103,7 +103,7 @@ export class Attempt {
   /** @throws what `goOn` does */
   async run(): Promise<AttemptOutcome> {
     try {
-      await launchRegions(this.#runs, this.#parts.launcher, () => this.#ending !== undefined)
+      if (this.#ending === undefined) await launchRegions(this.#runs, this.#parts.launcher, () => this.#ending !== undefined)
     } catch (error) {
       this.#fail(error)
     }
@@ -167,7 +167,8 @@ export class Attempt {
       log: (record) => this.#handler.log(record),
       metrics: (slot, tasks, user) => this.#handler.metricsOf(slot, tasks, user),
     }
-    const run = new RegionRun({ region, ...start, firstSlot, plan, functions, clock, disk, network, random }, handler)
+    const over = this.#over.signal
+    const run = new RegionRun({ region, ...start, firstSlot, plan, functions, clock, disk, network, random, over }, handler)
     return run
   }
 

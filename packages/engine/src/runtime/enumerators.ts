@@ -27,6 +27,8 @@ export interface EnumeratorsOptions {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
+  /** Aborted as the job ends: what has not started by then does not start. */
+  readonly stopped: AbortSignal
   assign(reader: OperatorInstance, splits: readonly Split[]): void
   noMoreSplits(reader: OperatorInstance): void
   fail(error: unknown): void
@@ -48,11 +50,12 @@ export class Enumerators {
   }
 
   async start(): Promise<void> {
-    const { plan, tasks } = this.#options
+    const { plan, tasks, stopped } = this.#options
     for (const task of plan.tasks.filter(({ id }) => tasks.includes(id))) {
       for (const operator of task.operators) {
         const functions = this.#options.functions.operators.get(operator)
         if (functions?.kind !== 'source') continue
+        if (stopped.aborted) return
         this.#running.push({ operator, enumerator: await this.#startOne(operator, functions.source, task.parallelism) })
       }
     }
@@ -84,13 +87,14 @@ export class Enumerators {
   }
 
   async #startOne(operator: number, source: Source<unknown>, parallelism: number): Promise<SplitEnumerator> {
-    const { clock, disk, network, random, restored } = this.#options
+    const { clock, disk, network, random, stopped, restored } = this.#options
     const context: EnumeratorContext = {
       parallelism,
       clock,
       disk,
       network,
       random,
+      stopped,
       assign: (subtask, splits) => {
         if (!this.#closed && splits.length > 0) this.#options.assign({ operator, subtask }, splits)
       },

@@ -54,6 +54,7 @@ export class JobControl implements ControlledJob {
   begin(attempt: Attempt): void {
     this.#attempt = attempt
     if (this.#asked === 'cancel') attempt.cancel()
+    if (this.#asked === 'stop') attempt.stop()
   }
 
   /** It runs. */

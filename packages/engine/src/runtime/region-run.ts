@@ -34,6 +34,8 @@ export interface RegionParts extends RegionStart {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
+  /** Aborted as the attempt ends. */
+  readonly over: AbortSignal
 }
 
 export interface RegionHandler {
@@ -75,7 +77,7 @@ export class RegionRun {
     this.region = parts.region
     this.attempt = parts.attempt
     this.deployments = parts.deployments
-    const { plan, functions, restoredSources: restored, region, clock, disk, network, random } = parts
+    const { plan, functions, restoredSources: restored, region, clock, disk, network, random, over } = parts
     this.#enumerators = new Enumerators({
       plan,
       tasks: region.tasks,
@@ -85,6 +87,7 @@ export class RegionRun {
       disk,
       network,
       random,
+      stopped: over,
       assign: (reader, splits) =>
         this.#sendTo(reader.subtask, {
           kind: 'splits',

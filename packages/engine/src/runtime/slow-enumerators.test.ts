@@ -114,3 +114,37 @@ it('a job whose enumerators take their time opens nothing and takes no checkpoin
   assert.deepEqual([first.restored, stopped.restored, slow.restored], [undefined, [], []])
   assert.deepEqual(slow.read, ['first', 'second'])
 })
+
+it('a job that ends while an enumerator waits for something outside keeps nobody waiting, and starts no other', async () => {
+  const starting = Promise.withResolvers<void>()
+  let began = 0
+  const waits: Source<string> = {
+    ...source(begun(), undefined),
+    createEnumerator: ({ stopped }) => ({
+      start: async () => {
+        began++
+        starting.resolve()
+        await new Promise<void>((resolve) => stopped?.addEventListener('abort', () => resolve()))
+      },
+      addSplitsBack() {},
+      addReader() {},
+      snapshot() {},
+      close() {},
+    }),
+  }
+  const job = defineJob('waits', (env) => {
+    const [one, other] = ['one', 'other'].map((uid) => env.fromSource(waits, { uid }))
+    one!.union(other!).sinkTo(discard())
+  })
+  const running = startJob(job)
+  await starting.promise
+  await running.stop()
+  assert.deepEqual([(await running.done).state, began], ['stopped', 1])
+})
+
+it('a job that is told to stop before there is anything to be told does not start', async () => {
+  const life = begun()
+  const running = startJob(jobOf(source(life, undefined)))
+  await running.stop()
+  assert.deepEqual([(await running.done).state, life.isOpen], ['stopped', false])
+})

@@ -47,6 +47,17 @@ void test('a source whose brokers are not there names them after a second, rarel
   assert.ok(others.length <= 1)
 })
 
+void test('a source whose brokers are not there keeps nobody waiting once the job ends', async () => {
+  const { clock, ports } = machine()
+  const job = new AbortController()
+  const source = kafkaSource({ brokers: 'kafka-1:9092', topics: 'orders', value: string() })
+  const context = { ...ports, parallelism: 1, assign: nothing, noMoreSplits: nothing, fail: nothing, stopped: job.signal }
+  const enumerator = source.createEnumerator(context)
+  clock.after(2_000, () => job.abort())
+  await assert.rejects(clock.run(Promise.resolve(enumerator.start(undefined))))
+  assert.equal(clock.monotonic(), 2_000)
+})
+
 for (const delivery of ['exactly-once', 'at-least-once', 'none'] as const) {
   void test(`a sink (${delivery}) whose brokers are not there names them after a second, and fails by name`, async () => {
     const { clock, notices, ports } = machine()

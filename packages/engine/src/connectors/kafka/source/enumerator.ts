@@ -46,12 +46,17 @@ export class KafkaEnumerator implements SplitEnumerator {
   }
 
   async start(restored: unknown): Promise<void> {
+    const { stopped } = this.#context
+    const giveUp = (): void => this.#client.close()
+    stopped?.addEventListener('abort', giveUp)
     try {
       if (restored === undefined) await this.#begin()
       else await this.#restore(restored as KafkaEnumeratorState)
     } catch (error) {
       this.#client.close()
       throw error
+    } finally {
+      stopped?.removeEventListener('abort', giveUp)
     }
     this.#schedule(restored === undefined ? this.#settings.discoverEveryMs : 0)
   }
