@@ -119,7 +119,7 @@ export class Attempt {
     return this.#parts.coordinator.committing
   }
 
-  /** SIGTERM: a final checkpoint, then the end; at once where nothing has run yet, for what is restored is the latest then. */
+  /** SIGTERM: a final checkpoint, then the end; at once where nothing has run yet: what there was to start from is as it was. */
   stop(): void {
     if (!this.#isOpen) return this.#end({ kind: 'stopped' })
     this.#coordination.tell({ kind: 'stop' })
