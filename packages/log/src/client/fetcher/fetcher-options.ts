@@ -1,3 +1,5 @@
+import { clientError } from '../errors.ts'
+
 /** How partitions are read. Names in quotes are Kafka's. */
 export interface FetcherOptions {
   /** `isolation.level`: 'read_committed' by default, unlike Kafka. */
@@ -25,8 +27,9 @@ export interface FetcherOptions {
 
 export type FetcherSettings = Required<FetcherOptions>
 
+/** @throws CLIENT_OPTION */
 export function fetcherSettings(options: FetcherOptions): FetcherSettings {
-  return {
+  const settings: FetcherSettings = {
     isolation: options.isolation ?? 'read_committed',
     offsetReset: options.offsetReset ?? 'none',
     minBytes: options.minBytes ?? 1,
@@ -37,6 +40,19 @@ export function fetcherSettings(options: FetcherOptions): FetcherSettings {
     sessions: options.sessions ?? true,
     lendRecords: options.lendRecords ?? false,
   }
+  // What is spelled otherwise, as `read-committed` is in a job, must not be taken for one of them: it would show what is not committed.
+  checkOneOf(settings, 'isolation', ['read_committed', 'read_uncommitted'])
+  checkOneOf(settings, 'offsetReset', ['earliest', 'latest', 'none'])
+  return settings
+}
+
+function checkOneOf<K extends 'isolation' | 'offsetReset'>(
+  settings: FetcherSettings,
+  option: K,
+  values: readonly FetcherSettings[K][],
+): void {
+  const value = settings[option]
+  if (!values.includes(value)) throw clientError('CLIENT_OPTION', { option, expected: `be ${values.join(' or ')}`, value })
 }
 
 /** Where to begin in a partition. */
