@@ -58,6 +58,8 @@ export interface FileStat {
   readonly inode: string
   /** Last change of the content, whole milliseconds since 1970. */
   readonly modifiedMs: number
+  /** When it was made, whole milliseconds since 1970, where the file system says so: a file with the inode of one that was removed is a younger one. */
+  readonly bornMs?: number
 }
 
 export type DiskErrorReason =

@@ -48,7 +48,9 @@ export function nodeDiskError(operation: string, path: string, error: unknown): 
 
 function describe(stats: BigIntStats): FileStat {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isFIFO() ? 'pipe' : 'other'
-  return { kind, size: Number(stats.size), inode: `${stats.dev}:${stats.ino}`, modifiedMs: Number(stats.mtimeMs) }
+  const bornMs = Number(stats.birthtimeMs)
+  const inode = `${stats.dev}:${stats.ino}`
+  return { kind, size: Number(stats.size), inode, modifiedMs: Number(stats.mtimeMs), ...(bornMs > 0 ? { bornMs } : {}) }
 }
 
 async function openForUpdate(path: string): Promise<NodeFileHandle> {

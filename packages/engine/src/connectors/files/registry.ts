@@ -116,7 +116,7 @@ export class FileRegistry {
     const known = this.#known.get(stat.inode)
     if (known === undefined) return false
     const stayed = known.path === path && known.name === undefined && known.absences === undefined
-    return stayed || isUnchanged(known, stat)
+    return stayed || isUnchanged(known, stat) || isBornWith(known, stat)
   }
 
   /**
@@ -159,8 +159,9 @@ export class FileRegistry {
   }
 
   /** `name`: where it is now. */
-  #know(path: string, { inode, modifiedMs, size }: FileStat, fingerprint: Fingerprint, name: string = path): void {
-    this.#known.set(inode, { inode, path, modifiedMs, sizeBytes: size, fingerprint, ...(name === path ? {} : { name }) })
+  #know(path: string, { inode, modifiedMs, size, bornMs }: FileStat, fingerprint: Fingerprint, name: string = path): void {
+    const more = { ...(bornMs === undefined ? {} : { bornMs }), ...(name === path ? {} : { name }) }
+    this.#known.set(inode, { inode, path, modifiedMs, sizeBytes: size, fingerprint, ...more })
   }
 
   /** Files that were renamed to where nobody looks are known for as long as they are there. */
@@ -171,7 +172,7 @@ export class FileRegistry {
       for (const { stat, path: at } of await siblings(this.#disk, path, (other) => isRotatedName(other, name))) {
         const before = this.#known.has(stat.inode) ? undefined : former.get(stat.inode)
         if (before === undefined) continue
-        const isSame = before.name === undefined || before.name === at || isUnchanged(before, stat)
+        const isSame = before.name === undefined || before.name === at || isUnchanged(before, stat) || isBornWith(before, stat)
         if (isSame) this.#know(path, stat, before.fingerprint, at)
         else this.#known.set(stat.inode, before)
       }
@@ -210,6 +211,11 @@ export class FileRegistry {
 
 function isUnchanged(before: KnownFile, { modifiedMs, size }: FileStat): boolean {
   return before.modifiedMs === modifiedMs && before.sizeBytes === size
+}
+
+/** Where both are known: a file that is given the inode of a removed one is younger. Some file systems say the time of the last change instead, which tells nothing where it differs. */
+function isBornWith({ bornMs }: KnownFile, stat: FileStat): boolean {
+  return bornMs !== undefined && bornMs === stat.bornMs
 }
 
 function isEqual(a: Fingerprint, b: Fingerprint): boolean {

@@ -54,6 +54,8 @@ export interface KnownFile {
   readonly modifiedMs: number
   readonly sizeBytes: number
   readonly fingerprint: Fingerprint
+  /** `FileStat.bornMs` */
+  readonly bornMs?: number
   /** Where it was last, if no longer at `path`: its reader lets go of it, and its inode may be used again. */
   readonly name?: string
   /** How often in a row it was looked for and not there. */
