@@ -3,8 +3,8 @@
  * thread it came from.
  *
  * 1. A preference, never a condition: records do not wait for others while there is nothing else to do.
- * 2. A channel that has something is passed over for `PASSED_OVER_MS_MAX`, no longer. Then all have their turns, one for each `EARLIEST_TURNS` of the earliest, until another
- *    one is the earliest: a stream that goes through its past keeps none of today's records waiting, and one that was held up for a moment catches up.
+ * 2. A channel that has something is passed over for `PASSED_OVER_MS_MAX`, no longer. Then of each `EARLIEST_TURNS` + 1 portions one is for all in turns, the others are for the earliest, until another
+ *    one is that: a stream that goes through its past keeps none of today's records waiting, and one that was held up for a moment catches up.
  * 3. While one that is not idle has nothing, and may still send something earlier than all others have, those wait until the task need not be patient, and for
  *    `WAITED_MS_MAX` at most: other tasks of the thread may be busy for ever. They do so once: nobody is waited for again who has not come since.
  */
@@ -16,7 +16,7 @@ import { EVENT, UNTIMED, type PortionedChannel } from './portioned-channel.ts'
 export const PORTION_RECORDS = 128
 export const PASSED_OVER_MS_MAX = 100
 export const WAITED_MS_MAX = 20
-/** Portions of the earliest channel for each of the others, once these have been passed over for too long. */
+/** Portions of the earliest channel for each that all have in turns, once some have been passed over for too long. */
 export const EARLIEST_TURNS = 3
 
 /** What the gate knows of its channels. */
@@ -33,7 +33,7 @@ export class EventTimeOrder {
   readonly #keepsWhole: () => boolean
   /** When each last had its turn, or had nothing. */
   readonly #servedMs: number[]
-  /** All have their turns until another channel than this one is the earliest; -1: the earliest is read. */
+  /** All have turns until another channel than this one is the earliest; -1: only the earliest is read. */
   #inTurnsUntilNot = -1
   /** Meanwhile: portions of that one since the last turn of the others. */
   #turnsOfEarliest = 0

@@ -57,11 +57,6 @@ export class JobControl implements ControlledJob {
     if (this.#asked === 'stop') attempt.stop()
   }
 
-  /** It runs. */
-  started(): void {
-    if (this.#asked === 'stop') this.#attempt?.stop()
-  }
-
   /** It has come to its end, or has failed; `isLast`: no other one follows. */
   ended(isLast: boolean): void {
     this.#attempt = undefined

@@ -248,7 +248,6 @@ export class JobMaster implements AttemptHandler {
       settings: this.#settings.resolved,
       restored: this.#starts.restored,
     })
-    this.control.started()
   }
 
   regionFailed(region: Region, report: FailureReport): { readonly delayMs: number } | 'give-up' {

@@ -19,6 +19,9 @@ import { closeSubtask, SubtaskBuilder, type BuiltSubtask } from './subtask-build
 
 const METRICS_INTERVAL_MS = 500
 
+/** What is for tasks that are open. */
+type Order = Exclude<MasterMessage, { kind: 'open' }>
+
 export class SlotHost {
   readonly #deployment: Deployment
   readonly #ports: SlotPorts
@@ -30,7 +33,7 @@ export class SlotHost {
   readonly #mayGoOn: PromiseWithResolvers<void> = Promise.withResolvers()
   #state: 'opening' | 'running' | 'failed' | 'closing' | 'closed' = 'opening'
   #stopMetrics: (() => void) | undefined
-  readonly #early: Exclude<MasterMessage, { kind: 'open' }>[] = []
+  readonly #early: Order[] = []
 
   constructor(deployment: Deployment, ports: SlotPorts, send: (message: SlotMessage) => void) {
     this.#deployment = deployment
@@ -87,7 +90,7 @@ export class SlotHost {
     else this.#perform(message)
   }
 
-  #perform(message: Exclude<MasterMessage, { kind: 'open' }>): void {
+  #perform(message: Order): void {
     switch (message.kind) {
       case 'trigger':
         for (const subtask of this.#running()) subtask.task.trigger(message)

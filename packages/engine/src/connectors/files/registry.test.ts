@@ -4,12 +4,10 @@ import { createMemoryDisk, type Disk } from '@millrace/core'
 import { findFiles } from './finder.ts'
 import { FileRegistry } from './registry.ts'
 
-const isBornAt: { bornMs: number | undefined } = { bornMs: 1 }
-
-/** A disk whose files are all as old as `isBornAt` says. */
-function diskWithBirths(memory: Disk): Disk {
+/** A disk whose files are all as old as `birth` says at the time. */
+function diskWithBirths(memory: Disk, birth: { readonly bornMs: number }): Disk {
   const births: Partial<Disk> = {
-    stat: async (path) => ({ ...(await memory.stat(path)), ...isBornAt }) as Awaited<ReturnType<Disk['stat']>>,
+    stat: async (path) => ({ ...(await memory.stat(path)), ...birth }),
   }
   return new Proxy(memory, {
     get: (target, name: keyof Disk) => births[name] ?? (target[name] as (...args: readonly unknown[]) => unknown).bind(target),
@@ -24,7 +22,11 @@ async function write(disk: Disk, path: string, text: string): Promise<void> {
 
 void it('knows a short rotated file that has grown and was renamed again between two looks by when it was made, and takes a younger one with its inode for another', async () => {
   let nowMs = 0
-  const disk = diskWithBirths(createMemoryDisk(() => nowMs++))
+  const birth = { bornMs: 1 }
+  const disk = diskWithBirths(
+    createMemoryDisk(() => nowMs++),
+    birth,
+  )
   let state = { nextSequence: 0, known: [], heads: [] } as ReturnType<FileRegistry['state']>
   const look = async (): Promise<number> => {
     const found = (await findFiles(disk, '/app.log*')) ?? []
@@ -44,6 +46,6 @@ void it('knows a short rotated file that has grown and was renamed again between
     return await look()
   }
   assert.equal(await grow('/app.log.1', '/app.log.2', 'one\ntwo\n'), 0)
-  isBornAt.bornMs = 2
+  birth.bornMs = 2
   assert.equal(await grow('/app.log.2', '/app.log.3', 'one\nthree\n'), 1)
 })

@@ -116,7 +116,7 @@ export class FileRegistry {
     const known = this.#known.get(stat.inode)
     if (known === undefined) return false
     const stayed = known.path === path && known.name === undefined && known.absences === undefined
-    return stayed || isUnchanged(known, stat) || isBornWith(known, stat)
+    return stayed || isSurelySame(known, stat)
   }
 
   /**
@@ -172,7 +172,7 @@ export class FileRegistry {
       for (const { stat, path: at } of await siblings(this.#disk, path, (other) => isRotatedName(other, name))) {
         const before = this.#known.has(stat.inode) ? undefined : former.get(stat.inode)
         if (before === undefined) continue
-        const isSame = before.name === undefined || before.name === at || isUnchanged(before, stat) || isBornWith(before, stat)
+        const isSame = before.name === undefined || before.name === at || isSurelySame(before, stat)
         if (isSame) this.#know(path, stat, before.fingerprint, at)
         else this.#known.set(stat.inode, before)
       }
@@ -213,9 +213,12 @@ function isUnchanged(before: KnownFile, { modifiedMs, size }: FileStat): boolean
   return before.modifiedMs === modifiedMs && before.sizeBytes === size
 }
 
-/** Where both are known: a file that is given the inode of a removed one is younger. Some file systems say the time of the last change instead, which tells nothing where it differs. */
-function isBornWith({ bornMs }: KnownFile, stat: FileStat): boolean {
-  return bornMs !== undefined && bornMs === stat.bornMs
+/**
+ * Of the same inode: a file that is given that of a removed one is younger. Some file systems say the time of the last change for when a file was made, so a difference tells
+ * nothing.
+ */
+function isSurelySame(before: KnownFile, stat: FileStat): boolean {
+  return isUnchanged(before, stat) || (before.bornMs !== undefined && before.bornMs === stat.bornMs)
 }
 
 function isEqual(a: Fingerprint, b: Fingerprint): boolean {
