@@ -9,3 +9,6 @@ export { sourceConformance, type SourceConformanceOptions, type SourceConformanc
 export { SourceHost, type SourceSnapshot } from './connectors/source-host.ts'
 export { sinkConformance, type SinkConformanceOptions, type SinkConformanceReport } from './connectors/sink-conformance.ts'
 export { SinkHost, type SinkLife } from './connectors/sink-host.ts'
+export { testJob, type JobTest, type JobTestOptions, type TestSavepoint } from './job-test/job-test.ts'
+export { TestInput, type TestInputOptions } from './job-test/test-input.ts'
+export { TestOutput, type Timed } from './job-test/test-output.ts'

@@ -219,6 +219,14 @@ void describe('custom watermarks', () => {
     assert.deepEqual(bench.take(), ['time 40', 'idle'])
   })
 
+  void it('wake nobody, once all is said, for a generator that is only asked with a record', () => {
+    const generator = (): { onRecord(value: number): number } => ({ onRecord: identity })
+    const bench = new Bench(watermarks.custom<number>({ timestamp: identity, generator }))
+    bench.poll(1)
+    bench.wait(50)
+    assert.equal(bench.head.nextLookMs, undefined)
+  })
+
   void it('are kept for each split', () => {
     const bench = new Bench(watermarks.custom<number>({ timestamp: identity, generator: () => ({ onRecord: identity }) }), true)
     const [a, b] = [bench.head.ofSplit('a'), bench.head.ofSplit('b')]

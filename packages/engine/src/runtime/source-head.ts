@@ -53,7 +53,6 @@ export class SourceHead implements SourceOutput<unknown> {
   /** When time was last looked at, and how many records had been emitted then. */
   #lookedAtMs = -Infinity
   #lookedAtEmitted = 0
-  readonly #periodic: boolean
   #idle = false
 
   constructor(
@@ -70,7 +69,6 @@ export class SourceHead implements SourceOutput<unknown> {
     this.#strategy = strategy
     this.#clock = clock
     this.#time = time
-    this.#periodic = strategy?.createGenerator !== undefined
     if (strategy === undefined) return
     this.#times = new SplitTimes({
       strategy,
@@ -180,7 +178,7 @@ export class SourceHead implements SourceOutput<unknown> {
   /** When to call `lookAtTime` although nothing was read, on the clock that `now` reads; undefined: not at all. */
   get nextLookMs(): number | undefined {
     if (this.#times === undefined) return undefined
-    const unsaid = this.emitted > this.#lookedAtEmitted || (this.#periodic && !this.#idle)
+    const unsaid = this.emitted > this.#lookedAtEmitted || (this.#times.periodic && !this.#idle)
     const due = Math.min(unsaid ? this.#lookedAtMs + WATERMARK_INTERVAL_MS : Infinity, this.#times.nextIdleMs ?? Infinity)
     return due === Infinity ? undefined : Math.ceil(this.#clock.now() + due - this.#clock.monotonic())
   }

@@ -54,6 +54,10 @@ class TimedSplit implements SplitOutput<unknown> {
     if (watermark !== undefined) this.#announce(watermark)
   }
 
+  get periodic(): boolean {
+    return this.#generator?.onPeriod !== undefined
+  }
+
   close(): void {
     this.#closed(this)
   }
@@ -126,6 +130,12 @@ export class SplitTimes {
       most = Math.max(most, split.watermark)
     }
     return { watermark: idle ? most : least, idle }
+  }
+
+  /** Whether a generator is to be asked of its own accord, also while no record comes. */
+  get periodic(): boolean {
+    for (const split of this.#open) if (split.periodic) return true
+    return false
   }
 
   /** When the next split becomes idle if no record comes, or one is closed (then 0); undefined if none will. */

@@ -1,0 +1,189 @@
+import {
+  watermarks as strategies,
+  type EnumeratorContext,
+  type Environment,
+  type ReaderContext,
+  type Source,
+  type SourceOutput,
+  type SourceReader,
+  type Split,
+  type SplitEnumerator,
+  type Stream,
+  type WatermarkStrategy,
+} from '@millrace/engine'
+
+export interface TestInputOptions<T> {
+  /** Event time of a value, milliseconds since 1970. Watermarks come when the test says so: `JobTest.watermark`. Without it values have no event time. */
+  readonly timestamp?: (value: T) => number
+  /** Event time as in production, instead. Periodic watermarks come while the time of the test passes: `JobTest.advance`. */
+  readonly watermarks?: WatermarkStrategy<T>
+}
+
+/** What a test has put in: a value, or a watermark between two of them. */
+type Entry<T> = { readonly value: T } | { readonly watermarkMs: number }
+
+interface InputSplit extends Split {
+  /** Position of the next entry. */
+  readonly next: number
+}
+
+/** Of one poll: a reader gives way to the rest of its task. */
+const ENTRIES_A_POLL = 256
+
+/**
+ * An input that a test fills, entry by entry.
+ *
+ * 1. Entries are kept: after a failure they are read again from where the checkpoint stood, and so they are by a job that starts from a savepoint with the same input.
+ * 2. A job that starts from a savepoint with a new input of the same name reads what is put into that.
+ */
+export class TestInput<T> {
+  readonly name: string
+  readonly #options: TestInputOptions<T>
+  readonly #entries: Entry<T>[] = []
+  /** Position of the first entry; undefined until the first job reads. */
+  #firstPosition: number | undefined
+  #wake: (() => void) | undefined
+
+  /** `name`: its uid in the job, by which a savepoint finds it. */
+  constructor(name: string, options: TestInputOptions<T> = {}) {
+    this.name = name
+    this.#options = options
+  }
+
+  /** @internal */
+  get takesWatermarks(): boolean {
+    return this.#options.watermarks === undefined
+  }
+
+  /** What is put in, as a stream; once in a job. One subtask reads it, so order is kept up to the first exchange. */
+  stream(env: Environment): Stream<T> {
+    const entries = env.fromSource(this.#source(), { uid: this.name, name: this.name, parallelism: 1, watermarks: this.#strategy() })
+    return entries
+      .flatMap((entry) => ('value' in entry ? [entry.value] : []))
+      .name(`${this.name}: values`)
+      .parallelism(1)
+  }
+
+  /** @internal @throws Error where no job reads it */
+  put(entries: readonly Entry<T>[]): void {
+    if (this.#wake === undefined) throw new Error(`no job reads ${this.name}: call its stream(env) where the job is built`)
+    this.#entries.push(...entries)
+    this.#wake()
+  }
+
+  /** @internal Gives out what is at this position and behind it; answers the next position. */
+  read(position: number, output: SourceOutput<Entry<T>>): number {
+    const first = (this.#firstPosition ??= position)
+    const entries = this.#entries.slice(position - first, position - first + ENTRIES_A_POLL)
+    for (const entry of entries) output.emit(entry)
+    return position + entries.length
+  }
+
+  /** @internal Who is to be told of more; undefined: nobody any longer. */
+  readBy(wake: (() => void) | undefined): void {
+    this.#wake = wake
+  }
+
+  #source(): Source<Entry<T>> {
+    return {
+      connector: 'test input',
+      replayable: true,
+      bounded: false,
+      createEnumerator: (context) => new InputEnumerator(context),
+      createReader: (context) => new InputReader(this, context),
+    }
+  }
+
+  #strategy(): WatermarkStrategy<Entry<T>> {
+    const { timestamp, watermarks: given } = this.#options
+    if (given === undefined) {
+      return strategies.custom<Entry<T>>({
+        timestamp: (entry, known) => ('value' in entry && timestamp !== undefined ? timestamp(entry.value) : known),
+        generator: () => ({ onRecord: (entry) => ('watermarkMs' in entry ? entry.watermarkMs : undefined) }),
+      })
+    }
+    const { createGenerator } = given
+    return {
+      ...given,
+      timestamp: (entry, known) => given.timestamp(valueOf(entry), known),
+      createGenerator:
+        createGenerator === undefined
+          ? undefined
+          : () => {
+              const generator = createGenerator()
+              return {
+                onRecord: (entry, time) => generator.onRecord(valueOf(entry), time),
+                ...(generator.onPeriod === undefined ? {} : { onPeriod: () => generator.onPeriod!() }),
+              }
+            },
+    }
+  }
+}
+
+/** Inputs that have a strategy of their own are given values alone. */
+function valueOf<T>(entry: Entry<T>): T {
+  return (entry as { readonly value: T }).value
+}
+
+const firstSplit: InputSplit = { id: 'input', next: 0 }
+
+class InputEnumerator implements SplitEnumerator {
+  readonly #context: EnumeratorContext
+  #splits: readonly Split[] = [firstSplit]
+
+  constructor(context: EnumeratorContext) {
+    this.#context = context
+  }
+
+  start(restored: unknown): void {
+    if (restored !== undefined) this.#splits = []
+  }
+
+  addSplitsBack(splits: readonly Split[]): void {
+    this.#splits = [...this.#splits, ...splits]
+  }
+
+  addReader(subtask: number): void {
+    this.#context.assign(subtask, this.#splits)
+    this.#splits = []
+  }
+
+  snapshot(): unknown {
+    return {}
+  }
+
+  close(): void {}
+}
+
+class InputReader<T> implements SourceReader<Entry<T>> {
+  readonly #input: TestInput<T>
+  #next: number | undefined
+
+  constructor(input: TestInput<T>, context: ReaderContext) {
+    this.#input = input
+    input.readBy(() => context.wake())
+  }
+
+  addSplits(splits: readonly Split[]): void {
+    for (const split of splits as readonly InputSplit[]) this.#next = split.next
+  }
+
+  noMoreSplits(): void {}
+
+  poll(output: SourceOutput<Entry<T>>): 'more' | 'wait' {
+    const next = this.#next
+    if (next === undefined) return 'wait'
+    this.#next = this.#input.read(next, output)
+    return this.#next === next ? 'wait' : 'more'
+  }
+
+  snapshot(): readonly InputSplit[] {
+    return this.#next === undefined ? [] : [{ id: 'input', next: this.#next }]
+  }
+
+  position(): string {
+    return this.#next === undefined || this.#next === 0 ? this.#input.name : `${this.#input.name}[${this.#next - 1}]`
+  }
+
+  close(): void {}
+}
