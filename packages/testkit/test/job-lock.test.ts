@@ -87,6 +87,32 @@ describe('job lock', () => {
     assert.equal(machine.disk.openHandles, 0)
   })
 
+  it('goes on above a number that was counted elsewhere', async () => {
+    const machine = new Machine(1)
+    const { lock } = machine.start()
+    await assert.rejects(machine.clock.run(lock.attemptAbove(57)), hasCode('JOB_FENCED'))
+    assert.equal(await machine.clock.run(lock.nextAttempt()), 1)
+    assert.equal(await machine.clock.run(lock.attemptAbove(57)), 58)
+    assert.equal(await machine.clock.run(lock.attemptAbove(3)), 59)
+    assert.equal(await machine.clock.run(lock.nextAttempt()), 60)
+    await machine.clock.run(lock.release())
+    assert.deepEqual((await machine.clock.run(machine.disk.list(`${FOLDER}/lock`))).toSorted(), ['attempt-60', 'attempt-60.released'])
+    assert.equal(await machine.clock.run(machine.start().lock.nextAttempt()), 61)
+  })
+
+  it('yields to who has claimed one of the numbers that it left out', async () => {
+    const machine = new Machine(6)
+    const holder = machine.start('there')
+    await machine.clock.run(holder.lock.nextAttempt())
+    const file = await machine.clock.run(machine.disk.open(`${FOLDER}/lock/attempt-1.released`, 'create'))
+    await machine.clock.run(file.close())
+    const next = machine.start('here')
+    assert.equal(await machine.clock.run(next.lock.nextAttempt()), 2)
+    await assert.rejects(machine.clock.run(holder.lock.attemptAbove(57)), hasCode('JOB_FENCED'))
+    await machine.clock.run(next.lock.check())
+    assert.equal(await machine.clock.run(next.lock.nextAttempt()), 3)
+  })
+
   it('names the process that holds it', async () => {
     const machine = new Machine(2)
     const holder = machine.start()
@@ -156,11 +182,13 @@ describe('job lock', () => {
       for (let life = 0; life < 5; life++) {
         const { lock } = machine.start()
         const work = (async () => {
+          let isHeld = false
           for (;;) {
-            const attempt = await lock.nextAttempt()
+            const attempt: number = isHeld && machine.random.chance(0.2) ? await lock.attemptAbove(given + 3) : await lock.nextAttempt()
             assert.ok(attempt > given, `seed ${seed}: ${attempt} after ${given}`)
             given = attempt
-            if (attempt % 4 === 0) await lock.release()
+            isHeld = attempt % 4 !== 0
+            if (!isHeld) await lock.release()
           }
         })()
         work.catch(() => {})

@@ -99,9 +99,11 @@ async function live(container: Container, history: History, random: SeededRandom
   const { lock, storage } = container
   try {
     container.attempt = await lock.nextAttempt()
-    const { attempt } = container
     const report = await storage.open()
     const { checkpoint } = await storage.resolveRestore('latest')
+    // As a start from a savepoint that was taken elsewhere.
+    if (random.chance(0.4)) container.attempt = await lock.attemptAbove(container.attempt + randomBelow(random, 4))
+    const { attempt } = container
     await lock.check()
     const id = checkpoint?.metadata.checkpointId ?? 0
     for (const told of history.announced)

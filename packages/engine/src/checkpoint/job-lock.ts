@@ -32,6 +32,11 @@ export interface JobLock {
    * JOB_FENCED if it was held and has been taken over; CHECKPOINT_STORAGE_*
    */
   nextAttempt(waiting?: Waiting, stopped?: AbortSignal): Promise<number>
+  /**
+   * Begins another attempt of the holder, with a number that is also larger than this one: of whoever took the snapshot that the job starts from, and counted in another place.
+   * @throws JOB_FENCED if the lock has been taken over; CHECKPOINT_STORAGE_*
+   */
+  attemptAbove(attempt: number): Promise<number>
   /** Before and after anything is completed, and before anything is removed. @throws JOB_FENCED if another instance has taken over */
   check(): Promise<void>
   /** From now on `tell` hears, once, that another instance has taken over: with the next renewal at the latest. */
@@ -61,7 +66,8 @@ export function openJobLock(options: JobLockOptions): JobLock {
  * 3. Who claims writes its contents first and then looks at the others: above its own, or a claim below that was empty and has come to life,
  *    and it yields. Of two at most one holds.
  * 4. A holder that is taken over all the same finds the higher claim at its next `check`, or renewal.
- * 5. Claiming, checking and renewing take turns: the claim of an attempt that is about to begin is not taken for someone else's.
+ * 5. A holder may leave numbers out. Whoever claims one of those meanwhile has taken over: the holder finds that claim below its own, and yields.
+ * 6. Claiming, checking and renewing take turns: the claim of an attempt that is about to begin is not taken for someone else's.
  */
 class FileJobLock implements JobLock {
   readonly #options: JobLockOptions
@@ -80,7 +86,14 @@ class FileJobLock implements JobLock {
   }
 
   nextAttempt(waiting?: Waiting, stopped?: AbortSignal): Promise<number> {
-    return this.#inTurn(() => (this.#held === undefined ? this.#acquire(waiting, stopped) : this.#advance()))
+    return this.#inTurn(() => (this.#held === undefined ? this.#acquire(waiting, stopped) : this.#advance(this.#held + 1)))
+  }
+
+  attemptAbove(attempt: number): Promise<number> {
+    return this.#inTurn(async () => {
+      if (this.#held === undefined) throw this.#fenced(0, 0)
+      return await this.#advance(Math.max(this.#held, attempt) + 1)
+    })
   }
 
   check(): Promise<void> {
@@ -148,8 +161,7 @@ class FileJobLock implements JobLock {
     }
   }
 
-  async #advance(): Promise<number> {
-    const attempt = this.#held! + 1
+  async #advance(attempt: number): Promise<number> {
     if (!(await this.#claim(attempt))) throw this.#fenced(this.#held!, attempt)
     await this.#confirm(attempt)
     return attempt
@@ -240,6 +252,11 @@ class FileJobLock implements JobLock {
       // The higher one may yield as well: what stays would keep everybody out for as long as this process lives.
       await this.#remove(attempt)
       throw claim === undefined ? this.#fenced(attempt, newest) : this.#refusal('JOB_LOCKED', claim)
+    }
+    const before = newestOf(namesBelow(names, attempt))
+    if (this.#held !== undefined && before > this.#held) {
+      await this.#remove(attempt)
+      throw this.#fenced(this.#held, before)
     }
     this.#held = attempt
     this.#renewal.start()

@@ -34,7 +34,10 @@ export interface WriterContext {
   readonly jobName: string
   /** Stable id of the sink in the job. */
   readonly stateId: string
-  /** Grows with every start and restart of the job: a writer of a former attempt that still lives has a smaller one. */
+  /**
+   * Grows with every start and restart of the job, also from a savepoint that was taken elsewhere: a writer of a former attempt that still lives has a smaller one. Two jobs that start from one savepoint, each in a
+   * state folder of its own, may have the same.
+   */
   readonly attempt: number
   readonly clock: Clock
   readonly disk: Disk

@@ -1,7 +1,7 @@
 /**
  * What the whole job, and any region of it, is started with: a number of its own, and what it restores.
  *
- * 1. Each start has a larger number than every one before it, those of former processes included.
+ * 1. Each start has a larger number than every one before it, those of former processes included, and than the one that took what it starts from, which may have been counted in another place.
  * 2. The whole job starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
  * 3. A region starts from where all others are, or not at all.
  */
@@ -71,9 +71,10 @@ export class JobStarts {
   async whole(request: RestoreRequest): Promise<WholeStart> {
     if (this.#used) this.attempt = await this.#parts.lock.nextAttempt()
     this.#used = true
-    const { attempt } = this
-    const { regions, warn } = this.#parts
+    const { regions, warn, lock } = this.#parts
     const restoration = await findRestoration(this.#parts, request, warn, this.#waiting.signal)
+    if (restoration.takenBy >= this.attempt) this.attempt = await lock.attemptAbove(restoration.takenBy)
+    const { attempt } = this
     this.restored = restoration.checkpoint
     this.#attempts = regions.map(() => attempt)
     return { attempt, restoration, starts: regions.map((region) => this.#start(region, attempt, restoration)) }

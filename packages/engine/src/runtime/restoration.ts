@@ -29,6 +29,8 @@ export interface Restored {
   readonly checkpoint: CompletedCheckpoint | undefined
   /** Its id, if it is this job's own: only then may later ones build on it. */
   readonly ownId: number | undefined
+  /** Who took it; 0: nobody. */
+  readonly takenBy: number
 }
 
 /** What the whole job restores, with what there is besides. */
@@ -144,6 +146,7 @@ function restoredFrom({ plan, functions, allowNonRestoredState }: RestorationPar
     }),
     checkpoint: checkpoint === undefined ? undefined : { id: checkpoint.metadata.checkpointId, path: checkpoint.path },
     ownId: checkpoint?.own === true ? checkpoint.metadata.checkpointId : undefined,
+    takenBy: checkpoint?.metadata.attempt ?? 0,
   }
 }
 

@@ -190,5 +190,11 @@ function absolute(path: string): string {
 /** For jobs that leave nothing behind: nobody else can get at them. */
 function noLock(): JobLock {
   let attempt = 0
-  return { nextAttempt: async () => ++attempt, check: async () => {}, onFenced: () => {}, release: async () => {} }
+  return {
+    nextAttempt: async () => ++attempt,
+    attemptAbove: async (above) => (attempt = Math.max(attempt, above) + 1),
+    check: async () => {},
+    onFenced: () => {},
+    release: async () => {},
+  }
 }

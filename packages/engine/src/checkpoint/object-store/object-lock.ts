@@ -28,9 +28,9 @@ type StoredClaim = LockClaim & { readonly instance: string }
  * A lock as a row of claims, `lock/attempt-<n>`, in a store of objects; the highest one counts. `FileJobLock` says more about why.
  *
  * 1. A number is claimed by writing its object, whole, if there is none: only one can.
- * 2. The number above a claim is claimed only if that was released, its process is dead, its lease has run out where nobody here can see its process
+ * 2. A number above a claim is claimed only if that was released, its process is dead, its lease has run out where nobody here can see its process
  *    (`lock-lease.ts`), or it is one's own.
- * 3. A claim that turns out to be below another one, because the row below that was removed meanwhile, is given back.
+ * 3. A claim that turns out to be below another one, because the row below that was removed meanwhile, is given back; so is one that left out a number which another has claimed meanwhile.
  * 4. A claim whose writing failed may be there or come to be there: it is known by its mark, and is one's own like any other.
  */
 export class ObjectLock implements JobLock {
@@ -49,7 +49,12 @@ export class ObjectLock implements JobLock {
   }
 
   nextAttempt(waiting?: Waiting, stopped?: AbortSignal): Promise<number> {
-    return this.#guard(() => this.#claimNext(waiting, stopped))
+    return this.#guard(() => this.#claimNext(0, waiting, stopped))
+  }
+
+  async attemptAbove(attempt: number): Promise<number> {
+    if (this.#held === undefined) throw this.#fenced(0, 0)
+    return await this.#guard(() => this.#claimNext(attempt))
   }
 
   async check(): Promise<void> {
@@ -84,21 +89,21 @@ export class ObjectLock implements JobLock {
     await this.#guard(() => this.#options.place.store.put(this.#key(renewalName(this.#held!)), Buffer.from(text)))
   }
 
-  async #claimNext(waiting: Waiting | undefined, stopped: AbortSignal | undefined): Promise<number> {
+  async #claimNext(above: number, waiting?: Waiting, stopped?: AbortSignal): Promise<number> {
     const { store } = this.#options.place
     for (;;) {
       const newest = newestOf(await this.#names())
       if (newest > 0) await this.#judge(newest, waiting, stopped)
-      const attempt = newest + 1
+      const attempt = Math.max(newest, above) + 1
       if (!(await store.putIfAbsent(this.#key(claimName(attempt)), this.#claim(attempt)))) continue
       const names = await this.#names()
-      if (newestOf(names) !== attempt) {
+      const older = namesBelow(names, attempt)
+      if (newestOf(names) !== attempt || newestOf(older) > newest) {
         await store.delete([this.#key(claimName(attempt))])
         continue
       }
       this.#held = attempt
       this.#renewal.start()
-      const older = namesBelow(names, attempt)
       if (older.length > 0) await store.delete(older.map((name) => this.#key(name)))
       return attempt
     }

@@ -11,8 +11,6 @@ import { transactionalIdOf } from './transactional-id.ts'
 
 export interface ExactlyOnceOptions<T> {
   readonly prefix: string
-  /** Whether no other sink has the prefix; false by default. */
-  readonly ownsPrefix?: boolean
   readonly transactionTimeoutMs: number
   /** What becomes of the job when a transaction is lost: `fail` by default. */
   readonly onLost?: 'fail' | 'replay'
@@ -73,8 +71,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
     this.#context = context
     this.#options = options
     const { subtask, parallelism, attempt, restoring } = context
-    const { prefix, ownsPrefix = false } = options
-    this.#self = { prefix, ownsPrefix, subtask, parallelism, attempt, restoring, run: randomId(context.random).slice(0, 8) }
+    this.#self = { prefix: options.prefix, subtask, parallelism, attempt, restoring, run: randomId(context.random).slice(0, 8) }
     this.#transaction = this.#newTransaction()
   }
 

@@ -125,7 +125,6 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
   }
   return new ExactlyOnceWriter<T>(context, {
     prefix: options.transactionalIdPrefix ?? `${context.jobName}-${context.stateId}`,
-    ownsPrefix: options.transactionalIdPrefix === undefined,
     transactionTimeoutMs,
     onLost: settings.onTransactionLost,
     client: transactionClient(client, tuning, transactionTimeoutMs),

@@ -45,28 +45,6 @@ void test('every open transaction of a former life is fenced by exactly one writ
   }
 })
 
-void test('in another state folder, where attempts are counted anew, what the one with the number of the savepoint has left is fenced too', () => {
-  const handles = [handle(0, 2), handle(1, 2)]
-  const left = [id(0, 3, 'aaaaaaaa'), id(1, 3, 'bbbbbbbb'), id(2, 3, 'cccccccc')]
-  for (const shares of [
-    [[handles[0]!], [handles[1]!]],
-    [[], [], handles],
-  ]) {
-    const fencedBy = (ownsPrefix: boolean): readonly string[] =>
-      shares.flatMap((share, subtask) => idsToFence(left, 'p', { ...writer(subtask, shares.length), ownsPrefix }, share)).toSorted()
-    assert.deepEqual(fencedBy(true), left)
-    assert.deepEqual(fencedBy(false), [], 'they may be what the checkpoint names of another sink')
-  }
-  // Of the running attempt all are at work, whatever number the savepoint has.
-  const again = { ...writer(0, 2), attempt: 3, ownsPrefix: true }
-  assert.deepEqual(idsToFence([id(1, 3, 'eeeeeeee'), id(0, 3, 'aaaaaaaa')], 'p', again, [handles[0]!]), [])
-  assert.deepEqual(
-    idsToFence([id(1, 3, runs[1]!)], 'p', { ...writer(0, 2), ownsPrefix: true }, [handles[0]!]),
-    [],
-    'another writer has its handle',
-  )
-})
-
 void test('without a checkpoint all that is left is fenced, each id once; without knowing, nothing', () => {
   const left = [id(0, 3, runs[0]!), id(1, 9, runs[1]!), id(5, 5, runs[2]!)]
   const fenced = [0, 1].flatMap((subtask) => idsToFence(left, 'p', writer(subtask, 2, false), []))

@@ -16,8 +16,6 @@ import { parseTransactionalId, transactionalIdOf, type TransactionalIdName } fro
 
 export interface RecoveringWriter {
   readonly prefix: string
-  /** Whether no other sink has the prefix: it is made of the names of the job and of this sink. */
-  readonly ownsPrefix?: boolean
   readonly subtask: number
   readonly parallelism: number
   readonly attempt: number
@@ -42,9 +40,7 @@ export function idsToFence(
   return open.filter((id) => {
     const name = parseTransactionalId(prefix, id)
     if (name === undefined || name.run === writer.run) return false
-    return restored.length === 0
-      ? isLeftWithoutCheckpoint(name, writer)
-      : isLeftSinceCheckpoint(name, writer, restored, writer.ownsPrefix === true && prefix === writer.prefix)
+    return restored.length === 0 ? isLeftWithoutCheckpoint(name, writer) : isLeftSinceCheckpoint(name, writer, restored)
   })
 }
 
@@ -53,19 +49,12 @@ function isLeftWithoutCheckpoint({ subtask }: TransactionalIdName, writer: Recov
   return writer.restoring === false && subtask % writer.parallelism === writer.subtask
 }
 
-function isLeftSinceCheckpoint(
-  name: TransactionalIdName,
-  writer: RecoveringWriter,
-  restored: readonly KafkaSinkHandle[],
-  isOwn: boolean,
-): boolean {
+function isLeftSinceCheckpoint(name: TransactionalIdName, writer: RecoveringWriter, restored: readonly KafkaSinkHandle[]): boolean {
   if (restored.some(({ run }) => run === name.run)) return true
   // Of this attempt: another writer's, which is at work.
   if (name.attempt === writer.attempt) return false
   // All that the checkpoint names was made by the attempt that took it. Of that one, each run belongs to whoever is given its handle.
-  // Each state folder counts its attempts for itself: one that starts from a savepoint of another may have come to the very number that took the savepoint. Of this sink the
-  // checkpoint names one run of each subtask, and who has that handle knows which. Another sink that was given the same prefix may have a run there too.
-  return restored.some((handle) => (isOwn || name.attempt !== handle.attempt) && name.subtask % handle.parallelism === handle.subtask)
+  return restored.some((handle) => name.attempt !== handle.attempt && name.subtask % handle.parallelism === handle.subtask)
 }
 
 /** Ids of one run, numbered: the first `numKnown` are known to exist, and perhaps some that follow. */
