@@ -88,6 +88,31 @@ describe('options of a running job', () => {
     await run.cancel()
   })
 
+  it('also while its threads are being started', async () => {
+    const count = { read: 0 }
+    const launch = Promise.withResolvers<void>()
+    let job: ControlledJob | undefined
+    const run = new VirtualMachine().start(reading(count), {
+      options: { sources: { maxRecordsPerSecond: 100_000 } },
+      launcher: (slots) => ({
+        launch: async (...given) => {
+          await launch.promise
+          return await slots.launch(...given)
+        },
+      }),
+      control: async (controlled) => {
+        job = controlled
+        return { retire: async () => {}, end: () => {} }
+      },
+    })
+    await run.pass(1_000)
+    job!.configure({ 'sources.maxRecordsPerSecond': '1000' })
+    launch.resolve()
+    await run.pass(10_000)
+    assert.ok(count.read > 0 && count.read < 10_000 + 2 * 512, String(count.read))
+    await run.cancel()
+  })
+
   it('what is no option, is fixed or is wrong is refused, and nothing else of the order is done', async () => {
     const { run, job } = await live({})
     const before = job.config()

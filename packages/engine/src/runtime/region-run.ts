@@ -63,6 +63,8 @@ export class RegionRun {
   readonly #handler: RegionHandler
   readonly #enumerators: Enumerators
   #links: readonly SlotLink[] = []
+  /** Said before the slots were there. */
+  readonly #unsent: MasterMessage[] = []
   readonly #restored: Set<number> = new Set()
   readonly #ready: Set<number> = new Set()
   readonly #closed: Set<number> = new Set()
@@ -121,6 +123,7 @@ export class RegionRun {
   /** The slots are there. */
   attach(links: readonly SlotLink[]): void {
     this.#links = links
+    for (const message of this.#unsent.splice(0)) this.send(message)
   }
 
   /** @throws what a source's enumerator does */
@@ -156,6 +159,7 @@ export class RegionRun {
   }
 
   send(message: MasterMessage): void {
+    if (this.#links.length === 0) this.#unsent.push(message)
     for (const link of this.#links) link.send(message)
   }
 
