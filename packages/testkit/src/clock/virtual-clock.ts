@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '@millrace/core'
+import { nodeClock, type Cancel, type Clock } from '@millrace/core'
 import { EventQueue, type Event } from './event-queue.ts'
 
 export interface VirtualClockOptions {
@@ -112,7 +112,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** One real turn of the event loop: all microtasks, however deeply they nest, have run after it. */
+/** One real turn of the event loop, also where a test fakes timers: all microtasks, however deeply they nest, have run after it. */
 function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => void nodeClock.soon(resolve))
 }

@@ -198,6 +198,16 @@ describe('a job under the hand of a test', () => {
     assert.deepEqual(all, ['ann'])
   })
 
+  it('runs where the test fakes the timers of Node', async ({ mock }) => {
+    mock.timers.enable()
+    const clicks = new TestInput<Click>('clicks')
+    const found = new TestOutput<string>()
+    await using test = await testJob((env) => void sessions(clicks.stream(env)).sinkTo(found))
+    await test.send(clicks, click('ann'))
+    await test.advance('10s')
+    assert.deepEqual(found.take(), ['ann: 1'])
+  })
+
   it('has several inputs, whose event time is that of the slowest', async () => {
     const clicks = new TestInput<Click>('clicks', { timestamp })
     const others = new TestInput<Click>('others', { timestamp })
