@@ -110,7 +110,7 @@ export class JobControl implements ControlledJob {
     this.#parts.restarts.hurry()
   }
 
-  /** @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_STORAGE_* */
+  /** @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_* */
   savepoint(dir: string | undefined): Promise<CompletedCheckpoint> {
     return this.#ask(dir, (attempt, request) => attempt.savepoint(request))
   }

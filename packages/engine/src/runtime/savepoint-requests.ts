@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { randomId, type Random } from '@millrace/core'
 import type { AbortReason, SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import type { FilesystemSavepoints } from '../checkpoint/savepoints.ts'
-import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
+import { isCheckpointUrl, parseCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { engineError } from '../errors.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
 
@@ -51,7 +51,7 @@ export class SavepointRequests {
   /**
    * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers why nobody takes it, if so.
    *
-   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_STORAGE_*
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*
    */
   ask(dir: string | undefined, deliver: Deliver): Promise<CompletedCheckpoint> {
     const asking = this.#ask(dir, deliver)
@@ -104,8 +104,11 @@ export class SavepointRequests {
   }
 }
 
+/** @throws CHECKPOINT_URL_INVALID before anything is noted about a place that cannot be reached ever */
 function inFolder(dir: string, name: string): string {
-  return isCheckpointUrl(dir) ? `${dir.replace(/\/+$/, '')}/${name}` : join(resolve(dir), name)
+  if (!isCheckpointUrl(dir)) return join(resolve(dir), name)
+  parseCheckpointUrl(dir)
+  return `${dir.replace(/\/+$/, '')}/${name}`
 }
 
 function failure(reason: AbortReason | undefined, problem: string | undefined): Error {

@@ -192,6 +192,18 @@ void describe('savepoints of a running job', () => {
     checkRows(rowsOf('undisturbed'))
   })
 
+  void it('one at a URL that is none is refused, and leaves nothing', async () => {
+    const job = await running(start(countingJob({ name: 'no-url' })))
+    for (const dir of ['s3://', 's3:///savepoints', 'ftp://store/savepoints']) {
+      const refusal = { code: 'CHECKPOINT_URL_INVALID', message: new RegExp(`^${dir} is no place`) }
+      await assert.rejects(job.savepoint({ dir }), refusal)
+      await assert.rejects(job.stop({ savepoint: { dir } }), refusal)
+    }
+    await job.stop()
+    assert.equal(existsSync('s3:'), false)
+    assert.ok(!readdirSync(join(folder, 'state', 'no-url', 'checkpoints')).includes('savepoints-under-way'), 'nothing is noted')
+  })
+
   void it('there is none of a job that ends, whenever it is asked for, and none is said to go on', async () => {
     const job = await running(start(countingJob({ name: 'ends' })))
     const ended = job.cancel().then(() => 'ended')
