@@ -1,7 +1,7 @@
 import { DiskError, messageOf, type Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder, parentOf } from './durable-folders.ts'
-import { isCheckpointUrl } from './object-store/checkpoint-url.ts'
+import { isCheckpointUrl, parseCheckpointUrl } from './object-store/checkpoint-url.ts'
 import { readNamedObject } from './object-store/foreign-object.ts'
 import { ObjectSavepoint } from './object-store/object-savepoints.ts'
 import type { RemotePlaces } from './object-store/remote-places.ts'
@@ -22,8 +22,10 @@ export interface SavepointsOptions {
 /** A savepoint that a former process had begun and not announced. */
 export interface UnannouncedSavepoint {
   readonly path: string
-  /** `removed`: it was half-written. `complete`: it can be restored, and stays. */
-  readonly found: 'removed' | 'complete'
+  /** `removed`: it was half-written. `complete`: it can be restored, and stays. `unknown`: its place cannot be reached, or not be changed, and the next start looks again. */
+  readonly found: 'removed' | 'complete' | 'unknown'
+  /** Why it is unknown. */
+  readonly problem?: string
 }
 
 /**
@@ -33,6 +35,7 @@ export interface UnannouncedSavepoint {
  * 2. A folder is noted, durably, before it is made, and until it is complete or gone: whatever a crash interrupts is found and removed at the next start.
  * 3. What is complete is the user's: only `disposeSavepoint`, or `discard` before anyone has heard of it, removes it.
  * 4. One operation at a time.
+ * 5. A place of the user's that is out of reach keeps no job from starting.
  */
 export class FilesystemSavepoints {
   readonly #disk: Disk
@@ -81,7 +84,10 @@ export class FilesystemSavepoints {
 
   /** Removes one that came to nothing. What cannot be removed now is removed at the next start. */
   discard(folder: string): Promise<void> {
-    return this.#inTurn(folder, () => this.#remove(folder))
+    return this.#inTurn(folder, async () => {
+      await this.#clear(folder)
+      await this.#forget(folder)
+    })
   }
 
   /** At the start of a job, with its lock held: what former processes had begun. @throws CHECKPOINT_STORAGE_* */
@@ -89,20 +95,28 @@ export class FilesystemSavepoints {
     return this.#inTurn(this.#notes ?? '', async () => {
       const found: UnannouncedSavepoint[] = []
       for (const folder of await this.#noted()) {
-        const isComplete = await this.#isComplete(folder)
-        // Its writer may have died between rename and sync: the note is needed until the name is durable.
-        if (isComplete && this.#remote(folder) === undefined) await this.#disk.syncDirectory(folder)
-        if (isComplete) await this.#forget(folder)
-        else await this.#remove(folder)
+        const isComplete = await this.#settle(folder).catch((error: unknown) => {
+          found.push({ path: folder, found: 'unknown', problem: messageOf(error) })
+        })
+        if (isComplete === undefined) continue
+        await this.#forget(folder)
         found.push({ path: folder, found: isComplete ? 'complete' : 'removed' })
       }
       return found
     })
   }
 
-  async #remove(folder: string): Promise<void> {
+  /** Whether it is complete, and durably so; if not, nothing of it is left. */
+  async #settle(folder: string): Promise<boolean> {
+    const isComplete = await this.#isComplete(folder)
+    // Its writer may have died between rename and sync: the note is needed until the name is durable.
+    if (isComplete && this.#remote(folder) === undefined) await this.#disk.syncDirectory(folder)
+    if (!isComplete) await this.#clear(folder)
+    return isComplete
+  }
+
+  async #clear(folder: string): Promise<void> {
     await (this.#remote(folder)?.remove() ?? removeSavepoint(this.#disk, folder))
-    await this.#forget(folder)
   }
 
   #remote(folder: string): ObjectSavepoint | undefined {
@@ -144,7 +158,7 @@ export class FilesystemSavepoints {
     }
   }
 
-  /** The folders that notes name. A note that is not whole was never followed by a folder. */
+  /** The folders that notes name. A note that is not whole, or names no place, was never followed by a folder. */
   async #noted(): Promise<readonly string[]> {
     const notes = this.#notes
     if (notes === undefined) return []
@@ -222,7 +236,10 @@ function unlessAbsent(error: unknown): void {
 function decodeNote(bytes: Uint8Array): string | undefined {
   try {
     const note = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly folder?: unknown }
-    return typeof note.folder === 'string' && (note.folder.startsWith('/') || isCheckpointUrl(note.folder)) ? note.folder : undefined
+    if (typeof note.folder !== 'string') return undefined
+    if (isCheckpointUrl(note.folder)) parseCheckpointUrl(note.folder)
+    else if (!note.folder.startsWith('/')) return undefined
+    return note.folder
   } catch {
     return undefined
   }

@@ -184,8 +184,12 @@ export async function dropCheckpointsFrom(parts: ReadableParts, checkpointId: nu
 
 /** What a former process was killed over. */
 export async function recoverSavepoints(savepoints: FilesystemSavepoints, warn: Warn): Promise<void> {
-  for (const { path, found } of await savepoints.recover()) {
-    if (found === 'removed') warn('a savepoint was not completed by a former process: what was there of it is removed', { path })
+  for (const { path, found, problem } of await savepoints.recover()) {
+    if (found === 'unknown')
+      warn(`whether a former process has left half of a savepoint is not known now, and is looked at again at the next start: ${problem}`, {
+        path,
+      })
+    else if (found === 'removed') warn('a savepoint was not completed by a former process: what was there of it is removed', { path })
     else warn('a savepoint was completed by a former process, which ended before it could say so: it is there', { path })
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeDisk, type MillraceError } from '@millrace/core'
@@ -202,6 +202,28 @@ void describe('savepoints of a running job', () => {
     await job.stop()
     assert.equal(existsSync('s3:'), false)
     assert.ok(!readdirSync(join(folder, 'state', 'no-url', 'checkpoints')).includes('savepoints-under-way'), 'nothing is noted')
+  })
+
+  void it('one that was under way where nobody can look now does not keep the job from starting', async () => {
+    const first = await running(start(countingJob({ name: 'out-of-reach' })))
+    await first.stop()
+    const notes = join(folder, 'state', 'out-of-reach', 'checkpoints', 'savepoints-under-way')
+    const outOfReach = join(folder, 'x'.repeat(300), 'savepoint-1')
+    const leave = (path: string): void => {
+      mkdirSync(notes, { recursive: true })
+      writeFileSync(join(notes, basename(path)), `${JSON.stringify({ version: 1, folder: path })}\n`)
+    }
+    leave(outOfReach)
+    leave('ftp://store/savepoint-2')
+    const warnings: string[] = []
+    const onEvent = (event: JobEvent): unknown =>
+      event.kind === 'log' && event.record.level === 'warn' && warnings.push(event.record.message)
+    const second = await running(start(countingJob({ name: 'out-of-reach' }), { restore: 'latest', onEvent }))
+    await second.stop()
+    assert.equal((await second.done).state, 'stopped')
+    assert.match(warnings[0]!, /^whether a former process has left half of a savepoint is not known .*: .*ENAMETOOLONG/)
+    assert.deepEqual(readdirSync(notes), ['savepoint-1'], 'it is looked at again; what is no place never will be one')
+    checkRows(rowsOf('out-of-reach'))
   })
 
   void it('there is none of a job that ends, whenever it is asked for, and none is said to go on', async () => {
