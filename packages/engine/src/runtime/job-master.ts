@@ -25,7 +25,7 @@ import { JobControl } from './job-control.ts'
 import { jobFailure } from './job-failure.ts'
 import { JobRestarts } from './job-restarts.ts'
 import { JobStarts } from './job-starts.ts'
-import type { JobEvent, JobFailure, JobResult } from './job-types.ts'
+import type { CompletedCheckpoint, JobEvent, JobFailure, JobResult } from './job-types.ts'
 import { LiveSettings } from './live-settings.ts'
 import { MetricsBoard } from './metrics-board.ts'
 import { checkCombinations, checkpointOptions, slotSettings } from './master-settings.ts'
@@ -181,14 +181,16 @@ export class JobMaster implements AttemptHandler {
   }
 
   #failure(report: FailureReport): JobFailure {
-    const checkpoint = (this.#keeper.last ?? this.#starts.restored)?.path
+    const checkpoint = this.#last?.path
     return jobFailure(report, { module: this.#parts.modulePath, checkpoint })
   }
 
   async #runAttempt(): Promise<AttemptOutcome> {
     const { plan, functions, storage, launcher, clock, disk, network, random } = this.#parts
     this.#board.state = 'starting'
-    const { attempt: number, restoration, starts } = await this.#starts.whole(this.#restoreRequest)
+    const { attempt: number, restoration, starts } = await this.#starts.whole(this.#restoreRequest, this.#last)
+    // Newer ones are damaged, or gone.
+    if (this.#keeper.last !== undefined) this.#keeper.last = restoration.checkpoint
     this.#nextCheckpointId = Math.max(this.#nextCheckpointId, restoration.nextCheckpointId)
     const regions = this.#regions
     const coordinator = new CheckpointCoordinator({
@@ -223,6 +225,11 @@ export class JobMaster implements AttemptHandler {
     return outcome
   }
 
+  /** The newest checkpoint that this process knows of. */
+  get #last(): CompletedCheckpoint | undefined {
+    return this.#keeper.last ?? this.#starts.restored
+  }
+
   /** Where the job restores from: once there is a completed checkpoint of this run, and on every restart from then on, that. */
   get #restoreRequest(): JobMasterParts['restore'] {
     return this.#keeper.last !== undefined ? 'latest' : this.#parts.restore
@@ -231,7 +238,10 @@ export class JobMaster implements AttemptHandler {
   /** Sees to it that the next attempt restores an older checkpoint, where the failure asks for that; false if there is none. */
   async #goBack(restoreBefore: number | undefined): Promise<boolean> {
     if (restoreBefore === undefined) return true
-    return this.#restoreRequest === 'latest' && (await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn, this.#starts.hurried))
+    if (this.#restoreRequest !== 'latest') return false
+    const older = await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn, this.#starts.hurried)
+    if (older !== undefined) this.#keeper.last = older
+    return older !== undefined
   }
 
   // ---------- AttemptHandler
@@ -264,7 +274,7 @@ export class JobMaster implements AttemptHandler {
 
   regionRestored(region: Region, attempt: number): void {
     this.#board.regionRestored(region)
-    const restored = this.#keeper.last ?? this.#starts.restored
+    const restored = this.#last
     this.#parts.onEvent({
       kind: 'region-restarted',
       timeMs: this.#parts.clock.now(),
@@ -309,7 +319,7 @@ export class JobMaster implements AttemptHandler {
       jobName: this.#parts.plan.graph.name,
       durationMs: this.#parts.clock.monotonic() - this.#startedMs,
       restarts: this.#restarts.count,
-      lastCheckpoint: this.#keeper.last ?? this.#starts.restored,
+      lastCheckpoint: this.#last,
       ...outcome,
     }
   }

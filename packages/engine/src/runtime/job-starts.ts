@@ -4,9 +4,11 @@
  * 1. Each start has a larger number than every one before it, those of former processes included, and than the one that took what it starts from, which may have been counted in another place.
  * 2. The whole job starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
  * 3. A region starts from where all others are, or not at all.
+ * 4. What this process knows to be complete does not vanish unnoticed: the job goes back behind it to an older checkpoint of its own, and says so, or not at all.
  */
 import type { JobLock } from '../checkpoint/job-lock.ts'
 import type { RestoreRequest } from '../checkpoint/storage.ts'
+import { engineError } from '../errors.ts'
 import type { Region } from '../graph/regions.ts'
 import type { SlotSettings } from './deployment.ts'
 import type { CompletedCheckpoint } from './job-types.ts'
@@ -67,12 +69,17 @@ export class JobStarts {
     this.#waiting.abort()
   }
 
-  /** @throws as `JobLock.nextAttempt` and `findRestoration`; JOB_START_GIVEN_UP once the job is to end */
-  async whole(request: RestoreRequest): Promise<WholeStart> {
+  /**
+   * `known`: the newest checkpoint there was when this process last looked.
+   *
+   * @throws as `JobLock.nextAttempt` and `findRestoration`; CHECKPOINT_STORAGE_LOST; JOB_START_GIVEN_UP once the job is to end
+   */
+  async whole(request: RestoreRequest, known: CompletedCheckpoint | undefined): Promise<WholeStart> {
     if (this.#used) this.attempt = await this.#parts.lock.nextAttempt()
     this.#used = true
     const { regions, warn, lock } = this.#parts
     const restoration = await findRestoration(this.#parts, request, warn, this.#waiting.signal)
+    if (request === 'latest' && known !== undefined) this.#noteLoss(known, restoration)
     if (restoration.takenBy >= this.attempt) this.attempt = await lock.attemptAbove(restoration.takenBy)
     const { attempt } = this
     this.restored = restoration.checkpoint
@@ -100,6 +107,13 @@ export class JobStarts {
     }
     this.#attempts[region.id] = attempt
     return this.#start(region, attempt, found)
+  }
+
+  /** What is damaged was told when it was found. @throws CHECKPOINT_STORAGE_LOST */
+  #noteLoss(known: CompletedCheckpoint, { checkpoint, ownId, completed }: Restoration): void {
+    if ((checkpoint?.id === known.id && checkpoint.path === known.path) || completed.includes(known.id)) return
+    if (ownId === undefined) throw engineError('CHECKPOINT_STORAGE_LOST', { path: known.path ?? `of checkpoint ${known.id}` })
+    this.#parts.warn(`checkpoint ${known.id} was there and is gone: the job goes back to checkpoint ${ownId}`, { path: known.path })
   }
 
   #start(region: Region, attempt: number, restoration: Restored): RegionStart {

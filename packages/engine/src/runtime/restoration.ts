@@ -156,30 +156,35 @@ function finishes(functions: JobFunctions, operator: number): boolean {
 }
 
 /**
- * Removes the checkpoint with this id and all later ones, so that the newest is the one before them; false, and nothing is removed, where none can be read before them,
+ * Removes the checkpoint with this id and all later ones, so that the newest is the one before them, which it answers; undefined, and nothing is removed, where none can be read before them,
  * or the job is to end before that is known (`stopped`).
  * Nothing of the attempt may be left running.
  *
  * The job first goes on from the one before them, as a start does: with that they are given up, and a crash while they are removed leaves none that could be the latest, nor one that
  * would be missed. Which of them have damaged state is not known before they are read.
  */
-export async function dropCheckpointsFrom(parts: ReadableParts, checkpointId: number, warn: Warn, stopped?: AbortSignal): Promise<boolean> {
+export async function dropCheckpointsFrom(
+  parts: ReadableParts,
+  checkpointId: number,
+  warn: Warn,
+  stopped?: AbortSignal,
+): Promise<CompletedCheckpoint | undefined> {
   const { storage } = parts
   const { completed } = await storage.open()
   let problem = 'none is there'
   const found = await resolveReadable(parts, 'latest', warn, { before: checkpointId, stopped }).catch((error: unknown) => {
     problem = messageOf(error)
   })
-  if (found === undefined && stopped?.aborted === true) return false
+  if (found === undefined && stopped?.aborted === true) return undefined
   if (found?.checkpoint === undefined) {
     warn(`there is no checkpoint before ${checkpointId} to go back to: checkpointing.numRetained says how many are kept`, { problem })
-    return false
+    return undefined
   }
   await storage.goOnFrom(found.checkpoint)
   const dropped = completed.filter((id) => id >= checkpointId)
   for (const id of dropped) await storage.retire(id)
   warn(`the job goes back to checkpoint ${found.checkpoint.metadata.checkpointId}`, { dropped: dropped.join() })
-  return true
+  return { id: found.checkpoint.metadata.checkpointId, path: found.checkpoint.path }
 }
 
 /** What a former process was killed over. */
