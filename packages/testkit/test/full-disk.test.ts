@@ -1,4 +1,4 @@
-// A job is told to stop, and the disk runs full: it ends, and says why.
+// The disk runs full, or read-only: a job that is told to stop ends and says why, any other waits as its restart strategy says.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { defineJob, fileSink, generator, type Job } from '@millrace/engine'
@@ -109,5 +109,28 @@ describe('a disk that is full', () => {
       assert.match(message(run), /CHECKPOINT_STORAGE_FULL|no-space/)
       await goesOn(machine)
     }
+  })
+})
+
+describe('a disk that is read-only for a while', () => {
+  it('costs a job that has run restarts, as its strategy allows, and does not end it', async () => {
+    const machine = new VirtualMachine()
+    const run = await running(machine)
+    machine.disk.fail({ operations: ['open'], path: /\/checkpoints\//, reason: 'not-permitted' })
+    await run.until(() => run.of('restarting').length > 1)
+    machine.disk.heal()
+    assert.equal((await run.end()).state, 'finished')
+    await checkOutput(machine)
+  })
+
+  it('ends it when the strategy gives up', async () => {
+    const machine = new VirtualMachine()
+    const run = await running(machine)
+    machine.disk.fail({ operations: ['open'], path: /\/checkpoints\//, reason: 'not-permitted' })
+    await ends(run)
+    assert.equal(run.of('restarting').length, 3)
+    assert.match(message(run), /CHECKPOINT_STORAGE_NOT_WRITABLE/)
+    machine.disk.heal()
+    await goesOn(machine)
   })
 })

@@ -4,7 +4,7 @@
  * 1. One attempt at a time, each started by `JobStarts`; after it either the job ends, or `JobRestarts` has another one begin.
  * 2. The lock is held from before the first file is touched until after the last.
  */
-import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type Random, messageOf } from '@millrace/core'
+import { type Clock, type Disk, type LogRecord, type MillraceError, type Network, type Random, messageOf } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
@@ -22,7 +22,7 @@ import { CheckpointKeeper } from './checkpoint-keeper.ts'
 import type { ControlledJob, ControlServer } from './control/control-server.ts'
 import { reportFailure } from './failure-report.ts'
 import { JobControl } from './job-control.ts'
-import { jobFailure } from './job-failure.ts'
+import { isPassing, jobFailure } from './job-failure.ts'
 import { JobRestarts } from './job-restarts.ts'
 import { JobStarts } from './job-starts.ts'
 import type { CompletedCheckpoint, JobEvent, JobFailure, JobResult } from './job-types.ts'
@@ -176,7 +176,7 @@ export class JobMaster implements AttemptHandler {
       this.#warn(messageOf(error), {})
       return { kind: this.control.isAsked('cancel') ? 'canceled' : 'stopped' }
     }
-    if (this.#restarts.count === 0 || !(error instanceof MillraceError) || !error.retry) throw error
+    if (this.#restarts.count === 0 || !isPassing(error)) throw error
     return { kind: 'failed', failure: reportFailure(error) }
   }
 
