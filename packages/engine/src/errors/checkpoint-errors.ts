@@ -79,6 +79,12 @@ export const checkpointErrors = {
     message:
       'The checkpoint has format version {version}; this release reads up to {newest}. Use the release that wrote it, or a newer one',
   },
+  STATE_DIR_IN_USE: {
+    who: 'operator',
+    retry: false,
+    message:
+      'Another process runs job {jobName} with the same stateDir, and takes its orders at {path}. Stop that one (millrace stop), or give this one another name or stateDir',
+  },
   CONTROL_VERSION: {
     who: 'operator',
     retry: false,

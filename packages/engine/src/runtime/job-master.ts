@@ -4,7 +4,7 @@
  * 1. One attempt at a time, each started by `JobStarts`; after it either the job ends, or `JobRestarts` has another one begin.
  * 2. The lock is held from before the first file is touched until after the last.
  */
-import { type Clock, type Disk, type LogRecord, type MillraceError, type Network, type Random, messageOf } from '@millrace/core'
+import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type Random, messageOf } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { JobLock } from '../checkpoint/job-lock.ts'
@@ -133,11 +133,12 @@ export class JobMaster implements AttemptHandler {
     return result
   }
 
-  /** A socket that cannot be had is said, and does not stop the job. */
-  async #listen(): Promise<void> {
+  /** A socket that cannot be had is said, and does not stop the job; one that another process has does, where both keep files beside it. @throws STATE_DIR_IN_USE */
+  async #listen(keepsFiles: boolean): Promise<void> {
     try {
       this.#server = await this.#parts.control?.(this.control)
     } catch (error) {
+      if (keepsFiles && error instanceof MillraceError && error.code === 'STATE_DIR_IN_USE') throw error
       this.#warn(`the job takes no orders from the command line: ${messageOf(error)}`, {})
     }
   }
@@ -145,11 +146,11 @@ export class JobMaster implements AttemptHandler {
   async #runAttempts(): Promise<JobResult> {
     checkCombinations(this.#settings.options)
     await this.#starts.lock()
-    await recoverSavepoints(this.#parts.savepoints, this.#warn)
-    await this.#listen()
-    if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
     // What ends with the process is found again by nobody.
     const keepsState = this.#settings.options.checkpointing.storage !== 'memory'
+    await this.#listen(keepsState || this.#parts.stateBackend !== undefined)
+    await recoverSavepoints(this.#parts.savepoints, this.#warn)
+    if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { code, message } of graphWarnings(this.#parts.plan.graph)) if (keepsState || code !== 'UID_DERIVED') this.#warn(message, {})
     for (;;) {
       const outcome = await this.#runAttempt().catch((error: unknown) => this.#startFailed(error))

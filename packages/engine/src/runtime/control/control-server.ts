@@ -1,7 +1,7 @@
 /**
  * The socket on which a running job takes orders from its own user, and from nobody else.
  *
- * 1. It is there only while the job's lock is held, so that what lies in its place before is of a dead process, and is removed.
+ * 1. It is there only while the job's lock is held. The lock is where the checkpoints are, which may be elsewhere: what lies in the socket's place before is removed if nobody answers there.
  * 2. Only the user who runs the job can connect: the socket's mode is 0600, from its first moment where a thread may see to that.
  * 3. Every request is answered before the socket goes; whoever asked for the end of the job is hung up on when its lock is free.
  * 4. What is no request ends its connection, and nothing else.
@@ -13,6 +13,7 @@ import { isMainThread } from 'node:worker_threads'
 import { MillraceError, nodeDisk, type OptionState, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { CheckpointHistory, CompletedCheckpoint, JobResult } from '../job-types.ts'
+import { askJob } from './control-client.ts'
 import { LineBuffer } from './lines.ts'
 import {
   CONTROL_LINE_BYTES_MAX,
@@ -48,6 +49,10 @@ export interface ControlServer {
 
 const CONNECTIONS_MAX = 64
 
+/** A job that lives says what it does within this. */
+const ANSWER_MS_MAX = 2_000
+
+/** @throws STATE_DIR_IN_USE */
 export async function serveControl(path: string, job: ControlledJob): Promise<ControlServer> {
   const server = new SocketServer(job)
   await server.listen(path)
@@ -68,6 +73,7 @@ class SocketServer implements ControlServer {
 
   async listen(path: string): Promise<void> {
     await nodeDisk.makeDirectory(dirname(path))
+    if (await isAnswered(path)) throw engineError('STATE_DIR_IN_USE', { jobName: this.#job.status().job, path })
     rmSync(path, { force: true })
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -156,6 +162,14 @@ class SocketServer implements ControlServer {
       }
     }
   }
+}
+
+/** One that is frozen does not say so: whoever has got its lock, as it no longer renewed that, gets its place as well. */
+async function isAnswered(path: string): Promise<boolean> {
+  return await askJob(path, { do: 'status' }, ANSWER_MS_MAX).then(
+    (answer) => answer !== undefined,
+    () => false,
+  )
 }
 
 function stopAnswer({ state, lastCheckpoint }: JobResult, savepoint: CompletedCheckpoint | undefined): StopAnswer {

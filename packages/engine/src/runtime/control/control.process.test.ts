@@ -4,7 +4,10 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { CompletedCheckpoint, JobResult } from '../job-types.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MillraceError } from '@millrace/core'
+import { defineJob, discard, generator, startJob } from '../../index.ts'
+import type { CompletedCheckpoint, JobResult, RunningJob } from '../job-types.ts'
 import { askJob } from './control-client.ts'
 import { requestProblem } from './protocol.ts'
 import { serveControl, type ControlledJob } from './control-server.ts'
@@ -62,6 +65,30 @@ class Job implements ControlledJob {
 const stopped: JobResult = { jobName: 'j', durationMs: 1, restarts: 0, lastCheckpoint: undefined, state: 'stopped' }
 const saved: CompletedCheckpoint = { id: 3, path: '/s' }
 
+void test('two jobs of one name whose checkpoints are in different places do not share a state folder', async () => {
+  const stateDir = join(folder, 'shared-state')
+  const job = defineJob('twice', (env) => {
+    env.fromSource(generator({ generate: (n) => n, ratePerSecond: 100 }), { uid: 'numbers' }).sinkTo(discard())
+  })
+  const begin = (dir: string): RunningJob =>
+    startJob(job, { options: { stateDir, checkpointing: { storage: 'filesystem', interval: '10ms', dir: join(folder, dir) } } })
+  const hasRun = async (running: RunningJob): Promise<void> => {
+    while (running.metrics().checkpoints.completed === 0 && running.metrics().state !== 'ended') await sleep(5)
+  }
+  const first = begin('here')
+  await hasRun(first)
+  const other = begin('there')
+  await hasRun(other)
+  await other.cancel()
+  const refused = await other.done
+  assert.equal(refused.state === 'failed' && (refused.failure.error as MillraceError).code, 'STATE_DIR_IN_USE')
+  assert.equal((await askJob(controlSocketOf(stateDir, 'twice'), { do: 'status' }))?.kind, 'result', 'the first one takes orders')
+  await first.stop()
+  const second = begin('there')
+  await hasRun(second)
+  await second.stop()
+})
+
 void test('what a dead process has left in the place of the socket is removed', async () => {
   const path = join(folder, 'stale.sock')
   writeFileSync(path, '')
@@ -75,6 +102,18 @@ void test('what a dead process has left in the place of the socket is removed', 
   server.end()
   assert.equal(existsSync(path), false)
   assert.equal(await askJob(path, { do: 'status' }), undefined)
+})
+
+void test('the place of a process that is frozen is taken over', async () => {
+  const path = join(folder, 'frozen.sock')
+  const frozen = createServer(() => {})
+  await new Promise<void>((resolve) => void frozen.listen(path, resolve))
+  const server = await serveControl(path, new Job())
+  assert.equal((await askJob(path, { do: 'status' }))?.kind, 'result')
+  await assert.rejects(serveControl(path, new Job()), { code: 'STATE_DIR_IN_USE' })
+  await server.retire()
+  server.end()
+  frozen.close()
 })
 
 void test('the end of a job is answered first, and told to be over when its lock is free', async () => {
