@@ -72,3 +72,29 @@ for (const [how, state] of [
     }
   })
 }
+
+it('a job that is cancelled, and does not keep its checkpoints, names none of them, nor the one that it had started from', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'millrace-cancelled-'))
+  const checkpointing = { interval: '1h', storage: 'filesystem', retainOnCancel: false } as const
+  const endless = defineJob('names-none', (env) => {
+    env.fromSource(generator({ ratePerSecond: 100, generate: (n) => n }), { uid: 'numbers' }).sinkTo(discard())
+  })
+  try {
+    const start = async (): Promise<RunningJob> => {
+      const started = Promise.withResolvers<void>()
+      const onEvent: ExecuteOptions['onEvent'] = ({ kind }) => kind === 'started' && started.resolve()
+      const running = startJob(endless, { options: { stateDir, checkpointing }, restore: 'latest', onEvent })
+      await started.promise
+      return running
+    }
+    const first = await start()
+    await first.stop()
+    assert.equal((await first.done).lastCheckpoint?.id, 1)
+    const second = await start()
+    await second.cancel()
+    assert.ok(!readdirSync(join(stateDir, 'names-none', 'checkpoints')).includes('chk-1'))
+    assert.equal((await second.done).lastCheckpoint, undefined)
+  } finally {
+    rmSync(stateDir, { recursive: true })
+  }
+})

@@ -303,6 +303,7 @@ export class JobMaster implements AttemptHandler {
     if (state === 'canceled' && !this.#settings.options.checkpointing.retainOnCancel) {
       await this.#parts.storage.removeAll()
       this.#keeper.last = undefined
+      this.#starts.restored = undefined
     }
     return this.#result({ state })
   }
