@@ -34,6 +34,7 @@ const ANSWER_BYTES = 64 * 1_024
  * Sends requests until they are answered. An edge: Node's `fetch` has the network.
  *
  * 1. When a server asks for patience, no request of this sender is begun before that is over.
+ * 2. A status is an answer, whatever becomes of the rest: what has it is tried again only where the status says so.
  */
 export class Sender {
   readonly #options: SenderOptions
@@ -113,14 +114,18 @@ type Outcome =
   | ({ readonly kind: 'refused' } & Refusal)
   | { readonly kind: 'later'; readonly problem: string; readonly cause?: unknown; readonly afterMs: number | undefined }
 
-/** Reads the answer, so that its connection can be used again; what is longer ends it. */
+/** Reads the answer, so that its connection can be used again; what is longer ends it. What breaks off is as good: the receiver has decided. */
 async function beginningOf(response: Response): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   let sizeBytes = 0
-  for await (const chunk of response.body ?? []) {
-    if (text.length < ANSWER_CHARACTERS) text += decoder.decode(chunk, { stream: true })
-    if ((sizeBytes += chunk.length) > ANSWER_BYTES) break
+  try {
+    for await (const chunk of response.body ?? []) {
+      if (text.length < ANSWER_CHARACTERS) text += decoder.decode(chunk, { stream: true })
+      if ((sizeBytes += chunk.length) > ANSWER_BYTES) break
+    }
+  } catch {
+    // A request that was accepted must not be sent again for that, nor one that was refused.
   }
   return text.slice(0, ANSWER_CHARACTERS)
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { nodeClock, nodeRandom } from '@millrace/core'
 import { defineJob } from '../../../api/job.ts'
@@ -136,6 +137,29 @@ describe('webhookSink', () => {
     assert.ok(tries.size === 3 && [...tries.values()].every((count) => count >= 4), [...tries.values()].join())
     assert.deepEqual(new Set(seen.map(({ key }) => key)), new Set(tries.keys()))
     assert.deepEqual(new Set(seen.map(({ body }) => body)), new Set(upTo(3)))
+  })
+
+  it('takes the status for the answer, whatever becomes of the rest of it', async () => {
+    const rests: Readonly<Record<string, (response: ServerResponse, status: number) => void>> = {
+      'breaks off': (response, status) => {
+        response.writeHead(status, { 'content-length': '100' }).write('be', () => setTimeout(() => response.destroy(), 5))
+      },
+      'never ends': (response, status) => void response.writeHead(status).write('be'),
+      'is not what it says': (response, status) => void response.writeHead(status, { 'content-encoding': 'gzip' }).end('be'),
+    }
+    for (const [name, rest] of Object.entries(rests)) {
+      let requests = 0
+      let status = 200
+      server.answer = (_, response) => {
+        requests++
+        rest(response, status)
+      }
+      await send([1], { timeout: 200, retryFor: 500 })
+      assert.equal(requests, 1, `200 that ${name}: sent again`)
+      status = 400
+      await assert.rejects(send([1], { timeout: 200, retryFor: 500 }), /status 400.*WEBHOOK_REFUSED/, `400 that ${name}`)
+      assert.equal(requests, 2, `400 that ${name}: sent again`)
+    }
   })
 
   it('waits for as long as Retry-After asks, with all requests', async () => {
