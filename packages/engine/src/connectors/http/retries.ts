@@ -8,12 +8,14 @@ export function mayHelpLater(status: number): boolean {
   return LATER.has(status)
 }
 
-/** What `Retry-After` asks for, in milliseconds: seconds or a date. Undefined for anything else. */
+/**
+ * What `Retry-After` asks for, in milliseconds: seconds or a date. Undefined for anything else, and where it asks for no time at all, as `0` or a clock that is behind does: who heeded that
+ * would ask again without a pause.
+ */
 export function retryAfterMs(header: string | null, nowMs: number): number | undefined {
   if (header === null) return undefined
-  if (/^\s*\d{1,9}\s*$/.test(header)) return Number(header) * 1_000
-  const time = Date.parse(header)
-  return Number.isNaN(time) ? undefined : Math.max(0, time - nowMs)
+  const delayMs = /^\s*\d{1,9}\s*$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs
+  return delayMs > 0 ? delayMs : undefined
 }
 
 /** From 0 up to 1. */

@@ -24,6 +24,8 @@ const EVENTS_PER_POLL = 256
 /** Events that wait: from here on nothing more is read from the connection. */
 const WAITING_EVENTS = 1_024
 const PAUSE_MS_MAX = 30_000
+/** After a connection that did not come about, at least, doubled as the pauses are: a server may ask for none at all (`retry: 0`). */
+const FAILURE_PAUSE_MS = 100
 
 /**
  * Reads one stream of events, over as many connections as it takes. An edge: Node's `fetch` has the network.
@@ -120,7 +122,9 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       failures++
       const waitMs =
         outcome.afterMs ??
-        (outcome.wasOpen ? this.#retryMs : pauseMs(failures, this.#retryMs, Math.max(this.#retryMs, PAUSE_MS_MAX), drawOf(random)))
+        (outcome.wasOpen
+          ? this.#retryMs
+          : pauseMs(failures, Math.max(this.#retryMs, FAILURE_PAUSE_MS), Math.max(this.#retryMs, PAUSE_MS_MAX), drawOf(random)))
       if (clock.monotonic() + waitMs - lostMs > this.#settings.retryForMs) throw this.#lost(outcome)
       const message = `serverSentEvents: ${shownUrl(this.#settings.url)}: ${outcome.problem}; it is asked again`
       this.#context.report?.({ code: 'EVENTS_RECONNECT', message })

@@ -142,6 +142,29 @@ describe('serverSentEvents', () => {
     await reading.close()
   })
 
+  it('pauses ever longer where no connection comes about, also for a server that wants none', async () => {
+    let requests = 0
+    const refusals: readonly ((response: ServerResponse) => void)[] = [
+      (response) => response.destroy(),
+      (response) => void response.writeHead(503, { 'retry-after': '0' }).end(),
+    ]
+    for (const refuse of refusals) {
+      requests = 0
+      server.answer = (_, response) => {
+        if (requests++ === 0) begin(response).end('retry: 0\nid: 1\ndata: the only one\n\n')
+        else refuse(response)
+      }
+      const reading = await new Reading({ retryFor: 500 }).until(2)
+      assert.match(String(reading.failure), /EVENTS_LOST/)
+      assert.ok(requests >= 2 && requests <= 7, `${requests} connections`)
+      assert.deepEqual(
+        reading.events.map(({ lastEventId }) => lastEventId),
+        ['1'],
+      )
+      await reading.close()
+    }
+  })
+
   it('makes a connection again on which nothing comes', async () => {
     let connections = 0
     server.answer = (_, response) => {

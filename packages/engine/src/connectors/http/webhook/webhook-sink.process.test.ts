@@ -174,6 +174,18 @@ describe('webhookSink', () => {
     assert.ok(times[1]! - times[0]! >= 990, `${times[1]! - times[0]!} ms`)
   })
 
+  it('pauses ever longer for a server that would have it at once, again and again', async () => {
+    for (const asks of ['0', new Date(Date.now() - 60_000).toUTCString()]) {
+      let requests = 0
+      server.answer = (_, response) => {
+        requests++
+        response.writeHead(503, { 'retry-after': asks }).end()
+      }
+      await assert.rejects(send([1], { retryFor: 500 }), /WEBHOOK_UNAVAILABLE/)
+      assert.ok(requests >= 2 && requests <= 6, `Retry-After: ${asks}: ${requests} requests`)
+    }
+  })
+
   it('fails where nothing helps, without secrets in the message', async () => {
     server.answer = (_, response) => void response.writeHead(503).end('closed for ever')
     await assert.rejects(
