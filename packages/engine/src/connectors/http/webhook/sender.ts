@@ -41,6 +41,8 @@ export class Sender {
   readonly #closing = new AbortController()
   readonly #pauses = new Set<() => void>()
   #quietUntilMs = -Infinity
+  /** Requests that have failed and are tried again, the one that has been for longest first. */
+  readonly #setBack: Set<Request> = new Set()
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -48,20 +50,27 @@ export class Sender {
 
   /** Resolves when it is accepted, or refused for good. @throws `WEBHOOK_UNAVAILABLE` */
   async send(request: Request): Promise<Refusal | undefined> {
-    const { clock, retryForMs, firstPauseMs, mostPauseMs, random, notices } = this.#options
+    try {
+      return await this.#send(request)
+    } finally {
+      const [oldest] = this.#setBack
+      this.#setBack.delete(request)
+      if (oldest === request) this.#options.notices?.over()
+    }
+  }
+
+  async #send(request: Request): Promise<Refusal | undefined> {
+    const { clock, retryForMs, firstPauseMs, mostPauseMs, random } = this.#options
     const startMs = clock.monotonic()
     for (let tries = 1; ; tries++) {
       await this.#pause(this.#quietUntilMs - clock.monotonic())
       const outcome = await this.#try(request)
-      if (outcome.kind !== 'later') {
-        notices?.over()
-        return outcome.kind === 'refused' ? outcome : undefined
-      }
+      if (outcome.kind !== 'later') return outcome.kind === 'refused' ? outcome : undefined
       const waitMs = outcome.afterMs ?? pauseMs(tries, firstPauseMs, mostPauseMs, drawOf(random))
       const isOver = clock.monotonic() + waitMs - startMs > retryForMs
       if (isOver || this.#closing.signal.aborted) throw this.#unavailable(request, tries, outcome)
       if (outcome.afterMs !== undefined) this.#quietUntilMs = Math.max(this.#quietUntilMs, clock.monotonic() + outcome.afterMs)
-      notices?.failed(outcome.problem)
+      this.#tell(request, outcome.problem)
       await this.#pause(waitMs)
     }
   }
@@ -92,6 +101,13 @@ export class Sender {
     } finally {
       cancel()
     }
+  }
+
+  /** One speaks for all, and keeps on while others are accepted: a checkpoint waits for each. */
+  #tell(request: Request, problem: string): void {
+    this.#setBack.add(request)
+    const [oldest] = this.#setBack
+    if (oldest === request) this.#options.notices?.failed(problem)
   }
 
   #unavailable({ url }: Request, tries: number, { problem, cause }: Extract<Outcome, { kind: 'later' }>): MillraceError {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeClock, nodeRandom } from '@millrace/core'
 import { defineJob } from '../../../api/job.ts'
 import { execute } from '../../../runtime/execute.ts'
 import type { Sink, SinkWriter } from '../../sink.ts'
+import type { ConnectorNotice } from '../../source.ts'
 import { FaultyServer } from '../fixtures/faulty-server.ts'
 import { webhookSink, type RefusedRequest, type WebhookSinkOptions } from './webhook-sink.ts'
 
@@ -186,6 +188,19 @@ describe('webhookSink', () => {
     }
   })
 
+  it('says so when one request is tried again and again, also while others are accepted', async () => {
+    server.answer = (_, response, body) => void response.writeHead(body === '0' ? 500 : 204).end()
+    const notices: string[] = []
+    const writer = newWriter((notice) => void notices.push(`${notice.code}: ${notice.message}`))
+    await writer.open([])
+    for (let n = 0; notices.length === 0 && n < 200; n++) {
+      writer.write(n, 0)
+      await sleep(20)
+    }
+    await writer.close()
+    assert.match(notices.join('\n'), /^WEBHOOK_RETRY: .*127\.0\.0\.1.* has not accepted a request for \ds: status 500; it is tried again$/)
+  })
+
   it('fails where nothing helps, without secrets in the message', async () => {
     server.answer = (_, response) => void response.writeHead(503).end('closed for ever')
     await assert.rejects(
@@ -272,7 +287,7 @@ describe('webhookSink', () => {
   })
 })
 
-function newWriter(): SinkWriter<number> {
+function newWriter(report: (notice: ConnectorNotice) => void = () => {}): SinkWriter<number> {
   const unused = undefined as never
   return webhookSink<number>({ url: server.url }).createWriter({
     subtask: 0,
@@ -285,6 +300,7 @@ function newWriter(): SinkWriter<number> {
     network: unused,
     random: nodeRandom,
     wake: () => {},
+    report,
     fail: (error) => assert.fail(error as Error),
   })
 }

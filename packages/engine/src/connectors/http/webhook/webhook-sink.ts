@@ -117,7 +117,7 @@ function noticesOf(context: WriterContext, url: unknown): SetbackNotices {
   return new SetbackNotices(context.clock, (duration, problem) => {
     context.report?.({
       code: 'WEBHOOK_RETRY',
-      message: `${CONNECTOR}: ${receiver} has accepted nothing for ${duration}: ${problem}; it is tried again`,
+      message: `${CONNECTOR}: ${receiver} has not accepted a request for ${duration}: ${problem}; it is tried again`,
     })
   })
 }
