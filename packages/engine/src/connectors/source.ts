@@ -33,7 +33,7 @@ export interface EnumeratorContext {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
-  /** Aborted as the job ends: a `start` that waits for something outside, such as a server that does not answer, keeps it waiting no longer, and may reject. */
+  /** Aborted as the job ends: a `start` that waits for something outside, such as a server that does not answer, keeps it waiting no longer, and may reject. One that goes on for more than 5 s is left behind. */
   readonly stopped?: AbortSignal
   /** Gives splits to a reader; allowed at any time. */
   assign(subtask: number, splits: readonly Split[]): void
@@ -68,6 +68,7 @@ export interface SplitEnumerator {
   addReader(subtask: number): void
   /** Plain data. Splits that have been assigned are not part of it: their readers keep them. */
   snapshot(): unknown
+  /** Also where `start` has rejected. What takes more than 5 s is left behind. */
   close(): void | Promise<void>
 }
 

@@ -2,7 +2,7 @@
  * The master's side of one run of the job, from start or restart to its end or failure: its regions, and what becomes of them.
  *
  * 1. Whatever goes wrong first is the outcome, unless a region can start again by itself; nothing is written after it.
- * 2. When `run` resolves no slot and no enumerator of the attempt is left, and nothing that it began in the storage of checkpoints.
+ * 2. When `run` resolves no slot and no enumerator of the attempt is left (but such as do not end when they are to), and nothing that it began in the storage of checkpoints.
  * 3. No task is opened before all that is restored could be read, and the job goes on from there: until then nothing outside of it is changed.
  * 4. A region starts again only when nothing of it is left and nothing is being persisted, and from the newest completed checkpoint: all others go on from there.
  */

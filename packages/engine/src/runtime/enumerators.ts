@@ -3,8 +3,18 @@
  *
  * 1. All calls of one enumerator are one after the other.
  * 2. What it assigns is sent in order on the channel on which checkpoints are triggered: a split is in the enumerator's snapshot or in its reader's, never in both.
+ * 3. One that is to end and does not is left behind, and told of: nobody can end it on this thread, and a job that waited for it would neither end nor start again.
  */
-import { MillraceError, type Clock, type Disk, type LogRecord, type Network, type Random } from '@millrace/core'
+import {
+  formatDuration,
+  MillraceError,
+  type Cancel,
+  type Clock,
+  type Disk,
+  type LogRecord,
+  type Network,
+  type Random,
+} from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { EnumeratorContext, Source, Split, SplitEnumerator } from '../connectors/source.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -35,6 +45,9 @@ export interface EnumeratorsOptions {
   log(record: LogRecord): void
 }
 
+/** How long one has to end: the `start` of one when the job ends, and its `close`. */
+const END_TIMEOUT_MS = 5_000
+
 interface Running {
   readonly operator: number
   readonly enumerator: SplitEnumerator
@@ -56,7 +69,8 @@ export class Enumerators {
         const functions = this.#options.functions.operators.get(operator)
         if (functions?.kind !== 'source') continue
         if (stopped.aborted) return
-        this.#running.push({ operator, enumerator: await this.#startOne(operator, functions.source, task.parallelism) })
+        const enumerator = await this.#startOne(operator, functions.source, task.parallelism)
+        if (enumerator !== undefined) this.#running.push({ operator, enumerator })
       }
     }
   }
@@ -78,7 +92,7 @@ export class Enumerators {
 
   async close(): Promise<void> {
     this.#closed = true
-    const closed = await Promise.allSettled(this.#running.map(async ({ enumerator }) => await enumerator.close()))
+    const closed = await Promise.allSettled(this.#running.map((running) => this.#closeOne(running)))
     for (const each of closed) if (each.status === 'rejected') throw each.reason
   }
 
@@ -86,7 +100,8 @@ export class Enumerators {
     return this.#running.find((running) => running.operator === operator)?.enumerator
   }
 
-  async #startOne(operator: number, source: Source<unknown>, parallelism: number): Promise<SplitEnumerator> {
+  /** Undefined where it was left behind. */
+  async #startOne(operator: number, source: Source<unknown>, parallelism: number): Promise<SplitEnumerator | undefined> {
     const { clock, disk, network, random, stopped, restored } = this.#options
     const context: EnumeratorContext = {
       parallelism,
@@ -108,16 +123,46 @@ export class Enumerators {
     }
     const enumerator = this.#call(operator, 'createEnumerator', () => source.createEnumerator(context))
     const former = restored.find((candidate) => candidate.operator === operator)
+    const started = (async () => await enumerator.start(former?.enumerator))()
+    if (!(await this.#ends(operator, 'start', started, stopped))) {
+      const close = (): Promise<void> => this.#closeOne({ operator, enumerator })
+      started.then(close, close).catch(() => {})
+      return undefined
+    }
     try {
-      await enumerator.start(former?.enumerator)
+      await started
     } catch (error) {
-      await Promise.resolve(enumerator.close()).catch(() => {})
+      await this.#closeOne({ operator, enumerator }).catch(() => {})
       throw this.#failed(operator, 'start', error)
     }
     if (former !== undefined && former.splits.length > 0) {
       this.#call(operator, 'addSplitsBack', () => enumerator.addSplitsBack(former.splits))
     }
     return enumerator
+  }
+
+  async #closeOne({ operator, enumerator }: Running): Promise<void> {
+    const closed = (async () => await enumerator.close())()
+    if (await this.#ends(operator, 'close', closed)) await closed
+  }
+
+  /** Whether it comes to its end, in time from when it is to; `due`: aborted then. */
+  async #ends(operator: number, during: string, work: Promise<unknown>, due: AbortSignal = AbortSignal.abort()): Promise<boolean> {
+    const { clock, plan } = this.#options
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    let cancel: Cancel | undefined
+    const limit = (): void => void (cancel = clock.after(END_TIMEOUT_MS, () => resolve(false)))
+    if (due.aborted) limit()
+    else due.addEventListener('abort', limit, { once: true })
+    const ended = (): void => resolve(true)
+    work.then(ended, ended)
+    const hasEnded = await promise
+    cancel?.()
+    due.removeEventListener('abort', limit)
+    if (hasEnded) return true
+    const message = `${during} of the enumerator of ${plan.graph.operators[operator]!.name} does not come to its end: after ${formatDuration(END_TIMEOUT_MS)} it is left behind`
+    this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { operator } })
+    return false
   }
 
   #call<T>(operator: number, during: string, call: () => T): T {

@@ -2,7 +2,7 @@
  * The master's side of one region from its launch to its end: its slots, and the enumerators of its sources.
  *
  * 1. From `lose` on nothing counts that its slots and enumerators say, but that they have closed, and what snapshots there are to be removed.
- * 2. When `close` resolves none of them is left.
+ * 2. When `close` resolves none of them is left, but enumerators that do not end when they are to.
  * 3. It is ready when all of its tasks run and all of its enumerators have started: a checkpoint taken before would be without what one of them has to say, and its source, restored,
  *    would begin anew.
  */
