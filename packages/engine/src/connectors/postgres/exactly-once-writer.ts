@@ -1,4 +1,4 @@
-import { randomId, type MillraceError } from '@millrace/core'
+import { MillraceError, randomId } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import { applyBatch, keptFromMs, prune, takeOver, withdraw, type CommitNames } from './commit-protocol.ts'
@@ -28,6 +28,7 @@ const FAREWELL_MS = 1_000
  * 2. A handle holds every batch that is not known to be in the table, also those of checkpoints that came to nothing: whichever completes next brings them there.
  * 3. Only `commit` and the restored handles in `open` write to the table.
  * 4. What removes entries may fail: then they stay.
+ * 5. A commit that fails is not begun again: it has been tried for as long as it may, and the next life does it.
  */
 export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   readonly #context: WriterContext
@@ -40,6 +41,7 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   #pendingBytes = 0
   #applying: Promise<void> = Promise.resolve()
   #failure: MillraceError | undefined
+  #commitFailure: { readonly error: unknown } | undefined
   #isOpen = false
   /** Entries that have not changed since are removed when the first checkpoint is complete; undefined: none are, or it is done. */
   #pruneBeforeMs: number | undefined
@@ -90,12 +92,19 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
     return [{ kind: 'postgres-sink', version: 1, run: this.#run.run, checkpointId, lastBatch: this.#lastBatch, batches }]
   }
 
-  /** One after the other: there is one connection. */
+  /** One after the other: there is one connection. What might help later the runtime would ask for again, each time with the patience that is over: so the task fails now. */
   async commit(handles: readonly unknown[]): Promise<void> {
+    if (this.#commitFailure !== undefined) throw this.#commitFailure.error
     const runs = batchesByRun(checkHandles(handles, this.#context.stateId))
     const applied = this.#applying.then(() => this.#commit(runs))
     this.#applying = applied.catch(() => {})
-    await applied
+    try {
+      await applied
+    } catch (error) {
+      this.#commitFailure ??= { error }
+      if (error instanceof MillraceError && error.retry) this.#context.fail(error)
+      throw error
+    }
   }
 
   async close(): Promise<void> {
