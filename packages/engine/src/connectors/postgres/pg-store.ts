@@ -3,7 +3,10 @@
  *
  * 1. One connection. After anything that leaves it in doubt it is thrown away, and the next call makes another.
  * 2. A row that the database refuses is found by writing the rows of the transaction one by one, in another transaction of the same.
+ * 3. A server that does not answer keeps nobody from closing, nor the process from ending.
  */
+import { Socket } from 'node:net'
+import { nodeClock } from '@millrace/core'
 import type { Client, ClientConfig } from 'pg'
 import { engineError } from '../../errors.ts'
 import { optionalLibrary } from '../optional-library.ts'
@@ -33,11 +36,15 @@ export interface PgStoreOptions {
 
 /** Keeps those apart who make the table of commits at once. */
 const CREATE_LOCK = 0x6d_69_6c_6c
+/** The driver waits for the server to end the connection: no longer than this. */
+const GOODBYE_MS = 1_000
 
 export class PgStore implements RowStore {
   readonly #options: PgStoreOptions
   readonly #rows: RowStatements
   #client: Client | undefined
+  /** Of the client. */
+  #socket: Socket | undefined
   #isClosed = false
 
   constructor(options: PgStoreOptions) {
@@ -76,7 +83,11 @@ export class PgStore implements RowStore {
     this.#isClosed = true
     const client = this.#client
     this.#client = undefined
-    await client?.end().catch(() => {})
+    if (client === undefined) return
+    const socket = this.#socket
+    const cancel = nodeClock.after(GOODBYE_MS, () => socket?.destroy())
+    await client.end().catch(() => {})
+    cancel()
   }
 
   async #makeCommitTable(client: Client, commitTable: TableName): Promise<void> {
@@ -112,7 +123,8 @@ export class PgStore implements RowStore {
   async #connect(): Promise<Client> {
     if (this.#isClosed) throw engineError('POSTGRES_SINK_UNAVAILABLE', { problem: 'the sink is closed' })
     const { default: pg } = await optionalLibrary('postgresSink', 'pg', () => import('pg'))
-    const client = new pg.Client(this.#options.client)
+    const stream = (): Socket => (this.#socket = new Socket())
+    const client = new pg.Client({ ...this.#options.client, stream })
     // Between queries nobody else hears of a connection that is lost.
     client.on('error', () => this.#discard(client))
     try {
