@@ -6,7 +6,7 @@
  * 3. No task is opened before all that is restored could be read, and the job goes on from there: until then nothing outside of it is changed.
  * 4. A region starts again only when nothing of it is left and nothing is being persisted, and from the newest completed checkpoint: all others go on from there.
  */
-import type { Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
+import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../api/functions.ts'
 import type { SavepointRequest } from '../checkpoint/coordinator-events.ts'
 import type { CheckpointOptions } from '../checkpoint/options.ts'
@@ -56,6 +56,9 @@ export type AttemptOutcome =
   /** `decided`: what the restart strategy has said to it; undefined: it was not asked. */
   | { readonly kind: 'failed'; readonly failure: FailureReport; readonly decided?: 'restart' | 'give-up' }
 
+/** How long a job that is told to stop waits for tasks that are being opened, before it ends without a final checkpoint. */
+const OPENING_MS = 5_000
+
 export class Attempt {
   readonly #parts: AttemptParts
   readonly #handler: AttemptHandler
@@ -68,6 +71,8 @@ export class Attempt {
   /** Tasks are being opened, or have been. */
   #isOpen = false
   #started = false
+  /** Of a stop, for the tasks to be open. */
+  #cancelWait: Cancel | undefined
   #ending: AttemptOutcome | undefined
   /** Aborted as it ends: what was to be started is not waited for. */
   readonly #over: AbortController = new AbortController()
@@ -119,11 +124,15 @@ export class Attempt {
     return this.#parts.coordinator.committing
   }
 
-  /** SIGTERM: a final checkpoint, then the end; at once where nothing has run yet: what there was to start from is as it was. */
+  /**
+   * SIGTERM: a final checkpoint, then the end; at once where nothing has run yet: what there was to start from is as it was. So it is as well where tasks are being opened and that goes on, as
+   * where a sink waits for its server: no checkpoint has been taken by then.
+   */
   stop(): void {
     if (!this.#isOpen) return this.#end({ kind: 'stopped' })
     this.#coordination.tell({ kind: 'stop' })
     this.#restarts.hurry()
+    if (!this.#started) this.#cancelWait = this.#parts.clock.after(OPENING_MS, () => this.#end({ kind: 'stopped' }))
   }
 
   /** The user has changed options. */
@@ -197,6 +206,7 @@ export class Attempt {
     }
     if (this.#started || !this.#runs.every(({ ready, lost }) => ready && !lost)) return
     this.#started = true
+    this.#cancelWait?.()
     this.#handler.started()
     this.#coordination.tell({ kind: 'started' })
   }
@@ -240,8 +250,9 @@ export class Attempt {
   #end(outcome: AttemptOutcome): void {
     if (this.#ending !== undefined) return
     this.#ending = outcome
+    this.#cancelWait?.()
     this.#over.abort()
-    const isCutShort = outcome.kind === 'canceled' || !this.#isOpen
+    const isCutShort = outcome.kind === 'canceled' || !this.#started
     this.#coordination.end(outcome.kind === 'failed' ? 'task-failed' : isCutShort ? 'closed' : undefined)
     this.#done.resolve(outcome)
   }
