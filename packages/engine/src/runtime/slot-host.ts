@@ -7,7 +7,7 @@
  * 3. Closing while a task is being opened waits for it: nothing is opened, or left open, after `closed`.
  * 4. After `finish` each task commits what the final checkpoint holds before it closes; after `cancel` none commits.
  */
-import type { LogRecord } from '@millrace/core'
+import { formatDuration, type LogRecord } from '@millrace/core'
 import type { CoordinatorMessage } from '../checkpoint/coordinator-events.ts'
 import { subtasksOf, type Deployment } from './deployment.ts'
 import { reportFailure } from './failure-report.ts'
@@ -18,6 +18,8 @@ import type { SourceHead } from './source-head.ts'
 import { closeSubtask, SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
 
 const METRICS_INTERVAL_MS = 500
+/** Less than a job that is cancelled waits for its slots. */
+const LONG_MS = 4_000
 
 /** What is for tasks that are open. */
 type Order = Exclude<MasterMessage, { kind: 'open' }>
@@ -69,7 +71,7 @@ export class SlotHost {
       await this.#mayGoOn.promise
       for (const { task } of this.#subtasks.toReversed()) {
         if (this.#state !== 'opening') return
-        await task.open()
+        await this.#waitedFor(task, 'open', task.open())
       }
       if (this.#state !== 'opening') return
       this.#state = 'running'
@@ -182,6 +184,24 @@ export class SlotHost {
     this.#send({ kind: 'failed', failure: reportFailure(error, capsule) })
   }
 
+  /** Functions and connectors are anybody's: where one of them keeps the job from beginning, or from its end, that is said. */
+  async #waitedFor<T>({ parts }: BuiltSubtask['task'], during: string, work: T | Promise<T>): Promise<T> {
+    const { clock } = this.#ports
+    const cancel = clock.after(LONG_MS, () => {
+      const { name } = this.#deployment.plan.tasks[parts.task]!
+      const message = `${name}, subtask ${parts.subtask}: ${during} goes on for ${formatDuration(LONG_MS)}, and the job waits for it`
+      this.#send({
+        kind: 'log',
+        record: { timeMs: clock.now(), level: 'warn', message, fields: { task: parts.task, subtask: parts.subtask } },
+      })
+    })
+    try {
+      return await work
+    } finally {
+      cancel()
+    }
+  }
+
   async #close(commit: boolean): Promise<void> {
     if (this.#state === 'closing' || this.#state === 'closed') return
     const failed = this.#state === 'failed'
@@ -196,7 +216,7 @@ export class SlotHost {
     this.#controller.abort(new Error('the job has ended'))
     this.#slot.close()
     await this.#opening
-    for (const subtask of this.#subtasks) errors.push(...(await closeSubtask(subtask)))
+    for (const subtask of this.#subtasks) errors.push(...(await this.#waitedFor(subtask.task, 'close', closeSubtask(subtask))))
     this.#state = 'closed'
     if (commit && errors.length > 0) this.#send({ kind: 'failed', failure: reportFailure(errors[0]) })
     this.#send({ kind: 'closed' })
