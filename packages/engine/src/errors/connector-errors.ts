@@ -111,6 +111,12 @@ export const connectorErrors = {
     retry: true,
     message: 'kafkaSink: more than {limit} transactions are prepared and wait for a checkpoint to complete: too many have come to nothing',
   },
+  KAFKA_SINK_PREPARED_TOO_LONG: {
+    who: 'operator',
+    retry: true,
+    message:
+      'kafkaSink: what was prepared for checkpoint {checkpointId} waits for a checkpoint to complete for so long that the cluster may abort it before it is committed (transactionTimeout is {timeout}). Nothing is lost: it is written again after the restart. Find out why checkpoints come to nothing',
+  },
   WEBHOOK_REFUSED: {
     who: 'user',
     retry: false,

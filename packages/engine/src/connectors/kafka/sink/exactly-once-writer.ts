@@ -1,4 +1,4 @@
-import { randomId, type MillraceError } from '@millrace/core'
+import { formatDuration, randomId, type MillraceError } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import type { SinkWriter, WriterContext } from '../../sink.ts'
 import type { Failpoint, Reach } from './failpoints.ts'
@@ -12,6 +12,8 @@ import { transactionalIdOf } from './transactional-id.ts'
 export interface ExactlyOnceOptions<T> {
   readonly prefix: string
   readonly transactionTimeoutMs: number
+  /** How much longer a transaction must be kept after a checkpoint holds it; 0 by default. */
+  readonly toleratedDowntimeMs?: number
   /** What becomes of the job when a transaction is lost: `fail` by default. */
   readonly onLost?: 'fail' | 'replay'
   readonly client: TransactionClient
@@ -27,6 +29,8 @@ export interface ExactlyOnceOptions<T> {
 interface Pending {
   readonly prepared: PreparedTransaction
   readonly producer: TransactionProducer
+  /** Whether a checkpoint that holds it is complete. */
+  isCovered: boolean
   committing: Promise<void> | undefined
 }
 
@@ -47,7 +51,8 @@ const ABORT_WAIT_MS = 1_000
  * 3. A transactional id serves another transaction only after the commit of the one before was confirmed. Ids are this writer's alone, for ever.
  * 4. After a failure no checkpoint is prepared any more: it would lack what could not be written.
  * 5. Only `commit` and the restored handles in `open` commit anything.
- * 6. What is aborted at the end is in no handle: it was never asked to prepare, or has failed to.
+ * 6. No checkpoint comes to hold a transaction of one that came to nothing which may time out before it is committed: then the job would have lost it.
+ * 7. What is aborted at the end is in no handle: it was never asked to prepare, or has failed to.
  */
 export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   readonly keepsNothing: boolean
@@ -107,6 +112,10 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
 
   async commit(handles: readonly unknown[]): Promise<void> {
     const transactions = transactionsOf(checkHandles(handles, this.#context.stateId))
+    for (const prepared of transactions) {
+      const pending = this.#pending.get(transactionKey(prepared))
+      if (pending !== undefined) pending.isCovered = true
+    }
     await this.#reach('handle-stored')
     const outcomes = await Promise.allSettled(transactions.map((prepared) => this.#commit(prepared)))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
@@ -177,11 +186,12 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
       const acknowledged = await transaction.prepare(checkpointId)
       await before
       if (this.#failure !== undefined) throw this.#failure
+      this.#checkAges()
       if (acknowledged !== undefined) {
         const { producer, handle, startedMs, witness } = acknowledged
         const deadlineMs = startedMs + this.#options.transactionTimeoutMs
         const prepared = { transaction: handle, checkpointId, deadlineMs, witness }
-        this.#pending.set(transactionKey(prepared), { prepared, producer, committing: undefined })
+        this.#pending.set(transactionKey(prepared), { prepared, producer, isCovered: false, committing: undefined })
       }
       if (this.#pending.size > PENDING_MAX) throw engineError('KAFKA_SINK_TOO_MANY_PREPARED', { limit: PENDING_MAX })
     } catch (error) {
@@ -194,6 +204,16 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
     const handle = this.#handle()
     await this.#reach('after-prepare')
     return [handle]
+  }
+
+  /** By the wall clock: it goes on while the machine sleeps, as the cluster's does. @throws `KAFKA_SINK_PREPARED_TOO_LONG` */
+  #checkAges(): void {
+    const { transactionTimeoutMs, toleratedDowntimeMs = 0 } = this.#options
+    for (const { prepared, isCovered } of this.#pending.values()) {
+      const { checkpointId, deadlineMs } = prepared
+      if (isCovered || this.#context.clock.now() + toleratedDowntimeMs <= deadlineMs) continue
+      throw engineError('KAFKA_SINK_PREPARED_TOO_LONG', { checkpointId, timeout: formatDuration(transactionTimeoutMs) })
+    }
   }
 
   #handle(): KafkaSinkHandle {

@@ -96,7 +96,7 @@ const COMPRESSIONS: readonly unknown[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd
  * complete, committed again after a crash. Readers with `isolation.level=read_committed` see each record once, and only then.
  *
  * Throws `CONNECTOR_OPTION_INVALID`. At the start of the job: `KAFKA_SINK_TIMEOUT_TOO_SHORT`. While it runs: `KAFKA_SINK_FAILED`, `KAFKA_SINK_REFUSED`,
- * `KAFKA_SINK_FENCED`, `KAFKA_SINK_TRANSACTION_LOST`, `KAFKA_SINK_TRANSACTION_REPLAYED`.
+ * `KAFKA_SINK_FENCED`, `KAFKA_SINK_PREPARED_TOO_LONG`, `KAFKA_SINK_TRANSACTION_LOST`, `KAFKA_SINK_TRANSACTION_REPLAYED`.
  */
 export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink<T> {
   checkOptionNames<KafkaSinkOptions<T, K>>(CONNECTOR, options, optionNames)
@@ -118,7 +118,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
   const maker = new RecordMaker<T, K>(options, writing(options.value))
   const record = (value: T, timestamp: number): ReturnType<typeof maker.make> => maker.make(value, timestamp)
   const openFormat = (): Promise<void> => maker.open()
-  const { delivery, transactionTimeoutMs, tuning } = settings
+  const { delivery, transactionTimeoutMs, toleratedDowntimeMs, tuning } = settings
   const { keepsNothing } = maker
   if (delivery !== 'exactly-once') {
     return new PlainWriter<T>(context, { client, record, keepsNothing, openFormat, delivery, tuning })
@@ -126,6 +126,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
   return new ExactlyOnceWriter<T>(context, {
     prefix: options.transactionalIdPrefix ?? `${context.jobName}-${context.stateId}`,
     transactionTimeoutMs,
+    toleratedDowntimeMs,
     onLost: settings.onTransactionLost,
     client: transactionClient(client, tuning, transactionTimeoutMs),
     reach: failpointsOf(process.env['KAFKA_SINK_FAILPOINT']),
