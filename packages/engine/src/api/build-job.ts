@@ -23,7 +23,7 @@ export interface BuiltJob {
 /**
  * Builds a job: calls its build function and checks what it made. The same job and parameters give the same graph each time.
  *
- * @throws JOB_EMPTY, JOB_BUILD_ASYNC, JOB_BUILD_THROWS, PARAM_UNKNOWN, PARAM_INVALID, OPTION_UNKNOWN, OPTION_INVALID, UID_DUPLICATE and the other errors of building, at the user's call where it can be
+ * @throws JOB_EMPTY, JOB_BUILD_ASYNC, JOB_BUILD_THROWS, PARAM_UNKNOWN, PARAM_INVALID, OPTION_UNKNOWN, OPTION_INVALID, UID_DUPLICATE, SINK_CLAIMED_TWICE and the other errors of building, at the user's call where it can be
  */
 export function buildJob<P extends Params>(job: Job<P>, options: { readonly params?: Partial<NoInfer<P>> } = {}): BuiltJob {
   if (!isJob(job)) throw engineError('JOB_INVALID', { value: show(job) })

@@ -15,6 +15,11 @@ export interface Sink<T> {
   readonly connector: string
   /** What the sink does by itself. `exactly-once` needs checkpoints and a replayable source. */
   readonly delivery: 'none' | 'at-least-once' | 'exactly-once'
+  /**
+   * What this sink must have to itself, as people call it: 'transactionalIdPrefix "orders" on kafka-1:9092'. A job where another sink has the same is refused when it is built
+   * (`SINK_CLAIMED_TWICE`).
+   */
+  readonly claims?: readonly string[]
   /** Makes the writer of a subtask. Nothing is to change outside before its `open`, which never comes where the job does not start, as for state that cannot be read. */
   createWriter(context: WriterContext): SinkWriter<T>
   /** Throws if the sink could not keep its promises with checkpoints at other times; asked before options change while the job runs. */

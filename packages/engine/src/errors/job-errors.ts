@@ -32,6 +32,11 @@ export const jobErrors = {
   PARAM_UNKNOWN: { who: 'user', retry: false, message: 'job {job} has no parameter "{param}"{hint}' },
   PARAM_INVALID: { who: 'user', retry: false, message: 'parameter "{param}" of job {job} must be {expected}, and is {value}' },
   UID_DUPLICATE: { who: 'user', retry: false, message: 'uid "{uid}" is used twice: by {operator} and by {other}' },
+  SINK_CLAIMED_TWICE: {
+    who: 'user',
+    retry: false,
+    message: '{operator} and {other} have one {claim}, and what either of them writes could be lost by the other: give each its own',
+  },
   UID_RESERVED: {
     who: 'user',
     retry: false,

@@ -2,7 +2,7 @@
 export { COMPRESSION_LEVELS } from '../compression/index.ts'
 export { LogClient } from './client.ts'
 export type { ClientOptions } from './options.ts'
-export type { Address } from './connection/address.ts'
+export { formatAddress, parseAddresses, type Address } from './connection/address.ts'
 export { clientOptionsFromKafka } from './connection/kafka-properties.ts'
 export type { Sasl, SaslMechanism, Security, SecurityProtocol, Ssl } from './connection/security.ts'
 export { answerOf, clientError, errorClassOf, isLost, isRetriable, type ClientErrorCode, type ErrorClass } from './errors.ts'

@@ -58,6 +58,8 @@ export function describeDraft(draft: OperatorDraft): string {
 export class GraphBuilder {
   readonly #drafts: OperatorDraft[] = []
   readonly #uids = new Map<string, OperatorDraft>()
+  /** What sinks must have to themselves. */
+  readonly #claims = new Map<string, OperatorDraft>()
   #finished = false
 
   add(spec: OperatorSpec): OperatorDraft {
@@ -77,8 +79,18 @@ export class GraphBuilder {
       maxParallelism: undefined,
       chaining: 'always',
     }
+    if (spec.functions.kind === 'sink') this.#claim(draft, spec.functions.sink.claims ?? [])
     this.#drafts.push(draft)
     return draft
+  }
+
+  #claim(draft: OperatorDraft, claims: readonly string[]): void {
+    for (const claim of claims) {
+      const other = this.#claims.get(claim)
+      if (other !== undefined)
+        throw engineError('SINK_CLAIMED_TWICE', { claim, operator: describeDraft(draft), other: describeDraft(other) })
+    }
+    for (const claim of claims) this.#claims.set(claim, draft)
   }
 
   setUid(draft: OperatorDraft, uid: string): void {

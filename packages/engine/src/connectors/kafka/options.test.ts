@@ -1,8 +1,10 @@
 // What is misspelled or makes no sense is refused where the job is built, by name.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { buildJob } from '../../api/build-job.ts'
+import { defineJob } from '../../api/job.ts'
 import { postgresSink } from '../postgres/index.ts'
-import { avro, csv, json, jsonSchema, kafkaSink, kafkaSource, protobuf, SchemaRegistry, string } from './index.ts'
+import { avro, csv, json, jsonSchema, kafkaSink, kafkaSource, protobuf, SchemaRegistry, string, type KafkaSinkOptions } from './index.ts'
 
 const source = { brokers: 'h:1', topics: 'orders', value: string() }
 const sink = { brokers: 'h:1', topic: 'orders', value: string() }
@@ -108,4 +110,25 @@ void test('what makes no sense is refused', () => {
   refused(csv, { columns: ['a'], delimiter: '::' }, /delimiter is "::"/)
   refused(avro, {}, /option registry is missing/)
   refused(postgresSink, { ...table, keys: 'a' }, /keys must be a list of columns/)
+})
+
+void test('two sinks of a job cannot have one prefix of transactional ids on one cluster', () => {
+  const build = (...sinks: readonly Partial<KafkaSinkOptions<string>>[]): unknown =>
+    buildJob(
+      defineJob('orders', (env) => {
+        for (const options of sinks) env.fromCollection(['a']).sinkTo(kafkaSink<string>({ ...sink, ...options }))
+      }),
+    )
+  const transactionalIdPrefix = 'p'
+  const refusedTwo = {
+    code: 'SINK_CLAIMED_TWICE',
+    message: /"kafka sink" \(.*options\.test\.ts:\d+.*\) and "kafka sink" \(.* transactionalIdPrefix "p" on h:1/,
+  }
+  assert.throws(() => build({ transactionalIdPrefix }, { transactionalIdPrefix, topic: 'others' }), refusedTwo)
+  assert.throws(() => build({ transactionalIdPrefix }, { transactionalIdPrefix, brokers: ['g:1', 'PLAINTEXT://h:1'] }), refusedTwo)
+  assert.throws(() => build({ transactionalIdPrefix, brokers: 'g:1, h:1' }, { transactionalIdPrefix }), refusedTwo)
+  build({}, {})
+  build({ transactionalIdPrefix }, { transactionalIdPrefix: 'q' })
+  build({ transactionalIdPrefix }, { transactionalIdPrefix, brokers: 'g:1' })
+  build({ transactionalIdPrefix }, { transactionalIdPrefix, delivery: 'at-least-once' })
 })

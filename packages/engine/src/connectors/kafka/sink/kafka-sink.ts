@@ -1,6 +1,6 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
-import { COMPRESSION_LEVELS } from '@millrace/log/client'
+import { COMPRESSION_LEVELS, formatAddress, parseAddresses } from '@millrace/log/client'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../../sink.ts'
 import { checkCluster, clusterOptionNames, kafkaClient, type KafkaClusterOptions } from '../cluster.ts'
@@ -23,8 +23,8 @@ export interface KafkaSinkOptions<T, K = unknown> extends KafkaClusterOptions, R
    */
   readonly delivery?: 'exactly-once' | 'at-least-once' | 'none'
   /**
-   * How transactional ids and the groups of the witnesses begin; the job's name and the sink's id by default. No two jobs on a cluster may share it:
-   * they would abort each other's transactions. Where there are access rules, the prefix needs Write and Describe as a transactional id, Read as a group.
+   * How transactional ids and the groups of the witnesses begin; the job's name and the sink's id by default. No two jobs on a cluster may share it,
+   * nor two sinks of a job: they would abort each other's transactions. Where there are access rules, the prefix needs Write and Describe as a transactional id, Read as a group.
    */
   readonly transactionalIdPrefix?: string
   /**
@@ -95,7 +95,7 @@ const COMPRESSIONS: readonly unknown[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd
  * Exactly once, a transaction of each subtask holds what it wrote between two checkpoints: prepared at the barrier, committed when the checkpoint is
  * complete, committed again after a crash. Readers with `isolation.level=read_committed` see each record once, and only then.
  *
- * Throws `CONNECTOR_OPTION_INVALID`. At the start of the job: `KAFKA_SINK_TIMEOUT_TOO_SHORT`. While it runs: `KAFKA_SINK_FAILED`, `KAFKA_SINK_REFUSED`,
+ * Throws `CONNECTOR_OPTION_INVALID`. When the job is built: `SINK_CLAIMED_TWICE`. At the start of the job: `KAFKA_SINK_TIMEOUT_TOO_SHORT`. While it runs: `KAFKA_SINK_FAILED`, `KAFKA_SINK_REFUSED`,
  * `KAFKA_SINK_FENCED`, `KAFKA_SINK_PREPARED_TOO_LONG`, `KAFKA_SINK_TRANSACTION_LOST`, `KAFKA_SINK_TRANSACTION_REPLAYED`.
  */
 export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink<T> {
@@ -105,6 +105,7 @@ export function kafkaSink<T, K = unknown>(options: KafkaSinkOptions<T, K>): Sink
   return {
     connector: 'kafka',
     delivery: settings.delivery,
+    claims: claimedPrefixes(options, settings),
     createWriter: (context) => createWriter(options, settings, context),
     checkCheckpoints: (checkpoints) => {
       if (settings.delivery === 'exactly-once') checkTimes(settings, checkpoints)
@@ -134,6 +135,13 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
     keepsNothing,
     openFormat,
   })
+}
+
+/** A given prefix, on each broker that is named. One that is not given is the sink's own in any case: its id is in it. */
+function claimedPrefixes<T, K>({ transactionalIdPrefix, brokers }: KafkaSinkOptions<T, K>, { delivery }: SinkSettings): readonly string[] {
+  if (transactionalIdPrefix === undefined || delivery !== 'exactly-once') return []
+  const addresses = new Set(parseAddresses(brokers).map(formatAddress))
+  return [...addresses].map((address) => `transactionalIdPrefix "${transactionalIdPrefix}" on ${address}`)
 }
 
 /** Where nobody says when checkpoints are taken (a test's host), there is nothing to compare with. */
