@@ -196,7 +196,10 @@ export class Admin {
     )
   }
 
-  /** Offsets by time, and the first and the end of partitions, in the order of the queries. */
+  /**
+   * Offsets by time, and the first and the end of partitions, in the order of the queries. `isolation`: whose end, `read_uncommitted` by default, as with Kafka.
+   * @throws `CLIENT_OPTION`, `CLIENT_*`
+   */
   async listOffsets(queries: readonly OffsetQuery[], isolation?: 'read_committed' | 'read_uncommitted'): Promise<readonly FoundOffset[]> {
     return await listOffsets(this.#cluster, queries, isolation)
   }

@@ -3,6 +3,7 @@ import { ERROR_CODE } from '../../protocol/index.ts'
 import { isUnconnected, refusal } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { isAboutLeader } from '../producer/answers.ts'
+import { checkOneOf, checkPlace } from '../option-checks.ts'
 import type { Wait } from '../waits.ts'
 
 /** Which offset to look up: the first, the end, the first at or after a time, that of the largest time stamp. */
@@ -26,12 +27,15 @@ export interface FoundOffset {
 
 const SPECIAL = { earliest: -2, latest: -1, 'max-timestamp': -3 } as const
 
-/** Offsets, asked of the leaders, again while they change. In the order of the queries. @throws `CLIENT_*` */
+/** Offsets, asked of the leaders, again while they change. In the order of the queries. @throws `CLIENT_OPTION`, `CLIENT_*` */
 export async function listOffsets(
   cluster: Cluster,
   queries: readonly OffsetQuery[],
   isolation: 'read_committed' | 'read_uncommitted' = 'read_uncommitted',
 ): Promise<readonly FoundOffset[]> {
+  // What is spelled otherwise must not be taken for another one: the end of all is not the end of what is committed.
+  checkOneOf('isolation', isolation, ['read_committed', 'read_uncommitted'])
+  for (const { spec } of queries) checkPlace('spec', spec, Object.keys(SPECIAL), ['timestampMs'])
   const deadlineMs = cluster.settings.clock.monotonic() + cluster.settings.apiTimeoutMs
   const found = new Map<OffsetQuery, FoundOffset>()
   let wait: Wait | undefined

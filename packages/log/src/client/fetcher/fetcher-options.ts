@@ -1,4 +1,4 @@
-import { clientError } from '../errors.ts'
+import { checkOneOf, checkPlace } from '../option-checks.ts'
 
 /** How partitions are read. Names in quotes are Kafka's. */
 export interface FetcherOptions {
@@ -41,18 +41,9 @@ export function fetcherSettings(options: FetcherOptions): FetcherSettings {
     lendRecords: options.lendRecords ?? false,
   }
   // What is spelled otherwise, as `read-committed` is in a job, must not be taken for one of them: it would show what is not committed.
-  checkOneOf(settings, 'isolation', ['read_committed', 'read_uncommitted'])
-  checkOneOf(settings, 'offsetReset', ['earliest', 'latest', 'none'])
+  checkOneOf('isolation', settings.isolation, ['read_committed', 'read_uncommitted'])
+  checkOneOf('offsetReset', settings.offsetReset, ['earliest', 'latest', 'none'])
   return settings
-}
-
-function checkOneOf<K extends 'isolation' | 'offsetReset'>(
-  settings: FetcherSettings,
-  option: K,
-  values: readonly FetcherSettings[K][],
-): void {
-  const value = settings[option]
-  if (!values.includes(value)) throw clientError('CLIENT_OPTION', { option, expected: `be ${values.join(' or ')}`, value })
 }
 
 /** Where to begin in a partition. */
@@ -65,6 +56,11 @@ export type StartPosition =
   | 'latest'
   /** The first record at or after this time, the end where there is none. */
   | { readonly timestampMs: number }
+
+/** @throws `CLIENT_OPTION` */
+export function checkStart(start: StartPosition): void {
+  checkPlace('start', start, ['earliest', 'latest'], ['offset', 'timestampMs'])
+}
 
 export interface TopicPartition {
   readonly topic: string

@@ -14,7 +14,7 @@ import { FetchAnswers, type Asked } from './fetch-answers.ts'
 import { fetchRequest } from './fetch-request.ts'
 import { FetchSession } from './fetch-session.ts'
 import type { FetchedRecords } from './fetched.ts'
-import type { AssignedPartition, FetcherSettings, StartPosition, TopicPartition } from './fetcher-options.ts'
+import { checkStart, type AssignedPartition, type FetcherSettings, type StartPosition, type TopicPartition } from './fetcher-options.ts'
 import { OffsetFinder } from './offset-finder.ts'
 import { keyOf, nameOf, Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'
@@ -56,9 +56,10 @@ export class Fetcher {
     this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
   }
 
-  /** Adds partitions; those it has already begin anew at `start`. */
+  /** Adds partitions; those it has already begin anew at `start`. @throws `CLIENT_OPTION`, and adds none */
   assign(partitions: readonly AssignedPartition[]): void {
     this.#checkOpen()
+    for (const { start } of partitions) checkStart(start)
     for (const { start, topicId, ...at } of partitions) {
       if (this.#positions.has(keyOf(at))) this.seek(at, start)
       else this.#positions.set(keyOf(at), new Position(at, start))
@@ -82,7 +83,9 @@ export class Fetcher {
     return [...this.#positions.values()].map(({ topic, partition }) => ({ topic, partition }))
   }
 
+  /** @throws `CLIENT_OPTION` */
   seek(at: TopicPartition, start: StartPosition): void {
+    checkStart(start)
     const position = this.#position(at)
     this.#ready.void(position)
     position.seek(start)

@@ -1,0 +1,25 @@
+/** Checks of what callers give that no compiler has told what is right. */
+import { inspect } from 'node:util'
+import { clientError } from './errors.ts'
+
+/** @throws `CLIENT_OPTION` */
+export function checkOneOf<T>(option: string, value: T, values: readonly T[]): void {
+  if (!values.includes(value)) throw clientError('CLIENT_OPTION', { option, expected: `be ${values.join(' or ')}`, value: shown(value) })
+}
+
+/** A place in a partition: one that has a name, or one of the `kinds` that are numbered. @throws `CLIENT_OPTION` */
+export function checkPlace(option: string, place: unknown, names: readonly string[], kinds: readonly ('offset' | 'timestampMs')[]): void {
+  if (typeof place === 'string' && names.includes(place)) return
+  if (typeof place === 'object' && place !== null) {
+    const kind = kinds.find((each) => each in place)
+    const value = kind === undefined ? undefined : (place as { readonly [K in typeof kind]?: unknown })[kind]
+    // Below zero the protocol has names of its own for other places.
+    if (Number.isSafeInteger(value) && (value as number) >= 0) return
+  }
+  const expected = `be ${[...names, ...kinds.map((kind) => `{ ${kind} } with a whole number`)].join(', or ')}`
+  throw clientError('CLIENT_OPTION', { option, expected, value: shown(place) })
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { depth: 1, maxStringLength: 80 })
+}
