@@ -59,12 +59,12 @@ export class LogClient {
     return new TransactionalProducer(this.#cluster, this.#calls, settings, options)
   }
 
-  /** Reads partitions that are assigned to it by hand, without a group. */
+  /** Reads partitions that are assigned to it by hand, without a group. @throws `CLIENT_OPTION` */
   fetcher(options: FetcherOptions = {}): Fetcher {
     return new Fetcher(this.#cluster, fetcherSettings(options), `fetch ${this.#fetchers++}`)
   }
 
-  /** A member of a consumer group. */
+  /** A member of a consumer group. @throws `CLIENT_OPTION` */
   groupConsumer(options: GroupOptions): GroupConsumer {
     const settings = groupSettings(options)
     return new GroupConsumer(this.#cluster, this.#coordinators, this.admin.groups, this.fetcher(settings.fetcher), settings)

@@ -7,6 +7,20 @@ export function checkOneOf<T>(option: string, value: T, values: readonly T[]): v
   if (!values.includes(value)) throw clientError('CLIENT_OPTION', { option, expected: `be ${values.join(' or ')}`, value: shown(value) })
 }
 
+/** What the protocol has room for, in sizes and times. */
+export const INT32_MAX = 0x7fff_ffff
+
+/** @throws `CLIENT_OPTION` */
+export function checkWholeNumber(option: string, value: unknown, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
+  throw clientError('CLIENT_OPTION', { option, expected: `be a whole number from ${min} to ${max}`, value: shown(value) })
+}
+
+/** @throws `CLIENT_OPTION` */
+export function checkName(option: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw clientError('CLIENT_OPTION', { option, expected: 'be a name', value: shown(value) })
+}
+
 /** A place in a partition: one that has a name, or one of the `kinds` that are numbered. @throws `CLIENT_OPTION` */
 export function checkPlace(option: string, place: unknown, names: readonly string[], kinds: readonly ('offset' | 'timestampMs')[]): void {
   if (typeof place === 'string' && names.includes(place)) return

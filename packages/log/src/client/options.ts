@@ -63,9 +63,11 @@ export function clientSettings(options: ClientOptions): ClientSettings {
     if (Number.isFinite(value) && value > 0) return value
     throw clientError('CLIENT_OPTION', { option, expected: 'be a positive number', value })
   }
+  const clientId = options.clientId ?? 'millrace'
+  if (typeof clientId !== 'string') throw clientError('CLIENT_OPTION', { option: 'clientId', expected: 'be text', value: String(clientId) })
   return {
     bootstrap: parseAddresses(options.bootstrap),
-    clientId: options.clientId ?? 'millrace',
+    clientId,
     security: options.security ?? { protocol: 'PLAINTEXT' },
     requestTimeoutMs: positive('requestTimeoutMs', options.requestTimeoutMs ?? 30_000),
     connectTimeoutMs: positive('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),

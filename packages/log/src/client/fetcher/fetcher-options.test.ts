@@ -10,3 +10,19 @@ void test('an isolation or a reset that there is not is refused, and not read as
     assert.throws(() => fetcherSettings(options as FetcherOptions), { code: 'CLIENT_OPTION', message: new RegExp(`${option}.*${value}`) })
   }
 })
+
+void test('sizes and times that are none are refused, and so are those by which nothing would ever be read', () => {
+  fetcherSettings({ minBytes: 0, maxWaitMs: 0, maxBytes: 1, partitionMaxBytes: 1, bufferBytes: 1 })
+  for (const [option, value] of [
+    ['minBytes', NaN],
+    ['maxWaitMs', '5s'],
+    ['maxBytes', 0],
+    ['partitionMaxBytes', 0],
+    ['partitionMaxBytes', 2 ** 31],
+    ['bufferBytes', 0],
+    ['bufferBytes', '64mb'],
+  ] as const) {
+    const options = { [option]: value } as FetcherOptions
+    assert.throws(() => fetcherSettings(options), { code: 'CLIENT_OPTION', message: new RegExp(`option ${option} must be a whole number`) })
+  }
+})

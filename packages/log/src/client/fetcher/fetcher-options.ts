@@ -1,4 +1,4 @@
-import { checkOneOf, checkPlace } from '../option-checks.ts'
+import { checkOneOf, checkPlace, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
 
 /** How partitions are read. Names in quotes are Kafka's. */
 export interface FetcherOptions {
@@ -43,6 +43,9 @@ export function fetcherSettings(options: FetcherOptions): FetcherSettings {
   // What is spelled otherwise, as `read-committed` is in a job, must not be taken for one of them: it would show what is not committed.
   checkOneOf('isolation', settings.isolation, ['read_committed', 'read_uncommitted'])
   checkOneOf('offsetReset', settings.offsetReset, ['earliest', 'latest', 'none'])
+  for (const option of ['minBytes', 'maxWaitMs'] as const) checkWholeNumber(option, settings[option], 0, INT32_MAX)
+  for (const option of ['maxBytes', 'partitionMaxBytes'] as const) checkWholeNumber(option, settings[option], 1, INT32_MAX)
+  checkWholeNumber('bufferBytes', settings.bufferBytes, 1, Number.MAX_SAFE_INTEGER)
   return settings
 }
 

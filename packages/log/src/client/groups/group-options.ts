@@ -1,6 +1,7 @@
 import { fetcherSettings, type FetcherOptions, type FetcherSettings } from '../fetcher/fetcher-options.ts'
 import { clientError } from '../errors.ts'
-import type { AssignorName } from './assignors.ts'
+import { checkName, checkOneOf, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
+import { assignors as knownAssignors, type AssignorName } from './assignors.ts'
 import type { OwnedPartition } from './consumer-protocol.ts'
 
 /** A member of a consumer group. Names in quotes are Kafka's. */
@@ -40,9 +41,9 @@ export interface GroupSettings extends Required<Omit<GroupOptions, 'instanceId' 
 /** @throws `CLIENT_OPTION` */
 export function groupSettings(options: GroupOptions): GroupSettings {
   if (options.topics.length === 0) throw clientError('CLIENT_OPTION', { option: 'topics', expected: 'name at least one', value: '' })
-  if (options.groupId === '') throw clientError('CLIENT_OPTION', { option: 'groupId', expected: 'be a name', value: "''" })
+  checkName('groupId', options.groupId)
   const offsetReset = options.offsetReset ?? 'latest'
-  return {
+  const settings: GroupSettings = {
     groupId: options.groupId,
     topics: [...new Set(options.topics)].toSorted(),
     instanceId: options.instanceId ?? null,
@@ -57,4 +58,12 @@ export function groupSettings(options: GroupOptions): GroupSettings {
     onAssigned: options.onAssigned ?? (() => undefined),
     onRevoked: options.onRevoked ?? (() => undefined),
   }
+  const names = Object.keys(knownAssignors)
+  if (settings.assignors.length === 0)
+    throw clientError('CLIENT_OPTION', { option: 'assignors', expected: `be some of ${names.join(', ')}`, value: 'none' })
+  for (const name of settings.assignors) checkOneOf<string>('assignors', name, names)
+  for (const option of ['sessionTimeoutMs', 'heartbeatIntervalMs', 'rebalanceTimeoutMs'] as const)
+    checkWholeNumber(option, settings[option], 1, INT32_MAX)
+  checkWholeNumber('autoCommitIntervalMs', settings.autoCommitIntervalMs, 0, INT32_MAX)
+  return settings
 }

@@ -1,5 +1,6 @@
-import { COMPRESSION_LEVELS, type CompressionType } from '../../compression/index.ts'
+import { COMPRESSION_LEVELS, COMPRESSION_TYPES, type CompressionType } from '../../compression/index.ts'
 import { clientError } from '../errors.ts'
+import { checkOneOf, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
 
 /** How a producer writes. Names in quotes are Kafka's, and so are the defaults (of Kafka 4). */
 export interface ProducerOptions {
@@ -52,9 +53,6 @@ export function producerSettings(options: ProducerOptions, requestTimeoutMs: num
   const maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT
   if (idempotent && acks !== -1)
     throw clientError('CLIENT_OPTION', { option: 'acks', expected: 'be -1 for an idempotent producer', value: acks })
-  if (!(maxInFlight >= 1 && maxInFlight <= MAX_IN_FLIGHT)) {
-    throw clientError('CLIENT_OPTION', { option: 'maxInFlight', expected: `be 1 to ${MAX_IN_FLIGHT}`, value: maxInFlight })
-  }
   const settings: ProducerSettings = {
     acks,
     idempotent,
@@ -69,14 +67,24 @@ export function producerSettings(options: ProducerOptions, requestTimeoutMs: num
     bufferBytes: options.bufferBytes ?? 33_554_432,
     maxBlockMs: options.maxBlockMs ?? 60_000,
   }
-  const { compression, compressionLevel: level } = settings
-  if (level !== undefined && (compression === 'gzip' || compression === 'zstd')) {
-    const { min, max } = COMPRESSION_LEVELS[compression]
-    if (!(Number.isInteger(level) && level >= min && level <= max))
-      throw clientError('CLIENT_OPTION', { option: 'compressionLevel', expected: `be ${min} to ${max} for ${compression}`, value: level })
-  }
-  for (const option of ['batchBytes', 'maxRequestBytes', 'deliveryTimeoutMs', 'requestTimeoutMs', 'bufferBytes'] as const) {
-    if (!(settings[option] > 0)) throw clientError('CLIENT_OPTION', { option, expected: 'be a positive number', value: settings[option] })
-  }
+  checkSettings(settings)
   return settings
+}
+
+function checkSettings(settings: ProducerSettings): void {
+  const { acks, compression, compressionLevel: level } = settings
+  checkOneOf('acks', acks, [-1, 0, 1])
+  checkOneOf('compression', compression, COMPRESSION_TYPES)
+  checkWholeNumber('maxInFlight', settings.maxInFlight, 1, MAX_IN_FLIGHT)
+  for (const option of ['lingerMs', 'maxBlockMs'] as const) checkWholeNumber(option, settings[option], 0, INT32_MAX)
+  for (const option of ['batchBytes', 'maxRequestBytes', 'deliveryTimeoutMs', 'requestTimeoutMs'] as const)
+    checkWholeNumber(option, settings[option], 1, INT32_MAX)
+  checkWholeNumber('bufferBytes', settings.bufferBytes, 1, Number.MAX_SAFE_INTEGER)
+  if (level === undefined) return
+  if (compression !== 'gzip' && compression !== 'zstd') {
+    const expected = `be left out: with compression ${compression} there is none to choose`
+    throw clientError('CLIENT_OPTION', { option: 'compressionLevel', expected, value: level })
+  }
+  const { min, max } = COMPRESSION_LEVELS[compression]
+  checkWholeNumber('compressionLevel', level, min, max)
 }

@@ -9,6 +9,7 @@
 import type { MillraceError } from '@millrace/core'
 import { clientError, errorClassOf } from '../errors.ts'
 import type { Cluster } from '../metadata/cluster.ts'
+import { checkName, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
 import type { PartitionQueue } from '../producer/partition-queue.ts'
 import type { ProducerIdentity } from '../producer/pending-batch.ts'
 import { Producer } from '../producer/producer.ts'
@@ -45,11 +46,14 @@ export class TransactionalProducer {
   #state: TransactionState = 'new'
   #failure: Error | undefined
 
+  /** @throws `CLIENT_OPTION` */
   constructor(cluster: Cluster, calls: TransactionCalls, settings: ProducerSettings, options: TransactionalOptions) {
+    checkName('transactionalId', options.transactionalId)
     this.transactionalId = options.transactionalId
     this.#cluster = cluster
     this.#calls = calls
     this.#timeoutMs = options.transactionTimeoutMs ?? 60_000
+    checkWholeNumber('transactionTimeoutMs', this.#timeoutMs, 1, INT32_MAX)
     const version = (): 1 | 2 => this.#version
     this.#producer = new Producer(cluster, settings, {
       transactionalId: options.transactionalId,
