@@ -1,4 +1,4 @@
-import type { Duration } from '@millrace/core'
+import { formatDuration, type Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { COMPRESSION_LEVELS, formatAddress, parseAddresses } from '@millrace/log/client'
 import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
@@ -87,6 +87,8 @@ const optionNames: OptionNames<KafkaSinkOptions<unknown>> = {
   deliveryTimeout: true,
   bufferBytes: true,
 }
+/** A little less than 2 ** 31 ms. */
+const TIME_MAX_MS = 24 * 86_400_000
 const COMPRESSIONS: readonly unknown[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
 /**
@@ -156,7 +158,8 @@ function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
   const { onTransactionLost = 'fail' } = options
   if (!['fail', 'replay'].includes(onTransactionLost)) invalid('onTransactionLost', `is ${onTransactionLost}`)
   if (!['exactly-once', 'at-least-once', 'none'].includes(delivery)) invalid('delivery', `is ${delivery}`)
-  if (transactionalIdPrefix === '') invalid('transactionalIdPrefix', 'is empty')
+  if (transactionalIdPrefix !== undefined && (typeof transactionalIdPrefix !== 'string' || transactionalIdPrefix === ''))
+    invalid('transactionalIdPrefix', 'must be text, and not empty')
   if ((options.topic === undefined) === (options.topicOf === undefined)) invalid('topic', 'or topicOf must be given, and not both')
   if (options.topic !== undefined && (typeof options.topic !== 'string' || options.topic === '')) invalid('topic', 'must be a name')
   checkFormat(CONNECTOR, 'value', options.value, 'serialize')
@@ -179,19 +182,26 @@ function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
   }
   return {
     delivery,
-    transactionTimeoutMs: durationOption(CONNECTOR, 'transactionTimeout', transactionTimeout),
+    transactionTimeoutMs: protocolTime('transactionTimeout', transactionTimeout, 1),
     toleratedDowntimeMs: durationOption(CONNECTOR, 'toleratedDowntime', toleratedDowntime),
     onTransactionLost,
     tuning: {
       batchBytes,
       ...(compression === undefined ? {} : { compression }),
       ...(compressionLevel === undefined ? {} : { compressionLevel }),
-      ...(linger === undefined ? {} : { lingerMs: durationOption(CONNECTOR, 'linger', linger) }),
+      ...(linger === undefined ? {} : { lingerMs: protocolTime('linger', linger, 0) }),
       ...(maxRequestBytes === undefined ? {} : { maxRequestBytes }),
-      ...(deliveryTimeout === undefined ? {} : { deliveryTimeoutMs: durationOption(CONNECTOR, 'deliveryTimeout', deliveryTimeout) }),
+      ...(deliveryTimeout === undefined ? {} : { deliveryTimeoutMs: protocolTime('deliveryTimeout', deliveryTimeout, 1) }),
       ...(bufferBytes === undefined ? {} : { bufferBytes }),
     },
   }
+}
+
+/** A time for which the client and the protocol have 31 bits. */
+function protocolTime(option: string, value: Duration, leastMs: 0 | 1): number {
+  const ms = durationOption(CONNECTOR, option, value)
+  if (ms >= leastMs && ms <= TIME_MAX_MS) return ms
+  return invalid(option, `is ${String(value)}, and must be ${formatDuration(leastMs)} to ${formatDuration(TIME_MAX_MS)}`)
 }
 
 function invalid(option: string, problem: string): never {
