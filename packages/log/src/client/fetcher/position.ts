@@ -22,7 +22,7 @@ export class Position implements TopicPartition {
   /** Of the topic that is meant; undefined where any of that name will do. */
   topicId: Uint8Array | undefined
   state: PositionState
-  /** The next offset the reader gets. */
+  /** The next offset the reader gets; -1 until it is found. */
   consumed = -1
   /** The next offset to fetch. */
   fetch = -1
@@ -75,6 +75,7 @@ export class Position implements TopicPartition {
       this.checkedEpoch = -1
       this.state = { kind: 'fetching' }
     } else {
+      this.consumed = -1
       this.lastEpoch = -1
       this.state = { kind: 'finding', start }
     }

@@ -26,6 +26,8 @@ interface Assigned {
   readonly endOffset: number
   offset: number
   leaderEpoch: number
+  /** Its offset was lost, and it is not known yet where it goes on: perhaps before that one. */
+  isMoving: boolean
   output: SplitOutput<unknown> | undefined
 }
 
@@ -130,7 +132,7 @@ export class KafkaReader implements SourceReader<unknown> {
 
   #add(split: KafkaSplit): void {
     const { topic, partition, topicId, offset, leaderEpoch, endOffset = Infinity } = split
-    this.#assigned.set(split.id, { split, endOffset, offset, leaderEpoch, output: undefined })
+    this.#assigned.set(split.id, { split, endOffset, offset, leaderEpoch, isMoving: false, output: undefined })
     this.#context.metrics?.gauge('kafka_partition_lag_records', () => this.#lagOf(split.id), { topic, partition: String(partition) })
     if (offset >= endOffset) return
     const start = leaderEpoch >= 0 ? { offset, leaderEpoch } : { offset }
@@ -198,7 +200,7 @@ export class KafkaReader implements SourceReader<unknown> {
       if (waiting.has(assigned)) continue
       if (assigned.offset < assigned.endOffset) {
         const position = this.#fetcher.position(assigned.split)
-        if (position !== undefined) assigned.offset = Math.max(assigned.offset, Math.min(position.offset, assigned.endOffset))
+        if (position !== undefined) passTo(assigned, position.offset)
       }
       if (assigned.offset >= assigned.endOffset) this.#finish(assigned)
     }
@@ -224,6 +226,7 @@ export class KafkaReader implements SourceReader<unknown> {
     }
     const emitted = batch.at - from
     if (emitted > 0) assigned.leaderEpoch = fetched.leaderEpoch
+    assigned.isMoving = false
     const next = records[batch.at]
     assigned.offset = Math.min(next === undefined ? fetched.nextOffset : next.offset, endOffset)
     if (next === undefined || assigned.offset >= endOffset) this.#batches.shift()
@@ -268,10 +271,20 @@ export class KafkaReader implements SourceReader<unknown> {
       const start = code === 'CLIENT_LOG_TRUNCATED' ? { offset: Number(details['endOffset']) } : onOffsetLost
       this.#report('KAFKA_OFFSET_LOST', `${error.message}; reading goes on at ${typeof start === 'string' ? start : start.offset}`)
       this.#fetcher.seek(assigned.split, start)
+      assigned.isMoving = true
     } else throw error
   }
 
   #report(code: string, message: string): void {
     this.#context.report?.({ code, message: `${CONNECTOR}: ${message}` })
   }
+}
+
+/** A position without a record of its own: past what is never shown, or where reading goes on after an offset was lost. */
+function passTo(assigned: Assigned, offset: number): void {
+  const { isMoving, endOffset } = assigned
+  assigned.offset = Math.min(isMoving ? offset : Math.max(assigned.offset, offset), endOffset)
+  // It was that of a record which is not there any more.
+  if (isMoving) assigned.leaderEpoch = -1
+  assigned.isMoving = false
 }
