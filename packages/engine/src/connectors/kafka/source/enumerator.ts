@@ -4,6 +4,7 @@
  * 1. A partition is with exactly one of: the unassigned ones here, one reader.
  * 2. A split has the offset it begins at before it is given away or kept in a checkpoint: no restart can choose another.
  * 3. After the first look new partitions are read from their beginnings. A bounded source takes none.
+ * 4. Each start from a checkpoint looks, until all is known that is named, and no topic is suspected to be gone: what has come since would not be read by a source that never looks.
  */
 import type { Cancel, MillraceError } from '@millrace/core'
 import type { LogClient, TopicView } from '@millrace/log/client'
@@ -18,6 +19,8 @@ import { splitId, type KafkaEnumeratorState, type KafkaSplit, type KnownTopic, t
 
 /** How long a topic that is named may take to appear. */
 const TOPIC_WAIT_MS = 10_000
+/** Between looks of a source that is to look only once, where once was not enough. */
+const LOOK_AGAIN_MS = 5_000
 
 export class KafkaEnumerator implements SplitEnumerator {
   readonly #context: EnumeratorContext
@@ -159,7 +162,7 @@ export class KafkaEnumerator implements SplitEnumerator {
   }
 
   #schedule(delayMs: number | undefined): void {
-    if (delayMs === undefined || this.#isClosed || this.#settings.discoverEveryMs === undefined) return
+    if (delayMs === undefined || this.#isClosed) return
     this.#cancelLook = this.#context.clock.after(delayMs, () => {
       this.#looking = this.#look()
     })
@@ -172,8 +175,16 @@ export class KafkaEnumerator implements SplitEnumerator {
       if (this.#isClosed) return
       if (!(error as MillraceError).retry) return this.#context.fail(error)
       this.#context.report?.({ code: 'KAFKA_DISCOVERY_FAILED', message: `${CONNECTOR}: ${(error as Error).message}` })
+      return this.#schedule(this.#settings.discoverEveryMs ?? LOOK_AGAIN_MS)
     }
-    this.#schedule(this.#settings.discoverEveryMs)
+    this.#schedule(this.#settings.discoverEveryMs ?? (this.#isSettled ? undefined : LOOK_AGAIN_MS))
+  }
+
+  /** Whether another look would find no more than what comes while the job runs. */
+  get #isSettled(): boolean {
+    const { topics } = this.#settings
+    const isKnown = (name: string): boolean => this.#topics.some((topic) => topic.name === name)
+    return this.#suspects.size === 0 && (this.#isBounded || topics instanceof RegExp || topics.every(isKnown))
   }
 
   async #discover(): Promise<void> {

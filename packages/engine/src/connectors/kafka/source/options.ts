@@ -51,7 +51,7 @@ export interface KafkaSourceOptions<V> extends KafkaClusterOptions {
   readonly onTopicLost?: 'fail' | 'skip'
   /** `isolation.level`; `read-committed` by default: records of open and aborted transactions are not seen. */
   readonly isolation?: 'read-committed' | 'read-uncommitted'
-  /** How often to look for new partitions and topics, and for lost ones; `30s` by default, false for never. */
+  /** How often to look for new partitions and topics, and for lost ones; `30s` by default, false for only when the job starts. */
   readonly discoverEvery?: Duration | false
   /** How much is fetched, and how long is waited for it. */
   readonly fetch?: Omit<FetcherOptions, 'isolation' | 'offsetReset' | 'lendRecords'>
