@@ -127,9 +127,10 @@ export interface SourceOutput<T> {
   /**
    * Where records of one split are emitted, so that event time is kept for each: the source's is that of the split that is furthest behind, those without records for
    * the strategy's `idleAfter` aside. A reader with `timesSplits` asks once a split, and emits all of it there; once all its splits are closed it counts as idle, before its first it does not.
-   * Without it (outside of the runtime) emit as ever.
+   * Without it (outside of the runtime) emit as ever. `hasMore`: whether the split is known to have records that were not emitted yet. It is not idle then, however long it takes
+   * until they are read; asked now and then, from `ofSplit` until `close`. Default: never.
    */
-  ofSplit?(id: string): SplitOutput<T>
+  ofSplit?(id: string, hasMore?: () => boolean): SplitOutput<T>
 }
 
 /** The output of one split. */

@@ -67,8 +67,8 @@ class WatchedReader implements SourceReader<unknown> {
       emit: (value, timestamp) => {
         if (watcher.take(subtask, value, timestamp, undefined)) output.emit(value, timestamp)
       },
-      ofSplit: (id) => {
-        const split = output.ofSplit?.(id) ?? output
+      ofSplit: (id, hasMore) => {
+        const split = output.ofSplit?.(id, hasMore) ?? output
         const close = 'close' in split ? split.close?.bind(split) : undefined
         return {
           emit: (value, timestamp) => {

@@ -198,6 +198,30 @@ void describe('splits with times of their own', () => {
     poll(() => a.close?.())
     assert.deepEqual(bench.take(), ['idle'])
   })
+
+  void it('are not idle while they are known to have more, however long it takes to be read', () => {
+    const bench = new Bench(watermarks.monotonous(identity, { idleAfter: 200 }), true)
+    bench.poll()
+    let hasMore = true
+    const [a, b] = [bench.head.ofSplit('a'), bench.head.ofSplit('b', () => hasMore)]
+    bench.read = () => {
+      a.emit(100)
+      b.emit(10)
+    }
+    bench.head.poll()
+    assert.deepEqual(bench.take(), [100, 10])
+    // The task takes nothing for a while, and then what is first in the reader's buffers.
+    for (let time = 101; time < 104; time++) {
+      bench.nowMs += 1_000
+      bench.read = () => a.emit(time)
+      bench.head.poll()
+    }
+    assert.deepEqual(bench.take(), [101, 'time 9', 102, 103])
+    hasMore = false
+    bench.poll()
+    bench.wait(300)
+    assert.deepEqual(bench.take(), ['time 102', 'idle'])
+  })
 })
 
 void describe('custom watermarks', () => {

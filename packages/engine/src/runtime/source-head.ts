@@ -85,8 +85,8 @@ export class SourceHead implements SourceOutput<unknown> {
     else this.#whole.emit(value, timestamp)
   }
 
-  ofSplit(_id: string): SplitOutput<unknown> {
-    if (this.#times !== undefined && this.#whole === undefined) return this.#times.open(this.#clock.monotonic())
+  ofSplit(_id: string, hasMore?: () => boolean): SplitOutput<unknown> {
+    if (this.#times !== undefined && this.#whole === undefined) return this.#times.open(this.#clock.monotonic(), hasMore)
     return { emit: (value, timestamp) => this.emit(value, timestamp) }
   }
 

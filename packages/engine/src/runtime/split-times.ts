@@ -1,7 +1,8 @@
 /**
  * Event time of the splits of one reader.
  *
- * 1. The source's time is that of the open split that is furthest behind. A split without records for `idleAfterMs` is left out until it has one again.
+ * 1. The source's time is that of the open split that is furthest behind. A split without records for `idleAfterMs` is left out until it has one again,
+ *    unless its reader knows of more: that it is not read is not its silence, but that the job is held up or busy with others.
  *    When all open ones are left out it is that of the one furthest ahead, so that it does not depend on the order in which they went idle.
  * 2. The source is idle while no split is open any more, or all open ones are. Before the first was opened it is not: it may be the one that is furthest behind.
  */
@@ -22,6 +23,8 @@ export interface SplitTimesOptions {
 
 /** A split: what is emitted here counts for its time. */
 class TimedSplit implements SplitOutput<unknown> {
+  /** Whether it is known to have records that were not emitted. */
+  readonly hasMore: () => boolean
   readonly #options: SplitTimesOptions
   readonly #closed: (split: TimedSplit) => void
   readonly #generator: WatermarkGenerator<unknown> | undefined
@@ -31,7 +34,8 @@ class TimedSplit implements SplitOutput<unknown> {
   isIdle = false
   recordAtMs: number
 
-  constructor(options: SplitTimesOptions, openedMs: number, closed: (split: TimedSplit) => void) {
+  constructor(options: SplitTimesOptions, openedMs: number, hasMore: () => boolean, closed: (split: TimedSplit) => void) {
+    this.hasMore = hasMore
     this.#options = options
     this.recordAtMs = openedMs
     this.#closed = closed
@@ -104,8 +108,8 @@ export class SplitTimes {
     this.#options = options
   }
 
-  open(nowMs: number): SplitOutput<unknown> {
-    const split = new TimedSplit(this.#options, nowMs, (closed) => {
+  open(nowMs: number, hasMore: () => boolean = () => false): SplitOutput<unknown> {
+    const split = new TimedSplit(this.#options, nowMs, hasMore, (closed) => {
       this.#open.delete(closed)
       this.#hasClosed = true
     })
@@ -154,7 +158,10 @@ export class SplitTimes {
       split.hasEmitted = false
       split.recordAtMs = nowMs
       split.isIdle = false
-    } else if (nowMs - split.recordAtMs >= (this.#options.strategy.idleAfterMs ?? Infinity)) split.isIdle = true
+    } else if (!split.isIdle && nowMs - split.recordAtMs >= (this.#options.strategy.idleAfterMs ?? Infinity)) {
+      if (split.hasMore()) split.recordAtMs = nowMs
+      else split.isIdle = true
+    }
     return !split.isIdle
   }
 }

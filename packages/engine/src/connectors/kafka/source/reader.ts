@@ -168,7 +168,10 @@ export class KafkaReader implements SourceReader<unknown> {
   /** New partitions count for event time before their first records do. Where there is none for this reader it must not hold the others back. */
   #tellNews(output: SourceOutput<unknown>): void {
     this.#hasNews = false
-    for (const assigned of this.#assigned.values()) assigned.output ??= output.ofSplit?.(assigned.split.id) ?? output
+    for (const assigned of this.#assigned.values()) {
+      const { id } = assigned.split
+      assigned.output ??= output.ofSplit?.(id, () => this.#lagOf(id) > 0) ?? output
+    }
     if (this.#assigned.size === 0) output.ofSplit?.('none').close?.()
   }
 
