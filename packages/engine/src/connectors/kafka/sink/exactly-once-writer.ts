@@ -6,7 +6,7 @@ import { checkHandles, transactionKey, transactionsOf, type KafkaSinkHandle, typ
 import { OpenTransaction, type PendingRecord } from './open-transaction.ts'
 import type { TransactionClient, TransactionProducer } from './ports.ts'
 import { fateOf, idsToFence, idsToProbe, prefixesToSearch, type RecoveringWriter } from './recovery.ts'
-import { isOver, writeFailure } from './sink-errors.ts'
+import { isAboutRecord, isOver, writeFailure } from './sink-errors.ts'
 import { transactionalIdOf } from './transactional-id.ts'
 
 export interface ExactlyOnceOptions<T> {
@@ -94,7 +94,14 @@ export class ExactlyOnceWriter<T> implements SinkWriter<T> {
   }
 
   write(value: T, timestamp: number): void {
-    this.#transaction.append(this.#options.record(value, timestamp))
+    const record = this.#options.record(value, timestamp)
+    try {
+      this.#transaction.append(record)
+    } catch (error) {
+      // What is wrong with the transaction is not the doing of the record that happened to come next.
+      if (isAboutRecord(error)) throw error
+      this.#fail(error)
+    }
   }
 
   ready(): boolean {

@@ -187,6 +187,25 @@ describe('kafkaSink', () => {
     assert.deepEqual(await read(topic, 1), [])
   })
 
+  it('says that it was fenced, whatever it does at the time, and not that a record could not be written', async () => {
+    const [topic, prefix] = [await newTopic(1), 'fenced']
+    const job = defineJob('fenced', (env) => {
+      env
+        .fromSource(generator({ ratePerSecond: 2_000, generate: (n) => n }))
+        .sinkTo(kafkaSink<number>({ brokers: log.bootstrap, topic, value: json(), transactionalIdPrefix: prefix }))
+        .uid('out')
+    })
+    const failed = assert.rejects(execute(job, { options: { restart: { strategy: 'none' } } }), {
+      code: 'KAFKA_SINK_FENCED',
+      message: /kafkaSink: .*open for too long, or another job has the same transactionalIdPrefix\. Nothing is lost/,
+    })
+    const open = async (): Promise<readonly string[]> =>
+      (await client.transactions.list({ prefix, states: ['Ongoing'] })).map(({ transactionalId }) => transactionalId)
+    while ((await open()).length === 0) await sleep(2)
+    for (const id of await open()) await client.transactions.fence(id)
+    await failed
+  })
+
   it('refuses to start with a time-out that is too short, or longer than the cluster allows', async () => {
     const topic = await newTopic()
     await assert.rejects(write({ topic, transactionTimeout: '5m' }), { code: 'KAFKA_SINK_TIMEOUT_TOO_SHORT' })

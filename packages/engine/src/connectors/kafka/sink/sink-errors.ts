@@ -20,3 +20,9 @@ export function isOver(error: unknown): boolean {
   const { code } = error as Partial<MillraceError>
   return code === 'CLIENT_FENCED' || code === 'CLIENT_TRANSACTION_ENDED'
 }
+
+/** Whether a record cannot be written for what it is, whatever the transaction. */
+export function isAboutRecord(error: unknown): boolean {
+  const { code } = error as Partial<MillraceError>
+  return code === 'CLIENT_RECORD_TOO_LARGE' || code === 'CLIENT_RECORD_INVALID'
+}
