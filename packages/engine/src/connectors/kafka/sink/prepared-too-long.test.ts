@@ -27,7 +27,6 @@ class Sink {
       { clock, random, disk: nodeDisk, network: nodeNetwork, ...place },
       {
         prefix: 'job-sink',
-        ownsPrefix: true,
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
         toleratedDowntimeMs: TOLERATED_DOWNTIME_MS,
         client: fakeClient(this.coordinator, () => true),
