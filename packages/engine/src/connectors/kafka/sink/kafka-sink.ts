@@ -11,6 +11,7 @@ import { PlainWriter } from './plain-writer.ts'
 import { transactionClient, type ProducerTuning } from './ports.ts'
 import { RecordMaker, type RecordOptions } from './records.ts'
 import { checkTransactionTimes } from './timeouts.ts'
+import { ownPrefix } from './transactional-id.ts'
 
 /** Topic, or topic by record; and what the other parts of a record are made of. */
 export interface KafkaSinkOptions<T, K = unknown> extends KafkaClusterOptions, RecordOptions<T, K> {
@@ -23,7 +24,7 @@ export interface KafkaSinkOptions<T, K = unknown> extends KafkaClusterOptions, R
    */
   readonly delivery?: 'exactly-once' | 'at-least-once' | 'none'
   /**
-   * How transactional ids and the groups of the witnesses begin; the job's name and the sink's id by default. No two jobs on a cluster may share it,
+   * How transactional ids and the groups of the witnesses begin; the job's name, a slash and the sink's id by default. No two jobs on a cluster may share it,
    * nor two sinks of a job: they would abort each other's transactions. Where there are access rules, the prefix needs Write and Describe as a transactional id, Read as a group.
    */
   readonly transactionalIdPrefix?: string
@@ -127,7 +128,7 @@ function createWriter<T, K>(options: KafkaSinkOptions<T, K>, settings: SinkSetti
     return new PlainWriter<T>(context, { client, record, keepsNothing, openFormat, delivery, tuning })
   }
   return new ExactlyOnceWriter<T>(context, {
-    prefix: options.transactionalIdPrefix ?? `${context.jobName}-${context.stateId}`,
+    prefix: options.transactionalIdPrefix ?? ownPrefix(context.jobName, context.stateId),
     transactionTimeoutMs,
     toleratedDowntimeMs,
     onLost: settings.onTransactionLost,

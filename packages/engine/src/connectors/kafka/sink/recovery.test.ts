@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import type { KafkaSinkHandle, PreparedTransaction } from './handle.ts'
 import { fateOf, idsToFence, idsToProbe, prefixesToSearch, type RecoveringWriter } from './recovery.ts'
 import { checkTransactionTimes } from './timeouts.ts'
-import { parseTransactionalId, transactionalIdOf } from './transactional-id.ts'
+import { ownPrefix, parseTransactionalId, transactionalIdOf } from './transactional-id.ts'
 
 const runs = ['00000001', '00000002', '00000003', '00000004']
 const id = (subtask: number, attempt: number, run: string, number = 0): string => transactionalIdOf('p', { subtask, attempt, run, number })
@@ -29,6 +29,13 @@ void test('names are read back, and only under their own prefix', () => {
     }),
     { numRuns: 200 },
   )
+})
+
+void test('sinks that were given no prefix never have one in common', () => {
+  const names = ['a', 'a-b', 'a-b-c', 'a.b', 'a b']
+  const ids = ['c', 'b-c', 'b/c', '/c', 'auto-0']
+  const prefixes = names.flatMap((name) => ids.map((id) => ownPrefix(name, id)))
+  assert.equal(new Set(prefixes).size, prefixes.length)
 })
 
 void test('every open transaction of a former life is fenced by exactly one writer, and none of those at work', () => {

@@ -11,6 +11,11 @@ export interface TransactionalIdName {
   readonly number: number
 }
 
+/** The prefix of a sink that was given none. No job's name has a slash, so that no two sinks of any jobs have the same: with another mark in between `a-b` and `c` would have that of `a` and `b-c`. */
+export function ownPrefix(jobName: string, stateId: string): string {
+  return `${jobName}/${stateId}`
+}
+
 export function transactionalIdOf(prefix: string, { subtask, attempt, run, number }: TransactionalIdName): string {
   return `${prefix}-${subtask}-${attempt}-${run}-${number}`
 }
