@@ -83,25 +83,37 @@ function ownersOf(members: readonly Member[], counts: PartitionCounts): Readonly
   return new Map([...claims].map(([key, { memberId }]) => [key, memberId]))
 }
 
-/** Moves partitions from who has most to who may have them and has at least two less, until there is no such pair. */
+/** Moves partitions to who may have them and has at least two less, until there is no such pair. Who has most gives first: where all may have all, whoever gives never takes. */
 function balance(members: readonly Member[], loads: ReadonlyMap<string, OwnedPartition[]>): void {
-  for (let moved = true; moved;) {
-    moved = false
-    for (const { memberId: from } of members.toSorted((a, b) => loads.get(b.memberId)!.length - loads.get(a.memberId)!.length)) {
-      const list = loads.get(from)!
-      for (let index = list.length - 1; index >= 0; index--) {
-        const one = list[index]!
-        const to = leastLoaded(
-          members.filter(({ subscription }) => subscription.topics.includes(one.topic)),
-          loads,
-        )
-        if (to === undefined || loads.get(to)!.length + 2 > list.length) continue
-        list.splice(index, 1)
-        loads.get(to)!.push(one)
-        moved = true
-      }
+  for (let move = nextMove(members, loads); move !== undefined; move = nextMove(members, loads)) {
+    const [one] = move.from.splice(move.index, 1)
+    move.to.push(one!)
+  }
+}
+
+interface Move {
+  readonly from: OwnedPartition[]
+  readonly index: number
+  readonly to: OwnedPartition[]
+}
+
+function nextMove(members: readonly Member[], loads: ReadonlyMap<string, OwnedPartition[]>): Move | undefined {
+  for (const from of [...loads.values()].toSorted((x, y) => y.length - x.length)) {
+    const topics = new Set<string>()
+    // What it has got just now is at the end, and nobody has to give it up.
+    for (let index = from.length - 1; index >= 0; index--) {
+      const { topic } = from[index]!
+      if (topics.has(topic)) continue
+      topics.add(topic)
+      const least = leastLoaded(
+        members.filter(({ subscription }) => subscription.topics.includes(topic)),
+        loads,
+      )
+      const to = least === undefined ? undefined : loads.get(least)!
+      if (to !== undefined && to.length + 2 <= from.length) return { from, index, to }
     }
   }
+  return undefined
 }
 
 function leastLoaded(members: readonly Member[], loads: ReadonlyMap<string, readonly OwnedPartition[]>): string | undefined {
