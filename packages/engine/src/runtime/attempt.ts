@@ -56,7 +56,7 @@ export type AttemptOutcome =
   /** `decided`: what the restart strategy has said to it; undefined: it was not asked. */
   | { readonly kind: 'failed'; readonly failure: FailureReport; readonly decided?: 'restart' | 'give-up' }
 
-/** How long a job that is told to stop waits for tasks that are being opened, before it ends without a final checkpoint. */
+/** How long a job that is told to stop waits for tasks that are being opened, or of a region that starts again, before it ends without a final checkpoint. */
 const OPENING_MS = 5_000
 
 export class Attempt {
@@ -126,13 +126,13 @@ export class Attempt {
 
   /**
    * SIGTERM: a final checkpoint, then the end; at once where nothing has run yet: what there was to start from is as it was. So it is as well where tasks are being opened and that goes on, as
-   * where a sink waits for its server: no checkpoint has been taken by then.
+   * where a sink waits for its server, and where a region starts again and does not get there: the last checkpoint is what the next start goes on from.
    */
   stop(): void {
     if (!this.#isOpen) return this.#end({ kind: 'stopped' })
     this.#coordination.tell({ kind: 'stop' })
     this.#restarts.hurry()
-    if (!this.#started) this.#cancelWait = this.#parts.clock.after(OPENING_MS, () => this.#end({ kind: 'stopped' }))
+    if (!this.#allReady) this.#cancelWait = this.#parts.clock.after(OPENING_MS, () => this.#end({ kind: 'stopped' }))
   }
 
   /** The user has changed options. */
@@ -204,11 +204,16 @@ export class Attempt {
       this.#coordination.tell({ kind: 'region-restored', region: region.id })
       this.#handler.regionRestored(region, attempt)
     }
-    if (this.#started || !this.#runs.every(({ ready, lost }) => ready && !lost)) return
-    this.#started = true
+    if (!this.#allReady) return
     this.#cancelWait?.()
+    if (this.#started) return
+    this.#started = true
     this.#handler.started()
     this.#coordination.tell({ kind: 'started' })
+  }
+
+  get #allReady(): boolean {
+    return this.#runs.every(({ ready, lost }) => ready && !lost)
   }
 
   #regionFailed(run: RegionRun, failure: FailureReport): void {
@@ -252,8 +257,7 @@ export class Attempt {
     this.#ending = outcome
     this.#cancelWait?.()
     this.#over.abort()
-    const isCutShort = outcome.kind === 'canceled' || !this.#started
-    this.#coordination.end(outcome.kind === 'failed' ? 'task-failed' : isCutShort ? 'closed' : undefined)
+    this.#coordination.end(outcome.kind === 'failed' ? 'task-failed' : 'closed')
     this.#done.resolve(outcome)
   }
 

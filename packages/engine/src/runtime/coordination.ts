@@ -69,11 +69,11 @@ export class Coordination {
     this.tell(message)
   }
 
-  /** The attempt has its outcome. `closed`: why it ends before its end; undefined: it does not. */
-  end(closed: 'task-failed' | 'closed' | undefined): void {
+  /** The attempt has its outcome. `reason`: what is said to whoever still waits for a checkpoint; after the final one nobody does. */
+  end(reason: 'task-failed' | 'closed'): void {
     this.#over = true
     this.#wake?.()
-    if (closed !== undefined) this.tell({ kind: 'close', reason: closed })
+    this.tell({ kind: 'close', reason })
   }
 
   /** Nothing is being written or removed any more. */

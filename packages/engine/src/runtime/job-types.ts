@@ -29,7 +29,7 @@ export interface RunningJob {
   /** Resolves once all threads have ended and all files are closed; never rejects: a failure is a result. */
   readonly done: Promise<JobResult>
   /**
-   * Takes a final checkpoint, then ends; resolves with `done`. Where it still looks through what there is to start from it ends at once, and where tasks are being opened after 5 s; that stays the latest. If the checkpoint fails the job ends without and the result says so. Again: no effect.
+   * Takes a final checkpoint, then ends; resolves with `done`. Where it still looks through what there is to start from it ends at once, and where tasks are being opened, or a region starts again, after 5 s: the latest checkpoint stays what it was. If the checkpoint fails the job ends without and the result says so. Again: no effect.
    *
    * With `savepoint` the final checkpoint is stored as a savepoint as well, and answered; if that fails the job goes on.
    * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*; none of them without `savepoint`
