@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildJob } from '../../api/build-job.ts'
 import { defineJob } from '../../api/job.ts'
+import { webhookSink, type RefusedRequest } from '../http/index.ts'
 import { postgresSink } from '../postgres/index.ts'
+import type { Sink } from '../sink.ts'
 import { avro, csv, json, jsonSchema, kafkaSink, kafkaSource, protobuf, SchemaRegistry, string, type KafkaSinkOptions } from './index.ts'
 
 const source = { brokers: 'h:1', topics: 'orders', value: string() }
@@ -136,4 +138,19 @@ void test('two sinks of a job cannot have one prefix of transactional ids on one
   build({ transactionalIdPrefix }, { transactionalIdPrefix: 'q' })
   build({ transactionalIdPrefix }, { transactionalIdPrefix, brokers: 'g:1' })
   build({ transactionalIdPrefix }, { transactionalIdPrefix, delivery: 'at-least-once' })
+})
+
+void test('a Kafka sink that takes what a webhook refuses is held to what it would be held to by itself', () => {
+  const dead = kafkaSink<RefusedRequest<string>>({ brokers: 'h:1', topic: 'dead', value: json(), transactionalIdPrefix: 'dead' })
+  const webhook = (): Sink<string> => webhookSink<string>({ url: 'http://h', onRefused: dead })
+  const build = (...sinks: readonly Sink<string>[]): unknown =>
+    buildJob(
+      defineJob('orders', (env) => {
+        for (const each of sinks) env.fromCollection(['a']).sinkTo(each)
+      }),
+    )
+  assert.throws(() => build(webhook(), webhook()), { code: 'SINK_CLAIMED_TWICE', message: /transactionalIdPrefix "dead" on h:1/ })
+  build(webhook(), webhookSink({ url: 'http://h', onRefused: 'skip' }))
+  const tooSeldom = { intervalMs: 3_600_000, timeoutMs: 600_000 }
+  assert.throws(() => webhook().checkCheckpoints?.(tooSeldom), { code: 'KAFKA_SINK_TIMEOUT_TOO_SHORT' })
 })

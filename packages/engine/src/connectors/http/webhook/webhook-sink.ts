@@ -99,9 +99,12 @@ export function webhookSink<T>(options: WebhookSinkOptions<T>): Sink<T> {
     firstPauseMs: FIRST_PAUSE_MS,
     mostPauseMs: MOST_PAUSE_MS,
   }
+  const refused = typeof onRefused === 'object' ? onRefused : undefined
   return {
     connector: 'webhook',
     delivery: 'at-least-once',
+    claims: refused?.claims ?? [],
+    checkCheckpoints: (checkpoints) => refused?.checkCheckpoints?.(checkpoints),
     createWriter: (context) =>
       new WebhookWriter<T>(context, {
         ...settings,
