@@ -164,11 +164,11 @@ class SocketServer implements ControlServer {
   }
 }
 
-/** One that is frozen does not say so: whoever has got its lock, as it no longer renewed that, gets its place as well. */
+/** One that is frozen does not say so: whoever has got its lock, as it no longer renewed that, gets its place as well. One of another version lives. */
 async function isAnswered(path: string): Promise<boolean> {
   return await askJob(path, { do: 'status' }, ANSWER_MS_MAX).then(
     (answer) => answer !== undefined,
-    () => false,
+    (error: unknown) => error instanceof MillraceError && error.code === 'CONTROL_VERSION',
   )
 }
 

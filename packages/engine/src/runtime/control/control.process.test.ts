@@ -9,7 +9,7 @@ import type { MillraceError } from '@millrace/core'
 import { defineJob, discard, generator, startJob } from '../../index.ts'
 import type { CompletedCheckpoint, JobResult, RunningJob } from '../job-types.ts'
 import { askJob } from './control-client.ts'
-import { requestProblem } from './protocol.ts'
+import { CONTROL_VERSION, requestProblem } from './protocol.ts'
 import { serveControl, type ControlledJob } from './control-server.ts'
 import { controlSocketOf, jobsOf } from './jobs-of-folder.ts'
 import { LineBuffer } from './lines.ts'
@@ -114,6 +114,21 @@ void test('the place of a process that is frozen is taken over', async () => {
   await server.retire()
   server.end()
   frozen.close()
+})
+
+void test('the place of a process that speaks another version, or cannot say how it is, is its own', async () => {
+  for (const answer of [
+    { version: CONTROL_VERSION + 1, id: 1, result: {} },
+    { version: CONTROL_VERSION, id: 1, error: { code: 'CONTROL_FAILED', message: '' } },
+  ]) {
+    const path = join(folder, 'other-version.sock')
+    const other = createServer((socket) => socket.on('data', () => socket.write(`${JSON.stringify(answer)}\n`)).on('error', () => {}))
+    await new Promise<void>((resolve) => void other.listen(path, resolve))
+    await assert.rejects(
+      serveControl(path, new Job()).finally(() => other.close()),
+      { code: 'STATE_DIR_IN_USE' },
+    )
+  }
 })
 
 void test('the end of a job is answered first, and told to be over when its lock is free', async () => {
