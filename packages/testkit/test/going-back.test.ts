@@ -1,8 +1,8 @@
 // A job that was told to go back to an older state, and then its process dies; and one that cannot read its newest checkpoint for a moment.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { MillraceError } from '@millrace/core'
-import { defineJob, discard, generator, reducing, type Job } from '@millrace/engine'
+import { MillraceError } from '@millrace/core'
+import { defineJob, discard, generator, reducing, type Job, type Sink } from '@millrace/engine'
 import { STATE_DIR, VirtualMachine, type VirtualRun } from './virtual-job.ts'
 
 const CHECKPOINTS = `${STATE_DIR}/counts/checkpoints`
@@ -110,5 +110,44 @@ describe('a checkpoint that cannot be read', () => {
         }
       }
     }
+  })
+})
+
+describe('a sink that wants to go back behind a checkpoint', () => {
+  it('does so when the checkpoints can be got at again, where they cannot be for a while', async () => {
+    const machine = new VirtualMachine()
+    const lostId = 4
+    const lose = (): never => {
+      throw new MillraceError('LOST', { who: 'operator', retry: false, message: 'what was staged is lost' }, { restoreBefore: lostId })
+    }
+    const sink: Sink<number> = {
+      connector: 'losing',
+      delivery: 'exactly-once',
+      createWriter: () => ({
+        open: (restored) => void (restored.includes(lostId) && lose()),
+        write: () => {},
+        prepare: async (checkpointId) => [checkpointId],
+        commit: async (handles) => {
+          if (!handles.includes(lostId)) return
+          machine.disk.fail({ operations: ['open'], path: /\/checkpoints\//, reason: 'not-permitted' })
+          lose()
+        },
+        close: () => {},
+      }),
+    }
+    const job = defineJob('counts', (env) => {
+      env
+        .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), { uid: 'numbers' })
+        .sinkTo(sink)
+        .uid('sink')
+    })
+    const restart = { strategy: 'fixed-delay', fixedDelay: { attempts: 9, delay: 100 } }
+    const run = machine.start(job, { options: { checkpointing: { storage: 'filesystem', interval: 50, numRetained: 4 }, restart } })
+    await run.until(() => run.of('restarting').length > 1 || run.result !== undefined)
+    machine.disk.heal()
+    await run.until(() => run.of('started').length > 1 || run.result !== undefined)
+    assert.equal(run.result, undefined)
+    assert.equal(run.of('started')[1]?.restored?.id, lostId - 1)
+    await run.cancel()
   })
 })

@@ -236,13 +236,19 @@ export class JobMaster implements AttemptHandler {
     return this.#keeper.last !== undefined ? 'latest' : this.#parts.restore
   }
 
-  /** Sees to it that the next attempt restores an older checkpoint, where the failure asks for that; false if there is none. */
+  /** Sees to it that the next attempt restores an older checkpoint, where the failure asks for that; false if there is none. Where the storage is out of order that attempt asks again. */
   async #goBack(restoreBefore: number | undefined): Promise<boolean> {
     if (restoreBefore === undefined) return true
     if (this.#restoreRequest !== 'latest') return false
-    const older = await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn, this.#starts.hurried)
-    if (older !== undefined) this.#keeper.last = older
-    return older !== undefined
+    try {
+      const older = await dropCheckpointsFrom(this.#parts, restoreBefore, this.#warn, this.#starts.hurried)
+      if (older !== undefined) this.#keeper.last = older
+      return older !== undefined
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      this.#warn(`the job cannot go back behind checkpoint ${restoreBefore} yet: ${messageOf(error)}`, {})
+      return true
+    }
   }
 
   // ---------- AttemptHandler
