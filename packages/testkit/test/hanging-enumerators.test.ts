@@ -1,13 +1,13 @@
 // Enumerators that never come to their end: the job does.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defineJob, discard, type Job, type Source, type SplitEnumerator } from '@millrace/engine'
+import { defineJob, discard, generator, type Job, type Sink, type Source, type SplitEnumerator } from '@millrace/engine'
 import { VirtualMachine } from './virtual-job.ts'
 
 const never = (): Promise<void> => new Promise(() => {})
 
-function jobWith(enumerator: Partial<SplitEnumerator>, poll: () => 'wait' = () => 'wait'): Job {
-  const source: Source<string> = {
+function jobSource(enumerator: Partial<SplitEnumerator>, poll: () => 'wait'): Source<string> {
+  return {
     connector: 'hanging',
     replayable: true,
     bounded: false,
@@ -19,8 +19,17 @@ function jobWith(enumerator: Partial<SplitEnumerator>, poll: () => 'wait' = () =
       close() {},
       ...enumerator,
     }),
-    createReader: () => ({ addSplits() {}, noMoreSplits() {}, poll, snapshot: () => [], close() {} }),
+    createReader: (context) => {
+      // It is asked again and again.
+      const soon = (): void => void context.clock.after(10, () => (context.wake(), soon()))
+      soon()
+      return { addSplits() {}, noMoreSplits() {}, poll, snapshot: () => [], close() {} }
+    },
   }
+}
+
+function jobWith(enumerator: Partial<SplitEnumerator>, poll: () => 'wait' = () => 'wait'): Job {
+  const source = jobSource(enumerator, poll)
   return defineJob('hanging', (env) => void env.fromSource(source, { uid: 'source' }).name('my source').sinkTo(discard()).uid('nothing'))
 }
 
@@ -70,5 +79,44 @@ describe('an enumerator that never comes to its end', () => {
         .join('\n'),
       /close of the enumerator of my source/,
     )
+  })
+
+  it('in start, of a region that fails meanwhile: that starts again, and the other goes on', async () => {
+    const machine = new VirtualMachine()
+    let [starts, writers, fails] = [0, 0, false]
+    const source = jobSource(
+      {
+        start: (): void | Promise<void> => (++starts === 2 ? new Promise(() => {}) : undefined),
+      },
+      () => {
+        if (!fails) return 'wait'
+        fails = false
+        throw new Error('boom')
+      },
+    )
+    const inner = discard<string>()
+    const sink: Sink<string> = {
+      ...inner,
+      createWriter: (context) => {
+        if (++writers === 2) throw new Error('not now')
+        return inner.createWriter(context)
+      },
+    }
+    const job = defineJob('parts', (env) => {
+      env.fromSource(source, { uid: 'source' }).name('my source').sinkTo(sink).uid('sink')
+      env
+        .fromSource(generator({ generate: (n) => n, ratePerSecond: 10 }), { uid: 'others' })
+        .sinkTo(discard())
+        .uid('other sink')
+    })
+    const restart = { strategy: 'fixed-delay', fixedDelay: { attempts: 5, delay: 100 } }
+    const run = machine.start(job, { options: { checkpointing: { interval: 200 }, restart } })
+    await run.pass(1_000)
+    fails = true
+    await run.pass(20_000)
+    assert.equal(run.of('restarting').length, 2)
+    assert.equal(run.of('region-restarted').length, 1)
+    assert.equal(run.of('started').length, 1)
+    await run.cancel()
   })
 })

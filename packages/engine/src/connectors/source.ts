@@ -33,7 +33,7 @@ export interface EnumeratorContext {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
-  /** Aborted as the job ends: a `start` that waits for something outside, such as a server that does not answer, keeps it waiting no longer, and may reject. One that goes on for more than 5 s is left behind. */
+  /** Aborted as the job ends, or the part of it that the source is in fails: a `start` that waits for something outside, such as a server that does not answer, keeps it waiting no longer, and may reject. One that goes on for more than 5 s is left behind. */
   readonly stopped?: AbortSignal
   /** Gives splits to a reader; allowed at any time. */
   assign(subtask: number, splits: readonly Split[]): void

@@ -37,7 +37,7 @@ export interface EnumeratorsOptions {
   readonly disk: Disk
   readonly network: Network
   readonly random: Random
-  /** Aborted as the job ends: what has not started by then does not start. */
+  /** Aborted as the job ends, or the region is lost: what has not started by then does not start. */
   readonly stopped: AbortSignal
   assign(reader: OperatorInstance, splits: readonly Split[]): void
   noMoreSplits(reader: OperatorInstance): void

@@ -69,7 +69,8 @@ export class RegionRun {
   readonly #ready: Set<number> = new Set()
   readonly #closed: Set<number> = new Set()
   #enumeratorsStarted = false
-  #lost = false
+  /** Aborted as the region is lost: its enumerators are not waited for. */
+  readonly #gone: AbortController = new AbortController()
   #closing: Promise<void> | undefined
   #allClosed: (() => void) | undefined
 
@@ -89,7 +90,7 @@ export class RegionRun {
       disk,
       network,
       random,
-      stopped: over,
+      stopped: AbortSignal.any([over, this.#gone.signal]),
       assign: (reader, splits) =>
         this.#sendTo(reader.subtask, {
           kind: 'splits',
@@ -102,7 +103,7 @@ export class RegionRun {
           reader,
         }),
       fail: (error) => {
-        if (!this.#lost) this.#handler.enumeratorFailed(error)
+        if (!this.lost) this.#handler.enumeratorFailed(error)
       },
       log: (record) => handler.log(record),
     })
@@ -126,9 +127,13 @@ export class RegionRun {
     for (const message of this.#unsent.splice(0)) this.send(message)
   }
 
-  /** @throws what a source's enumerator does */
+  /** @throws what a source's enumerator does, as long as the region is not lost */
   async startEnumerators(): Promise<void> {
-    await this.#enumerators.start()
+    try {
+      await this.#enumerators.start()
+    } catch (error) {
+      if (!this.lost) throw error
+    }
     this.#enumeratorsStarted = true
     this.#tellRestored()
   }
@@ -151,11 +156,11 @@ export class RegionRun {
   }
 
   get lost(): boolean {
-    return this.#lost
+    return this.#gone.signal.aborted
   }
 
   lose(): void {
-    this.#lost = true
+    this.#gone.abort()
   }
 
   send(message: MasterMessage): void {
@@ -173,7 +178,7 @@ export class RegionRun {
       this.#closed.add(slot)
       return this.#tellClosed()
     }
-    if (this.#lost && !(message.kind === 'coordinator' && message.message.kind === 'acknowledged')) return
+    if (this.lost && !(message.kind === 'coordinator' && message.message.kind === 'acknowledged')) return
     switch (message.kind) {
       case 'restored':
         this.#restored.add(slot)
@@ -197,23 +202,23 @@ export class RegionRun {
   }
 
   #failed(failure: FailureReport): void {
-    if (!this.#lost) this.#handler.failed(failure)
+    if (!this.lost) this.#handler.failed(failure)
   }
 
   #addReader(reader: OperatorInstance): void {
     try {
       this.#enumerators.addReader(reader)
     } catch (error) {
-      if (!this.#lost) this.#handler.enumeratorFailed(error)
+      if (!this.lost) this.#handler.enumeratorFailed(error)
     }
   }
 
   #tellRestored(): void {
-    if (this.restored && !this.#lost) this.#handler.restored()
+    if (this.restored && !this.lost) this.#handler.restored()
   }
 
   #tellReady(): void {
-    if (this.ready && !this.#lost) this.#handler.ready()
+    if (this.ready && !this.lost) this.#handler.ready()
   }
 
   #tellClosed(): void {
