@@ -5,6 +5,8 @@ export interface SettledOptions {
   readonly clock: Clock
   /** Whether the task is still about to finish. */
   readonly goesOn: () => boolean
+  /** Resolves with the task's next step. */
+  readonly stepped: () => Promise<void>
 }
 
 export interface FinishOptions extends SettledOptions {
@@ -20,11 +22,15 @@ export async function finishChain(chain: Chain, options: FinishOptions): Promise
   }
 }
 
-/** Resolves once nothing of the operator, or of all of them, is under way. Its promises wake the task, whose steps settle them. */
-export async function settled(operator: { readonly pending: number }, chain: Chain, { clock, goesOn }: SettledOptions): Promise<void> {
+/** Resolves once nothing of the operator, or of all of them, is under way. Its promises wake the task, whose steps settle them: that needs no time to pass, which may stand still. */
+export async function settled(operator: { readonly pending: number }, chain: Chain, options: SettledOptions): Promise<void> {
+  const { clock, goesOn, stepped } = options
   while (operator.pending > 0) {
     if (!goesOn()) throw chain.cursor.failure ?? new Error('the task is over')
-    await new Promise<void>((resolve) => clock.after(1, resolve))
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(1, resolve)
+      void stepped().then(() => (cancel(), resolve()))
+    })
     chain.settle()
   }
 }

@@ -41,6 +41,8 @@ export class Task implements GateHandler, SourceInputHandler {
   #idle = false
   #toldIdle = false
   readonly #checkpoints: TaskCheckpoints
+  /** Who waits for the next step. */
+  #stepped: PromiseWithResolvers<void> | undefined
 
   constructor(parts: TaskParts, handler: TaskHandler) {
     this.parts = parts
@@ -127,6 +129,9 @@ export class Task implements GateHandler, SourceInputHandler {
     } catch (error) {
       this.fail(error)
       return 'over'
+    } finally {
+      this.#stepped?.resolve()
+      this.#stepped = undefined
     }
   }
 
@@ -287,10 +292,12 @@ export class Task implements GateHandler, SourceInputHandler {
   async #finish(): Promise<void> {
     const { clock, finishedBefore } = this.parts
     const goesOn = (): boolean => this.#state === 'ending' || this.#state === 'finishing'
-    if (this.chain.pending > 0) await settled(this.chain, this.chain, { clock, goesOn })
+    const stepped = (): Promise<void> => (this.#stepped ??= Promise.withResolvers()).promise
+    const options = { clock, goesOn, stepped }
+    if (this.chain.pending > 0) await settled(this.chain, this.chain, options)
     if (!goesOn()) return
     this.#state = 'finishing'
-    await finishChain(this.chain, { clock, finishedBefore: finishedBefore && this.recordsIn === 0, goesOn })
+    await finishChain(this.chain, { ...options, finishedBefore: finishedBefore && this.recordsIn === 0 })
   }
 
   /** Closes source and operators; answers what they threw. */

@@ -198,6 +198,23 @@ describe('a job under the hand of a test', () => {
     assert.deepEqual(all, ['ann'])
   })
 
+  it('ends when the calls that are under way have come back, without time passing', async () => {
+    const clicks = new TestInput<Click>('clicks')
+    const found = new TestOutput<string>()
+    await using test = await testJob((env) => {
+      clicks
+        .stream(env)
+        .map(async ({ user }) => (await sleep(20), user))
+        .sinkTo(found)
+    })
+    const { nowMs } = test
+    await test.send(clicks, click('ann'), click('bob'))
+    await test.end()
+    assert.deepEqual(found.take(), ['ann', 'bob'])
+    assert.equal(test.result?.state, 'stopped')
+    assert.equal(test.nowMs, nowMs)
+  })
+
   it('runs where the test fakes the timers of Node', async ({ mock }) => {
     mock.timers.enable()
     const clicks = new TestInput<Click>('clicks')
