@@ -147,8 +147,8 @@ export class SlotHost {
   }
 
   #reportMetrics(): void {
-    const { clock } = this.#ports
-    this.#stopMetrics = clock.after(METRICS_INTERVAL_MS, () => {
+    const { clock, metricsIntervalMs = METRICS_INTERVAL_MS } = this.#ports
+    this.#stopMetrics = clock.after(metricsIntervalMs, () => {
       this.#sendMetrics()
       if (this.#state === 'running') this.#reportMetrics()
     })

@@ -20,6 +20,8 @@ export interface SlotPorts {
   readonly channels: ChannelFactory
   /** How long a slot works before it gives the thread back, and how many rows of a snapshot it writes (of what it restores: loads or takes over) and records it hands in at once; default 2 ms, 128 (4096), as many as take little time. */
   readonly pace?: { readonly turnMs: number; readonly snapshotRows: number; readonly sliceRecords?: number }
+  /** How often the slot tells its metrics; default 500 ms. */
+  readonly metricsIntervalMs?: number
   /** Puts something around the keyed state of every operator: a simulation looks on, or errs on purpose. */
   readonly keyedState?: (backend: KeyedStateBackend) => KeyedStateBackend
   /** Where keyed state is that does not fit into memory; by default all of it has to. */

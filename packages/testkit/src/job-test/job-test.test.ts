@@ -270,4 +270,30 @@ describe('a job under the hand of a test', () => {
     await test.advance('1h')
     assert.deepEqual(found.take(), ['ann 0: 1'])
   })
+  it('lets a month pass in which nothing happens, at once too', { timeout: 20_000 }, async () => {
+    const clicks = new TestInput<Click>('clicks')
+    const found = new TestOutput<string>()
+    await using test = await testJob((env) => {
+      clicks
+        .stream(env)
+        .keyBy(({ user }) => user)
+        .process({
+          emits: type<string>(),
+          state: { seen: value<boolean>({ ttl: '30d' }) },
+          onElement(_click, ctx) {
+            if (ctx.state.seen.get() === undefined) ctx.emit(ctx.key)
+            ctx.state.seen.set(true)
+          },
+        })
+        .uid('first')
+        .sinkTo(found)
+    })
+    await test.send(clicks, click('ann'))
+    await test.advance(30 * 86_400_000 - 1)
+    await test.send(clicks, click('ann'))
+    assert.deepEqual(found.take(), ['ann'])
+    await test.advance('30d')
+    await test.send(clicks, click('ann'))
+    assert.deepEqual(found.take(), ['ann'])
+  })
 })

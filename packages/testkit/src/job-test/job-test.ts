@@ -41,6 +41,9 @@ export interface TestSavepoint {
 /** Real time that is given to what the job does outside of the time of the test. */
 const PATIENCE_MS = 10_000
 
+/** Nobody can ask for metrics, and what happens each half second makes a year of the test's time long. */
+const METRICS_INTERVAL_MS = 3_600_000
+
 const SAVEPOINTS = '/savepoints'
 
 /**
@@ -190,7 +193,14 @@ export async function testJob(build: (env: Environment) => void, options: JobTes
     restore: restore?.path ?? 'none',
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     // Time stands still while the job works, so a turn ends after one step: else one that always has something to do would never end.
-    ports: { clock: clock satisfies Clock, disk, network: nodeNetwork, random, pace: { turnMs: 0, snapshotRows: 1_000 } },
+    ports: {
+      clock: clock satisfies Clock,
+      disk,
+      network: nodeNetwork,
+      random,
+      pace: { turnMs: 0, snapshotRows: 1_000 },
+      metricsIntervalMs: METRICS_INTERVAL_MS,
+    },
     onEvent: (event) => events.push(event),
   })
   const test = new JobTest(clock, disk, running, events)
