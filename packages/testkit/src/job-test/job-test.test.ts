@@ -262,6 +262,33 @@ describe('a job under the hand of a test', () => {
     )
   })
 
+  it('throws what has failed the job as it ended, or as it took a savepoint', async () => {
+    const clicks = new TestInput<Click>('clicks')
+    const found = new TestOutput<Click>()
+    await using ending = await testJob((env) => {
+      const finish = (): never => {
+        throw new Error('nothing is left of it')
+      }
+      clicks
+        .stream(env)
+        .process({ emits: type<Click>(), onElement: (given, ctx) => ctx.emit(given), finish })
+        .sinkTo(found)
+    })
+    await assert.rejects(ending.end(), /nothing is left of it/)
+    await using saving = await testJob((env) => {
+      const prepare = (): never => {
+        throw new Error('the disk is full')
+      }
+      clicks.stream(env).sinkTo({
+        connector: 'full',
+        delivery: 'none',
+        createWriter: () => ({ open: () => {}, write: () => {}, prepare, close: () => {} }),
+      })
+    })
+    await assert.rejects(saving.savepoint(), /the disk is full/)
+    assert.equal(saving.result?.state, 'failed')
+  })
+
   it('lets an hour pass in which nothing happens, at once', async () => {
     const clicks = new TestInput<Click>('clicks', { watermarks: watermarks.monotonous(timestamp) })
     const found = new TestOutput<string>()

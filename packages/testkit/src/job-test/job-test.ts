@@ -148,7 +148,13 @@ export class JobTest {
     const settled = (): void => void (isSettled = true)
     work.then(settled, settled)
     await this.#wait(() => isSettled, otherwise)
-    return await work
+    try {
+      return await work
+    } catch (error) {
+      // What has failed the job says more than what became of this by it.
+      await this.#settle()
+      throw error
+    }
   }
 
   /** Restoring and writing state has parts that Node does in the background. */
