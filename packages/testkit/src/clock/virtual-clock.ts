@@ -66,12 +66,23 @@ export class VirtualClock implements Clock {
     return await this.#stepUntil(Infinity)
   }
 
-  /** Moves time by `deltaMs` and runs all that falls due on the way, also what is registered meanwhile. */
-  async advance(deltaMs: number): Promise<void> {
+  /**
+   * Moves time by `deltaMs` and runs all that falls due on the way, also what is registered meanwhile.
+   * Answers false, and stops there, where there are more than `eventsMax` (no limit by default) at one moment: something re-arms itself for ever.
+   */
+  async advance(deltaMs: number, eventsMax: number = Infinity): Promise<boolean> {
     const target = this.#elapsedMs + deltaMs
     await settle()
-    while (await this.#stepUntil(target));
+    let momentMs = this.#elapsedMs
+    for (let count = 0; await this.#stepUntil(target); count++) {
+      if (this.#elapsedMs > momentMs) {
+        momentMs = this.#elapsedMs
+        count = 0
+      }
+      if (count >= eventsMax) return false
+    }
     this.#elapsedMs = Math.max(this.#elapsedMs, target)
+    return true
   }
 
   /** Runs until no callback is left. Throws after `eventsMax` (1,000,000 by default): something re-arms itself for ever. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSavepoint, type, value, watermarks, type Environment, type Stream } from '@millrace/engine'
+import { generator, openSavepoint, type, value, watermarks, type Environment, type Stream } from '@millrace/engine'
 import { testJob, TestInput, TestOutput } from '@millrace/testkit'
 
 interface Click {
@@ -287,6 +287,21 @@ describe('a job under the hand of a test', () => {
     })
     await assert.rejects(saving.savepoint(), /the disk is full/)
     assert.equal(saving.result?.state, 'failed')
+  })
+
+  it('says so of a job that always has something to do, and ends it', { timeout: 60_000 }, async () => {
+    const clicks = new TestInput<Click>('clicks')
+    const found = new TestOutput<Click>()
+    let closed = 0
+    const endless = (env: Environment): void => {
+      env
+        .fromSource(generator({ generate: (n) => click(`user ${n}`) }), { uid: 'endless' })
+        .union(clicks.stream(env))
+        .process({ emits: type<Click>(), onElement: () => {}, close: () => void closed++ })
+        .sinkTo(found)
+    }
+    await assert.rejects(testJob(endless), /the job always has something to do, .* needs a rate/)
+    assert.equal(closed, 1)
   })
 
   it('lets an hour pass in which nothing happens, at once', async () => {

@@ -44,6 +44,9 @@ const PATIENCE_MS = 10_000
 /** Nobody can ask for metrics, and what happens each half second makes a year of the test's time long. */
 const METRICS_INTERVAL_MS = 3_600_000
 
+/** What a job does at one moment of the test's time; one that has more to do than that always has. */
+const EVENTS_A_MOMENT = 50_000
+
 const SAVEPOINTS = '/savepoints'
 
 /**
@@ -100,7 +103,7 @@ export class JobTest {
     this.#checkRuns()
     const ms = parseDuration(duration)
     if (ms === undefined) throw new Error(`not a duration: ${inspect(duration)}`)
-    await this.#clock.advance(ms)
+    await this.#pass(ms)
     this.#check()
   }
 
@@ -139,8 +142,15 @@ export class JobTest {
   }
 
   async #settle(): Promise<void> {
-    await this.#clock.advance(0)
+    await this.#pass(0)
     this.#check()
+  }
+
+  async #pass(ms: number): Promise<void> {
+    if (await this.#clock.advance(ms, EVENTS_A_MOMENT)) return
+    throw new Error(
+      'the job always has something to do, so that time cannot pass: a source without an end needs a rate, as in generator({ ratePerSecond: 10, … })',
+    )
   }
 
   async #now<T>(work: Promise<T>, otherwise: string): Promise<T> {
@@ -161,7 +171,7 @@ export class JobTest {
   async #wait(condition: () => boolean, otherwise: string): Promise<void> {
     const deadlineMs = nodeClock.monotonic() + PATIENCE_MS
     for (;;) {
-      await this.#clock.advance(0)
+      await this.#pass(0)
       if (condition()) return
       if (nodeClock.monotonic() > deadlineMs)
         throw new Error(`${otherwise} after ${PATIENCE_MS} ms in which the time of the test stood still`)
@@ -210,7 +220,12 @@ export async function testJob(build: (env: Environment) => void, options: JobTes
     onEvent: (event) => events.push(event),
   })
   const test = new JobTest(clock, disk, running, events)
-  await test.started()
+  try {
+    await test.started()
+  } catch (error) {
+    await test.close().catch(() => {}) // what kept it from starting says more
+    throw error
+  }
   return test
 }
 
