@@ -237,12 +237,39 @@ describe('a job under the hand of a test', () => {
     assert.deepEqual(found.take(), ['ann 0: 1'])
   })
 
+  it('gives what is sent to every job that reads the input, and to no other', async () => {
+    const clicks = new TestInput<Click>('clicks')
+    const build =
+      (found: TestOutput<string>) =>
+      (env: Environment): void =>
+        void sessions(clicks.stream(env)).sinkTo(found)
+    const ofFirst = new TestOutput<string>()
+    const ofSecond = new TestOutput<string>()
+    await using first = await testJob(build(ofFirst))
+    await using second = await testJob(build(ofSecond))
+    await first.send(clicks, click('ann'))
+    await first.advance('10s')
+    assert.deepEqual(ofFirst.take(), ['ann: 1'])
+    await second.advance('10s')
+    await second.advance('10s')
+    assert.deepEqual(ofSecond.take(), ['ann: 1'])
+    await second.close()
+    await first.send(clicks, click('bob'))
+    await first.advance('10s')
+    assert.deepEqual(ofFirst.take(), ['bob: 1'])
+
+    const fresh = new TestInput<Click>('clicks')
+    await using third = await testJob((env) => void sessions(fresh.stream(env)).sinkTo(ofFirst))
+    await assert.rejects(third.send(clicks, click('eve')), /the job does not read clicks, or another TestInput of that name/)
+    await assert.rejects(third.watermark(clicks, 7), /the job does not read clicks/)
+  })
+
   it('says what is wrong with the test', async () => {
     const clicks = new TestInput<Click>('clicks')
     const unread = new TestInput<Click>('unread')
     const found = new TestOutput<Click>()
     await using test = await testJob((env) => void clicks.stream(env).sinkTo(found))
-    await assert.rejects(test.send(unread, click('ann')), /no job reads unread/)
+    await assert.rejects(test.send(unread, click('ann')), /the job does not read unread/)
     await assert.rejects(test.advance('soon' as '1s'), /not a duration: 'soon'/)
     await assert.rejects(test.watermark(clicks, NaN), /not NaN/)
     await test.end()

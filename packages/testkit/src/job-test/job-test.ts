@@ -15,7 +15,7 @@ import { startLocalJob } from '@millrace/engine/simulation'
 import { VirtualClock } from '../clock/virtual-clock.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import { SeededRandom } from '../random/seeded-random.ts'
-import type { TestInput } from './test-input.ts'
+import { inputsOf, type TestInput } from './test-input.ts'
 
 export interface JobTestOptions {
   /** Subtasks of every operator that does not set its own. Default 1. */
@@ -61,13 +61,16 @@ export class JobTest {
   readonly #clock: VirtualClock
   readonly #disk: SimulatedDisk
   readonly #job: RunningJob
+  /** `TestInput`s that it reads. */
+  readonly #inputs: ReadonlySet<unknown>
   #result: JobResult | undefined
 
   /** @internal */
-  constructor(clock: VirtualClock, disk: SimulatedDisk, job: RunningJob, events: readonly JobEvent[]) {
+  constructor(clock: VirtualClock, disk: SimulatedDisk, job: RunningJob, inputs: ReadonlySet<unknown>, events: readonly JobEvent[]) {
     this.#clock = clock
     this.#disk = disk
     this.#job = job
+    this.#inputs = inputs
     this.events = events
     void job.done.then((result) => (this.#result = result))
   }
@@ -84,14 +87,14 @@ export class JobTest {
 
   /** Sends values, in order. */
   async send<T>(input: TestInput<T>, ...values: readonly NoInfer<T>[]): Promise<void> {
-    this.#checkRuns()
+    this.#checkReads(input)
     input.put(values.map((value) => ({ value })))
     await this.#settle()
   }
 
   /** No value with an event time of `atMs` or less is to come on this input: timers up to then fire, where no other input holds time back. One that is not later than the last changes nothing. */
   async watermark<T>(input: TestInput<T>, atMs: number): Promise<void> {
-    this.#checkRuns()
+    this.#checkReads(input)
     if (!input.takesWatermarks) throw new Error(`${input.name} has a watermark strategy of its own: let time pass, with advance`)
     if (!Number.isFinite(atMs)) throw new Error(`a watermark is a number of milliseconds since 1970, not ${inspect(atMs)}`)
     input.put([{ watermarkMs: atMs }])
@@ -184,6 +187,13 @@ export class JobTest {
     if (this.#result !== undefined) throw new Error(`the job is over: ${this.#result.state}`)
   }
 
+  #checkReads<T>(input: TestInput<T>): void {
+    this.#checkRuns()
+    if (!this.#inputs.has(input)) {
+      throw new Error(`the job does not read ${input.name}, or another TestInput of that name: call stream(env) of this one where it is built`)
+    }
+  }
+
   #check(): void {
     if (this.#result?.state === 'failed') throw this.#result.failure.error
   }
@@ -199,7 +209,11 @@ export async function testJob(build: (env: Environment) => void, options: JobTes
   const clock = new VirtualClock({ startMs: options.startMs ?? restore?.atMs ?? Date.UTC(2024, 0, 1) })
   const random = new SeededRandom(1)
   const disk = restore?.disk ?? new SimulatedDisk({ random, shortReadProbability: 0 })
-  const job = defineJob('test', build)
+  let inputs: ReadonlySet<unknown> = new Set()
+  const job = defineJob('test', (env) => {
+    inputs = inputsOf(env)
+    return build(env)
+  })
   const first = buildJob(job)
   const events: JobEvent[] = []
   const running = startLocalJob({
@@ -219,7 +233,7 @@ export async function testJob(build: (env: Environment) => void, options: JobTes
     },
     onEvent: (event) => events.push(event),
   })
-  const test = new JobTest(clock, disk, running, events)
+  const test = new JobTest(clock, disk, running, inputs, events)
   try {
     await test.started()
   } catch (error) {

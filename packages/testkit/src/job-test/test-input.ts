@@ -27,6 +27,15 @@ interface InputSplit extends Split {
   readonly next: number
 }
 
+const inputs = new WeakMap<Environment, Set<unknown>>()
+
+/** @internal The `TestInput`s that are built into a job. */
+export function inputsOf(env: Environment): Set<unknown> {
+  const known = inputs.get(env) ?? new Set()
+  inputs.set(env, known)
+  return known
+}
+
 /** Of one poll: a reader gives way to the rest of its task. */
 const ENTRIES_A_POLL = 256
 
@@ -42,7 +51,8 @@ export class TestInput<T> {
   readonly #entries: Entry<T>[] = []
   /** Position of the first entry; undefined until the first job reads. */
   #firstPosition: number | undefined
-  #wake: (() => void) | undefined
+  /** Of the readers of all jobs that run. */
+  readonly #wakes: Set<() => void> = new Set()
 
   /** `name`: its uid in the job, by which a savepoint finds it. */
   constructor(name: string, options: TestInputOptions<T> = {}) {
@@ -57,6 +67,7 @@ export class TestInput<T> {
 
   /** What is put in, as a stream; once in a job. One subtask reads it, so order is kept up to the first exchange. */
   stream(env: Environment): Stream<T> {
+    inputsOf(env).add(this)
     const entries = env.fromSource(this.#source(), { uid: this.name, name: this.name, parallelism: 1, watermarks: this.#strategy() })
     return entries
       .flatMap((entry) => ('value' in entry ? [entry.value] : []))
@@ -64,11 +75,10 @@ export class TestInput<T> {
       .parallelism(1)
   }
 
-  /** @internal @throws Error where no job reads it */
+  /** @internal */
   put(entries: readonly Entry<T>[]): void {
-    if (this.#wake === undefined) throw new Error(`no job reads ${this.name}: call its stream(env) where the job is built`)
-    this.#entries.push(...entries)
-    this.#wake()
+    for (const entry of entries) this.#entries.push(entry)
+    for (const wake of this.#wakes) wake()
   }
 
   /** @internal Gives out what is at this position and behind it; answers the next position. */
@@ -79,9 +89,10 @@ export class TestInput<T> {
     return position + entries.length
   }
 
-  /** @internal Who is to be told of more; undefined: nobody any longer. */
-  readBy(wake: (() => void) | undefined): void {
-    this.#wake = wake
+  /** @internal Who is to be told of more. Answers how to be told no longer. */
+  readBy(wake: () => void): () => void {
+    this.#wakes.add(wake)
+    return () => void this.#wakes.delete(wake)
   }
 
   #source(): Source<Entry<T>> {
@@ -157,11 +168,12 @@ class InputEnumerator implements SplitEnumerator {
 
 class InputReader<T> implements SourceReader<Entry<T>> {
   readonly #input: TestInput<T>
+  readonly #leave: () => void
   #next: number | undefined
 
   constructor(input: TestInput<T>, context: ReaderContext) {
     this.#input = input
-    input.readBy(() => context.wake())
+    this.#leave = input.readBy(() => context.wake())
   }
 
   addSplits(splits: readonly Split[]): void {
@@ -185,5 +197,7 @@ class InputReader<T> implements SourceReader<Entry<T>> {
     return this.#next === undefined || this.#next === 0 ? this.#input.name : `${this.#input.name}[${this.#next - 1}]`
   }
 
-  close(): void {}
+  close(): void {
+    this.#leave()
+  }
 }
