@@ -264,6 +264,33 @@ describe('a job under the hand of a test', () => {
     await assert.rejects(third.watermark(clicks, 7), /the job does not read clicks/)
   })
 
+  it('reads an input once, wherever the jobs that share it start', async () => {
+    const clicks = new TestInput<Click>('clicks')
+    const found = new TestOutput<Click>()
+    const build =
+      (input: TestInput<Click>) =>
+      (env: Environment): void =>
+        void input.stream(env).sinkTo(found)
+    await using before = await testJob(build(clicks))
+    await before.send(clicks, click('ann'), click('bob'), click('eve'))
+    const savepoint = await before.savepoint()
+    found.take()
+
+    const fresh = new TestInput<Click>('clicks')
+    await using next = await testJob(build(fresh), { restore: savepoint })
+    await next.send(fresh, click('joe'), click('sue'))
+    found.take()
+    await using anew = await testJob(build(fresh))
+    assert.deepEqual(found.take(), [click('joe'), click('sue')])
+    await anew.send(fresh, click('zoe'))
+    assert.deepEqual(found.take(), [click('zoe')])
+
+    const short = new TestInput<Click>('clicks')
+    await using other = await testJob(build(short))
+    await other.send(short, click('joe'))
+    await assert.rejects(testJob(build(short), { restore: savepoint }), /3 entries of clicks had been read .* this one has 1/)
+  })
+
   it('says what is wrong with the test', async () => {
     const clicks = new TestInput<Click>('clicks')
     const unread = new TestInput<Click>('unread')

@@ -190,7 +190,9 @@ export class JobTest {
   #checkReads<T>(input: TestInput<T>): void {
     this.#checkRuns()
     if (!this.#inputs.has(input)) {
-      throw new Error(`the job does not read ${input.name}, or another TestInput of that name: call stream(env) of this one where it is built`)
+      throw new Error(
+        `the job does not read ${input.name}, or another TestInput of that name: call stream(env) of this one where it is built`,
+      )
     }
   }
 

@@ -81,12 +81,18 @@ export class TestInput<T> {
     for (const wake of this.#wakes) wake()
   }
 
-  /** @internal Gives out what is at this position and behind it; answers the next position. */
+  /** @internal Gives out what is at this position and behind it; answers the next position. @throws Error where it has less than was read of it */
   read(position: number, output: SourceOutput<Entry<T>>): number {
     const first = (this.#firstPosition ??= position)
-    const entries = this.#entries.slice(position - first, position - first + ENTRIES_A_POLL)
+    // One that was new where another savepoint was restored has nothing before that.
+    const from = Math.max(position - first, 0)
+    if (from > this.#entries.length) {
+      const read = `${position} entries of ${this.name} had been read when the savepoint was taken`
+      throw new Error(`${read}, and this one has ${first + this.#entries.length}: give the job the TestInput that it had, or a new one`)
+    }
+    const entries = this.#entries.slice(from, from + ENTRIES_A_POLL)
     for (const entry of entries) output.emit(entry)
-    return position + entries.length
+    return first + from + entries.length
   }
 
   /** @internal Who is to be told of more. Answers how to be told no longer. */
