@@ -68,8 +68,20 @@ const options = (backend: 'heap' | 'rocksdb', parallelism: number, extra: Partia
 })
 
 function stateFiles(name: string): string[] {
-  const all = readdirSync(join(folder, 'state'), { recursive: true, encoding: 'utf8' })
-  return all.filter((path) => path.startsWith(`${name}-`) || path.startsWith(`${name}/`))
+  return filesBelow('').filter((path) => path.startsWith(`${name}-`) || path.startsWith(`${name}/`))
+}
+
+/** In the state folder, also while a job runs there: a folder that goes meanwhile has none. */
+function filesBelow(below: string): string[] {
+  try {
+    return readdirSync(join(folder, 'state', below), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(below, entry.name)
+      return entry.isDirectory() ? [path, ...filesBelow(path)] : [path]
+    })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 interface Stored {
