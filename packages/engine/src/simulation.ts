@@ -1,10 +1,12 @@
 /** For hosts of the engine other than its own: the whole of it on one thread, over the ports and channels they give. */
+export { checkOptions } from './api/option-names.ts'
 export { decodeValue, encodeValue } from './codec/value.ts'
 export { FilesystemCheckpoints } from './checkpoint/filesystem.ts'
 export type { SubtaskSnapshot } from './checkpoint/handles.ts'
 export { ObjectCheckpoints } from './checkpoint/object-store/object-checkpoints.ts'
 export type { ObjectStore } from './checkpoint/object-store/object-store.ts'
 export type { ProcessInspector } from './checkpoint/process-identity.ts'
+export { FixedSplits } from './connectors/fixed-splits.ts'
 export { LocalChannel } from './exchange/channel-local.ts'
 export type { ChannelEvent, Element, InputChannel, OutputChannel, RecordBatch } from './exchange/elements.ts'
 export type { ChannelPlace, Deployment } from './runtime/deployment.ts'

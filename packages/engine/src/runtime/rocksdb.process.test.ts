@@ -275,8 +275,14 @@ describe('the state backend rocksdb', { skip }, () => {
 
   it('is one of the names that set the storage too: memory leaves nothing behind, filesystem does', async () => {
     for (const backend of ['memory', 'filesystem'] as const) {
-      const running = startJob(countingJob(backend, 10_000), { options: { stateDir: join(folder, 'state'), state: { backend } } })
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      const started = Promise.withResolvers<void>()
+      const running = startJob(countingJob(backend, 10_000), {
+        options: { stateDir: join(folder, 'state'), state: { backend } },
+        onEvent: ({ kind }) => {
+          if (kind === 'started') started.resolve()
+        },
+      })
+      await started.promise
       await running.stop()
       assert.equal(
         stateFiles(backend).some((path) => path.endsWith('_metadata')),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generator, openSavepoint, type, value, watermarks, type Environment, type Stream } from '@millrace/engine'
-import { testJob, TestInput, TestOutput } from '@millrace/testkit'
+import { testJob, TestInput, TestOutput, type JobTestOptions } from '@millrace/testkit'
 
 interface Click {
   readonly user: string
@@ -301,6 +301,12 @@ describe('a job under the hand of a test', () => {
     await assert.rejects(test.watermark(clicks, NaN), /not NaN/)
     await test.end()
     await assert.rejects(test.send(clicks, click('ann')), /the job is over/)
+    assert.throws(() => new TestInput('clicks', { timestmap: timestamp } as object), /timestmap; did you mean timestamp/)
+    assert.throws(() => new TestInput('clicks', { timestamp, watermarks: watermarks.monotonous(timestamp) }), /not both/)
+    await assert.rejects(
+      testJob(() => {}, { paralelism: 2 } as JobTestOptions),
+      /paralelism.*parallelism/,
+    )
     await assert.rejects(
       testJob((env) => void clicks.stream(env)),
       { code: 'JOB_EMPTY' },

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { nodeClock, nodeNetwork, overrideOptions, parseDuration, resolveOptions, type Clock, type Duration } from '@millrace/core'
+import { nodeClock, nodeNetwork, overrideOptions, parseDuration, resolveOptions, type Duration } from '@millrace/core'
 import {
   buildJob,
   defineJob,
@@ -11,7 +11,7 @@ import {
   type ResolvedEngineOptions,
   type RunningJob,
 } from '@millrace/engine'
-import { startLocalJob } from '@millrace/engine/simulation'
+import { checkOptions, startLocalJob } from '@millrace/engine/simulation'
 import { VirtualClock } from '../clock/virtual-clock.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import { SeededRandom } from '../random/seeded-random.ts'
@@ -29,6 +29,8 @@ export interface JobTestOptions {
   /** Options as in the option reference; what the job sets itself wins. State is on the heap, checkpoints are in memory. */
   readonly options?: Omit<EngineOptionInput, 'parallelism' | 'state' | 'stateDir' | 'metrics' | 'log'>
 }
+
+const optionNames: readonly (keyof JobTestOptions)[] = ['parallelism', 'startMs', 'restore', 'allowNonRestoredState', 'options']
 
 /** A savepoint on the disk of a test, which is in memory: `openSavepoint(path, { disk })` reads it. */
 export interface TestSavepoint {
@@ -112,7 +114,11 @@ export class JobTest {
 
   /** Waits, in real time, until it holds: for what functions do outside. @throws Error after ten seconds */
   async until(condition: () => boolean): Promise<void> {
-    await this.#wait(() => (this.#check(), condition()), 'the condition does not hold')
+    const holds = (): boolean => {
+      this.#check()
+      return condition()
+    }
+    await this.#wait(holds, 'the condition does not hold')
   }
 
   /** Takes a savepoint; the job goes on. */
@@ -207,6 +213,7 @@ export class JobTest {
  * @throws all that building and starting the job throws
  */
 export async function testJob(build: (env: Environment) => void, options: JobTestOptions = {}): Promise<JobTest> {
+  checkOptions('testJob', options, optionNames)
   const { restore } = options
   const clock = new VirtualClock({ startMs: options.startMs ?? restore?.atMs ?? Date.UTC(2024, 0, 1) })
   const random = new SeededRandom(1)
@@ -224,12 +231,12 @@ export async function testJob(build: (env: Environment) => void, options: JobTes
     settings: settingsOf(options, first.graph.settings),
     restore: restore?.path ?? 'none',
     allowNonRestoredState: options.allowNonRestoredState ?? false,
-    // Time stands still while the job works, so a turn ends after one step: else one that always has something to do would never end.
     ports: {
-      clock: clock satisfies Clock,
+      clock,
       disk,
       network: nodeNetwork,
       random,
+      // Time stands still while the job works, so a turn ends after one step: else one that always has something to do would never end.
       pace: { turnMs: 0, snapshotRows: 1_000 },
       metricsIntervalMs: METRICS_INTERVAL_MS,
     },
@@ -249,6 +256,7 @@ function settingsOf({ options, parallelism = 1 }: JobTestOptions, ofJob: EngineO
   const code: EngineOptionInput = {
     ...options,
     parallelism,
+    state: { backend: 'heap' },
     stateDir: '/state',
     checkpointing: { ...options?.checkpointing, storage: 'memory' },
   }

@@ -1,16 +1,15 @@
 import {
   watermarks as strategies,
-  type EnumeratorContext,
   type Environment,
   type ReaderContext,
   type Source,
   type SourceOutput,
   type SourceReader,
   type Split,
-  type SplitEnumerator,
   type Stream,
   type WatermarkStrategy,
 } from '@millrace/engine'
+import { checkOptions, FixedSplits } from '@millrace/engine/simulation'
 
 export interface TestInputOptions<T> {
   /** Event time of a value, milliseconds since 1970. Watermarks come when the test says so: `JobTest.watermark`. Without it values have no event time. */
@@ -56,6 +55,9 @@ export class TestInput<T> {
 
   /** `name`: its uid in the job, by which a savepoint finds it. */
   constructor(name: string, options: TestInputOptions<T> = {}) {
+    checkOptions('TestInput', options, ['timestamp', 'watermarks'] satisfies (keyof TestInputOptions<T>)[])
+    if (options.timestamp !== undefined && options.watermarks !== undefined)
+      throw new Error(`${name}: a watermark strategy has time stamps of its own: give timestamp or watermarks, not both`)
     this.name = name
     this.#options = options
   }
@@ -106,7 +108,7 @@ export class TestInput<T> {
       connector: 'test input',
       replayable: true,
       bounded: false,
-      createEnumerator: (context) => new InputEnumerator(context),
+      createEnumerator: (context) => new FixedSplits<InputSplit>(context, { initial: () => [{ id: 'input', next: 0 }] }),
       createReader: (context) => new InputReader(this, context),
     }
   }
@@ -140,36 +142,6 @@ export class TestInput<T> {
 /** Inputs that have a strategy of their own are given values alone. */
 function valueOf<T>(entry: Entry<T>): T {
   return (entry as { readonly value: T }).value
-}
-
-const firstSplit: InputSplit = { id: 'input', next: 0 }
-
-class InputEnumerator implements SplitEnumerator {
-  readonly #context: EnumeratorContext
-  #splits: readonly Split[] = [firstSplit]
-
-  constructor(context: EnumeratorContext) {
-    this.#context = context
-  }
-
-  start(restored: unknown): void {
-    if (restored !== undefined) this.#splits = []
-  }
-
-  addSplitsBack(splits: readonly Split[]): void {
-    this.#splits = [...this.#splits, ...splits]
-  }
-
-  addReader(subtask: number): void {
-    this.#context.assign(subtask, this.#splits)
-    this.#splits = []
-  }
-
-  snapshot(): unknown {
-    return {}
-  }
-
-  close(): void {}
 }
 
 class InputReader<T> implements SourceReader<Entry<T>> {
