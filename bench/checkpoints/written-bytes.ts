@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { decodeMetadata } from '../../packages/engine/src/checkpoint/metadata-format.ts'
+import { decodeMetadata } from '../../packages/engine/src/checkpoint/metadata/metadata-format.ts'
 
 /** What a checkpoint wrote of keyed state. */
 export interface WrittenBytes {

@@ -9,9 +9,9 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { value } from '../../packages/engine/src/api/state.ts'
-import { decodeMetadata } from '../../packages/engine/src/checkpoint/metadata-format.ts'
+import { decodeMetadata } from '../../packages/engine/src/checkpoint/metadata/metadata-format.ts'
 import { keyGroupRange } from '../../packages/engine/src/keys/key-group.ts'
-import { filesOfRange, segmentsByGroup } from '../../packages/engine/src/runtime/keyed-files.ts'
+import { filesOfRange, segmentsByGroup } from '../../packages/engine/src/runtime/snapshot/keyed-files.ts'
 import { KeyedState } from '../../packages/engine/src/state/keyed-state.ts'
 
 export interface BareRestore {

@@ -40,6 +40,10 @@ export const order: readonly (readonly string[])[] = [
   ['engine/codec'],
   ['engine/keys'],
   ['engine/state'],
+  // Decisions about checkpoints: they know neither where these are kept nor who takes them.
+  ['engine/checkpoint/options.ts', 'engine/checkpoint/handles.ts'],
+  ['engine/checkpoint/aligner'],
+  ['engine/checkpoint/coordinator'],
   ['engine/checkpoint', 'engine/restart'],
   ['engine/exchange'],
   ['engine/operators'],
@@ -47,7 +51,16 @@ export const order: readonly (readonly string[])[] = [
   // Builds a graph from what the user wrote; knows the ready-made connectors.
   ['engine/api/build'],
   ['engine/api/build-job.ts'],
-  ['engine/runtime/job-types.ts'],
+  ['engine/runtime/job-types.ts', 'engine/runtime/background.ts'],
+  // What a task consists of, from its input to its snapshots; then the slot that builds and runs tasks, the threads of slots, and the job's master.
+  ['engine/runtime/module', 'engine/runtime/storage', 'engine/runtime/deployment', 'engine/runtime/source'],
+  ['engine/runtime/metrics', 'engine/runtime/control', 'engine/runtime/snapshot'],
+  ['engine/runtime/gate', 'engine/runtime/restore'],
+  ['engine/runtime/task'],
+  ['engine/runtime/slot'],
+  ['engine/runtime/capsules'],
+  ['engine/runtime/threads', 'engine/runtime/master'],
+  // The ways in.
   ['engine/runtime'],
   // Reading and writing what a job has stored, without the job.
   ['engine/savepoint'],
@@ -79,7 +92,7 @@ export const protocol: readonly string[] = [
 
 /** Parts of the above that act decisions out on the machine: each is an edge, and says so in its head comment. */
 export const edges: readonly string[] = [
-  'engine/checkpoint/node-processes.ts',
+  'engine/checkpoint/lock/node-processes.ts',
   'engine/checkpoint/s3/s3-store.ts',
   'engine/checkpoint/webhdfs/http.ts',
   'engine/checkpoint/webhdfs/webhdfs-store.ts',

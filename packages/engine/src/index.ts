@@ -89,7 +89,7 @@ export { fingerprint } from './graph/fingerprint.ts'
 export type { EdgeNode, JobGraph, JobSettings, OperatorKind, OperatorNode, OutputName, Partitioning, StateNode } from './graph/graph.ts'
 export { endToEndGuarantee, type Guarantee, type GuaranteeOptions, type JobGuarantee, type PathGuarantee } from './graph/guarantee.ts'
 export { planJob, type PlanOptions } from './graph/plan.ts'
-export { planOptions } from './runtime/plan-options.ts'
+export { planOptions } from './runtime/deployment/plan-options.ts'
 export type { ExecutionPlan, PlannedExchange, PlannedTask } from './graph/plan-types.ts'
 export { graphWarnings, requireUids, type GraphWarning } from './graph/warnings.ts'
 
@@ -117,7 +117,7 @@ export type {
   SplitOutput,
 } from './connectors/source.ts'
 
-export { loadJobModule } from './runtime/job-module.ts'
+export { loadJobModule } from './runtime/module/job-module.ts'
 export type {
   CheckpointHistory,
   CheckpointHistoryEntry,
@@ -140,8 +140,8 @@ export type {
 
 export { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './config/options.ts'
 export { collect, execute, startJob, type ExecuteOptions } from './runtime/execute.ts'
-export { metricsText } from './runtime/metrics-text.ts'
-export { ReportedError } from './runtime/failure-report.ts'
+export { metricsText } from './runtime/metrics/metrics-text.ts'
+export { ReportedError } from './runtime/deployment/failure-report.ts'
 export { runJob } from './runtime/run-job.ts'
 export { socketText, type SocketTextOptions } from './connectors/text/socket-text.ts'
 export { stdin, type StdinOptions } from './connectors/text/stdin.ts'

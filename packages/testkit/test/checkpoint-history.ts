@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import { MillraceError, type Disk } from '@millrace/core'
-import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
+import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem/filesystem.ts'
 import type { KeyedStateFile, StateFileHandle } from '../../engine/src/checkpoint/handles.ts'
 import type { CheckpointStorage, Damage } from '../../engine/src/checkpoint/storage.ts'
-import { stateFilesOf, type CheckpointMetadata } from '../../engine/src/checkpoint/metadata.ts'
+import { stateFilesOf, type CheckpointMetadata } from '../../engine/src/checkpoint/metadata/metadata.ts'
 
 export const DIR = '/var/state/job/checkpoints'
 export const RETAINED = 2

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MillraceError } from '@millrace/core'
 import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
-import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
+import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem/filesystem.ts'
 import { jobFolderName } from '../../engine/src/checkpoint/job-folder.ts'
-import { stateFilesOf } from '../../engine/src/checkpoint/metadata.ts'
+import { stateFilesOf } from '../../engine/src/checkpoint/metadata/metadata.ts'
 import { checkAfterCrash, DIR, emptyHistory, metadataOf, run, unreadable, type History } from './checkpoint-history.ts'
 
 const hasCode =

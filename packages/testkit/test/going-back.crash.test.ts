@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
-import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
+import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem/filesystem.ts'
 import { DIR, metadataOf, restoreLatest } from './checkpoint-history.ts'
 import { interceptDisk, never, type DiskCall } from './crashing-disk.ts'
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { DiskError, MillraceError, type Disk } from '@millrace/core'
 import { SeededRandom, SimulatedDisk, type NameFate } from '@millrace/testkit'
-import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
+import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem/filesystem.ts'
 import { DIR, emptyHistory, metadataOf, run } from './checkpoint-history.ts'
 import { endAt, interceptDisk, type Intercept } from './crashing-disk.ts'
 

@@ -5,7 +5,7 @@ import dns from 'node:dns'
 import { after, before, describe, it } from 'node:test'
 import { nodeClock, nodeDisk, nodeRandom, resolveOptions } from '@millrace/core'
 import { engineOptionTable, type EngineOptionInput } from '@millrace/engine'
-import { stateFileStorage } from '../../engine/src/runtime/state-folder.ts'
+import { stateFileStorage } from '../../engine/src/runtime/storage/state-folder.ts'
 
 process.env['AWS_ACCESS_KEY_ID'] = 'someone'
 process.env['AWS_SECRET_ACCESS_KEY'] = 'secret'

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Disk } from '@millrace/core'
-import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem.ts'
-import type { CheckpointMetadata } from '../../engine/src/checkpoint/metadata.ts'
+import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem/filesystem.ts'
+import type { CheckpointMetadata } from '../../engine/src/checkpoint/metadata/metadata.ts'
 import { FilesystemSavepoints } from '../../engine/src/checkpoint/savepoints.ts'
-import { FilesystemStateFiles } from '../../engine/src/checkpoint/state-files.ts'
+import { FilesystemStateFiles } from '../../engine/src/checkpoint/filesystem/state-files.ts'
 import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
 import { endAt, interceptDisk, never } from './crashing-disk.ts'
 

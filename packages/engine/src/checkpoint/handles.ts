@@ -1,5 +1,5 @@
 import type { Split } from '../connectors/source.ts'
-import type { StoredList } from '../state/operator-state.ts'
+import type { StoredList } from '../state/operator/operator-state.ts'
 import type { StoredOptions } from '../state/state-types.ts'
 
 /** Which subtask of which task of the execution plan. */

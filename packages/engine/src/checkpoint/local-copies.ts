@@ -9,8 +9,8 @@
  */
 import type { Disk, FileHandle } from '@millrace/core'
 import { withoutMergedBytes, type StateFileHandle } from './handles.ts'
-import { stateFilesOf, type CheckpointMetadata } from './metadata.ts'
-import { FilesystemStateFiles, SHARED_FOLDER, stateFileName } from './state-files.ts'
+import { stateFilesOf, type CheckpointMetadata } from './metadata/metadata.ts'
+import { FilesystemStateFiles, SHARED_FOLDER, stateFileName } from './filesystem/state-files.ts'
 import type {
   CheckpointStorage,
   LocalCopyCounts,

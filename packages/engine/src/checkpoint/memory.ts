@@ -3,10 +3,10 @@ import type { Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { restoreForeign } from './foreign-checkpoint.ts'
 import type { StateFileHandle } from './handles.ts'
-import { decodeMetadata, encodeMetadata } from './metadata-format.ts'
-import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata.ts'
+import { decodeMetadata, encodeMetadata } from './metadata/metadata-format.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata } from './metadata/metadata.ts'
 import { allDamaged } from './restore-choice.ts'
-import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
+import { FilesystemStateFiles, SHARED_FOLDER } from './filesystem/state-files.ts'
 import type {
   CheckpointStorage,
   PersistedCheckpoint,

@@ -18,9 +18,9 @@
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { StateFileHandle } from './handles.ts'
-import type { JobLock } from './job-lock.ts'
-import { claimOfRunningJob, isLockHeld } from './lock-errors.ts'
-import type { CheckpointMetadata } from './metadata.ts'
+import type { JobLock } from './lock/job-lock.ts'
+import { claimOfRunningJob, isLockHeld } from './lock/lock-errors.ts'
+import type { CheckpointMetadata } from './metadata/metadata.ts'
 import type {
   CheckpointStorage,
   GoOnOptions,

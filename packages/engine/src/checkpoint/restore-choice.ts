@@ -1,7 +1,7 @@
 /** Which of its own checkpoints a job starts from, wherever they are kept. */
 import type { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
-import type { CheckpointMetadata } from './metadata.ts'
+import type { CheckpointMetadata } from './metadata/metadata.ts'
 import type { Damage, DamagedCheckpoint, ResolveOptions, RestoreResolution } from './storage.ts'
 
 /** What there is where the metadata of a checkpoint should be. */

@@ -1,14 +1,14 @@
 import { DiskError, messageOf, type Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
-import { makeDurableFolder, parentOf } from './durable-folders.ts'
+import { makeDurableFolder, parentOf } from './filesystem/durable-folders.ts'
 import { isCheckpointUrl, parseCheckpointUrl } from './object-store/checkpoint-url.ts'
 import { readNamedObject } from './object-store/foreign-object.ts'
 import { ObjectSavepoint } from './object-store/object-savepoints.ts'
 import type { RemotePlaces } from './object-store/remote-places.ts'
 import { METADATA, readNamed } from './foreign-checkpoint.ts'
-import { encodeMetadata } from './metadata-format.ts'
-import type { CheckpointMetadata } from './metadata.ts'
-import { SHARED_FOLDER } from './state-files.ts'
+import { encodeMetadata } from './metadata/metadata-format.ts'
+import type { CheckpointMetadata } from './metadata/metadata.ts'
+import { SHARED_FOLDER } from './filesystem/state-files.ts'
 import { isAbsent, isNotFound, withStorageErrors } from './storage-errors.ts'
 
 export interface SavepointsOptions {

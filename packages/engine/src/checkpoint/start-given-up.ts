@@ -1,6 +1,6 @@
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
-import type { CheckpointMetadata } from './metadata.ts'
+import type { CheckpointMetadata } from './metadata/metadata.ts'
 
 /** A job was to end while it looked at what it would start from. `cause`: what that has thrown, which says nothing of the checkpoint. */
 export function startGivenUp({ jobName, checkpointId }: CheckpointMetadata, cause: unknown): MillraceError {

@@ -1,5 +1,5 @@
 import type { StateFileHandle } from './handles.ts'
-import type { CheckpointMetadata } from './metadata.ts'
+import type { CheckpointMetadata } from './metadata/metadata.ts'
 
 /** Who writes: makes file names unique over subtasks, checkpoints and attempts. */
 export interface StateWriterIdentity {

@@ -1,4 +1,4 @@
-import type { SavepointTarget } from '../checkpoint/coordinator-events.ts'
+import type { SavepointTarget } from '../checkpoint/coordinator/coordinator-events.ts'
 
 /**
  * What travels on a channel, in order. Records travel in batches; everything else is an event between batches.
@@ -71,4 +71,15 @@ export interface InputChannel {
   /** Holds the writer back, or no longer: for a reader that has taken elements out before it could process them. What the writer has sent, and must send, still comes. */
   hold(on: boolean): void
   close(): void
+}
+
+/** The records of a batch from one on, up to another or all, with arrays of their own: valid also after the channel has been asked again. */
+export function detached({ values, timestamps, hashes, count }: RecordBatch, from: number, end: number = count): RecordBatch {
+  return {
+    kind: 'records',
+    count: end - from,
+    values: values.slice(from, end),
+    timestamps: timestamps?.slice(from, end),
+    hashes: hashes?.slice(from, end),
+  }
 }

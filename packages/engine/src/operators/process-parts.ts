@@ -1,5 +1,5 @@
 import type { ErasedProcessFunction } from '../api/functions.ts'
-import type { OperatorState } from '../state/operator-state.ts'
+import type { OperatorState } from '../state/operator/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
 
 /** What a process operator is made of. */

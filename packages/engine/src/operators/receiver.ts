@@ -1,5 +1,5 @@
 import { NO_TIMESTAMP, type RecordBatch } from '../exchange/elements.ts'
-import { freezeDeep } from '../state/freeze.ts'
+import { freezeDeep } from '../state/values/freeze.ts'
 import type { OperatorFailure } from './failure.ts'
 
 /**

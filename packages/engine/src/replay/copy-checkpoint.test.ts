@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { nodeDisk } from '@millrace/core'
-import { encodeMetadata } from '../checkpoint/metadata-format.ts'
+import { encodeMetadata } from '../checkpoint/metadata/metadata-format.ts'
 import { copyNewestCheckpoint } from './copy-checkpoint.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-copy-'))

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { nodeDisk, type Disk } from '@millrace/core'
 import { METADATA } from '../checkpoint/foreign-checkpoint.ts'
-import { stateFilesOf } from '../checkpoint/metadata.ts'
-import { decodeMetadata } from '../checkpoint/metadata-format.ts'
+import { stateFilesOf } from '../checkpoint/metadata/metadata.ts'
+import { decodeMetadata } from '../checkpoint/metadata/metadata-format.ts'
 import { isAbsent } from '../checkpoint/storage-errors.ts'
 
 /** A running job completes and removes checkpoints while they are looked for, and copied. */

@@ -5,7 +5,7 @@ import type { Params } from '../api/params.ts'
 import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
 import { engineError } from '../errors.ts'
-import { checkpointFolder } from '../runtime/state-folder.ts'
+import { checkpointFolder } from '../runtime/storage/state-folder.ts'
 import { copyNewestCheckpoint } from './copy-checkpoint.ts'
 
 /**

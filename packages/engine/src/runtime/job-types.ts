@@ -3,7 +3,7 @@
  * Plain data but for the callbacks: all of it may come from another thread.
  */
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
-import type { CheckpointRecord, CheckpointStatistics } from '../checkpoint/statistics.ts'
+import type { CheckpointRecord, CheckpointStatistics } from '../checkpoint/coordinator/statistics.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 

@@ -4,7 +4,7 @@
  * 1. What is not changed is copied as it is, segment by segment, each checked; it is not decoded.
  */
 import type { FileRun, KeyedStateFile, RawPart, RawStateFile, StateFileHandle } from '../checkpoint/handles.ts'
-import type { OperatorState, SubtaskState } from '../checkpoint/metadata.ts'
+import type { OperatorState, SubtaskState } from '../checkpoint/metadata/metadata.ts'
 import type { StateFileStorage, StateFileWriter } from '../checkpoint/storage.ts'
 import { engineError } from '../errors.ts'
 import { KeyedFileWriter } from './keyed-file-writer.ts'

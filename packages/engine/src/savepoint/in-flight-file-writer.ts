@@ -2,7 +2,7 @@ import { messageOf } from '@millrace/core'
 import { crc32 } from 'node:zlib'
 import type { FileRun, InFlightFile, InFlightPart } from '../checkpoint/handles.ts'
 import type { StateFileWriter } from '../checkpoint/storage.ts'
-import { decodeInFlight } from '../runtime/in-flight.ts'
+import { decodeInFlight } from '../runtime/snapshot/in-flight.ts'
 import type { InFlightEntry } from './state-entry.ts'
 
 interface Part {

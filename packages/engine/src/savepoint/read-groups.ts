@@ -1,11 +1,11 @@
 /** The keyed state of one operator as it is stored: its chains, key group by key group, over all its subtasks. */
 import { engineError } from '../errors.ts'
 import type { KeyGroupSegment, KeyedStateFile } from '../checkpoint/handles.ts'
-import type { OperatorState } from '../checkpoint/metadata.ts'
+import type { OperatorState } from '../checkpoint/metadata/metadata.ts'
 import type { StateFileReader, StateFileStorage } from '../checkpoint/storage.ts'
-import { filesOfRange, neededFiles, segmentsByGroup } from '../runtime/keyed-files.ts'
+import { filesOfRange, neededFiles, segmentsByGroup } from '../runtime/snapshot/keyed-files.ts'
 import type { KeyGroupRange } from '../keys/key-group.ts'
-import { SegmentReader } from '../state/segment-reader.ts'
+import { SegmentReader } from '../state/segments/segment-reader.ts'
 import { StoredRows } from './stored-rows.ts'
 
 export interface StoredGroup {

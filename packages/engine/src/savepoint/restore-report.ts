@@ -1,12 +1,12 @@
 /** What a restore of a snapshot by today's job would do to each state, told without running anything. */
 import { messageOf } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
-import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata.ts'
+import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata/metadata.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import type { OperatorNode, StateNode } from '../graph/graph.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
-import { isStored, shapeOf, stateOptions } from '../runtime/declared-states.ts'
-import { describeForeign, planRestore } from '../runtime/plan-restore.ts'
+import { isStored, shapeOf, stateOptions } from '../runtime/restore/declared-states.ts'
+import { describeForeign, planRestore } from '../runtime/restore/plan-restore.ts'
 import { groupsOf, isInDatabase, rowsOf } from './read-groups.ts'
 import { findSnapshot, snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
 

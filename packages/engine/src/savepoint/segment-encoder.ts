@@ -5,8 +5,8 @@ import type { KeyGroupSegment } from '../checkpoint/handles.ts'
 import type { KeyAtom } from '../api/state.ts'
 import { ValueWriter } from '../codec/value.ts'
 import { engineError } from '../errors.ts'
-import type { ColumnKind } from '../state/schema.ts'
-import { mark, writeSegmentHeader } from '../state/segment-format.ts'
+import type { ColumnKind } from '../state/rows/schema.ts'
+import { mark, writeSegmentHeader } from '../state/segments/segment-format.ts'
 import type { KeyedKind, StoredCell, StoredEntry, StoredRow, StoredRows, StoredValue } from './stored-rows.ts'
 
 /** A segment that has grown to this size is closed; what follows is another. */

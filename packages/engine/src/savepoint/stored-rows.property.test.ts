@@ -6,7 +6,7 @@ import { anyValue } from '../codec/fixtures/values.ts'
 import { hashKey } from '../keys/hash.ts'
 import { keyGroupOf } from '../keys/key-group.ts'
 import { KeyedState } from '../state/keyed-state.ts'
-import { SegmentReader } from '../state/segment-reader.ts'
+import { SegmentReader } from '../state/segments/segment-reader.ts'
 import { SegmentEncoder, type KeyedStateNode } from './segment-encoder.ts'
 import { StoredRows } from './stored-rows.ts'
 

@@ -6,9 +6,9 @@
  */
 import type { Key, KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
-import type { StoredColumn } from '../state/stored-column.ts'
-import type { ColumnKind } from '../state/schema.ts'
-import type { SegmentTarget } from '../state/segment-reader.ts'
+import type { StoredColumn } from '../state/segments/stored-column.ts'
+import type { ColumnKind } from '../state/rows/schema.ts'
+import type { SegmentTarget } from '../state/segments/segment-reader.ts'
 
 /** A value, or what a codec has made of it. */
 export type StoredValue = { readonly value: unknown } | { readonly coded: Uint8Array }

@@ -3,17 +3,17 @@
 // 1. Nothing underneath changes before `commit`; what is read is a copy, so changing it in place changes nothing underneath either.
 // 2. After `commit` or `discard` every use throws: a forgotten `await` must not write into nowhere.
 import { engineError } from '../errors.ts'
-import { BufferedMap } from './buffered-map.ts'
-import { BufferedCell, type RowCell } from './cell.ts'
-import { cloneValue } from './clone.ts'
-import type { CloneState } from './clone-state.ts'
-import { cellHandle, checkOf, expiringHandle } from './handles.ts'
-import type { MapCell } from './map-cell.ts'
-import { RowMapHandle } from './map-handle.ts'
-import type { RowStore } from './row-store.ts'
+import { BufferedMap } from './cells/buffered-map.ts'
+import { BufferedCell, type RowCell } from './cells/cell.ts'
+import { cloneValue } from './values/clone.ts'
+import type { CloneState } from './values/clone-state.ts'
+import { cellHandle, checkOf, expiringHandle } from './cells/handles.ts'
+import type { MapCell } from './cells/map-cell.ts'
+import { RowMapHandle } from './cells/map-handle.ts'
+import type { RowStore } from './rows/row-store.ts'
 import type { KeyedStateOptions, KeyTimers, StateHandles, StateInvocation, TimerKind } from './state-types.ts'
-import { BufferedTimedCell, TimedRowCell } from './timed-cell.ts'
-import type { Timers } from './timers.ts'
+import { BufferedTimedCell, TimedRowCell } from './cells/timed-cell.ts'
+import type { Timers } from './timers/timers.ts'
 import type { Expiry } from './ttl.ts'
 
 export interface InvocationParts {

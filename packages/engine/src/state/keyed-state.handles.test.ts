@@ -13,7 +13,7 @@ import {
   type ValueState,
 } from '../api/state.ts'
 import { hashKey } from '../keys/hash.ts'
-import { BroadcastState } from './broadcast-state.ts'
+import { BroadcastState } from './operator/broadcast-state.ts'
 import { at, createState, finish, restore } from './fixtures/operator-state.ts'
 
 interface Handles {

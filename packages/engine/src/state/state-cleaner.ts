@@ -4,13 +4,13 @@
 // 2. Afterwards the current key is what it was.
 // 3. A sweep looks once at every row that was there when it began and is still in its table. Rows that growth has moved wait for the next sweep.
 import { hashKey } from '../keys/hash.ts'
-import { liveElements } from './expiring-list.ts'
-import { TimedMapCell, type TimedMapEntry } from './map-cell.ts'
-import type { RowStore } from './row-store.ts'
-import type { ColumnSchema, StateSchema } from './schema.ts'
-import type { Table } from './table.ts'
-import { TimedRowCell } from './timed-cell.ts'
-import type { ExpiringMapHandle } from './expiring-map.ts'
+import { liveElements } from './cells/expiring-list.ts'
+import { TimedMapCell, type TimedMapEntry } from './cells/map-cell.ts'
+import type { RowStore } from './rows/row-store.ts'
+import type { ColumnSchema, StateSchema } from './rows/schema.ts'
+import type { Table } from './rows/table.ts'
+import { TimedRowCell } from './cells/timed-cell.ts'
+import type { ExpiringMapHandle } from './cells/expiring-map.ts'
 import type { Key, KeyAtom } from '../api/state.ts'
 
 /** Elements of lists and entries of maps looked at that count as one row. */

@@ -1,4 +1,4 @@
-import { stateFilesOf, storedPathsOf, type CheckpointMetadata } from '../metadata.ts'
+import { stateFilesOf, storedPathsOf, type CheckpointMetadata } from '../metadata/metadata.ts'
 import type { Location } from './merged-files.ts'
 
 interface KnownCheckpoint {

@@ -6,7 +6,7 @@
  *    the object goes with the checkpoints before.
  */
 import { withoutMergedBytes, type StateFileHandle } from '../handles.ts'
-import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata/metadata.ts'
 import type { StateFileWriter } from '../storage.ts'
 import type { ObjectStateFiles } from './object-state-files.ts'
 

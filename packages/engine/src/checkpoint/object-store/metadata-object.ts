@@ -9,8 +9,8 @@
  * The CRC-32 of each content is in the JSON of the checkpoint. The second part is always there, so that a piece of an object is never whole.
  */
 import { crc32 } from 'node:zlib'
-import { decodeMetadata, encodeMetadata } from '../metadata-format.ts'
-import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata.ts'
+import { decodeMetadata, encodeMetadata } from '../metadata/metadata-format.ts'
+import { stateFilesOf, withFiles, type CheckpointMetadata } from '../metadata/metadata.ts'
 
 const FIRST = /^millrace-checkpoint \d{1,9} (\d{1,15}) [0-9a-f]{8}\n/
 const SECOND = /^millrace-inline 1 (\d{1,15}) (\d{1,15})\n/

@@ -3,9 +3,9 @@ import { atOnce } from '../at-once.ts'
 import { snapshotFolder } from '../foreign-checkpoint.ts'
 import type { StateFileHandle } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'
-import type { CheckpointMetadata } from '../metadata.ts'
+import type { CheckpointMetadata } from '../metadata/metadata.ts'
 import { chooseLatest, type FoundMetadata } from '../restore-choice.ts'
-import { SHARED_FOLDER } from '../state-files.ts'
+import { SHARED_FOLDER } from '../filesystem/state-files.ts'
 import type {
   CheckpointStorage,
   Damage,

@@ -1,6 +1,6 @@
 import { METADATA } from '../foreign-checkpoint.ts'
 import { withoutMergedBytes } from '../handles.ts'
-import { withFiles, type CheckpointMetadata } from '../metadata.ts'
+import { withFiles, type CheckpointMetadata } from '../metadata/metadata.ts'
 import { encodeMetadataObject } from './metadata-object.ts'
 import { isObjectMissing } from './object-store.ts'
 import type { ObjectPlace } from './object-state-files.ts'

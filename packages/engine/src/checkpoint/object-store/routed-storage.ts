@@ -3,8 +3,8 @@ import type { Disk } from '@millrace/core'
 import { restoreForeign, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile, type StateFileHandle } from '../handles.ts'
 import { MemoryStateFiles } from '../memory.ts'
-import type { CheckpointMetadata } from '../metadata.ts'
-import { FilesystemStateFiles } from '../state-files.ts'
+import type { CheckpointMetadata } from '../metadata/metadata.ts'
+import { FilesystemStateFiles } from '../filesystem/state-files.ts'
 import type {
   CheckpointStorage,
   PersistedCheckpoint,

@@ -7,7 +7,7 @@ import { defineJob } from '../../api/job.ts'
 import { map } from '../../api/state.ts'
 import { discard } from '../../connectors/discard.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
-import type { BuiltSubtask } from '../subtask-builder.ts'
+import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 import { writeCapsule } from './capsule.ts'
 import { replayCrash } from './replay.ts'
 

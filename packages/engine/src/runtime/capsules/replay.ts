@@ -15,10 +15,10 @@ import { hashKey } from '../../keys/hash.ts'
 import { buildChain, type ChainHost } from '../../operators/chain.ts'
 import type { Operator, OperatorHost, OperatorOutputs } from '../../operators/operator.ts'
 import { ChainCursor, type Receiver } from '../../operators/receiver.ts'
-import { BroadcastState } from '../../state/broadcast-state.ts'
+import { BroadcastState } from '../../state/operator/broadcast-state.ts'
 import { KeyedState } from '../../state/keyed-state.ts'
-import { OperatorState } from '../../state/operator-state.ts'
-import { taskLog, TaskMetricsRegistry } from '../user-instruments.ts'
+import { OperatorState } from '../../state/operator/operator-state.ts'
+import { taskLog, TaskMetricsRegistry } from '../metrics/user-instruments.ts'
 import type { CrashFacts } from './capsule.ts'
 
 /** A value that JSON cannot write down. */

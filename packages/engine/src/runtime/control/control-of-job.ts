@@ -1,5 +1,5 @@
 import type { ResolvedEngineOptions } from '../../config/options.ts'
-import { jobStateFolder } from '../state-folder.ts'
+import { jobStateFolder } from '../storage/state-folder.ts'
 import { serveControl, type ControlledJob, type ControlServer } from './control-server.ts'
 import { controlSocketPath } from './socket-path.ts'
 

@@ -1,6 +1,6 @@
 import type { ResolvedEngineOptions } from '../../config/options.ts'
-import type { Deployment } from '../deployment.ts'
-import type { SlotMessage } from '../messages.ts'
+import type { Deployment } from '../deployment/deployment.ts'
+import type { SlotMessage } from '../deployment/messages.ts'
 
 /** What a worker thread is started with. */
 export interface SlotThreadData {

@@ -1,7 +1,7 @@
 import { getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { ModuleSources } from '../module-sources.ts'
+import type { ModuleSources } from '../module/module-sources.ts'
 
 /**
  * Worker threads for slots. A thread imports the job's module as soon as its code is known, so those that are started early are ready when they are wanted.

@@ -1,6 +1,6 @@
 import type { Key } from '../../api/state.ts'
-import type { StateSchema } from '../schema.ts'
-import type { Table } from '../table.ts'
+import type { StateSchema } from '../rows/schema.ts'
+import type { Table } from '../rows/table.ts'
 import { ApartEntries } from './apart-entries.ts'
 import type { EntryEncoder } from './entry-encoder.ts'
 import { mapColumns } from './row-encoder.ts'

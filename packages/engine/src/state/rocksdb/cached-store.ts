@@ -7,9 +7,9 @@
  * 4. The current row stays where it is: whoever works with it may have gone away for a while. Entries of its maps are let go of only when a key is used next.
  */
 import type { Key } from '../../api/state.ts'
-import { RowStore } from '../row-store.ts'
-import type { StateSchema } from '../schema.ts'
-import { touchedEpoch, type Table } from '../table.ts'
+import { RowStore } from '../rows/row-store.ts'
+import type { StateSchema } from '../rows/schema.ts'
+import { touchedEpoch, type Table } from '../rows/table.ts'
 import type { KeyedStateOptions } from '../state-types.ts'
 import { ApartMaps, inlineLimits, type InlineLimits } from './apart-maps.ts'
 import { AwayTimers } from './away-timers.ts'

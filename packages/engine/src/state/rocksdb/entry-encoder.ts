@@ -1,9 +1,9 @@
 import type { Key, KeyAtom } from '../../api/state.ts'
 import { ValueReader } from '../../codec/value.ts'
-import type { TimedMapEntry } from '../map-cell.ts'
-import type { StateSchema } from '../schema.ts'
-import { mark } from '../segment-format.ts'
-import { StoredShape } from '../stored-shape.ts'
+import type { TimedMapEntry } from '../cells/map-cell.ts'
+import type { StateSchema } from '../rows/schema.ts'
+import { mark } from '../segments/segment-format.ts'
+import { StoredShape } from '../segments/stored-shape.ts'
 import { hashPrefix, WholeWriter } from './row-encoder.ts'
 import type { StoredEntry } from './stored-map-cell.ts'
 

@@ -6,8 +6,8 @@
  * 3. Nothing goes, and nothing is written, while nothing may be written below; `crowded` is called when no more should come.
  */
 import { hashKey } from '../../keys/hash.ts'
-import type { RowStore } from '../row-store.ts'
-import { FREE, type Table } from '../table.ts'
+import type { RowStore } from '../rows/row-store.ts'
+import { FREE, type Table } from '../rows/table.ts'
 import type { AwayTimers } from './away-timers.ts'
 import type { ApartMaps } from './apart-maps.ts'
 import type { CacheSize } from './cache-size.ts'

@@ -1,5 +1,5 @@
-import type { Table } from '../table.ts'
-import type { TableDirectory } from '../table-directory.ts'
+import type { Table } from '../rows/table.ts'
+import type { TableDirectory } from '../rows/table-directory.ts'
 
 /** Goes round over the places of all rows, one a call, for ever. Rows that growth has moved wait for the next round. */
 export class RowHand {

@@ -6,8 +6,8 @@
  * 3. A row is CLEAN only if its entries are. While entries are left that were not written it counts as touched now.
  */
 import { hashKey } from '../../keys/hash.ts'
-import type { RowStore } from '../row-store.ts'
-import type { Table } from '../table.ts'
+import type { RowStore } from '../rows/row-store.ts'
+import type { Table } from '../rows/table.ts'
 import type { AwayTimers } from './away-timers.ts'
 import type { ApartMaps, RowPlace } from './apart-maps.ts'
 import type { CacheSize } from './cache-size.ts'

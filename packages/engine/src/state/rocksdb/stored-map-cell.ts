@@ -10,8 +10,8 @@
  */
 import type { KeyAtom } from '../../api/state.ts'
 import { isAtom } from '../../keys/key.ts'
-import { detachString } from '../detach.ts'
-import { REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from '../map-cell.ts'
+import { detachString } from '../values/detach.ts'
+import { REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from '../cells/map-cell.ts'
 
 /** An entry as the store has it. */
 export interface StoredEntry {

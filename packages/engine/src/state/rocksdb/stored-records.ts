@@ -1,5 +1,5 @@
 import { ByteWriter } from '../../codec/byte-writer.ts'
-import { mark } from '../segment-format.ts'
+import { mark } from '../segments/segment-format.ts'
 import { placeIn } from './entry-encoder.ts'
 import type { OrderedScan } from './ordered-store.ts'
 import { apartIn, keyBytesIn } from './row-encoder.ts'

@@ -1,7 +1,7 @@
 import type { Key } from '../../api/state.ts'
 import { keyGroupOf } from '../../keys/key-group.ts'
-import type { RecordWriter } from '../record-writer.ts'
-import type { RowsBelow } from '../snapshot-writer.ts'
+import type { RecordWriter } from '../segments/record-writer.ts'
+import type { RowsBelow } from '../segments/snapshot-writer.ts'
 import { copyRecord, hasApart, hashIn, keyIn } from './row-encoder.ts'
 import type { StoredRecords } from './stored-records.ts'
 

@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { findPackageJSON } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
+import { nodeClock } from '@millrace/core'
+import { isJob, type Job } from '../../api/job.ts'
+import type { Params } from '../../api/params.ts'
+import { engineError } from '../../errors.ts'
+
+/**
+ * Imports a module and answers the job that is its default export. The same path answers the same module for the life of the thread.
+ *
+ * @param path Absolute.
+ * @throws JOB_MODULE_NOT_FOUND, JOB_MODULE_SYNTAX, JOB_MODULE_IMPORT, JOB_MODULE_THROWS, JOB_MODULE_HANGS, JOB_MODULE_NO_JOB
+ */
+export async function loadJobModule(path: string, options: { readonly timeoutMs?: number } = {}): Promise<Job<Params>> {
+  if (!(await isFile(path))) throw engineError('JOB_MODULE_NOT_FOUND', { path })
+  const module = await importWithin(path, options.timeoutMs ?? 30_000)
+  const job = defaultExport(module)
+  if (!isJob(job)) throw engineError('JOB_MODULE_NO_JOB', { path, problem: whyNoJob(module) })
+  return job
+}
+
+type Module = { readonly [name: string]: unknown }
+
+/** What a compiler makes of `export default` for CommonJS is `exports.default`, and Node takes all exports for the default one. */
+function defaultExport({ default: exported }: Module): unknown {
+  const { default: inner } = (typeof exported === 'object' && exported !== null ? exported : {}) as Module
+  return isJob(inner) ? inner : exported
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile()
+  } catch {
+    return false
+  }
+}
+
+async function importWithin(path: string, timeoutMs: number): Promise<Module> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>()
+  // The pending timer also keeps the process alive, which would end without a word where the module waits for nothing at all.
+  const cancel = nodeClock.after(timeoutMs, () => reject(engineError('JOB_MODULE_HANGS', { path, timeoutMs })))
+  const imported = import(pathToFileURL(path).href).catch((error: unknown) => {
+    throw explain(path, error)
+  }) as Promise<Module>
+  try {
+    return await Promise.race([imported, timeout])
+  } finally {
+    cancel()
+  }
+}
+
+function explain(path: string, error: unknown): Error {
+  const { code, name, message, stack } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : ({ message: inspect(error) } as NodeJS.ErrnoException)
+  if (name === 'SyntaxError' && thrownByNode(stack))
+    return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}${whyNoModule(path, message, stack)}\n${excerpt(stack)}` }, error)
+  if (code !== undefined && importCodes.has(code) && thrownByNode(stack))
+    return engineError('JOB_MODULE_IMPORT', { path, problem: message }, error)
+  return engineError('JOB_MODULE_THROWS', { path, problem: message }, error)
+}
+
+const importCodes = new Set([
+  'ERR_MODULE_NOT_FOUND',
+  'ERR_UNSUPPORTED_DIR_IMPORT',
+  'ERR_PACKAGE_PATH_NOT_EXPORTED',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
+  'ERR_INVALID_MODULE_SPECIFIER',
+  'ERR_UNKNOWN_BUILTIN_MODULE',
+  'ERR_IMPORT_ATTRIBUTE_MISSING',
+])
+
+/** Whether the innermost frame is Node's own: what the user's code threw has a frame of it. */
+function thrownByNode(stack: string | undefined): boolean {
+  const frame = stack?.split('\n').find((line) => /^\s+at /.test(line))
+  return frame === undefined || frame.includes('node:internal')
+}
+
+/** The place of a syntax error as Node puts it before the stack: file and line, the line, and what of it is wrong. */
+function excerpt(stack: string | undefined): string {
+  const lines = stack?.split('\n') ?? []
+  return lines
+    .slice(
+      0,
+      Math.max(
+        0,
+        lines.findIndex((line) => line.startsWith('SyntaxError')),
+      ),
+    )
+    .join('\n')
+    .trimEnd()
+}
+
+/** What Node says where it takes a file for CommonJS that is written as an ES module. */
+const moduleSyntax =
+  /^Cannot use import statement outside a module|^Unexpected token 'export'|^Cannot use 'import\.meta' outside|^await is only valid/
+
+/** Empty where the error has another cause. Without a `type` in the package Node looks at the syntax by itself. */
+function whyNoModule(path: string, message: string, stack: string | undefined): string {
+  if (!moduleSyntax.test(message)) return ''
+  // The file itself, or one that it imports.
+  const file = /^(\/.*|[A-Za-z]:\\.*):\d+$/m.exec(excerpt(stack))?.[1] ?? path
+  if (/\.c[jt]s$/.test(file)) return `: a file of this name is CommonJS; call it ${file.replace(/\.c([jt]s)$/, '.m$1')}`
+  const manifest = findPackageJSON(pathToFileURL(file))
+  if (manifest === undefined || typeOf(manifest) !== 'commonjs') return ''
+  return `: ${manifest} says "type": "commonjs", where import and export need "type": "module" (npm pkg set type=module)`
+}
+
+function typeOf(manifest: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { readonly type?: unknown }).type
+  } catch {
+    return undefined
+  }
+}
+
+function whyNoJob(module: Module): string {
+  const named = Object.keys(module).find((name) => name !== 'default' && isJob(module[name]))
+  if (named !== undefined) return `it exports the job "${named}", but not as its default export`
+  if (!('default' in module)) return 'it has no default export'
+  return `its default export is ${inspect(module['default'], { depth: 0, breakLength: Infinity }).slice(0, 100)}`
+}

@@ -1,0 +1,200 @@
+import { isAbsolute, join, resolve } from 'node:path'
+import type { Disk } from '@millrace/core'
+import { disposeSnapshot } from '../../checkpoint/dispose-snapshot.ts'
+import { FilesystemCheckpoints } from '../../checkpoint/filesystem/filesystem.ts'
+import { jobFolderName } from '../../checkpoint/job-folder.ts'
+import { MemoryCheckpoints, MemoryStateFiles } from '../../checkpoint/memory.ts'
+import { FilesystemSavepoints } from '../../checkpoint/savepoints.ts'
+import { CopiedCheckpoints, CopiedStateFiles, LocalCopies, type LocalPlace } from '../../checkpoint/local-copies.ts'
+import { isCheckpointUrl } from '../../checkpoint/object-store/checkpoint-url.ts'
+import { ObjectCheckpoints } from '../../checkpoint/object-store/object-checkpoints.ts'
+import { ObjectLock } from '../../checkpoint/object-store/object-lock.ts'
+import { MERGE_BYTES_MAX, ObjectStateFiles, type ObjectFileLimits } from '../../checkpoint/object-store/object-state-files.ts'
+import { RemotePlaces, type RemotePorts } from '../../checkpoint/object-store/remote-places.ts'
+import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../../checkpoint/object-store/routed-storage.ts'
+import { FileOriginNote, MemoryOriginNote, ObjectOriginNote } from '../../checkpoint/origin-note.ts'
+import { RootedCheckpoints, type RootedCheckpointsParts } from '../../checkpoint/origins.ts'
+import type { ProcessInspector } from '../../checkpoint/lock/process-identity.ts'
+import { retryingReads } from '../../checkpoint/retrying-reads.ts'
+import { FilesystemStateFiles } from '../../checkpoint/filesystem/state-files.ts'
+import type { CheckpointStorage, StateFileStorage } from '../../checkpoint/storage.ts'
+import type { ResolvedEngineOptions } from '../../config/options.ts'
+import { openJobLock, type JobLock } from '../../checkpoint/lock/job-lock.ts'
+import { lockBeside, type LockBesideOptions } from '../../checkpoint/lock/lock-beside.ts'
+
+/** What reaches snapshots that are elsewhere, and the locks of their jobs. */
+type RootParts = RouteParts & LockBesideOptions
+
+interface FolderPorts extends RemotePorts {
+  readonly disk: Disk
+}
+
+/** Where a job keeps its checkpoints, the lock on that place, and where its savepoints go for which no folder is named. */
+export interface JobFolder {
+  readonly storage: CheckpointStorage
+  readonly savepoints: FilesystemSavepoints
+  readonly savepointDir: string
+  readonly lock: JobLock
+}
+
+export function jobFolder(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, processes?: ProcessInspector): JobFolder {
+  const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
+  const { disk } = ports
+  const { clock, random } = ports
+  const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...(processes === undefined ? {} : { processes }) }
+  const { places } = parts
+  const { dir: place } = settings.values.checkpointing
+  const kind = storageOf(settings)
+  if (kind === 'memory') {
+    const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
+    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
+    return { storage: rooted(routed, settings, parts, { note: new MemoryOriginNote() }), savepoints, savepointDir, lock: noLock() }
+  }
+  if (place !== undefined && isCheckpointUrl(place)) {
+    const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
+    return { ...objectFolder(jobName, place, settings, parts, ports, processes), savepoints, savepointDir }
+  }
+  const dir = checkpointFolder(jobName, settings)
+  const lock = openJobLock({
+    disk,
+    clock,
+    folder: dir,
+    jobName,
+    ...(processes === undefined ? {} : { processes }),
+  })
+  const local = localPlace(jobName, settings, ports)
+  const copies = local === undefined ? undefined : new LocalCopies(local)
+  const storage = new FilesystemCheckpoints({
+    disk: parts.disk,
+    dir,
+    fence: () => lock.check(),
+    ...(copies === undefined ? {} : { copies }),
+  })
+  const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
+  const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
+  return {
+    storage: rooted(routed, settings, parts, { note: new FileOriginNote(disk, dir), fence: () => lock.check() }),
+    savepoints,
+    savepointDir,
+    lock,
+  }
+}
+
+function objectFolder(
+  jobName: string,
+  url: string,
+  settings: ResolvedEngineOptions,
+  parts: RootParts,
+  ports: FolderPorts,
+  processes?: ProcessInspector,
+): Pick<JobFolder, 'storage' | 'lock'> {
+  const place = parts.places.place(url, jobFolderName(jobName))
+  const { clock, random } = ports
+  const lock = new ObjectLock({ place, clock, random, jobName, ...(processes === undefined ? {} : { processes }) })
+  const { fileMerging } = settings.values.checkpointing
+  const limits = objectFileLimits(settings)
+  const local = localPlace(jobName, settings, ports)
+  const copies = local === undefined ? undefined : new LocalCopies(local)
+  const storage = new ObjectCheckpoints({
+    place,
+    fence: () => lock.check(),
+    limits,
+    mergedObjectBytesMax: fileMerging.maxFileSize,
+    ...(copies === undefined ? {} : { copies }),
+  })
+  const routed = new RoutedCheckpoints(copied(storage, local, copies), place.url, parts)
+  return { storage: rooted(routed, settings, parts, { note: new ObjectOriginNote(place), fence: () => lock.check() }), lock }
+}
+
+/** Copies of state files on this machine, where there are to be any. */
+function localPlace(jobName: string, settings: ResolvedEngineOptions, { disk }: FolderPorts): LocalPlace | undefined {
+  const { localCopies, localDir, dir, inlineThreshold } = settings.values.checkpointing
+  if (!localCopies) return undefined
+  const folder =
+    localDir === undefined ? join(jobStateFolder(jobName, settings), 'local-copies') : join(resolve(localDir), jobFolderName(jobName))
+  return { disk, dir: folder, inlineBytesMax: dir !== undefined && isCheckpointUrl(dir) ? inlineThreshold : 0 }
+}
+
+function copied(storage: CheckpointStorage, place: LocalPlace | undefined, copies: LocalCopies | undefined): CheckpointStorage {
+  return place === undefined || copies === undefined ? storage : new CopiedCheckpoints(storage, place, copies)
+}
+
+/** It may start from a snapshot that is elsewhere. */
+function rooted(
+  own: CheckpointStorage,
+  settings: ResolvedEngineOptions,
+  parts: RootParts,
+  root: Pick<RootedCheckpointsParts, 'note' | 'fence'>,
+): CheckpointStorage {
+  const { claimMode, numRetained } = settings.values.checkpointing
+  return new RootedCheckpoints({
+    own,
+    mode: claimMode,
+    numRetained,
+    ...root,
+    dispose: (path) => disposeSnapshot(path, parts),
+    lockBeside: (path) => lockBeside(path, parts),
+  })
+}
+
+function routeParts(settings: ResolvedEngineOptions, ports: FolderPorts): RouteParts {
+  const { s3, hdfs, requestTimeout } = settings.values.checkpointing
+  return { places: new RemotePlaces({ s3, hdfs, requestTimeoutMs: requestTimeout }, ports), disk: retryingReads(ports.disk, ports.clock) }
+}
+
+/** The same place, as a slot sees it: it writes state files, and completes nothing. */
+export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
+  const parts = routeParts(settings, ports)
+  const own = ownStateFiles(jobName, settings, parts)
+  const local = storageOf(settings) === 'memory' ? undefined : localPlace(jobName, settings, ports)
+  return new RoutedStateFiles(local === undefined ? own : new CopiedStateFiles(own, local), parts)
+}
+
+function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, { places, disk }: RouteParts): StateFileStorage {
+  const { dir } = settings.values.checkpointing
+  const storage = storageOf(settings)
+  if (storage === 'memory') return new MemoryStateFiles()
+  if (dir !== undefined && isCheckpointUrl(dir))
+    return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), objectFileLimits(settings))
+  return new FilesystemStateFiles(disk, checkpointFolder(jobName, settings))
+}
+
+function objectFileLimits({ values }: ResolvedEngineOptions): ObjectFileLimits {
+  const { inlineThreshold, fileMerging } = values.checkpointing
+  return { inlineBytesMax: inlineThreshold, mergeBytesMax: fileMerging.enabled ? Math.min(MERGE_BYTES_MAX, fileMerging.maxFileSize) : 0 }
+}
+
+/** Folder of the checkpoints of a job, where they are kept in the file system. */
+export function checkpointFolder(jobName: string, settings: ResolvedEngineOptions): string {
+  const { checkpointing } = settings.values
+  return checkpointing.dir === undefined
+    ? join(jobStateFolder(jobName, settings), 'checkpoints')
+    : join(absolute(checkpointing.dir), jobFolderName(jobName))
+}
+
+/** Names of state backends that are names of a storage too set both. */
+function storageOf({ values }: ResolvedEngineOptions): 'filesystem' | 'memory' {
+  const { backend } = values.state
+  return backend === 'memory' || backend === 'filesystem' ? backend : values.checkpointing.storage
+}
+
+/** Folder of everything of the job that outlives a run. */
+export function jobStateFolder(jobName: string, settings: ResolvedEngineOptions): string {
+  return join(absolute(settings.values.stateDir), jobFolderName(jobName))
+}
+
+function absolute(path: string): string {
+  return isAbsolute(path) || isCheckpointUrl(path) ? path : resolve(path)
+}
+
+/** For jobs that leave nothing behind: nobody else can get at them. */
+function noLock(): JobLock {
+  let attempt = 0
+  return {
+    nextAttempt: async () => ++attempt,
+    attemptAbove: async (above) => (attempt = Math.max(attempt, above) + 1),
+    check: async () => {},
+    onFenced: () => {},
+    release: async () => {},
+  }
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '@millrace/core'
+import type { Chain } from '../../operators/chain.ts'
+
+export interface SettledOptions {
+  readonly clock: Clock
+  /** Whether the task is still about to finish. */
+  readonly goesOn: () => boolean
+  /** Resolves with the task's next step. */
+  readonly stepped: () => Promise<void>
+}
+
+export interface FinishOptions extends SettledOptions {
+  /** The operators had finished when the restored checkpoint was taken, and nothing has come in since: that is not done again. */
+  readonly finishedBefore: boolean
+}
+
+/** Finishes the operators of a chain whose input has ended, in its order: each when nothing of it is under way. @throws what an operator does; that the task is over */
+export async function finishChain(chain: Chain, options: FinishOptions): Promise<void> {
+  for (const operator of chain.operators) {
+    await settled(operator, chain, options)
+    if (!options.finishedBefore) await operator.finish()
+  }
+}
+
+/** Resolves once nothing of the operator, or of all of them, is under way. Its promises wake the task, whose steps settle them: that needs no time to pass, which may stand still. */
+export async function settled(operator: { readonly pending: number }, chain: Chain, options: SettledOptions): Promise<void> {
+  const { clock, goesOn, stepped } = options
+  while (operator.pending > 0) {
+    if (!goesOn()) throw chain.cursor.failure ?? new Error('the task is over')
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(1, resolve)
+      void stepped().then(() => (cancel(), resolve()))
+    })
+    chain.settle()
+  }
+}

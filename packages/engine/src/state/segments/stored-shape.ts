@@ -1,0 +1,95 @@
+import { messageOf } from '@millrace/core'
+import { judge } from '../../api/standard-schema.ts'
+import { engineError, type EngineErrorCode } from '../../errors.ts'
+import type { ColumnKind, ColumnSchema } from '../rows/schema.ts'
+
+/** How values that were stored in some version become today's: decoded by the codec or migrated, then checked against the schema. */
+export class StoredShape {
+  readonly #operator: string
+  readonly #declared: ColumnSchema
+  readonly #stored: number
+  readonly isList: boolean
+
+  /** @throws STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING */
+  constructor(operator: string, declared: ColumnSchema, kind: ColumnKind, stored: number) {
+    this.#operator = operator
+    this.#declared = declared
+    this.#stored = stored
+    this.isList = kind === 'list'
+    const { migrate, schema, codec } = declared
+    if (declared.kind !== kind) {
+      throw engineError('STATE_KIND_CHANGED', { operator, state: declared.name, stored: kind, declared: declared.kind })
+    }
+    if (stored > declared.version) throw this.#error('STATE_VERSION_NEWER')
+    if (this.older && migrate === undefined && schema === undefined && codec === undefined) throw this.#error('STATE_MIGRATION_MISSING')
+  }
+
+  /** Whether it was stored in another version than the declared one. */
+  get older(): boolean {
+    return this.#stored < this.#declared.version
+  }
+
+  cell(stored: unknown): unknown {
+    if (!this.older && this.#declared.schema === undefined) return stored
+    return this.isList && Array.isArray(stored) ? stored.map((element) => this.value(element)) : this.value(stored)
+  }
+
+  codedCell(stored: Uint8Array | readonly Uint8Array[]): unknown {
+    return stored instanceof Uint8Array ? this.coded(stored) : stored.map((bytes) => this.coded(bytes))
+  }
+
+  /** @throws STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED, STATE_SCHEMA_FAILED */
+  value(stored: unknown): unknown {
+    return this.#checked(this.older ? this.#migrated(stored) : stored)
+  }
+
+  /** @throws STATE_CODEC_MISSING, STATE_CODEC_FAILED, STATE_SCHEMA_FAILED */
+  coded(bytes: Uint8Array): unknown {
+    const { codec } = this.#declared
+    if (codec === undefined) throw this.#error('STATE_CODEC_MISSING')
+    let value: unknown
+    try {
+      value = codec.decode(bytes, this.#stored)
+    } catch (error) {
+      throw this.#error('STATE_CODEC_FAILED', messageOf(error), error)
+    }
+    if (value === undefined) throw this.#error('STATE_CODEC_FAILED', 'it answered undefined')
+    return this.#checked(value)
+  }
+
+  #migrated(stored: unknown): unknown {
+    const { migrate, schema } = this.#declared
+    if (migrate === undefined) {
+      if (schema === undefined) throw this.#error('STATE_MIGRATION_MISSING')
+      return stored
+    }
+    let value: unknown
+    try {
+      value = migrate(stored, this.#stored)
+    } catch (error) {
+      throw this.#error('STATE_MIGRATION_FAILED', String(error), error)
+    }
+    if (value === undefined) throw this.#error('STATE_MIGRATION_FAILED', 'it answered undefined')
+    if (value instanceof Promise) {
+      value.catch(() => {}) // that it is there at all is what is told
+      throw this.#error('STATE_MIGRATION_FAILED', 'it answered a promise, which a restore cannot wait for')
+    }
+    return value
+  }
+
+  #checked(value: unknown): unknown {
+    const { schema } = this.#declared
+    if (schema === undefined) return value
+    const verdict = judge(schema, value)
+    if (verdict.kind === 'async') throw engineError('STATE_SCHEMA_ASYNC', { operator: this.#operator, state: this.#declared.name })
+    if (verdict.kind === 'invalid') throw this.#error('STATE_SCHEMA_FAILED', verdict.problem)
+    if (verdict.value === undefined) throw this.#error('STATE_SCHEMA_FAILED', 'it answered undefined')
+    return verdict.value
+  }
+
+  #error(code: EngineErrorCode, problem?: string, cause?: unknown): Error {
+    const { name, version } = this.#declared
+    const details = { operator: this.#operator, state: name, stored: this.#stored, declared: version, next: version + 1 }
+    return engineError(code, problem === undefined ? details : { ...details, problem }, cause)
+  }
+}
