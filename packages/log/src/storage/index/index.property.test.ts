@@ -45,6 +45,8 @@ test('the time index finds what a scan of its entries finds, and takes only larg
         index.append(time, 50 + at)
         if (time > (expected.at(-1)?.timestamp ?? -1)) expected.push({ timestamp: time, offset: 50 + at })
       }
+      // Only zeros: as good as none.
+      if (expected.at(-1)?.timestamp === 0 && expected[0]!.offset === 50) expected.pop()
       const read = TimeIndex.parse(50, Buffer.concat([index.entries.unsaved().bytes, new Uint8Array(36)]), 'x.timeindex')
       assert.deepEqual(read.list(), expected)
       assert.deepEqual(read.lookup(timestamp), expected.findLast((entry) => entry.timestamp <= timestamp) ?? { timestamp: -1, offset: 50 })

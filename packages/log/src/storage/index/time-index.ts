@@ -24,7 +24,12 @@ export class TimeIndex {
     this.entries = entries
   }
 
-  /** An index from its file's bytes. A tail of zeros, which Kafka's preallocation leaves behind, is cut off. @throws `STORAGE_CORRUPT` */
+  /**
+   * An index from its file's bytes. A tail of zeros, which Kafka's preallocation leaves behind, is cut off. The time 0 at the first offset, if
+   * it is the only entry, looks the same; a look-up begins at the first offset without it as well.
+   *
+   * @throws `STORAGE_CORRUPT`
+   */
   static parse(baseOffset: number, bytes: Uint8Array, path: string): TimeIndex {
     const index = new TimeIndex(baseOffset, new EntryTable(TIME_INDEX_ENTRY_BYTES, bytes))
     const { entries } = index
