@@ -40,7 +40,7 @@ export const engineOptionTable = {
     default: '60s',
     min: '1s',
     documentation:
-      'A worker thread that has not been heard of for this long, because a user function loops without end or blocks, is ended, and the job fails with WORKER_STUCK.',
+      'A worker thread that has not been heard of for this long, because a user function loops without end or blocks, is ended, and the job fails with WORKER_STUCK; with WORKER_NOT_STARTED where it has not begun.',
   },
   requireUids: {
     type: 'boolean',

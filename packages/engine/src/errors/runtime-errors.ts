@@ -81,6 +81,12 @@ export const runtimeErrors = {
     retry: true,
     message: 'A worker thread ran out of memory: raise the limit of the heap (node --max-old-space-size) or the parallelism',
   },
+  WORKER_NOT_STARTED: {
+    who: 'user',
+    retry: true,
+    message:
+      'Slot {slot} has not begun within {seconds} s: the module of the job loops without end or blocks when a worker thread imports it, or {slots} threads are more than this machine can start in that time',
+  },
   WORKER_STUCK: {
     who: 'user',
     retry: true,

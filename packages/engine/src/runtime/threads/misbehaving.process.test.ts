@@ -10,6 +10,7 @@ import type { JobResult } from '../job-types.ts'
 import { runJob } from '../run-job.ts'
 
 const modulePath = join(import.meta.dirname, '../fixtures/misbehaving-job.ts')
+const blockingImport = join(import.meta.dirname, '../fixtures/blocking-import-job.ts')
 
 async function run(how: string, inspectFolder?: (stateDir: string) => void, options: EngineOptionInput = {}): Promise<JobResult> {
   const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
@@ -68,6 +69,13 @@ describe('user code that misbehaves on a worker', () => {
     }
   })
   it('that never returns', async () => assert.equal(code(await run('loop', undefined, { stuckTimeout: '2s' })), 'WORKER_STUCK'))
+  it('whose module never comes to its end when a thread imports it', async () => {
+    const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
+    const settings = resolveOptions(engineOptionTable, { code: { stateDir, stuckTimeout: '1s' } })
+    const result = await runJob({ modulePath: blockingImport, restore: 'none', params: {}, settings, onEvent: () => {} }).done
+    rmSync(stateDir, { recursive: true, force: true })
+    assert.equal(code(result), 'WORKER_NOT_STARTED')
+  })
   it('but not that which only waits for long, though it is asked nothing meanwhile', async () =>
     assert.equal((await run('open slowly', undefined, { stuckTimeout: '2s' })).state, 'finished'))
 })
