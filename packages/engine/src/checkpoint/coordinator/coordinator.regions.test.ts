@@ -234,7 +234,7 @@ describe('checkpoints of a job of which a region is lost', () => {
           }
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 600 },
     )
     assert.ok(whileDown > 5, `persisted while a region was down: ${whileDown}`)
   })

@@ -1,5 +1,5 @@
+import { atOnce } from '@millrace/core'
 import { engineError } from '../../errors.ts'
-import { atOnce } from '../at-once.ts'
 import { METADATA, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile } from '../handles.ts'
 import type { LocalCopies } from '../local-copies.ts'

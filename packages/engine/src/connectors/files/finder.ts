@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { atOnce, DiskError, type Disk, type FileStat } from '@millrace/core'
 import { unreadable } from './content.ts'
 
 export interface FoundFile {
@@ -8,6 +8,7 @@ export interface FoundFile {
 }
 
 const depthMax = 32
+const statsAtOnce = 16
 
 /**
  * The files that a path means, in order of their paths: a file, those of a folder (not of its subfolders), or those that match a pattern
@@ -33,6 +34,22 @@ export function isRotatedName(name: string, original: string): boolean {
   return name.length > original.length + 1 && name.startsWith(original) && /[.\-_]/.test(name[original.length]!)
 }
 
+/** The names for which `isRotatedName(name, …)` holds, the shortest first. */
+export function originalsOf(name: string): readonly string[] {
+  return [...name.matchAll(/[.\-_]/g)].filter(({ index }) => index > 0 && index < name.length - 1).map(({ index }) => name.slice(0, index))
+}
+
+/** For each of the paths the files beside it that have rotated names of its own. Each folder is listed once. */
+export async function rotatedFrom(disk: Disk, paths: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly FoundFile[]>> {
+  const found = new Map<string, readonly FoundFile[]>()
+  for (const [folder, originals] of Map.groupBy(paths, (path) => posix.dirname(path))) {
+    const rotated = new Map<string, string[]>(originals.map((path) => [posix.basename(path), []]))
+    for (const name of await listIfThere(disk, folder)) for (const original of originalsOf(name)) rotated.get(original)?.push(name)
+    for (const path of originals) found.set(path, await filesOf(disk, folder, rotated.get(posix.basename(path))!, true))
+  }
+  return found
+}
+
 /** Files of a folder whose names satisfy the test; empty if the folder is not there. */
 export async function siblings(disk: Disk, path: string, test: (name: string) => boolean): Promise<readonly FoundFile[]> {
   const folder = posix.dirname(path)
@@ -48,14 +65,9 @@ async function listIfThere(disk: Disk, path: string): Promise<readonly string[]>
 }
 
 async function filesOf(disk: Disk, folder: string, names: readonly string[], withHidden = false): Promise<readonly FoundFile[]> {
-  const found: FoundFile[] = []
-  for (const name of names) {
-    if (name.startsWith('.') && !withHidden) continue
-    const path = posix.join(folder, name)
-    const stat = await statIfThere(disk, path)
-    if (stat?.kind === 'file') found.push({ path, stat })
-  }
-  return found
+  const paths = names.filter((name) => withHidden || !name.startsWith('.')).map((name) => posix.join(folder, name))
+  const stats = await atOnce(statsAtOnce, paths, (path) => statIfThere(disk, path))
+  return paths.flatMap((path, at) => (stats[at]?.kind === 'file' ? [{ path, stat: stats[at] }] : []))
 }
 
 async function walk(disk: Disk, folder: string, segments: readonly string[], depth: number, found: FoundFile[]): Promise<void> {

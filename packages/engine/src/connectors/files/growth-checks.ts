@@ -37,7 +37,8 @@ export class GrowthChecks {
   /** Sees to it that the next check takes place when it is due. */
   schedule(): void {
     if (this.#cancelTimer !== undefined || this.#checking !== undefined || this.#isClosed) return
-    const due = Math.min(...this.#tails.all.filter(({ phase }) => phase === 'idle').map(({ nextCheckMs }) => nextCheckMs))
+    let due = Infinity
+    for (const { phase, nextCheckMs } of this.#tails.all) if (phase === 'idle' && nextCheckMs < due) due = nextCheckMs
     if (due === Infinity) return
     this.#cancelTimer = this.#context.clock.after(Math.max(1, due - this.#context.clock.monotonic()), () => {
       this.#cancelTimer = undefined

@@ -49,3 +49,29 @@ void it('knows a short rotated file that has grown and was renamed again between
   birth.bornMs = 2
   assert.equal(await grow('/app.log.2', '/app.log.3', 'one\nthree\n'), 1)
 })
+
+void it('finds thousands of files in about as many steps, and knows them again', async () => {
+  const counted = new Map<string, number>()
+  const memory = createMemoryDisk(() => 0)
+  const disk = new Proxy(memory, {
+    get: (target, name: keyof Disk) => {
+      counted.set(name, (counted.get(name) ?? 0) + 1)
+      return (target[name] as (...args: readonly unknown[]) => unknown).bind(target)
+    },
+  })
+  const count = 1_000
+  await memory.makeDirectory('/in')
+  for (let n = 0; n < count; n++) await write(memory, `/in/part-${n}.log`, `file ${n}\n`)
+  const registry = new FileRegistry(disk, ['/in'], 0, { nextSequence: 0, known: [], heads: [] })
+  const found = (await findFiles(disk, '/in'))!
+  const added = await registry.add(found, false)
+  assert.deepEqual(
+    added.map(({ path, sequence }) => [path, sequence]),
+    found.map(({ path }, sequence) => [path, sequence]),
+  )
+  for (let n = 0; n < count; n++) await memory.remove(`/in/part-${n}.log`)
+  counted.clear()
+  await registry.remember((await findFiles(disk, '/in'))!)
+  assert.deepEqual(registry.state().known, [])
+  assert.ok((counted.get('list') ?? 0) < 5, `the folder is listed ${counted.get('list')} times`)
+})

@@ -1,12 +1,14 @@
 import { posix } from 'node:path'
-import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { atOnce, DiskError, type Disk, type FileStat } from '@millrace/core'
 import { openContent } from './content.ts'
 import { fingerprintBytesMax, fingerprintOf, fits, isCopy, type Fingerprint } from './fingerprint.ts'
-import { isRotatedName, siblings, type FoundFile } from './finder.ts'
-import { splitId, type FileRegistryState, type FileSplit, type KnownFile, type KnownHead } from './split.ts'
+import { isRotatedName, rotatedFrom, siblings, type FoundFile } from './finder.ts'
+import { KnownHeads } from './known-heads.ts'
+import { splitId, type FileRegistryState, type FileSplit, type KnownFile } from './split.ts'
 
-/** Beginnings of files kept to recognise their copies by. */
-const headsMax = 1_024
+/** Files that are looked into at once, and how many of them are held until it is their turn. */
+const headsAtOnce = 16
+const headsHeld = 256
 
 interface FileWithHead extends FoundFile {
   readonly head: Uint8Array
@@ -26,7 +28,7 @@ export class FileRegistry {
   readonly #named: ReadonlySet<string>
   readonly #absencesMax: number
   #known: Map<string, KnownFile>
-  #heads: KnownHead[]
+  readonly #heads: KnownHeads
   #nextSequence: number
   /** Inodes of those that were found and had gone before they could be looked into. */
   readonly #moved: Set<string> = new Set()
@@ -40,12 +42,12 @@ export class FileRegistry {
     this.#named = new Set(named)
     this.#absencesMax = absencesMax
     this.#known = new Map(state.known.map((file) => [file.inode === '' ? `gone ${file.path}` : file.inode, file]))
-    this.#heads = [...state.heads]
+    this.#heads = new KnownHeads(state.heads)
     this.#nextSequence = state.nextSequence
   }
 
   state(): FileRegistryState {
-    return { nextSequence: this.#nextSequence, known: [...this.#known.values()], heads: [...this.#heads] }
+    return { nextSequence: this.#nextSequence, known: [...this.#known.values()], heads: this.#heads.list() }
   }
 
   paths(): Set<string> {
@@ -55,24 +57,30 @@ export class FileRegistry {
   /** The splits of files that are not known yet. */
   async add(found: readonly FoundFile[], startsAtEnd: boolean): Promise<readonly FileSplit[]> {
     const added: FileSplit[] = []
-    for (const file of found) {
-      if (this.#isSurelyKnown(file)) continue
-      const head = await readHead(this.#disk, file)
-      if (head === undefined) this.#moved.add(file.stat.inode)
-      if (head === undefined || this.#isKnownAs(file, head)) continue
-      if (this.#isCopyOfKnown(file.path, head) || (startsAtEnd && file.path.endsWith('.gz'))) {
-        this.#know(file.path, file.stat, fingerprintOf(head))
-        continue
+    const former = Map.groupBy(this.#known.values(), ({ path }) => path)
+    const unknown = found.filter((file) => !this.#isSurelyKnown(file))
+    for (let next = 0; next < unknown.length; next += headsHeld) {
+      const files = unknown.slice(next, next + headsHeld)
+      const heads = await atOnce(headsAtOnce, files, (file) => readHead(this.#disk, file))
+      for (const [at, file] of files.entries()) {
+        const head = heads[at]
+        if (head === undefined) this.#moved.add(file.stat.inode)
+        if (head === undefined || this.#isKnownAs(file, head)) continue
+        if (this.#heads.knowsOriginalOf(file.path, head) || (startsAtEnd && file.path.endsWith('.gz'))) {
+          this.#know(file.path, file.stat, fingerprintOf(head))
+          continue
+        }
+        for (const between of await this.#rotatedBetween(file, former.get(file.path) ?? [], found))
+          added.push(this.#split(between, 0, file.path))
+        added.push(this.#split({ ...file, head }, startsAtEnd ? await endOfLastLine(this.#disk, file) : 0, file.path))
       }
-      for (const between of await this.#rotatedBetween(file, found)) added.push(this.#split(between, 0, file.path))
-      added.push(this.#split({ ...file, head }, startsAtEnd ? await endOfLastLine(this.#disk, file) : 0, file.path))
     }
     return added
   }
 
   #split({ stat, head }: FileWithHead, offset: number, lineage: string): FileSplit {
     this.#know(lineage, stat, fingerprintOf(head))
-    this.#noteHead(lineage, head)
+    this.#heads.note(lineage, head)
     const split: Omit<FileSplit, 'id'> = {
       path: lineage,
       sequence: this.#nextSequence++,
@@ -87,9 +95,9 @@ export class FileRegistry {
     return { id: splitId(split), ...split }
   }
 
-  /** A file that was rotated away before anybody saw it: newer than the one that stood under the path when it was last looked at. */
-  async #rotatedBetween(file: FoundFile, found: readonly FoundFile[]): Promise<readonly FileWithHead[]> {
-    const before = [...this.#known.values()].filter(({ path }) => path === file.path).toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0]
+  /** A file that was rotated away before anybody saw it: newer than the one that stood under the path when it was last looked at. `former`: what is known of the path. */
+  async #rotatedBetween(file: FoundFile, former: readonly KnownFile[], found: readonly FoundFile[]): Promise<readonly FileWithHead[]> {
+    const before = former.toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0]
     if (before === undefined) return []
     const name = posix.basename(file.path)
     const rotated = await siblings(this.#disk, file.path, (other) => isRotatedName(other, name))
@@ -103,7 +111,7 @@ export class FileRegistry {
       if (head === undefined || this.#isKnownAs(candidate, head)) continue
       // The one that stood there before may be left as a copy alone: its reader reads that to its end.
       const isBefore = !isBeforeFound && fits(before.fingerprint, head)
-      const isKnown = isBefore || this.#isCopyOfKnown(candidate.path, head)
+      const isKnown = isBefore || this.#heads.knowsOriginalOf(candidate.path, head)
       isBeforeFound ||= isKnown
       if (isKnown) continue
       between.push({ ...candidate, head })
@@ -130,15 +138,6 @@ export class FileRegistry {
     return wasHeld ? fits(known.fingerprint, head) : isCopy(known.fingerprint, head)
   }
 
-  #isCopyOfKnown(path: string, head: Uint8Array): boolean {
-    const name = posix.basename(path)
-    return this.#heads.some((known) => {
-      const isRotated = posix.dirname(known.path) === posix.dirname(path) && isRotatedName(name, posix.basename(known.path))
-      // What is compressed was there before, so a likeness says more.
-      return isRotated && (isCopy(known.fingerprint, head) || (name.endsWith('.gz') && fits(known.fingerprint, head)))
-    })
-  }
-
   /** Takes note of what is there now, and forgets what is not. */
   async remember(found: readonly FoundFile[]): Promise<void> {
     const former = this.#known
@@ -153,7 +152,7 @@ export class FileRegistry {
       }
       const head = isUnchanged(before, file.stat) ? undefined : await readHead(this.#disk, file)
       this.#know(before.path, file.stat, head === undefined ? before.fingerprint : fingerprintOf(head), file.path)
-      if (head !== undefined) this.#noteHead(before.path, head)
+      if (head !== undefined) this.#heads.note(before.path, head)
     }
     await this.#keepRotated(former)
   }
@@ -167,9 +166,8 @@ export class FileRegistry {
   /** Files that were renamed to where nobody looks are known for as long as they are there. */
   async #keepRotated(former: ReadonlyMap<string, KnownFile>): Promise<void> {
     const missing = [...former.values()].filter(({ inode }) => !this.#known.has(inode))
-    for (const path of new Set(missing.map((file) => file.path))) {
-      const name = posix.basename(path)
-      for (const { stat, path: at } of await siblings(this.#disk, path, (other) => isRotatedName(other, name))) {
+    for (const [path, rotated] of await rotatedFrom(this.#disk, new Set(missing.map((file) => file.path)))) {
+      for (const { stat, path: at } of rotated) {
         const before = this.#known.has(stat.inode) ? undefined : former.get(stat.inode)
         if (before === undefined) continue
         const isSame = before.name === undefined || before.name === at || isSurelySame(before, stat)
@@ -197,16 +195,6 @@ export class FileRegistry {
       if (isLast) this.#known.set(`gone ${file.path}`, { ...file, inode: '' })
     }
   }
-
-  #noteHead(path: string, head: Uint8Array): void {
-    if (head.length === 0) return
-    const fingerprint = fingerprintOf(head)
-    if (this.#heads.some((other) => other.path === path && isEqual(other.fingerprint, fingerprint))) return
-    // A younger state of the same file says less.
-    this.#heads = this.#heads.filter((other) => !(other.path === path && isYounger(other.fingerprint, head)))
-    this.#heads.push({ path, fingerprint })
-    if (this.#heads.length > headsMax) this.#heads.shift()
-  }
 }
 
 function isUnchanged(before: KnownFile, { modifiedMs, size }: FileStat): boolean {
@@ -219,17 +207,6 @@ function isUnchanged(before: KnownFile, { modifiedMs, size }: FileStat): boolean
  */
 function isSurelySame(before: KnownFile, stat: FileStat): boolean {
   return isUnchanged(before, stat) || (before.bornMs !== undefined && before.bornMs === stat.bornMs)
-}
-
-function isEqual(a: Fingerprint, b: Fingerprint): boolean {
-  return a.bytes === b.bytes && a.hash === b.hash
-}
-
-function isYounger(fingerprint: Fingerprint, head: Uint8Array): boolean {
-  return (
-    fingerprint.bytes < Math.min(head.length, fingerprintBytesMax) &&
-    isEqual(fingerprint, fingerprintOf(head.subarray(0, fingerprint.bytes)))
-  )
 }
 
 /** The first bytes of a file's content; undefined if its name means another file by now, or none. */

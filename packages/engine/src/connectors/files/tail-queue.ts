@@ -8,6 +8,7 @@ import type { Tail } from './tail.ts'
 
 export class TailQueue {
   #tails: Tail[] = []
+  readonly #lineages: Map<string, Set<Tail>> = new Map()
 
   get all(): readonly Tail[] {
     return this.#tails
@@ -24,7 +25,8 @@ export class TailQueue {
 
   add(tail: Tail): void {
     this.#tails.push(tail)
-    for (const before of this.#tails) {
+    this.#join(tail)
+    for (const before of this.#lineages.get(tail.path)!) {
       if (!tail.follows(before)) continue
       before.isOutdated = true
       if (before.phase === 'idle') before.phase = 'ready'
@@ -33,6 +35,7 @@ export class TailQueue {
 
   addBefore(tail: Tail, others: readonly Tail[]): void {
     this.#tails.splice(this.#tails.indexOf(tail), 0, ...others)
+    for (const other of others) this.#join(other)
   }
 
   moveToEnd(tail: Tail): void {
@@ -41,9 +44,18 @@ export class TailQueue {
 
   remove(tail: Tail): void {
     this.#tails = this.#tails.filter((other) => other !== tail)
+    const lineage = this.#lineages.get(tail.path)
+    lineage?.delete(tail)
+    if (lineage?.size === 0) this.#lineages.delete(tail.path)
   }
 
   #isBehind(tail: Tail): boolean {
-    return this.#tails.some((other) => tail.follows(other) && other.phase !== 'idle')
+    return [...this.#lineages.get(tail.path)!].some((other) => tail.follows(other) && other.phase !== 'idle')
+  }
+
+  #join(tail: Tail): void {
+    const lineage = this.#lineages.get(tail.path)
+    if (lineage === undefined) this.#lineages.set(tail.path, new Set([tail]))
+    else lineage.add(tail)
   }
 }

@@ -6,8 +6,7 @@
  * 2. Files and the changes over them (the operator's keyed files) are as of the same barrier.
  */
 import { crc32 } from 'node:zlib'
-import { messageOf, MillraceError } from '@millrace/core'
-import { atOnce } from '../../checkpoint/at-once.ts'
+import { atOnce, messageOf, MillraceError } from '@millrace/core'
 import { withoutMergedBytes, type DatabaseFile, type FileRun, type StateFileHandle, type StoredDatabase } from '../../checkpoint/handles.ts'
 import type { StateFileStorage, StateFileWriter } from '../../checkpoint/storage.ts'
 import { engineError } from '../../errors.ts'
