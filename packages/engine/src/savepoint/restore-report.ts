@@ -1,14 +1,17 @@
 /** What a restore of a snapshot by today's job would do to each state, told without running anything. */
-import { messageOf } from '@millrace/core'
+import { messageOf, overrideOptions } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata/metadata.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
+import { engineOptionTable } from '../config/options.ts'
+import { engineError } from '../errors.ts'
 import type { OperatorNode, StateNode } from '../graph/graph.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
-import { isStored, shapeOf, stateOptions } from '../runtime/restore/declared-states.ts'
+import { declarationOf, isStored, shapeOf } from '../runtime/restore/declared-states.ts'
 import { describeForeign, planRestore } from '../runtime/restore/plan-restore.ts'
-import { groupsOf, isInDatabase, rowsOf } from './read-groups.ts'
-import { findSnapshot, snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
+import { isInDatabase } from './read-groups.ts'
+import { findSnapshot, settingsOf, snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
+import { storedForms, type StoredForms } from './stored-forms.ts'
 
 /** What becomes of a state: `empty` starts so, `lost` is refused unless it is allowed, and `dropped` then; `refused` is refused. */
 export type StateOutcome = 'restored' | 'migrated' | 'empty' | 'dropped' | 'lost' | 'refused'
@@ -51,8 +54,9 @@ export async function reportRestore(
   options: RestoreReportOptions = {},
 ): Promise<RestoreReport> {
   const { metadata, files, path: found } = await findSnapshot(path, snapshotPorts(options))
+  const { backend } = overrideOptions(engineOptionTable, settingsOf(options), job.graph.settings).values.state
   const fates: StateFate[] = []
-  for (const stored of metadata.operators) fates.push(...(await storedFates(stored, metadata, files, job, plan)))
+  for (const stored of metadata.operators) fates.push(...(await storedFates(stored, metadata, files, job, plan, backend)))
   for (const node of plan.graph.operators) {
     const isStored = metadata.operators.some(({ stateId }) => stateId === node.stateId)
     if (!isStored && (node.states.length > 0 || node.kind === 'source'))
@@ -82,6 +86,7 @@ async function storedFates(
   files: StateFileStorage,
   job: BuiltJob,
   plan: ExecutionPlan,
+  backend: string,
 ): Promise<readonly StateFate[]> {
   const operator = stored.stateId
   const alone = { ...metadata, operators: [stored] }
@@ -93,6 +98,7 @@ async function storedFates(
   try {
     const { warnings } = planRestore(plan, alone, { allowNonRestoredState: false, finishes })
     if (node === undefined) return []
+    if (isInDatabase(stored) && backend !== 'rocksdb') throw engineError('STATE_BACKEND_OTHER', { operator: node.name })
     const regrouped = warnings.find((warning) => warning.includes('dealt out anew'))
     const fates = await stateFates(stored, node, files, job)
     return regrouped === undefined ? fates : [{ operator, state: undefined, outcome: 'restored', detail: regrouped }, ...fates]
@@ -109,12 +115,12 @@ async function stateFates(
   job: BuiltJob,
 ): Promise<readonly StateFate[]> {
   const operator = stored.stateId
-  const coded = await codedStates(stored, files)
+  const forms = await storedForms(stored, files)
   const known = stored.states.filter((state) => isStored(stored, state))
   const fates = known.map((state): StateFate => {
     const declared = node.states.find(({ name }) => name === state.name)
     if (declared === undefined) return { operator, state: state.name, outcome: 'lost', detail: 'it is not declared any more' }
-    return { operator, state: state.name, ...fateOf(state, declared, node, job, coded.has(state.name)) }
+    return { operator, state: state.name, ...fateOf(state, declared, node, job, forms) }
   })
   const added = node.states.filter(({ name }) => !known.some((state) => state.name === name))
   return [
@@ -129,34 +135,26 @@ function fateOf(
   declared: StateNode,
   node: OperatorNode,
   job: BuiltJob,
-  isCoded: boolean,
+  { coded, plain, broadcastKinds }: StoredForms,
 ): Pick<StateFate, 'outcome' | 'detail'> {
-  const options = stateOptions(job.functions, node.id, declared.name)
-  const { schema, codec } = options
-  const { kind, version } = declared
+  const { name, kind, version } = declared
+  const declaration = declarationOf(job.functions, node.id, name)
+  const { options } = declaration
+  const isBroadcast = stored.kind === 'broadcast' && kind === 'broadcast'
   try {
-    const shape = shapeOf(stored, declared, node.name, options)
-    if (isCoded && codec === undefined) shape.coded(new Uint8Array(0))
+    const shape = isBroadcast
+      ? shapeOf(
+          { ...stored, kind: broadcastKinds.get(name) ?? declaration.kind },
+          { ...declared, kind: declaration.kind },
+          node.name,
+          options,
+        )
+      : shapeOf(stored, declared, node.name, options)
+    if (coded.has(name) && options.codec === undefined) shape.coded(new Uint8Array(0))
+    if (plain.has(name)) shape.checkPlain()
     if (shape.older) return { outcome: 'migrated', detail: `from version ${stored.version} to ${version}` }
-    return { outcome: 'restored', detail: schema === undefined ? kind : `${kind}, checked against its schema` }
+    return { outcome: 'restored', detail: options.schema === undefined ? kind : `${kind}, checked against its schema` }
   } catch (error) {
     return { outcome: 'refused', detail: messageOf(error) }
   }
-}
-
-/** Names of lists and keyed states that a codec has written; of the latter by one key group: the first that has rows. */
-async function codedStates(stored: OperatorState, files: StateFileStorage): Promise<ReadonlySet<string>> {
-  const lists = stored.subtasks.flatMap((subtask) => subtask.lists ?? [])
-  const coded = new Set(lists.flatMap((list) => (list.coded ? [list.name] : [])))
-  if (isInDatabase(stored)) return coded
-  for await (const group of groupsOf(stored, files)) {
-    for (const { cells } of await rowsOf(stored, group)) {
-      for (const [name, cell] of cells) {
-        if (cell.values.some((each) => 'coded' in each) || cell.entries.values().some(({ stored: value }) => 'coded' in value))
-          coded.add(name)
-      }
-    }
-    break
-  }
-  return coded
 }

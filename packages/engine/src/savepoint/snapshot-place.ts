@@ -32,9 +32,13 @@ export interface SnapshotPorts {
   readonly savepoints: FilesystemSavepoints
 }
 
+export function settingsOf({ settings, options }: SnapshotAccess): ResolvedEngineOptions {
+  return settings ?? resolveOptions(engineOptionTable, options === undefined ? {} : { code: options })
+}
+
 export function snapshotPorts(access: SnapshotAccess = {}): SnapshotPorts {
-  const { disk = nodeDisk, clock = nodeClock, random = nodeRandom, options } = access
-  const { checkpointing } = (access.settings ?? resolveOptions(engineOptionTable, options === undefined ? {} : { code: options })).values
+  const { disk = nodeDisk, clock = nodeClock, random = nodeRandom } = access
+  const { checkpointing } = settingsOf(access).values
   const { s3, hdfs, requestTimeout } = checkpointing
   const places = new RemotePlaces({ s3, hdfs, requestTimeoutMs: requestTimeout }, { clock, random })
   const files = new RoutedStateFiles(new FilesystemStateFiles(disk, '/'), { places, disk })

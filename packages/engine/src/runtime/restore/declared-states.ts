@@ -20,16 +20,21 @@ export function checkDeclared(plan: ExecutionPlan, functions: JobFunctions, meta
     const stored = former.get(node.stateId)
     for (const state of stored?.states.filter((each) => isStored(stored, each)) ?? []) {
       const declared = node.states.find(({ name }) => name === state.name)
-      if (declared !== undefined) shapeOf(state, declared, node.name, stateOptions(functions, node.id, state.name))
+      if (declared !== undefined) shapeOf(state, declared, node.name, declarationOf(functions, node.id, state.name).options)
       else if (!allowNonRestored) throw engineError('STATE_UNMAPPED', { operator: node.name, state: state.name })
     }
   }
 }
 
+interface KindOfState {
+  readonly kind: string
+  readonly version: number
+}
+
 /** @throws STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING */
 export function shapeOf(
-  stored: StateNode,
-  { name, kind, version }: StateNode,
+  stored: KindOfState,
+  { name, kind, version }: KindOfState & { readonly name: string },
   operator: string,
   { migrate, schema, codec }: StateOptions<unknown>,
 ): StoredShape {
@@ -43,14 +48,18 @@ export function isStored({ subtasks }: OperatorState, { name, kind }: StateNode)
     return subtasks.some(({ lists }) => lists?.some((list) => list.name === name && list.elements.length > 0))
   if (kind === 'raw' || kind === 'raw-keyed') return subtasks.some(({ raw }) => raw?.parts.some((part) => part.state === name))
   if (kind === 'broadcast') return subtasks.some(({ broadcast }) => broadcast !== undefined)
-  return subtasks.some(({ keyed }) => keyed.length > 0)
+  return subtasks.some(({ keyed, database }) => keyed.length > 0 || database !== undefined)
+}
+
+interface DeclaredState {
+  readonly kind: string
+  readonly options: StateOptions<unknown>
 }
 
 /** How the function of an operator declares a state. */
-export function stateOptions(functions: JobFunctions, operator: number, state: string): StateOptions<unknown> {
+export function declarationOf(functions: JobFunctions, operator: number, state: string): DeclaredState {
   const of = functions.operators.get(operator)
-  if (of === undefined || !('fn' in of) || typeof of.fn !== 'object') return {}
+  if (of === undefined || !('fn' in of) || typeof of.fn !== 'object') return { kind: 'value', options: {} }
   const broadcast = 'broadcast' in of ? of.broadcast[state] : undefined
-  const declaration = of.fn.state?.[state] ?? of.fn.operatorState?.[state] ?? broadcast
-  return (declaration as { readonly options?: StateOptions<unknown> } | undefined)?.options ?? {}
+  return (of.fn.state?.[state] ?? of.fn.operatorState?.[state] ?? broadcast) as DeclaredState
 }

@@ -57,10 +57,16 @@ export class StoredShape {
     return this.#checked(value)
   }
 
-  #migrated(stored: unknown): unknown {
+  /** That values which no codec has written can become today's. @throws STATE_MIGRATION_MISSING */
+  checkPlain(): void {
     const { migrate, schema } = this.#declared
+    if (this.older && migrate === undefined && schema === undefined) throw this.#error('STATE_MIGRATION_MISSING')
+  }
+
+  #migrated(stored: unknown): unknown {
+    const { migrate } = this.#declared
     if (migrate === undefined) {
-      if (schema === undefined) throw this.#error('STATE_MIGRATION_MISSING')
+      this.checkPlain()
       return stored
     }
     let value: unknown
