@@ -20,6 +20,7 @@ import {
   type JobEvent,
   type StateCodec,
   type StateDeclarations,
+  type ValueState,
 } from '../index.ts'
 import { rocksdbPackage } from '../state/rocksdb/rocksdb-binding.ts'
 import { findSnapshot, snapshotPorts } from './snapshot-place.ts'
@@ -36,7 +37,13 @@ function jobOf(state: StateDeclarations): Job {
       .fromSource(generator<number>({ generate: (n) => n, ratePerSecond: 2_000 }), { uid: 'numbers' })
       .filter((n) => n < KEYS)
       .keyBy((n) => n)
-      .process({ state, onElement: (n, ctx) => ctx.state['v'] === undefined || (ctx.state['v'] as { set(n: number): void }).set(n) })
+      .process({
+        state,
+        onElement(n, ctx) {
+          const { v } = ctx.state as { v?: ValueState<number> }
+          v?.set(n)
+        },
+      })
       .uid('states')
       .sinkTo(discard())
   })

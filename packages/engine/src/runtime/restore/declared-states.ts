@@ -38,14 +38,19 @@ export function shapeOf(
   operator: string,
   { migrate, schema, codec }: StateOptions<unknown>,
 ): StoredShape {
+  // Both kinds of lists of the operator are lists: one may become the other.
+  const isSame = stored.kind === kind || (isOperatorList(stored.kind) && isOperatorList(kind))
   const column = { name, kind, version, migrate, schema, codec, ttl: undefined, partner: -1 } as ColumnSchema
-  return new StoredShape(operator, column, stored.kind as ColumnSchema['kind'], stored.version)
+  return new StoredShape(operator, column, (isSame ? kind : stored.kind) as ColumnSchema['kind'], stored.version)
+}
+
+function isOperatorList(kind: string): boolean {
+  return kind === 'split-list' || kind === 'union-list'
 }
 
 /** Whether a restore would come across it. Columns of keyed and broadcast state are there also where no key has anything in them. */
 export function isStored({ subtasks }: OperatorState, { name, kind }: StateNode): boolean {
-  if (kind === 'split-list' || kind === 'union-list')
-    return subtasks.some(({ lists }) => lists?.some((list) => list.name === name && list.elements.length > 0))
+  if (isOperatorList(kind)) return subtasks.some(({ lists }) => lists?.some((list) => list.name === name && list.elements.length > 0))
   if (kind === 'raw' || kind === 'raw-keyed') return subtasks.some(({ raw }) => raw?.parts.some((part) => part.state === name))
   if (kind === 'broadcast') return subtasks.some(({ broadcast }) => broadcast !== undefined)
   return subtasks.some(({ keyed, database }) => keyed.length > 0 || database !== undefined)

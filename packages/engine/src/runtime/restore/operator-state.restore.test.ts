@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { testJob, TestInput } from '@millrace/testkit'
+import type { Environment } from '../../api/environment.ts'
 import { defineJob, type Job } from '../../api/job.ts'
-import { raw, rawKeyed, splitList, unionList } from '../../api/operator-state.ts'
+import { raw, rawKeyed, splitList, unionList } from '../api/operator-state.ts'
 import { type } from '../../api/types.ts'
 import { discard } from '../../connectors/discard.ts'
 import { generator } from '../../connectors/generator/generator.ts'
@@ -153,6 +155,43 @@ describe('operator state', () => {
         }
       }))
   }
+
+  it('a list may become one of the other kind, and as a union it tells what all had', async () => {
+    const numbers = new TestInput<number>('numbers')
+    const opened: { own: readonly number[]; restored: readonly number[] }[] = []
+    const build =
+      (operatorState: { readonly list: ReturnType<typeof splitList<number>> } | { readonly list: ReturnType<typeof unionList<number>> }) =>
+      (env: Environment): void => {
+        numbers
+          .stream(env)
+          .partition('rebalance')
+          .process({
+            operatorState,
+            open({ operatorState: { list } }) {
+              opened.push({ own: list.get(), restored: 'restored' in list ? list.restored : [] })
+            },
+            onElement: (n, ctx) => ctx.operatorState.list.add(n),
+          })
+          .uid('work')
+          .sinkTo(discard())
+      }
+    await using split = await testJob(build({ list: splitList<number>() }), { parallelism: 2 })
+    await split.send(numbers, ...upTo(7))
+    const first = await split.savepoint()
+    await split.close()
+    for (const list of [unionList<number>(), splitList<number>()]) {
+      opened.length = 0
+      await using next = await testJob(build({ list }), { parallelism: 3, restore: first })
+      assert.deepEqual(ascending(opened.flatMap(({ own }) => own)), upTo(7))
+      if (list.kind === 'union-list') for (const { restored } of opened) assert.deepEqual(ascending(restored), upTo(7))
+      const second = await next.savepoint()
+      await next.close()
+      opened.length = 0
+      await using back = await testJob(build({ list: splitList<number>() }), { restore: second })
+      assert.deepEqual(ascending(opened.flatMap(({ own }) => own)), upTo(7))
+      await back.close()
+    }
+  })
 
   it('an element that an invocation added is there if it succeeded, and not if it failed', async () => {
     const lists: number[][] = []

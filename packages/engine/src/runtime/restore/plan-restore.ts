@@ -133,6 +133,8 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
   if (regrouped && state.subtasks.some(({ raw }) => raw?.parts.some(({ keyGroup }) => keyGroup >= 0))) {
     throw engineError('RESTORE_RAW_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })
   }
+  // As they are declared now: they may have been stored as another kind of list.
+  const unions = new Set(node.states.flatMap(({ name, kind }) => (kind === 'union-list' ? [name] : [])))
   const asyncInputs = state.subtasks.map((subtask) => {
     const stored = subtask.asyncInputs ?? []
     return regrouped ? encodeAsyncInputs(decodeAsyncInputs(stored), task.maxParallelism) : stored
@@ -156,7 +158,7 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
       ),
       broadcast: state.subtasks.find(({ broadcast }) => broadcast !== undefined)?.broadcast,
       lists: listsOf(state.subtasks, subtask, task.parallelism),
-      unions: state.subtasks.flatMap(({ lists }) => (lists ?? []).filter(({ kind }) => kind === 'union-list')),
+      unions: state.subtasks.flatMap(({ lists }) => (lists ?? []).filter(({ name }) => unions.has(name))),
       raw: rawOf(state.subtasks, subtask, task.parallelism, { first, end }),
       // Of one former subtask all to one: a sink may tidy up after those whose handles it is given.
       sinkHandles: state.subtasks.flatMap(({ sinkHandles }, index) => (index % task.parallelism === subtask ? (sinkHandles ?? []) : [])),

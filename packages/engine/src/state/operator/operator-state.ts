@@ -133,7 +133,7 @@ export class OperatorState {
   }
 
   /**
-   * Before first use: elements that come to this subtask, and of a union what all had.
+   * Before first use: elements that come to this subtask, and all elements of what is declared as a union.
    * @throws STATE_UNMAPPED, STATE_KIND_CHANGED, and what stored values are refused with
    */
   restore(own: readonly StoredList[], all: readonly StoredList[]): void {
@@ -143,7 +143,7 @@ export class OperatorState {
       if (parts !== undefined && elements.length > 0) parts.cell.set([...(parts.cell.get() ?? []), ...elements])
     }
     for (const list of all) {
-      const parts = list.kind === 'union-list' ? this.#declared(list) : undefined
+      const parts = this.#declared(list)
       if (parts !== undefined) parts.handle.restored = Object.freeze([...parts.handle.restored, ...this.#decode(list)])
     }
   }
