@@ -108,6 +108,39 @@ test('after a migration the next checkpoint is a full one, so that migrate is no
   assert.deepEqual(restored<number>({ version: 2 }, next), [2, [2], 2])
 })
 
+test('after a schema has made something else of what is stored the next checkpoint is a full one, so that its defaults are not needed for ever', () => {
+  const strict: StandardSchema<Order> = {
+    '~standard': {
+      ...orders['~standard'],
+      validate: (given) => ('currency' in (given as Order) ? { value: given } : { issues: [{ message: 'has no currency' }] }),
+    },
+  }
+  const inPlace: StandardSchema<Order> = {
+    '~standard': { ...orders['~standard'], validate: (given) => ({ value: Object.assign(given as Order, { currency: 'EUR' }) }) },
+  }
+  const text = {
+    encode: (given: unknown) => Buffer.from(JSON.stringify(given)),
+    decode: (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString()) as Order,
+  }
+  const old = { id: 'a', total: 1 }
+  const today = { ...old, currency: 'EUR' }
+  for (const codec of [undefined, text]) {
+    const more = codec === undefined ? {} : { codec }
+    for (const schema of [orders, inPlace]) {
+      const state = restore(createState(states<Order>({ schema, ...more }), one), stored<unknown>(more, old))
+      state.resumeFrom(1, new Map([[0, 1]]))
+      const next = finish(state.beginSnapshot(2, { full: 'share' }))
+      assert.equal(next.index.baseCheckpointId, undefined)
+      assert.deepEqual(restored<Order>({ schema: strict, ...more }, next), [today, [today], today])
+      assert.deepEqual(restored<Order>(more, next), [today, [today], today])
+      // From then on it takes everything as it is.
+      const again = restore(createState(states<Order>({ schema, ...more }), one), next)
+      again.resumeFrom(2, new Map([[0, 1]]))
+      assert.equal(finish(again.beginSnapshot(3, { full: 'share' })).index.baseCheckpointId, 2)
+    }
+  }
+})
+
 class Money {
   readonly cents: number
   constructor(cents: number) {

@@ -84,6 +84,7 @@ export class StoredState implements StoredColumn {
 
   #keep(value: unknown): void {
     const store = this.#store
+    if (this.#shape.differs) this.#loading.changed = true
     store.touch()
     store.table.columns[this.#column]!.set(store.row, value)
     if (this.#times < 0) return
@@ -94,6 +95,7 @@ export class StoredState implements StoredColumn {
 
   #keepEntry(key: KeyAtom, value: unknown, time: number | undefined): void {
     const cell = mapCell(this.#store, this.#column, this.#timedEntries)
+    if (this.#shape.differs) this.#loading.changed = true
     cell.restore(key, value, this.#store.epoch)
     if (this.#timedEntries) (cell as TimedMapCell).stamp(key, time ?? this.#loading.now)
     if (this.#timedEntries !== (time !== undefined)) this.#loading.changed = true

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@millrace/core'
 import { judge } from '../../api/standard-schema.ts'
+import type { StateCodec } from '../../api/state.ts'
 import { engineError, type EngineErrorCode } from '../../errors.ts'
-import type { ColumnKind, ColumnSchema } from '../rows/schema.ts'
+import { cloneValue } from '../values/clone.ts'
+import type { ColumnKind, ColumnSchema } from './schema.ts'
 
 /** How values that were stored in some version become today's: decoded by the codec or migrated, then checked against the schema. */
 export class StoredShape {
@@ -9,13 +12,17 @@ export class StoredShape {
   readonly #declared: ColumnSchema
   readonly #stored: number
   readonly isList: boolean
+  readonly #compares: boolean
+  /** Whether the schema has made something else of a value than what is stored. */
+  differs = false
 
-  /** @throws STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING */
-  constructor(operator: string, declared: ColumnSchema, kind: ColumnKind, stored: number) {
+  /** `compares`: whether it is to be found out if anything differs. @throws STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING */
+  constructor(operator: string, declared: ColumnSchema, kind: ColumnKind, stored: number, compares: boolean = false) {
     this.#operator = operator
     this.#declared = declared
     this.#stored = stored
     this.isList = kind === 'list'
+    this.#compares = compares && declared.schema !== undefined
     const { migrate, schema, codec } = declared
     if (declared.kind !== kind) {
       throw engineError('STATE_KIND_CHANGED', { operator, state: declared.name, stored: kind, declared: declared.kind })
@@ -40,7 +47,12 @@ export class StoredShape {
 
   /** @throws STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED, STATE_SCHEMA_FAILED */
   value(stored: unknown): unknown {
-    return this.#checked(this.older ? this.#migrated(stored) : stored)
+    if (this.older) return this.#checked(this.#migrated(stored))
+    // A schema may change in place what it is given.
+    const before = this.#looks ? cloneValue(stored) : undefined
+    const value = this.#checked(stored)
+    if (this.#looks) this.differs = !isDeepStrictEqual(before, value)
+    return value
   }
 
   /** @throws STATE_CODEC_MISSING, STATE_CODEC_FAILED, STATE_SCHEMA_FAILED */
@@ -54,7 +66,13 @@ export class StoredShape {
       throw this.#error('STATE_CODEC_FAILED', messageOf(error), error)
     }
     if (value === undefined) throw this.#error('STATE_CODEC_FAILED', 'it answered undefined')
-    return this.#checked(value)
+    const checked = this.#checked(value)
+    if (this.#looks) this.differs = !isEncodedAs(codec, checked, bytes)
+    return checked
+  }
+
+  get #looks(): boolean {
+    return this.#compares && !this.differs
   }
 
   /** That values which no codec has written can become today's. @throws STATE_MIGRATION_MISSING */
@@ -97,5 +115,13 @@ export class StoredShape {
     const { name, version } = this.#declared
     const details = { operator: this.#operator, state: name, stored: this.#stored, declared: version, next: version + 1 }
     return engineError(code, problem === undefined ? details : { ...details, problem }, cause)
+  }
+}
+
+function isEncodedAs(codec: StateCodec<unknown>, value: unknown, bytes: Uint8Array): boolean {
+  try {
+    return Buffer.compare(codec.encode(value), bytes) === 0
+  } catch {
+    return false // the next snapshot tells
   }
 }
