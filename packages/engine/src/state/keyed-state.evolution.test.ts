@@ -141,6 +141,50 @@ test('after a schema has made something else of what is stored the next checkpoi
   }
 })
 
+test('a value that a later change has replaced or removed is none that has to pass, and one that is still there is', () => {
+  const bad = { id: 'a' } as Order
+  const good = { id: 'a', total: 1, currency: 'EUR' }
+  const failing = (old: unknown): Order => ('total' in (old as Order) ? (old as Order) : assert.fail('has no total'))
+  const changes: ((handles: Handles<Order>) => void)[] = [
+    ({ v, l, m }) => (v.set(good), l.set([good]), m.set('a', good)),
+    ({ v, l, m }) => (v.clear(), l.clear(), m.clear()),
+    ({ v, l, m }) => (v.clear(), l.set([good]), m.delete('a'), m.set('b', good)),
+  ]
+  for (const change of changes) {
+    const state = createState(states<Order>({}), one)
+    const first = at<Handles<Order>>(state, 'k')
+    first.v.set(bad)
+    first.l.set([good, bad])
+    first.m.set('a', bad)
+    at<Handles<Order>>(state, 'other').v.set(good)
+    const written = finish(state.beginSnapshot(1, { full: 'all' }))
+    state.checkpointCompleted(1)
+    change(at<Handles<Order>>(state, 'k'))
+    const delta = finish(state.beginSnapshot(2, { full: 'share' }))
+    assert.equal(delta.index.baseCheckpointId, 1)
+    for (const options of [{ schema: orders }, { version: 2, migrate: failing }] as const) {
+      const handles = at<Handles<Order>>(restore(createState(states<Order>(options), one), written, delta), 'k')
+      const { v, l, m } = at<Handles<Order>>(state, 'k')
+      const expected = [v.get(), [...l.get()], [...m.entries()]]
+      assert.deepEqual([handles.v.get(), [...handles.l.get()], [...handles.m.entries()]], expected)
+      for (const [name, remains] of [
+        ['v', ({ l, m }) => (l.clear(), m.clear())],
+        ['l', ({ v, m }) => (v.clear(), m.clear())],
+        ['m', ({ v, l }) => (v.clear(), l.clear())],
+      ] as [string, (handles: Handles<Order>) => void][]) {
+        const before = restore(createState(states<Order>({}), one), written)
+        before.resumeFrom(1, new Map([[0, 1]]))
+        remains(at<Handles<Order>>(before, 'k'))
+        const next = finish(before.beginSnapshot(2, { full: 'share' }))
+        assert.throws(() => restore(createState(states<Order>(options), one), written, next), {
+          code: 'schema' in options ? 'STATE_SCHEMA_FAILED' : 'STATE_MIGRATION_FAILED',
+          message: new RegExp(`"${name}" of test`),
+        })
+      }
+    }
+  }
+})
+
 class Money {
   readonly cents: number
   constructor(cents: number) {

@@ -207,6 +207,7 @@ export class KeyedState implements KeyedStateBackend {
   }
 
   protected groupRestored(): void {
+    this.target.loaded()
     this.#store.epoch = RESTORED_EPOCH + 1
   }
 

@@ -1,8 +1,8 @@
 import type { Key } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
 import type { RowStore } from '../rows/row-store.ts'
-import type { ColumnKind, StateSchema } from '../rows/schema.ts'
-import { dropTimers, StoredState, StoredTimers, StoredTimes, type StoredColumn } from './stored-column.ts'
+import type { ColumnKind, StateSchema } from './schema.ts'
+import { dropTimers, StoredState, StoredTimers, StoredTimes, type RefusedValue, type StoredColumn } from './stored-column.ts'
 import { StoredShape } from './stored-shape.ts'
 import type { Timers } from '../timers/timers.ts'
 
@@ -23,6 +23,7 @@ export class RestoreTarget {
   readonly #timeless: Set<string> = new Set()
   /** Whether something stored was left out or changed: checkpoints must not build on what is stored. */
   changed = false
+  readonly refused: RefusedValue[] = []
 
   constructor(options: RestoreTargetOptions, store: RowStore, schema: StateSchema, timers: Timers) {
     this.#options = options
@@ -61,6 +62,15 @@ export class RestoreTarget {
   columnsKnown(): void {
     if (this.#timeless.size > 0) this.changed = true
     this.#timeless.clear()
+  }
+
+  /** Everything of some key groups has been loaded. @throws what a value is refused with that nothing has replaced */
+  loaded(): void {
+    for (const value of this.refused) {
+      this.#store.use(value.key, value.hash)
+      if (value.isIn(this.#store)) value.again()
+    }
+    this.refused.length = 0
   }
 
   get now(): number {

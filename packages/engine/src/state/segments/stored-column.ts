@@ -1,5 +1,5 @@
 // Stored columns as they go into the current row: a state's values, the update times of what expires, timers.
-import type { KeyAtom } from '../../api/state.ts'
+import type { Key, KeyAtom } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
 import { MapCell, RESTORED_EPOCH, type TimedMapCell } from '../cells/map-cell.ts'
 import type { RowStore } from '../rows/row-store.ts'
@@ -30,6 +30,33 @@ interface Loading {
   readonly now: number
   /** Set where something stored was left out or changed. */
   changed: boolean
+  /** What has been refused so far, and may be replaced yet by what is stored behind it. */
+  readonly refused: RefusedValue[]
+}
+
+/** Stands in a row for a stored value that cannot become today's. */
+export class RefusedValue {
+  readonly key: Key
+  readonly hash: number
+  readonly column: number
+  /** Of a map. */
+  readonly entry: KeyAtom | undefined
+  /** Stores it into the current row after all, or throws what it is refused with. */
+  readonly again: () => void
+
+  constructor({ key, hash }: RowStore, column: number, entry: KeyAtom | undefined, again: () => void) {
+    this.key = key as Key
+    this.hash = hash
+    this.column = column
+    this.entry = entry
+    this.again = again
+  }
+
+  /** Whether it is what the current row has. */
+  isIn({ row, table }: RowStore): boolean {
+    const cell = row < 0 ? undefined : table.columns[this.column]!.get(row)
+    return (this.entry === undefined || !(cell instanceof MapCell) ? cell : cell.find(this.entry)?.value) === this
+  }
 }
 
 export class StoredState implements StoredColumn {
@@ -59,19 +86,33 @@ export class StoredState implements StoredColumn {
   }
 
   set(value: unknown): void {
-    this.#keep(this.#shape.cell(value))
+    if (this.#shape.isAsStored) return this.#keep(value)
+    const cell = (): unknown => this.#shape.cell(value)
+    this.#keep(this.#unlessRefused(cell, undefined, () => this.#keep(cell())))
   }
 
   setCoded(bytes: Uint8Array | readonly Uint8Array[]): void {
-    this.#keep(this.#shape.codedCell(bytes))
+    const cell = (): unknown => this.#shape.codedCell(bytes)
+    this.#keep(this.#unlessRefused(cell, undefined, () => this.#keep(cell())))
   }
 
   put(key: KeyAtom, value: unknown, time: number | undefined): void {
-    this.#keepEntry(key, this.#shape.value(value), time)
+    if (this.#shape.isAsStored) return this.#keepEntry(key, value, time)
+    const entry = (): unknown => this.#shape.value(value)
+    this.#keepEntry(
+      key,
+      this.#unlessRefused(entry, key, () => this.#keepEntry(key, entry(), time)),
+      time,
+    )
   }
 
   putCoded(key: KeyAtom, bytes: Uint8Array, time: number | undefined): void {
-    this.#keepEntry(key, this.#shape.coded(bytes), time)
+    const entry = (): unknown => this.#shape.coded(bytes)
+    this.#keepEntry(
+      key,
+      this.#unlessRefused(entry, key, () => this.#keepEntry(key, entry(), time)),
+      time,
+    )
   }
 
   delete(key: KeyAtom): void {
@@ -80,6 +121,18 @@ export class StoredState implements StoredColumn {
 
   apart(size: number, newest: number): void {
     this.#store.restoreApart(this.#column, size, newest)
+  }
+
+  /** What is refused is told once everything is loaded: a later change may have replaced or removed it. Rows that may leave memory meanwhile cannot wait. */
+  #unlessRefused(convert: () => unknown, entry: KeyAtom | undefined, again: () => void): unknown {
+    try {
+      return convert()
+    } catch (error) {
+      if (!this.#store.tracksRestored) throw error
+      const refused = new RefusedValue(this.#store, this.#column, entry, again)
+      this.#loading.refused.push(refused)
+      return refused
+    }
   }
 
   #keep(value: unknown): void {

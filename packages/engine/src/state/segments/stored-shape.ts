@@ -36,8 +36,13 @@ export class StoredShape {
     return this.#stored < this.#declared.version
   }
 
+  /** Whether values that no codec has written are taken as they are. */
+  get isAsStored(): boolean {
+    return !this.older && this.#declared.schema === undefined
+  }
+
   cell(stored: unknown): unknown {
-    if (!this.older && this.#declared.schema === undefined) return stored
+    if (this.isAsStored) return stored
     return this.isList && Array.isArray(stored) ? stored.map((element) => this.value(element)) : this.value(stored)
   }
 
