@@ -4,9 +4,11 @@
  * 1. With keys, invocations of one key run one after the other, in order of arrival; their effects are applied as each finishes.
  * 2. Without keys they run side by side and their effects are applied in order of arrival.
  * 3. Never more than `capacity` run; the rest waits. `full` says when to hand in no more.
- * 4. A watermark passes when every invocation that arrived before it has been applied, and every timer it fires too.
+ * 4. A watermark passes when every invocation that arrived before it has been applied, and every timer it fires too, those that these set among them.
  * 5. Effects are applied only from `settle`, that is in the task's turn; nothing is applied after a failure.
+ * 6. Of a key the timers of a watermark run in the order of their times, before what came behind the watermark, as far as that has not begun.
  */
+import { sameKey } from '../keys/key.ts'
 import type { UnfinishedInput } from './operator.ts'
 
 /** An invocation that has been started; its effects are buffered until `apply`. */
@@ -39,6 +41,7 @@ interface Epoch {
   open: number
   /** The watermark that ends it, once it has arrived. */
   watermark: number | undefined
+  /** Whether it fires timers: all that came before it has been applied. */
   fired: boolean
 }
 
@@ -93,7 +96,33 @@ export class AsyncExecution {
   /** A timer fired by the watermark that is passing: counts against the epoch it ends. */
   submitTimer(input: UnfinishedInput): void {
     const entry = this.#add(input, this.#epochs[0]!)
-    this.#schedule(entry)
+    const sameKey = this.#byKey.get(input.hash)
+    if (sameKey === undefined) return this.#schedule(entry)
+    let at = sameKey.length
+    // The first of them is under way, or about to be.
+    while (at > 1 && isBehind(sameKey[at - 1]!, entry)) at--
+    sameKey.splice(at, 0, entry)
+  }
+
+  /** Whether a timer of the key that was due waits for its turn. */
+  hasTimer(timer: UnfinishedInput): boolean {
+    return this.#waitingTimer(timer) > 0
+  }
+
+  /** Such a timer is not to run any more. */
+  dropTimer(timer: UnfinishedInput): void {
+    const at = this.#waitingTimer(timer)
+    if (at <= 0) return
+    const [entry] = this.#byKey.get(timer.hash)!.splice(at, 1)
+    this.#entries.delete(entry!)
+    entry!.epoch.open--
+  }
+
+  /** Where it stands among the invocations of its key, of which the first does not wait. */
+  #waitingTimer({ what, value, timestamp, hash }: UnfinishedInput): number {
+    const isIt = ({ input }: Entry, at: number): boolean =>
+      at > 0 && input.what === what && input.timestamp === timestamp && sameKey(input.value, value)
+    return this.#byKey.get(hash)?.findIndex(isIt) ?? -1
   }
 
   watermark(time: number): void {
@@ -163,6 +192,8 @@ export class AsyncExecution {
     else entry.started!.reject(value)
     this.#entries.delete(entry)
     entry.epoch.open--
+    // Timers that it has set for times that are past come before what of its key waits behind it.
+    if (entry.epoch.fired) this.#hooks.fireEventTimers(entry.epoch.watermark!)
     if (this.#keyed) this.#releaseKey(entry.input.hash)
     while (this.#running < this.#capacity && this.#startable.length > 0) {
       const next = this.#startable.shift()!
@@ -181,13 +212,16 @@ export class AsyncExecution {
     for (;;) {
       const epoch = this.#epochs[0]!
       if (epoch.watermark === undefined || epoch.open > 0) return
-      if (!epoch.fired) {
-        epoch.fired = true
-        this.#hooks.fireEventTimers(epoch.watermark)
-        continue
-      }
+      epoch.fired = true
+      this.#hooks.fireEventTimers(epoch.watermark)
+      if (epoch.open > 0) return
       this.#epochs.shift()
       this.#hooks.forwardWatermark(epoch.watermark)
     }
   }
+}
+
+/** Whether an invocation that waits comes after a timer of its key that the watermark fires. */
+function isBehind({ input, epoch }: Entry, timer: Entry): boolean {
+  return epoch !== timer.epoch || (input.what === 'event-timer' && input.timestamp > timer.input.timestamp)
 }

@@ -15,6 +15,7 @@ import type { OperatorFailure } from './failure.ts'
 import type { InputKeys } from './input-keys.ts'
 import { operatorFailed, type OperatorHost, type UnfinishedInput } from './operator.ts'
 import type { ProcessParts } from './process-parts.ts'
+import type { WaitingTimers } from '../state/state-types.ts'
 import { isAsyncFunction, isThenable } from './thenable.ts'
 import { describeThrown } from './thrown.ts'
 
@@ -33,6 +34,8 @@ const methods: Record<InvocationKind, Method> = {
 export interface InvocationHooks {
   /** Of the operator, as functions see it. */
   watermark(): number
+  /** Timers that have become due while others of their keys were under way. */
+  readonly waiting: WaitingTimers
   /** A direct call has answered a promise: what it has done so far is seen already. `ended` is called once it has succeeded. */
   promised(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure, ended: () => void): void
   /** A buffered call has answered a promise although the function is not declared async: nothing has been applied yet. */
@@ -179,7 +182,7 @@ export class Invocations {
     const { keyed, broadcast, operatorState } = this.#parts
     const states = operatorState?.invocation()
     if (keyed === undefined) return new InvocationContext(this.#host, timestamp, broadcast?.reading, states)
-    const invocation = keyed.invocation(key, hash)
+    const invocation = keyed.invocation(key, hash, this.#hooks.waiting)
     return new KeyedInvocationContext(this.#host, timestamp, broadcast?.reading, states, key, invocation, () => this.#hooks.watermark())
   }
 

@@ -8,6 +8,7 @@ import { ProcessInput } from './process-input.ts'
 import type { ProcessParts } from './process-parts.ts'
 import type { Receiver } from './receiver.ts'
 import { TimerFiring } from './timer-firing.ts'
+import type { TimerKind } from '../state/state-types.ts'
 
 /**
  * Every process function: keyed or not, one input or two, with broadcast state or not. Says which way an invocation takes, and in which order with the others.
@@ -49,6 +50,10 @@ export class ProcessOperator extends PlainOperator {
     })
     this.#invocations = new Invocations(host, parts, this.#keys, {
       watermark: () => this.#timers.watermark,
+      waiting: {
+        has: (...timer) => this.#execution?.hasTimer(timerInput(...timer)) === true,
+        drop: (...timer) => this.#execution?.dropTimer(timerInput(...timer)),
+      },
       promised: (promise, failed, ended) => this.#runAlone(promise, failed, ended),
       adopt: (input, started) => {
         this.#becomeAsync()
@@ -249,4 +254,8 @@ export class ProcessOperator extends PlainOperator {
     // A timer that was under way when the function still had a method for it is dropped, as one that fires is.
     for (const input of inputs) if (!isTimer(input.what) || this.#invocations.has(input.what)) this.#execution!.submit(input)
   }
+}
+
+function timerInput(kind: TimerKind, timestamp: number, key: unknown, hash: number): UnfinishedInput {
+  return { what: kind === 'event' ? 'event-timer' : 'processing-timer', value: key, timestamp, hash }
 }

@@ -7,11 +7,11 @@ import { BufferedMap } from './cells/buffered-map.ts'
 import { BufferedCell, type RowCell } from './cells/cell.ts'
 import { cloneValue } from './values/clone.ts'
 import type { CloneState } from './values/clone-state.ts'
-import { cellHandle, checkOf, expiringHandle } from './cells/handles.ts'
+import { cellHandle, checkOf, expiringHandle } from './handles.ts'
 import type { MapCell } from './cells/map-cell.ts'
 import { RowMapHandle } from './cells/map-handle.ts'
 import type { RowStore } from './rows/row-store.ts'
-import type { KeyedStateOptions, KeyTimers, StateHandles, StateInvocation, TimerKind } from './state-types.ts'
+import type { KeyedStateOptions, KeyTimers, StateHandles, StateInvocation, TimerKind, WaitingTimers } from './state-types.ts'
 import { BufferedTimedCell, TimedRowCell } from './cells/timed-cell.ts'
 import type { Timers } from './timers/timers.ts'
 import type { Expiry } from './ttl.ts'
@@ -21,6 +21,7 @@ export interface InvocationParts {
   readonly hash: number
   readonly store: RowStore
   readonly timers: Timers
+  readonly waiting: WaitingTimers | undefined
   readonly options: KeyedStateOptions
   /** Where each state's writes go in the end, in the order of the columns. */
   readonly rows: ReadonlyMap<string, RowState>
@@ -55,11 +56,14 @@ export class Invocation implements StateInvocation {
   commit(): void {
     if (this.#over) return
     this.#over = true
-    const { store, key, hash, timers } = this.#parts
+    const { store, key, hash, timers, waiting } = this.#parts
     const current = { key: store.key, hash: store.hash }
     store.use(key, hash)
     for (const buffer of this.#buffers) buffer.apply()
-    for (const { call, kind, time } of this.#timerCalls) timers[call](kind, time)
+    for (const { call, kind, time } of this.#timerCalls) {
+      if (waiting?.has(kind, time, key, hash) !== true) timers[call](kind, time)
+      else if (call === 'delete') waiting.drop(kind, time, key, hash)
+    }
     if (current.key !== undefined) store.show(current.key, current.hash)
   }
 

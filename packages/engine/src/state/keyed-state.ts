@@ -26,6 +26,7 @@ import type {
   StateSnapshotWriter,
   StateStatistics,
   TimerService,
+  WaitingTimers,
 } from './state-types.ts'
 import { TimedRowCell } from './cells/timed-cell.ts'
 import { Timers } from './timers/timers.ts'
@@ -110,8 +111,9 @@ export class KeyedState implements KeyedStateBackend {
     return undefined
   }
 
-  invocation(key: unknown, hash: number): StateInvocation {
+  invocation(key: unknown, hash: number, waiting?: WaitingTimers): StateInvocation {
     return new Invocation({
+      waiting,
       key,
       hash,
       store: this.#store,

@@ -6,6 +6,13 @@ import type { Walk } from './turns.ts'
 /** Event time: fired by watermarks. Processing time: fired by the wall clock. */
 export type TimerKind = 'event' | 'processing'
 
+/** Timers that were due, and wait for their turn: their rows have them no more. */
+export interface WaitingTimers {
+  has(kind: TimerKind, time: number, key: unknown, hash: number): boolean
+  /** Takes back one that is there. */
+  drop(kind: TimerKind, time: number, key: unknown, hash: number): void
+}
+
 /** Timers of the current key: at most one a kind and time. */
 export interface KeyTimers {
   /** Asks to be called at `time`, milliseconds. Asking again for the same time changes nothing. @throws TIMER_TIME_INVALID */
@@ -69,7 +76,7 @@ export interface KeyedStateBackend {
    * What one asynchronous (or revocable) invocation for a key sees: state as of now, its own writes on top, kept apart until `commit`.
    * Any number may live at once, for different keys, between direct uses.
    */
-  invocation(key: unknown, hash: number): StateInvocation
+  invocation(key: unknown, hash: number, waiting?: WaitingTimers): StateInvocation
 
   /**
    * Marks the state as of now as checkpoint `checkpointId`; the writer answered turns it into bytes, slice by slice. An older writer not yet done is finished first.
