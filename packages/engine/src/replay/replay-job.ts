@@ -2,6 +2,9 @@
  * Runs a job from a checkpoint on this thread, for looking at it: its sources read on from where the checkpoint stood, nothing is written anywhere,
  * nothing is committed, and no checkpoint is kept. Its failures are its end.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { changeOptions, nodeClock, nodeDisk, nodeNetwork, nodeRandom, overrideOptions, type Clock } from '@millrace/core'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import type { JobFunctions, OperatorFunctions } from '../api/functions.ts'
@@ -13,7 +16,7 @@ import type { Sink } from '../connectors/sink.ts'
 import type { Source } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorNode } from '../graph/graph.ts'
-import type { JobEvent, RunningJob } from '../runtime/job-types.ts'
+import type { JobEvent, JobResult, RunningJob } from '../runtime/job-types.ts'
 import { startLocalJob } from '../runtime/start-job.ts'
 import { jobFolder } from '../runtime/storage/state-folder.ts'
 import { ForgettingCheckpoints } from './forgetting-checkpoints.ts'
@@ -44,16 +47,46 @@ export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
   const build = (): BuiltJob => replaced(buildJob(options.job, { params }), options)
   const first = build()
   if (first.graph.name !== metadata.jobName) throw engineError('REPLAY_OTHER_JOB', { job: first.graph.name, stored: metadata.jobName })
-  return startLocalJob({
-    first,
-    build,
-    settings: quietSettings(overrideOptions(engineOptionTable, quiet, first.graph.settings as EngineOptionInput)),
-    restore: options.checkpoint,
-    allowNonRestoredState: options.allowNonRestoredState,
-    storage: (storage) => new ForgettingCheckpoints(storage),
-    ports,
-    onEvent: (event) => options.onEvent(event),
-  })
+  // The folder of the job is that of the one that runs: a backend removes there what attempts before its own have left.
+  return await inOwnFolder((stateDir) =>
+    startLocalJob({
+      first,
+      build,
+      settings: overrideOptions(
+        engineOptionTable,
+        quietSettings(overrideOptions(engineOptionTable, quiet, first.graph.settings as EngineOptionInput)),
+        { stateDir },
+      ),
+      restore: options.checkpoint,
+      allowNonRestoredState: options.allowNonRestoredState,
+      storage: (storage) => new ForgettingCheckpoints(storage),
+      ports,
+      onEvent: (event) => options.onEvent(event),
+    }),
+  )
+}
+
+/** `start` is given a folder for the time that the job runs. */
+async function inOwnFolder(start: (folder: string) => RunningJob): Promise<RunningJob> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-replay-'))
+  const remove = async (): Promise<void> => {
+    // What stays is in the folder for temporary files, and says nothing about the job.
+    await rm(folder, { recursive: true, force: true }).catch(() => {})
+  }
+  const untilDone = async (running: RunningJob): Promise<JobResult> => {
+    try {
+      return await running.done
+    } finally {
+      await remove()
+    }
+  }
+  try {
+    const running = start(folder)
+    return { ...running, done: untilDone(running) }
+  } catch (error) {
+    await remove()
+    throw error
+  }
 }
 
 /** No checkpoint but the last, which is forgotten; no restart; one subtask where the job does not say otherwise. */
