@@ -38,8 +38,10 @@ export interface BuiltSubtask {
 
 /** @returns what went wrong meanwhile */
 export async function closeSubtask({ task, snapshots }: Pick<BuiltSubtask, 'task' | 'snapshots'>): Promise<readonly unknown[]> {
-  await snapshots.close()
-  return await task.close()
+  const errors: unknown[] = []
+  await snapshots.close().catch((error: unknown) => errors.push(error))
+  errors.push(...(await task.close()))
+  return errors
 }
 
 export class SubtaskBuilder {

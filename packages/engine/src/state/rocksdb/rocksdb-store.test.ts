@@ -30,7 +30,7 @@ function failing(message: string): { readonly store: OrderedStore; readonly fail
     putSync = check
     removeSync = check
     createCheckpoint = (_resolve: unknown, reject: (error: unknown) => void): void => void rejecting(reject)
-    close = (): void => {}
+    close = check
   }
   class Iterator {
     next(): number {
@@ -84,6 +84,12 @@ describe('what RocksDB fails with', () => {
   it('is damage, where a file is not as it was written', async () => {
     for (const error of await failuresOf('Corruption: block checksum mismatch in 12.sst'))
       assert.match(codeOf(error), /^TypeError Corruption: block checksum mismatch/)
+  })
+
+  it('is nothing as it closes: what it could not write is not needed any more', async () => {
+    const { store, fail } = failing('Failed to flush database during close: IO error: No space left on device')
+    fail()
+    await store.close()
   })
 
   it('and anything else is told as it is', async () => {

@@ -135,7 +135,11 @@ export class RocksdbStore implements OrderedStore {
   async close(): Promise<void> {
     for (const scan of this.#scans) scan.close()
     await Promise.allSettled(this.#reading)
-    this.#database.close()
+    try {
+      this.#database.close()
+    } catch {
+      // It could not write, on a full disk for one, what goes with all the rest.
+    }
     await this.#disk.removeTree(this.#path)
   }
 
