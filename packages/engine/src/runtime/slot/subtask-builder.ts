@@ -70,8 +70,8 @@ export class SubtaskBuilder {
     if (ports.stateBackend === undefined) return undefined
     const { operators } = deployment.plan.graph
     const keyed = tasks.flatMap((task) => task.operators.filter((id) => operators[id]!.kind.startsWith('keyed')))
-    const { attempt, oldestAttempt, region } = deployment
-    const stores = await ports.stateBackend.open({ attempt, oldestAttempt, region: region.id })
+    const { attempt, oldestAttempt, region, slot } = deployment
+    const stores = await ports.stateBackend.open({ attempt, oldestAttempt, region: region.id, slot })
     return { stores, cacheBytes: Math.floor(ports.stateBackend.cacheBytes / Math.max(1, keyed.length)) }
   }
 }

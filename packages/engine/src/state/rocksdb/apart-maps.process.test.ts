@@ -18,7 +18,7 @@ void test('state over RocksDB, with maps apart from their rows, and every checkp
   const stores = await RocksdbStores.open(
     { disk: nodeDisk, clock: nodeClock },
     folder,
-    { attempt: 1, oldestAttempt: 1, region: 0 },
+    { attempt: 1, oldestAttempt: 1, region: 0, slot: 0 },
     {
       blockCacheBytes: 1 << 20,
       writeBufferBytes: 64 * 1024,
@@ -38,7 +38,12 @@ void test('state over RocksDB, with maps apart from their rows, and every checkp
 })
 
 void test('keys of any length, with scans begun before and after the first long one', async () => {
-  const stores = await RocksdbStores.open({ disk: nodeDisk, clock: nodeClock }, folder, { attempt: 2, oldestAttempt: 1, region: 0 })
+  const stores = await RocksdbStores.open({ disk: nodeDisk, clock: nodeClock }, folder, {
+    attempt: 2,
+    oldestAttempt: 1,
+    region: 0,
+    slot: 0,
+  })
   const store = stores.create('long')
   const keyOf = (n: number): Buffer => Buffer.from(`${String(n).padStart(3, '0')}${'k'.repeat(n * 200)}`)
   for (let n = 0; n < 100; n++) store.put(keyOf(n), Buffer.from(`value ${n}`))

@@ -1,7 +1,8 @@
 /**
  * RocksDB as an ordered store. Each store is a folder; its write-ahead log is off, as what is to last is in checkpoints.
  *
- * 1. A folder belongs to one attempt of a region of the job; those of former attempts are removed before anything is opened.
+ * 1. A folder belongs to one attempt of a region of the job, in one slot; those of former attempts are removed before anything is opened.
+ * 2. It is empty before anything is opened in it: where checkpoints are in memory, a process that was killed has left one of the same attempt.
  */
 import type { Disk } from '@millrace/core'
 import type { OrderedStore, OrderedStores, StoredFile } from './ordered-store.ts'
@@ -17,6 +18,7 @@ export interface StoresPlace {
   /** The smallest that any region of the job runs under. */
   readonly oldestAttempt: number
   readonly region: number
+  readonly slot: number
 }
 
 export class RocksdbStores implements OrderedStores {
@@ -43,11 +45,12 @@ export class RocksdbStores implements OrderedStores {
     options: RocksdbOptions = rocksdbDefaults,
   ): Promise<RocksdbStores> {
     const { disk } = ports
-    const { attempt, oldestAttempt, region } = place
-    const own = `${dir}/attempt-${attempt}-region-${region}`
+    const { attempt, oldestAttempt, region, slot } = place
+    const own = `${dir}/attempt-${attempt}-region-${region}-slot-${slot}`
+    await disk.removeTree(own)
     await disk.makeDirectory(own)
     for (const name of await disk.list(dir)) {
-      const [, former, formerRegion] = /^attempt-(\d+)(?:-region-(\d+))?$/.exec(name) ?? []
+      const [, former, formerRegion] = /^attempt-(\d+)(?:-region-(\d+)(?:-slot-\d+)?)?$/.exec(name) ?? []
       if (former === undefined) continue
       const isStale = Number(former) < oldestAttempt || (Number(formerRegion) === region && Number(former) < attempt)
       if (isStale) await disk.removeTree(`${dir}/${name}`)
