@@ -1,7 +1,7 @@
 import type { Key } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
 import type { RowStore } from '../rows/row-store.ts'
-import type { ColumnKind, StateSchema } from './schema.ts'
+import type { ColumnKind, StateSchema } from '../rows/schema.ts'
 import { dropTimers, StoredState, StoredTimers, StoredTimes, type RefusedValue, type StoredColumn } from './stored-column.ts'
 import { StoredShape } from './stored-shape.ts'
 import type { Timers } from '../timers/timers.ts'

@@ -4,7 +4,7 @@ import { judge } from '../../api/standard-schema.ts'
 import type { StateCodec } from '../../api/state.ts'
 import { engineError, type EngineErrorCode } from '../../errors.ts'
 import { cloneValue } from '../values/clone.ts'
-import type { ColumnKind, ColumnSchema } from './schema.ts'
+import type { ColumnKind, ColumnSchema } from '../rows/schema.ts'
 
 /** How values that were stored in some version become today's: decoded by the codec or migrated, then checked against the schema. */
 export class StoredShape {
