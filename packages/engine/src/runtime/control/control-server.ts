@@ -5,8 +5,10 @@
  * 2. Only the user who runs the job can connect: the socket's mode is 0600, from its first moment where a thread may see to that.
  * 3. Every request is answered before the socket goes; whoever asked for the end of the job is hung up on when its lock is free.
  * 4. What is no request ends its connection, and nothing else.
+ * 5. A socket is made under a name of its own, and takes its place when it is ready. Whoever closes it removes what is in that place only if it is still this one: another process may have taken the place meanwhile.
  */
-import { chmodSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
@@ -64,6 +66,7 @@ class SocketServer implements ControlServer {
   readonly #server: Server
   readonly #connections: Set<Socket> = new Set()
   readonly #answering: Set<Promise<void>> = new Set()
+  #place: { readonly path: string; readonly identity: string | undefined } | undefined
 
   constructor(job: ControlledJob) {
     this.#job = job
@@ -74,23 +77,32 @@ class SocketServer implements ControlServer {
   async listen(path: string): Promise<void> {
     await nodeDisk.makeDirectory(dirname(path))
     if (await isAnswered(path)) throw engineError('STATE_DIR_IN_USE', { jobName: this.#job.status().job, path })
-    rmSync(path, { force: true })
+    // Closing a server removes the name that it was made under, whatever is there by then.
+    const ownPath = nameBeside(path)
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       // The name appears within the call: at no moment may others connect.
       const former = isMainThread ? process.umask(0o177) : undefined
       try {
-        this.#server.listen(path, resolve)
+        this.#server.listen(ownPath, resolve)
       } finally {
         if (former !== undefined) process.umask(former)
       }
     })
-    chmodSync(path, 0o600)
+    try {
+      chmodSync(ownPath, 0o600)
+      renameSync(ownPath, path)
+      this.#place = { path, identity: identityOf(path) }
+    } catch (error) {
+      this.#server.close()
+      throw error
+    }
     // A job that is over must not be kept alive by whoever looks on.
     this.#server.unref()
   }
 
   async retire(): Promise<void> {
+    this.#leavePlace()
     this.#server.close()
     while (this.#answering.size > 0) await Promise.all(this.#answering)
   }
@@ -98,6 +110,16 @@ class SocketServer implements ControlServer {
   end(): void {
     for (const socket of this.#connections) socket.end()
     this.#connections.clear()
+  }
+
+  #leavePlace(): void {
+    if (this.#place === undefined) return
+    const { path, identity } = this.#place
+    try {
+      if (identityOf(path) === identity) rmSync(path, { force: true })
+    } catch {
+      // What cannot be removed now answers nobody, so the next start replaces it.
+    }
   }
 
   #accept(socket: Socket): void {
@@ -162,6 +184,18 @@ class SocketServer implements ControlServer {
       }
     }
   }
+}
+
+/** As long as that of the place: sockets have short paths. */
+function nameBeside(path: string): string {
+  const suffix = randomBytes(3).toString('base64url')
+  return path.slice(0, -suffix.length) + suffix
+}
+
+/** Which socket a name leads to: as long as that is open, no other has the same. Undefined: none. */
+function identityOf(path: string): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true })
+  return found === undefined ? undefined : `${found.dev} ${found.ino}`
 }
 
 /** One that is frozen does not say so: whoever has got its lock, as it no longer renewed that, gets its place as well. One of another version lives. */

@@ -116,6 +116,27 @@ void test('the place of a process that is frozen is taken over', async () => {
   frozen.close()
 })
 
+void test('a process whose place was taken over while it was frozen leaves it to its successor when it ends', async () => {
+  const path = join(folder, 'awake.sock')
+  const awake = Promise.withResolvers<void>()
+  class FrozenJob extends Job {
+    override status(): ReturnType<Job['status']> {
+      return awake.promise.then(() => super.status()) as never
+    }
+  }
+  const frozen = await serveControl(path, new FrozenJob())
+  const successor = await serveControl(path, new Job())
+  awake.resolve()
+  await frozen.retire()
+  frozen.end()
+  const answer = await askJob(path, { do: 'status' })
+  assert.equal(answer?.kind === 'result' && answer.result.job, 'j')
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  await successor.retire()
+  successor.end()
+  assert.equal(existsSync(path), false)
+})
+
 void test('the place of a process that speaks another version, or cannot say how it is, is its own', async () => {
   for (const answer of [
     { version: CONTROL_VERSION + 1, id: 1, result: {} },
