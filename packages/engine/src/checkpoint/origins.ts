@@ -12,12 +12,15 @@
  * 4. A checkpoint of another job is claimed, and removed, with that job's lock held: while that job runs neither is done. It is claimed if it is still there then. Once claimed, a former instance of that job that wakes up finds that
  *    it was taken over; if the job is started anew all the same, the checkpoint is its own again.
  * 5. No checkpoint that goes back to the origin has a smaller id than its note says: `open` answers none, whatever the folder still has to tell ids from.
- * 6. Who goes back behind all that are newer than the origin notes it anew before any of them is given up, or goes: from that one rename on it is the latest. What is left of them when a crash
+ * 6. A job that has something to go on from, here or at its origin, says so in its state folder (`history-note.ts`): never before that is durable, and no longer once it is to begin without
+ *    state. So a place that was emptied, or is not mounted, is not taken for that of a new job.
+ * 7. Who goes back behind all that are newer than the origin notes it anew before any of them is given up, or goes: from that one rename on it is the latest. What is left of them when a crash
  *    comes, whole or damaged, would otherwise still say that it is not.
  */
 import { MillraceError } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { StateFileHandle } from './handles.ts'
+import type { HistoryNote } from './history-note.ts'
 import type { JobLock } from './lock/job-lock.ts'
 import { claimOfRunningJob, isLockHeld } from './lock/lock-errors.ts'
 import type { CheckpointMetadata } from './metadata/metadata.ts'
@@ -61,6 +64,8 @@ export interface RootedCheckpointsParts {
   /** At first: see `followRetention`. */
   readonly numRetained: number
   readonly note: OriginNote
+  /** Undefined: what is kept here is found again by nobody. */
+  readonly history?: HistoryNote | undefined
   /** Removes a snapshot that is not in the job's own folder. */
   readonly dispose: (path: string) => Promise<void>
   /** The lock of the job in whose folder a checkpoint is; undefined: it is a savepoint, or nobody keeps a lock there. */
@@ -80,6 +85,8 @@ export class RootedCheckpoints implements CheckpointStorage {
   readonly #lost = new Set<number>()
   /** Whether what was resolved last is the origin that is noted. */
   #resumes = false
+  /** Whether it is known that the state folder says where there is something to go on from. */
+  #isHistoryNoted = false
 
   constructor(parts: RootedCheckpointsParts) {
     this.#parts = parts
@@ -124,6 +131,7 @@ export class RootedCheckpoints implements CheckpointStorage {
   async persist(metadata: CheckpointMetadata): Promise<PersistedCheckpoint> {
     const persisted = await this.#parts.own.persist(metadata)
     this.#completed(metadata.checkpointId)
+    await this.#noteHistory()
     await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next one
     return persisted
   }
@@ -138,6 +146,7 @@ export class RootedCheckpoints implements CheckpointStorage {
   }
 
   async removeAll(): Promise<void> {
+    await this.#forgetHistory()
     await this.#parts.own.removeAll()
     await this.#letGo()
   }
@@ -147,7 +156,10 @@ export class RootedCheckpoints implements CheckpointStorage {
     const { before = Infinity } = options
     const hasNewer = [...this.#newer].some((id) => id < before)
     this.#resumes = restore === 'latest' && origin !== undefined && !hasNewer
-    return await this.#parts.own.resolveRestore(this.#resumes ? (origin?.path ?? 'none') : restore, options)
+    const found = await this.#parts.own.resolveRestore(this.#resumes ? (origin?.path ?? 'none') : restore, options)
+    if (found.checkpoint !== undefined || restore !== 'latest' || this.#resumes) return found
+    const missingFrom = await this.#parts.history?.read()
+    return missingFrom === undefined ? found : { ...found, missingFrom }
   }
 
   async goOnFrom(restored: RestoredCheckpoint | undefined, options: GoOnOptions = {}): Promise<readonly number[]> {
@@ -156,6 +168,7 @@ export class RootedCheckpoints implements CheckpointStorage {
     if (!isOwn && this.#resumes) await this.#goBackToOrigin()
     const givenUp = await this.#parts.own.goOnFrom(restored)
     for (const id of givenUp) this.#lost.add(id)
+    await (restored === undefined ? this.#forgetHistory() : this.#noteHistory())
     if (isOwn && !this.#newer.has(restored.metadata.checkpointId)) await this.#forget()
     // It may not have gone when it was time. Before now it was not known which can be read.
     await this.#letGoIfSubsumed().catch(() => {}) // tried again after the next checkpoint
@@ -203,6 +216,23 @@ export class RootedCheckpoints implements CheckpointStorage {
 
   #completed(checkpointId: number): void {
     if (checkpointId >= (this.#origin?.fromCheckpointId ?? 0)) this.#newer.add(checkpointId)
+  }
+
+  /** A state folder that cannot be written now costs no checkpoint: tried again after the next one. */
+  async #noteHistory(): Promise<void> {
+    if (this.#isHistoryNoted) return
+    try {
+      await this.#parts.history?.write()
+      this.#isHistoryNoted = true
+    } catch {
+      // As said.
+    }
+  }
+
+  async #forgetHistory(): Promise<void> {
+    await this.#parts.fence?.()
+    this.#isHistoryNoted = false
+    await this.#parts.history?.remove()
   }
 
   async #letGoIfSubsumed(): Promise<void> {

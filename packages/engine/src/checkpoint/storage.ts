@@ -145,6 +145,8 @@ export interface RestoreResolution {
   readonly damaged: readonly DamagedCheckpoint[]
   /** Where copies are kept on this machine. */
   readonly localCopies?: LocalCopyCounts
+  /** There is none for `latest`, though the job had some: where it had them last. */
+  readonly missingFrom?: string
 }
 
 /** State files that were looked at before a restore. */

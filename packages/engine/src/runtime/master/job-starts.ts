@@ -4,7 +4,8 @@
  * 1. Each start has a larger number than every one before it, those of former processes included, and than the one that took what it starts from, which may have been counted in another place.
  * 2. The whole job starts from the newest completed checkpoint that can be read, or from where the user says; never from anything half-written.
  * 3. A region starts from where all others are, or not at all.
- * 4. What this process knows to be complete does not vanish unnoticed: the job goes back behind it to an older checkpoint of its own, and says so, or not at all.
+ * 4. Where the job is known to have had checkpoints, it does not begin without state unless the user says so.
+ * 5. What this process knows to be complete does not vanish unnoticed: the job goes back behind it to an older checkpoint of its own, and says so, or not at all.
  */
 import type { JobLock } from '../../checkpoint/lock/job-lock.ts'
 import type { RestoreRequest } from '../../checkpoint/storage.ts'
@@ -72,7 +73,7 @@ export class JobStarts {
   /**
    * `known`: the newest checkpoint there was when this process last looked.
    *
-   * @throws as `JobLock.nextAttempt` and `findRestoration`; CHECKPOINT_STORAGE_LOST; JOB_START_GIVEN_UP once the job is to end
+   * @throws as `JobLock.nextAttempt` and `findRestoration`; CHECKPOINT_STORAGE_LOST; CHECKPOINTS_MISSING; JOB_START_GIVEN_UP once the job is to end
    */
   async whole(request: RestoreRequest, known: CompletedCheckpoint | undefined): Promise<WholeStart> {
     if (this.#used) this.attempt = await this.#parts.lock.nextAttempt()
@@ -80,6 +81,8 @@ export class JobStarts {
     const { regions, warn, lock } = this.#parts
     const restoration = await findRestoration(this.#parts, request, warn, this.#waiting.signal)
     if (request === 'latest' && known !== undefined) this.#noteLoss(known, restoration)
+    const { missingFrom } = restoration
+    if (missingFrom !== undefined) throw engineError('CHECKPOINTS_MISSING', { jobName: this.#parts.plan.graph.name, place: missingFrom })
     if (restoration.takenBy >= this.attempt) this.attempt = await lock.attemptAbove(restoration.takenBy)
     const { attempt } = this
     this.restored = restoration.checkpoint

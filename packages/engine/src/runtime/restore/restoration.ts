@@ -40,6 +40,8 @@ export interface Restoration extends Restored {
   /** Those of them that are known to be damaged, or are given up, before or for this. */
   readonly lost: readonly number[]
   readonly nextCheckpointId: number
+  /** As of `RestoreResolution`. */
+  readonly missingFrom: string | undefined
   /** The job goes on from there: before any sink undoes what it had staged for others, and not before all that is restored could be read. @throws as `CheckpointStorage.goOnFrom` */
   readonly goOn: () => Promise<void>
 }
@@ -71,7 +73,7 @@ export async function findRestoration(
   for (const damaged of report.damaged) warn(`checkpoint ${damaged.checkpointId} is damaged: ${damaged.problem}`, { path: damaged.path })
   if (report.orphansRemoved.length > 0)
     warn('what a checkpoint that was not completed has left behind is removed', { files: report.orphansRemoved.length })
-  const { checkpoint, damaged, localCopies } = await resolveReadable(parts, request, warn, { stopped })
+  const { checkpoint, damaged, localCopies, missingFrom } = await resolveReadable(parts, request, warn, { stopped })
   if (localCopies !== undefined) parts.copiesLookedAt?.(localCopies)
   const restored = restoredFrom(parts, checkpoint)
   if (checkpoint !== undefined) checkDeclared(parts.plan, parts.functions, checkpoint.metadata, parts.allowNonRestoredState)
@@ -90,7 +92,7 @@ export async function findRestoration(
       warn,
     )
   }
-  return { ...restored, completed, lost: [...lost, ...newer], nextCheckpointId, goOn }
+  return { ...restored, completed, lost: [...lost, ...newer], nextCheckpointId, missingFrom, goOn }
 }
 
 function warnOfGoingBack(checkpoint: RestoredCheckpoint | undefined, abandoned: readonly number[], warn: Warn): void {

@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import type { Disk } from '@millrace/core'
 import { disposeSnapshot } from '../../checkpoint/dispose-snapshot.ts'
 import { FilesystemCheckpoints } from '../../checkpoint/filesystem/filesystem.ts'
+import { FileHistoryNote } from '../../checkpoint/history-note.ts'
 import { jobFolderName } from '../../checkpoint/job-folder.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from '../../checkpoint/memory.ts'
 import { FilesystemSavepoints } from '../../checkpoint/savepoints.ts'
@@ -13,12 +14,12 @@ import { MERGE_BYTES_MAX, ObjectStateFiles, type ObjectFileLimits } from '../../
 import { RemotePlaces, type RemotePorts } from '../../checkpoint/object-store/remote-places.ts'
 import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../../checkpoint/object-store/routed-storage.ts'
 import { FileOriginNote, MemoryOriginNote, ObjectOriginNote } from '../../checkpoint/origin-note.ts'
-import { RootedCheckpoints, type RootedCheckpointsParts } from '../../checkpoint/origins.ts'
+import { RootedCheckpoints, type RootedCheckpointsParts } from '../checkpoint/origins.ts'
 import type { ProcessInspector } from '../../checkpoint/lock/process-identity.ts'
 import { retryingReads } from '../../checkpoint/retrying-reads.ts'
 import { FilesystemStateFiles } from '../../checkpoint/filesystem/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../../checkpoint/storage.ts'
-import type { ResolvedEngineOptions } from '../../config/options.ts'
+import type { ResolvedEngineOptions } from '../config/options.ts'
 import { openJobLock, type JobLock } from '../../checkpoint/lock/job-lock.ts'
 import { lockBeside, type LockBesideOptions } from '../../checkpoint/lock/lock-beside.ts'
 
@@ -73,7 +74,11 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
   return {
-    storage: rooted(routed, settings, parts, { note: new FileOriginNote(disk, dir), fence: () => lock.check() }),
+    storage: rooted(routed, settings, parts, {
+      note: new FileOriginNote(disk, dir),
+      history: new FileHistoryNote({ disk: parts.disk, folder: jobStateFolder(jobName, settings), place: dir }),
+      fence: () => lock.check(),
+    }),
     savepoints,
     savepointDir,
     lock,
@@ -103,7 +108,8 @@ function objectFolder(
     ...(copies === undefined ? {} : { copies }),
   })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), place.url, parts)
-  return { storage: rooted(routed, settings, parts, { note: new ObjectOriginNote(place), fence: () => lock.check() }), lock }
+  const history = new FileHistoryNote({ disk: parts.disk, folder: jobStateFolder(jobName, settings), place: place.url })
+  return { storage: rooted(routed, settings, parts, { note: new ObjectOriginNote(place), history, fence: () => lock.check() }), lock }
 }
 
 /** Copies of state files on this machine, where there are to be any. */
@@ -124,7 +130,7 @@ function rooted(
   own: CheckpointStorage,
   settings: ResolvedEngineOptions,
   parts: RootParts,
-  root: Pick<RootedCheckpointsParts, 'note' | 'fence'>,
+  root: Pick<RootedCheckpointsParts, 'note' | 'history' | 'fence'>,
 ): CheckpointStorage {
   const { claimMode, numRetained } = settings.values.checkpointing
   return new RootedCheckpoints({
