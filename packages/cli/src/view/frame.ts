@@ -25,7 +25,7 @@ export function renderFrame({ jobName, metrics, rates }: Frame, columns: number,
     style('dim', columnLine(['task', 'p', 'in/s', 'out/s', 'busy', 'back-pr.', 'idle', 'behind'], nameWidth).slice(0, columns)),
     ...tasks.map(({ task, line }) => style(taskStyle(task), line.slice(0, columns))),
     ...(omitted > 0 ? [`… and ${omitted} more`.slice(0, columns)] : []),
-    checkpointLine(metrics.checkpoints, metrics.timeMs).slice(0, columns),
+    checkpointLine(metrics.checkpoints).slice(0, columns),
   ]
   return lines.slice(0, Math.max(1, rows - 1))
 }
@@ -66,11 +66,11 @@ function taskStyle(task: TaskRates): 'red' | 'yellow' | 'reset' {
   return task.backPressuredRatio > 0.5 ? 'yellow' : 'reset'
 }
 
-export function checkpointLine(checkpoints: CheckpointMetrics, nowMs: number): string {
+export function checkpointLine(checkpoints: CheckpointMetrics): string {
   const { completed, failed, inProgress, last } = checkpoints
   const counts = `${completed} completed${failed > 0 ? `, ${failed} failed` : ''}${inProgress > 0 ? `, ${inProgress} under way` : ''}`
   if (last === undefined) return `checkpoints: ${counts}`
-  const age = formatElapsed(nowMs - last.completedMs)
+  const age = formatElapsed(last.ageMs)
   return `checkpoints: ${counts}; #${last.id} ${age} ago, took ${formatElapsed(last.durationMs)}, ${describeSize(last.sizeBytes)}`
 }
 

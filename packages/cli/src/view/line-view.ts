@@ -59,7 +59,7 @@ function statusOf(metrics: JobMetrics, meter: RateMeter): string {
   const rates = meter.sample(metrics)
   const busiest = rates.toSorted((a, b) => b.busyRatio - a.busyRatio)[0]
   const busy = busiest === undefined ? '' : `; busiest: ${busiest.name}, ${formatPercent(busiest.busyRatio)}`
-  return `${metrics.state}; ${throughput(rates)}${busy}; ${checkpointLine(metrics.checkpoints, metrics.timeMs)}`
+  return `${metrics.state}; ${throughput(rates)}${busy}; ${checkpointLine(metrics.checkpoints)}`
 }
 
 /** Of all sources together, for each alone says nothing of the job. */

@@ -230,11 +230,12 @@ export interface CheckpointMetrics {
   readonly inProgress: number
   /** Completed ones whose sinks are still committing what they have staged for them. While there are two no periodic one begins. */
   readonly committing: number
-  /** `sizeBytes`: what was written for it; `stateBytes`: all that a restore reads. */
+  /** `completedMs` by the wall clock as it was then; `ageMs`: how long ago that is, also where the wall clock was put right since then; `sizeBytes`: what was written for it; `stateBytes`: all that a restore reads. */
   readonly last:
     | {
         readonly id: number
         readonly completedMs: number
+        readonly ageMs: number
         readonly durationMs: number
         readonly sizeBytes: number
         readonly stateBytes: number

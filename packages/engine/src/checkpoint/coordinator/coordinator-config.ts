@@ -17,8 +17,8 @@ export interface CoordinatorConfig {
   /** Those of them that are known to be damaged, or were given up: nothing is restored from them. */
   readonly lost: readonly number[]
   readonly restoredId: number | undefined
-  /** `Clock.now` less `Clock.monotonic` at the start of the attempt: turns the time of events into that of people. */
-  readonly wallClockOffsetMs: number
+  /** `Clock.now` less `Clock.monotonic`, as they are now: turns the time of events into that of people. It changes where the wall clock is put right. */
+  readonly wallClockOffsetMs: () => number
   /** Over all attempts of a run; default: an account of this one alone. */
   readonly account?: CheckpointAccount
 }

@@ -55,7 +55,7 @@ class Script {
       completed: [],
       lost: [],
       restoredId: undefined,
-      wallClockOffsetMs: 0,
+      wallClockOffsetMs: () => 0,
     })
     this.on({ kind: 'started' })
   }

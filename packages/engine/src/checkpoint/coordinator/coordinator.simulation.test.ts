@@ -409,7 +409,7 @@ describe('checkpoint coordinator, simulated', () => {
             completed,
             lost: [],
             restoredId,
-            wallClockOffsetMs: 0,
+            wallClockOffsetMs: () => 0,
           })
           const world: World = { coordinator, model: new Model(chosen, subtasks, restoredId), nextRequest: 1 }
           act(world, 99, 0)

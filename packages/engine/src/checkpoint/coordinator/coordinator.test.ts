@@ -53,7 +53,7 @@ class Script {
       completed: [],
       lost: [],
       restoredId: undefined,
-      wallClockOffsetMs: 5_000_000.5,
+      wallClockOffsetMs: () => 5_000_000.5,
       ...config,
     }
     this.coordinator = new CheckpointCoordinator(all)

@@ -358,7 +358,7 @@ export class CheckpointCoordinator {
   }
 
   #wallMs(atMs: number): number {
-    return Math.floor(atMs + this.#config.wallClockOffsetMs)
+    return Math.floor(atMs + this.#config.wallClockOffsetMs())
   }
 
   #setWake(): void {

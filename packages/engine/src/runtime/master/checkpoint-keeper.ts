@@ -39,7 +39,8 @@ export class CheckpointKeeper {
   /** The newest completed checkpoint of this run. */
   last: CompletedCheckpoint | undefined
   readonly #parts: CheckpointKeeperParts
-  readonly #triggered: Map<number, Trigger> = new Map()
+  /** `atMs` by the monotonic clock: the other may be put right meanwhile. */
+  readonly #triggered: Map<number, { readonly command: Trigger; readonly atMs: number }> = new Map()
   /** Why checkpoints were given up that somebody waits for. */
   readonly #problems: Map<number, string> = new Map()
   readonly #paths: Map<number, string> = new Map()
@@ -58,16 +59,17 @@ export class CheckpointKeeper {
   }
 
   triggered(command: Trigger): void {
-    this.#triggered.set(command.checkpointId, command)
+    this.#triggered.set(command.checkpointId, { command, atMs: this.#parts.clock.monotonic() })
     this.#parts.board.checkpointTriggered()
   }
 
   async persist(command: Persist, enumerators: ReadonlyMap<number, unknown>): Promise<{ readonly metadataBytes: number }> {
     const { plan, clock, attempt } = this.#parts
-    const triggeredMs = this.#triggered.get(command.checkpointId)?.triggeredMs ?? clock.now()
+    const triggered = this.#triggered.get(command.checkpointId)
+    const triggeredMs = triggered?.command.triggeredMs ?? clock.now()
     const metadata = assembleMetadata(plan, command, enumerators, attempt(), triggeredMs)
     const metadataBytes = await this.#store(command, metadata)
-    const durationMs = clock.now() - triggeredMs
+    const durationMs = triggered === undefined ? 0 : Math.round(clock.monotonic() - triggered.atMs)
     const sizeBytes = metadataBytes + command.snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.writtenBytes, 0)
     this.#triggered.delete(command.checkpointId)
     this.#tellCompleted(command, durationMs, sizeBytes)
@@ -103,7 +105,7 @@ export class CheckpointKeeper {
 
   aborted(checkpointId: number, reason: string, error: string | undefined): void {
     const { board, clock, onEvent } = this.#parts
-    const { savepoint } = this.#triggered.get(checkpointId) ?? {}
+    const savepoint = this.#triggered.get(checkpointId)?.command.savepoint
     this.#triggered.delete(checkpointId)
     board.checkpointFailed()
     const problem = `${reason}${error === undefined ? '' : `: ${error}`}`

@@ -203,7 +203,7 @@ export class JobMaster implements AttemptHandler {
       completed: restoration.completed,
       lost: restoration.lost,
       restoredId: restoration.ownId,
-      wallClockOffsetMs: clock.now() - clock.monotonic(),
+      wallClockOffsetMs: () => clock.now() - clock.monotonic(),
       account: this.#keeper.account,
     })
     const keeper = this.#keeper

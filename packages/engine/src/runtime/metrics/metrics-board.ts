@@ -4,6 +4,9 @@ import type { Region } from '../../graph/regions.ts'
 import type { CheckpointMetrics, JobMetrics, JobRegion, SubtaskMetrics } from '../job-types.ts'
 import type { TaskReport } from '../deployment/messages.ts'
 
+/** Of a checkpoint, when it is complete. */
+type CompletedFigures = Omit<NonNullable<CheckpointMetrics['last']>, 'ageMs'>
+
 /** The latest figures of a job, as its slots report them. */
 export class MetricsBoard {
   state: JobMetrics['state'] = 'starting'
@@ -20,7 +23,8 @@ export class MetricsBoard {
   #completed = 0
   #failed = 0
   #inProgress = 0
-  #last: CheckpointMetrics['last']
+  #last: CompletedFigures | undefined
+  #lastAtMs = 0
   #localCopies: CheckpointMetrics['localCopies']
 
   constructor(plan: ExecutionPlan, regions: readonly Region[], clock: Clock) {
@@ -72,10 +76,12 @@ export class MetricsBoard {
   }
 
   /** Undefined: a savepoint, which is not what the job would go on from. */
-  checkpointCompleted(last: CheckpointMetrics['last']): void {
+  checkpointCompleted(last: CompletedFigures | undefined): void {
     this.#inProgress--
     this.#completed++
-    this.#last = last ?? this.#last
+    if (last === undefined) return
+    this.#last = last
+    this.#lastAtMs = this.#clock.monotonic()
   }
 
   checkpointFailed(): void {
@@ -106,7 +112,7 @@ export class MetricsBoard {
         failed: this.#failed,
         inProgress: Math.max(0, this.#inProgress),
         committing,
-        last: this.#last,
+        last: this.#last && { ...this.#last, ageMs: Math.round(this.#clock.monotonic() - this.#lastAtMs) },
         ...(this.#localCopies === undefined ? {} : { localCopies: this.#localCopies }),
       },
       user: [...this.#user.values()].flat(),

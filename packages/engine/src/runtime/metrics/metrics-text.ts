@@ -60,7 +60,7 @@ function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
     ...one('gauge', 'checkpoints_in_progress', 'Checkpoints under way', inProgress),
     ...one('gauge', 'checkpoints_committing', 'Completed checkpoints whose sinks are still committing', committing),
     ...one('gauge', 'checkpoint_last_id', 'The newest completed checkpoint', last?.id),
-    ...one('gauge', 'checkpoint_last_age_ms', 'Since the newest checkpoint was completed', last && metrics.timeMs - last.completedMs),
+    ...one('gauge', 'checkpoint_last_age_ms', 'Since the newest checkpoint was completed', last?.ageMs),
     ...one('gauge', 'checkpoint_last_duration_ms', 'From its trigger to its completion', last?.durationMs),
     ...one('gauge', 'checkpoint_last_size_bytes', 'Bytes that it wrote', last?.sizeBytes),
     ...one('gauge', 'checkpoint_last_full_size_bytes', 'Bytes that a restore of it reads', last?.stateBytes),
