@@ -281,6 +281,18 @@ describe('job lock', () => {
     await assert.rejects(machine.clock.run(lock.check()), hasCode('CHECKPOINT_STORAGE_LOST'))
   })
 
+  it('takes nothing in a folder that has come into the place of its own', async () => {
+    const machine = new Machine(34)
+    const { lock } = machine.start()
+    for (let attempt = 1; attempt <= 3; attempt++) await machine.clock.run(lock.nextAttempt())
+    await machine.clock.run(machine.disk.rename(`${FOLDER}/lock`, `${FOLDER}/elsewhere`))
+    const other = machine.start()
+    assert.equal(await machine.clock.run(other.lock.nextAttempt()), 1)
+    await assert.rejects(machine.clock.run(lock.nextAttempt()), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await assert.rejects(machine.clock.run(lock.attemptAbove(7)), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await machine.clock.run(other.lock.check())
+  })
+
   it('says that its folder cannot be made, where it cannot', async () => {
     const machine = new Machine(5)
     const disk = interceptDisk(machine.disk, async ({ operation, path }, perform) => {

@@ -441,6 +441,7 @@ describe('the lock in a store of objects', () => {
     await lock.nextAttempt()
     bucket.objects.clear()
     await assert.rejects(lock.check(), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await assert.rejects(lock.nextAttempt(), hasCode('CHECKPOINT_STORAGE_LOST'), 'no number is given twice')
   })
 })
 

@@ -161,7 +161,9 @@ class FileJobLock implements JobLock {
     }
   }
 
+  /** Where the claim that is held is no more, another folder has come into the place of this one: whoever holds the lock in that is not known. */
   async #advance(attempt: number): Promise<number> {
+    await this.#check()
     if (!(await this.#claim(attempt))) throw this.#fenced(this.#held!, attempt)
     await this.#confirm(attempt)
     return attempt

@@ -63,7 +63,7 @@ export class ObjectLock implements JobLock {
     await this.#guard(async () => {
       const newest = newestOf(await this.#names())
       if (newest > held && !(await this.#isOwn(newest))) throw this.#fenced(held, newest)
-      if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#url('') })
+      if (newest < held) throw this.#lost()
     })
   }
 
@@ -93,6 +93,7 @@ export class ObjectLock implements JobLock {
     const { store } = this.#options.place
     for (;;) {
       const newest = newestOf(await this.#names())
+      if (newest < (this.#held ?? 0)) throw this.#lost()
       if (newest > 0) await this.#judge(newest, waiting, stopped)
       const attempt = Math.max(newest, above) + 1
       if (!(await store.putIfAbsent(this.#key(claimName(attempt)), this.#claim(attempt)))) continue
@@ -175,6 +176,10 @@ export class ObjectLock implements JobLock {
 
   #refusal(code: 'JOB_LOCKED' | 'JOB_LOCK_UNDECIDED', claim: LockClaim): MillraceError {
     return claimRefusal(code, claim, this.#url(claimName(claim.attempt)))
+  }
+
+  #lost(): MillraceError {
+    return engineError('CHECKPOINT_STORAGE_LOST', { path: this.#url('') })
   }
 
   #fenced(attempt: number, newer: number): MillraceError {
