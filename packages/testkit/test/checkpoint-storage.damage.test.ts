@@ -5,6 +5,7 @@ import { SeededRandom, SimulatedDisk } from '@millrace/testkit'
 import { FilesystemCheckpoints } from '../../engine/src/checkpoint/filesystem/filesystem.ts'
 import { jobFolderName } from '../../engine/src/checkpoint/job-folder.ts'
 import { stateFilesOf } from '../../engine/src/checkpoint/metadata/metadata.ts'
+import type { StateFileWriter } from '../../engine/src/checkpoint/storage.ts'
 import { checkAfterCrash, DIR, emptyHistory, metadataOf, run, unreadable, type History } from './checkpoint-history.ts'
 
 const hasCode =
@@ -260,6 +261,30 @@ describe('checkpoint storage, the disk failing', () => {
       hasCode('CHECKPOINT_STORAGE_LOST'),
       'another folder under the same name is not the one that was there',
     )
+  })
+
+  it('removes nothing in a folder that has come into the place of its own, also under the same names', async () => {
+    const { disk, storage } = await prepared()
+    const write = async (name: string): Promise<StateFileWriter> => {
+      const writer = await storage.createStateFile({ attempt: 1, task: 0, subtask: 0 }, 9, name)
+      await writer.write(new Uint8Array(10))
+      return writer
+    }
+    const writing = await write('writing')
+    const finished = await write('finished')
+    const { path } = await finished.finish()
+    await disk.rename(DIR, `${DIR}-unmounted`)
+    const other = emptyHistory()
+    await run(disk, 1, 5, other)
+    for (const name of ['writing', 'finished']) await (await write(name)).finish()
+    const before = [await disk.list(`${DIR}/shared`), await disk.list(DIR)]
+    await writing.abort()
+    await finished.abort()
+    await assert.rejects(storage.discard([path]), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await assert.rejects(storage.retire(4), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await assert.rejects(storage.removeAll(), hasCode('CHECKPOINT_STORAGE_LOST'))
+    assert.deepEqual([await disk.list(`${DIR}/shared`), await disk.list(DIR)], before)
+    assert.equal(disk.openHandles, 0)
   })
 
   it('completes and removes nothing once fenced', async () => {

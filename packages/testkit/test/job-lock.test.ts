@@ -293,6 +293,18 @@ describe('job lock', () => {
     await machine.clock.run(other.lock.check())
   })
 
+  it('does not take the claim of another history for its own, though it has the same number', async () => {
+    const machine = new Machine(35)
+    const { lock } = machine.start()
+    await machine.clock.run(lock.nextAttempt())
+    await machine.clock.run(machine.disk.rename(`${FOLDER}/lock`, `${FOLDER}/elsewhere`))
+    const other = machine.start()
+    assert.equal(await machine.clock.run(other.lock.nextAttempt()), 1)
+    await assert.rejects(machine.clock.run(lock.check()), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await assert.rejects(machine.clock.run(lock.nextAttempt()), hasCode('CHECKPOINT_STORAGE_LOST'))
+    await machine.clock.run(other.lock.check())
+  })
+
   it('says that its folder cannot be made, where it cannot', async () => {
     const machine = new Machine(5)
     const disk = interceptDisk(machine.disk, async ({ operation, path }, perform) => {

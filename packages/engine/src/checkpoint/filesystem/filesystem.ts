@@ -48,7 +48,8 @@ export interface FilesystemCheckpointsOptions {
  * 7. Before a checkpoint is completed the lock is looked at, and again after, before anybody hears of it. Whoever takes over claims first, and removes what is
  *    not complete then: either it finds the checkpoint complete, or its former instance finds the claim.
  * 8. Of several checkpoints that are given up, or removed, the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
- * 9. Where all are removed, those that were given up are gone for good before any other goes: alone they would say that what the job went on from is lost.
+ * 9. Nothing is completed or removed in a folder that is not the one that `open` has seen.
+ * 10. Where all are removed, those that were given up are gone for good before any other goes: alone they would say that what the job went on from is lost.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #disk: Disk
@@ -96,12 +97,16 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   retire(checkpointId: number): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
+      await this.#checkPresent()
       await this.#retire(checkpointId)
     })
   }
 
   discard(paths: readonly string[]): Promise<void> {
-    return this.#inTurn(() => this.#removeUnreferenced(paths))
+    return this.#inTurn(async () => {
+      await this.#checkPresent()
+      await this.#removeUnreferenced(paths)
+    })
   }
 
   resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
@@ -122,6 +127,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
+      await this.#checkPresent()
       await this.#metadata.removeGivenUp()
       for (const id of await this.#metadata.ids()) await this.#removeFolder(id)
       await this.#disk.removeTree(`${this.#dir}/${SHARED_FOLDER}`)
@@ -291,10 +297,14 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       throw engineError('CHECKPOINT_GIVEN_UP', { path })
   }
 
-  /** Notices a folder that was removed or unmounted and would be made anew, in another place. */
+  /**
+   * Notices a folder that was removed or unmounted and would be made anew, in another place; or that another has been mounted over. What that holds is of another history, and has
+   * the same names where both count from 1.
+   */
   async #checkPresent(): Promise<void> {
+    if (this.#sharedInode === undefined) return
     const { inode } = await this.#disk.stat(`${this.#dir}/${SHARED_FOLDER}`)
-    if (this.#sharedInode !== undefined && inode !== this.#sharedInode) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
+    if (inode !== this.#sharedInode) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

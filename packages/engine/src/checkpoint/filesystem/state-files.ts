@@ -2,8 +2,8 @@ import { crc32 } from 'node:zlib'
 import { type Disk, type FileHandle, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { FolderSync } from './durable-folders.ts'
-import type { StateFileHandle } from '../handles.ts'
-import { isDamage, storageError, withStorageErrors } from '../storage-errors.ts'
+import type { StateFileHandle } from './handles.ts'
+import { isDamage, storageError, unlessNotFound, withStorageErrors } from '../storage-errors.ts'
 import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIdentity, VerifyOptions } from '../storage.ts'
 
 /** The folder of state files in a job's checkpoint folder. */
@@ -21,6 +21,7 @@ const VERIFY_CHUNK_BYTES = 1 << 20
  *
  * 1. A handle is given only for a file whose content and name are durable.
  * 2. No file is written twice: names carry attempt, checkpoint, task and subtask.
+ * 3. A file is removed only by who has made it: what has its name in a folder that was mounted over this one is another's.
  */
 export class FilesystemStateFiles implements StateFileStorage {
   readonly #disk: Disk
@@ -105,6 +106,8 @@ class FileWriter implements StateFileWriter {
   /** Undefined: the file is another's, and was not read. */
   #crc32: number | undefined = 0
   #isOpen = true
+  /** Of what was finished. */
+  #inode: string | undefined
 
   constructor(parts: FileWriterParts) {
     this.#parts = parts
@@ -136,6 +139,7 @@ class FileWriter implements StateFileWriter {
         await empty.close()
       }
       if (!this.#isOpen) {
+        if (isLinked) await disk.remove(own).catch(unlessNotFound)
         await this.#remove()
         throw new Error(`${own} was given up`)
       }
@@ -151,6 +155,7 @@ class FileWriter implements StateFileWriter {
     const { dir, path, sync } = this.#parts
     await withStorageErrors(dir, async () => {
       await this.#file.sync()
+      this.#inode = (await this.#file.stat()).inode
       this.#isOpen = false
       await this.#file.close()
       await sync()
@@ -169,6 +174,11 @@ class FileWriter implements StateFileWriter {
 
   async #remove(): Promise<void> {
     try {
+      this.#inode = (await this.#file.stat()).inode
+    } catch {
+      // What it is cannot be told: it is left to the next start.
+    }
+    try {
       await this.#file.close()
     } catch {
       // It is removed all the same.
@@ -179,7 +189,8 @@ class FileWriter implements StateFileWriter {
   async #removeName(): Promise<void> {
     const { disk, dir, path } = this.#parts
     try {
-      await disk.remove(`${dir}/${path}`)
+      const { inode } = await disk.stat(`${dir}/${path}`)
+      if (inode === this.#inode) await disk.remove(`${dir}/${path}`)
     } catch {
       // What cannot be removed now is removed at the next start: no checkpoint refers to it.
     }

@@ -75,6 +75,8 @@ class FileJobLock implements JobLock {
   readonly #processes: ProcessInspector
   readonly #renewal: LockRenewal
   #held: number | undefined
+  /** What the claim that is held says: in another folder one of the same number says something else. */
+  #claimed: Uint8Array | undefined
   #renewals = 0
   #last: Promise<unknown> = Promise.resolve()
 
@@ -127,7 +129,16 @@ class FileJobLock implements JobLock {
     if (held === undefined) throw this.#fenced(0, 0)
     const newest = newestOf(await this.#names())
     if (newest > held) throw this.#fenced(held, newest)
-    if (newest < held) throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
+    if (newest === held && (await this.#isOwn(held))) return
+    // A successor removes the claims below its own.
+    const again = newestOf(await this.#names())
+    if (again > held) throw this.#fenced(held, again)
+    throw engineError('CHECKPOINT_STORAGE_LOST', { path: this.#dir })
+  }
+
+  async #isOwn(attempt: number): Promise<boolean> {
+    const found = await this.#options.disk.readFile(this.#path(claimName(attempt))).catch(unlessNotFound)
+    return found !== undefined && this.#claimed !== undefined && Buffer.compare(found, this.#claimed) === 0
   }
 
   /**
@@ -154,9 +165,10 @@ class FileJobLock implements JobLock {
       const newest = newestOf(await this.#names())
       const newestState = newest === 0 ? 'released' : await this.#judge(newest, waiting, stopped)
       const attempt = newest + 1
-      if (!(await this.#claim(attempt))) continue
+      const claimed = await this.#claim(attempt)
+      if (claimed === undefined) continue
       if (newestState === 'incomplete') await this.#yieldTo(newest, attempt)
-      await this.#confirm(attempt)
+      await this.#confirm(attempt, claimed)
       return attempt
     }
   }
@@ -164,8 +176,9 @@ class FileJobLock implements JobLock {
   /** Where the claim that is held is no more, another folder has come into the place of this one: whoever holds the lock in that is not known. */
   async #advance(attempt: number): Promise<number> {
     await this.#check()
-    if (!(await this.#claim(attempt))) throw this.#fenced(this.#held!, attempt)
-    await this.#confirm(attempt)
+    const claimed = await this.#claim(attempt)
+    if (claimed === undefined) throw this.#fenced(this.#held!, attempt)
+    await this.#confirm(attempt, claimed)
     return attempt
   }
 
@@ -209,18 +222,19 @@ class FileJobLock implements JobLock {
     }
   }
 
-  /** Creates the claim, durably; false if someone else was first. */
-  async #claim(attempt: number): Promise<boolean> {
+  /** Creates the claim, durably, and answers what it says; undefined if someone else was first. */
+  async #claim(attempt: number): Promise<Uint8Array | undefined> {
     const { disk, clock, jobName } = this.#options
     const file = await disk.open(this.#path(claimName(attempt)), 'create').catch((error: unknown) => {
       if (error instanceof DiskError && error.reason === 'exists') return undefined
       throw error
     })
-    if (file === undefined) return false
+    if (file === undefined) return undefined
     try {
-      await this.#write(file, { jobName, attempt, sinceMs: clock.now(), leaseMs: LEASE_MS, owner: this.#processes.self() })
+      const claim = encodeClaim({ jobName, attempt, sinceMs: clock.now(), leaseMs: LEASE_MS, owner: this.#processes.self() })
+      await this.#write(file, claim)
       await disk.syncDirectory(this.#dir)
-      return true
+      return claim
     } catch (error) {
       // An empty claim would make the next start wait for its contents.
       await this.#remove(attempt).catch(() => {})
@@ -228,9 +242,9 @@ class FileJobLock implements JobLock {
     }
   }
 
-  async #write(file: FileHandle, claim: LockClaim): Promise<void> {
+  async #write(file: FileHandle, claim: Uint8Array): Promise<void> {
     try {
-      await file.write(encodeClaim(claim), 0)
+      await file.write(claim, 0)
       await file.sync()
     } finally {
       await file.close()
@@ -245,7 +259,7 @@ class FileJobLock implements JobLock {
     throw this.#refusal('JOB_LOCKED', claim)
   }
 
-  async #confirm(attempt: number): Promise<void> {
+  async #confirm(attempt: number, claimed: Uint8Array): Promise<void> {
     const names = await this.#names()
     const newest = newestOf(names)
     if (newest !== attempt) {
@@ -261,6 +275,7 @@ class FileJobLock implements JobLock {
       throw this.#fenced(this.#held, before)
     }
     this.#held = attempt
+    this.#claimed = claimed
     this.#renewal.start()
     for (const name of namesBelow(names, attempt)) await this.#options.disk.remove(this.#path(name)).catch(unlessNotFound)
   }

@@ -14,7 +14,7 @@ import { MERGE_BYTES_MAX, ObjectStateFiles, type ObjectFileLimits } from '../../
 import { RemotePlaces, type RemotePorts } from '../../checkpoint/object-store/remote-places.ts'
 import { RoutedCheckpoints, RoutedStateFiles, type RouteParts } from '../../checkpoint/object-store/routed-storage.ts'
 import { FileOriginNote, MemoryOriginNote, ObjectOriginNote } from '../../checkpoint/origin-note.ts'
-import { RootedCheckpoints, type RootedCheckpointsParts } from '../checkpoint/origins.ts'
+import { RootedCheckpoints, type RootedCheckpointsParts } from '../../checkpoint/origins.ts'
 import type { ProcessInspector } from '../../checkpoint/lock/process-identity.ts'
 import { retryingReads } from '../../checkpoint/retrying-reads.ts'
 import { FilesystemStateFiles } from '../../checkpoint/filesystem/state-files.ts'
