@@ -18,7 +18,7 @@ export const checkpointErrors = {
   CHECKPOINT_STORAGE_LOST: {
     who: 'operator',
     retry: false,
-    message: 'The checkpoint folder {path} was there and is gone: it was removed or unmounted while the job ran',
+    message: 'The checkpoint folder {path} was there and is gone: it was removed, unmounted or mounted over while the job ran',
   },
   CHECKPOINTS_MISSING: {
     who: 'operator',
