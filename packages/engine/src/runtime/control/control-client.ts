@@ -18,7 +18,7 @@ export type ControlAnswer<T> = { readonly kind: 'result'; readonly result: T } |
  * Asks a running job one thing. Undefined: nobody listens there; no job runs.
  * Whoever asks for the end of a job (`stop`, `cancel`) is answered when its lock is free, so that it can be started again at once.
  *
- * @throws CONTROL_LOST if the job's process dies before it has answered, or does not answer; CONTROL_VERSION
+ * @throws CONTROL_LOST if the job's process dies before it has answered, or does not answer, or what listens there is no job; CONTROL_VERSION
  */
 export async function askJob<const R extends ControlRequest>(
   path: string,
@@ -58,12 +58,26 @@ function exchange<T>(socket: Socket, request: ControlRequest, answerMsMax: numbe
     socket.on('error', (error) => lost(error.message))
     socket.on('close', () => lost('it hung up'))
     socket.on('data', (bytes: Buffer) => {
-      const [line] = lines.push(bytes) ?? []
+      const complete = lines.push(bytes)
+      if (complete === undefined) return lost(`it answered more than ${ANSWER_BYTES_MAX} bytes`)
+      const [line] = complete
       if (line === undefined) return
-      const { version, result, error } = JSON.parse(line) as { version: unknown; result?: T; error?: ControlError }
+      const message = parsed<T>(line)
+      if (message === undefined) return lost(`what it answered is no answer: ${line.slice(0, 100)}`)
+      const { version, result, error } = message
       if (version !== CONTROL_VERSION) reject(engineError('CONTROL_VERSION', { theirs: String(version), ours: CONTROL_VERSION }))
       else resolve(error === undefined ? { kind: 'result', result: result as T } : { kind: 'error', error })
     })
     socket.write(`${JSON.stringify({ version: CONTROL_VERSION, id: 1, request })}\n`)
   })
+}
+
+/** Undefined: whatever listens there, it is no job. */
+function parsed<T>(line: string): { readonly version: unknown; readonly result?: T; readonly error?: ControlError } | undefined {
+  try {
+    const message = JSON.parse(line) as { readonly version: unknown } | null
+    return typeof message === 'object' && message !== null && !Array.isArray(message) ? message : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -186,6 +186,18 @@ void test('a job that dies before it has answered is told', async () => {
   await new Promise((resolve) => dying.close(resolve))
 })
 
+void test('what listens there and speaks another language is told, and not waited for', async () => {
+  const path = join(folder, 'other.sock')
+  let answer = ''
+  const other = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write(answer)))
+  await new Promise<void>((resolve) => other.listen(path, resolve))
+  for (answer of ['HTTP/1.1 400 Bad Request\n', 'null\n', '7\n', '[]\n', '\n'])
+    await assert.rejects(askJob(path, { do: 'status' }), { code: 'CONTROL_LOST', message: /what it answered is no answer/ }, answer)
+  answer = 'x'.repeat(17 * 1024 * 1024)
+  await assert.rejects(askJob(path, { do: 'status' }), { code: 'CONTROL_LOST', message: /more than 16777216 bytes/ })
+  await new Promise((resolve) => other.close(resolve))
+})
+
 void test('a job whose process is stopped is told from one that does not run, and is waited for only where it has much to do', async () => {
   const path = join(folder, 'frozen.sock')
   const open: Socket[] = []
