@@ -7,12 +7,20 @@ import { Coordinators } from './metadata/coordinators.ts'
 import type { TopicView } from './metadata/cluster-view.ts'
 import { clientSettings, type ClientOptions } from './options.ts'
 import { Producer } from './producer/producer.ts'
-import { producerSettings, type ProducerOptions } from './producer/producer-options.ts'
+import { producerOptionNames, producerSettings, type ProducerOptions } from './producer/producer-options.ts'
 import { TransactionCalls } from './transactions/transaction-calls.ts'
 import { TransactionalProducer, type TransactionalOptions } from './transactions/transactional-producer.ts'
 import { Transactions } from './transactions/transactions.ts'
 import { GroupConsumer } from './groups/group-consumer.ts'
 import { groupSettings, type GroupOptions } from './groups/group-options.ts'
+import { checkOptionNames, type OptionNames } from './option-checks.ts'
+
+/** `acks` and `idempotent` are no choice here; given as they are anyway they do no harm. */
+const transactionalOptionNames: OptionNames<ProducerOptions & TransactionalOptions> = {
+  ...producerOptionNames,
+  transactionalId: true,
+  transactionTimeoutMs: true,
+}
 
 /**
  * A client of any cluster that speaks Kafka's protocol, Apache Kafka (0.11 and newer) or this package's broker.
@@ -50,11 +58,13 @@ export class LogClient {
 
   /** @throws `CLIENT_OPTION` */
   producer(options: ProducerOptions = {}): Producer {
+    checkOptionNames('a producer', options, producerOptionNames)
     return new Producer(this.#cluster, producerSettings(options, this.#cluster.settings.requestTimeoutMs))
   }
 
   /** A producer for transactions, always idempotent. Call `init` first. @throws `CLIENT_OPTION` */
   transactionalProducer(options: Omit<ProducerOptions, 'acks' | 'idempotent'> & TransactionalOptions): TransactionalProducer {
+    checkOptionNames('a transactional producer', options, transactionalOptionNames)
     const settings = producerSettings({ ...options, acks: -1, idempotent: true }, this.#cluster.settings.requestTimeoutMs)
     return new TransactionalProducer(this.#cluster, this.#calls, settings, options)
   }

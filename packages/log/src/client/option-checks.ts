@@ -1,6 +1,20 @@
 /** Checks of what callers give that no compiler has told what is right. */
 import { inspect } from 'node:util'
+import { nearestName } from '@millrace/core'
 import { clientError } from './errors.ts'
+
+/** The names of all options, written out once: the compiler says when one is missing. */
+export type OptionNames<O> = { readonly [name in keyof Required<O>]: true }
+
+/** Refuses options that there are not: a name that is misspelled would do nothing, silently. `whose`: 'a producer'. @throws `CLIENT_OPTION` */
+export function checkOptionNames<O extends object>(whose: string, options: O, names: OptionNames<O>): void {
+  const option = Object.keys(options).find((name) => !Object.hasOwn(names, name))
+  if (option === undefined) return
+  const known = Object.keys(names)
+  const nearest = nearestName(option, known)
+  const which = nearest === undefined ? `: ${known.join(', ')}` : ` (${nearest}?)`
+  throw clientError('CLIENT_OPTION', { option, expected: `be one of ${whose}${which}`, value: 'none' })
+}
 
 /** @throws `CLIENT_OPTION` */
 export function checkOneOf<T>(option: string, value: T, values: readonly T[]): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LogClient } from './client.ts'
+import { clientOptionsFromKafka } from './connection/kafka-properties.ts'
 import { groupSettings, type GroupOptions } from './groups/group-options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -27,4 +28,35 @@ void test('a group member with what cannot be is refused when it is made', () =>
     const options = { ...right, [option]: value } as unknown as GroupOptions
     assert.throws(() => groupSettings(options), { code: 'CLIENT_OPTION', message: new RegExp(`option ${option} must be `) }, option)
   }
+})
+
+void test('an option that there is not is refused, with the one that was meant', () => {
+  const client = new LogClient({ bootstrap: 'h:1' })
+  const made: readonly [made: () => unknown, message: RegExp][] = [
+    [() => new LogClient({ bootstrap: 'h:1', clientID: 'a' } as ClientOptions), /option clientID must be one of a client \(clientId\?\)/],
+    [() => new LogClient({ brokers: 'h:1' } as unknown as ClientOptions), /option brokers must be one of a client: bootstrap, clientId, /],
+    [() => client.producer({ ack: 0 } as object), /option ack must be one of a producer \(acks\?\)/],
+    [() => client.fetcher({ isolationLevel: 'read_committed' } as object), /option isolationLevel must be one of a fetcher/],
+    [
+      () => client.transactionalProducer({ transactionalId: 't', transactionTimeout: 5 } as { transactionalId: string }),
+      /option transactionTimeout must be one of a transactional producer \(transactionTimeoutMs\?\)/,
+    ],
+    [() => client.groupConsumer({ groupId: 'g', topics: ['t'], autocommit: false } as GroupOptions), /consumer group \(autoCommit\?\)/],
+    [() => client.groupConsumer({ groupId: 'g', topics: ['t'], fetcher: { maxWait: 5 } as object }), /a fetcher \(maxWaitMs\?\)/],
+  ]
+  for (const [make, message] of made) assert.throws(make, { code: 'CLIENT_OPTION', message })
+  client.groupConsumer({ groupId: 'g', topics: ['t'], fetcher: { maxWaitMs: 5 } })
+  client.close()
+})
+
+void test('settings by the names of Kafka that do nothing because security.protocol is missing are refused', () => {
+  for (const name of ['ssl.truststore.certificates', 'ssl.keystore.key', 'ssl.endpoint.identification.algorithm', 'sasl.username'])
+    assert.throws(() => clientOptionsFromKafka({ [name]: 'x' }), {
+      code: 'CLIENT_OPTION',
+      message: new RegExp(`option security\\.protocol must be given where ${name.replaceAll('.', '\\.')} is`),
+    })
+  // Who says so themselves means it: what is the same in all places, and one of them without TLS.
+  assert.deepEqual(clientOptionsFromKafka({ 'security.protocol': 'PLAINTEXT', 'ssl.keystore.key': 'x' }).security, {
+    protocol: 'PLAINTEXT',
+  })
 })

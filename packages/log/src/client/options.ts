@@ -3,6 +3,7 @@ import { createLogger, nodeClock, nodeNetwork, nodeRandom } from '@millrace/core
 import { parseAddresses, type Address } from './connection/address.ts'
 import type { Security } from './connection/security.ts'
 import { clientError } from './errors.ts'
+import { checkOptionNames, type OptionNames } from './option-checks.ts'
 
 /** How a client reaches a cluster. Times are milliseconds. Names in quotes are Kafka's for the same. */
 export interface ClientOptions {
@@ -56,8 +57,26 @@ export interface ClientSettings {
   readonly random: Random
 }
 
+const optionNames: OptionNames<ClientOptions> = {
+  bootstrap: true,
+  clientId: true,
+  security: true,
+  requestTimeoutMs: true,
+  connectTimeoutMs: true,
+  retryBackoffMs: true,
+  retryBackoffMaxMs: true,
+  reconnectBackoffMs: true,
+  reconnectBackoffMaxMs: true,
+  apiTimeoutMs: true,
+  metadataMaxAgeMs: true,
+  responseBytesMax: true,
+  logger: true,
+  ports: true,
+}
+
 /** @throws `CLIENT_OPTION` */
 export function clientSettings(options: ClientOptions): ClientSettings {
+  checkOptionNames('a client', options, optionNames)
   const clock = options.ports?.clock ?? nodeClock
   const positive = (option: keyof ClientOptions, value: number): number => {
     if (Number.isFinite(value) && value > 0) return value

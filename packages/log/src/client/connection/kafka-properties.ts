@@ -66,10 +66,18 @@ export function clientOptionsFromKafka(
 }
 
 function securityOf(get: (name: Known) => string | undefined): Security {
-  const protocol = oneOf('security.protocol', get('security.protocol') ?? 'PLAINTEXT', PROTOCOLS)
+  const protocol = oneOf('security.protocol', get('security.protocol') ?? unencrypted(get), PROTOCOLS)
   const ssl = protocol === 'SSL' || protocol === 'SASL_SSL' ? { ssl: sslOf(get) } : {}
   const sasl = protocol.startsWith('SASL') ? { sasl: saslOf(get) } : {}
   return { protocol, ...ssl, ...sasl }
+}
+
+/** The default, unless something is set that has no use with it: left out by mistake it would send passwords and records for all to read. */
+function unencrypted(get: (name: Known) => string | undefined): 'PLAINTEXT' {
+  const useless = KNOWN.find((name) => /^(ssl|sasl)\./.test(name) && get(name) !== undefined)
+  if (useless === undefined) return 'PLAINTEXT'
+  const expected = `be given where ${useless} is, as one of ${PROTOCOLS.join(', ')}`
+  throw clientError('CLIENT_OPTION', { option: 'security.protocol', expected, value: 'not' })
 }
 
 function sslOf(get: (name: Known) => string | undefined): Ssl {

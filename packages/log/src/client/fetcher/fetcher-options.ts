@@ -1,4 +1,4 @@
-import { checkOneOf, checkPlace, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
+import { checkOneOf, checkOptionNames, checkPlace, checkWholeNumber, INT32_MAX, type OptionNames } from '../option-checks.ts'
 
 /** How partitions are read. Names in quotes are Kafka's. */
 export interface FetcherOptions {
@@ -27,8 +27,21 @@ export interface FetcherOptions {
 
 export type FetcherSettings = Required<FetcherOptions>
 
+const optionNames: OptionNames<FetcherOptions> = {
+  isolation: true,
+  offsetReset: true,
+  minBytes: true,
+  maxWaitMs: true,
+  maxBytes: true,
+  partitionMaxBytes: true,
+  bufferBytes: true,
+  sessions: true,
+  lendRecords: true,
+}
+
 /** @throws CLIENT_OPTION */
 export function fetcherSettings(options: FetcherOptions): FetcherSettings {
+  checkOptionNames('a fetcher', options, optionNames)
   const settings: FetcherSettings = {
     isolation: options.isolation ?? 'read_committed',
     offsetReset: options.offsetReset ?? 'none',

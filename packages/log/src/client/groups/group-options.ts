@@ -1,6 +1,6 @@
 import { fetcherSettings, type FetcherOptions, type FetcherSettings } from '../fetcher/fetcher-options.ts'
 import { clientError } from '../errors.ts'
-import { checkName, checkOneOf, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
+import { checkName, checkOneOf, checkOptionNames, checkWholeNumber, INT32_MAX, type OptionNames } from '../option-checks.ts'
 import { assignors as knownAssignors, type AssignorName } from './assignors.ts'
 import type { OwnedPartition } from './consumer-protocol.ts'
 
@@ -38,8 +38,25 @@ export interface GroupSettings extends Required<Omit<GroupOptions, 'instanceId' 
   readonly onRevoked: (partitions: readonly OwnedPartition[]) => void | Promise<void>
 }
 
+const optionNames: OptionNames<GroupOptions> = {
+  groupId: true,
+  topics: true,
+  instanceId: true,
+  assignors: true,
+  sessionTimeoutMs: true,
+  heartbeatIntervalMs: true,
+  rebalanceTimeoutMs: true,
+  autoCommit: true,
+  autoCommitIntervalMs: true,
+  offsetReset: true,
+  fetcher: true,
+  onAssigned: true,
+  onRevoked: true,
+}
+
 /** @throws `CLIENT_OPTION` */
 export function groupSettings(options: GroupOptions): GroupSettings {
+  checkOptionNames('a member of a consumer group', options, optionNames)
   if (options.topics.length === 0) throw clientError('CLIENT_OPTION', { option: 'topics', expected: 'name at least one', value: '' })
   checkName('groupId', options.groupId)
   const offsetReset = options.offsetReset ?? 'latest'

@@ -1,6 +1,6 @@
 import { COMPRESSION_LEVELS, COMPRESSION_TYPES, type CompressionType } from '../../compression/index.ts'
 import { clientError } from '../errors.ts'
-import { checkOneOf, checkWholeNumber, INT32_MAX } from '../option-checks.ts'
+import { checkOneOf, checkWholeNumber, INT32_MAX, type OptionNames } from '../option-checks.ts'
 
 /** How a producer writes. Names in quotes are Kafka's, and so are the defaults (of Kafka 4). */
 export interface ProducerOptions {
@@ -45,6 +45,21 @@ export interface ProducerSettings {
 }
 
 const MAX_IN_FLIGHT = 5
+
+export const producerOptionNames: OptionNames<ProducerOptions> = {
+  acks: true,
+  idempotent: true,
+  lingerMs: true,
+  batchBytes: true,
+  compression: true,
+  compressionLevel: true,
+  maxInFlight: true,
+  maxRequestBytes: true,
+  deliveryTimeoutMs: true,
+  requestTimeoutMs: true,
+  bufferBytes: true,
+  maxBlockMs: true,
+}
 
 /** @throws `CLIENT_OPTION` */
 export function producerSettings(options: ProducerOptions, requestTimeoutMs: number): ProducerSettings {
