@@ -50,6 +50,10 @@ void test('a wrong command line is 2, with a hint', async () => {
     [['run', 'job.ts', '--paralelism', '2'], /unknown option '--paralelism'[^]*--parallelism/],
     [['run', 'job.ts', '--output', 'html'], /Allowed choices are live, lines, json/],
     [['info', 'job.ts', '-p', 'two'], /--parallelism: parallelism must be a whole number/],
+    // What a variable of the shell that is not set comes to.
+    [['run', 'job.ts', '-s', ''], /a folder must be named, and is empty/],
+    [['replay', 'job.ts', '-s', ''], /a folder must be named, and is empty/],
+    [['shadow', 'job.ts', '--of', 'cli', '--old', 'job.ts', '-s', ''], /a folder must be named, and is empty/],
     [['info', 'none.ts'], /There is no file .*none\.ts/],
     [['info', 'job.ts', '--param', 'limitt=2'], /no parameter "limitt"; did you mean "limit"/],
   ] as const) {

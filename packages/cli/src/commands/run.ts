@@ -4,7 +4,7 @@ import type { JobEvent, JobMetrics, JobResult, RunJobOptions, RunningJob } from 
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { unreadiness } from '../readiness.ts'
-import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals, type SignalSource } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 import { chooseView, type OutputMode } from '../view/choose-view.ts'
@@ -33,7 +33,7 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
   let { tolerableFailures } = settings.values.checkpointing
   const running = ports.start({
     modulePath: resolve(io.cwd, job),
-    restore: restoreOf(flags['restore'] as string, io.cwd),
+    restore: restoreOf(flags['restore'] as string, io),
     allowNonRestoredState: flags['allowNonRestoredState'] === true,
     params,
     settings,
@@ -66,8 +66,8 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
 }
 
 /** The words `latest` and `none`, a URL, or a folder; `./latest` is a folder of that name. */
-function restoreOf(text: string, cwd: string): string {
-  return text === 'latest' || text === 'none' || text.includes('://') ? text : resolve(cwd, text)
+function restoreOf(text: string, io: CommandIo): string {
+  return text === 'latest' || text === 'none' ? text : placeOf(io, text)
 }
 
 function stop(running: RunningJob, view: JobView): void {

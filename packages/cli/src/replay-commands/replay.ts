@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { JobEvent } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
-import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 
@@ -20,7 +20,7 @@ export async function replayCommand(path: string, flags: ParsedFlags, io: Comman
   const running = await replayJob({
     job,
     params,
-    checkpoint: restorePath(flags['restore'] as string, io.cwd),
+    checkpoint: placeOf(io, flags['restore'] as string),
     allowNonRestoredState: flags['allowNonRestoredState'] === true,
     settings,
     ...(until === undefined ? {} : { until }),
@@ -39,11 +39,6 @@ export async function replayCommand(path: string, flags: ParsedFlags, io: Comman
   const { describeFailure } = await import('../failure-text.ts')
   io.stderr.write(`${describeFailure(result.jobName, result.failure)}\n`)
   return exitCodes.failed
-}
-
-/** A URL, or a folder. */
-export function restorePath(text: string, cwd: string): string {
-  return text.includes('://') ? text : resolve(cwd, text)
 }
 
 function textLine(sink: string, value: unknown): string {

@@ -8,9 +8,8 @@ import { exitCodes } from '../exit-codes.ts'
 import { stateDirOf } from '../job-commands/ask-job.ts'
 import { readParams } from '../params.ts'
 import { counted } from '../quantities.ts'
-import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
-import { restorePath } from './replay.ts'
 
 /** `millrace shadow`: 0 if both versions put out the same, 1 if they differ or one fails. */
 export async function shadowCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
@@ -27,7 +26,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const folder = await mkdtemp(join(tmpdir(), 'millrace-shadow-'))
   try {
     const restore = flags['restore'] as string | undefined
-    const checkpoint = restore === undefined ? await newestCheckpointOf(old, settings, folder) : restorePath(restore, io.cwd)
+    const checkpoint = restore === undefined ? await newestCheckpointOf(old, settings, folder) : placeOf(io, restore)
     const report = await shadowRun({
       old: { job: old, params: {} },
       recent: { job: recent, params },
