@@ -32,7 +32,7 @@ const FAILURE_PAUSE_MS = 100
  *
  * 1. The split's id is that of the last event emitted; each connection is asked for what follows the last event that has arrived.
  * 2. At most one connection is open or being made.
- * 3. Time without a connection counts from when the last one ended; one that is accepted ends it.
+ * 3. Time without a connection counts from when the next one is due after the last one ended, for a pause that was asked for is no outage; one that is accepted ends it.
  */
 export class EventReader implements SourceReader<ServerSentEvent> {
   readonly #context: ReaderContext
@@ -117,7 +117,7 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       }
       if (outcome.wasOpen) {
         failures = 0
-        lostMs = clock.monotonic()
+        lostMs = clock.monotonic() + this.#retryMs
       }
       failures++
       const waitMs =

@@ -165,6 +165,22 @@ describe('serverSentEvents', () => {
     }
   })
 
+  it('waits for as long as the server asks for: such a pause is no outage', async () => {
+    let requests = 0
+    server.answer = (_, response) => {
+      requests++
+      if (requests <= 2) begin(response).end(`retry: 300\nid: ${requests}\ndata: d\n\n`)
+      else if (requests === 3) response.socket?.destroy()
+      else response.writeHead(204).end()
+    }
+    const reading = await new Reading({ retryFor: 250 }).until(2)
+    assert.deepEqual([reading.failure, reading.events.length], [undefined, 2])
+    // What comes after the pause is one: its time counts from there.
+    await reading.until(3)
+    assert.match(String(reading.failure), /EVENTS_LOST/)
+    await reading.close()
+  })
+
   it('makes a connection again on which nothing comes', async () => {
     let connections = 0
     server.answer = (_, response) => {

@@ -20,7 +20,7 @@ export interface ServerSentEventsOptions {
   readonly startAfter?: string
   /** The pause before a connection is made again, until the server asks for another (`retry:`); `1s` by default. It doubles while connections fail, up to 30 s. */
   readonly retryDelay?: Duration
-  /** How long no connection may come about before the task fails with `EVENTS_LOST`; `5m` by default. */
+  /** How long no connection may come about, from when the first of them is made, before the task fails with `EVENTS_LOST`; `5m` by default. */
   readonly retryFor?: Duration
   /** A connection on which nothing comes for so long, not even a comment, is made again; `5m` by default. */
   readonly idleTimeout?: Duration
