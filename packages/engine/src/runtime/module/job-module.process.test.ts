@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -55,6 +55,20 @@ void test('a syntax error shows its line', async () => {
   )
   await refused('enum A { B }\nexport default A', 'JOB_MODULE_SYNTAX', /enum is not supported/)
   await refused(`import { none } from ${entry}`, 'JOB_MODULE_SYNTAX', /does not provide an export named 'none'\n[^]*import \{ none \}/)
+})
+
+void test('so does one that only the engine of JavaScript finds, in the file or in one that it imports', async () => {
+  const script = join(folder, 'script.mjs')
+  writeFileSync(script, `process.exit(7)\nconst a = ;`)
+  const line = /Unexpected token ';'\n.*script\.mjs:2\nconst a = ;\n {10}\^ \[/
+  await assert.rejects(loadJobModule(script), { code: 'JOB_MODULE_SYNTAX', message: line })
+  await refused(`import './script.mjs'`, 'JOB_MODULE_SYNTAX', line)
+  await refused('class A {}\n@a class B {}', 'JOB_MODULE_SYNTAX', /Invalid or unexpected token\n.*job-\d+\.ts:2\n@a class B \{\}\n\^/)
+  // What is found out about it runs nothing of it.
+  const runs = join(folder, 'runs')
+  const tells = `import { appendFileSync } from 'node:fs'\nappendFileSync(${JSON.stringify(runs)}, '.')\nawait import('./script.mjs')`
+  await refused(tells, 'JOB_MODULE_SYNTAX', /Unexpected token ';'/)
+  assert.equal(readFileSync(runs, 'utf8'), '.')
 })
 
 void test('a module in a package that says it has none is told where that stands', async () => {

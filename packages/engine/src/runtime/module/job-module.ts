@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { findPackageJSON } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
+import { isMainThread } from 'node:worker_threads'
 import { nodeClock } from '@millrace/core'
 import { isJob, type Job } from '../../api/job.ts'
 import type { Params } from '../../api/params.ts'
@@ -42,8 +44,8 @@ async function importWithin(path: string, timeoutMs: number): Promise<Module> {
   const { promise: timeout, reject } = Promise.withResolvers<never>()
   // The pending timer also keeps the process alive, which would end without a word where the module waits for nothing at all.
   const cancel = nodeClock.after(timeoutMs, () => reject(engineError('JOB_MODULE_HANGS', { path, timeoutMs })))
-  const imported = import(pathToFileURL(path).href).catch((error: unknown) => {
-    throw explain(path, error)
+  const imported = import(pathToFileURL(path).href).catch(async (error: unknown) => {
+    throw await explain(path, error)
   }) as Promise<Module>
   try {
     return await Promise.race([imported, timeout])
@@ -52,11 +54,13 @@ async function importWithin(path: string, timeoutMs: number): Promise<Module> {
   }
 }
 
-function explain(path: string, error: unknown): Error {
+async function explain(path: string, error: unknown): Promise<Error> {
   const { code, name, message, stack } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : ({ message: inspect(error) } as NodeJS.ErrnoException)
-  if (name === 'SyntaxError' && thrownByNode(stack))
-    return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}${whyNoModule(path, message, stack)}\n${excerpt(stack)}` }, error)
+  if (name === 'SyntaxError' && thrownByNode(stack)) {
+    const place = excerpt(stack) || (await excerptOfCompiler(path))
+    return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}${whyNoModule(path, message, place)}\n${place}` }, error)
+  }
   if (code !== undefined && importCodes.has(code) && thrownByNode(stack))
     return engineError('JOB_MODULE_IMPORT', { path, problem: message }, error)
   return engineError('JOB_MODULE_THROWS', { path, problem: message }, error)
@@ -94,15 +98,32 @@ function excerpt(stack: string | undefined): string {
     .trimEnd()
 }
 
+/** Another process must say it within this; it only reads the files again. */
+const COMPILED_MS_MAX = 10_000
+
+/**
+ * The same for an error of V8, of whose place Node tells nobody who catches it: it writes it only where a process dies of it. So one does, with a module before the job's that ends it before anything
+ * of the job runs. Empty where that does not find it: for what is imported only while the job's module runs.
+ */
+async function excerptOfCompiler(path: string): Promise<string> {
+  if (!isMainThread) return ''
+  const source = `import 'data:text/javascript,process.exit(0)'\nimport ${JSON.stringify(pathToFileURL(path).href)}`
+  const conditions = process.execArgv.filter((flag) => !/^-(?:[ep]|pe|-(?:inspect|test|watch|eval|print|check|input-type))/.test(flag))
+  return await new Promise((resolve) => {
+    const flags = [...conditions, '--input-type=module', '--eval', source]
+    execFile(process.execPath, flags, { timeout: COMPILED_MS_MAX }, (_error, _stdout, stderr) => resolve(excerpt(stderr)))
+  })
+}
+
 /** What Node says where it takes a file for CommonJS that is written as an ES module. */
 const moduleSyntax =
   /^Cannot use import statement outside a module|^Unexpected token 'export'|^Cannot use 'import\.meta' outside|^await is only valid/
 
 /** Empty where the error has another cause. Without a `type` in the package Node looks at the syntax by itself. */
-function whyNoModule(path: string, message: string, stack: string | undefined): string {
+function whyNoModule(path: string, message: string, place: string): string {
   if (!moduleSyntax.test(message)) return ''
   // The file itself, or one that it imports.
-  const file = /^(\/.*|[A-Za-z]:\\.*):\d+$/m.exec(excerpt(stack))?.[1] ?? path
+  const file = /^(\/.*|[A-Za-z]:\\.*):\d+$/m.exec(place)?.[1] ?? path
   if (/\.c[jt]s$/.test(file)) return `: a file of this name is CommonJS; call it ${file.replace(/\.c([jt]s)$/, '.m$1')}`
   const manifest = findPackageJSON(pathToFileURL(file))
   if (manifest === undefined || typeOf(manifest) !== 'commonjs') return ''
