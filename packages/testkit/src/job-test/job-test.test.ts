@@ -398,4 +398,18 @@ describe('a job under the hand of a test', () => {
     await test.send(clicks, click('ann'))
     assert.deepEqual(found.take(), ['ann'])
   })
+
+  it('names the lines of the test where two inputs have one name', async () => {
+    const twice = testJob((env) => {
+      const orders = new TestInput<string>('orders').stream(env)
+      const others = new TestInput<string>('orders').stream(env)
+      orders.union(others).sinkTo(new TestOutput())
+    })
+    await assert.rejects(twice, ({ message }: Error) => {
+      assert.match(message, /uid "orders" is used twice/)
+      const files = [...message.matchAll(/\((file:.*?):\d+:\d+\)/g)].map(([, file]) => file)
+      assert.deepEqual(files, [import.meta.url, import.meta.url])
+      return true
+    })
+  })
 })
