@@ -103,10 +103,11 @@ describe('checkpoint options', () => {
       machine.disk.fail({ operations: ['write'], path: new RegExp(`^${CHECKPOINTS}`), reason: 'no-space' })
       await run.pass(350)
       machine.disk.heal()
-      const { length } = run.of('restarting')
+      const restarting = run.of('restarting')
+      for (const { failure } of restarting) assert.match(failure.error.message, /\[CHECKPOINT_FAILED\]$/)
       assert.ok(run.of('checkpoint-failed').length >= 1)
       await run.cancel()
-      return length
+      return restarting.length
     }
     assert.deepEqual([await restarts(0), await restarts(5)], [1, 0])
   })

@@ -26,6 +26,12 @@ export const runtimeErrors = {
     retry: true,
     message: 'checkpoint {checkpointId} failed, and more may not fail in a row than checkpointing.tolerableFailures says: {problem}',
   },
+  // With a restart the record may be another, or come to another state.
+  CHECKPOINT_FAILED_BY_JOB: {
+    who: 'user',
+    retry: true,
+    message: 'checkpoint {checkpointId} failed, and more may not fail in a row than checkpointing.tolerableFailures says: {problem}',
+  },
   RESTORE_STATE_UNMAPPED: {
     who: 'user',
     retry: false,

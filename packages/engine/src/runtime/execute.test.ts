@@ -224,6 +224,22 @@ describe('a job on one thread', () => {
     })
   })
 
+  it('fails by the fault of the job where what it keeps cannot be stored', async () => {
+    const job = defineJob('keeps', (env) => {
+      env
+        .fromCollection(['a'])
+        .keyBy((text) => text)
+        .process({ state: { kept: value<unknown>() }, onElement: (_text, ctx) => ctx.state.kept.set(() => {}) })
+        .sinkTo(discard())
+    })
+    const options = { checkpointing: { interval: '10s' }, restart: { strategy: 'none' } } as const
+    await assert.rejects(execute(job, { log: false, options }), (error: MillraceError) => {
+      assert.deepEqual([error.code, error.who], ['CHECKPOINT_FAILED_BY_JOB', 'user'])
+      assert.match(error.message, /State "kept" of process, key a, .* kept is a function.*Keep plain data/)
+      return true
+    })
+  })
+
   it('writes no object as a line of text', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-lines-'))
     const job = defineJob('objects', (env) => {

@@ -67,7 +67,14 @@ export type CoordinatorEvent = { readonly atMs: number } & (
 /** From subtasks; of a former attempt: ignored (its new files are discarded). */
 export type CoordinatorMessage = { readonly attempt: number; readonly subtask: SubtaskId } & (
   | { readonly kind: 'acknowledged'; readonly checkpointId: number; readonly snapshot: SubtaskSnapshot }
-  | { readonly kind: 'declined'; readonly checkpointId: number; readonly reason: DeclineReason; readonly error?: string }
+  | {
+      readonly kind: 'declined'
+      readonly checkpointId: number
+      readonly reason: DeclineReason
+      readonly error?: string
+      /** Whether it is the job's own fault: what it keeps cannot be stored. */
+      readonly byJob?: boolean
+    }
   /** What a sink had staged for a completed checkpoint, and for all before, is committed. Said of each that had handles in the acknowledgement. */
   | { readonly kind: 'committed'; readonly checkpointId: number; readonly stateId: string }
   /** All its input has ended, is processed, and the end is sent on. It stays and takes part in checkpoints until the final one is complete. */

@@ -46,6 +46,8 @@ export class Coordination {
   readonly #enumeratorSnapshots: Map<number, ReadonlyMap<number, unknown>> = new Map()
   /** What subtasks said when they declined. */
   readonly #declined: Map<number, string> = new Map()
+  /** The last checkpoint that failed by the job's own fault. */
+  #failedByJob: number | undefined
   /** Writing metadata, removing files. */
   readonly #storing: Set<Promise<void>> = new Set()
   #wake: Cancel | undefined
@@ -66,6 +68,7 @@ export class Coordination {
   /** A subtask has something to say. */
   hear(message: CoordinatorMessage): void {
     if (message.kind === 'declined' && message.error !== undefined) this.#declined.set(message.checkpointId, message.error)
+    if (message.kind === 'declined' && message.byJob === true) this.#failedByJob = message.checkpointId
     this.tell(message)
   }
 
@@ -110,7 +113,7 @@ export class Coordination {
       case 'wake':
         return this.#setWake(command.atMs)
       case 'fail-job':
-        return this.#handler.failed(checkpointFailure(command))
+        return this.#handler.failed(checkpointFailure(command, command.checkpointId === this.#failedByJob))
       case 'finish':
         this.#wake?.()
         return this.#handler.finish(command.stopped)
@@ -172,6 +175,9 @@ export class Coordination {
   }
 }
 
-function checkpointFailure({ checkpointId, reason, error }: Extract<CoordinatorCommand, { kind: 'fail-job' }>): Error {
-  return engineError('CHECKPOINT_FAILED', { checkpointId, problem: `${reason}${error === undefined ? '' : `: ${error}`}` })
+function checkpointFailure({ checkpointId, reason, error }: Extract<CoordinatorCommand, { kind: 'fail-job' }>, byJob: boolean): Error {
+  return engineError(byJob ? 'CHECKPOINT_FAILED_BY_JOB' : 'CHECKPOINT_FAILED', {
+    checkpointId,
+    problem: `${reason}${error === undefined ? '' : `: ${error}`}`,
+  })
 }

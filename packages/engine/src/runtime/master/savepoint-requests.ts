@@ -115,7 +115,7 @@ function failure(reason: AbortReason | undefined, problem: string | undefined): 
   if (reason === 'closed' || reason === 'stopping') return engineError('SAVEPOINT_JOB_ENDED')
   if (reason === 'task-failed')
     return engineError('SAVEPOINT_FAILED', {
-      outcome: 'starts over, as its restart strategy says',
+      outcome: 'starts over or fails, as its restart strategy says',
       problem: problem ?? 'a task failed meanwhile',
     })
   return savepointFailed(problem ?? String(reason))

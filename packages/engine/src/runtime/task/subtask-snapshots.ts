@@ -6,11 +6,11 @@
  * 3. A snapshot that fails declines the checkpoint; a sink that cannot make its output durable fails the task, as that output is in no other checkpoint.
  */
 import { inspect } from 'node:util'
-import type { Clock } from '@millrace/core'
+import { MillraceError, type Clock } from '@millrace/core'
 import type { CoordinatorMessage } from '../../checkpoint/coordinator/coordinator-events.ts'
 import { OperatorPart, type CheckpointedOperator } from '../snapshot/operator-part.ts'
 import type { SinkCommits } from '../snapshot/sink-commits.ts'
-import type { BackgroundHost } from '../background.ts'
+import type { Slot } from '../slot/slot.ts'
 import { snapshotFiles, type SnapshotPlaces } from '../snapshot/snapshot-files.ts'
 import { snapshotTimings, type SnapshotTimes } from '../snapshot/snapshot-timings.ts'
 import { SnapshotWriting, type SnapshotResult } from '../snapshot/snapshot-writing.ts'
@@ -57,7 +57,8 @@ export class SubtaskSnapshots {
   decline(checkpointId: number, reason: Extract<CoordinatorMessage, { kind: 'declined' }>['reason'], error?: unknown): void {
     const { attempt, task, subtask } = this.#options.identity
     const message = error === undefined ? {} : { error: error instanceof Error ? error.message : inspect(error) }
-    this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message })
+    const whose = error instanceof MillraceError && error.who === 'user' ? { byJob: true } : {}
+    this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message, ...whose })
   }
 
   /** A checkpoint is complete, as far as later snapshots may build on it. What else follows from that waits for `completed`. */
