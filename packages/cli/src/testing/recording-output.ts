@@ -24,11 +24,16 @@ export class RecordingOutput implements TextOutput {
  */
 export function screenOf(text: string): readonly string[] {
   const lines: string[] = ['']
-  let row = 0
+  let [row, column] = [0, 0]
   const print = (plain: string): void => {
-    for (const [index, part] of plain.split('\n').entries()) {
-      if (index > 0 && ++row === lines.length) lines.push('')
-      lines[row] += part
+    for (const part of plain.split(/(?<=[\r\n])|(?=[\r\n])/)) {
+      if (part === '\n' && ++row === lines.length) lines.push('')
+      if (part === '\n' || part === '\r') column = 0
+      else {
+        const line = lines[row]!
+        lines[row] = line.slice(0, column).padEnd(column) + part + line.slice(column + part.length)
+        column += part.length
+      }
     }
   }
   const [first, ...rest] = text.split('\x1b[')
@@ -36,7 +41,7 @@ export function screenOf(text: string): readonly string[] {
   for (const piece of rest) {
     const [sequence, parameters, command] = /^(\??[\d;]*)([A-Za-z])/.exec(piece) ?? ['']
     if (command === 'A') row = Math.max(0, row - Number(parameters))
-    else if (command === 'J' && parameters === '0') lines.splice(row, Infinity, '')
+    else if (command === 'J' && parameters === '0') lines.splice(row, Infinity, lines[row]!.slice(0, column))
     else if (command !== 'm' && command !== 'h' && command !== 'l') throw new Error(`unexpected sequence before ${JSON.stringify(piece)}`)
     print(piece.slice(sequence.length))
   }

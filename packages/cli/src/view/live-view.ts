@@ -79,7 +79,8 @@ export class LiveView implements JobView {
   #redraw(above: string, picture = true): void {
     if (!this.#open) return
     const lines = picture ? this.#picture() : []
-    const erase = this.#drawn > 0 && picture ? `\x1b[${this.#drawn}A\x1b[0J` : ''
+    // A terminal shows what is typed, such as ^C, and the cursor stands behind it.
+    const erase = this.#drawn > 0 && picture ? `\r\x1b[${this.#drawn}A\x1b[0J` : ''
     this.#drawn = lines.length
     // Log lines may be longer than the terminal is wide, and are wanted whole.
     const text = above === '' ? '' : `${wrap}${above}${noWrap}`

@@ -95,6 +95,23 @@ void test('the live view redraws in place, with log lines above it, and leaves t
   assert.equal(clock.pending, 0)
 })
 
+void test('what the terminal shows of a Ctrl-C leaves nothing of the picture behind', () => {
+  const [output, clock] = [new RecordingOutput({ isTerminal: true }), new ManualClock()]
+  const view = new LiveView(output, plain, clock, true)
+  view.watch(() => jobMetrics({ uptimeMs: clock.now(), tasks: [taskMetrics('map', 0, [10])] }))
+  view.event(startedEvent())
+  clock.advance(1_000)
+  output.write('^C')
+  view.note('asked to stop')
+  assert.deepEqual(
+    screenOf(output.text)
+      .slice(1, 3)
+      .map((line) => line.slice(0, 38)),
+    ['00:00:01.000 INFO  asked to stop', 'words  running for 1.0 s  no restarts'],
+  )
+  view.abandon()
+})
+
 void test('a frame says which region starts again while the others go on', () => {
   const region = { of: 2, restarts: 1 }
   const regions = [
