@@ -14,6 +14,32 @@ function failing(code: string | undefined): NodeJS.WriteStream & { readonly fd: 
   return Object.assign(stream, { fd: -1 }) as unknown as NodeJS.WriteStream & { readonly fd: number }
 }
 
+void test('what others write to an output is told of before, what it writes itself is not', () => {
+  const written: string[] = []
+  const write = (text: string | Uint8Array, _encoding: unknown, done: () => void): void => {
+    written.push(String(text))
+    done()
+  }
+  const stream = Object.assign(new Writable({ write }), { fd: -1 }) as unknown as NodeJS.WriteStream & { readonly fd: number }
+  const output = processOutput(stream)
+  const cease = output.heedOthers!((endsLine, write) => {
+    written.push(`others, ${endsLine}:`)
+    write()
+  })
+  output.write('own')
+  stream.write('theirs')
+  stream.write(Buffer.from('bytes\n'))
+  let isDone = false
+  stream.write('', () => (isDone = true))
+  cease()
+  stream.write('again')
+  assert.deepEqual(
+    written.filter((text) => text !== ''),
+    ['own', 'others, false:', 'theirs', 'others, true:', 'bytes\n', 'again'],
+  )
+  assert.ok(isDone || stream.writableLength === 0)
+})
+
 void test('an output that cannot be written says so at the end; one whose reader has gone is no failure', async () => {
   for (const [code, message] of [
     [undefined, undefined],

@@ -21,6 +21,8 @@ export interface TextOutput {
   readonly isGone?: boolean
   /** Resolves when all that was written has left, with why it could not; undefined: it could, or its reader has gone and wants no more. */
   settled?(): Promise<Error | undefined>
+  /** `told` hears of each text that others write to it, in this process, and whether it ends a line; calls what writes it. Answers how to hear no more. Absent: there are no others. */
+  heedOthers?(told: (endsLine: boolean, write: () => void) => void): () => void
 }
 
 /** Codes of what happens to an output when nobody reads it any more: a pipe, a terminal that was closed, and what is written after that. */
@@ -37,8 +39,20 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
     wake?.()
   })
   stream.on('drain', () => wake?.())
+  const writeOwn = stream.write.bind(stream)
   return {
-    write: (text) => void stream.write(text),
+    write: (text) => void writeOwn(text),
+    // All that goes through Node ends here: console.log of this thread, and of workers, whose output is passed on.
+    heedOthers: (told) => {
+      stream.write = (text: string | Uint8Array, ...rest: never[]) => {
+        let hasRoom = true
+        const write = (): void => void (hasRoom = writeOwn(text, ...rest))
+        if (text.length === 0) write()
+        else told(typeof text === 'string' ? text.endsWith('\n') : text.at(-1) === 0x0a, write)
+        return hasRoom
+      }
+      return () => void (stream.write = writeOwn)
+    },
     get isGone() {
       return isGone
     },

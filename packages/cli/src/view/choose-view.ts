@@ -18,7 +18,9 @@ export function chooseView(io: CommandIo, asked: OutputMode | undefined, log: Re
   const lines = new LineView(io.stderr, writer, nodeClock)
   const drawable = io.stderr.isTerminal && io.environment['TERM'] !== 'dumb'
   if (asked === 'lines' || !drawable || (asked === undefined && log.format === 'json')) return lines
-  return new ViewOnceStarted(lines, (event) => (writesTo(io.stdout, event) ? lines : new LiveView(io.stderr, writer, nodeClock, color)))
+  const outputs = [io.stdout, io.stderr].filter((output) => output.isTerminal)
+  const live = (): JobView => new LiveView(io.stderr, writer, nodeClock, color, outputs)
+  return new ViewOnceStarted(lines, (event) => (writesTo(io.stdout, event) ? lines : live()))
 }
 
 /** Whether the job itself writes to the terminal: a picture that is redrawn would wipe its lines out. */

@@ -2,7 +2,7 @@
  * The picture of a running job at the foot of a terminal, redrawn three times a second; log lines scroll by above it.
  *
  * Invariants: 1. Between two calls, the cursor is at the start of the line below the picture. 2. Whatever is written above the picture
- * first takes it away and then draws it anew. 3. After `close` or `abandon` the terminal is as it was found: cursor shown, lines wrapping.
+ * first takes it away and then draws it anew; what others write, too, if they have us make room for it. 3. After `close` or `abandon` the terminal is as it was found: cursor shown, lines wrapping.
  */
 import type { Cancel, Clock } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
@@ -34,13 +34,19 @@ export class LiveView implements JobView {
   #drawn = 0
   #cancel: Cancel = () => {}
   #open = true
+  /** Whether somebody else has begun a line and not ended it. */
+  #isInLine = false
 
-  constructor(output: TextOutput, log: LogWriter, clock: Clock, color: boolean) {
+  readonly #ceases: readonly (() => void)[]
+
+  /** `outputs`: all that others may write to the same terminal by. */
+  constructor(output: TextOutput, log: LogWriter, clock: Clock, color: boolean, outputs: readonly TextOutput[] = []) {
     this.#output = output
     this.#log = log
     this.#clock = clock
     this.#color = color
     output.write(`${hideCursor}${noWrap}`)
+    this.#ceases = outputs.map((each) => each.heedOthers?.((endsLine, write) => this.giveWay(endsLine, write)) ?? (() => {}))
   }
 
   event(event: JobEvent): void {
@@ -72,19 +78,36 @@ export class LiveView implements JobView {
     if (!this.#open) return
     this.#open = false
     this.#cancel()
+    for (const cease of this.#ceases) cease()
     this.#output.write(`${wrap}${showCursor}`)
+  }
+
+  /** Others write to the terminal: above the picture, which is back with the next redraw. */
+  giveWay(endsLine: boolean, write: () => void): void {
+    if (!this.#open) return write()
+    this.#output.write(`${this.#erased()}${wrap}`)
+    this.#drawn = 0
+    write()
+    this.#output.write(noWrap)
+    this.#isInLine = !endsLine
   }
 
   /** Writes `above` where the picture stood, and the picture below it; without one, the last picture stays and what follows goes below. */
   #redraw(above: string, picture = true): void {
     if (!this.#open) return
     const lines = picture ? this.#picture() : []
-    // A terminal shows what is typed, such as ^C, and the cursor stands behind it.
-    const erase = this.#drawn > 0 && picture ? `\r\x1b[${this.#drawn}A\x1b[0J` : ''
+    const erase = picture ? this.#erased() : ''
     this.#drawn = lines.length
     // Log lines may be longer than the terminal is wide, and are wanted whole.
     const text = above === '' ? '' : `${wrap}${above}${noWrap}`
-    this.#output.write(`${erase}${text}${lines.map((line) => `${line}\n`).join('')}`)
+    const shown = `${text}${lines.map((line) => `${line}\n`).join('')}`
+    this.#output.write(`${erase}${this.#isInLine && shown !== '' ? '\n' : ''}${shown}`)
+    if (shown !== '') this.#isInLine = false
+  }
+
+  /** What takes the picture away. A terminal shows what is typed, such as ^C, and the cursor stands behind it. */
+  #erased(): string {
+    return this.#drawn > 0 ? `\r\x1b[${this.#drawn}A\x1b[0J` : ''
   }
 
   #picture(): readonly string[] {

@@ -112,6 +112,27 @@ void test('what the terminal shows of a Ctrl-C leaves nothing of the picture beh
   view.abandon()
 })
 
+void test('what functions of the job write to the terminal stands above the picture, whole', () => {
+  const [output, clock] = [new RecordingOutput({ isTerminal: true }), new ManualClock()]
+  const view = new LiveView(output, plain, clock, true)
+  view.watch(() => jobMetrics({ uptimeMs: clock.now(), tasks: [taskMetrics('map', 0, [10])] }))
+  view.event(startedEvent())
+  for (const text of ['one\n', 'two\nthree', ' goes on\n', 'four'])
+    for (const step of ['write', 'draw']) {
+      if (step === 'write') view.giveWay(text.endsWith('\n'), () => output.write(text))
+      else if (text !== 'two\nthree') clock.advance(1_000)
+    }
+  view.note('a line')
+  const screen = screenOf(output.text)
+  assert.deepEqual(screen.slice(1, 5), ['one', 'two', 'three goes on', 'four'])
+  assert.match(screen[5]!, /a line$/)
+  assert.match(screen[6]!, /^words {2}running for 3\.0 s/)
+  assert.equal(screen.filter((line) => line.startsWith('words  running')).length, 1)
+  view.abandon()
+  view.giveWay(true, () => output.write('after it\n'))
+  assert.ok(output.text.endsWith('\x1b[?7h\x1b[?25hafter it\n'))
+})
+
 void test('a frame says which region starts again while the others go on', () => {
   const region = { of: 2, restarts: 1 }
   const regions = [
