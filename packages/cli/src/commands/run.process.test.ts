@@ -1,6 +1,6 @@
 // The command as users run it: a process of its own, real signals, a real job.
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -110,4 +110,34 @@ void test('a job whose output nobody reads any more ends, and is not started aga
   assert.equal(await exitCode, 1)
   assert.match(output.stderr, /nobody reads the standard output any more.*\[PRINT_CLOSED\]/)
   assert.doesNotMatch(output.stderr, /restart 1/)
+})
+
+void test('each run reads its own standard input, and goes on with the state of those before', async () => {
+  writeFileSync(
+    join(folder, 'piped.ts'),
+    `import { defineJob, print, stdin, type, value } from ${engine}
+export default defineJob('piped', (env) => {
+  env.fromSource(stdin()).uid('in').keyBy((line) => line).process({
+    emits: type<string>(),
+    state: { count: value<number>() },
+    onElement(line, ctx) {
+      ctx.state.count.set((ctx.state.count.get() ?? 0) + 1)
+      ctx.emit(\`\${line} \${ctx.state.count.get()}\`)
+    },
+  }).uid('counts').sinkTo(print()).uid('out')
+})
+`,
+  )
+  const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+  const piped = (input: string, parallelism: string): string[] => {
+    const flags = [...conditions, starter, 'run', 'piped.ts', '-p', parallelism]
+    const { stdout, stderr, status } = spawnSync(process.execPath, flags, { cwd: folder, input, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const lines = stdout.split('\n').filter((line) => line !== '')
+    return lines.map((line) => line.replace(/^\d+> /, '')).toSorted()
+  }
+  assert.deepEqual(piped('a\nb\na\n', '1'), ['a 1', 'a 2', 'b 1'])
+  assert.deepEqual(piped('a\nc\n', '1'), ['a 3', 'c 1'])
+  assert.deepEqual(piped('', '2'), [])
+  assert.deepEqual(piped('a\n', '2'), ['a 4'])
 })

@@ -130,4 +130,11 @@ describe('standard input', () => {
     setTimeout(() => input.destroy(new Error('EIO')), 5)
     await rejects(read(stdin({ input: () => input })), { code: 'STDIN_FAILED' })
   })
+
+  it('has not ended where it had failed before it is read, as after a restart', async () => {
+    const input = new Readable({ read() {} })
+    input.on('error', () => {}).destroy(new Error('EIO'))
+    await new Promise((resolve) => input.once('close', resolve))
+    await rejects(read(stdin({ input: () => input })), { code: 'STDIN_FAILED' })
+  })
 })

@@ -18,7 +18,7 @@ export interface StdinOptions {
 const optionNames: OptionNames<StdinOptions> = { maxLineBytes: true, input: true }
 
 /**
- * Lines of the standard input, read by one subtask; ends with it.
+ * Lines of the standard input, read by one subtask; ends with it. Each process reads its own, also where the state that it starts from is of one whose input had ended.
  *
  * They cannot be read again: what was read before a failure and is not in the state is lost, so nothing after this source is exactly once.
  *
@@ -32,7 +32,7 @@ export function stdin(options: StdinOptions = {}): Source<string> {
     connector: 'stdin',
     replayable: false,
     bounded: true,
-    createEnumerator: (context) => singleSplit(context, 'stdin'),
+    createEnumerator: (context) => singleSplit(context, 'stdin', options.input === undefined),
     createReader: (context) => new StdinReader(context, input, lineBytesMax),
   }
 }
@@ -78,6 +78,7 @@ class StdinReader implements SourceReader<string> {
     this.#split = splits[0]
     this.#input = this.#open()
     if (this.#input instanceof Socket) this.#input.ref()
+    if (this.#input.errored !== null) return this.#onError(this.#input.errored)
     if (this.#input.readableEnded || this.#input.destroyed) this.#lines.end()
     this.#input.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError)
     this.#input.resume()
