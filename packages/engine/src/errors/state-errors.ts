@@ -189,4 +189,9 @@ export const stateErrors = {
     message: 'The watermark strategy of source {source} gave {what} of {time}{position}, which is not a time in milliseconds',
   },
   TIMER_TIME_INVALID: { who: 'user', retry: false, message: 'A timer of {operator} is set to {time}, which is not a time in milliseconds' },
+  TIMER_UNHANDLED: {
+    who: 'user',
+    retry: false,
+    message: 'A timer of {operator} is set, and its function has no {handler}, which is what would be called when it is due',
+  },
 } as const

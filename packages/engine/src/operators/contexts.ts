@@ -2,8 +2,8 @@ import { parseDuration, type Duration } from '@millrace/core'
 import type { Emitter, EventTimers, Log, Metrics, ProcessingTimers, RecordContext } from '../api/contexts.ts'
 import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
-import type { OperatorInvocation, OperatorState } from '../state/operator/operator-state.ts'
-import type { KeyTimers, StateInvocation } from '../state/state-types.ts'
+import type { OperatorInvocation, OperatorState } from '../state/operator-state.ts'
+import type { KeyTimers, StateInvocation, TimerKind } from '../state/state-types.ts'
 import type { OperatorHost } from './operator.ts'
 import type { Receiver } from './receiver.ts'
 
@@ -89,6 +89,13 @@ export class DirectContext extends CursorContext implements Emitter<unknown, Rec
   }
 }
 
+/** What an operator knows of its timers. */
+export interface TimerFacts {
+  watermark(): number
+  /** Whether there is a function that is called when one is due. */
+  handles(kind: TimerKind): boolean
+}
+
 /** The direct context of an operator with keys. `key` is set before each call. */
 export class DirectKeyedContext extends DirectContext {
   key: unknown = undefined
@@ -96,12 +103,13 @@ export class DirectKeyedContext extends DirectContext {
   readonly eventTimers: EventTimers
   readonly processingTimers: ProcessingTimers
 
-  constructor(host: OperatorHost, state: unknown, timers: KeyTimers, watermark: () => number, operatorState?: OperatorState) {
+  constructor(host: OperatorHost, state: unknown, timers: KeyTimers, facts: TimerFacts, operatorState?: OperatorState) {
     super(host, operatorState)
     this.#state = state
     const checked: KeyTimers = {
       register: (kind, time) => {
         this.live('a timer')
+        checkHandled(host, facts, kind)
         timers.register(kind, time)
       },
       delete: (kind, time) => {
@@ -109,7 +117,12 @@ export class DirectKeyedContext extends DirectContext {
         timers.delete(kind, time)
       },
     }
-    this.eventTimers = eventTimersOf(host, checked, watermark, () => this.timestamp)
+    this.eventTimers = eventTimersOf(
+      host,
+      checked,
+      () => facts.watermark(),
+      () => this.timestamp,
+    )
     this.processingTimers = processingTimersOf(host, checked)
   }
 
@@ -207,7 +220,7 @@ export class KeyedInvocationContext extends InvocationContext {
     operatorState: OperatorInvocation | undefined,
     key: unknown,
     invocation: StateInvocation,
-    watermark: () => number,
+    facts: TimerFacts,
   ) {
     super(host, timestamp, broadcast, operatorState)
     this.key = key
@@ -215,6 +228,7 @@ export class KeyedInvocationContext extends InvocationContext {
     const checked: KeyTimers = {
       register: (kind, time) => {
         this.live('a timer')
+        checkHandled(host, facts, kind)
         invocation.timers.register(kind, time)
       },
       delete: (kind, time) => {
@@ -222,7 +236,12 @@ export class KeyedInvocationContext extends InvocationContext {
         invocation.timers.delete(kind, time)
       },
     }
-    this.eventTimers = eventTimersOf(host, checked, watermark, () => timestamp)
+    this.eventTimers = eventTimersOf(
+      host,
+      checked,
+      () => facts.watermark(),
+      () => timestamp,
+    )
     this.processingTimers = processingTimersOf(host, checked)
   }
 
@@ -246,6 +265,12 @@ function sideOutput(host: OperatorHost, sides: ReadonlyMap<string, Receiver>, na
   const side = sides.get(name)
   if (side === undefined) throw engineError('SIDE_OUTPUT_UNDECLARED', { operator: host.node.name, side: name })
   return side
+}
+
+function checkHandled(host: OperatorHost, facts: TimerFacts, kind: TimerKind): void {
+  if (facts.handles(kind)) return
+  const handler = kind === 'event' ? 'onEventTimer' : 'onProcessingTimer'
+  throw engineError('TIMER_UNHANDLED', { operator: host.node.name, handler })
 }
 
 function wholeTime(host: OperatorHost, time: number): number {

@@ -10,7 +10,7 @@
 import { engineError } from '../errors.ts'
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
 import type { StartedInvocation } from './async-execution.ts'
-import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext } from './contexts.ts'
+import { DirectContext, DirectKeyedContext, InvocationContext, KeyedInvocationContext, type TimerFacts } from './contexts.ts'
 import type { OperatorFailure } from './failure.ts'
 import type { InputKeys } from './input-keys.ts'
 import { operatorFailed, type OperatorHost, type UnfinishedInput } from './operator.ts'
@@ -47,6 +47,7 @@ export class Invocations {
   readonly #parts: ProcessParts
   readonly #keys: readonly [InputKeys, InputKeys]
   readonly #hooks: InvocationHooks
+  readonly #timerFacts: TimerFacts
   /** One for all direct calls. */
   readonly #context: DirectContext | DirectKeyedContext
   /** Of `open` and `finish`, which have no key. */
@@ -61,11 +62,13 @@ export class Invocations {
     this.#keys = keys
     this.#hooks = hooks
     const { keyed, fn, operatorState, broadcast } = parts
+    const handled = { event: this.has('event-timer'), processing: this.has('processing-timer') }
+    this.#timerFacts = { watermark: () => hooks.watermark(), handles: (kind) => handled[kind] }
     this.#lifeContext = new DirectContext(host, operatorState)
     this.#context =
       keyed === undefined
         ? new DirectContext(host, operatorState)
-        : new DirectKeyedContext(host, keyed.handles, keyed.timers, () => hooks.watermark(), operatorState)
+        : new DirectKeyedContext(host, keyed.handles, keyed.timers, this.#timerFacts, operatorState)
     this.#context.broadcast = broadcast?.reading
     if (broadcast !== undefined) {
       this.#broadcasting = new DirectContext(host, operatorState)
@@ -183,7 +186,7 @@ export class Invocations {
     const states = operatorState?.invocation()
     if (keyed === undefined) return new InvocationContext(this.#host, timestamp, broadcast?.reading, states)
     const invocation = keyed.invocation(key, hash, this.#hooks.waiting)
-    return new KeyedInvocationContext(this.#host, timestamp, broadcast?.reading, states, key, invocation, () => this.#hooks.watermark())
+    return new KeyedInvocationContext(this.#host, timestamp, broadcast?.reading, states, key, invocation, this.#timerFacts)
   }
 
   #started(input: UnfinishedInput, key: unknown, context: InvocationContext, answer: PromiseLike<unknown>): StartedInvocation {

@@ -224,6 +224,37 @@ describe('a job on one thread', () => {
     })
   })
 
+  it('fails where a timer is set that nothing is called for, as by who knows the name of it from elsewhere', async () => {
+    const timers = (
+      handler: string,
+      set: (ctx: { readonly [name: string]: { at(time: number): void } }) => void,
+      isAsync: boolean,
+    ): Promise<unknown> =>
+      execute(
+        defineJob('timers', (env) => {
+          const onElement = isAsync ? async (_: string, ctx: never): Promise<void> => set(ctx) : (_: string, ctx: never): void => set(ctx)
+          env
+            .fromCollection(['a'])
+            .keyBy((text) => text)
+            .process({ onElement, [handler]: () => {} })
+            .sinkTo(discard())
+        }),
+        { log: false },
+      )
+    for (const isAsync of [false, true])
+      for (const [kind, handler] of [
+        ['eventTimers', 'onEventTimer'],
+        ['processingTimers', 'onProcessingTimer'],
+      ] as const) {
+        const set = (ctx: { readonly [name: string]: { at(time: number): void } }): void => ctx[kind]!.at(5)
+        await assert.rejects(timers('onTimer', set, isAsync), (error: MillraceError) => {
+          assert.match(error.message, new RegExp(`A timer of process is set, and its function has no ${handler},.*TIMER_UNHANDLED`))
+          return error.who === 'user'
+        })
+        await timers(handler, set, isAsync)
+      }
+  })
+
   it('fails by the fault of the job where what it keeps cannot be stored', async () => {
     const job = defineJob('keeps', (env) => {
       env
