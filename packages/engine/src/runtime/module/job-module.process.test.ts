@@ -105,6 +105,23 @@ void test('an import that leads nowhere is named', async () => {
   await refused(`import 'no-such-package'`, 'JOB_MODULE_IMPORT', /no-such-package/)
 })
 
+void test('an import as compilers and bundlers take it is told how Node wants it', async () => {
+  mkdirSync(join(folder, 'lib'))
+  for (const name of ['helper.ts', 'lib/index.ts', 'old.js']) writeFileSync(join(folder, name), 'export {}')
+  const code = 'JOB_MODULE_IMPORT'
+  await refused(`import './helper'`, code, /Cannot find module .*: there is .*helper\.ts, and Node wants the ending as well/)
+  await refused(`import './helper.js'`, code, /there is .*helper\.ts, and/)
+  await refused(`import './old'`, code, /there is .*old\.js, and/)
+  await refused(`import './lib'`, code, /there is .*lib\/index\.ts, and/)
+  await refused(
+    `import '@/helper.ts'`,
+    code,
+    /Cannot find package '@\/helper\.ts'.*: Node knows no paths of a tsconfig\.json, but "imports" of a package\.json/,
+  )
+  await refused(`import './nowhere'`, code, /imported from .*job-\d+\.ts \[/)
+  await refused(`import '@no-such/package'`, code, /imported from .*job-\d+\.ts \[/)
+})
+
 void test('what the module throws is the cause, with its own stack', async () => {
   const path = moduleOf(`function broken() { throw new SyntaxError('mine') }\nbroken()`)
   await assert.rejects(loadJobModule(path), (error: Error & { readonly code: string }) => {

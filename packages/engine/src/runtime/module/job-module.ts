@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { findPackageJSON } from 'node:module'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { nodeClock } from '@millrace/core'
@@ -62,7 +62,7 @@ async function explain(path: string, error: unknown): Promise<Error> {
     return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}${whyNoModule(path, message, place)}\n${place}` }, error)
   }
   if (code !== undefined && importCodes.has(code) && thrownByNode(stack))
-    return engineError('JOB_MODULE_IMPORT', { path, problem: message }, error)
+    return engineError('JOB_MODULE_IMPORT', { path, problem: `${message}${howToImport(error as ImportError)}` }, error)
   return engineError('JOB_MODULE_THROWS', { path, problem: message }, error)
 }
 
@@ -76,6 +76,23 @@ const importCodes = new Set([
   'ERR_UNKNOWN_BUILTIN_MODULE',
   'ERR_IMPORT_ATTRIBUTE_MISSING',
 ])
+
+/** `url`: what was looked for, where that is a file. */
+type ImportError = Error & { readonly url?: string }
+
+/** Empty where it is no import that a compiler or a bundler takes, and Node does not. */
+function howToImport({ url, message }: ImportError): string {
+  if (/^Cannot find package '[@~]\//.test(message)) return ': Node knows no paths of a tsconfig.json, but "imports" of a package.json'
+  if (url?.startsWith('file:') !== true) return ''
+  const wanted = fileURLToPath(url)
+  const script = wanted.replace(/\.([cm]?)js$/, '.$1ts')
+  const there = [script, ...['.ts', '.js', '/index.ts', '/index.js'].map((ending) => `${wanted}${ending}`)].find(isFileNow)
+  return there === undefined ? '' : `: there is ${there}, and Node wants the ending as well`
+}
+
+function isFileNow(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+}
 
 /** Whether the innermost frame is Node's own: what the user's code threw has a frame of it. */
 function thrownByNode(stack: string | undefined): boolean {
