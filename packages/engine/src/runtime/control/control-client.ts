@@ -62,7 +62,7 @@ function exchange<T>(socket: Socket, request: ControlRequest, answerMsMax: numbe
       if (complete === undefined) return lost(`it answered more than ${ANSWER_BYTES_MAX} bytes`)
       const [line] = complete
       if (line === undefined) return
-      const message = parsed<T>(line)
+      const message = parsed(line)
       if (message === undefined) return lost(`what it answered is no answer: ${line.slice(0, 100)}`)
       const { version, result, error } = message
       if (version !== CONTROL_VERSION) reject(engineError('CONTROL_VERSION', { theirs: String(version), ours: CONTROL_VERSION }))
@@ -73,7 +73,7 @@ function exchange<T>(socket: Socket, request: ControlRequest, answerMsMax: numbe
 }
 
 /** Undefined: whatever listens there, it is no job. */
-function parsed<T>(line: string): { readonly version: unknown; readonly result?: T; readonly error?: ControlError } | undefined {
+function parsed(line: string): { readonly version: unknown; readonly result?: unknown; readonly error?: ControlError } | undefined {
   try {
     const message = JSON.parse(line) as { readonly version: unknown } | null
     return typeof message === 'object' && message !== null && !Array.isArray(message) ? message : undefined
