@@ -1,5 +1,5 @@
 import { resolve as absolute } from 'node:path'
-import { createLogger, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics } from '@millrace/core'
+import { createLogger, nearestName, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics } from '@millrace/core'
 import type { Clock, Disk, Logger, MetricServer, MillraceError, Network, Random } from '@millrace/core'
 import { logError } from '../errors.ts'
 import { Broker } from './broker.ts'
@@ -40,6 +40,30 @@ export interface LogOptions {
   readonly metricsPort?: number
   /** Other machines than this one; for simulation. */
   readonly ports?: { readonly disk?: Disk; readonly network?: Network; readonly clock?: Clock; readonly random?: Random }
+}
+
+const optionNames: { readonly [name in keyof Required<LogOptions>]: true } = {
+  dir: true,
+  memory: true,
+  host: true,
+  port: true,
+  advertisedHost: true,
+  durable: true,
+  config: true,
+  users: true,
+  logger: true,
+  onRequest: true,
+  metricsPort: true,
+  ports: true,
+}
+
+/** Node runs TypeScript without checking it: records would be in a temporary folder, or not durable, without a word. @throws LOG_OPTION_UNKNOWN */
+function checkNames(options: LogOptions): void {
+  const option = Object.keys(options).find((name) => !Object.hasOwn(optionNames, name))
+  if (option === undefined) return
+  const known = Object.keys(optionNames)
+  const nearest = nearestName(option, known)
+  throw logError('LOG_OPTION_UNKNOWN', { option, meant: nearest === undefined ? `: ${known.join(', ')}` : `; did you mean ${nearest}?` })
 }
 
 /** A listener as clients may know it. */
@@ -100,10 +124,11 @@ export class Log {
   }
 
   /**
-   * @throws `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID`, `SECURITY_CONFIG` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`,
+   * @throws `LOG_OPTION_UNKNOWN`; `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID`, `SECURITY_CONFIG` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`,
    * `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS`, `BROKER_DIRECTORY_*` for what is in the directory; `BROKER_CANNOT_LISTEN`
    */
   static async start(options: LogOptions = {}): Promise<Log> {
+    checkNames(options)
     const clock = options.ports?.clock ?? nodeClock
     const { memory = false, ports } = options
     const place = await logPlace({ dirs: dirsOf(options), memory, disk: ports?.disk, clock })

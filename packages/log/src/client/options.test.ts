@@ -49,6 +49,23 @@ void test('an option that there is not is refused, with the one that was meant',
   client.close()
 })
 
+void test('a client that is told no broker, or a security that there is not, is refused: it would be less secure than meant', () => {
+  const refused = (options: unknown, message: RegExp): void =>
+    assert.throws(() => new LogClient(options as ClientOptions), { code: 'CLIENT_OPTION', message })
+  refused(undefined, /option bootstrap must be brokers as 'host:port', and is undefined/)
+  refused({}, /option bootstrap must be brokers as 'host:port', and is undefined/)
+  refused({ bootstrap: [5] }, /option bootstrap must be brokers as 'host:port', and is \[ 5 \]/)
+  for (const protocol of ['ssl', 'TLS', undefined])
+    refused(
+      { bootstrap: 'h:1', security: { protocol } },
+      /option security\.protocol must be PLAINTEXT or SSL or SASL_PLAINTEXT or SASL_SSL, and is/,
+    )
+  refused({ bootstrap: 'h:1', security: 'SSL' }, /option security must be an object, and is SSL/)
+  refused({ bootstrap: 'h:1', security: { protocol: 'SSL', tls: {} } }, /option tls must be one of security/)
+  refused({ bootstrap: 'h:1', security: { protocol: 'SSL', ssl: { verifyHostName: true } } }, /one of security\.ssl \(verifyHostname\?\)/)
+  new LogClient({ bootstrap: ['h:1'], security: { protocol: 'SSL', ssl: { verifyHostname: false } } }).close()
+})
+
 void test('settings by the names of Kafka that do nothing because security.protocol is missing are refused', () => {
   for (const name of ['ssl.truststore.certificates', 'ssl.keystore.key', 'ssl.endpoint.identification.algorithm', 'sasl.username'])
     assert.throws(() => clientOptionsFromKafka({ [name]: 'x' }), {

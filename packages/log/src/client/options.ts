@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { Clock, Logger, Network, Random } from '@millrace/core'
 import { createLogger, nodeClock, nodeNetwork, nodeRandom } from '@millrace/core'
 import { parseAddresses, type Address } from './connection/address.ts'
@@ -74,9 +75,15 @@ const optionNames: OptionNames<ClientOptions> = {
   ports: true,
 }
 
+function checkBootstrap(given: unknown): void {
+  if (typeof given === 'string' || (Array.isArray(given) && given.every((each) => typeof each === 'string'))) return
+  throw clientError('CLIENT_OPTION', { option: 'bootstrap', expected: "be brokers as 'host:port'", value: inspect(given, { depth: 1 }) })
+}
+
 /** @throws `CLIENT_OPTION` */
 export function clientSettings(options: ClientOptions): ClientSettings {
-  checkOptionNames('a client', options, optionNames)
+  checkOptionNames('a client', (options as ClientOptions | undefined) ?? {}, optionNames)
+  checkBootstrap((options as ClientOptions | undefined)?.bootstrap)
   const clock = options.ports?.clock ?? nodeClock
   const positive = (option: keyof ClientOptions, value: number): number => {
     if (Number.isFinite(value) && value > 0) return value
