@@ -9,7 +9,7 @@ void test('an option that there is not is refused: a folder that is misspelled w
     ['memroy', 'memory'],
     ['user', 'users'],
   ] as const) {
-    const started = Log.start({ memory: true, [option]: true } as LogOptions).then((log) => log.close())
+    const started = Log.start({ memory: true, [option]: true }).then((log) => log.close())
     const message = new RegExp(`Log\\.start has no option ${option}; did you mean ${meant}\\?`)
     await assert.rejects(started, { code: 'LOG_OPTION_UNKNOWN', message }, option)
   }
