@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { type Disk, type FileHandle, messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { FolderSync } from './durable-folders.ts'
-import type { StateFileHandle } from './handles.ts'
+import type { StateFileHandle } from '../handles.ts'
 import { isDamage, storageError, unlessNotFound, withStorageErrors } from '../storage-errors.ts'
 import type { StateFileReader, StateFileStorage, StateFileWriter, StateWriterIdentity, VerifyOptions } from '../storage.ts'
 

@@ -19,7 +19,7 @@ import type { ProcessInspector } from '../../checkpoint/lock/process-identity.ts
 import { retryingReads } from '../../checkpoint/retrying-reads.ts'
 import { FilesystemStateFiles } from '../../checkpoint/filesystem/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../../checkpoint/storage.ts'
-import type { ResolvedEngineOptions } from '../config/options.ts'
+import type { ResolvedEngineOptions } from '../../config/options.ts'
 import { openJobLock, type JobLock } from '../../checkpoint/lock/job-lock.ts'
 import { lockBeside, type LockBesideOptions } from '../../checkpoint/lock/lock-beside.ts'
 

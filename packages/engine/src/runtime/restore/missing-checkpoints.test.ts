@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { MillraceError } from '@millrace/core'
-import { defineJob, discard, generator, startJob, type JobEvent, type JobResult, type RunningJob } from '../index.ts'
+import { defineJob, discard, generator, startJob, type JobEvent, type JobResult, type RunningJob } from '../../index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-missing-'))
 after(() => rmSync(root, { recursive: true }))
