@@ -5,7 +5,7 @@ import { KeyedState } from './keyed-state.ts'
 
 for (const update of ['on-write', 'on-read-and-write'] as const) {
   void test(`state that expires, updated ${update}, and every checkpoint of it, is what the model says`, () => {
-    const swept = checkExpiringState({ create: (options) => new KeyedState(options), wholeSnapshots: false, keys: 3 }, update, 40)
+    const swept = checkExpiringState({ create: (options) => new KeyedState(options), wholeSnapshots: false, keys: 3 }, update, 80)
     assert.ok(swept > 0)
   })
 }

@@ -126,8 +126,11 @@ describe('standard input', () => {
   })
 
   it('fails by name', async () => {
-    const input = new Readable({ read() {} })
-    setTimeout(() => input.destroy(new Error('EIO')), 5)
+    const input = new Readable({
+      read() {
+        setImmediate(() => this.destroy(new Error('EIO')))
+      },
+    })
     await rejects(read(stdin({ input: () => input })), { code: 'STDIN_FAILED' })
   })
 
