@@ -53,6 +53,24 @@ void test('what rows take is learnt before any of them is written, though each k
   assert.ok(most < 1000, `${most} rows`)
 })
 
+void test('a row that grows is not encoded again and again to learn what it takes', () => {
+  const stores = new MemoryStores()
+  let encoded = 0
+  const codec = { encode: (number: number) => (encoded++, Uint8Array.of(number & 0xff)), decode: ([number]: Uint8Array) => number! }
+  const items = list<number>({ codec })
+  const state = new CachedState(
+    { operator: 'test', states: { items }, maxParallelism: 4, keyGroups: { first: 0, end: 4 } },
+    { cacheBytes: 1 << 24, open: () => stores.create() },
+  )
+  const count = 50_000
+  for (let number = 0; number < count; number++) {
+    state.use('one', hashKey('one'))
+    ;(state.handles as { readonly items: ListState<number> }).items.add(number)
+  }
+  assert.ok(encoded > 0)
+  assert.ok(encoded < 20 * count, `${encoded / count} times each`)
+})
+
 void test('rows that are not touched for some snapshots are written below, and are no part of the next one', () => {
   const state = create(1 << 20)
   for (let key = 0; key < 100; key++) at(state, key).count.set(key)

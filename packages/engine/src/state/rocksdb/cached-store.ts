@@ -23,8 +23,9 @@ import { StoredBelow, type Sought } from './stored-below.ts'
 import { CLEAN, type StoredMapCell } from './stored-map-cell.ts'
 import type { TimerPageLimits } from './timer-page.ts'
 
-/** Calls of `use` between two looks at what a row takes. */
+/** Calls of `use` between two looks at what a row takes, and what such a look may cost for each of them: a row that is large is looked at less often. */
 const USES_A_SAMPLE = 512
+const SAMPLED_BYTES_A_USE = 32
 
 export interface CacheOptions {
   /** What the rows in memory may take, about. */
@@ -56,6 +57,8 @@ export class CachedStore extends RowStore {
   onCrowded: (relieved: Promise<void>) => void = () => {}
   #loading = false
   #uses = 0
+  /** Of the samples so far what uses and loads have not made up for. */
+  #sampledBytes = 0
 
   constructor({ operator, keyGroups, maxParallelism, clock }: KeyedStateOptions, schema: StateSchema, options: CacheOptions) {
     super(operator, keyGroups, maxParallelism, schema.columns.length)
@@ -308,6 +311,7 @@ export class CachedStore extends RowStore {
 
   #load(stored: Uint8Array): void {
     const isApart = hasApart(stored)
+    this.#sampledBytes -= stored.length
     this.#loading = true
     this.timersAway.loading = true
     try {
@@ -336,12 +340,17 @@ export class CachedStore extends RowStore {
 
   #sample(): void {
     this.#uses = 0
+    this.#sampledBytes = Math.max(0, this.#sampledBytes - USES_A_SAMPLE * SAMPLED_BYTES_A_USE)
     const { table, row } = this
     if (row >= 0 && table.epochs[row]! >= 0 && !this.#loading) {
       try {
         if (!this.below.frozen) this.#mover.tend(table, row, 0)
+        if (this.#sampledBytes > 0) return
         const { length } = this.encoder.value(table, row)
-        this.#size.learn(length, this.encoder.longTextBytes)
+        const { longTextBytes } = this.encoder
+        this.#size.learn(length, longTextBytes)
+        // Long texts are copied, and not looked at.
+        this.#sampledBytes = length - longTextBytes
       } catch {
         // It is told when the row is stored.
       }
