@@ -10,6 +10,7 @@ import {
   type ListState,
   type MapState,
   type ReducingState,
+  type StateOptions,
   type ValueState,
 } from '../api/state.ts'
 import { hashKey } from '../keys/hash.ts'
@@ -260,6 +261,33 @@ test('invocations: each sees its own writes, others nothing, and only a commit a
   assert.throws(() => own.m.size, { code: 'STATE_INVOCATION_OVER' })
   assert.throws(() => a!.timers.register('event', 1), { code: 'STATE_INVOCATION_OVER' })
 })
+
+class Amount {
+  readonly cents: number
+  constructor(cents: number) {
+    this.cents = cents
+  }
+}
+
+const amounts: StateOptions<Amount> = {
+  codec: { encode: ({ cents }) => Uint8Array.of(cents), decode: ([cents]) => new Amount(cents!) },
+}
+
+for (const [how, options] of Object.entries({ 'for ever': amounts, 'for a while': { ...amounts, ttl: 1_000 } })) {
+  test(`a list whose elements have a codec and live ${how} is read and added to in an invocation`, () => {
+    const state = createState({ l: list<Amount>(options) }, { clock: { now: () => 0 } })
+    const of = ({ handles }: { readonly handles: unknown }): ListState<Amount> => (handles as { readonly l: ListState<Amount> }).l
+    at(state, 'k')
+    of(state).add(new Amount(1))
+    const invocation = state.invocation('k', hashKey('k'))
+    of(invocation).add(new Amount(2))
+    assert.deepEqual(of(invocation).get(), [new Amount(1), new Amount(2)])
+    of(invocation).add(new Amount(3))
+    invocation.commit()
+    at(state, 'k')
+    assert.deepEqual(of(state).get(), [new Amount(1), new Amount(2), new Amount(3)])
+  })
+}
 
 test('broadcast state: written by one side, read by both, restored from a copy', () => {
   const declared = { rules: map<string, { limit: number }>(), version: value<number>(), seen: list<number>() }

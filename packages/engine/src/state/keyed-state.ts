@@ -3,7 +3,7 @@ import type { KeyAtom } from '../api/state.ts'
 import { engineError } from '../errors.ts'
 import { checkParallelism } from '../keys/key-group.ts'
 import { RowCell } from './cells/cell.ts'
-import { cloneOf, type CloneState } from './values/clone-state.ts'
+import { cloneOf, cloneOfList, type CloneState } from './values/clone-state.ts'
 import { ExpiringMapHandle } from './cells/expiring-map.ts'
 import { GroupRecords } from './segments/group-records.ts'
 import { cellHandle, checkOf, expiringHandle } from './cells/handles.ts'
@@ -77,7 +77,7 @@ export class KeyedState implements KeyedStateBackend {
     const clock = options.clock ?? noClock
     this.now = () => (this.schema.expires ? clock.now() : 0)
     this.#expiries = new Map(this.schema.columns.flatMap(({ name, ttl }) => (ttl === undefined ? [] : [[name, new Expiry(ttl, clock)]])))
-    this.#clones = this.schema.columns.map(({ codec, version }) => cloneOf(codec, version))
+    this.#clones = this.schema.columns.map(({ kind, codec, version }) => (kind === 'list' ? cloneOfList : cloneOf)(codec, version))
     this.#store = createStore(options, this.schema)
     this.#store.epoch = RESTORED_EPOCH + 1
     this.#timers = new Timers(operator, this.#store, { event: this.schema.eventTimers, processing: this.schema.processingTimers })

@@ -8,3 +8,10 @@ export function cloneOf(codec: StateCodec<unknown> | undefined, version: number)
   if (codec === undefined) return cloneValue
   return (value) => (typeof value === 'object' && value !== null ? codec.decode(codec.encode(value), version) : value)
 }
+
+/** Of a list state the codec is that of the elements. */
+export function cloneOfList(codec: StateCodec<unknown> | undefined, version: number): CloneState {
+  if (codec === undefined) return cloneValue
+  const clone = cloneOf(codec, version)
+  return (list) => (list as readonly unknown[] | undefined)?.map(clone)
+}
