@@ -289,6 +289,28 @@ for (const [how, options] of Object.entries({ 'for ever': amounts, 'for a while'
   })
 }
 
+for (const [how, ttl] of Object.entries({ 'for ever': {}, 'for a while': { ttl: 1_000 } })) {
+  test(`what an invocation adds to a list whose elements live ${how} is added without a look at the others`, () => {
+    let copied = 0
+    const codec = { encode: ({ cents }: Amount) => (copied++, Uint8Array.of(cents)), decode: ([cents]: Uint8Array) => new Amount(cents!) }
+    const state = createState({ l: list<Amount>({ codec, ...ttl }) }, { clock: { now: () => 0 } })
+    for (let n = 0; n < 10; n++) {
+      const invocation = state.invocation('k', hashKey('k'))
+      const { l } = invocation.handles as { readonly l: ListState<Amount> }
+      l.addAll([new Amount(n), new Amount(n)])
+      invocation.commit()
+    }
+    assert.equal(copied, 0)
+    const { l } = state.invocation('k', hashKey('k')).handles as { readonly l: ListState<Amount> }
+    l.add(new Amount(10))
+    assert.deepEqual(
+      l.get().map(({ cents }) => cents),
+      [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10],
+    )
+    assert.equal(copied, 20)
+  })
+}
+
 test('broadcast state: written by one side, read by both, restored from a copy', () => {
   const declared = { rules: map<string, { limit: number }>(), version: value<number>(), seen: list<number>() }
   type Broadcast = { rules: MapState<string, { limit: number }>; version: ValueState<number>; seen: ListState<number> }

@@ -9,8 +9,14 @@ export interface Cell {
   clear(): void
 }
 
+/** A cell that may have a list. */
+export interface ListCell extends Cell {
+  /** The list has one more element, in memory of its own; where there is none, one of it alone. What else is in it need not be looked at. */
+  append(element: unknown): void
+}
+
 /** A cell of the current row. */
-export class RowCell implements Cell {
+export class RowCell implements ListCell {
   readonly #store: RowStore
   readonly #column: number
 
@@ -34,6 +40,12 @@ export class RowCell implements Cell {
     store.table.columns[this.#column]!.set(store.row, value)
   }
 
+  append(element: unknown): void {
+    const list = this.get() as unknown[] | undefined
+    if (list === undefined) this.set([element])
+    else list.push(element)
+  }
+
   clear(): void {
     const store = this.#store
     if (store.row < 0 || !store.table.columns[this.#column]!.has(store.row)) return
@@ -44,10 +56,12 @@ export class RowCell implements Cell {
 }
 
 /** A cell that keeps its writes to itself until they are applied. */
-export class BufferedCell implements Cell {
+export class BufferedCell implements ListCell {
   readonly #read: () => unknown
   readonly #check: () => void
   #value: unknown = undefined
+  /** To the list underneath, as long as nobody has read it: to copy it for each that comes would take longer the more there are. */
+  #appended: unknown[] = []
   #state: 'unread' | 'read' | 'dirty' = 'unread'
 
   /** `read` answers a copy of the value underneath; `check` throws once the invocation is over. */
@@ -60,6 +74,9 @@ export class BufferedCell implements Cell {
     this.#check()
     if (this.#state === 'unread') {
       this.#value = this.#read()
+      const appended = this.#appended.splice(0)
+      if (this.#value === undefined && appended.length > 0) this.#value = appended
+      else for (const element of appended) (this.#value as unknown[]).push(element)
       // An object may be changed in place from now on.
       this.#state = typeof this.#value === 'object' && this.#value !== null ? 'dirty' : 'read'
     }
@@ -68,15 +85,24 @@ export class BufferedCell implements Cell {
 
   set(value: unknown): void {
     this.#check()
+    this.#appended = []
     this.#value = value
     this.#state = 'dirty'
+  }
+
+  append(element: unknown): void {
+    this.#check()
+    if (this.#state === 'unread') this.#appended.push(element)
+    else if (this.#value === undefined) this.set([element])
+    else (this.#value as unknown[]).push(element)
   }
 
   clear(): void {
     this.set(undefined)
   }
 
-  applyTo(cell: Cell): void {
+  applyTo(cell: ListCell): void {
+    for (const element of this.#appended) cell.append(element)
     if (this.#state !== 'dirty') return
     if (this.#value === undefined) cell.clear()
     else cell.set(this.#value)

@@ -29,17 +29,7 @@ export class ExpiringListHandle implements ListState<unknown> {
 
   add(value: unknown): void {
     this.#checkElement(value)
-    const own = detach(value)
-    const { now } = this.#expiry
-    const list = this.#cell.read() as unknown[] | undefined
-    if (list === undefined) {
-      this.#cell.write([own], [now])
-      return
-    }
-    this.#cell.touch()
-    const times = this.#cell.time() as number[]
-    list.push(own)
-    times.push(now)
+    this.#cell.append(detach(value), this.#expiry.now)
   }
 
   addAll(values: Iterable<unknown>): void {

@@ -1,7 +1,7 @@
 // The handles of value, list, reducing and aggregating state, the same over rows and over an invocation's buffers.
 import type { Aggregate, AggregatingState, ListState, ReducingState, StateDeclaration, ValueState } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
-import type { Cell } from './cell.ts'
+import type { Cell, ListCell } from './cell.ts'
 import { detach } from '../values/detach.ts'
 import { ExpiringListHandle } from './expiring-list.ts'
 import { freezeDeep } from '../values/freeze.ts'
@@ -48,11 +48,11 @@ export class ValueHandle implements ValueState<unknown> {
 }
 
 export class ListHandle implements ListState<unknown> {
-  readonly #cell: Cell
+  readonly #cell: ListCell
   readonly #freeze: boolean
   readonly #checkElement: CheckValue
 
-  constructor(cell: Cell, freeze: boolean, checkElement: CheckValue) {
+  constructor(cell: ListCell, freeze: boolean, checkElement: CheckValue) {
     this.#cell = cell
     this.#freeze = freeze
     this.#checkElement = checkElement
@@ -66,10 +66,7 @@ export class ListHandle implements ListState<unknown> {
 
   add(value: unknown): void {
     this.#checkElement(value)
-    const own = detach(value)
-    const list = this.#cell.get() as unknown[] | undefined
-    if (list === undefined) this.#cell.set([own])
-    else list.push(own)
+    this.#cell.append(detach(value))
   }
 
   addAll(values: Iterable<unknown>): void {
@@ -159,7 +156,7 @@ export class AggregatingHandle implements AggregatingState<unknown, unknown> {
 /** The handle of any state but a map's, over a cell. */
 export function cellHandle(
   declaration: StateDeclaration<unknown>,
-  cell: Cell,
+  cell: ListCell,
   freeze: boolean,
   check: CheckValue,
 ): ValueHandle | ListHandle | ReducingHandle | AggregatingHandle {

@@ -14,6 +14,8 @@ export interface TimedCell {
   time(): unknown
   touch(): void
   write(value: unknown, time: unknown): void
+  /** The list has one more element; where there is none, one of it alone. What else is in it need not be looked at. */
+  append(element: unknown, time: number): void
   clear(): void
 }
 
@@ -50,6 +52,14 @@ export class TimedRowCell implements TimedCell {
     store.table.columns[this.times]!.set(store.row, time)
   }
 
+  append(element: unknown, time: number): void {
+    const list = this.read() as unknown[] | undefined
+    if (list === undefined) return this.write([element], [time])
+    this.touch()
+    list.push(element)
+    ;(this.time() as number[]).push(time)
+  }
+
   clear(): void {
     const store = this.#store
     if (this.read() === undefined) return
@@ -65,6 +75,8 @@ export class BufferedTimedCell implements TimedCell {
   readonly #check: () => void
   #value: unknown = undefined
   #time: unknown = undefined
+  /** To the list underneath, as long as nobody has read it. */
+  #appended: { readonly element: unknown; readonly time: number }[] = []
   #state: 'unread' | 'read' | 'dirty' = 'unread'
 
   /** `below` answers copies; `check` throws once the invocation is over. */
@@ -90,9 +102,22 @@ export class BufferedTimedCell implements TimedCell {
 
   write(value: unknown, time: unknown): void {
     this.#check()
+    this.#appended = []
     this.#value = value
     this.#time = time
     this.#state = 'dirty'
+  }
+
+  append(element: unknown, time: number): void {
+    this.#check()
+    if (this.#state === 'unread') {
+      this.#appended.push({ element, time })
+      return
+    }
+    if (this.#value === undefined) return this.write([element], [time])
+    this.touch()
+    ;(this.#value as unknown[]).push(element)
+    ;(this.#time as number[]).push(time)
   }
 
   clear(): void {
@@ -100,6 +125,7 @@ export class BufferedTimedCell implements TimedCell {
   }
 
   applyTo(cell: TimedCell): void {
+    for (const { element, time } of this.#appended) cell.append(element, time)
     if (this.#state !== 'dirty') return
     if (this.#value === undefined) cell.clear()
     else cell.write(this.#value, this.#time)
@@ -112,6 +138,7 @@ export class BufferedTimedCell implements TimedCell {
     this.#value = value
     this.#time = time
     this.#state = 'read'
+    for (const { element, time: at } of this.#appended.splice(0)) this.append(element, at)
   }
 }
 

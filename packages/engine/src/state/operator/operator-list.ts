@@ -1,13 +1,13 @@
 import type { ListState } from '../../api/state.ts'
 import type { UnionListState } from '../../api/operator-state.ts'
-import type { Cell } from '../cells/cell.ts'
+import type { ListCell } from '../cells/cell.ts'
 import type { CloneState } from '../values/clone-state.ts'
 import { detach } from '../values/detach.ts'
 import { freezeDeep } from '../values/freeze.ts'
 import { ListHandle } from '../cells/handles.ts'
 
 /** The elements that one subtask holds of an operator list. */
-export class OperatorListCell implements Cell {
+export class OperatorListCell implements ListCell {
   #elements: unknown[] | undefined = undefined
 
   get(): unknown[] | undefined {
@@ -16,6 +16,11 @@ export class OperatorListCell implements Cell {
 
   set(value: unknown): void {
     this.#elements = value as unknown[]
+  }
+
+  append(element: unknown): void {
+    if (this.#elements === undefined) this.#elements = [element]
+    else this.#elements.push(element)
   }
 
   clear(): void {
@@ -87,9 +92,6 @@ export class BufferedOperatorList implements ListState<unknown>, UnionListState<
   apply(): void {
     const { cell } = this.#parts
     if (this.#replaced) cell.clear()
-    if (this.#own.length === 0) return
-    const present = cell.get()
-    if (present === undefined) cell.set([...this.#own])
-    else present.push(...this.#own)
+    for (const element of this.#own) cell.append(element)
   }
 }

@@ -78,6 +78,15 @@ test('an invocation sees its own writes, others see nothing of them before it su
   }
 })
 
+test('an invocation may add very many elements', () => {
+  const state = create()
+  of(state).list.add(0)
+  const invocation = state.invocation()
+  of(invocation).list.addAll(Array.from({ length: 300_000 }, (_, n) => n))
+  invocation.commit()
+  assert.equal(of(state).list.get().length, 300_001)
+})
+
 test('in development elements cannot be changed in place', () => {
   const state = create(declared, { freeze: true })
   of(state).list.add({ n: 1 })
