@@ -126,7 +126,7 @@ export class FileEnumerator implements SplitEnumerator {
     const added = await registry.add(found, isFirst && this.#options.start === 'end')
     if (this.#options.follow) await registry.remember(found)
     this.#registry = registry
-    this.#unassigned.push(...added)
+    for (const split of added) this.#unassigned.push(split)
     if (!this.#options.follow) return
     const paths = registry.paths()
     for (const path of this.#owners.keys()) if (!paths.has(path)) this.#owners.delete(path)
