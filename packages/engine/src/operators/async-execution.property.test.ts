@@ -141,3 +141,42 @@ describe('asynchronous invocations', () => {
     )
   })
 })
+
+describe('timers of a key that wait for their turns', () => {
+  const timerAt = (timestamp: number, looked: () => void = () => {}, what: UnfinishedInput['what'] = 'event-timer'): UnfinishedInput => ({
+    get what() {
+      looked()
+      return what
+    },
+    value: 'k',
+    timestamp,
+    hash: 1,
+  })
+
+  for (const [what, add] of [
+    ['event-timer', 'submitTimer'],
+    ['processing-timer', 'submit'],
+  ] as const) {
+    it(`are found and dropped, ${what}s of other times are not looked for among them`, async () => {
+      const bench = new Bench(true, 10)
+      const { execution } = bench
+      let looks = 0
+      for (let time = 0; time < 1_000; time++) execution[add](timerAt(time, () => looks++, what))
+      looks = 0
+      for (let time = 1_000; time < 2_000; time++) assert.equal(execution.hasTimer(timerAt(time, undefined, what)), false)
+      assert.equal(execution.hasTimer(timerAt(0, undefined, what)), false, 'it is under way')
+      assert.equal(looks, 0)
+      assert.equal(execution.hasTimer(timerAt(1, undefined, what)), true)
+      execution.dropTimer(timerAt(2, undefined, what))
+      assert.equal(execution.hasTimer(timerAt(2, undefined, what)), false)
+      await bench.finish(0)
+      assert.equal(execution.hasTimer(timerAt(1, undefined, what)), false, 'it is under way')
+      assert.equal(execution.hasTimer(timerAt(3, undefined, what)), true)
+      await bench.finish(0)
+      assert.deepEqual(
+        bench.running.map(({ input }) => input.timestamp),
+        [3],
+      )
+    })
+  }
+})

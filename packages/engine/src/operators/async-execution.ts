@@ -9,6 +9,7 @@
  * 6. Of a key the timers of a watermark run in the order of their times, before what came behind the watermark, as far as that has not begun.
  */
 import { sameKey } from '../keys/key.ts'
+import { isTimer } from './invocations.ts'
 import type { UnfinishedInput } from './operator.ts'
 
 /** An invocation that has been started; its effects are buffered until `apply`. */
@@ -52,6 +53,8 @@ export class AsyncExecution {
   /** All not yet applied, in order of arrival. */
   readonly #entries: Set<Entry> = new Set()
   readonly #byKey: Map<number, Entry[]> = new Map()
+  /** How many timers wait behind others of their keys, by `nameOf`: of a key there may be very many, and each that is set or deleted is looked for among them. */
+  readonly #timersWaiting: Map<string, number> = new Map()
   /** May run, but the capacity is used up. */
   readonly #startable: Entry[] = []
   readonly #settled: Entry[] = []
@@ -102,6 +105,7 @@ export class AsyncExecution {
     // The first of them is under way, or about to be.
     while (at > 1 && isBehind(sameKey[at - 1]!, entry)) at--
     sameKey.splice(at, 0, entry)
+    this.#countTimer(input, 1)
   }
 
   /** Whether a timer of the key that was due waits for its turn. */
@@ -114,15 +118,25 @@ export class AsyncExecution {
     const at = this.#waitingTimer(timer)
     if (at <= 0) return
     const [entry] = this.#byKey.get(timer.hash)!.splice(at, 1)
+    this.#countTimer(timer, -1)
     this.#entries.delete(entry!)
     entry!.epoch.open--
   }
 
   /** Where it stands among the invocations of its key, of which the first does not wait. */
-  #waitingTimer({ what, value, timestamp, hash }: UnfinishedInput): number {
+  #waitingTimer(timer: UnfinishedInput): number {
+    if (!this.#timersWaiting.has(nameOf(timer))) return -1
+    const { what, value, timestamp, hash } = timer
     const isIt = ({ input }: Entry, at: number): boolean =>
       at > 0 && input.what === what && input.timestamp === timestamp && sameKey(input.value, value)
     return this.#byKey.get(hash)?.findIndex(isIt) ?? -1
+  }
+
+  #countTimer(timer: UnfinishedInput, by: 1 | -1): void {
+    const name = nameOf(timer)
+    const count = (this.#timersWaiting.get(name) ?? 0) + by
+    if (count > 0) this.#timersWaiting.set(name, count)
+    else this.#timersWaiting.delete(name)
   }
 
   watermark(time: number): void {
@@ -157,6 +171,7 @@ export class AsyncExecution {
       const sameKey = this.#byKey.get(entry.input.hash)
       if (sameKey !== undefined) {
         sameKey.push(entry)
+        if (isTimer(entry.input.what)) this.#countTimer(entry.input, 1)
         return
       }
       this.#byKey.set(entry.input.hash, [entry])
@@ -204,8 +219,13 @@ export class AsyncExecution {
   #releaseKey(hash: number): void {
     const sameKey = this.#byKey.get(hash)!
     sameKey.shift()
-    if (sameKey.length === 0) this.#byKey.delete(hash)
-    else this.#startOrQueue(sameKey[0]!)
+    const [next] = sameKey
+    if (next === undefined) {
+      this.#byKey.delete(hash)
+      return
+    }
+    if (isTimer(next.input.what)) this.#countTimer(next.input, -1)
+    this.#startOrQueue(next)
   }
 
   #passWatermarks(): void {
@@ -219,6 +239,11 @@ export class AsyncExecution {
       this.#hooks.forwardWatermark(epoch.watermark)
     }
   }
+}
+
+/** Of timers of different keys with one hash it is the same. */
+function nameOf({ what, timestamp, hash }: UnfinishedInput): string {
+  return `${what} ${timestamp} ${hash}`
 }
 
 /** Whether an invocation that waits comes after a timer of its key that the watermark fires. */
