@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { MillraceError } from '@millrace/core'
-import { defineJob, execute, fileSink, generator, map, startJob, type, value, type ExecuteOptions, type Job } from '../index.ts'
+import { defineJob, discard, execute, fileSink, generator, map, startJob, type, value, type ExecuteOptions, type Job } from '../index.ts'
 import { loadRocksdb, rocksdbPackage } from '../state/rocksdb/rocksdb-binding.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-rocksdb-'))
@@ -263,6 +263,41 @@ describe('the state backend rocksdb', { skip }, () => {
     }
     await execute(countingJob('both'), options('heap', 1, { restore: restore! }))
     checkRows('both')
+  })
+
+  it('keeps runs of one name apart whose checkpoints are in memory, and leaves nothing of them behind', async () => {
+    const { options: inFiles } = options('rocksdb', 1)
+    const inMemory: ExecuteOptions = { options: { ...inFiles, checkpointing: { interval: '50ms', storage: 'memory' } } }
+    const seen = await Promise.all(
+      [1, 2, 3].map(async (run) => {
+        let count = 0
+        const counting = defineJob('side-by-side', (env) => {
+          env
+            .fromSource(generator({ generate: (n) => n, count: 3 * KEYS }), { uid: 'numbers' })
+            .keyBy((n) => n % KEYS)
+            .process({
+              emits: type<number>(),
+              state: { text: value<string>() },
+              onElement(n, ctx) {
+                const text = ctx.state.text.get()
+                const expected = `run ${run}: ${textOf(n % KEYS)}`
+                if (n >= KEYS && text !== expected) throw new Error(`the text of ${n % KEYS} in run ${run} is now ${text}`)
+                ctx.state.text.set(expected)
+                count++
+              },
+            })
+            .uid('texts')
+            .sinkTo(discard())
+        })
+        await execute(counting, inMemory)
+        return count
+      }),
+    )
+    assert.deepEqual(seen, [3 * KEYS, 3 * KEYS, 3 * KEYS])
+    assert.deepEqual(
+      stateFiles('side-by-side').filter((path) => /rocksdb\/.*attempt-[^/]*region/.test(path)),
+      [],
+    )
   })
 
   it('says what to install where there is none', () => {

@@ -90,9 +90,9 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
   const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
-  // A backend that cannot be had is told now, not by every slot.
-  const backend = stateBackend(name, settings, ports)
   const folder = jobFolder(name, settings, ports)
+  // A backend that cannot be had is told now, not by every slot.
+  const backend = stateBackend(settings, ports, folder.databaseDir)
   const encodeLocal = options.plan?.encodeAll ?? false
   return new JobMaster({
     plan: planJob(built.graph, { ...planOptions(values), ...(encodeLocal ? { encodeAll: true } : {}) }),
@@ -101,7 +101,14 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
     restore: options.restore,
     allowNonRestoredState: options.allowNonRestoredState ?? false,
     ...folder,
-    launcher: new ThreadSlots({ threads, modulePath: options.modulePath, params: built.graph.params, settings, encodeLocal }),
+    launcher: new ThreadSlots({
+      threads,
+      modulePath: options.modulePath,
+      params: built.graph.params,
+      settings,
+      encodeLocal,
+      databaseDir: folder.databaseDir,
+    }),
     ...ports,
     stateBackend: backend,
     onEvent: (event) => options.onEvent(event),

@@ -50,7 +50,7 @@ export function startLocalJob(options: LocalJobOptions): RunningJob {
     unused = undefined
     return built.functions
   }
-  const backend = ports.stateBackend ?? stateBackend(first.graph.name, settings, ports)
+  const backend = ports.stateBackend ?? stateBackend(settings, ports, folder.databaseDir)
   const slots = new LocalSlots({ ...ports, storage, stateBackend: backend }, functions)
   const master = new JobMaster({
     plan,

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { engineError } from '../../errors.ts'
 import type { ResolvedEngineOptions } from '../../config/options.ts'
 import type { OrderedStores } from '../../state/rocksdb/ordered-store.ts'
@@ -7,7 +6,6 @@ import type { RocksdbPorts } from '../../state/rocksdb/rocksdb-store.ts'
 import { RocksdbStores, type StoresPlace } from '../../state/rocksdb/rocksdb-stores.ts'
 import { NodeValueFiles } from '../../state/rocksdb/values/node-value-files.ts'
 import { SeparatedStores } from '../../state/rocksdb/values/separated-store.ts'
-import { jobStateFolder } from './state-folder.ts'
 
 /** Where a slot keeps keyed state that does not fit into memory. */
 export interface StateBackend {
@@ -25,21 +23,20 @@ export interface StoresAside extends OrderedStores {
 }
 
 /**
- * The state backend as the options have it; undefined is the heap.
+ * The state backend as the options have it; undefined is the heap. `databaseDir` is asked when a database is opened.
  *
  * @throws STATE_ROCKSDB_MISSING, STATE_BACKEND_SYNCHRONOUS
  */
-export function stateBackend(jobName: string, settings: ResolvedEngineOptions, ports: RocksdbPorts): StateBackend | undefined {
+export function stateBackend(settings: ResolvedEngineOptions, ports: RocksdbPorts, databaseDir: () => string): StateBackend | undefined {
   const { state, checkpointing } = settings.values
   if (state.backend !== 'rocksdb') return undefined
   if (!checkpointing.asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
   loadRocksdb()
-  const dir = join(jobStateFolder(jobName, settings), 'rocksdb')
   return {
     cacheBytes: state.cacheSize,
-    open: async (place) => withValuesApart(await RocksdbStores.open(ports, dir, place), ports),
+    open: async (place) => withValuesApart(await RocksdbStores.open(ports, databaseDir(), place), ports),
     openAside: async () => {
-      const stores = await RocksdbStores.openAside(ports, dir)
+      const stores = await RocksdbStores.openAside(ports, databaseDir())
       const apart = withValuesApart(stores, ports)
       return {
         create: (name) => apart.create(name),

@@ -20,6 +20,7 @@ import { retryingReads } from '../../checkpoint/retrying-reads.ts'
 import { FilesystemStateFiles } from '../../checkpoint/filesystem/state-files.ts'
 import type { CheckpointStorage, StateFileStorage } from '../../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../../config/options.ts'
+import { RunFolder } from './run-folder.ts'
 import { openJobLock, type JobLock } from '../../checkpoint/lock/job-lock.ts'
 import { lockBeside, type LockBesideOptions } from '../../checkpoint/lock/lock-beside.ts'
 
@@ -36,6 +37,8 @@ export interface JobFolder {
   readonly savepoints: FilesystemSavepoints
   readonly savepointDir: string
   readonly lock: JobLock
+  /** Of the databases of the job, where the state backend has any: known once the lock is held. */
+  readonly databaseDir: () => string
 }
 
 export function jobFolder(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, processes?: ProcessInspector): JobFolder {
@@ -45,15 +48,20 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...(processes === undefined ? {} : { processes }) }
   const { places } = parts
   const { dir: place } = settings.values.checkpointing
+  const databases = databaseFolder(jobName, settings)
+  const databaseDir = (): string => databases
   const kind = storageOf(settings)
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
     const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
-    return { storage: rooted(routed, settings, parts, { note: new MemoryOriginNote() }), savepoints, savepointDir, lock: noLock() }
+    const storage = rooted(routed, settings, parts, { note: new MemoryOriginNote() })
+    if (settings.values.state.backend !== 'rocksdb') return { storage, savepoints, savepointDir, lock: noLock(), databaseDir }
+    const run = new RunFolder({ disk, clock, dir: databases, jobName, ...(processes === undefined ? {} : { processes }) })
+    return { storage, savepoints, savepointDir, lock: run, databaseDir: () => run.path }
   }
   if (place !== undefined && isCheckpointUrl(place)) {
     const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
-    return { ...objectFolder(jobName, place, settings, parts, ports, processes), savepoints, savepointDir }
+    return { ...objectFolder(jobName, place, settings, parts, ports, processes), savepoints, savepointDir, databaseDir }
   }
   const dir = checkpointFolder(jobName, settings)
   const lock = openJobLock({
@@ -82,6 +90,7 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
     savepoints,
     savepointDir,
     lock,
+    databaseDir,
   }
 }
 
@@ -176,6 +185,11 @@ export function checkpointFolder(jobName: string, settings: ResolvedEngineOption
   return checkpointing.dir === undefined
     ? join(jobStateFolder(jobName, settings), 'checkpoints')
     : join(absolute(checkpointing.dir), jobFolderName(jobName))
+}
+
+/** Folder of the databases of a job whose place for checkpoints is locked. */
+function databaseFolder(jobName: string, settings: ResolvedEngineOptions): string {
+  return join(jobStateFolder(jobName, settings), 'rocksdb')
 }
 
 /** Names of state backends that are names of a storage too set both. */

@@ -8,6 +8,8 @@ export interface SlotThreadData {
   readonly modulePath: string
   readonly params: { readonly [name: string]: string | number | boolean }
   readonly settings: ResolvedEngineOptions
+  /** Of the databases of the job, where the state backend has any. */
+  readonly databaseDir: string
   /** Whether channels within the thread go through the codec too. */
   readonly encodeLocal: boolean
   /** Rings by channel, of all channels that begin or end in this slot and do not stay in it. */

@@ -116,7 +116,7 @@ async function start(
     capsules === undefined
       ? {}
       : { capsule: (error: unknown, subtasks: readonly BuiltSubtask[]) => writeCapsule(error, subtasks, capsules) }
-  const backend = stateBackend(deployment.jobName, data.settings, { disk: nodeDisk, clock: nodeClock })
+  const backend = stateBackend(data.settings, { disk: nodeDisk, clock: nodeClock }, () => data.databaseDir)
   const host = new SlotHost(
     deployment,
     { ...ports, ...capsule, stateBackend: backend, signal, functions: built.functions, storage, channels },

@@ -14,6 +14,8 @@ export interface ThreadSlotsOptions {
   readonly settings: ResolvedEngineOptions
   /** Whether channels within a thread go through the codec too. */
   readonly encodeLocal: boolean
+  /** Of the databases of the job: asked at each launch. */
+  readonly databaseDir: () => string
 }
 
 /** Runs each slot on a worker thread of its own. Every launch starts new threads: nothing of a failed attempt lives on. */
@@ -26,11 +28,12 @@ export class ThreadSlots implements SlotLauncher {
 
   async launch(deployments: readonly Deployment[], handlers: readonly SlotHandler[]): Promise<readonly SlotLink[]> {
     const { threads, ...options } = this.#options
+    const databaseDir = options.databaseDir()
     const shared = sharedByRegion(deployments)
     const links = deployments.map((deployment, index) => {
       const { rings, wakeWords } = shared.get(deployment.region.id)!
       const own = ringsOfSlot(rings, deployment.slot)
-      return startSlot(threads.take(), { ...options, deployment, rings: own, wakeWords }, handlers[index]!)
+      return startSlot(threads.take(), { ...options, databaseDir, deployment, rings: own, wakeWords }, handlers[index]!)
     })
     await threads.close()
     return links

@@ -2,7 +2,8 @@
  * RocksDB as an ordered store. Each store is a folder; its write-ahead log is off, as what is to last is in checkpoints.
  *
  * 1. A folder belongs to one attempt of a region of the job, in one slot; those of former attempts are removed before anything is opened.
- * 2. It is empty before anything is opened in it: where checkpoints are in memory, a process that was killed has left one of the same attempt.
+ * 2. It is empty before anything is opened in it.
+ * 3. Whoever opens them sees to it that no other run has the folder that theirs are in.
  */
 import type { Disk } from '@millrace/core'
 import type { OrderedStore, OrderedStores, StoredFile } from './ordered-store.ts'
