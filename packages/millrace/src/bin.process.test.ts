@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { test } from 'node:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
 import manifest from '../package.json' with { type: 'json' }
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-bin-'))
+after(() => rmSync(folder, { recursive: true }))
 
 const bin = `${import.meta.dirname}/bin.ts`
 
@@ -44,6 +50,26 @@ void test('it has eight threads for files, or as many as it is told to have', { 
     const { stderr } = millrace(['--help'], preload, { ...others, ...(told === undefined ? {} : { UV_THREADPOOL_SIZE: told }) })
     assert.match(stderr, new RegExp(`threads: ${expected}\n`))
   }
+})
+
+void test('a module that ends the process does not look like a job that has finished', () => {
+  for (const source of ['process.exit(0)', 'setTimeout(() => process.exit(), 1)\nawait new Promise(() => {})']) {
+    const module = join(folder, `exits-${source.length}.ts`)
+    writeFileSync(module, source)
+    const { status, stderr } = millrace(['run', module])
+    assert.equal(status, 1)
+    assert.match(stderr, /ended before the command was done: .*process\.exit\(0\)\n/)
+  }
+})
+
+void test('a module that waits at its top level is not waited for once the job is to stop', { skip: process.platform === 'win32' }, () => {
+  const module = join(folder, 'waits.ts')
+  writeFileSync(module, `process.kill(process.pid, 'SIGINT')\nawait new Promise(() => {})`)
+  const startedMs = performance.now()
+  const { status, stderr } = millrace(['run', module])
+  assert.equal(status, 0)
+  assert.match(stderr, /the job stopped after/)
+  assert.ok(performance.now() - startedMs < 20_000)
 })
 
 void test('a Node that is too old is told', () => {

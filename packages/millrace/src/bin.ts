@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The `millrace` command. Nothing is imported here that is not needed to answer `--version` or to refuse an old Node.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -49,6 +49,16 @@ async function start(flags: readonly string[]): Promise<number> {
   })
 }
 
-process.exitCode = await start(process.argv.slice(2))
+/** A job's module runs on this thread too, and may end it: that must not look as if the command was done. No command ends itself with 0 by `process.exit`. */
+function endedByOthers(exitCode: number): void {
+  if (exitCode !== 0) return
+  writeSync(2, `millrace: ended before the command was done: something that it loaded, such as the job's module, called process.exit(0)\n`)
+  process.exitCode = 1
+}
+
+process.on('exit', endedByOthers)
+const exitCode = await start(process.argv.slice(2))
+process.off('exit', endedByOthers)
+process.exitCode = exitCode
 // What a job's module left behind on this thread (a timer, a socket) must not keep a command alive that is done.
 setTimeout(() => process.exit(), 1_000).unref()

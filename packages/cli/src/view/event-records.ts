@@ -45,15 +45,17 @@ export function regionText({ id, of, tasks }: JobRegion): string {
 
 function endRecord(timeMs: number, result: JobResult): LogRecord {
   const { jobName, durationMs, restarts, lastCheckpoint } = result
+  // It may end before it is known which job it is.
+  const job = jobName === '' ? 'the job' : `job ${jobName}`
   const fields = {
     durationMs: Math.round(durationMs),
     restarts,
     ...(lastCheckpoint?.path === undefined ? {} : { checkpoint: lastCheckpoint.path }),
   }
   if (result.state === 'failed') {
-    return { timeMs, level: 'error', message: `job ${jobName} failed`, fields: { ...fields, ...failureFields(result.failure) } }
+    return { timeMs, level: 'error', message: `${job} failed`, fields: { ...fields, ...failureFields(result.failure) } }
   }
-  return { timeMs, level: 'info', message: `job ${jobName} ${result.state} after ${formatElapsed(durationMs)}`, fields }
+  return { timeMs, level: 'info', message: `${job} ${result.state} after ${formatElapsed(durationMs)}`, fields }
 }
 
 function failureFields(failure: JobFailure): LogFields {

@@ -7,7 +7,7 @@ import { planJob } from '../graph/plan.ts'
 import { controlOf } from './control/control-of-job.ts'
 import type { JobControl } from './master/job-control.ts'
 import { JobMaster } from './master/job-master.ts'
-import type { CheckpointHistory, JobEvent, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
+import type { CheckpointHistory, JobEvent, JobFailure, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './module/job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module/module-sources.ts'
 import { stopJob } from './start-job.ts'
@@ -46,16 +46,24 @@ export interface ThreadedJobOptions extends Omit<RunJobOptions, 'params'> {
 export function runOnThreads(options: ThreadedJobOptions): RunningJob {
   let master: JobMaster | undefined
   let asked: 'stop' | 'cancel' | undefined
+  const givenUp = Promise.withResolvers<'given-up'>()
   const startedMs = performance.now()
   const threads = new SlotThreads(options.modulePath)
   // The others start when it is known that the job can run so.
   threads.warmUp(Math.min(options.settings.values.parallelism, availableParallelism()))
   const start = async (): Promise<JobResult> => {
     try {
-      master = prepare(options, threads, await options.load())
+      // A module may wait at its top level, for a configuration from elsewhere: whoever is to end does not.
+      const loaded = await Promise.race([options.load(), givenUp.promise])
+      if (loaded === 'given-up') {
+        await threads.close()
+        return endedUnstarted(options, { state: asked === 'cancel' ? 'canceled' : 'stopped' }, performance.now() - startedMs)
+      }
+      master = prepare(options, threads, loaded)
     } catch (error) {
       await threads.close()
-      return failedToStart(options, error, performance.now() - startedMs)
+      const failure = { error: error instanceof Error ? error : new Error(String(error)) }
+      return endedUnstarted(options, { state: 'failed', failure }, performance.now() - startedMs)
     }
     if (asked !== undefined) master.control[asked]()
     return master.run()
@@ -70,12 +78,14 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
     stop: async (options) => {
       if (master !== undefined || options?.savepoint !== undefined) return await stopJob(running(), done, options)
       asked = 'stop'
+      givenUp.resolve('given-up')
       await done
       return undefined
     },
     savepoint: async (options) => await running().savepoint(options?.dir),
     cancel: async () => {
       asked = 'cancel'
+      givenUp.resolve('given-up')
       master?.control.cancel()
       await done
     },
@@ -119,15 +129,13 @@ function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sou
 
 const noCheckpoints: CheckpointHistory = { counts: { triggered: 0, completed: 0, failed: 0, subsumed: 0, inProgress: 0 }, history: [] }
 
-function failedToStart(options: ThreadedJobOptions, error: unknown, durationMs: number): JobResult {
-  const result: JobResult = {
-    jobName: '',
-    durationMs,
-    restarts: 0,
-    lastCheckpoint: undefined,
-    state: 'failed',
-    failure: { error: error instanceof Error ? error : new Error(String(error)) },
-  }
+/** Before there was a job that has a name. */
+function endedUnstarted(
+  options: ThreadedJobOptions,
+  outcome: { readonly state: 'stopped' | 'canceled' } | { readonly state: 'failed'; readonly failure: JobFailure },
+  durationMs: number,
+): JobResult {
+  const result: JobResult = { jobName: '', durationMs, restarts: 0, lastCheckpoint: undefined, ...outcome }
   options.onEvent({ kind: 'ended', timeMs: nodeClock.now(), result } satisfies JobEvent)
   return result
 }
