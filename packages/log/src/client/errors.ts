@@ -38,7 +38,7 @@ const table = {
   CLIENT_RECORD_INVALID: {
     who: 'user',
     retry: false,
-    message: 'A record for {topic} cannot be written: its {part} is {found}, and must be {expected}',
+    message: 'A record for {place} cannot be written: its {part} is {found}, and must be {expected}',
   },
   CLIENT_RECORD_TOO_LARGE: { who: 'user', retry: false, message: 'A record for {topic} has {size} bytes where {limit} are allowed' },
   CLIENT_DELIVERY_TIMEOUT: {

@@ -36,7 +36,8 @@ export function checkRecord(record: ProducerRecord): void {
 
 function checkParts({ topic, partition, key, value, headers, timestamp }: ProducerRecord): void {
   const invalid = (part: string, found: unknown, expected: string): never => {
-    throw clientError('CLIENT_RECORD_INVALID', { topic, part, found: inspect(found, { depth: 0, maxStringLength: 80 }), expected })
+    const place = typeof topic === 'string' && topic !== '' ? `topic ${topic}` : 'no topic'
+    throw clientError('CLIENT_RECORD_INVALID', { topic, place, part, found: inspect(found, { depth: 0, maxStringLength: 80 }), expected })
   }
   if (typeof topic !== 'string' || topic === '') invalid('topic', topic, 'a name')
   if (key !== undefined && !isContent(key)) invalid('key', key, 'bytes, text, or null')
