@@ -72,6 +72,16 @@ void test('a topic, a partition that is not there: who writes and who reads says
   await clock.advance(100_000)
   assert.equal(lines.length, 3, 'nobody waits for them any more')
 
+  const patient = client.producer({ maxBlockMs: 3_000 })
+  const sentAtMs = clock.monotonic()
+  await assert.rejects(clock.run(patient.send({ topic: TOPIC, partition: 7, value: 'x' })), {
+    code: 'CLIENT_DELIVERY_TIMEOUT',
+    message: /within 3000 ms \(they are not in the log\): the topic has 2 partitions/,
+  })
+  assert.ok(clock.monotonic() - sentAtMs < 4_000)
+  await clock.run(patient.close())
+  lines.length = 3
+
   const fetcher = client.fetcher()
   fetcher.assign([{ topic: TOPIC, partition: 5, start: { offset: 0 } }])
   await clock.advance(2_000)

@@ -193,7 +193,7 @@ export class Accumulator {
       this.#active.add(queue)
     }
     const work = [...byNode].map(([nodeId, { batches }]) => ({ nodeId, batches }))
-    return { work, wanted, leaderless, gated, nextAtMs: Math.min(nextAtMs, this.#nextExpiry()) }
+    return { work, wanted, leaderless, gated, nextAtMs: Math.min(nextAtMs, this.#nextExpiry(leaders)) }
   }
 
   queueOf(batch: PendingBatch): PartitionQueue {
@@ -209,10 +209,10 @@ export class Accumulator {
   }
 
   /** Batches past their time, and records whose topic never became known. */
-  expire(nowMs: number): GivenUp {
+  expire(nowMs: number, leaders: Pick<Leaders, 'topic'>): GivenUp {
     const { deliveryTimeoutMs } = this.#settings
-    const late = [...this.#active].filter((queue) => queue.expiresAtMs(deliveryTimeoutMs) <= nowMs)
-    const batches = late.flatMap((queue) => queue.expire(nowMs, deliveryTimeoutMs))
+    const late = [...this.#active].filter((queue) => queue.expiresAtMs(this.timeoutMs(queue, leaders)) <= nowMs)
+    const batches = late.flatMap((queue) => queue.expire(nowMs, this.timeoutMs(queue, leaders)))
     return { batches, topics: this.#unresolved.late(nowMs, deliveryTimeoutMs).map((topic) => this.dropTopic(topic)) }
   }
 
@@ -229,10 +229,17 @@ export class Accumulator {
     return dropped
   }
 
-  #nextExpiry(): number {
+  /** How long records may take: where a topic has fewer partitions there is nobody to deliver to, and they are not waited for longer than room in the buffer would be. */
+  timeoutMs({ topic, partition }: Pick<PartitionQueue, 'topic' | 'partition'>, leaders: Pick<Leaders, 'topic'>): number {
+    const { deliveryTimeoutMs, maxBlockMs } = this.#settings
+    const count = leaders.topic(topic)?.partitions.length ?? Number.POSITIVE_INFINITY
+    return partition < count ? deliveryTimeoutMs : Math.min(maxBlockMs, deliveryTimeoutMs)
+  }
+
+  #nextExpiry(leaders: Pick<Leaders, 'topic'>): number {
     const { deliveryTimeoutMs } = this.#settings
     let nextAtMs = this.#unresolved.expiresAtMs(deliveryTimeoutMs)
-    for (const queue of this.#active) nextAtMs = Math.min(nextAtMs, queue.expiresAtMs(deliveryTimeoutMs))
+    for (const queue of this.#active) nextAtMs = Math.min(nextAtMs, queue.expiresAtMs(this.timeoutMs(queue, leaders)))
     return nextAtMs
   }
 

@@ -25,7 +25,7 @@ export interface ProducerOptions {
   readonly requestTimeoutMs?: number
   /** `buffer.memory`: bytes of records that are not acknowledged; 33,554,432 by default. */
   readonly bufferBytes?: number
-  /** `max.block.ms`: how long `send` waits for room in the buffer; 60,000 by default. */
+  /** `max.block.ms`: how long `send` waits for room in the buffer, and for a partition that the topic does not have; 60,000 by default. */
   readonly maxBlockMs?: number
 }
 

@@ -69,10 +69,10 @@ export class Settlement {
 
   /** Fails what has run out of time. */
   expire(nowMs: number): void {
-    const { batches, topics } = this.#accumulator.expire(nowMs)
-    const { deliveryTimeoutMs } = this.#settings
     const { view } = this.#cluster
-    for (const batch of batches) this.#gone(batch, lateBatch(batch, view, deliveryTimeoutMs))
+    const { batches, topics } = this.#accumulator.expire(nowMs, view)
+    const { deliveryTimeoutMs } = this.#settings
+    for (const batch of batches) this.#gone(batch, lateBatch(batch, view, this.#accumulator.timeoutMs(batch, view)))
     for (const expired of topics) this.#goneUnresolved(expired, lateTopic(expired.topic, expired.count, this.#cluster, deliveryTimeoutMs))
   }
 
