@@ -103,13 +103,13 @@ export const stateErrors = {
   STATE_MIGRATION_FAILED: {
     who: 'user',
     retry: false,
-    message: 'migrate of state "{state}" of {operator} failed from version {stored} to {declared}: {problem}',
+    message: 'migrate of state "{state}" of {operator}{place} failed from version {stored} to {declared}: {problem}',
   },
   STATE_SCHEMA_FAILED: {
     who: 'user',
     retry: false,
     message:
-      'State "{state}" of {operator}, stored in version {stored} and declared in version {declared}, is not what its schema asks for: {problem}. If its shape has changed, declare version {next} with migrate: (old, fromVersion) => today\'s value, or let the schema accept the older shape',
+      'State "{state}" of {operator}{place}, stored in version {stored} and declared in version {declared}, is not what its schema asks for: {problem}. If its shape has changed, declare version {next} with migrate: (old, fromVersion) => today\'s value, or let the schema accept the older shape',
   },
   STATE_SCHEMA_ASYNC: {
     who: 'user',
@@ -126,7 +126,7 @@ export const stateErrors = {
     who: 'user',
     retry: false,
     message:
-      'The codec of state "{state}" of {operator}, declared in version {declared}, cannot decode what was stored in version {stored}: {problem}',
+      'The codec of state "{state}" of {operator}{place}, declared in version {declared}, cannot decode what was stored in version {stored}: {problem}',
   },
   STATE_RAW_FAILED: { who: 'user', retry: false, message: 'Raw state "{state}" of {operator}: {problem}' },
   STATE_RAW_BUFFERED: {

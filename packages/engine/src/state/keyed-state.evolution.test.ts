@@ -71,11 +71,37 @@ test('what a schema does not accept is refused with operator, state, both versio
   const before = stored<unknown>({}, { id: 'a', total: '1' })
   assert.throws(() => restored({ schema: orders }, before), {
     code: 'STATE_SCHEMA_FAILED',
-    message: /"v" of test, stored in version 1 and declared in version 1, .*total: is no number.*declare version 2 with migrate/,
+    message: /"v" of test, key 'k', stored in version 1 and declared in version 1, .*total: is no number.*declare version 2 with migrate/,
   })
   assert.throws(() => restored({ schema: orders, version: 3 }, before), {
     message: /stored in version 1 and declared in version 3.*declare version 4/,
   })
+})
+
+test('what is refused is said with its key, and of a map with its entry', () => {
+  const state = createState(states<unknown>({}), one)
+  for (const key of ['a', 'b']) {
+    const { v, l, m } = at<Handles<unknown>>(state, key)
+    v.set(key)
+    l.set(['a', key])
+    for (const entry of ['a', key]) m.set(entry, entry)
+  }
+  const written = finish(state.beginSnapshot(1, { full: 'all' }))
+  const strict: StandardSchema<unknown> = {
+    '~standard': { version: 1, vendor: 'test', validate: (given) => (given === 'b' ? { issues: [{ message: 'is b' }] } : { value: given }) },
+  }
+  const migrate = (old: unknown): unknown => (old === 'b' ? assert.fail('is b') : old)
+  const plain = states<unknown>({})
+  for (const options of [{ schema: strict }, { version: 2, migrate }]) {
+    for (const [name, place] of [
+      ['v', "key 'b'"],
+      ['l', "key 'b'"],
+      ['m', "key 'b', entry 'b'"],
+    ]) {
+      const declared = { ...plain, [name!]: states<unknown>(options)[name as 'v'] }
+      assert.throws(() => restore(createState(declared, one), written), { message: new RegExp(`"${name}" of test, ${place}(, stored| failed).*is b`) })
+    }
+  }
 })
 
 test('a schema sees what migrate answers', () => {
@@ -245,7 +271,7 @@ test('a codec that fails is named: at a restore, and in a snapshot', () => {
   const before = stored<Money>({ codec: money }, new Money(1))
   assert.throws(() => restored<Money>({ codec: failing, version: 2 }, before), {
     code: 'STATE_CODEC_FAILED',
-    message: /"v" of test, declared in version 2, cannot decode what was stored in version 1: not mine/,
+    message: /"v" of test, key 'k', declared in version 2, cannot decode what was stored in version 1: not mine/,
   })
   for (const encode of [() => 'text' as unknown as Uint8Array, (): never => assert.fail('no bytes')]) {
     const state = createState({ v: value<Money>({ codec: { ...money, encode } }) }, one)

@@ -98,7 +98,7 @@ export class StoredState implements StoredColumn {
 
   put(key: KeyAtom, value: unknown, time: number | undefined): void {
     if (this.#shape.isAsStored) return this.#keepEntry(key, value, time)
-    const entry = (): unknown => this.#shape.value(value)
+    const entry = (): unknown => this.#shape.value(value, key)
     this.#keepEntry(
       key,
       this.#unlessRefused(entry, key, () => this.#keepEntry(key, entry(), time)),
@@ -107,7 +107,7 @@ export class StoredState implements StoredColumn {
   }
 
   putCoded(key: KeyAtom, bytes: Uint8Array, time: number | undefined): void {
-    const entry = (): unknown => this.#shape.coded(bytes)
+    const entry = (): unknown => this.#shape.coded(bytes, key)
     this.#keepEntry(
       key,
       this.#unlessRefused(entry, key, () => this.#keepEntry(key, entry(), time)),

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@millrace/core'
 import { judge } from '../../api/standard-schema.ts'
 import type { StateCodec } from '../../api/state.ts'
@@ -13,11 +13,25 @@ export class StoredShape {
   readonly #stored: number
   readonly isList: boolean
   readonly #compares: boolean
+  readonly #key: (() => unknown) | undefined
+  /** Of a map, that whose value is looked at. */
+  #entry: unknown
   /** Whether the schema has made something else of a value than what is stored. */
   differs = false
 
-  /** `compares`: whether it is to be found out if anything differs. @throws STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING */
-  constructor(operator: string, declared: ColumnSchema, kind: ColumnKind, stored: number, compares: boolean = false) {
+  /**
+   * `compares`: whether it is to be found out if anything differs. `key`: whose state it is that is looked at, for errors.
+   *
+   * @throws STATE_KIND_CHANGED, STATE_VERSION_NEWER, STATE_MIGRATION_MISSING
+   */
+  constructor(
+    operator: string,
+    declared: ColumnSchema,
+    kind: ColumnKind,
+    stored: number,
+    { compares = false, key }: { readonly compares?: boolean; readonly key?: () => unknown } = {},
+  ) {
+    this.#key = key
     this.#operator = operator
     this.#declared = declared
     this.#stored = stored
@@ -51,7 +65,8 @@ export class StoredShape {
   }
 
   /** @throws STATE_MIGRATION_MISSING, STATE_MIGRATION_FAILED, STATE_SCHEMA_FAILED */
-  value(stored: unknown): unknown {
+  value(stored: unknown, entry?: unknown): unknown {
+    this.#entry = entry
     if (this.older) return this.#checked(this.#migrated(stored))
     // A schema may change in place what it is given.
     const before = this.#looks ? cloneValue(stored) : undefined
@@ -61,7 +76,8 @@ export class StoredShape {
   }
 
   /** @throws STATE_CODEC_MISSING, STATE_CODEC_FAILED, STATE_SCHEMA_FAILED */
-  coded(bytes: Uint8Array): unknown {
+  coded(bytes: Uint8Array, entry?: unknown): unknown {
+    this.#entry = entry
     const { codec } = this.#declared
     if (codec === undefined) throw this.#error('STATE_CODEC_MISSING')
     let value: unknown
@@ -96,7 +112,7 @@ export class StoredShape {
     try {
       value = migrate(stored, this.#stored)
     } catch (error) {
-      throw this.#error('STATE_MIGRATION_FAILED', String(error), error)
+      throw this.#error('STATE_MIGRATION_FAILED', messageOf(error), error)
     }
     if (value === undefined) throw this.#error('STATE_MIGRATION_FAILED', 'it answered undefined')
     if (value instanceof Promise) {
@@ -116,11 +132,22 @@ export class StoredShape {
     return verdict.value
   }
 
+  /** One bad value of a million is not found without it. */
+  #place(): string {
+    if (this.#key === undefined) return ''
+    const entry = this.#entry === undefined ? '' : `, entry ${shown(this.#entry)}`
+    return `, key ${shown(this.#key())}${entry}`
+  }
+
   #error(code: EngineErrorCode, problem?: string, cause?: unknown): Error {
     const { name, version } = this.#declared
-    const details = { operator: this.#operator, state: name, stored: this.#stored, declared: version, next: version + 1 }
+    const details = { operator: this.#operator, state: name, stored: this.#stored, declared: version, next: version + 1, place: this.#place() }
     return engineError(code, problem === undefined ? details : { ...details, problem }, cause)
   }
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 2, maxStringLength: 200, breakLength: Infinity })
 }
 
 function isEncodedAs(codec: StateCodec<unknown>, value: unknown, bytes: Uint8Array): boolean {
