@@ -39,7 +39,11 @@ export class MillraceError extends Error {
 
 /** What whoever threw it has to say; anything can be thrown. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown)
+  } catch {
+    return `something of type ${typeof thrown} that cannot be shown`
+  }
 }
 
 function fill(message: string, details: ErrorDetails): string {

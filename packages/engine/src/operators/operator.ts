@@ -3,6 +3,7 @@ import type { OperatorNode } from '../graph/graph.ts'
 import type { Log, Metrics } from '../api/contexts.ts'
 import type { ChainCursor, Receiver } from './receiver.ts'
 import { OperatorFailure } from './failure.ts'
+import { isError } from './thrown.ts'
 
 /** What an operator instance is given by its host. */
 export interface OperatorHost {
@@ -92,7 +93,7 @@ export function operatorFailed(
   const position = passing ? host.position() : undefined
   if (cursor.failure !== undefined) return cursor.failure
   const failure =
-    error instanceof OperatorFailure
+    isError(error) && error instanceof OperatorFailure
       ? error
       : new OperatorFailure(
           { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position, key, record },

@@ -26,6 +26,11 @@ export function describeThrown(thrown: unknown): Thrown {
   }
 }
 
+/** A property of what was thrown; undefined where it has none, or refuses to say. */
+export function propertyOf(thrown: unknown, name: string): unknown {
+  return typeof thrown === 'object' && thrown !== null ? read(thrown, name) : undefined
+}
+
 /** Errors of this realm and of others. */
 export function isError(thrown: unknown): thrown is Error {
   try {

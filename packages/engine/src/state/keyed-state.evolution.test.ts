@@ -88,7 +88,11 @@ test('what is refused is said with its key, and of a map with its entry', () => 
   }
   const written = finish(state.beginSnapshot(1, { full: 'all' }))
   const strict: StandardSchema<unknown> = {
-    '~standard': { version: 1, vendor: 'test', validate: (given) => (given === 'b' ? { issues: [{ message: 'is b' }] } : { value: given }) },
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (given) => (given === 'b' ? { issues: [{ message: 'is b' }] } : { value: given }),
+    },
   }
   const migrate = (old: unknown): unknown => (old === 'b' ? assert.fail('is b') : old)
   const plain = states<unknown>({})
@@ -99,7 +103,9 @@ test('what is refused is said with its key, and of a map with its entry', () => 
       ['m', "key 'b', entry 'b'"],
     ]) {
       const declared = { ...plain, [name!]: states<unknown>(options)[name as 'v'] }
-      assert.throws(() => restore(createState(declared, one), written), { message: new RegExp(`"${name}" of test, ${place}(, stored| failed).*is b`) })
+      assert.throws(() => restore(createState(declared, one), written), {
+        message: new RegExp(`"${name}" of test, ${place}(, stored| failed).*is b`),
+      })
     }
   }
 })

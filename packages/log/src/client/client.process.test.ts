@@ -159,7 +159,9 @@ void test('what is no record is refused where it is given, and does not keep oth
     await assert.rejects(producer.send(record), { code: 'CLIENT_RECORD_INVALID' })
     assert.throws(() => producer.append(record), { code: 'CLIENT_RECORD_INVALID', who: 'user' })
   }
-  await assert.rejects(producer.send({ value: 'b' } as never), { message: /^A record for no topic cannot be written: its topic is undefined, / })
+  await assert.rejects(producer.send({ value: 'b' } as never), {
+    message: /^A record for no topic cannot be written: its topic is undefined, /,
+  })
   assert.equal((await fine).offset, 0)
   await producer.close()
 })

@@ -1,16 +1,17 @@
 import { MillraceError } from '@millrace/core'
 import { OperatorFailure } from '../../operators/failure.ts'
-import { describeThrown, isError } from '../../operators/thrown.ts'
+import { describeThrown, isError, propertyOf } from '../../operators/thrown.ts'
 import type { FailureReport } from './messages.ts'
 
 /** Links of a chain of causes that are looked at. */
 const CAUSES_MAX = 10
 
 /** An error as plain data, for its way to another thread. */
-export function reportFailure(error: unknown, capsule?: FailureReport['capsule']): FailureReport {
-  const { name, message, stack, code } = describeThrown(isError(error) ? error : noError(error))
+export function reportFailure(thrown: unknown, capsule?: FailureReport['capsule']): FailureReport {
+  const error = isError(thrown) ? thrown : noError(thrown)
+  const { name, message, stack, code } = describeThrown(error)
   const site = error instanceof OperatorFailure ? error.site : undefined
-  const cause = isError(error) ? error.cause : undefined
+  const cause = propertyOf(error, 'cause')
   return {
     name,
     message,
@@ -33,26 +34,28 @@ function noError(thrown: unknown): Error {
   return new Error(`something that is no Error was thrown: ${describeThrown(thrown).message}`)
 }
 
+/** The errors of ours among an error and what is behind it. */
+function* ownErrors(error: unknown): Generator<MillraceError> {
+  for (let at = error, depth = 0; isError(at) && depth < CAUSES_MAX; at = propertyOf(at, 'cause'), depth++)
+    if (at instanceof MillraceError) yield at
+}
+
 /** Whether the error, or what is behind it, says that no restart helps. */
 function isFinal(error: unknown): boolean {
-  for (let at = error, depth = 0; at instanceof Error && depth < CAUSES_MAX; at = at.cause, depth++) {
-    if (at instanceof MillraceError && at.final) return true
-  }
+  for (const { final } of ownErrors(error)) if (final) return true
   return false
 }
 
 /** Errors that have a detail of this name ask for an older checkpoint. */
 function restoreBeforeOf(error: unknown): number | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < CAUSES_MAX; at = at.cause, depth++) {
-    if (at instanceof MillraceError && typeof at.details['restoreBefore'] === 'number') return at.details['restoreBefore']
-  }
+  for (const { details } of ownErrors(error)) if (typeof details['restoreBefore'] === 'number') return details['restoreBefore']
   return undefined
 }
 
 /** Who must act, and whether to try again. What a function throws that is none of ours is its author's, and comes again with the same record. */
 function ownerOf(error: unknown): Pick<FailureReport, 'who' | 'retry'> {
   const said = error instanceof OperatorFailure ? error.cause : error
-  if (said instanceof MillraceError) return { who: said.who, retry: said.retry }
+  if (isError(said) && said instanceof MillraceError) return { who: said.who, retry: said.retry }
   return error instanceof OperatorFailure ? { who: 'user', retry: false } : { who: 'bug', retry: true }
 }
 

@@ -19,6 +19,7 @@ import type { JobFunctions } from '../../api/functions.ts'
 import type { EnumeratorContext, Source, Split, SplitEnumerator } from '../../connectors/source.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
+import { isError } from '../../operators/thrown.ts'
 import type { OperatorInstance } from '../deployment/messages.ts'
 import type { RestoredSource } from '../deployment/restored.ts'
 
@@ -170,7 +171,7 @@ export class Enumerators {
 
   /** What an enumerator threw, with its place in the job; what a connector says itself stays as it is. */
   #failed(operator: number, during: string, error: unknown): unknown {
-    if (error instanceof MillraceError) return error
+    if (isError(error) && error instanceof MillraceError) return error
     const { name, stateId } = this.#options.plan.graph.operators[operator]!
     return new OperatorFailure({ operator: name, stateId, subtask: 0, during: `${during} of its enumerator`, position: undefined }, error)
   }

@@ -8,6 +8,7 @@ import { MillraceError } from '@millrace/core'
 import type { ConnectorNotice } from '../../connectors/source.ts'
 import type { OperatorNode } from '../../graph/graph.ts'
 import type { Chain, ChainHost } from '../../operators/chain.ts'
+import { isError } from '../../operators/thrown.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
 import { SinkOperator } from '../../operators/sink.ts'
 import type { RestoredOperator } from '../deployment/restored.ts'
@@ -118,7 +119,7 @@ function made<T extends object>(place: SourcePlace, during: string, methods: rea
     if (missing !== undefined) throw new TypeError(`what it answered has no ${missing}()`)
     return connector as T
   } catch (error) {
-    if (error instanceof MillraceError) throw error
+    if (isError(error) && error instanceof MillraceError) throw error
     throw new OperatorFailure({ ...place, during, position: undefined }, error)
   }
 }

@@ -9,6 +9,7 @@ import { inspect } from 'node:util'
 import { MillraceError, type Clock } from '@millrace/core'
 import type { SinkWriter } from '../../connectors/sink.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
+import { isError, propertyOf } from '../../operators/thrown.ts'
 
 const COMMIT_ATTEMPTS_MAX = 8
 const COMMIT_RETRY_MS = 100
@@ -74,7 +75,7 @@ export class SinkCommits {
 
   /** What the writer threw, with its place in the job; what a connector says itself stays as it is. */
   #failedIn(during: string, error: unknown): unknown {
-    if (this.#place === undefined || error instanceof MillraceError || error instanceof OperatorFailure) return error
+    if (this.#place === undefined || (isError(error) && (error instanceof MillraceError || error instanceof OperatorFailure))) return error
     return new OperatorFailure({ ...this.#place, during, position: undefined }, error)
   }
 
@@ -110,7 +111,7 @@ export class SinkCommits {
         await this.#writer.commit?.(handles, checkpointId)
         return
       } catch (error) {
-        if (attempt === COMMIT_ATTEMPTS_MAX || (error as { retry?: unknown } | null | undefined)?.retry !== true) {
+        if (attempt === COMMIT_ATTEMPTS_MAX || propertyOf(error, 'retry') !== true) {
           throw this.#failedIn('commit', error)
         }
         await new Promise<void>((resolve) => this.#clock.after(COMMIT_RETRY_MS * 2 ** (attempt - 1), resolve))

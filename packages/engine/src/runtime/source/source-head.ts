@@ -13,6 +13,7 @@ import { engineError } from '../../errors.ts'
 import { NO_TIMESTAMP } from '../../exchange/elements.ts'
 import type { Chain } from '../../operators/chain.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
+import { isError } from '../../operators/thrown.ts'
 import type { SourceLimit } from './source-limit.ts'
 import { SplitTimes } from './split-times.ts'
 
@@ -117,7 +118,7 @@ export class SourceHead implements SourceOutput<unknown> {
   failed(error: unknown, during: string, record?: unknown): unknown {
     const { failure } = this.#chain.cursor
     if (failure !== undefined) return failure
-    if (error instanceof MillraceError || error instanceof OperatorFailure) return error
+    if (isError(error) && (error instanceof MillraceError || error instanceof OperatorFailure)) return error
     return new OperatorFailure({ ...this.#place, during, position: this.position(), record }, error)
   }
 

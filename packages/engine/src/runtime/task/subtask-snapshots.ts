@@ -8,6 +8,7 @@
 import { inspect } from 'node:util'
 import { MillraceError, type Clock } from '@millrace/core'
 import type { CoordinatorMessage } from '../../checkpoint/coordinator/coordinator-events.ts'
+import { isError } from '../../operators/thrown.ts'
 import { OperatorPart, type CheckpointedOperator } from '../snapshot/operator-part.ts'
 import type { SinkCommits } from '../snapshot/sink-commits.ts'
 import type { BackgroundHost } from '../background.ts'
@@ -57,7 +58,7 @@ export class SubtaskSnapshots {
   decline(checkpointId: number, reason: Extract<CoordinatorMessage, { kind: 'declined' }>['reason'], error?: unknown): void {
     const { attempt, task, subtask } = this.#options.identity
     const message = error === undefined ? {} : { error: error instanceof Error ? error.message : inspect(error) }
-    const whose = error instanceof MillraceError && error.who === 'user' ? { byJob: true } : {}
+    const whose = isError(error) && error instanceof MillraceError && error.who === 'user' ? { byJob: true } : {}
     this.#options.acknowledge({ kind: 'declined', attempt, subtask: { task, subtask }, checkpointId, reason, ...message, ...whose })
   }
 

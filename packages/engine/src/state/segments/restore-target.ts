@@ -53,7 +53,10 @@ export class RestoreTarget {
       return undefined
     }
     if (declared.partner >= 0) this.#timeless.add(name)
-    const shape = new StoredShape(this.operator, declared, kind, version, { compares: this.#store.tracksRestored, key: () => this.#store.key })
+    const shape = new StoredShape(this.operator, declared, kind, version, {
+      compares: this.#store.tracksRestored,
+      key: () => this.#store.key,
+    })
     if (shape.older) this.changed = true
     return new StoredState(this, this.#store, at, shape, declared.kind === 'map' && declared.ttl !== undefined, declared.partner)
   }

@@ -141,7 +141,14 @@ export class StoredShape {
 
   #error(code: EngineErrorCode, problem?: string, cause?: unknown): Error {
     const { name, version } = this.#declared
-    const details = { operator: this.#operator, state: name, stored: this.#stored, declared: version, next: version + 1, place: this.#place() }
+    const details = {
+      operator: this.#operator,
+      state: name,
+      stored: this.#stored,
+      declared: version,
+      next: version + 1,
+      place: this.#place(),
+    }
     return engineError(code, problem === undefined ? details : { ...details, problem }, cause)
   }
 }
