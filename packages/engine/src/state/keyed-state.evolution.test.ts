@@ -101,8 +101,8 @@ test('what is refused is said with its key, and of a map with its entry', () => 
       ['v', "key 'b'"],
       ['l', "key 'b'"],
       ['m', "key 'b', entry 'b'"],
-    ]) {
-      const declared = { ...plain, [name!]: states<unknown>(options)[name as 'v'] }
+    ] as const) {
+      const declared = { ...plain, [name]: states<unknown>(options)[name]! }
       assert.throws(() => restore(createState(declared, one), written), {
         message: new RegExp(`"${name}" of test, ${place}(, stored| failed).*is b`),
       })
