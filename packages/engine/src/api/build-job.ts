@@ -68,7 +68,7 @@ function environment(builder: GraphBuilder, checkpointing: CheckpointSettings, r
     })
     return configured(shapes.operator(builder, draft) as unknown as Stream<Readonly<T>>, options)
   }
-  return Object.freeze({
+  const members = Object.freeze({
     fromSource,
     fromCollection<T>(values: Iterable<T>, options?: SourceOptions<T>): Stream<Readonly<T>> {
       checkFunction('fromCollection', 'the iterator of its argument', (values as Partial<Iterable<T>> | undefined)?.[Symbol.iterator])
@@ -86,6 +86,20 @@ function environment(builder: GraphBuilder, checkpointing: CheckpointSettings, r
     set restart(value: unknown) {
       throw notAssigned('restart', "strategy = 'none'", value)
     },
+  })
+  return new Proxy(members, {
+    set: (target, name, value) => (name in target ? Reflect.set(target, name, value) : noOption(name, value)),
+  })
+}
+
+/** In JavaScript without types: what is set here of other options would do nothing. */
+function noOption(name: string | symbol, value: unknown): never {
+  throw engineError('ARGUMENT_INVALID', {
+    call: `env.${String(name)}`,
+    argument: 'it',
+    expected:
+      'left out: a job sets env.checkpointing and env.restart; other options come from flags, millrace.yaml or the options of execute',
+    value: show(value),
   })
 }
 

@@ -404,6 +404,12 @@ const mistakes: readonly Mistake[] = [
     /checkpointing\.interval must be a duration/,
     (env) => void (env.checkpointing.interval = '10' as never),
   ],
+  [
+    'option of the environment that a job does not set',
+    'ARGUMENT_INVALID',
+    /env\.paralelism: it must be left out: a job sets env\.checkpointing and env\.restart; other options come from flags.*2/,
+    (env) => void ((env as unknown as Record<string, unknown>)['paralelism'] = 2),
+  ],
   ['setting out of range', 'OPTION_INVALID', /checkpointing\.numRetained/, (env) => void (env.checkpointing.numRetained = 0)],
   [
     'unknown restart strategy',
