@@ -1,12 +1,12 @@
 // Two sources whose records belong together meet in the order of event time, as far as both have sent some.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { testJob, TestOutput } from '@millrace/testkit'
 import type { Environment } from '../../api/environment.ts'
 import type { StreamView } from '../../api/stream.ts'
 import { type } from '../../api/types.ts'
 import { watermarks } from '../../api/watermarks.ts'
 import { PORTION_RECORDS } from './event-time-order.ts'
-import { collect } from '../execute.ts'
 
 interface Sample {
   readonly at: number
@@ -39,10 +39,11 @@ function lags(env: Environment, secondAt: number): StreamView<number> {
     })
 }
 
-async function lagsOf(secondAt: number): Promise<number[]> {
-  const all: number[] = []
-  for await (const lag of collect((env) => lags(env, secondAt), { parallelism: 1 })) all.push(lag)
-  return all
+/** While the clock stands still, until the job has ended: on a machine that is busy with something else an input is passed over, or waited for, no longer than the order allows. */
+async function lagsOf(secondAt: number): Promise<readonly number[]> {
+  const output = new TestOutput<number>()
+  await using _test = await testJob((env) => void lags(env, secondAt).sinkTo(output))
+  return output.take()
 }
 
 void describe('two sources', () => {
