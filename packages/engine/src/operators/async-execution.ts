@@ -6,7 +6,9 @@
  * 3. Never more than `capacity` run; the rest waits. `full` says when to hand in no more.
  * 4. A watermark passes when every invocation that arrived before it has been applied, and every timer it fires too, those that these set among them.
  * 5. Effects are applied only from `settle`, that is in the task's turn; nothing is applied after a failure.
- * 6. Of a key the timers of a watermark run in the order of their times, before what came behind the watermark, as far as that has not begun.
+ * 6. Of a key the timers of a watermark run in the order of their times. Where there may be any (`serial`), what came behind a watermark begins when that has passed:
+ *    a record must not find what a timer that was due before it would have changed.
+ * 7. What is not done with is told in the order in which it would have run.
  */
 import { sameKey } from '../keys/key.ts'
 import { isTimer } from './invocations.ts'
@@ -32,7 +34,8 @@ export interface AsyncHooks {
 interface Entry {
   readonly input: UnfinishedInput
   readonly epoch: Epoch
-  state: 'waiting' | 'running' | 'settled'
+  /** `held`: until the watermark before it has passed. */
+  state: 'waiting' | 'held' | 'running' | 'settled'
   started: StartedInvocation | undefined
   outcome: { readonly ok: boolean; readonly value: unknown } | undefined
 }
@@ -42,6 +45,8 @@ interface Epoch {
   open: number
   /** The watermark that ends it, once it has arrived. */
   watermark: number | undefined
+  /** What may run as soon as the watermark before it has passed. */
+  readonly held: Set<Entry>
   /** Whether it fires timers: all that came before it has been applied. */
   fired: boolean
 }
@@ -49,6 +54,7 @@ interface Epoch {
 export class AsyncExecution {
   readonly #hooks: AsyncHooks
   readonly #keyed: boolean
+  readonly #serial: boolean
   readonly #capacity: number
   /** All not yet applied, in order of arrival. */
   readonly #entries: Set<Entry> = new Set()
@@ -58,11 +64,12 @@ export class AsyncExecution {
   /** May run, but the capacity is used up. */
   readonly #startable: Entry[] = []
   readonly #settled: Entry[] = []
-  readonly #epochs: Epoch[] = [{ open: 0, watermark: undefined, fired: false }]
+  readonly #epochs: Epoch[] = [newEpoch()]
   #running = 0
 
-  constructor(options: { readonly keyed: boolean; readonly capacity: number }, hooks: AsyncHooks) {
+  constructor(options: { readonly keyed: boolean; readonly capacity: number; readonly serial?: boolean }, hooks: AsyncHooks) {
     this.#keyed = options.keyed
+    this.#serial = options.serial ?? false
     this.#capacity = options.capacity
     this.#hooks = hooks
   }
@@ -80,8 +87,10 @@ export class AsyncExecution {
     return this.#entries.size === 0 && this.#epochs.length === 1
   }
 
+  /** Of a key in the order in which they run: a timer may have come after what waits behind it. */
   unfinished(): readonly UnfinishedInput[] {
-    return Array.from(this.#entries, (entry) => entry.input)
+    if (!this.#keyed) return Array.from(this.#entries, ({ input }) => input)
+    return [...this.#byKey.values()].flatMap((entries) => entries.map(({ input }) => input))
   }
 
   submit(input: UnfinishedInput): void {
@@ -101,11 +110,17 @@ export class AsyncExecution {
     const entry = this.#add(input, this.#epochs[0]!)
     const sameKey = this.#byKey.get(input.hash)
     if (sameKey === undefined) return this.#schedule(entry)
+    const first = sameKey[0]!
+    // Unless it is held the first of them is under way, or about to be.
+    const earliest = first.state === 'held' ? 0 : 1
     let at = sameKey.length
-    // The first of them is under way, or about to be.
-    while (at > 1 && isBehind(sameKey[at - 1]!, entry)) at--
+    while (at > earliest && isBehind(sameKey[at - 1]!, entry)) at--
     sameKey.splice(at, 0, entry)
-    this.#countTimer(input, 1)
+    if (at > 0) return this.#countTimer(input, 1)
+    if (isTimer(first.input.what)) this.#countTimer(first.input, 1)
+    first.epoch.held.delete(first)
+    first.state = 'waiting'
+    this.#startOrQueue(entry)
   }
 
   /** Whether a timer of the key that was due waits for its turn. */
@@ -141,7 +156,7 @@ export class AsyncExecution {
 
   watermark(time: number): void {
     this.#epochs.at(-1)!.watermark = time
-    this.#epochs.push({ open: 0, watermark: undefined, fired: false })
+    this.#epochs.push(newEpoch())
     this.#passWatermarks()
   }
 
@@ -180,7 +195,10 @@ export class AsyncExecution {
   }
 
   #startOrQueue(entry: Entry): void {
-    if (this.#running >= this.#capacity) this.#startable.push(entry)
+    if (this.#serial && entry.epoch !== this.#epochs[0]) {
+      entry.state = 'held'
+      entry.epoch.held.add(entry)
+    } else if (this.#running >= this.#capacity) this.#startable.push(entry)
     else this.#follow(entry, this.#hooks.start(entry.input))
   }
 
@@ -228,6 +246,14 @@ export class AsyncExecution {
     this.#startOrQueue(next)
   }
 
+  #release(held: Set<Entry>): void {
+    for (const entry of held) {
+      entry.state = 'waiting'
+      this.#startOrQueue(entry)
+    }
+    held.clear()
+  }
+
   #passWatermarks(): void {
     for (;;) {
       const epoch = this.#epochs[0]!
@@ -237,6 +263,7 @@ export class AsyncExecution {
       if (epoch.open > 0) return
       this.#epochs.shift()
       this.#hooks.forwardWatermark(epoch.watermark)
+      this.#release(this.#epochs[0]!.held)
     }
   }
 }
@@ -244,6 +271,10 @@ export class AsyncExecution {
 /** Of timers of different keys with one hash it is the same. */
 function nameOf({ what, timestamp, hash }: UnfinishedInput): string {
   return `${what} ${timestamp} ${hash}`
+}
+
+function newEpoch(): Epoch {
+  return { open: 0, watermark: undefined, held: new Set(), fired: false }
 }
 
 /** Whether an invocation that waits comes after a timer of its key that the watermark fires. */

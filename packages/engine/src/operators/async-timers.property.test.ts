@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { testJob, TestInput, TestOutput } from '@millrace/testkit'
+import type { Environment } from '../api/environment.ts'
 import type { EventTimers, ProcessingTimers } from '../api/contexts.ts'
 import { value, type ValueState } from '../api/state.ts'
 import { type } from '../api/types.ts'
@@ -163,6 +164,102 @@ describe('timers of asynchronous functions', () => {
         assert.deepEqual(byKey(await run(handlers, true, orders, watermarkMs)), byKey(await run(handlers, false, orders, watermarkMs)))
       }),
       { numRuns: 40 },
+    )
+  })
+
+  it('and records of a key meet in the same order as of functions that are not, whichever calls take long', async () => {
+    const keys = ['a', 'b', 'c']
+    const order = fc.record({ key: fc.constantFrom(...keys), atMs: fc.integer({ min: 0, max: 60 }) })
+    const steps = fc.array(fc.oneof({ weight: 3, arbitrary: order }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 60 }) }), {
+      maxLength: 12,
+    })
+    const met = async (sent: readonly (Order | number)[], isAsync: boolean, slow: readonly string[]): Promise<object> => {
+      const input = new TestInput<Order>('orders', { timestamp: ({ atMs }) => atMs })
+      const output = new TestOutput<string>()
+      const answered = Promise.withResolvers<void>()
+      const onElement = ({ key, atMs }: Order, ctx: Context): void => {
+        ctx.eventTimers.at(atMs + 5)
+        ctx.emit(`${key} at ${atMs}`)
+      }
+      await using test = await testJob((env) => {
+        input
+          .stream(env)
+          .keyBy(({ key }) => key)
+          .process({
+            emits: type<string>(),
+            state: { log: value<string[]>() },
+            onElement: isAsync
+              ? async (each, ctx) => {
+                  if (slow.includes(each.key)) await answered.promise
+                  onElement(each, ctx)
+                }
+              : onElement,
+            onEventTimer: (time, ctx) => tell(time, ctx),
+          })
+          .uid('timers')
+          .sinkTo(output)
+      })
+      let reached = -1
+      for (const step of sent)
+        if (typeof step !== 'number') await test.send(input, step)
+        else if (step > reached) await test.watermark(input, (reached = step))
+      answered.resolve()
+      await test.end()
+      return Object.groupBy(output.take(), (line) => line.split(' ')[0]!)
+    }
+    await fc.assert(
+      fc.asyncProperty(steps, fc.subarray(keys), async (sent, slow) => {
+        assert.deepEqual(await met(sent, true, slow), await met(sent, false, slow))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('fire before what came behind the watermark, of any key, though a call before it is still under way; also after a restore', async () => {
+    const input = new TestInput<Order>('orders', { timestamp: ({ atMs }) => atMs })
+    const output = new TestOutput<string>()
+    let answered = Promise.withResolvers<void>()
+    const build = (env: Environment): void => {
+      input
+        .stream(env)
+        .keyBy(({ key }) => key)
+        .process({
+          emits: type<string>(),
+          state: { log: value<string[]>() },
+          async onElement({ key, atMs }, ctx) {
+            if (key === 'slow') await answered.promise
+            ctx.eventTimers.at(atMs + 100)
+            ctx.emit(`${key} at ${atMs}`)
+          },
+          async onEventTimer(time, ctx) {
+            if (ctx.key === 'held') await answered.promise
+            ctx.emit(`${ctx.key} until ${time}`)
+          },
+        })
+        .uid('timers')
+        .sinkTo(output)
+    }
+    const before = await testJob(build)
+    await before.send(input, { key: 'fast', atMs: 0 }, { key: 'held', atMs: 0 }, { key: 'slow', atMs: 0 })
+    await before.watermark(input, 150)
+    await before.send(input, { key: 'fast', atMs: 160 }, { key: 'held', atMs: 160 }, { key: 'held', atMs: 161 })
+    assert.deepEqual(output.take(), ['fast at 0', 'held at 0'])
+    const first = answered
+    answered = Promise.withResolvers<void>()
+    first.resolve()
+    const lines: string[] = []
+    await before.until(() => lines.push(...output.take()) > 0 && lines.includes('fast until 100'))
+    assert.ok(!lines.includes('fast at 160'))
+    // Now a timer waits for its answer, and in front of two records of its key.
+    const savepoint = await before.savepoint()
+    await before.close()
+    answered.resolve()
+    output.take()
+    await using after = await testJob(build, { restore: savepoint })
+    await after.end()
+    assert.deepEqual(
+      output.take().filter((line) => line.startsWith('held')),
+      ['held until 100', 'held at 160', 'held at 161', 'held until 260', 'held until 261'],
     )
   })
 

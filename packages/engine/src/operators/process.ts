@@ -151,7 +151,11 @@ export class ProcessOperator extends PlainOperator {
 
   #becomeAsync(): void {
     this.#execution ??= new AsyncExecution(
-      { keyed: this.#keyed, capacity: this.#fn.capacity ?? this.host.asyncCapacity },
+      {
+        keyed: this.#keyed,
+        capacity: this.#fn.capacity ?? this.host.asyncCapacity,
+        serial: this.#keyed && this.#invocations.has('event-timer'),
+      },
       {
         start: (input) => this.#invocations.start(input),
         fireEventTimers: (time) => this.#timers.advance(time),
