@@ -92,7 +92,7 @@ const keyed =
     env
       .fromSource(numbers(), { watermarks: watermarks.monotonous((n: number) => n) })
       .keyBy((n) => n)
-      .process({ onElement() {}, ...members(throws) } as never)
+      .process({ onElement() {}, ...members(throws) })
       .uid('own')
       .sinkTo(discard())
 
@@ -126,7 +126,6 @@ const sites: { readonly [site: string]: Build } = {
   onElement: keyed((throws) => ({ onElement: throws })),
   'onElement, later': keyed((throws) => ({ onElement: async () => throws() })),
   'onElement, undeclared': keyed((throws) => ({ onElement: () => Promise.resolve().then(throws) })),
-  'onElement, a thenable': keyed((throws) => ({ onElement: () => ({ then: throws }) })),
   open: keyed((throws) => ({ open: throws })),
   'open, later': keyed((throws) => ({ open: async () => throws() })),
   finish: keyed((throws) => ({ finish: throws })),

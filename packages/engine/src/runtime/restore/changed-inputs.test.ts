@@ -93,9 +93,9 @@ async function change(
   const first = start(place, former, [], count, unaligned)
   const completed = (): number => first.checkpoints().history.filter(({ outcome }) => outcome.kind === 'completed').length
   // One that nothing holds up may end before that.
-  let hasEnded = false
-  void first.done.then(() => (hasEnded = true))
-  for (const until = performance.now() + 10_000; completed() < 5 && !hasEnded; await sleep(2)) assert.ok(performance.now() < until)
+  let hasEnded = (): boolean => false
+  void first.done.then(() => (hasEnded = () => true))
+  for (const until = performance.now() + 10_000; completed() < 5 && !hasEnded(); await sleep(2)) assert.ok(performance.now() < until)
   await first.cancel()
   const seen: string[] = []
   return { result: await start(place, today, seen, count, unaligned).done, seen: seen.toSorted() }
