@@ -8,6 +8,8 @@ export interface CoordinatorConfig {
   readonly attempt: number
   /** Every subtask of the plan, at least one. */
   readonly subtasks: readonly SubtaskId[]
+  /** A subtask as people know it, for what is said of a checkpoint that it keeps waiting; default: its numbers. */
+  readonly describe?: (subtask: SubtaskId) => string
   /** Ids of the tasks of each region; default: all are in one. */
   readonly regions?: readonly (readonly number[])[]
   /** As `StorageReport.nextCheckpointId`, or the former attempt's `nextCheckpointId` if that is larger. */

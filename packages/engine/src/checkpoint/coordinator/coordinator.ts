@@ -21,6 +21,9 @@ import { RegionAttempts } from './region-attempts.ts'
 import { Retention } from './retention.ts'
 import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
 
+/** Of the subtasks that a checkpoint waits for, those that are named. */
+const NAMED_MAX = 3
+
 /** How long after a failed final checkpoint the next one is tried. */
 const FINAL_RETRY_MS = 1_000
 
@@ -189,7 +192,17 @@ export class CheckpointCoordinator {
   }
 
   #expire(atMs: number): void {
-    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs)) this.#fail(checkpoint, 'timeout', atMs)
+    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs))
+      this.#fail(checkpoint, 'timeout', atMs, this.#lacks(checkpoint))
+  }
+
+  /** What a checkpoint has waited for in vain. */
+  #lacks({ missing }: PendingCheckpoint): string | undefined {
+    if (missing.length === 0) return undefined
+    const { describe = subtaskKey } = this.#config
+    const names = missing.slice(0, NAMED_MAX).map((subtask) => describe(subtask))
+    const more = missing.length > names.length ? ` and ${missing.length - names.length} more` : ''
+    return `no snapshot came of ${names.join('; ')}${more}`
   }
 
   #loseRegion(region: number, atMs: number): void {

@@ -30,7 +30,7 @@ export class PendingCheckpoint {
   /** A region was lost after its snapshot: it goes back, and gives up what it staged for this one unless that is what it goes back to. */
   spoiled = false
   readonly acknowledged: Map<string, Acknowledgement> = new Map()
-  readonly #waiting: Set<string>
+  readonly #waiting: Map<string, SubtaskId>
   #persisting = false
 
   constructor(
@@ -43,12 +43,17 @@ export class PendingCheckpoint {
     this.baseId = facts.baseId
     this.requestIds = facts.requestIds
     this.savepoint = facts.savepoint
-    this.#waiting = new Set(subtasks.map(subtaskKey))
+    this.#waiting = new Map(subtasks.map((subtask) => [subtaskKey(subtask), subtask]))
   }
 
   get phase(): 'collecting' | 'acknowledged' | 'persisting' {
     if (this.#waiting.size > 0) return 'collecting'
     return this.#persisting ? 'persisting' : 'acknowledged'
+  }
+
+  /** Whose snapshots are not there. */
+  get missing(): readonly SubtaskId[] {
+    return [...this.#waiting.values()]
   }
 
   /** Returns whether the subtask was awaited. */

@@ -198,6 +198,7 @@ export class JobMaster implements AttemptHandler {
       options: checkpointOptions(this.#settings.options),
       attempt: number,
       subtasks: plan.tasks.flatMap((task) => Array.from({ length: task.parallelism }, (_, subtask) => ({ task: task.id, subtask }))),
+      describe: ({ task, subtask }) => `${plan.tasks[task]!.name}, subtask ${subtask}`,
       regions: regions.map(({ tasks }) => tasks),
       nextCheckpointId: this.#nextCheckpointId,
       completed: restoration.completed,

@@ -287,6 +287,32 @@ void describe('savepoints of a running job', () => {
     checkRows(rowsOf('memory'))
   })
 
+  void it('that times out says whose snapshot has not come', async () => {
+    const never = new Promise<void>(() => {})
+    const job = defineJob('stuck', (env) => {
+      env
+        .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), { uid: 'numbers' })
+        .keyBy((n) => n)
+        // Not declared as asynchronous: what it has changed directly cannot be held back, so no snapshot is taken meanwhile.
+        .process({ emits: type<number>(), onElement: (): Promise<void> => never })
+        .name('asks')
+        .uid('asks')
+        .sinkTo(discard())
+    })
+    const started = Promise.withResolvers<void>()
+    const onEvent = (event: JobEvent): void => {
+      if (event.kind === 'started') started.resolve()
+    }
+    const stuck = start(job, { onEvent }, { timeout: '300ms', interval: undefined })
+    await started.promise
+    await sleep(100)
+    await assert.rejects(stuck.savepoint({ dir: join(folder, 'sp') }), {
+      code: 'SAVEPOINT_FAILED',
+      message: /timeout: no snapshot came of .*asks.*, subtask 0/,
+    })
+    await stuck.cancel()
+  })
+
   void it('is disposed of by its path; a checkpoint is not', async () => {
     const job = await running(start(countingJob({ name: 'disposed' })))
     const { path } = await job.savepoint({ dir: join(folder, 'sp') })
