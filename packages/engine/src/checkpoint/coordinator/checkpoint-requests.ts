@@ -2,6 +2,12 @@ import type { AbortReason, CoordinatorCommand, SavepointRequest } from './coordi
 import { FollowUps } from './follow-ups.ts'
 import type { PendingCheckpoint } from './pending-checkpoint.ts'
 
+/** One that no checkpoint has begun for. */
+export interface WaitingSavepoint extends SavepointRequest {
+  /** Monotonic time. */
+  readonly askedAtMs: number
+}
+
 type RequestDone = Extract<CoordinatorCommand, { kind: 'request-done' }>
 
 /**
@@ -11,7 +17,7 @@ export class CheckpointRequests {
   readonly #push: (command: RequestDone) => void
   readonly #followUps = new FollowUps()
   #plain: number[] = []
-  #savepoints: SavepointRequest[] = []
+  #savepoints: WaitingSavepoint[] = []
 
   constructor(push: (command: RequestDone) => void) {
     this.#push = push
@@ -21,8 +27,12 @@ export class CheckpointRequests {
     this.#plain.push(requestId)
   }
 
-  addSavepoint({ requestId, dir }: SavepointRequest): void {
-    this.#savepoints.push({ requestId, dir })
+  addSavepoint(savepoint: WaitingSavepoint): void {
+    this.#savepoints.push(savepoint)
+  }
+
+  get waitingSavepoints(): readonly WaitingSavepoint[] {
+    return this.#savepoints
   }
 
   get savepointWaits(): boolean {
@@ -59,6 +69,12 @@ export class CheckpointRequests {
   /** No other checkpoint will come that complete savepoints could be announced after. */
   giveUpFollowUps(reason: AbortReason): void {
     for (const savepoint of this.#followUps.giveUp()) this.givenUp(savepoint, reason)
+  }
+
+  giveUpSavepoints(which: (savepoint: WaitingSavepoint) => boolean, reason: AbortReason): void {
+    const givenUp = this.#savepoints.filter((savepoint) => which(savepoint))
+    this.#savepoints = this.#savepoints.filter((savepoint) => !givenUp.includes(savepoint))
+    for (const { requestId } of givenUp) this.refuse(requestId, reason)
   }
 
   /** `others`: requests that are waited for elsewhere. */

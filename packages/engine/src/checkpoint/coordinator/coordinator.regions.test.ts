@@ -31,12 +31,14 @@ const snapshotOf = (path: string, staged = false): SubtaskSnapshot => ({
 class Script {
   readonly coordinator: CheckpointCoordinator
   atMs = 0
+  /** What it has asked for last. */
+  wakeAtMs: number | undefined
   readonly attempts: Map<Side, number> = new Map([
     [left, 3],
     [right, 3],
   ])
 
-  constructor(intervalMs: number | undefined = 100) {
+  constructor(intervalMs: number | undefined = 100, started = true) {
     this.coordinator = new CheckpointCoordinator({
       options: {
         intervalMs,
@@ -57,11 +59,13 @@ class Script {
       restoredId: undefined,
       wallClockOffsetMs: () => 0,
     })
-    this.on({ kind: 'started' })
+    if (started) this.on({ kind: 'started' })
   }
 
   on(event: CoordinatorEvent extends infer E ? (E extends unknown ? Omit<E, 'atMs'> : never) : never): string[] {
-    return this.coordinator.on({ ...event, atMs: this.atMs }).flatMap((command) => describeCommand(command))
+    const commands = this.coordinator.on({ ...event, atMs: this.atMs })
+    for (const command of commands) if (command.kind === 'wake') this.wakeAtMs = command.atMs
+    return commands.flatMap((command) => describeCommand(command))
   }
 
   tickAt(atMs: number): string[] {
@@ -177,6 +181,38 @@ describe('checkpoints of a job of which a region is lost', () => {
     script.on({ kind: 'region-lost', region: 0 })
     assert.deepEqual(script.on({ kind: 'stop-with-savepoint', requestId: 1, dir: '/s', drain: true }), ['drain'])
     assert.ok(script.restart(0, 4).includes('drain'))
+  })
+
+  it('whoever asks for a savepoint waits for the region no longer than a savepoint may take; the job goes on', () => {
+    const script = new Script()
+    script.on({ kind: 'savepoint', requestId: 1, dir: '/r' })
+    script.tickAt(500)
+    script.on({ kind: 'region-lost', region: 0 })
+    script.atMs = 900
+    script.on({ kind: 'savepoint', requestId: 2, dir: '/s' })
+    script.on({ kind: 'stop-with-savepoint', requestId: 3, dir: '/t', drain: false })
+    assert.equal(script.wakeAtMs, 1_900, 'nothing else wakes it')
+    assert.deepEqual(script.tickAt(1_899), [])
+    assert.ok(script.coordinator.isEnding)
+    assert.deepEqual(script.tickAt(1_900), ['request 2 aborted', 'request 3 aborted'])
+    assert.ok(!script.coordinator.isEnding)
+    assert.deepEqual(script.on({ kind: 'savepoint', requestId: 4, dir: '/u' }), [])
+    assert.deepEqual(script.on({ kind: 'stop-with-savepoint', requestId: 5, dir: '/v', drain: false }), [])
+    script.atMs = 2_800
+    assert.deepEqual(script.restart(0, 4), ['trigger 2'])
+    assert.equal(script.wakeAtMs, 3_800, 'from then on it counts from the trigger')
+  })
+
+  it('whoever asks for a savepoint of a job that starts waits no longer either; a stop asked for besides stays', () => {
+    const script = new Script(100, false)
+    script.on({ kind: 'savepoint', requestId: 1, dir: '/s' })
+    script.on({ kind: 'stop-with-savepoint', requestId: 2, dir: '/t', drain: false })
+    script.on({ kind: 'stop' })
+    assert.equal(script.wakeAtMs, 1_000)
+    assert.deepEqual(script.tickAt(1_000), ['request 1 aborted', 'request 2 aborted'])
+    assert.equal(script.wakeAtMs, undefined)
+    assert.ok(script.coordinator.isEnding)
+    assert.deepEqual(script.on({ kind: 'started' }), ['trigger 1'])
   })
 
   it('no checkpoint ever begins without all regions, or counts what a former attempt says', () => {

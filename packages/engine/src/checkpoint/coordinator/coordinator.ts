@@ -1,5 +1,5 @@
 import { abortedCommand, discardCommands, persistCommand, triggerCommand } from './checkpoint-commands.ts'
-import { CheckpointRequests } from './checkpoint-requests.ts'
+import { CheckpointRequests, type WaitingSavepoint } from './checkpoint-requests.ts'
 import { CommitsUnderWay } from './commits-under-way.ts'
 import type { CoordinatorConfig } from './coordinator-config.ts'
 import type {
@@ -19,6 +19,7 @@ import { PendingCheckpoints } from './pending-checkpoints.ts'
 import { PeriodicSchedule } from './periodic-schedule.ts'
 import { RegionAttempts } from './region-attempts.ts'
 import { Retention } from './retention.ts'
+import { Standstill } from './standstill.ts'
 import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
 
 /** Of the subtasks that a checkpoint waits for, those that are named. */
@@ -41,7 +42,8 @@ const FINAL_RETRY_MS = 1_000
  * 7. After `close`, `fail-job` or `finish` nothing is triggered or completed any more.
  * 8. A savepoint is no part of the job's own history: nothing builds on it, is given up for it or retired after it, and its failure counts for nothing. It waits until
  *    nothing else is under way, and nothing but the final checkpoint begins before it or beside it. It is announced when what sinks staged for it is safe: see `CheckpointRequests`.
- * 9. A lost region takes with it what is under way and not yet being persisted, and every savepoint that is not announced; until it is restored nothing begins.
+ * 9. A lost region takes with it what is under way and not yet being persisted, and every savepoint that is not announced; until it is restored nothing begins. Nobody who has asked for
+ *    a savepoint waits for that, or for the start, longer than one may take (`timeoutMs`).
  * 10. While the commits of `COMMITS_BEHIND_MAX` completed checkpoints are under way no periodic one begins, for as long as one may take (`timeoutMs`): with those that are pending, no
  *    more wait for their commits than that and `maxConcurrent`. Nothing else waits for commits.
  */
@@ -62,6 +64,7 @@ export class CheckpointCoordinator {
   #phase: 'starting' | 'running' | 'over' = 'starting'
   readonly #ending = new Ending()
   readonly #requests = new CheckpointRequests((command) => this.#commands.push(command))
+  readonly #standstill = new Standstill()
   #failuresInRow = 0
   #wakeAtMs: number | undefined
   #commands: CoordinatorCommand[] = []
@@ -141,6 +144,7 @@ export class CheckpointCoordinator {
         return this.#regions.launched(event.region, event.attempt)
       case 'region-restored':
         this.#regions.restored(event.region)
+        if (this.#regions.complete) this.#standstill.end()
         if (this.#ending.draining) this.#commands.push({ kind: 'drain' })
         return
       case 'close':
@@ -151,6 +155,7 @@ export class CheckpointCoordinator {
   #start(atMs: number): void {
     if (this.#phase !== 'starting') return
     this.#phase = 'running'
+    this.#standstill.end()
     this.#schedule.begun(atMs)
   }
 
@@ -164,9 +169,9 @@ export class CheckpointCoordinator {
   #request(event: Extract<CoordinatorEvent, { kind: 'request' | 'savepoint' | 'stop-with-savepoint' }>): void {
     if (this.#phase === 'over') return this.#requests.refuse(event.requestId, 'closed')
     if (event.kind === 'request') return this.#requests.add(event.requestId)
-    if (event.kind === 'savepoint') return this.#requests.addSavepoint(event)
+    const savepoint = { requestId: event.requestId, dir: event.dir, askedAtMs: event.atMs }
+    if (event.kind === 'savepoint') return this.#requests.addSavepoint(savepoint)
     if (this.#ending.isTaken) return this.#requests.refuse(event.requestId, 'stopping')
-    const savepoint = { requestId: event.requestId, dir: event.dir }
     if (!event.drain) return this.#ending.stopWithSavepoint(savepoint, event.atMs)
     this.#ending.drain(savepoint)
     this.#commands.push({ kind: 'drain' })
@@ -192,8 +197,19 @@ export class CheckpointCoordinator {
   }
 
   #expire(atMs: number): void {
-    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs))
-      this.#fail(checkpoint, 'timeout', atMs, this.#lacks(checkpoint))
+    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs)) this.#fail(checkpoint, 'timeout', atMs, this.#lacks(checkpoint))
+    if (this.#phase === 'over') return
+    const hasWaited = ({ askedAtMs }: WaitingSavepoint): boolean => this.#standstill.untilMs(askedAtMs, this.#options.timeoutMs) <= atMs
+    this.#requests.giveUpSavepoints(hasWaited, 'timeout')
+    const waiting = this.#ending.waiting.filter((savepoint) => hasWaited(savepoint))
+    for (const { requestId } of waiting) this.#requests.refuse(requestId, 'timeout')
+    if (waiting.length > 0) this.#ending.savepointFailed(atMs)
+  }
+
+  /** When the first savepoint is given up that waits for all of the job to run. */
+  #waitsUntilMs(): number {
+    const waiting = [...this.#requests.waitingSavepoints, ...this.#ending.waiting]
+    return Math.min(...waiting.map(({ askedAtMs }) => this.#standstill.untilMs(askedAtMs, this.#options.timeoutMs)))
   }
 
   /** What a checkpoint has waited for in vain. */
@@ -208,6 +224,7 @@ export class CheckpointCoordinator {
   #loseRegion(region: number, atMs: number): void {
     if (this.#phase === 'over') return
     this.#regions.lost(region)
+    this.#standstill.begin(atMs)
     const keys = this.#regions.keysOf(region)
     for (const key of keys) this.#inputFinished.delete(key)
     this.#commits.lost(keys)
@@ -375,10 +392,10 @@ export class CheckpointCoordinator {
   }
 
   #setWake(): void {
-    const { dueMs: nextMs, heldFromMs } = this.#next() ?? { dueMs: Infinity }
+    const { dueMs: nextMs, heldFromMs } = (this.#phase === 'running' ? this.#next() : undefined) ?? { dueMs: Infinity }
     const tellMs = heldFromMs === undefined || this.#toldHeldBack ? Infinity : heldFromMs
-    const dueMs = Math.min(this.#pending.nextExpiryMs(this.#options.timeoutMs), nextMs, tellMs)
-    const atMs = this.#phase === 'running' && dueMs < Infinity ? dueMs : undefined
+    const dueMs = Math.min(this.#pending.nextExpiryMs(this.#options.timeoutMs), nextMs, tellMs, this.#waitsUntilMs())
+    const atMs = this.#phase !== 'over' && dueMs < Infinity ? dueMs : undefined
     if (atMs === this.#wakeAtMs) return
     this.#wakeAtMs = atMs
     this.#commands.push({ kind: 'wake', atMs })

@@ -1,3 +1,4 @@
+import type { WaitingSavepoint } from './checkpoint-requests.ts'
 import type { SavepointRequest } from './coordinator-events.ts'
 
 export type EndingCause = 'stop' | 'input-finished'
@@ -12,7 +13,7 @@ export class Ending {
   #cause: EndingCause | undefined
   #stopAsked = false
   #inputFinished = false
-  #savepoint: SavepointRequest | undefined
+  #savepoint: WaitingSavepoint | undefined
   #begun = false
   #draining = false
   /** When the last checkpoint may be tried. */
@@ -29,7 +30,7 @@ export class Ending {
   }
 
   /** The savepoint that no checkpoint has begun for. */
-  get waiting(): readonly SavepointRequest[] {
+  get waiting(): readonly WaitingSavepoint[] {
     return this.#savepoint === undefined || this.#begun ? [] : [this.#savepoint]
   }
 
@@ -53,13 +54,13 @@ export class Ending {
     this.#cite('stop', atMs)
   }
 
-  stopWithSavepoint(savepoint: SavepointRequest, atMs: number): void {
+  stopWithSavepoint(savepoint: WaitingSavepoint, atMs: number): void {
     this.#savepoint = savepoint
     this.#cite('stop', atMs)
   }
 
   /** The last checkpoint comes when the sources' end has passed through the job. */
-  drain(savepoint: SavepointRequest): void {
+  drain(savepoint: WaitingSavepoint): void {
     this.#savepoint = savepoint
     this.#draining = true
   }

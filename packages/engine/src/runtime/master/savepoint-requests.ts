@@ -118,7 +118,8 @@ function failure(reason: AbortReason | undefined, problem: string | undefined): 
       outcome: 'starts over or fails, as its restart strategy says',
       problem: problem ?? 'a task failed meanwhile',
     })
-  return savepointFailed(problem ?? String(reason))
+  const waited = reason === 'timeout' ? 'not all of the job ran within checkpointing.timeout, so that none could begin' : String(reason)
+  return savepointFailed(problem ?? waited)
 }
 
 /** The error of a savepoint that comes to nothing, and does the job no harm. */

@@ -1,0 +1,17 @@
+/** From the start on, and from the loss of a region on, no checkpoint begins until all of the job runs: how long whoever has asked for one waits for that. */
+export class Standstill {
+  #sinceMs: number | undefined = -Infinity
+
+  begin(atMs: number): void {
+    this.#sinceMs ??= atMs
+  }
+
+  end(): void {
+    this.#sinceMs = undefined
+  }
+
+  /** When a request of that moment has waited for `waitMs`. Infinity: all runs. */
+  untilMs(askedAtMs: number, waitMs: number): number {
+    return this.#sinceMs === undefined ? Infinity : Math.max(this.#sinceMs, askedAtMs) + waitMs
+  }
+}
