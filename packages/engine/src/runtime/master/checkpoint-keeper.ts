@@ -95,7 +95,8 @@ export class CheckpointKeeper {
     const final = checkpoint === 'final'
     const stateBytes = snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.stateBytes, 0)
     const last = { id: checkpointId, completedMs: timeMs, durationMs, sizeBytes, stateBytes }
-    board.checkpointCompleted(checkpoint === 'savepoint' ? undefined : last)
+    // One that is no checkpoint is complete when the coordinator says so: a region may have been lost meanwhile.
+    if (checkpoint !== 'savepoint') board.checkpointCompleted(last)
     if (savepoint !== undefined) {
       const told = { id: checkpointId, path: savepoint.dir }
       this.#unannounced.set(checkpointId, { kind: 'savepoint-completed', timeMs, savepoint: told, durationMs, sizeBytes, final })
@@ -103,14 +104,19 @@ export class CheckpointKeeper {
     if (checkpoint !== 'savepoint') onEvent({ kind: 'checkpoint-completed', timeMs, checkpoint: this.last!, durationMs, sizeBytes, final })
   }
 
+  /** It is no checkpoint of the job. */
+  savepointCompleted(): void {
+    this.#parts.board.checkpointCompleted(undefined)
+  }
+
   aborted(checkpointId: number, reason: string, error: string | undefined): void {
     const { board, clock, onEvent } = this.#parts
-    const savepoint = this.#triggered.get(checkpointId)?.command.savepoint
+    const isSavepoint = this.#triggered.get(checkpointId)?.command.savepoint !== undefined || this.#unannounced.has(checkpointId)
     this.#triggered.delete(checkpointId)
     board.checkpointFailed()
     const problem = `${reason}${error === undefined ? '' : `: ${error}`}`
-    if (savepoint !== undefined) this.#problems.set(checkpointId, problem)
-    const what = savepoint === undefined ? 'checkpoint' : 'savepoint'
+    if (isSavepoint) this.#problems.set(checkpointId, problem)
+    const what = isSavepoint ? 'savepoint' : 'checkpoint'
     const failure = new Error(`${what} ${checkpointId} was given up: ${problem}`)
     onEvent({ kind: 'checkpoint-failed', timeMs: clock.now(), checkpointId, error: failure })
   }

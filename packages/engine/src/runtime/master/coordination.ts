@@ -97,6 +97,7 @@ export class Coordination {
         this.#enumeratorSnapshots.delete(command.checkpointId)
         return this.#handler.send({ kind: 'complete', checkpointId: command.checkpointId, checkpoint: command.checkpoint })
       case 'notify-savepoint':
+        keeper.savepointCompleted()
         this.#enumeratorSnapshots.delete(command.checkpointId)
         return this.#handler.send({ kind: 'savepoint-complete', checkpointId: command.checkpointId })
       case 'notify-aborted':
