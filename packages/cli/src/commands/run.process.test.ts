@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { LogRecord } from '@millrace/core'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-run-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -141,3 +142,67 @@ export default defineJob('piped', (env) => {
   assert.deepEqual(piped('', '2'), [])
   assert.deepEqual(piped('a\n', '2'), ['a 4'])
 })
+
+writeFileSync(
+  join(folder, 'talkative.ts'),
+  `import { defineJob, discard } from ${engine}
+const cycle: { self?: unknown } = {}
+cycle.self = cycle
+const odd: readonly unknown[] = [cycle, () => 1, Symbol('s'), new Map([[1, 1n]]), { get broken() { throw new Error('no') } }, Promise.resolve(), new Error('its cause', { cause: { f() {} } })]
+export default defineJob('talkative', (env) => {
+  env.fromCollection([1]).process({
+    onElement(n, { log }) {
+      for (const field of odd) log.info('a field', { field, n })
+      log.error('as fields', new RangeError('the first'))
+      log.error(new TypeError('the second') as never)
+      log.info({ not: 'a text' } as never)
+    },
+  }).sinkTo(discard())
+})
+`,
+)
+
+for (const output of ['json', 'lines'])
+  void test(`whatever a function logs does no harm to the job, and each is a line (${output})`, async () => {
+    const { output: written, exitCode } = run('talkative.ts', '--output', output, '--restore', 'none', '--log-level', 'info')
+    assert.equal(await exitCode, 0, written.stderr)
+    if (output === 'lines') {
+      assert.equal(written.stderr.match(/a field operator=process subtask=0 field=\S.* n=1/g)?.length, 7)
+      for (const text of [
+        'as fields operator=process subtask=0 error=the first',
+        'RangeError: the first',
+        'the second operator',
+        'TypeError: the second',
+      ])
+        assert.ok(written.stderr.includes(text), text)
+      return
+    }
+    const lines = written.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly kind: string; readonly record: LogRecord })
+    const records = lines.filter(({ kind }) => kind === 'log').map(({ record }) => record)
+    const fields = records.filter(({ message }) => message === 'a field').map((record) => record.fields)
+    assert.deepEqual(
+      fields.map(({ field }) => (typeof field === 'string' ? field : typeof field)),
+      [
+        '<ref *1> { self: [Circular *1] }',
+        '[Function (anonymous)]',
+        'Symbol(s)',
+        'object',
+        '{ broken: [Getter] }',
+        'Promise { undefined }',
+        'object',
+      ],
+    )
+    assert.ok(
+      fields.every(({ n }) => n === 1),
+      'what can be sent is as it was',
+    )
+    const errors = records.flatMap(({ message, fields: { error } }) => (error === undefined ? [] : [[message, (error as Error).message]]))
+    assert.deepEqual(errors, [
+      ['as fields', 'the first'],
+      ['the second', 'the second'],
+    ])
+    assert.equal(records.at(-1)!.message, "{ not: 'a text' }")
+  })

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '@millrace/core'
+import { plainFields, type Cancel, type Clock } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
 import type { TextOutput } from '../terminal.ts'
 import type { JobView } from './job-view.ts'
@@ -23,7 +23,8 @@ export class JsonView implements JobView {
   event(event: JobEvent): void {
     // Last figures first, so that `ended` stays the last line.
     if (event.kind === 'ended') this.#writeMetrics()
-    this.#write(event.kind === 'started' ? withoutGraph(event) : event)
+    if (event.kind === 'log') this.#writeLog(event)
+    else this.#write(event.kind === 'started' ? withoutGraph(event) : event)
   }
 
   watch(metrics: () => JobMetrics): void {
@@ -55,6 +56,16 @@ export class JsonView implements JobView {
 
   #write(line: object): void {
     this.#output.write(`${JSON.stringify(line, plainData)}\n`)
+  }
+
+  /** What functions log may be what JSON cannot hold. */
+  #writeLog(event: Extract<JobEvent, { readonly kind: 'log' }>): void {
+    try {
+      this.#write(event)
+    } catch {
+      const { record } = event
+      this.#write({ ...event, record: { ...record, fields: plainFields(record.fields) } })
+    }
   }
 }
 

@@ -5,15 +5,13 @@
  * What is logged may be an attacker's: control characters are escaped, so that nobody forges lines or drives the terminal.
  */
 import { inspect } from 'node:util'
-import type { LogLevel, LogRecord } from './record.ts'
+import { plainFields, shown, TEXT_LENGTH_MAX } from './plain-fields.ts'
+import type { LogFields, LogLevel, LogRecord } from './record.ts'
 
 /** One record as a line (errors add their stack), without the line end. */
 export function formatLogRecord(record: LogRecord, format: 'text' | 'json', color: boolean): string {
   return format === 'json' ? formatJson(record) : formatText(record, color)
 }
-
-/** Longer texts are cut. */
-const lengthLimit = 16_384
 
 const colors: { readonly [L in LogLevel]: string } = { debug: '\x1b[90m', info: '\x1b[36m', warn: '\x1b[33m', error: '\x1b[31m' }
 
@@ -31,22 +29,22 @@ function formatText(record: LogRecord, color: boolean): string {
 
 function textOf(value: unknown): string {
   if (value instanceof Error) return plain(value.message)
-  const text = typeof value === 'string' ? value : inspect(value, { depth: 3, breakLength: Infinity, maxStringLength: lengthLimit })
+  const text = shown(value)
   return /^[^\s"=]+$/.test(text) || typeof value !== 'string' ? plain(text) : `"${plain(text).replaceAll('"', '\\"')}"`
 }
 
 /** An error with its causes, every line of it behind four spaces. */
 function indented(error: Error): string {
-  const text = inspect(error, { depth: 1, maxStringLength: lengthLimit })
+  const text = inspect(error, { depth: 1, maxStringLength: TEXT_LENGTH_MAX })
   return text
-    .slice(0, lengthLimit)
+    .slice(0, TEXT_LENGTH_MAX)
     .split('\n')
     .map((line) => `    ${plain(line)}`)
     .join('\n')
 }
 
 function plain(text: string): string {
-  const cut = text.length > lengthLimit ? `${text.slice(0, lengthLimit)}…` : text
+  const cut = text.length > TEXT_LENGTH_MAX ? `${text.slice(0, TEXT_LENGTH_MAX)}…` : text
   return cut.replace(/\p{Cc}/gu, (character) => escapes[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
@@ -55,30 +53,28 @@ const escapes: { readonly [character: string]: string } = { '\n': '\\n', '\r': '
 const reserved = new Set(['time', 'level', 'message'])
 
 function formatJson(record: LogRecord): string {
-  const line: { [name: string]: unknown } = {
+  const line = {
     time: new Date(record.timeMs).toISOString(),
     level: record.level,
-    message: record.message.slice(0, lengthLimit),
+    message: record.message.slice(0, TEXT_LENGTH_MAX),
   }
-  for (const [name, value] of Object.entries(record.fields)) line[reserved.has(name) ? `field.${name}` : name] = value
-  return stringify(line) ?? stringify({ ...line, ...textFields(record) })!
+  return stringify({ ...line, ...free(record.fields) }) ?? stringify({ ...line, ...free(plainFields(record.fields)) })!
+}
+
+/** The fields under names that are not the record's own. */
+function free(fields: LogFields): LogFields {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [reserved.has(name) ? `field.${name}` : name, value]))
 }
 
 /** Undefined where the fields hold what JSON cannot: a cycle, a throwing getter. */
 function stringify(line: { readonly [name: string]: unknown }): string | undefined {
   try {
     return JSON.stringify(line, (_, value: unknown) => {
-      if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack?.slice(0, lengthLimit) }
-      if (typeof value === 'string' && value.length > lengthLimit) return `${value.slice(0, lengthLimit)}…`
+      if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack?.slice(0, TEXT_LENGTH_MAX) }
+      if (typeof value === 'string' && value.length > TEXT_LENGTH_MAX) return `${value.slice(0, TEXT_LENGTH_MAX)}…`
       return typeof value === 'bigint' ? String(value) : value
     })
   } catch {
     return undefined
   }
-}
-
-function textFields(record: LogRecord): { readonly [name: string]: string } {
-  return Object.fromEntries(
-    Object.entries(record.fields).map(([name, value]) => [reserved.has(name) ? `field.${name}` : name, textOf(value)]),
-  )
 }

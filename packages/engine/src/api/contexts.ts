@@ -12,7 +12,10 @@ export type ReadonlyHandles<S extends StateDeclarations> = {
     : never
 }
 
-/** Writes to the job's log with operator and subtask attached. */
+/**
+ * Writes to the job's log with operator and subtask attached. Never throws for what is logged: a field that no other thread can take, such as a function or a promise, is logged as text, and
+ * an error in place of `fields` as the field `error`.
+ */
 export interface Log {
   info(message: string, fields?: object): void
   warn(message: string, fields?: object): void

@@ -1,6 +1,7 @@
 import { MetricRegistry, type Clock, type LogRecord, type MetricSnapshot } from '@millrace/core'
 import type { Log, Metrics } from '../../api/contexts.ts'
 import type { ConnectorMetrics } from '../../connectors/source.ts'
+import { describeThrown, isError } from '../../operators/thrown.ts'
 
 export interface InstrumentLabels {
   /** Its name, which others may have too. */
@@ -15,8 +16,19 @@ export function taskLog(clock: Clock, { operator, subtask }: InstrumentLabels, s
   const write =
     (level: LogRecord['level']) =>
     (message: string, fields?: object): void =>
-      send({ timeMs: clock.now(), level, message, fields: { operator, subtask, ...fields } })
+      send({
+        timeMs: clock.now(),
+        level,
+        message: describeThrown(message).message,
+        fields: { operator, subtask, ...fieldsOf(message, fields) },
+      })
   return { info: write('info'), warn: write('warn'), error: write('error') }
+}
+
+/** `catch (error)` gives what TypeScript takes for a message as well as for fields: an error is a field `error`, in place of either. */
+function fieldsOf(message: unknown, fields: object | undefined): object | undefined {
+  if (isError(fields)) return { error: fields }
+  return isError(message) ? { error: message, ...fields } : fields
 }
 
 /** Labels are unique to the operator: those of two with one name must not become one series. */

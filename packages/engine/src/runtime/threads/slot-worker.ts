@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
+import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, plainFields } from '@millrace/core'
 import type { Job } from '../../api/job.ts'
 import type { Params } from '../../api/params.ts'
 import { buildJob } from '../../api/build-job.ts'
@@ -34,7 +34,13 @@ const { modulePath } = workerData as SlotWorkerData
 const port = parentPort!
 
 function send(message: ThreadMessage): void {
-  port.postMessage(message)
+  try {
+    port.postMessage(message)
+  } catch (error) {
+    // What a function has logged fails nobody: what cannot go to another thread goes there as text.
+    if (message.kind !== 'log') throw error
+    port.postMessage({ kind: 'log', record: { ...message.record, fields: plainFields(message.record.fields) } } satisfies ThreadMessage)
+  }
 }
 
 /** So often a thread says that it goes round, unless it would be given up before. */
