@@ -82,6 +82,12 @@ export const runtimeErrors = {
     retry: false,
     message: 'Job "{job}" has no operator {stateId} any more that could be run again: the capsule is of another version of the job',
   },
+  CAPSULE_OF_SINK: {
+    who: 'user',
+    retry: false,
+    message:
+      '{sink} is a sink, and is not run again by its capsule, as it would write for real. The file holds the record that it failed on; millrace replay runs the job up to it, and writes nothing',
+  },
   WORKER_OUT_OF_MEMORY: {
     who: 'operator',
     retry: true,

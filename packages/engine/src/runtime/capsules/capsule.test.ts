@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defineJob } from '../../api/job.ts'
+import { type } from '../../api/types.ts'
 import { map } from '../../api/state.ts'
 import { discard } from '../../connectors/discard.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
 import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 import { writeCapsule } from './capsule.ts'
-import { replayCrash } from './replay.ts'
+import { replayCrash, stored } from './replay.ts'
 
 void test('what users write cannot become part of the program, nor another prototype', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-capsule-'))
@@ -26,6 +27,70 @@ void test('what users write cannot become part of the program, nor another proto
   } finally {
     await rm(dir, { recursive: true })
   }
+})
+
+/** Writes the capsule of a failed operator `parse` of a kind, and answers the program. */
+async function capsuleOf(
+  facts: { readonly record: unknown; readonly kind?: string },
+  folder = 'crashes',
+): Promise<[string, string] | undefined> {
+  const parent = await mkdtemp(join(tmpdir(), 'millrace-capsule-'))
+  try {
+    const { record, kind = 'process' } = facts
+    const site = { operator: 'parse', stateId: 'parse', subtask: 0, during: 'onElement', position: undefined, record, key: 7n }
+    const operators = [{ host: { node: { stateId: 'parse', kind } } }]
+    const task = { parts: { subtask: 0 }, chain: { operators, cursor: { timestamp: 5 } } }
+    const keyed = (): object => ({ exportKey: () => ({ total: 5n }) })
+    const options = { dir: join(parent, folder), limit: 1, modulePath: join(parent, 'job.ts'), params: {}, now: () => 0 }
+    const written = await writeCapsule(new OperatorFailure(site, new Error('no')), [{ task, keyed } as unknown as BuiltSubtask], options)
+    return written && [await readFile(written.path, 'utf8'), written.command]
+  } finally {
+    await rm(parent, { recursive: true })
+  }
+}
+
+void test('what JSON refuses is in a capsule all the same', async () => {
+  for (const record of [1n, { id: 5n }, new Map([[1n, undefined]])]) {
+    const [program] = (await capsuleOf({ record }))!
+    const said = /record: stored\("([^"]+)"\)/.exec(program)
+    assert.deepEqual(stored(said![1]!), record)
+    assert.match(program, /key: stored\(.*\/\* 7n \*\//)
+    assert.match(program, /state: stored\(.*\{ total: 5n \}/)
+  }
+})
+
+void test('its command can be copied into a shell, wherever it lies', async () => {
+  const [program, command] = (await capsuleOf({ record: 1 }, "it's here"))!
+  assert.match(command, /^node --inspect-brk '.*it'\\''s here\/.*\.mjs'$/)
+  assert.ok(program.includes(`// Debug it: ${command} `))
+})
+
+void test('of a sink it holds the record, and says that it is not run again; without a record there is none', async () => {
+  assert.match((await capsuleOf({ record: { n: 1 }, kind: 'sink' }))![0], /record: \{"n":1\}/)
+  assert.equal(await capsuleOf({ record: undefined, kind: 'sink' }), undefined)
+  const job = defineJob('sink', (env) => void env.fromCollection([1]).sinkTo(discard()).uid('out'))
+  const facts = { stateId: 'out', during: 'write', subtask: 0, params: {}, timestamp: 0, record: 1, key: undefined, state: undefined }
+  await assert.rejects(replayCrash(job, facts), { code: 'CAPSULE_OF_SINK' })
+})
+
+void test('what an operator emits before it fails is shown, whatever it is', async () => {
+  const job = defineJob('emits', (env) => {
+    env
+      .fromCollection([1])
+      .process({
+        emits: type<unknown>(),
+        onElement(_n, ctx) {
+          const cycle: { self?: unknown } = {}
+          cycle.self = cycle
+          for (const value of [1n, cycle, undefined]) ctx.emit(value)
+          throw new Error('the failure')
+        },
+      })
+      .uid('emit')
+      .sinkTo(discard())
+  })
+  const facts = { stateId: 'emit', during: 'onElement', subtask: 0, params: {}, timestamp: 0, record: 1, key: undefined, state: undefined }
+  await assert.rejects(replayCrash(job, facts), /the failure/)
 })
 
 void test('an operator with broadcast state is run again with its states, empty', async () => {

@@ -11,6 +11,7 @@ import { nodeDisk } from '@millrace/core'
 import { encodeValue } from '../../codec/value.ts'
 import { hashKey } from '../../keys/hash.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
+import { shellWord } from '../shell-word.ts'
 import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 
 export interface CapsuleOptions {
@@ -52,7 +53,7 @@ export async function writeCapsule(
   const path = join(options.dir, name)
   await writeFile(path, program(error, facts, options, path), { mode: 0o600 })
   await removeOldest(options)
-  return { path, command: `node --inspect-brk ${path}` }
+  return { path, command: `node --inspect-brk ${shellWord(path)}` }
 }
 
 async function makePrivateFolder(path: string): Promise<void> {
@@ -65,7 +66,10 @@ async function makePrivateFolder(path: string): Promise<void> {
 function factsOf({ site }: OperatorFailure, subtasks: readonly BuiltSubtask[], { params }: CapsuleOptions): CrashFacts | undefined {
   const { stateId, during, subtask, record, key } = site
   for (const { task, keyed } of subtasks) {
-    if (task.parts.subtask !== subtask || !task.chain.operators.some(({ host }) => host.node.stateId === stateId)) continue
+    const operator = task.parts.subtask === subtask ? task.chain.operators.find(({ host }) => host.node.stateId === stateId) : undefined
+    if (operator === undefined) continue
+    // What a sink fails on besides a record is not in any function's hands.
+    if (operator.host.node.kind === 'sink' && record === undefined) return undefined
     const backend = keyed(stateId)
     const state = backend === undefined || key === undefined ? undefined : backend.exportKey(key, hashKey(key))
     return { stateId, during, subtask, params, timestamp: task.chain.cursor.timestamp, record, key, state }
@@ -81,8 +85,8 @@ function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: Caps
 //
 // The record, its key and its keyed state as the operator left them when it failed. A function that answers no promise changes state in place: part of its work may be
 // done in it already. To see all state as it was before, replay the last checkpoint: millrace replay. This file holds the data of your users.
-// Run it:   node ${path}
-// Debug it: node --inspect-brk ${path}   and open chrome://inspect, or attach your editor
+// Run it:   node ${comment(shellWord(path))}
+// Debug it: node --inspect-brk ${comment(shellWord(path))}   and open chrome://inspect, or attach your editor
 import { replayCrash, stored } from ${JSON.stringify(replay)}
 import job from ${JSON.stringify(pathToFileURL(modulePath).href)}
 
@@ -95,11 +99,20 @@ ${fields.join('\n')}
 /** As JSON where that says it exactly, else in the value format, with a comment for people. */
 function literal(value: unknown): string {
   if (value === undefined) return 'undefined'
-  const json = JSON.stringify(value)
+  const json = jsonOf(value)
   // In a program, unlike in JSON, a field of the name `__proto__` would be the prototype.
   if (json !== undefined && !json.includes('"__proto__"') && isDeepStrictEqual(JSON.parse(json), value)) return json
   const shown = inspect(value, { depth: 4, breakLength: Infinity }).replaceAll('*/', '* /')
   return `stored(${JSON.stringify(Buffer.from(encodeValue(value)).toString('base64'))}) /* ${shown} */`
+}
+
+/** Undefined where JSON has no form for it, or refuses it: a bigint, a cycle. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
 }
 
 async function removeOldest({ dir, limit }: CapsuleOptions): Promise<void> {

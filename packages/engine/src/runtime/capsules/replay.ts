@@ -1,6 +1,7 @@
 /**
  * Runs one operator of a job on one record again, with the key and the state it had: what a crash capsule calls.
  */
+import { inspect } from 'node:util'
 import { nodeClock } from '@millrace/core'
 import { buildJob } from '../../api/build-job.ts'
 import type { ErasedProcessFunction, JobFunctions } from '../../api/functions.ts'
@@ -29,12 +30,13 @@ export function stored(base64: string): unknown {
 /**
  * Calls the operator's function on the record again and prints what it emits. Throws what the function throws: its failure, one hopes, in the debugger.
  *
- * @throws CAPSULE_OPERATOR_MISSING if the job has no such operator any more
+ * @throws CAPSULE_OPERATOR_MISSING if the job has no such operator any more; CAPSULE_OF_SINK if it is a sink
  */
 export async function replayCrash(job: Job<Params>, facts: CrashFacts): Promise<void> {
   const { graph, functions } = buildJob(job, { params: facts.params })
   const node = graph.operators.find(({ stateId }) => stateId === facts.stateId)
   if (node === undefined) throw engineError('CAPSULE_OPERATOR_MISSING', { job: job.name, stateId: facts.stateId })
+  if (node.kind === 'sink') throw engineError('CAPSULE_OF_SINK', { sink: node.name })
   const plan = planJob(graph, { parallelism: 1, chaining: false })
   const task = plan.tasks.find(({ operators }) => operators.includes(node.id))!
   const bench = new ReplayBench(facts, functions)
@@ -127,12 +129,12 @@ class ReplayBench implements ChainHost {
   }
 
   sinkWriter(node: OperatorNode): never {
-    throw engineError('CAPSULE_OPERATOR_MISSING', { job: node.name, stateId: node.stateId })
+    throw engineError('CAPSULE_OF_SINK', { sink: node.name })
   }
 
   exchange(): Receiver {
     return {
-      receive: (value) => void process.stdout.write(`emitted ${JSON.stringify(value)}\n`),
+      receive: (value) => void process.stdout.write(`emitted ${inspect(value, { depth: null, breakLength: Infinity })}\n`),
       watermark: () => {},
     }
   }
