@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { defineJob } from '../../api/job.ts'
 import { type } from '../../api/types.ts'
@@ -91,6 +91,25 @@ void test('what an operator emits before it fails is shown, whatever it is', asy
   })
   const facts = { stateId: 'emit', during: 'onElement', subtask: 0, params: {}, timestamp: 0, record: 1, key: undefined, state: undefined }
   await assert.rejects(replayCrash(job, facts), /the failure/)
+})
+
+void test('only capsules make room for capsules, whatever else lies in their folder', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'millrace-capsule-'))
+  try {
+    const others = ['0.mjs', '2026-01-01.mjs', 'eslint.config.mjs']
+    for (const name of others) await writeFile(join(dir, name), '')
+    const site = { operator: 'parse', stateId: 'parse', subtask: 0, during: 'map', position: undefined, record: 1 }
+    const task = { parts: { subtask: 0 }, chain: { operators: [{ host: { node: { stateId: 'parse' } } }], cursor: { timestamp: 5 } } }
+    const subtask = { task, keyed: () => undefined } as unknown as BuiltSubtask
+    const paths: string[] = []
+    for (const ms of [1, 2, 3]) {
+      const options = { dir, limit: 2, modulePath: join(dir, 'job.ts'), params: {}, now: () => ms }
+      paths.push((await writeCapsule(new OperatorFailure(site, new Error('no')), [subtask], options))!.path)
+    }
+    assert.deepEqual((await readdir(dir)).toSorted(), [...others, ...paths.slice(1).map((path) => basename(path))].toSorted())
+  } finally {
+    await rm(dir, { recursive: true })
+  }
 })
 
 void test('an operator with broadcast state is run again with its states, empty', async () => {

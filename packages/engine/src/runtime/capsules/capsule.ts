@@ -115,7 +115,10 @@ function jsonOf(value: unknown): string | undefined {
   }
 }
 
+/** What `writeCapsule` calls its files: the folder may be one of the user's. */
+const capsuleName = /^\d{4}-\d\d-\d\dT[\d-]+Z-.*-\d+\.mjs$/
+
 async function removeOldest({ dir, limit }: CapsuleOptions): Promise<void> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.mjs')).toSorted()
+  const names = (await readdir(dir)).filter((name) => capsuleName.test(name)).toSorted()
   for (const name of names.slice(0, Math.max(0, names.length - limit))) await rm(join(dir, name), { force: true })
 }
