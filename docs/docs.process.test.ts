@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { snippetsOf } from './snippets.ts'
 
 const root = join(import.meta.dirname, '..')
-const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: root }).toSorted()
+const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md'], { cwd: root }).toSorted()
 const snippets = pages.flatMap((path) => snippetsOf(path, readFileSync(join(root, path), 'utf8')))
 const folder = mkdtempSync(join(tmpdir(), 'millrace-docs-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -127,8 +127,9 @@ void test('links into pages lead to a place there', () => {
 void test('every page can be reached from the README', () => {
   const reached = new Set(['README.md'])
   for (const page of reached) if (page.endsWith('.md')) for (const target of linksOf(page)) reached.add(target)
+  // Those of the packages are read in a registry, which has no others.
   assert.deepEqual(
-    pages.filter((page) => !reached.has(page)),
+    pages.filter((page) => !reached.has(page) && !page.startsWith('packages/')),
     [],
   )
 })

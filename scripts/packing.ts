@@ -44,8 +44,10 @@ function pack(): string[] {
   return names.map((name) => {
     const cwd = join(root, 'packages', name)
     const packed = JSON.parse(run(cwd, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', folder)) as [
-      { readonly filename: string },
+      { readonly filename: string; readonly files: readonly { readonly path: string }[] },
     ]
+    const paths = packed[0].files.map(({ path }) => path)
+    for (const file of ['LICENSE', 'README.md']) if (!paths.includes(file)) throw new Error(`package ${name} has no ${file}`)
     const tarball = join(folder, packed[0].filename)
     run(root, 'node_modules/.bin/publint', 'run', tarball, '--strict')
     run(root, 'node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--no-emoji')
