@@ -15,6 +15,8 @@ export interface TextOutput {
   /** Of a terminal, now. */
   readonly columns: number
   readonly rows: number
+  /** Bytes that were written and have not left. Absent: it is not known. */
+  readonly backlogBytes?: number
   /** Resolves when what was written has left, or has nowhere to go; for output that may be more than memory holds. */
   drained?(): Promise<void>
   /** Whether its reader has gone: more output is in vain. */
@@ -55,6 +57,9 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
     },
     get isGone() {
       return isGone
+    },
+    get backlogBytes() {
+      return stream.writableLength
     },
     drained: () => (isGone || !stream.writableNeedDrain ? Promise.resolve() : new Promise<void>((resolve) => (wake = resolve))),
     settled: async () => {

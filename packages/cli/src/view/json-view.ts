@@ -1,6 +1,7 @@
 import { plainFields, type Cancel, type Clock } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
 import type { TextOutput } from '../terminal.ts'
+import { BoundedOutput, leftOutText } from './bounded-output.ts'
 import type { JobView } from './job-view.ts'
 
 const metricsEveryMs = 1_000
@@ -10,13 +11,13 @@ const metricsEveryMs = 1_000
  * Errors are `{ name, message, code, stack, cause }`.
  */
 export class JsonView implements JobView {
-  readonly #output: TextOutput
+  readonly #output: BoundedOutput
   readonly #clock: Clock
   #metrics: (() => JobMetrics) | undefined
   #cancel: Cancel = () => {}
 
   constructor(output: TextOutput, clock: Clock) {
-    this.#output = output
+    this.#output = new BoundedOutput(output, (count) => lineOf(this.#note(leftOutText(count))))
     this.#clock = clock
   }
 
@@ -24,6 +25,7 @@ export class JsonView implements JobView {
     // Last figures first, so that `ended` stays the last line.
     if (event.kind === 'ended') this.#writeMetrics()
     if (event.kind === 'log') this.#writeLog(event)
+    else if (event.kind === 'ended') this.#output.writeLast(lineOf(event))
     else this.#write(event.kind === 'started' ? withoutGraph(event) : event)
   }
 
@@ -39,7 +41,7 @@ export class JsonView implements JobView {
   }
 
   note(message: string): void {
-    this.#write({ kind: 'note', timeMs: this.#clock.now(), message })
+    this.#write(this.#note(message))
   }
 
   close(_result: JobResult): void {
@@ -54,8 +56,12 @@ export class JsonView implements JobView {
     if (this.#metrics !== undefined) this.#write({ kind: 'metrics', ...this.#metrics() })
   }
 
+  #note(message: string): object {
+    return { kind: 'note', timeMs: this.#clock.now(), message }
+  }
+
   #write(line: object): void {
-    this.#output.write(`${JSON.stringify(line, plainData)}\n`)
+    this.#output.write(lineOf(line))
   }
 
   /** What functions log may be what JSON cannot hold. */
@@ -67,6 +73,10 @@ export class JsonView implements JobView {
       this.#write({ ...event, record: { ...record, fields: plainFields(record.fields) } })
     }
   }
+}
+
+function lineOf(line: object): string {
+  return `${JSON.stringify(line, plainData)}\n`
 }
 
 /** The graph is what `millrace info --format json` prints. */

@@ -1,7 +1,8 @@
-import type { Cancel, Clock } from '@millrace/core'
+import type { Cancel, Clock, LogLevel } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
 import { formatCount, formatPercent } from '../quantities.ts'
 import type { TextOutput } from '../terminal.ts'
+import { BoundedOutput, leftOutText } from './bounded-output.ts'
 import { checkpointLine } from './frame.ts'
 import type { JobView } from './job-view.ts'
 import type { LogWriter } from './log-writer.ts'
@@ -11,20 +12,22 @@ const statusEveryMs = 10_000
 
 /** Events as lines, and every ten seconds a line with the rates: for pipes, files and services. */
 export class LineView implements JobView {
-  readonly #output: TextOutput
+  readonly #output: BoundedOutput
   readonly #log: LogWriter
   readonly #clock: Clock
   readonly #meter = new RateMeter(0)
   #cancel: Cancel = () => {}
 
   constructor(output: TextOutput, log: LogWriter, clock: Clock) {
-    this.#output = output
+    this.#output = new BoundedOutput(output, (count) => this.#said('warn', leftOutText(count)))
     this.#log = log
     this.#clock = clock
   }
 
   event(event: JobEvent): void {
-    this.#write(this.#log.event(event))
+    const text = this.#log.event(event)
+    if (event.kind === 'ended') this.#output.writeLast(text)
+    else this.#write(text)
   }
 
   watch(metrics: () => JobMetrics): void {
@@ -39,7 +42,7 @@ export class LineView implements JobView {
   }
 
   note(message: string): void {
-    this.#write(this.#log.record({ timeMs: this.#clock.now(), level: 'info', message, fields: {} }))
+    this.#write(this.#said('info', message))
   }
 
   close(_result: JobResult): void {
@@ -48,6 +51,10 @@ export class LineView implements JobView {
 
   abandon(): void {
     this.#cancel()
+  }
+
+  #said(level: LogLevel, message: string): string {
+    return this.#log.record({ timeMs: this.#clock.now(), level, message, fields: {} })
   }
 
   #write(text: string): void {

@@ -5,6 +5,7 @@ import type { JobEvent, JobMetrics, JobResult, TaskMetrics } from '@millrace/eng
 import { failedWith, finished, jobMetrics, startedEvent, taskMetrics } from '../testing/job-data.ts'
 import { ManualClock } from '../testing/manual-clock.ts'
 import { RecordingOutput, screenOf } from '../testing/recording-output.ts'
+import { BACKLOG_BYTES_MAX } from './bounded-output.ts'
 import { renderFrame } from './frame.ts'
 import { JsonView } from './json-view.ts'
 import { LineView } from './line-view.ts'
@@ -251,4 +252,29 @@ void test('JSON lines: every event and the metrics of each second, the end last'
   ).result.failure
   assert.deepEqual([error.message, error.code, error.cause.message], ['boom', 'X', 'inner'])
   assert.equal(clock.pending, 0)
+})
+
+class SlowOutput extends RecordingOutput {
+  backlogBytes = 0
+}
+
+void test('a reader that stands still costs no more than so much memory: lines are left out, counted, and never the end', () => {
+  const logged = (n: number): JobEvent => ({ kind: 'log', record: { timeMs: 0, level: 'info', message: `line ${n}`, fields: {} } })
+  for (const viewOf of [
+    (output: SlowOutput) => new JsonView(output, new ManualClock()),
+    (output: SlowOutput) => new LineView(output, plain, new ManualClock()),
+  ]) {
+    const output = new SlowOutput()
+    const view = viewOf(output)
+    for (let n = 1; n <= 9; n++) {
+      if (n === 2) output.backlogBytes = BACKLOG_BYTES_MAX + 1
+      if (n === 4) output.backlogBytes = BACKLOG_BYTES_MAX / 2 + 1
+      if (n === 6) output.backlogBytes = BACKLOG_BYTES_MAX / 2
+      if (n === 8) output.backlogBytes = BACKLOG_BYTES_MAX + 1
+      view.event(logged(n))
+    }
+    view.event(ended(finished))
+    const said = output.text.match(/line \d|\d lines were left out|finished/g)
+    assert.deepEqual(said, ['line 1', '4 lines were left out', 'line 6', 'line 7', '2 lines were left out', 'finished'])
+  }
 })
