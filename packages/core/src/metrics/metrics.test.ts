@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { MetricSnapshot } from './snapshot.ts'
 import { prometheusText } from './prometheus.ts'
 import { MetricRegistry } from './registry.ts'
 import { serveMetrics } from './server.ts'
@@ -88,6 +89,21 @@ millrace_ms_sum{path="a\"b\\c\nd",odd_name="x"} 8
 millrace_ms_count{path="a\"b\\c\nd",odd_name="x"} 4
 `,
   )
+})
+
+void test('Prometheus text: names that become one are one family, and a series is there once', () => {
+  const of = (kind: 'counter' | 'gauge', name: string, value: number, label = 'a'): MetricSnapshot => ({
+    kind,
+    name,
+    help: '',
+    labels: { label },
+    value,
+  })
+  const text = prometheusText(
+    [of('counter', 'seen', 1), of('counter', 'seen_total', 2), of('counter', 'seen_total', 3, 'b'), of('gauge', 'seen_total', 4)],
+    'm_',
+  )
+  assert.equal(text, '# TYPE m_seen_total counter\nm_seen_total{label="a"} 1\nm_seen_total{label="b"} 3\n')
 })
 
 void test('the endpoint serves /metrics, health beside it, and nothing else', async () => {

@@ -8,16 +8,20 @@ import type { HistogramSnapshot, MetricLabels, MetricSnapshot } from './snapshot
 
 export const prometheusContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** All metrics as one page; names get `prefix`, counters end in `_total`. A name keeps the kind it is first met with; others of that name are left out. */
+/** All metrics as one page; names get `prefix`, counters end in `_total`. A name that is so made keeps the kind it is first met with; others of that name are left out, and so is a series that is there already. */
 export function prometheusText(metrics: Iterable<MetricSnapshot>, prefix: string): string {
-  const groups = Map.groupBy(metrics, (metric) => metric.name)
+  const groups = Map.groupBy(metrics, ({ kind, name }) => (kind === 'counter' && !name.endsWith('_total') ? `${name}_total` : name))
   return [...groups].map(([name, group]) => family(`${prefix}${name}`, group)).join('')
 }
 
-function family(name: string, group: readonly MetricSnapshot[]): string {
+function family(full: string, group: readonly MetricSnapshot[]): string {
   const { kind, help } = group[0]!
-  const full = kind === 'counter' && !name.endsWith('_total') ? `${name}_total` : name
-  const lines = group.filter((metric) => metric.kind === kind).flatMap((metric) => samples(full, metric))
+  const series = new Map<string, MetricSnapshot>()
+  for (const metric of group) {
+    const labels = labelText(metric.labels)
+    if (metric.kind === kind && !series.has(labels)) series.set(labels, metric)
+  }
+  const lines = [...series.values()].flatMap((metric) => samples(full, metric))
   const head = help === '' ? [] : [`# HELP ${full} ${help.replace(/[\\\n]/g, escape)}`]
   return `${[...head, `# TYPE ${full} ${kind}`, ...lines].join('\n')}\n`
 }
