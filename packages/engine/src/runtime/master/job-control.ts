@@ -6,7 +6,7 @@
  * 3. Each savepoint that is asked for is answered; after the end none is begun.
  */
 import type { Clock, OptionState } from '@millrace/core'
-import type { SavepointRequest } from '../../checkpoint/coordinator/coordinator-events.ts'
+import type { AbortReason, SavepointRequest } from '../../checkpoint/coordinator/coordinator-events.ts'
 import { engineError } from '../../errors.ts'
 import type { Attempt } from './attempt.ts'
 import type { CheckpointKeeper } from './checkpoint-keeper.ts'
@@ -112,25 +112,30 @@ export class JobControl implements ControlledJob {
 
   /** @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_* */
   savepoint(dir: string | undefined): Promise<CompletedCheckpoint> {
-    return this.#ask(dir, (attempt, request) => attempt.savepoint(request))
+    return this.#ask(dir, false, (attempt, request) => attempt.savepoint(request))
   }
 
-  /** Ends the job with a final checkpoint that is a savepoint too; if that fails the job goes on. @throws as `savepoint` */
+  /** Ends the job with a final checkpoint that is a savepoint too; if that fails the job goes on, or with `drain` ends without. @throws as `savepoint` */
   async stopWithSavepoint(dir: string | undefined, drain: boolean): Promise<CompletedCheckpoint> {
-    return await this.#ask(dir, (attempt, request) => {
+    return await this.#ask(dir, drain, (attempt, request) => {
       this.#stopRequests.add(request.requestId)
       attempt.stopWithSavepoint(request, drain)
     })
   }
 
-  async #ask(dir: string | undefined, tell: (attempt: Attempt, request: SavepointRequest) => void): Promise<CompletedCheckpoint> {
+  async #ask(
+    dir: string | undefined,
+    drain: boolean,
+    tell: (attempt: Attempt, request: SavepointRequest) => void,
+  ): Promise<CompletedCheckpoint> {
     if (this.#isEnd) throw engineError('SAVEPOINT_JOB_ENDED')
     if (this.#attempt === undefined) throw savepointFailed('it is starting, or between two attempts')
-    return await this.#parts.keeper.requests.ask(dir, (request) => {
+    const deliver = (request: SavepointRequest): AbortReason | undefined => {
       if (this.#attempt === undefined) return this.#isEnd ? 'closed' : 'task-failed'
       tell(this.#attempt, request)
       return undefined
-    })
+    }
+    return await this.#parts.keeper.requests.ask(dir, deliver, drain)
   }
 
   /** Nothing runs that could take a savepoint, nor will again. */

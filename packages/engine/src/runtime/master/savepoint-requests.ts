@@ -32,6 +32,8 @@ type Deliver = (request: SavepointRequest) => AbortReason | undefined
 
 interface Open {
   readonly dir: string
+  /** Sources are told to end for it, whatever becomes of it. */
+  readonly drain: boolean
   readonly answer: PromiseWithResolvers<CompletedCheckpoint>
 }
 
@@ -49,12 +51,12 @@ export class SavepointRequests {
   }
 
   /**
-   * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers why nobody takes it, if so.
+   * Makes the folder of a savepoint in `dir`, hands the request on, and waits for the answer. `deliver` answers why nobody takes it, if so. `drain`: sources end for it.
    *
    * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*
    */
-  ask(dir: string | undefined, deliver: Deliver): Promise<CompletedCheckpoint> {
-    const asking = this.#ask(dir, deliver)
+  ask(dir: string | undefined, deliver: Deliver, drain: boolean): Promise<CompletedCheckpoint> {
+    const asking = this.#ask(dir, deliver, drain)
     this.#asking.add(asking)
     void Promise.allSettled([asking]).then(() => this.#asking.delete(asking))
     return asking
@@ -65,15 +67,15 @@ export class SavepointRequests {
     while (this.#asking.size > 0) await Promise.allSettled(this.#asking)
   }
 
-  async #ask(dir: string | undefined, deliver: Deliver): Promise<CompletedCheckpoint> {
-    const request = await this.#begin(dir)
+  async #ask(dir: string | undefined, deliver: Deliver, drain: boolean): Promise<CompletedCheckpoint> {
+    const request = await this.#begin(dir, drain)
     const { promise } = this.#open.get(request.requestId)!.answer
     const reason = deliver(request)
     if (reason !== undefined) await this.answered(request.requestId, { kind: 'aborted', checkpointId: 0, reason }, undefined)
     return await promise
   }
 
-  async #begin(dir: string | undefined): Promise<SavepointRequest> {
+  async #begin(dir: string | undefined, drain: boolean): Promise<SavepointRequest> {
     const { storage, jobName, random, defaultDir } = this.#options
     const name = `savepoint-${shortJobId(jobName)}-${randomId(random).slice(0, RANDOM_DIGITS)}`
     const request = { requestId: ++this.#lastId, dir: inFolder(dir ?? defaultDir, name) }
@@ -83,7 +85,7 @@ export class SavepointRequests {
       await storage.discard(request.dir).catch(() => {}) // noted, if it is there at all
       throw error
     }
-    this.#open.set(request.requestId, { dir: request.dir, answer: Promise.withResolvers() })
+    this.#open.set(request.requestId, { dir: request.dir, drain, answer: Promise.withResolvers() })
     return request
   }
 
@@ -92,7 +94,7 @@ export class SavepointRequests {
     const request = this.#open.get(requestId)
     if (request === undefined) return
     this.#open.delete(requestId)
-    const { dir, answer } = request
+    const { dir, drain, answer } = request
     const { storage } = this.#options
     if (outcome.kind === 'completed') {
       await storage.announced(dir).catch(() => {}) // a note too many does no harm: what is complete stays
@@ -100,7 +102,7 @@ export class SavepointRequests {
     }
     // What cannot be removed now is noted, and removed at the next start.
     await storage.discard(dir).catch(() => {})
-    answer.reject(failure(outcome.reason, problem))
+    answer.reject(failure(outcome.reason, problem, drain))
   }
 }
 
@@ -111,7 +113,7 @@ function inFolder(dir: string, name: string): string {
   return `${dir.replace(/\/+$/, '')}/${name}`
 }
 
-function failure(reason: AbortReason | undefined, problem: string | undefined): Error {
+function failure(reason: AbortReason | undefined, problem: string | undefined, drain: boolean): Error {
   if (reason === 'closed' || reason === 'stopping') return engineError('SAVEPOINT_JOB_ENDED')
   if (reason === 'task-failed')
     return engineError('SAVEPOINT_FAILED', {
@@ -119,12 +121,12 @@ function failure(reason: AbortReason | undefined, problem: string | undefined): 
       problem: problem ?? 'a task failed meanwhile',
     })
   const waited = reason === 'timeout' ? 'not all of the job ran within checkpointing.timeout, so that none could begin' : String(reason)
-  return savepointFailed(problem ?? waited)
+  return savepointFailed(problem ?? waited, drain ? 'comes to its end without one, as its sources were told to end' : undefined)
 }
 
-/** The error of a savepoint that comes to nothing, and does the job no harm. */
-export function savepointFailed(problem: string): Error {
-  return engineError('SAVEPOINT_FAILED', { outcome: 'goes on', problem })
+/** The error of a savepoint that comes to nothing. `outcome`: what becomes of the job; by default nothing. */
+export function savepointFailed(problem: string, outcome = 'goes on'): Error {
+  return engineError('SAVEPOINT_FAILED', { outcome, problem })
 }
 
 /** Tells the savepoints of jobs in one folder apart, as the job ids in Flink's names do. */
