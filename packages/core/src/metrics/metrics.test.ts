@@ -38,6 +38,14 @@ void test('a gauge is read when asked; one that throws does no harm', () => {
   )
   registry.gauge('queue', () => 3)
   assert.equal(registry.snapshot().length, 2)
+  for (const [given, read] of [
+    [Promise.resolve(1), Number.NaN],
+    [() => 1, Number.NaN],
+    [5n, 5],
+  ]) {
+    registry.gauge('odd', () => given as number)
+    assert.equal((registry.snapshot()[2] as { readonly value: unknown }).value, read)
+  }
   assert.match(prometheusText(registry.snapshot(), ''), /^queue 3$/m)
 })
 

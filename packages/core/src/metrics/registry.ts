@@ -155,9 +155,10 @@ class BucketHistogram implements Histogram {
   }
 }
 
+/** What is no number, such as a promise, could not go to another thread. */
 function readSafely(gauge: Gauge): number {
   try {
-    return gauge.read()
+    return Number(gauge.read())
   } catch {
     return Number.NaN
   }
