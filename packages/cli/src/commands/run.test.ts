@@ -109,7 +109,7 @@ void test('metrics are served while the job runs', async () => {
 })
 
 void test('a port that cannot be had is said and does no harm', async () => {
-  const run = await startRun({ metricsPort: '0', metricsHost: '203.0.113.1' })
+  const run = await startRun({ metricsPort: '0', metricsHost: '203.0.113.1', logLevel: 'warn' })
   await waitFor(() => /no metrics: port 0 on 203\.0\.113\.1 cannot be used/.exec(run.stderr.text)?.[0])
   run.end(finished)
   assert.equal(await run.exitCode, 0)

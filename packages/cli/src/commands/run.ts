@@ -89,7 +89,7 @@ async function serve(
     view.note(`metrics at http://${host.includes(':') ? `[${host}]` : host}:${server.port}/metrics`)
     return server
   } catch (error) {
-    view.note(`no metrics: port ${port} on ${host} cannot be used (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+    view.note(`no metrics: port ${port} on ${host} cannot be used (${(error as NodeJS.ErrnoException).code ?? String(error)})`, 'warn')
     return undefined
   }
 }

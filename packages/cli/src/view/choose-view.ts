@@ -1,4 +1,4 @@
-import { nodeClock } from '@millrace/core'
+import { nodeClock, type LogLevel } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
 import type { ResolvedEngineOptions } from '@millrace/engine/options'
 import { wantsColor, type CommandIo } from '../terminal.ts'
@@ -55,8 +55,8 @@ class ViewOnceStarted implements JobView {
     this.#view.watch(metrics)
   }
 
-  note(message: string): void {
-    this.#view.note(message)
+  note(message: string, level?: LogLevel): void {
+    this.#view.note(message, level)
   }
 
   close(result: JobResult): void {

@@ -41,8 +41,8 @@ export class LineView implements JobView {
     tick()
   }
 
-  note(message: string): void {
-    this.#write(this.#said('info', message))
+  note(message: string, level: LogLevel = 'info'): void {
+    this.#write(this.#said(level, message))
   }
 
   close(_result: JobResult): void {

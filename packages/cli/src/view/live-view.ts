@@ -4,7 +4,7 @@
  * Invariants: 1. Between two calls, the cursor is at the start of the line below the picture. 2. Whatever is written above the picture
  * first takes it away and then draws it anew; what others write, too, if they have us make room for it. 3. After `close` or `abandon` the terminal is as it was found: cursor shown, lines wrapping.
  */
-import type { Cancel, Clock } from '@millrace/core'
+import type { Cancel, Clock, LogLevel } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
 import type { TextOutput } from '../terminal.ts'
 import { renderFrame } from './frame.ts'
@@ -66,8 +66,8 @@ export class LiveView implements JobView {
     tick()
   }
 
-  note(message: string): void {
-    this.#redraw(this.#log.record({ timeMs: this.#clock.now(), level: 'info', message, fields: {} }))
+  note(message: string, level: LogLevel = 'info'): void {
+    this.#redraw(this.#log.record({ timeMs: this.#clock.now(), level, message, fields: {} }))
   }
 
   close(_result: JobResult): void {
