@@ -33,7 +33,8 @@ interface Entry {
 }
 
 interface Gauge {
-  read: () => number
+  /** Anybody's. */
+  read: () => unknown
 }
 
 const nameLimit = 128
