@@ -197,7 +197,8 @@ export class CheckpointCoordinator {
   }
 
   #expire(atMs: number): void {
-    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs)) this.#fail(checkpoint, 'timeout', atMs, this.#lacks(checkpoint))
+    for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs))
+      this.#fail(checkpoint, 'timeout', atMs, this.#lacks(checkpoint))
     if (this.#phase === 'over') return
     const hasWaited = ({ askedAtMs }: WaitingSavepoint): boolean => this.#standstill.untilMs(askedAtMs, this.#options.timeoutMs) <= atMs
     this.#requests.giveUpSavepoints(hasWaited, 'timeout')
