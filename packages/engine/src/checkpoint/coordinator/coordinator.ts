@@ -22,9 +22,6 @@ import { Retention } from './retention.ts'
 import { Standstill } from './standstill.ts'
 import { CheckpointAccount, type CheckpointStatistics } from './statistics.ts'
 
-/** Of the subtasks that a checkpoint waits for, those that are named. */
-const NAMED_MAX = 3
-
 /** How long after a failed final checkpoint the next one is tried. */
 const FINAL_RETRY_MS = 1_000
 
@@ -198,28 +195,13 @@ export class CheckpointCoordinator {
 
   #expire(atMs: number): void {
     for (const checkpoint of this.#pending.expired(atMs, this.#options.timeoutMs))
-      this.#fail(checkpoint, 'timeout', atMs, this.#lacks(checkpoint))
+      this.#fail(checkpoint, 'timeout', atMs, checkpoint.lacks(this.#config.describe))
     if (this.#phase === 'over') return
-    const hasWaited = ({ askedAtMs }: WaitingSavepoint): boolean => this.#standstill.untilMs(askedAtMs, this.#options.timeoutMs) <= atMs
+    const hasWaited = ({ askedAtMs }: WaitingSavepoint): boolean => this.#standstill.untilMs([askedAtMs], this.#options.timeoutMs) <= atMs
     this.#requests.giveUpSavepoints(hasWaited, 'timeout')
-    const waiting = this.#ending.waiting.filter((savepoint) => hasWaited(savepoint))
+    const waiting = this.#ending.waiting.filter(hasWaited)
     for (const { requestId } of waiting) this.#requests.refuse(requestId, 'timeout')
     if (waiting.length > 0) this.#ending.savepointFailed(atMs)
-  }
-
-  /** When the first savepoint is given up that waits for all of the job to run. */
-  #waitsUntilMs(): number {
-    const waiting = [...this.#requests.waitingSavepoints, ...this.#ending.waiting]
-    return Math.min(...waiting.map(({ askedAtMs }) => this.#standstill.untilMs(askedAtMs, this.#options.timeoutMs)))
-  }
-
-  /** What a checkpoint has waited for in vain. */
-  #lacks({ missing }: PendingCheckpoint): string | undefined {
-    if (missing.length === 0) return undefined
-    const { describe = subtaskKey } = this.#config
-    const names = missing.slice(0, NAMED_MAX).map((subtask) => describe(subtask))
-    const more = missing.length > names.length ? ` and ${missing.length - names.length} more` : ''
-    return `no snapshot came of ${names.join('; ')}${more}`
   }
 
   #loseRegion(region: number, atMs: number): void {
@@ -395,7 +377,9 @@ export class CheckpointCoordinator {
   #setWake(): void {
     const { dueMs: nextMs, heldFromMs } = (this.#phase === 'running' ? this.#next() : undefined) ?? { dueMs: Infinity }
     const tellMs = heldFromMs === undefined || this.#toldHeldBack ? Infinity : heldFromMs
-    const dueMs = Math.min(this.#pending.nextExpiryMs(this.#options.timeoutMs), nextMs, tellMs, this.#waitsUntilMs())
+    const { timeoutMs } = this.#options
+    const asked = [...this.#requests.waitingSavepoints, ...this.#ending.waiting].map(({ askedAtMs }) => askedAtMs)
+    const dueMs = Math.min(this.#pending.nextExpiryMs(timeoutMs), nextMs, tellMs, this.#standstill.untilMs(asked, timeoutMs))
     const atMs = this.#phase !== 'over' && dueMs < Infinity ? dueMs : undefined
     if (atMs === this.#wakeAtMs) return
     this.#wakeAtMs = atMs

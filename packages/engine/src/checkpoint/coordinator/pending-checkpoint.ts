@@ -1,6 +1,9 @@
 import type { CheckpointKind, SavepointTarget } from './coordinator-events.ts'
 import type { SubtaskId, SubtaskSnapshot } from '../handles.ts'
 
+/** Of the subtasks that a checkpoint waits for, those that are named. */
+const NAMED_MAX = 3
+
 /** Names a subtask in maps. */
 export function subtaskKey(subtask: SubtaskId): string {
   return `${subtask.task}/${subtask.subtask}`
@@ -51,9 +54,13 @@ export class PendingCheckpoint {
     return this.#persisting ? 'persisting' : 'acknowledged'
   }
 
-  /** Whose snapshots are not there. */
-  get missing(): readonly SubtaskId[] {
-    return [...this.#waiting.values()]
+  /** Whose snapshots are not there, in words. Undefined: all are. */
+  lacks(describe: (subtask: SubtaskId) => string = subtaskKey): string | undefined {
+    const missing = [...this.#waiting.values()]
+    if (missing.length === 0) return undefined
+    const names = missing.slice(0, NAMED_MAX).map((subtask) => describe(subtask))
+    const more = missing.length > names.length ? ` and ${missing.length - names.length} more` : ''
+    return `no snapshot came of ${names.join('; ')}${more}`
   }
 
   /** Returns whether the subtask was awaited. */

@@ -10,8 +10,8 @@ export class Standstill {
     this.#sinceMs = undefined
   }
 
-  /** When a request of that moment has waited for `waitMs`. Infinity: all runs. */
-  untilMs(askedAtMs: number, waitMs: number): number {
-    return this.#sinceMs === undefined ? Infinity : Math.max(this.#sinceMs, askedAtMs) + waitMs
+  /** When the first of the requests of these moments has waited for `waitMs`. Infinity: all runs, or there is none. */
+  untilMs(askedAtMs: readonly number[], waitMs: number): number {
+    return this.#sinceMs === undefined ? Infinity : Math.max(this.#sinceMs, Math.min(...askedAtMs)) + waitMs
   }
 }

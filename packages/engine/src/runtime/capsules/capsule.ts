@@ -11,7 +11,7 @@ import { nodeDisk } from '@millrace/core'
 import { encodeValue } from '../../codec/value.ts'
 import { hashKey } from '../../keys/hash.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
-import { shellWord } from '../deployment/shell-word.ts'
+import { shellWord } from '../shell-word.ts'
 import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 
 export interface CapsuleOptions {

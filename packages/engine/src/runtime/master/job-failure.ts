@@ -2,7 +2,7 @@ import { MillraceError } from '@millrace/core'
 import { ReportedError } from '../deployment/failure-report.ts'
 import type { JobFailure } from '../job-types.ts'
 import type { FailureReport } from '../deployment/messages.ts'
-import { shellWord } from '../deployment/shell-word.ts'
+import { shellWord } from '../shell-word.ts'
 
 /** Whether a restart may mend it: not what is lost, and not what is wrong with the job before any of its operators has run. */
 export function isRecoverable({ final, retry, who, operator }: FailureReport): boolean {
