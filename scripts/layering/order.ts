@@ -39,7 +39,14 @@ export const order: readonly (readonly string[])[] = [
   ['engine/api'],
   ['engine/codec'],
   ['engine/keys'],
+  ['engine/state/turns.ts'],
+  ['engine/state/state-types.ts', 'engine/state/ttl.ts', 'engine/state/values'],
+  // Rows and what lies in them; how functions reach it; rows as bytes.
+  ['engine/state/rows'],
+  ['engine/state/cells'],
+  ['engine/state/segments'],
   ['engine/state'],
+  ['engine/state/operator', 'engine/state/rocksdb'],
   // Decisions about checkpoints: they know neither where these are kept nor who takes them.
   ['engine/checkpoint/options.ts', 'engine/checkpoint/handles.ts'],
   ['engine/checkpoint/aligner'],

@@ -46,6 +46,7 @@ export {
   type ResolvedOptions,
 } from './config/resolve.ts'
 export { editDistance, nearestName } from './config/nearest.ts'
+export { unknownOption, type OptionNames, type UnknownOption } from './config/option-names.ts'
 export type { LogFields, LogLevel, LogRecord } from './log/record.ts'
 export type { CounterSnapshot, GaugeSnapshot, HistogramSnapshot, MetricLabels, MetricSnapshot } from './metrics/snapshot.ts'
 export { readConfigFile, type ConfigFile } from './config/file.ts'

@@ -1,13 +1,12 @@
 import { inspect } from 'node:util'
-import { parseDuration, type Duration } from '@millrace/core'
+import { parseDuration, unknownOption, type Duration, type OptionNames } from '@millrace/core'
 import { didYouMean } from '../api/option-names.ts'
 import { engineError } from '../errors.ts'
 
-/** The names of all options, written out once: the compiler says when one is missing. */
-export type OptionNames<O> = { readonly [name in keyof Required<O>]: true }
+export type { OptionNames } from '@millrace/core'
 
 /**
- * Refuses options that there are not: Node runs TypeScript without checking it, and a name that is misspelled would do nothing, silently.
+ * Refuses options that there are not.
  *
  * @throws CONNECTOR_OPTION_INVALID, ARGUMENT_INVALID
  */
@@ -16,13 +15,10 @@ export function checkOptionNames<O extends object>(connector: string, options: O
     const value = inspect(options, { depth: 0 })
     throw engineError('ARGUMENT_INVALID', { call: connector, argument: 'its argument', expected: 'an object of options', value })
   }
-  const option = Object.keys(options).find((name) => !Object.hasOwn(names, name))
-  if (option === undefined) return
-  throw engineError('CONNECTOR_OPTION_INVALID', {
-    connector,
-    option,
-    problem: `is none that it has${didYouMean(option, Object.keys(names))}`,
-  })
+  const unknown = unknownOption(options, names)
+  if (unknown === undefined) return
+  const { option, known } = unknown
+  throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem: `is none that it has${didYouMean(option, known)}` })
 }
 
 /**
@@ -36,9 +32,9 @@ export function checkNestedNames<O extends object>(connector: string, path: stri
     const problem = `is ${inspect(value, { depth: 0 })}, and must be an object`
     throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: path, problem })
   }
-  const known = Object.keys(names)
-  const option = Object.keys(value).find((name) => !Object.hasOwn(names, name))
-  if (option === undefined) return
+  const unknown = unknownOption(value, names)
+  if (unknown === undefined) return
+  const { option, known } = unknown
   const problem = `is none that there is${didYouMean(option, known) || `: ${known.join(', ')}`}`
   throw engineError('CONNECTOR_OPTION_INVALID', { connector, option: `${path}.${option}`, problem })
 }

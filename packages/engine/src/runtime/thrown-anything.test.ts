@@ -6,9 +6,9 @@ import { value } from '../api/state.ts'
 import { watermarks } from '../api/watermarks.ts'
 import type { Environment } from '../api/environment.ts'
 import { discard } from '../connectors/discard.ts'
-import type { Sink, SinkWriter } from '../connectors/sink.ts'
-import type { Source, SourceOutput, SourceReader, SplitEnumerator } from '../connectors/source.ts'
+import type { Source } from '../connectors/source.ts'
 import { startJob } from './execute.ts'
+import { numbers, sink } from './fixtures/own-connectors.ts'
 
 const refuses = (): never => {
   throw new Error('not even this')
@@ -41,47 +41,6 @@ const everything: { readonly [what: string]: () => unknown } = {
 }
 
 type Throws = () => never
-
-function numbers(reader: object = {}, enumerator: object = {}, source: object = {}): Source<number> {
-  return {
-    connector: 'numbers',
-    replayable: true,
-    bounded: true,
-    createEnumerator: (context) =>
-      ({
-        start() {},
-        addSplitsBack() {},
-        addReader(subtask: number) {
-          context.assign(subtask, [{ id: `${subtask}` }])
-          context.noMoreSplits(subtask)
-        },
-        snapshot: () => undefined,
-        close() {},
-        ...enumerator,
-      }) satisfies SplitEnumerator,
-    createReader: () => {
-      let next = 0
-      return {
-        addSplits() {},
-        noMoreSplits() {},
-        poll(output: SourceOutput<number>) {
-          if (next === 3) return 'end'
-          output.emit(next++)
-          return 'more'
-        },
-        snapshot: () => [],
-        close() {},
-        ...reader,
-      } satisfies SourceReader<number>
-    },
-    ...source,
-  }
-}
-
-function sink(writer: object = {}): Sink<unknown> {
-  const whole: SinkWriter<unknown> = { open() {}, write() {}, prepare: async () => [1], commit: async () => {}, close() {} }
-  return { connector: 'own', delivery: 'exactly-once', createWriter: () => ({ ...whole, ...writer }) }
-}
 
 type Build = (env: Environment, throws: Throws) => void
 

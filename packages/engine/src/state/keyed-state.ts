@@ -9,7 +9,7 @@ import { GroupRecords } from './segments/group-records.ts'
 import { cellHandle, checkOf, expiringHandle } from './cells/handles.ts'
 import { Invocation, type RowState } from './invocation.ts'
 import { CheckpointLineage } from './segments/lineage.ts'
-import { RESTORED_EPOCH } from './cells/map-cell.ts'
+import { RESTORED_EPOCH } from './rows/map-cell.ts'
 import { RowMapHandle } from './cells/map-handle.ts'
 import { RestoreTarget } from './segments/restore-target.ts'
 import { RowStore } from './rows/row-store.ts'
@@ -29,7 +29,7 @@ import type {
   WaitingTimers,
 } from './state-types.ts'
 import { TimedRowCell } from './cells/timed-cell.ts'
-import { Timers } from './timers/timers.ts'
+import { Timers } from './rows/timers.ts'
 import { Expiry } from './ttl.ts'
 import type { Walk } from './turns.ts'
 

@@ -5,7 +5,7 @@
 // 3. A sweep looks once at every row that was there when it began and is still in its table. Rows that growth has moved wait for the next sweep.
 import { hashKey } from '../keys/hash.ts'
 import { liveElements } from './cells/expiring-list.ts'
-import { TimedMapCell, type TimedMapEntry } from './cells/map-cell.ts'
+import { TimedMapCell, type TimedMapEntry } from './rows/map-cell.ts'
 import type { RowStore } from './rows/row-store.ts'
 import type { ColumnSchema, StateSchema } from './rows/schema.ts'
 import type { Table } from './rows/table.ts'

@@ -1,6 +1,6 @@
 import { resolve as absolute } from 'node:path'
-import { createLogger, nearestName, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics } from '@millrace/core'
-import type { Clock, Disk, Logger, MetricServer, MillraceError, Network, Random } from '@millrace/core'
+import { createLogger, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics, unknownOption } from '@millrace/core'
+import type { Clock, Disk, Logger, MetricServer, MillraceError, Network, OptionNames, Random } from '@millrace/core'
 import { logError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerConfig } from './config/index.ts'
@@ -42,7 +42,7 @@ export interface LogOptions {
   readonly ports?: { readonly disk?: Disk; readonly network?: Network; readonly clock?: Clock; readonly random?: Random }
 }
 
-const optionNames: { readonly [name in keyof Required<LogOptions>]: true } = {
+const optionNames: OptionNames<LogOptions> = {
   dir: true,
   memory: true,
   host: true,
@@ -57,12 +57,11 @@ const optionNames: { readonly [name in keyof Required<LogOptions>]: true } = {
   ports: true,
 }
 
-/** Node runs TypeScript without checking it: records would be in a temporary folder, or not durable, without a word. @throws LOG_OPTION_UNKNOWN */
+/** Records would be in a temporary folder, or not durable, without a word. @throws LOG_OPTION_UNKNOWN */
 function checkNames(options: LogOptions): void {
-  const option = Object.keys(options).find((name) => !Object.hasOwn(optionNames, name))
-  if (option === undefined) return
-  const known = Object.keys(optionNames)
-  const nearest = nearestName(option, known)
+  const unknown = unknownOption(options, optionNames)
+  if (unknown === undefined) return
+  const { option, known, nearest } = unknown
   throw logError('LOG_OPTION_UNKNOWN', { option, meant: nearest === undefined ? `: ${known.join(', ')}` : `; did you mean ${nearest}?` })
 }
 

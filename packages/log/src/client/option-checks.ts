@@ -1,17 +1,15 @@
 /** Checks of what callers give that no compiler has told what is right. */
 import { inspect } from 'node:util'
-import { nearestName } from '@millrace/core'
+import { unknownOption, type OptionNames } from '@millrace/core'
 import { clientError } from './errors.ts'
 
-/** The names of all options, written out once: the compiler says when one is missing. */
-export type OptionNames<O> = { readonly [name in keyof Required<O>]: true }
+export type { OptionNames } from '@millrace/core'
 
-/** Refuses options that there are not: a name that is misspelled would do nothing, silently. `whose`: 'a producer'. @throws `CLIENT_OPTION` */
+/** Refuses options that there are not. `whose`: 'a producer'. @throws `CLIENT_OPTION` */
 export function checkOptionNames<O extends object>(whose: string, options: O, names: OptionNames<O>): void {
-  const option = Object.keys(options).find((name) => !Object.hasOwn(names, name))
-  if (option === undefined) return
-  const known = Object.keys(names)
-  const nearest = nearestName(option, known)
+  const unknown = unknownOption(options, names)
+  if (unknown === undefined) return
+  const { option, known, nearest } = unknown
   const which = nearest === undefined ? `: ${known.join(', ')}` : ` (${nearest}?)`
   throw clientError('CLIENT_OPTION', { option, expected: `be one of ${whose}${which}`, value: 'none' })
 }

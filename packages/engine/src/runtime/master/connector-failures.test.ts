@@ -3,52 +3,13 @@ import { describe, it } from 'node:test'
 import { defineJob } from '../../api/job.ts'
 import { watermarks } from '../../api/watermarks.ts'
 import { generator } from '../../connectors/generator/generator.ts'
-import type { Sink, SinkWriter } from '../../connectors/sink.ts'
-import type { Source, SourceOutput, SourceReader, SplitEnumerator } from '../../connectors/source.ts'
+import type { Sink } from '../../connectors/sink.ts'
+import type { Source } from '../../connectors/source.ts'
 import { execute } from '../execute.ts'
+import { numbers, sink } from '../fixtures/own-connectors.ts'
 
 const boom = (): never => {
   throw new Error('boom')
-}
-
-function numbers(reader: object = {}, enumerator: object = {}): Source<number> {
-  return {
-    connector: 'numbers',
-    replayable: true,
-    bounded: true,
-    createEnumerator: (context) =>
-      ({
-        start() {},
-        addSplitsBack() {},
-        addReader(subtask: number) {
-          context.assign(subtask, [{ id: `${subtask}` }])
-          context.noMoreSplits(subtask)
-        },
-        snapshot: () => undefined,
-        close() {},
-        ...enumerator,
-      }) satisfies SplitEnumerator,
-    createReader: () => {
-      let next = 0
-      return {
-        addSplits() {},
-        noMoreSplits() {},
-        poll(output: SourceOutput<number>) {
-          if (next === 3) return 'end'
-          output.emit(next++)
-          return 'more'
-        },
-        snapshot: () => [],
-        close() {},
-        ...reader,
-      } satisfies SourceReader<number>
-    },
-  }
-}
-
-function sink(writer: object = {}): Sink<unknown> {
-  const whole: SinkWriter<unknown> = { open() {}, write() {}, prepare: async () => [1], commit: async () => {}, close() {} }
-  return { connector: 'own', delivery: 'exactly-once', createWriter: () => ({ ...whole, ...writer }) }
 }
 
 async function failureOf(source: Source<number>, to: Sink<unknown>, strategy?: object): Promise<Error & { code?: string }> {

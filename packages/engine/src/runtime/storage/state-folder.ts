@@ -45,7 +45,8 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
   const { disk } = ports
   const { clock, random } = ports
-  const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...(processes === undefined ? {} : { processes }) }
+  const inspector = processes === undefined ? {} : { processes }
+  const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...inspector }
   const { places } = parts
   const { dir: place } = settings.values.checkpointing
   const databases = databaseFolder(jobName, settings)
@@ -56,7 +57,7 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
     const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
     const storage = rooted(routed, settings, parts, { note: new MemoryOriginNote() })
     if (settings.values.state.backend !== 'rocksdb') return { storage, savepoints, savepointDir, lock: noLock(), databaseDir }
-    const run = new RunFolder({ disk, clock, dir: databases, jobName, ...(processes === undefined ? {} : { processes }) })
+    const run = new RunFolder({ disk, clock, dir: databases, jobName, ...inspector })
     return { storage, savepoints, savepointDir, lock: run, databaseDir: () => run.path }
   }
   if (place !== undefined && isCheckpointUrl(place)) {
@@ -69,7 +70,7 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
     clock,
     folder: dir,
     jobName,
-    ...(processes === undefined ? {} : { processes }),
+    ...inspector,
   })
   const local = localPlace(jobName, settings, ports)
   const copies = local === undefined ? undefined : new LocalCopies(local)

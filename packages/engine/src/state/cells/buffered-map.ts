@@ -4,7 +4,7 @@ import type { CloneState } from '../values/clone-state.ts'
 import { detach } from '../values/detach.ts'
 import { ExpiringMapHandle, liveEntries } from './expiring-map.ts'
 import { freezeDeep } from '../values/freeze.ts'
-import type { MapCell, MapEntry, TimedMapCell, TimedMapEntry } from './map-cell.ts'
+import type { MapCell, MapEntry, TimedMapCell, TimedMapEntry } from '../rows/map-cell.ts'
 import { mapKey, type RowMapHandle, type StateName } from './map-handle.ts'
 
 export interface BufferedMapParts {

@@ -1,7 +1,7 @@
 import type { KeyAtom } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
 import { detach } from '../values/detach.ts'
-import type { TimedMapCell, TimedMapEntry } from './map-cell.ts'
+import type { TimedMapCell, TimedMapEntry } from '../rows/map-cell.ts'
 import { mapKey, RowMapHandle, type StateName } from './map-handle.ts'
 import type { RowStore } from '../rows/row-store.ts'
 import type { Expiry } from '../ttl.ts'

@@ -3,7 +3,7 @@ import { describe, isAtom } from '../../keys/key.ts'
 import { engineError } from '../../errors.ts'
 import { detach, detachString } from '../values/detach.ts'
 import { freezeDeep } from '../values/freeze.ts'
-import type { MapCell, MapEntry } from './map-cell.ts'
+import type { MapCell, MapEntry } from '../rows/map-cell.ts'
 import type { RowStore } from '../rows/row-store.ts'
 
 /** For messages. */

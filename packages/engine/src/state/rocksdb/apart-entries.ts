@@ -1,5 +1,5 @@
 import type { KeyAtom } from '../../api/state.ts'
-import type { TimedMapEntry } from '../cells/map-cell.ts'
+import type { TimedMapEntry } from '../rows/map-cell.ts'
 import type { EntryEncoder } from './entry-encoder.ts'
 import type { StoredBelow } from './stored-below.ts'
 import type { EntriesBelow, EntryPage, StoredEntry } from './stored-map-cell.ts'

@@ -1,6 +1,6 @@
 import type { Key, KeyAtom } from '../../api/state.ts'
 import { ValueReader } from '../../codec/value.ts'
-import type { TimedMapEntry } from '../cells/map-cell.ts'
+import type { TimedMapEntry } from '../rows/map-cell.ts'
 import type { StateSchema } from '../rows/schema.ts'
 import { mark } from '../segments/segment-format.ts'
 import { StoredShape } from '../segments/stored-shape.ts'

@@ -1,7 +1,7 @@
 import type { Key } from '../../api/state.ts'
 import { ValueReader } from '../../codec/value.ts'
 import type { SnapshotPlan } from '../segments/lineage.ts'
-import type { MapCell } from '../cells/map-cell.ts'
+import type { MapCell } from '../rows/map-cell.ts'
 import { RecordWriter, type OnLargeMap } from '../segments/record-writer.ts'
 import type { StateSchema } from '../rows/schema.ts'
 import { mark } from '../segments/segment-format.ts'

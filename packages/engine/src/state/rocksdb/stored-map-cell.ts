@@ -11,7 +11,7 @@
 import type { KeyAtom } from '../../api/state.ts'
 import { isAtom } from '../../keys/key.ts'
 import { detachString } from '../values/detach.ts'
-import { REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from '../cells/map-cell.ts'
+import { REMOVED, TimedMapCell, TimedMapEntry, type MapEntry } from '../rows/map-cell.ts'
 
 /** An entry as the store has it. */
 export interface StoredEntry {

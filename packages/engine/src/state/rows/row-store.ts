@@ -11,10 +11,10 @@ import type { KeyGroupRange } from '../../keys/key-group.ts'
 import { engineError } from '../../errors.ts'
 import { hashKey } from '../../keys/hash.ts'
 import { canonicalKey } from '../../keys/key.ts'
-import { MapCell, TimedMapCell } from '../cells/map-cell.ts'
+import { MapCell, TimedMapCell } from './map-cell.ts'
 import { Table, touchedEpoch } from './table.ts'
 import { TableDirectory } from './table-directory.ts'
-import type { TimersAway } from '../timers/timers.ts'
+import type { TimersAway } from './timers.ts'
 
 /** A snapshot in the making, as the rows see it. */
 export interface SnapshotVisitor {

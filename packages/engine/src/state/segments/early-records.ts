@@ -1,4 +1,4 @@
-import type { MapEntry } from '../cells/map-cell.ts'
+import type { MapEntry } from '../rows/map-cell.ts'
 import type { PendingMap } from './pending-map.ts'
 import type { RecordWriter } from './record-writer.ts'
 import type { Table } from '../rows/table.ts'

@@ -1,6 +1,6 @@
 import type { Key } from '../../api/state.ts'
 import type { SnapshotPlan } from './lineage.ts'
-import { REMOVED, type MapCell, type MapEntry, type PendingEntries } from '../cells/map-cell.ts'
+import { REMOVED, type MapCell, type MapEntry, type PendingEntries } from '../rows/map-cell.ts'
 
 /** A large map whose row is written, and whose entries follow bit by bit; one that is touched before its turn goes first. */
 export class PendingMap implements PendingEntries {

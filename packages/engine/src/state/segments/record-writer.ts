@@ -3,13 +3,13 @@ import { ValueWriter } from '../../codec/value.ts'
 import { engineError } from '../../errors.ts'
 import { liveElements } from '../cells/expiring-list.ts'
 import type { SnapshotPlan } from './lineage.ts'
-import { MapCell, REMOVED, type MapEntry, type TimedMapCell, type TimedMapEntry } from '../cells/map-cell.ts'
+import { MapCell, REMOVED, type MapEntry, type TimedMapCell, type TimedMapEntry } from '../rows/map-cell.ts'
 import type { PendingMap } from './pending-map.ts'
 import type { ColumnSchema, StateSchema } from '../rows/schema.ts'
 import { mark, writeSegmentHeader, type SegmentKind } from './segment-format.ts'
 import type { Table } from '../rows/table.ts'
-import { TimerList } from '../cells/timer-cell.ts'
-import { Timer } from '../timers/timer-queue.ts'
+import { TimerList } from '../rows/timer-cell.ts'
+import { Timer } from '../rows/timer-queue.ts'
 
 /** Maps of more entries than this are written bit by bit. */
 export const INLINE_ENTRIES_MAX = 256

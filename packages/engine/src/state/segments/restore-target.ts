@@ -4,7 +4,7 @@ import type { RowStore } from '../rows/row-store.ts'
 import type { ColumnKind, StateSchema } from '../rows/schema.ts'
 import { dropTimers, StoredState, StoredTimers, StoredTimes, type RefusedValue, type StoredColumn } from './stored-column.ts'
 import { StoredShape } from './stored-shape.ts'
-import type { Timers } from '../timers/timers.ts'
+import type { Timers } from '../rows/timers.ts'
 
 export interface RestoreTargetOptions {
   readonly maxParallelism: number

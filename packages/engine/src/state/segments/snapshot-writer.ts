@@ -7,7 +7,7 @@
 import { engineError } from '../../errors.ts'
 import { EarlyRecords } from './early-records.ts'
 import type { CheckpointLineage, SnapshotPlan } from './lineage.ts'
-import type { MapCell } from '../cells/map-cell.ts'
+import type { MapCell } from '../rows/map-cell.ts'
 import { PendingMap } from './pending-map.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { RowStore, SnapshotVisitor } from '../rows/row-store.ts'

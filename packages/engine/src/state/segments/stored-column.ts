@@ -1,12 +1,12 @@
 // Stored columns as they go into the current row: a state's values, the update times of what expires, timers.
 import type { Key, KeyAtom } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
-import { MapCell, RESTORED_EPOCH, type TimedMapCell } from '../cells/map-cell.ts'
+import { MapCell, RESTORED_EPOCH, type TimedMapCell } from '../rows/map-cell.ts'
 import type { RowStore } from '../rows/row-store.ts'
 import type { StoredShape } from './stored-shape.ts'
-import { findTimer, timersIn, withTimer, withoutTimer, type TimerCell } from '../cells/timer-cell.ts'
-import type { Timer } from '../timers/timer-queue.ts'
-import type { Timers } from '../timers/timers.ts'
+import { findTimer, timersIn, withTimer, withoutTimer, type TimerCell } from '../rows/timer-cell.ts'
+import type { Timer } from '../rows/timer-queue.ts'
+import type { Timers } from '../rows/timers.ts'
 import type { TimerKind } from '../state-types.ts'
 
 /** A stored column as it goes into the current row. */
@@ -86,33 +86,21 @@ export class StoredState implements StoredColumn {
   }
 
   set(value: unknown): void {
-    if (this.#shape.isAsStored) return this.#keep(value)
-    const cell = (): unknown => this.#shape.cell(value)
-    this.#keep(this.#unlessRefused(cell, undefined, () => this.#keep(cell())))
+    if (this.#shape.isAsStored) this.#keep(value)
+    else this.#convert(undefined, undefined, () => this.#shape.cell(value))
   }
 
   setCoded(bytes: Uint8Array | readonly Uint8Array[]): void {
-    const cell = (): unknown => this.#shape.codedCell(bytes)
-    this.#keep(this.#unlessRefused(cell, undefined, () => this.#keep(cell())))
+    this.#convert(undefined, undefined, () => this.#shape.codedCell(bytes))
   }
 
   put(key: KeyAtom, value: unknown, time: number | undefined): void {
-    if (this.#shape.isAsStored) return this.#keepEntry(key, value, time)
-    const entry = (): unknown => this.#shape.value(value, key)
-    this.#keepEntry(
-      key,
-      this.#unlessRefused(entry, key, () => this.#keepEntry(key, entry(), time)),
-      time,
-    )
+    if (this.#shape.isAsStored) this.#keepEntry(key, value, time)
+    else this.#convert(key, time, () => this.#shape.value(value, key))
   }
 
   putCoded(key: KeyAtom, bytes: Uint8Array, time: number | undefined): void {
-    const entry = (): unknown => this.#shape.coded(bytes, key)
-    this.#keepEntry(
-      key,
-      this.#unlessRefused(entry, key, () => this.#keepEntry(key, entry(), time)),
-      time,
-    )
+    this.#convert(key, time, () => this.#shape.coded(bytes, key))
   }
 
   delete(key: KeyAtom): void {
@@ -123,16 +111,19 @@ export class StoredState implements StoredColumn {
     this.#store.restoreApart(this.#column, size, newest)
   }
 
-  /** What is refused is told once everything is loaded: a later change may have replaced or removed it. Rows that may leave memory meanwhile cannot wait. */
-  #unlessRefused(convert: () => unknown, entry: KeyAtom | undefined, again: () => void): unknown {
+  /** Stores what `today` answers, into the map's entry if one is named. What is refused is told once everything is loaded: a later change may have replaced or removed it. Rows that may leave memory meanwhile cannot wait. */
+  #convert(entry: KeyAtom | undefined, time: number | undefined, today: () => unknown): void {
+    const keep = (value: unknown): void => (entry === undefined ? this.#keep(value) : this.#keepEntry(entry, value, time))
+    let value: unknown
     try {
-      return convert()
+      value = today()
     } catch (error) {
       if (!this.#store.tracksRestored) throw error
-      const refused = new RefusedValue(this.#store, this.#column, entry, again)
+      const refused = new RefusedValue(this.#store, this.#column, entry, () => keep(today()))
       this.#loading.refused.push(refused)
-      return refused
+      value = refused
     }
+    keep(value)
   }
 
   #keep(value: unknown): void {

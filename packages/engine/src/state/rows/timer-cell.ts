@@ -4,7 +4,7 @@
 //    timer is one changed entry. A map stays one until it is empty.
 // 2. Stored, a list is a map that is written whole.
 import { MapCell, MapEntry, RESTORED_EPOCH } from './map-cell.ts'
-import { Timer } from '../timers/timer-queue.ts'
+import { Timer } from './timer-queue.ts'
 
 /** More timers than this are a map. */
 export const TIMERS_OF_LIST_MAX = 64

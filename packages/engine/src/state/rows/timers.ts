@@ -4,9 +4,9 @@
 // 2. Whoever changes what a row holds of them has touched the row.
 import type { Key } from '../../api/state.ts'
 import { engineError } from '../../errors.ts'
-import type { RowStore } from '../rows/row-store.ts'
+import type { RowStore } from './row-store.ts'
 import type { FireTimer, TimerKind, TimerService } from '../state-types.ts'
-import { findTimer, withTimer, withoutTimer, type TimerCell } from '../cells/timer-cell.ts'
+import { findTimer, withTimer, withoutTimer, type TimerCell } from './timer-cell.ts'
 import { Timer, TimerQueue } from './timer-queue.ts'
 
 /** The last of the hashes by which timers of the same time are ordered. */
