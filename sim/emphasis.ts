@@ -1,4 +1,4 @@
-/** Situations that scenarios seldom come to by themselves: half of all seeds is made for one of them, the others for none. */
+/** Situations that scenarios seldom come to by themselves: more than half of all seeds are made for one of them, the others for none. */
 import { randomBelow } from '@millrace/core'
 import type { SeededRandom } from '@millrace/testkit'
 import { drawApart } from './apart.ts'
@@ -15,6 +15,7 @@ const kinds: readonly (readonly [chance: number, reshape: (scenario: Scenario, r
   [0.07, inMemory],
   [0.04, newKeyGroups],
   [0.06, changingBackends],
+  [0.05, goingBack],
 ]
 
 export function emphasize(scenario: Scenario, random: SeededRandom): Scenario {
@@ -135,4 +136,18 @@ function newKeyGroups(scenario: Scenario, random: SeededRandom): Scenario {
 function changingBackends(scenario: Scenario, random: SeededRandom): Scenario {
   const first = random.pick(['rocksdb', 'rocksdb', 'heap', 'filesystem'] as const)
   return { ...scenario, checkpointMs: random.pick([5, 20]), backends: { first, cacheBytes: random.pick([0, 400, 8_000]), changes: true } }
+}
+
+/** Several checkpoints to go back to, in storage that outlives the process. */
+function goingBack(scenario: Scenario, random: SeededRandom): Scenario {
+  const backends = { first: random.pick(['heap', 'heap', 'rocksdb'] as const), cacheBytes: random.pick([0, 400, 8_000]), changes: false }
+  return {
+    ...scenario,
+    ...more(scenario, { goBackChance: 0.7 }),
+    inputs: 200 + randomBelow(random, 200),
+    ratePerSecond: random.pick([200, 400]),
+    numRetained: random.pick([2, 3, 4]),
+    checkpointMs: random.pick([5, 20]),
+    backends,
+  }
 }

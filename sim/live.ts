@@ -33,6 +33,8 @@ export interface LifePlan {
   /** When it is asked to stop, with a final checkpoint. */
   readonly stopAtMs: number | undefined
   readonly ambush: Ambush | undefined
+  /** How many such moments are let go by; drawn by default. */
+  readonly patience?: number
   /** When savepoints are asked for. */
   readonly savepointsAtMs?: readonly number[]
   /** Whether the final checkpoint of `stopAtMs` is to be a savepoint too. */
@@ -88,7 +90,7 @@ export async function live(options: LifeOptions): Promise<LifeOutcome> {
   const observer = new Observer({
     ledger,
     ambush: plan.ambush,
-    patience: random.pick([0, 1, 3, 6]),
+    patience: plan.patience ?? random.pick([0, 1, 3, 6]),
     alignedTimeoutMs: scenario.unaligned?.alignedTimeoutMs ?? 0,
     backend: plan.backend ?? 'heap',
     formerBackend: plan.formerBackend,

@@ -1,14 +1,14 @@
 /** Looks on in one life of the job: names the situations that are reached, keeps the ledger of published files, and ends the life in a chosen moment. */
 import type { Disk } from '@millrace/core'
-import type { JobEvent, Sink, SinkWriter, WriterContext } from '@millrace/engine'
+import type { CompletedCheckpoint, JobEvent, Sink, SinkWriter, WriterContext } from '@millrace/engine'
 import type { Deployment, KeyedStateBackend, SlotLauncher, SlotMessage } from '@millrace/engine/simulation'
 import type { Backend } from './backends.ts'
 import { overlay, type Interposer } from './interposer.ts'
 import type { Ledger } from './ledger.ts'
 import type { Situation } from './situations.ts'
 
-/** A moment in which a life is to end: right after a checkpoint was announced, became durable, or was asked for. */
-export type Ambush = 'announced' | 'durable' | 'triggered'
+/** A moment in which a life is to end: right after the job started, or a checkpoint was announced, became durable, or was asked for. */
+export type Ambush = 'started' | 'announced' | 'durable' | 'triggered'
 
 export interface ObserverOptions {
   readonly ledger: Ledger
@@ -40,6 +40,7 @@ export class Observer implements Interposer {
   #replaying = false
   #hasRestored = false
   #hasEnded = false
+  readonly #restored: (CompletedCheckpoint | undefined)[] = []
   /** Regions that are lost. */
   #down = 0
   /** Slots that are not open yet. */
@@ -61,6 +62,11 @@ export class Observer implements Interposer {
     return this.#completedId > 0
   }
 
+  /** What each attempt has restored. */
+  get restored(): readonly (CompletedCheckpoint | undefined)[] {
+    return this.#restored
+  }
+
   /** Whether the final checkpoint is complete. */
   get hasEnded(): boolean {
     return this.#hasEnded
@@ -80,7 +86,9 @@ export class Observer implements Interposer {
     const { reached, ledger } = this.#options
     switch (event.kind) {
       case 'started':
+        this.#restored.push(event.restored)
         ledger.started(event)
+        this.#moment('started')
         return
       case 'checkpoint-completed':
         this.#completedId = event.checkpoint.id

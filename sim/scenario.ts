@@ -53,6 +53,8 @@ export interface Emphasis {
   readonly parallelism?: 'one-after-many'
   /** Of each savepoint: that whoever goes on from it has another number of key groups. */
   readonly regroupChance?: number
+  /** Of each life: that it goes back to an older checkpoint than the newest. */
+  readonly goBackChance?: number
 }
 
 export interface UnalignedPlan {

@@ -2,17 +2,17 @@
 import { posix } from 'node:path'
 import { randomBelow } from '@millrace/core'
 import { SeededRandom } from '@millrace/testkit'
-import { partsOf } from './apart.ts'
 import { checkOutcome, checkPublished, runAside } from './aside.ts'
 import { Backends, type Backend } from './backends.ts'
 import { checkHidden, checkLeftovers, checkpointFolders, damageNewest } from './checkpoint-folder.ts'
+import { GoingBack } from './going-back.ts'
 import { inputPath, sourceRanges } from './job.ts'
 import { Ledger } from './ledger.ts'
+import { drawMaxParallelism, drawOrders, drawSavepoints, fixedParallelism, nextParallelism } from './life-plan.ts'
 import { live, type LifeOutcome, type LifePlan, type MakeInterposer } from './live.ts'
 import { damageCopies } from './local-copies.ts'
 import { checkObjects, damageNewestObject, objectCheckpoints } from './object-folder.ts'
 import type { Ambush } from './observer.ts'
-import { drawOptionChanges } from './option-changes.ts'
 import { savepointFolders, UnnotedSavepoints } from './savepoint-folder.ts'
 import type { Scenario } from './scenario.ts'
 import { BACKEND_SEEDS, scenarioOf } from './seed-scenario.ts'
@@ -25,8 +25,8 @@ const CALM_LIFE = 10
 /** Far from the seeds of the rest. */
 const SAVEPOINT_SEEDS = 1_000_000_007
 const ORDER_SEEDS = 6_000_000_001
+const GOING_BACK_SEEDS = 7_000_000_003
 const MOVED = '/data/elsewhere/moved'
-const maxParallelisms = [3, 4, 5, 7, 16, 33] as const
 
 export interface SeedOptions {
   /** In place of the one that the seed draws. */
@@ -58,6 +58,7 @@ class SeedRun {
   #before: LifePlan | undefined
   /** A life was refused what another backend had stored. */
   #wasRefused = false
+  readonly #goingBack: GoingBack
   readonly #unnoted: UnnotedSavepoints = new UnnotedSavepoints()
   /** Which backend each savepoint was taken by. */
   readonly #takenBy: Map<string, Backend> = new Map()
@@ -76,6 +77,7 @@ class SeedRun {
     this.#world = new World(seed)
     this.#backends = new Backends(this.#scenario.backends, new SeededRandom(seed + BACKEND_SEEDS).fork())
     this.#orders = new SeededRandom(seed + ORDER_SEEDS)
+    this.#goingBack = new GoingBack(this.#scenario.emphasis?.goBackChance ?? 0, new SeededRandom(seed + GOING_BACK_SEEDS))
     const random = new SeededRandom(seed + SAVEPOINT_SEEDS)
     this.#savepoints = random.chance(0.6) ? random : undefined
   }
@@ -84,7 +86,7 @@ class SeedRun {
     const world = this.#world
     await this.#writeInputs()
     for (let lives = 0; ; lives++) {
-      const plan = this.#drawLife(lives, this.#before)
+      const plan = await this.#orGoneBack(this.#drawLife(lives, this.#before))
       this.#noteStart(plan, this.#before)
       this.#before = plan
       const outcome = await live({
@@ -95,6 +97,7 @@ class SeedRun {
         mutation: this.#mutation,
         reached: (situation) => this.situations.reached(situation),
       })
+      this.#noteGoingBack(outcome)
       this.#wasRefused = this.#isRefusal(outcome)
       if (!this.#wasRefused) checkOutcome(outcome, plan)
       this.#isOnlyPlace =
@@ -116,7 +119,15 @@ class SeedRun {
     if (!orders.wasCancelled || cancel?.retains === true) return
     // What has been published since is written again.
     this.#giveUpPast()
-    if (result?.state === 'canceled') this.#damaged.clear()
+    if (result?.state !== 'canceled') return
+    this.#damaged.clear()
+    this.#goingBack.removed()
+  }
+
+  #noteGoingBack({ result, observer }: LifeOutcome): void {
+    if (!this.#goingBack.lifeEnded(observer.restored)) return
+    this.situations.reached('gone back to an older checkpoint')
+    if (result === undefined && !observer.hasCompleted) this.situations.reached('crash soon after going back')
   }
 
   /** Checkpoints that are gone, or may be: also those in which what savepoints have staged was safe. */
@@ -136,7 +147,7 @@ class SeedRun {
     const calm = lives >= CALM_LIFE
     const durationMs = random.pick([50, 200, 300, 500, 1_000])
     const drawn = 1 + randomBelow(random, 3)
-    const parallelism = this.#fixedParallelism(before) ?? this.#alternating(before) ?? drawn
+    const parallelism = nextParallelism(this.#scenario, this.#orders, before) ?? drawn
     const restore =
       this.#stoppedAt !== undefined && (this.#isOnlyPlace || this.#savepoints?.chance(this.#changesBackend ? 0.9 : 0.5) === true)
         ? this.#stoppedAt
@@ -151,38 +162,21 @@ class SeedRun {
       durationMs: calm ? Infinity : durationMs,
       stopAtMs: !calm && random.chance(0.2) ? randomBelow(random, durationMs) : undefined,
       ambush: calm ? undefined : random.pick<Ambush | undefined>(['announced', 'durable', 'triggered', undefined, undefined, undefined]),
-      ...(calm ? {} : this.#drawSavepoints(durationMs)),
+      ...(calm || this.#savepoints === undefined ? {} : drawSavepoints(this.#scenario, this.#savepoints, durationMs)),
       keepsCopies: this.#scenario.copies !== undefined && (calm || this.#orders.chance(0.8)),
     }
-    return calm ? plan : { ...plan, ...this.#drawOrders(plan) }
+    return calm ? plan : { ...plan, ...drawOrders(this.#scenario, this.#orders, plan, this.#savepoints !== undefined) }
   }
 
-  /** Of a life after which no other one may differ. */
-  #fixedParallelism(before: LifePlan | undefined): number | undefined {
-    return this.#scenario.lifetimes?.finishes === true ? before?.parallelism : undefined
-  }
-
-  #alternating(before: LifePlan | undefined): number | undefined {
-    if (this.#scenario.emphasis?.parallelism !== 'one-after-many') return undefined
-    const isOne = before !== undefined && before.parallelism > 1 && this.#orders.chance(0.8)
-    return isOne ? 1 : this.#orders.between(2, 3)
-  }
-
-  /** What users do besides stopping the job and taking savepoints. */
-  #drawOrders({ durationMs, savepointsAtMs = [] }: LifePlan): Partial<LifePlan> {
-    const random = this.#orders
-    const { orders, lifetimes } = this.#scenario
-    const cancelAtMs = randomBelow(random, lifetimes !== undefined && random.chance(0.5) ? 60 : durationMs)
-    const isCancelled = orders?.cancels === true && random.chance(0.3)
-    return {
-      ...(orders?.changesOptions === true ? { optionChanges: drawOptionChanges(random, durationMs) } : {}),
-      ...(isCancelled ? { cancel: { atMs: cancelAtMs, retains: random.chance(0.7) } } : {}),
-      ...(isCancelled && random.chance(0.4) ? { durationMs: cancelAtMs + random.pick([1, 3, 6, 12]) } : {}),
-      // While everything is being opened.
-      ...(lifetimes !== undefined && this.#savepoints !== undefined && random.chance(0.4)
-        ? { savepointsAtMs: [...savepointsAtMs, randomBelow(random, 60)] }
-        : {}),
-    }
+  /** The same life, but for where it begins: what its user has seen since is to be undone. */
+  async #orGoneBack(plan: LifePlan): Promise<LifePlan> {
+    if (this.#scenario.emphasis?.goBackChance === undefined) return plan
+    const isFree = !plan.calm && plan.restore === 'latest'
+    const whole = isFree ? (await this.#checkpoints()).filter(({ id }) => !this.#damaged.has(id)) : []
+    const restore = this.#goingBack.choose(whole.map(({ path }) => path))
+    if (restore === undefined) return plan
+    this.#giveUpPast()
+    return { ...plan, restore, ambush: this.#goingBack.ambush(), patience: 0 }
   }
 
   #chooseBackend(restore: LifePlan['restore']): Backend {
@@ -216,26 +210,6 @@ class SeedRun {
     if (!error.message.includes('was stored by the state backend rocksdb')) return false
     this.situations.reached('checkpoint of another backend refused')
     return true
-  }
-
-  /** What some lives differ in from those without savepoints. */
-  #drawSavepoints(durationMs: number): Partial<LifePlan> {
-    const random = this.#savepoints
-    if (random?.chance(0.7) !== true) return {}
-    return {
-      durationMs: durationMs + random.pick([0, 300, 600]),
-      patient: random.chance(0.8),
-      savepointsAtMs: Array.from({ length: random.pick([0, 1, 1, 3]) }, () => randomBelow(random, durationMs)),
-      ...(random.chance(this.#changesBackend ? 0.5 : 0.3) ? { stopAtMs: randomBelow(random, durationMs), stopWithSavepoint: true } : {}),
-      ...(random.chance(this.#scenario.emphasis?.regroupChance ?? 0.2) ? this.#drawMaxParallelism(random) : {}),
-    }
-  }
-
-  /** Raw state by key group cannot be dealt out anew, and says so. */
-  #drawMaxParallelism(random: SeededRandom): Pick<LifePlan, 'maxParallelism'> {
-    return partsOf(this.#scenario).some(({ stages }) => stages.some(({ kind }) => kind === 'keyed-raw'))
-      ? {}
-      : { maxParallelism: random.pick(maxParallelisms) }
   }
 
   #noteStart(plan: LifePlan, before: LifePlan | undefined): void {
@@ -285,7 +259,7 @@ class SeedRun {
       ledger.rewind()
       const drawn = world.random.between(1, 3)
       const plan = {
-        parallelism: this.#fixedParallelism(this.#before) ?? drawn,
+        parallelism: fixedParallelism(this.#scenario, this.#before) ?? drawn,
         backend: this.#backends.metRocksdb ? ('rocksdb' as const) : ('heap' as const),
         restore: path,
         keepsCopies: this.#scenario.copies !== undefined,
@@ -315,8 +289,8 @@ class SeedRun {
     ledger.moved(path, MOVED)
     const drawn = random.between(1, 3)
     const plan = {
-      parallelism: this.#fixedParallelism(this.#before) ?? drawn,
-      ...this.#drawMaxParallelism(random),
+      parallelism: fixedParallelism(this.#scenario, this.#before) ?? drawn,
+      ...drawMaxParallelism(this.#scenario, random),
       backend: this.#backends.any(),
       restore: MOVED,
     }

@@ -22,6 +22,8 @@ export const situations = [
   'region restart',
   'region lost while another was down',
   'failed for good, started again',
+  'gone back to an older checkpoint',
+  'crash soon after going back',
   'disk failure',
   'retained checkpoint restored aside',
   'savepoint',

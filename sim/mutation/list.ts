@@ -73,7 +73,11 @@ export const mutations: readonly Mutation[] = [
   { name: 'a former key group forgotten where keys are dealt out anew', make: formerGroupForgotten },
   { name: 'a slot said to be closed before it is', make: closedTooSoon, where: ({ lifetimes }) => lifetimes !== undefined },
   { name: 'functions taken for finished', make: takenForFinished, where: ({ lifetimes }) => lifetimes?.finishes === true },
-  { name: 'newer checkpoints kept by whoever goes back', make: keptThoughGivenUp },
+  {
+    name: 'newer checkpoints kept by whoever goes back',
+    make: keptThoughGivenUp,
+    where: ({ emphasis }) => emphasis?.goBackChance !== undefined,
+  },
   { name: 'merged files removed that others refer to', make: mergedRemoved, where: merging },
   {
     name: 'a checkpoint answered for before its object is there',
