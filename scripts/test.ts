@@ -24,11 +24,12 @@ if (files.length === 0) {
 // `*.process.test.ts` start child processes, threads or servers: each has a process of its own, so that none inherits another's handles.
 const apart = files.filter((file) => file.endsWith('.process.test.ts'))
 const together = files.filter((file) => !apart.includes(file))
+const preload = (name: string): string => '--import=' + new URL(name, import.meta.url).href
 const node = [
   '--conditions=@millrace/source',
-  '--import=' + new URL('./property-seed.ts', import.meta.url).href,
+  preload('./property-seed.ts'),
+  ...(asked.length > 0 ? [] : [preload('./untracked-promises.ts')]),
   '--disable-warning=ExperimentalWarning',
-  '--test',
   // For what hangs: a slow machine that does other things as well takes many times as long as a fast one.
   '--test-timeout=300000',
 ]
@@ -59,12 +60,16 @@ function run(flags: readonly string[], list: readonly string[], show: (text: str
 
 // Both at once: the first needs one core. What the second says waits until the first is done, so that neither is shown within the other.
 let waiting: string[] | undefined = []
-const first = run(['--test-isolation=none'], together, (text) => void process.stdout.write(text)).finally(() => {
+const first = run(
+  [fileURLToPath(new URL('./test-together.ts', import.meta.url))],
+  together,
+  (text) => void process.stdout.write(text),
+).finally(() => {
   process.stdout.write(waiting!.join(''))
   waiting = undefined
 })
 const second = run(
-  ['--test-concurrency=2'],
+  ['--test', '--test-concurrency=2'],
   apart,
   (text) => void (waiting === undefined ? process.stdout.write(text) : waiting.push(text)),
 )
