@@ -22,6 +22,7 @@ export function recordOf(event: JobEvent): LogRecord {
       return at('info', `savepoint completed in ${formatElapsed(event.durationMs)}, ${describeSize(event.sizeBytes)}`, fields)
     }
     case 'checkpoint-failed':
+      if (event.reason === 'closed' || event.reason === 'subsumed') return at('debug', event.error.message)
       return at('warn', `checkpoint ${event.checkpointId} failed`, { error: event.error })
     case 'restarting': {
       const what = event.region === undefined ? '' : ` of ${regionText(event.region)}`

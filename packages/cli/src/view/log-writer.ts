@@ -20,7 +20,7 @@ export class LogWriter {
   event(event: JobEvent): string {
     const record = recordOf(event)
     if (this.#style.format === 'json') return this.record(record)
-    if (event.kind === 'checkpoint-failed' || event.kind === 'restarting') return this.#problem(record)
+    if ((event.kind === 'checkpoint-failed' || event.kind === 'restarting') && 'error' in record.fields) return this.#problem(record)
     if (event.kind !== 'ended' || event.result.state !== 'failed') return this.record(record)
     const { jobName, failure } = event.result
     if (jobName === '') return `millrace: ${describeError(failure.error)}\n`

@@ -81,7 +81,7 @@ void test('the live view redraws in place, with log lines above it, and leaves t
   view.watch(() => jobMetrics({ timeMs: clock.now(), uptimeMs: clock.now(), tasks: [taskMetrics('map', 0, [(records += 10)])] }))
   view.event(startedEvent())
   clock.advance(2_000)
-  view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 3, error: new Error('disk') })
+  view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 3, reason: 'persist-failed', error: new Error('disk') })
   const running = screenOf(output.text)
   assert.equal(running[0], '00:00:00.000 INFO  job words started without state attempt=1 parallelism=1')
   assert.match(running[1]!, /^00:00:00\.000 WARN {2}checkpoint 3 failed error="Error: disk"$/)
@@ -150,7 +150,7 @@ void test("lines: a checkpoint that failed and a restart show the user's frames,
   const view = new LineView(output, plain, new ManualClock())
   const error = Object.assign(new Error('no space'), { name: 'ReportedError', report: { secret: 'of ours' } })
   error.stack = `ReportedError: no space\n    at fold (/home/me/job.ts:3:4)\n    at #tell (${import.meta.dirname}/x.js:1:1)\n    at Worker.emit (node:events:514:28)`
-  view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 6, error })
+  view.event({ kind: 'checkpoint-failed', timeMs: 0, checkpointId: 6, reason: 'persist-failed', error })
   view.event({ kind: 'restarting', timeMs: 0, failure: { error }, delayMs: 1_000, restart: 1 })
   view.close(finished)
   assert.deepEqual(output.text.trimEnd().split('\n'), [

@@ -6,16 +6,12 @@ import type { JobEvent } from './job-types.ts'
 export function lineOf(event: JobEvent): LogRecord | undefined {
   if (event.kind === 'log') return event.record
   if (event.kind === 'checkpoint-failed') {
-    return isOfCancelling(event.error) ? undefined : warning(event.timeMs, `checkpoint ${event.checkpointId} failed`, event.error)
+    const isFailure = event.reason !== 'closed' && event.reason !== 'subsumed'
+    return isFailure ? warning(event.timeMs, `checkpoint ${event.checkpointId} failed`, event.error) : undefined
   }
   if (event.kind !== 'restarting') return undefined
   const region = event.region === undefined ? '' : ` of region ${event.region.id}`
   return warning(event.timeMs, `restart ${event.restart}${region} in ${event.delayMs} ms`, event.failure.error)
-}
-
-/** Whoever cancels a job gives up the checkpoint that is under way. */
-function isOfCancelling({ message }: Error): boolean {
-  return message.endsWith(' was given up: closed')
 }
 
 /** What is ours says all in its message; the stack that matters is that of the function which threw. */

@@ -3,6 +3,7 @@
  * Plain data but for the callbacks: all of it may come from another thread.
  */
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
+import type { AbortReason } from '../checkpoint/coordinator/coordinator-events.ts'
 import type { CheckpointRecord, CheckpointStatistics } from '../checkpoint/coordinator/statistics.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -145,7 +146,14 @@ export type JobEvent =
       readonly sizeBytes: number
       readonly final: boolean
     }
-  | { readonly kind: 'checkpoint-failed'; readonly timeMs: number; readonly checkpointId: number; readonly error: Error }
+  | {
+      /** A checkpoint or savepoint has come to nothing; `subsumed`: as a newer one was complete first, and `closed`: as the job ends, which is no failure. */
+      readonly kind: 'checkpoint-failed'
+      readonly timeMs: number
+      readonly checkpointId: number
+      readonly reason: AbortReason
+      readonly error: Error
+    }
   | {
       readonly kind: 'restarting'
       readonly timeMs: number

@@ -4,13 +4,14 @@ import { nodeClock, nodeRandom } from '@millrace/core'
 import type { FilesystemSavepoints } from '../../checkpoint/savepoints.ts'
 import type { CheckpointStorage } from '../../checkpoint/storage.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
+import { lineOf } from '../default-log.ts'
 import type { JobEvent } from '../job-types.ts'
 import { MetricsBoard } from '../metrics/metrics-board.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
 
 const plan = { graph: { name: 'kept', operators: [] }, tasks: [] } as unknown as ExecutionPlan
 
-void test('a savepoint that was written while a region was lost counts once, as one that failed', async () => {
+function keepingSavepoints() {
   const board = new MetricsBoard(plan, [], nodeClock)
   const events: JobEvent[] = []
   const keeper = new CheckpointKeeper({
@@ -41,7 +42,11 @@ void test('a savepoint that was written while a region was lost counts once, as 
     const { completed, failed, inProgress } = board.read(0, 0).checkpoints
     return [completed, failed, inProgress]
   }
+  return { keeper, events, trigger, persist, counts }
+}
 
+void test('a savepoint that was written while a region was lost counts once, as one that failed', async () => {
+  const { keeper, events, trigger, persist, counts } = keepingSavepoints()
   trigger(1)
   await persist(1)
   keeper.aborted(1, 'task-failed', undefined)
@@ -57,4 +62,20 @@ void test('a savepoint that was written while a region was lost counts once, as 
   await persist(2)
   keeper.savepointCompleted()
   assert.deepEqual(counts(), [1, 1, 0])
+})
+
+void test('what comes to nothing as a newer one was complete first is no failure, in figures nor in the log', () => {
+  const { keeper, events, trigger, counts } = keepingSavepoints()
+  trigger(1)
+  keeper.aborted(1, 'subsumed', undefined)
+  trigger(2)
+  keeper.aborted(2, 'timeout', undefined)
+  assert.deepEqual(counts(), [0, 1, 0])
+  assert.deepEqual(
+    events.map((event) => [event.kind === 'checkpoint-failed' ? event.reason : event.kind, lineOf(event)?.level]),
+    [
+      ['subsumed', undefined],
+      ['timeout', 'warn'],
+    ],
+  )
 })

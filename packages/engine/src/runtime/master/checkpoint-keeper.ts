@@ -5,7 +5,7 @@
  * 2. What has been said to be complete is durable.
  */
 import type { Clock, Random } from '@millrace/core'
-import type { CoordinatorCommand } from '../../checkpoint/coordinator/coordinator-events.ts'
+import type { AbortReason, CoordinatorCommand } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { CheckpointMetadata } from '../../checkpoint/metadata/metadata.ts'
 import type { FilesystemSavepoints } from '../../checkpoint/savepoints.ts'
 import { CheckpointAccount } from '../../checkpoint/coordinator/statistics.ts'
@@ -109,16 +109,16 @@ export class CheckpointKeeper {
     this.#parts.board.checkpointCompleted(undefined)
   }
 
-  aborted(checkpointId: number, reason: string, error: string | undefined): void {
+  aborted(checkpointId: number, reason: AbortReason, error: string | undefined): void {
     const { board, clock, onEvent } = this.#parts
     const isSavepoint = this.#triggered.get(checkpointId)?.command.savepoint !== undefined || this.#unannounced.has(checkpointId)
     this.#triggered.delete(checkpointId)
-    board.checkpointFailed()
+    board.checkpointFailed(reason)
     const problem = `${reason}${error === undefined ? '' : `: ${error}`}`
     if (isSavepoint) this.#problems.set(checkpointId, problem)
     const what = isSavepoint ? 'savepoint' : 'checkpoint'
     const failure = new Error(`${what} ${checkpointId} was given up: ${problem}`)
-    onEvent({ kind: 'checkpoint-failed', timeMs: clock.now(), checkpointId, error: failure })
+    onEvent({ kind: 'checkpoint-failed', timeMs: clock.now(), checkpointId, reason, error: failure })
   }
 
   /** Periodic checkpoints wait for the commits of these sinks, by state id: said once of each. */

@@ -1,4 +1,5 @@
 import type { Clock, MetricSnapshot } from '@millrace/core'
+import type { AbortReason } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
 import type { Region } from '../../graph/regions.ts'
 import type { CheckpointMetrics, JobMetrics, JobRegion, SubtaskMetrics } from '../job-types.ts'
@@ -84,9 +85,9 @@ export class MetricsBoard {
     this.#lastAtMs = this.#clock.monotonic()
   }
 
-  checkpointFailed(): void {
+  checkpointFailed(reason: AbortReason): void {
     this.#inProgress--
-    this.#failed++
+    if (reason !== 'subsumed') this.#failed++
   }
 
   /** `committing`: completed checkpoints whose sinks' commits are under way. */
