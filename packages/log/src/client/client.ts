@@ -13,6 +13,7 @@ import { TransactionalProducer, type TransactionalOptions } from './transactions
 import { Transactions } from './transactions/transactions.ts'
 import { GroupConsumer } from './groups/group-consumer.ts'
 import { groupSettings, type GroupOptions } from './groups/group-options.ts'
+import { Membership } from './groups/membership.ts'
 import { checkOptionNames, type OptionNames } from './option-checks.ts'
 
 /** `acks` and `idempotent` are no choice here; given as they are anyway they do no harm. */
@@ -35,6 +36,7 @@ export class LogClient {
   readonly #coordinators: Coordinators
   readonly #calls: TransactionCalls
   #fetchers = 0
+  #members = 0
 
   /** @throws `CLIENT_OPTION` */
   constructor(options: ClientOptions) {
@@ -77,7 +79,8 @@ export class LogClient {
   /** A member of a consumer group. @throws `CLIENT_OPTION` */
   groupConsumer(options: GroupOptions): GroupConsumer {
     const settings = groupSettings(options)
-    return new GroupConsumer(this.#cluster, this.#coordinators, this.admin.groups, this.fetcher(settings.fetcher), settings)
+    const membership = new Membership(this.#cluster, this.#coordinators, settings, `member ${this.#members++}`)
+    return new GroupConsumer(this.#cluster, membership, this.admin.groups, this.fetcher(settings.fetcher), settings)
   }
 
   /** Ends all connections at once; flush producers before. */

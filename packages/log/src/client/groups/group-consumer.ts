@@ -4,7 +4,8 @@
  * 1. A partition is read only while it is the member's; what was fetched of one that is not any more is thrown away.
  * 2. What is committed was given by a `poll` before the last one: records of the last one may still be in work. Nothing is lost; after a failure some come again.
  * 3. Partitions are given up while the reader is in `poll`, when it is done with all it was given: a rebalance alone makes nothing come again. Only a member that
- *    the group has thrown out loses its partitions at once.
+ *    the group has thrown out loses its partitions at once; it joins again with the next `poll`, as does one whose reader was not there for `rebalanceTimeoutMs` when others
+ *    waited for what it has.
  * 4. A member that cannot go on says so by the next `poll`.
  */
 import type { MillraceError } from '@millrace/core'
@@ -13,11 +14,10 @@ import { answerOf, clientError } from '../errors.ts'
 import type { FetchedRecords } from '../fetcher/fetched.ts'
 import type { Fetcher } from '../fetcher/fetcher.ts'
 import type { Cluster } from '../metadata/cluster.ts'
-import type { Coordinators } from '../metadata/coordinators.ts'
 import { assignors, type PartitionCounts } from './assignors.ts'
 import type { OwnedPartition } from './consumer-protocol.ts'
 import type { GroupSettings } from './group-options.ts'
-import { Membership } from './membership.ts'
+import type { Membership } from './membership.ts'
 
 export class GroupConsumer {
   readonly #cluster: Cluster
@@ -35,16 +35,18 @@ export class GroupConsumer {
   #isPolling = false
   /** What the next `poll` is to do first: give partitions up. */
   #givesUp: (() => Promise<void>) | undefined
+  /** Waits for a reader that was away for too long. */
+  #awaitsPoll: (() => void) | undefined
   #failure: Error | undefined
   #wakeHeart: (() => void) | undefined
   #isClosed = false
 
-  constructor(cluster: Cluster, coordinators: Coordinators, groups: GroupAdmin, fetcher: Fetcher, settings: GroupSettings) {
+  constructor(cluster: Cluster, membership: Membership, groups: GroupAdmin, fetcher: Fetcher, settings: GroupSettings) {
     this.#cluster = cluster
     this.#groups = groups
     this.#fetcher = fetcher
     this.#settings = settings
-    this.#membership = new Membership(cluster, coordinators, settings)
+    this.#membership = membership
   }
 
   /** What the member reads now. */
@@ -73,6 +75,7 @@ export class GroupConsumer {
     }
     await this.#givesUp?.()
     this.#isPolling = true
+    this.#awaitsPoll?.()
     try {
       const fetched = await this.#fetcher.poll(options)
       if (this.#failure !== undefined) throw this.#failure
@@ -94,9 +97,10 @@ export class GroupConsumer {
     this.#isClosed = true
     this.#observePositions()
     if (this.#settings.autoCommit && this.#failure === undefined) await this.#commitQuietly()
-    if (this.#failure === undefined) await this.#membership.leave().catch(() => undefined)
+    await this.#membership.leave().catch(() => undefined)
     this.#fetcher.close()
     this.#wakeHeart?.()
+    this.#awaitsPoll?.()
   }
 
   async #run(): Promise<void> {
@@ -107,11 +111,7 @@ export class GroupConsumer {
         attempt = 0
       } catch (error) {
         if (this.#isClosed) return
-        if (!(error as MillraceError).retry) {
-          this.#failure = error as Error
-          this.#fetcher.close()
-          return
-        }
+        if (!(error as MillraceError).retry) return this.#fail(error as Error)
         this.#cluster.settings.logger.warn('a group could not be joined', {
           group: this.#settings.groupId,
           problem: (error as Error).message,
@@ -121,16 +121,24 @@ export class GroupConsumer {
     }
   }
 
+  #fail(error: Error): void {
+    this.#failure = error
+    this.#givesUp = undefined
+    this.#forget(this.assignment)
+    this.#fetcher.close()
+  }
+
   /** Joins, takes the assignment over, and keeps the session alive until the group changes. */
   async #rebalance(): Promise<void> {
+    const membership = this.#membership
     const isCooperative = this.#settings.assignors.every((name) => assignors[name].isCooperative)
-    if (this.#membership.memberId === '') await this.#revoke(this.assignment, true)
-    else if (!isCooperative) await this.#giveUp(this.assignment)
-    const joined = await this.#membership.join(this.assignment)
+    if (!membership.isIn) await this.#lose()
+    else if (!isCooperative && !(await this.#giveUp(this.assignment))) return
+    const joined = await membership.join(this.assignment)
     if (joined === undefined || this.#isClosed) return
     const wanted = new Set(joined.assignment.map(keyOf))
     const lost = this.assignment.filter((one) => !wanted.has(keyOf(one)))
-    await this.#giveUp(lost)
+    if (!(await this.#giveUp(lost))) return
     await this.#assign(joined.assignment.filter((one) => !this.#owned.has(keyOf(one))))
     // What was given up is handed on by another round.
     if (lost.length > 0 && isCooperative) return
@@ -182,34 +190,58 @@ export class GroupConsumer {
     await this.#settings.onAssigned(partitions)
   }
 
-  /** Waits for the reader to be done with what it has, staying a member meanwhile, then gives the partitions up. */
-  async #giveUp(partitions: readonly OwnedPartition[]): Promise<void> {
-    if (partitions.length === 0) return
-    if (this.#isPolling) return await this.#revoke(partitions, false)
-    const done = Promise.withResolvers<void>()
-    const state = { isDone: false }
-    this.#givesUp = async () => {
-      this.#givesUp = undefined
-      await this.#revoke(partitions, false)
-      state.isDone = true
-      done.resolve()
-    }
-    while (!state.isDone && !this.#isClosed) {
-      const wait = this.#cluster.sleep(this.#settings.heartbeatIntervalMs)
-      await Promise.race([done.promise, wait])
-      if (!state.isDone && !this.#isClosed && (await this.#membership.heartbeat()) === 'lost') break
-    }
-    this.#givesUp = undefined
+  /** Waits for the reader to be done with what it has, staying a member meanwhile, then gives the partitions up. False where it is no member any more: then all of them are lost. */
+  async #giveUp(partitions: readonly OwnedPartition[]): Promise<boolean> {
+    if (partitions.length > 0 && this.#isPolling) await this.#revoke(partitions)
+    else if (partitions.length > 0) await this.#untilGivenUp(partitions)
+    return this.#membership.isIn && !this.#isClosed
   }
 
-  async #revoke(partitions: readonly OwnedPartition[], isLost: boolean): Promise<void> {
-    if (partitions.length === 0) return
+  async #untilGivenUp(partitions: readonly OwnedPartition[]): Promise<void> {
+    const { clock } = this.#cluster.settings
+    const deadlineMs = clock.monotonic() + this.#settings.rebalanceTimeoutMs
+    let givenUp: Promise<void> | undefined
+    const begun = Promise.withResolvers<void>()
+    this.#givesUp = () => {
+      this.#givesUp = undefined
+      givenUp = this.#revoke(partitions)
+      begun.resolve()
+      return givenUp
+    }
+    while (givenUp === undefined && this.#membership.isIn && !this.#isClosed) {
+      await Promise.race([begun.promise, this.#cluster.sleep(this.#settings.heartbeatIntervalMs)])
+      if (givenUp !== undefined || this.#isClosed) break
+      if (clock.monotonic() >= deadlineMs) await this.#membership.stepOut()
+      else await this.#membership.heartbeat()
+    }
+    this.#givesUp = undefined
+    await givenUp
+  }
+
+  /** A member that the group has thrown out has nothing. Others have it until its reader is there. */
+  async #lose(): Promise<void> {
+    const lost = this.assignment
+    if (lost.length === 0) return
+    this.#forget(lost)
+    this.#fetcher.unassign(lost)
+    await this.#settings.onRevoked(lost)
+    if (this.#isPolling || this.#isClosed) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#awaitsPoll = resolve
+    await promise
+    this.#awaitsPoll = undefined
+  }
+
+  async #revoke(partitions: readonly OwnedPartition[]): Promise<void> {
     // Before anything else: nothing of them may be given any more.
-    if (isLost) this.#fetcher.unassign(partitions)
-    else this.#fetcher.pause(partitions)
+    this.#fetcher.pause(partitions)
     await this.#settings.onRevoked(partitions)
-    if (this.#settings.autoCommit && !isLost) await this.#commitQuietly()
+    if (this.#settings.autoCommit) await this.#commitQuietly()
+    this.#forget(partitions)
     this.#fetcher.unassign(partitions)
+  }
+
+  #forget(partitions: readonly OwnedPartition[]): void {
     for (const one of partitions) {
       this.#owned.delete(keyOf(one))
       this.#committable.delete(keyOf(one))

@@ -3,6 +3,7 @@
  *
  * 1. The identity (member id, generation) is the coordinator's; it is given up when the coordinator does not know it any more.
  * 2. Whoever the coordinator makes leader computes the assignment for all, by the assignor that all of them support.
+ * 3. It asks over connections of its own: a JoinGroup is answered when all others have come, and they must be able to.
  */
 import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
@@ -31,14 +32,21 @@ export class Membership {
   readonly #coordinators: Coordinators
   readonly #settings: GroupSettings
   readonly #lane: string
+  #hasLeft = false
   memberId = ''
   generationId = -1
 
-  constructor(cluster: Cluster, coordinators: Coordinators, settings: GroupSettings) {
+  /** @param lane a name of its own among the members of a client */
+  constructor(cluster: Cluster, coordinators: Coordinators, settings: GroupSettings, lane: string) {
     this.#cluster = cluster
     this.#coordinators = coordinators
     this.#settings = settings
-    this.#lane = `group ${settings.groupId}`
+    this.#lane = lane
+  }
+
+  /** Whether the member has a part in a generation, so that what it was assigned is its own. */
+  get isIn(): boolean {
+    return this.generationId >= 0
   }
 
   /** One round. Undefined where it has to begin again: the group changed meanwhile. @throws `CLIENT_*` */
@@ -68,7 +76,7 @@ export class Membership {
         assignments,
       },
       (answer) => answer.errorCode,
-      { lane: this.#lane, timeoutMs: this.#settings.rebalanceTimeoutMs + this.#cluster.settings.requestTimeoutMs },
+      this.#patient,
     )
     if (this.#beginsAgain(response.errorCode, 'SyncGroup', link.broker)) return undefined
     return { assignment: decodeAssignment(groupId, response.assignment), assignor, isLeader, counts }
@@ -82,22 +90,35 @@ export class Membership {
       'Heartbeat',
       { groupId, generationId: this.generationId, memberId: this.memberId, ...this.#static(instanceId) },
       ({ errorCode: code }) => code,
-      { lane: this.#lane },
+      { lane: this.#lane, isOver: () => this.#hasLeft },
     )
     const { errorCode: code } = response
     if (code === ERROR_CODE.REBALANCE_IN_PROGRESS) return 'rebalance'
     return this.#beginsAgain(code, 'Heartbeat', link.broker) ? 'lost' : 'alive'
   }
 
-  /** Static members do not leave: they come back. */
+  /** Has no part in the group any more, and lets go of what the group was asked. */
   async leave(): Promise<void> {
+    this.#hasLeft = true
+    this.#cluster.closeLane(this.#lane)
+    await this.stepOut()
+  }
+
+  /** Leaves the group, to join it again some day. Static members do not leave: they come back, or their session ends. */
+  async stepOut(): Promise<void> {
     const { groupId, instanceId } = this.#settings
-    if (this.memberId === '' || instanceId !== null) return
-    const link = await this.#coordinators.link('group', groupId, this.#lane)
-    const version = (await link.connection()).versionOf('LeaveGroup')
     const { memberId } = this
-    await link.ask('LeaveGroup', { groupId, ...(version >= 3 ? { members: [{ memberId }] } : { memberId }) })
     this.#reset()
+    if (memberId === '' || instanceId !== null) return
+    const link = await this.#coordinators.link('group', groupId)
+    const version = (await link.connection()).versionOf('LeaveGroup')
+    await link.ask('LeaveGroup', { groupId, ...(version >= 3 ? { members: [{ memberId }] } : { memberId }) })
+  }
+
+  /** Of what is answered when the whole group has come together. */
+  get #patient(): { readonly lane: string; readonly timeoutMs: number; readonly isOver: () => boolean } {
+    const timeoutMs = this.#settings.rebalanceTimeoutMs + this.#cluster.settings.requestTimeoutMs
+    return { lane: this.#lane, timeoutMs, isOver: () => this.#hasLeft }
   }
 
   async #join(owned: readonly OwnedPartition[]): Promise<ApiResponse<'JoinGroup'> | undefined> {
@@ -118,7 +139,7 @@ export class Membership {
         protocols,
       },
       (answer) => answer.errorCode,
-      { lane: this.#lane, timeoutMs: rebalanceTimeoutMs + this.#cluster.settings.requestTimeoutMs },
+      this.#patient,
     )
     if (response.errorCode === ERROR_CODE.MEMBER_ID_REQUIRED) {
       this.memberId = response.memberId
@@ -132,7 +153,9 @@ export class Membership {
     if (code === ERROR_CODE.NONE) return false
     if (code === ERROR_CODE.REBALANCE_IN_PROGRESS) return true
     if (RESET.has(code)) {
-      this.#reset()
+      // Of an older generation it is known still.
+      if (code === ERROR_CODE.UNKNOWN_MEMBER_ID) this.memberId = ''
+      this.generationId = -1
       return true
     }
     const { groupId: group, instanceId } = this.#settings

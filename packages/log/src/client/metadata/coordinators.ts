@@ -37,7 +37,7 @@ export class Coordinators {
 
   /**
    * Asks the coordinator until it answers something else than that it moved or is loading, or `apiTimeoutMs` are over.
-   * `retry` tells which other answers are to be tried again. A request whose answer was lost is sent again: it must bear that.
+   * `retry` tells which other answers are to be tried again, `isOver` whether nobody wants one any more. A request whose answer was lost is sent again: it must bear that.
    * @throws `CLIENT_*`, the last problem
    */
   async ask<N extends ApiName>(
@@ -46,7 +46,11 @@ export class Coordinators {
     api: N,
     request: ApiRequestToSend<N>,
     codeOf: (response: ApiResponse<N>) => number,
-    options: AskOptions & { readonly lane?: string; readonly retry?: (code: number) => boolean } = {},
+    options: AskOptions & {
+      readonly lane?: string
+      readonly retry?: (code: number) => boolean
+      readonly isOver?: () => boolean
+    } = {},
   ): Promise<{ readonly response: ApiResponse<N>; readonly link: BrokerLink }> {
     const { clock, apiTimeoutMs } = this.#cluster.settings
     const deadlineMs = clock.monotonic() + apiTimeoutMs
@@ -68,7 +72,7 @@ export class Coordinators {
           if (!problem.retry) throw error
           if (isLost(error)) this.forget(kind, key)
         }
-        if (clock.monotonic() >= deadlineMs || this.#cluster.isClosed) throw problem
+        if (clock.monotonic() >= deadlineMs || this.#cluster.isClosed || options.isOver?.() === true) throw problem
         if (!isUnconnected(problem)) {
           wait ??= this.#cluster.waits.begin('answer to', `${api} for ${kind} ${key}`, problem.message)
           wait.says(problem.message)
