@@ -67,6 +67,30 @@ async function nextPart(fetcher: Fetcher, maxRecords = Infinity): Promise<Fetche
   }
 }
 
+void test('what was made from a client that is closed ends with it', async () => {
+  const topic = await newTopic()
+  const closing = connect()
+  const isClosed = { code: 'CLIENT_CLOSED' }
+  const fetcher = closing.fetcher()
+  fetcher.assign([{ topic, partition: 0, start: 'latest' }])
+  const member = closing.groupConsumer({ groupId: 'closing', topics: [topic] })
+  const producer = closing.producer({ bufferBytes: 100, maxRequestBytes: 100 })
+  const fault = log.faults.delay({ api: 'Produce', topic, delayMs: 60_000 })
+  try {
+    const polled = fetcher.poll({ waitMs: 60_000 })
+    const received = member.poll({ waitMs: 60_000 })
+    const sent = ['under way', 'without room'].map((value) => producer.send({ topic, value }))
+    while (fault.count === 0 || member.assignment.length === 0) await setTimeout(1)
+    closing.close()
+    assert.deepEqual(await polled, [])
+    await assert.rejects(fetcher.poll(), isClosed)
+    await assert.rejects(received, isClosed)
+    for (const each of sent) await assert.rejects(each, isClosed)
+  } finally {
+    log.faults.clear()
+  }
+})
+
 void test('a fetcher that is closed leaves no connection behind', async () => {
   const topic = await newTopic()
   await client.producer().send({ topic, value: 'one' })

@@ -83,7 +83,7 @@ export class LogClient {
     return new GroupConsumer(this.#cluster, membership, this.admin.groups, this.fetcher(settings.fetcher), settings)
   }
 
-  /** Ends all connections at once; flush producers before. */
+  /** Ends all connections at once, and with them all that was made from it: flush producers before. What still waits fails with `CLIENT_CLOSED`; a `poll` that waits answers that nothing came. */
   close(): void {
     this.#cluster.close()
   }

@@ -30,7 +30,7 @@ export class Fetcher {
   /** Fetches under way, by broker and lane. */
   readonly #fetching = new Set<string>()
   readonly #lane: string
-  readonly #stopListening: () => void
+  readonly #stopListening: readonly (() => void)[]
   readonly #ready = new ReadyQueue()
   readonly #setbacks: Setbacks
   readonly #finder: OffsetFinder
@@ -53,7 +53,7 @@ export class Fetcher {
       done: () => this.#wakeup.soon(),
     })
     this.#answers = new FetchAnswers(cluster, settings, this.#ready, this.#setbacks, wake)
-    this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
+    this.#stopListening = [cluster.onRefresh(() => this.#wakeup.soon()), cluster.onClose(() => this.close())]
   }
 
   /** Adds partitions; those it has already begin anew at `start`. @throws `CLIENT_OPTION`, and adds none */
@@ -157,7 +157,7 @@ export class Fetcher {
 
   close(): void {
     this.#isClosed = true
-    this.#stopListening()
+    for (const stop of this.#stopListening) stop()
     this.#wakeup.stop()
     this.#positions.clear()
     this.#ready.clear()

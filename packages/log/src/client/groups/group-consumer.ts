@@ -38,6 +38,7 @@ export class GroupConsumer {
   /** Waits for a reader that was away for too long. */
   #awaitsPoll: (() => void) | undefined
   #failure: Error | undefined
+  readonly #stopListening: () => void
   #wakeHeart: (() => void) | undefined
   #isClosed = false
 
@@ -47,6 +48,7 @@ export class GroupConsumer {
     this.#fetcher = fetcher
     this.#settings = settings
     this.#membership = membership
+    this.#stopListening = cluster.onClose(() => this.#fail(clientError('CLIENT_CLOSED', { what: 'client' })))
   }
 
   /** What the member reads now. */
@@ -95,6 +97,7 @@ export class GroupConsumer {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#stopListening()
     this.#observePositions()
     if (this.#settings.autoCommit && this.#failure === undefined) await this.#commitQuietly()
     await this.#membership.leave().catch(() => undefined)
@@ -105,7 +108,7 @@ export class GroupConsumer {
 
   async #run(): Promise<void> {
     let attempt = 0
-    while (!this.#isClosed) {
+    while (!this.#isClosed && this.#failure === undefined) {
       try {
         await this.#rebalance()
         attempt = 0
@@ -122,10 +125,12 @@ export class GroupConsumer {
   }
 
   #fail(error: Error): void {
-    this.#failure = error
+    this.#failure ??= error
     this.#givesUp = undefined
     this.#forget(this.assignment)
     this.#fetcher.close()
+    this.#wakeHeart?.()
+    this.#awaitsPoll?.()
   }
 
   /** Joins, takes the assignment over, and keeps the session alive until the group changes. */

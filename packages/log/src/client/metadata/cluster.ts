@@ -25,6 +25,7 @@ export class Cluster {
   readonly #wanted = new Set<string>()
   readonly #autoCreate = new Set<string>()
   readonly #listeners = new Set<() => void>()
+  readonly #dependants = new Set<() => void>()
   /** Waits that end when the client does. */
   readonly #sleepers = new Set<() => void>()
   #refreshing: { readonly topics: readonly string[] | null; readonly done: Promise<void> } | undefined
@@ -47,6 +48,12 @@ export class Cluster {
   onRefresh(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Called when the client is closed: what it made ends with it, also what waits or would try again. Answers how to be called no more. */
+  onClose(end: () => void): () => void {
+    this.#dependants.add(end)
+    return () => this.#dependants.delete(end)
   }
 
   /** @throws `CLIENT_CLOSED`, `CLIENT_NO_BROKER` */
@@ -239,7 +246,9 @@ export class Cluster {
   }
 
   close(): void {
+    if (this.#isClosed) return
     this.#isClosed = true
+    for (const end of this.#dependants) end()
     this.waits.close()
     for (const link of [...this.#links.values(), ...this.#seeds]) link.close()
     for (const wake of this.#sleepers) wake()

@@ -36,7 +36,7 @@ export class Producer {
   readonly #settlement: Settlement
   readonly #wakeup: Wakeup
   readonly #lacks: Lacks
-  readonly #stopListening: () => void
+  readonly #stopListening: readonly (() => void)[]
   readonly #now = (): number => this.#cluster.settings.clock.monotonic()
   #isIdentifying = false
   #isClosed = false
@@ -50,7 +50,10 @@ export class Producer {
     this.#settlement = new Settlement(cluster, settings, this.#accumulator, this.#room, gate)
     this.#wakeup = new Wakeup(cluster.settings.clock, () => this.#pump())
     this.#lacks = new Lacks(cluster)
-    this.#stopListening = cluster.onRefresh(() => this.#wakeup.soon())
+    this.#stopListening = [
+      cluster.onRefresh(() => this.#wakeup.soon()),
+      cluster.onClose(() => this.abandon(clientError('CLIENT_CLOSED', { what: 'client' }))),
+    ]
   }
 
   /** Bytes of records that are not acknowledged. */
@@ -121,7 +124,7 @@ export class Producer {
   abandon(error: Error): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#stopListening()
+    for (const stop of this.#stopListening) stop()
     this.#wakeup.stop()
     this.#lacks.note([], [])
     this.#settlement.giveUp(error)
