@@ -16,3 +16,15 @@ void test('an option that there is not is refused: a folder that is misspelled w
   const nothing = Log.start({ memory: true, folder: 'orders' } as LogOptions).then((log) => log.close())
   await assert.rejects(nothing, { code: 'LOG_OPTION_UNKNOWN', message: /has no option folder: dir, memory, host/ })
 })
+
+void test('a log that listens on every interface tells clients of localhost, or of what it is told', async () => {
+  for (const [options, host] of [
+    [{ host: '0.0.0.0' }, 'localhost'],
+    [{ host: '0.0.0.0', advertisedHost: '127.0.0.1' }, '127.0.0.1'],
+    [{ config: { listeners: 'PLAINTEXT://0.0.0.0:0' } }, 'localhost'],
+  ] as const) {
+    const log = await Log.start({ memory: true, ...options })
+    assert.equal(log.bootstrap, `${host}:${log.port}`)
+    await log.close()
+  }
+})

@@ -46,7 +46,7 @@ export async function openSecurity(options: BrokerSecurityOptions): Promise<Brok
   const credentials = new ScramCredentials({ entities, passwordOf, randomBytes: (length) => random.bytes(length) })
   const settings = listenerSettings({
     listeners: config.get('listeners'),
-    advertised: config.isSet('advertised.listeners') ? config.get('advertised.listeners') : undefined,
+    advertised: config.ownOf('advertised.listeners', '') ?? undefined,
     protocolMap: config.get('listener.security.protocol.map'),
   })
   const listeners: SecuredListener[] = []
