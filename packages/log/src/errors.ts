@@ -51,6 +51,7 @@ const table = {
   // broker
   BROKER_METADATA_CORRUPT: { who: 'operator', retry: false, message: 'The metadata of the broker in {path} is corrupt: {problem}' },
   LOG_OPTION_UNKNOWN: { who: 'user', retry: false, message: 'Log.start has no option {option}{meant}' },
+  LOG_OPTION_INVALID: { who: 'user', retry: false, message: 'The option {option} of Log.start must be {expected}, and is {value}' },
   BROKER_CONFIG_UNKNOWN: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
   BROKER_CONFIG_INVALID: { who: 'user', retry: false, message: 'The configuration {name} cannot be set: {problem}' },
   BROKER_DIRECTORY_LOCKED: {

@@ -17,6 +17,24 @@ void test('an option that there is not is refused: a folder that is misspelled w
   await assert.rejects(nothing, { code: 'LOG_OPTION_UNKNOWN', message: /has no option folder: dir, memory, host/ })
 })
 
+void test('an option that cannot be is refused by its name', async () => {
+  const wrong: readonly (readonly [object, RegExp])[] = [
+    [{ config: { 'num.partitions': 3 } }, /config\['num.partitions'\] of Log.start must be text, and is 3/],
+    [{ config: null }, /config of Log.start must be an object, and is null/],
+    [{ dir: 5 }, /dir of Log.start must be a folder, or a list of them, and is 5/],
+    [{ host: 5 }, /host of Log.start must be text/],
+    [{ port: -1 }, /port of Log.start must be a port, 0 to 65535, and is -1/],
+    [{ metricsPort: '9090' }, /metricsPort of Log.start must be a port/],
+    [{ durable: 'yes' }, /durable of Log.start must be true or false/],
+    [{ onRequest: true }, /onRequest of Log.start must be a function/],
+    [{ users: { alice: 12345 } }, /users\['alice'\] of Log.start must be text, and is number/],
+  ]
+  for (const [options, message] of wrong) {
+    const started = Log.start({ memory: true, ...options }).then((log) => log.close())
+    await assert.rejects(started, { code: 'LOG_OPTION_INVALID', message }, String(message))
+  }
+})
+
 void test('a log that listens on every interface tells clients of localhost, or of what it is told', async () => {
   for (const [options, host] of [
     [{ host: '0.0.0.0' }, 'localhost'],

@@ -5,6 +5,7 @@ import { logError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerConfig } from './config/index.ts'
 import type { Faults } from './faults/faults.ts'
+import { checkLogOptions } from './log-option-checks.ts'
 import { logPlace, type LogPlace } from './log-place.ts'
 import type { RequestLogEntry } from './metrics/request-log.ts'
 import { listenProblem } from './start-problems.ts'
@@ -57,10 +58,10 @@ const optionNames: OptionNames<LogOptions> = {
   ports: true,
 }
 
-/** Records would be in a temporary folder, or not durable, without a word. @throws LOG_OPTION_UNKNOWN */
-function checkNames(options: LogOptions): void {
+/** Records would be in a temporary folder, or not durable, without a word. @throws LOG_OPTION_UNKNOWN, LOG_OPTION_INVALID */
+function checkOptions(options: LogOptions): void {
   const unknown = unknownOption(options, optionNames)
-  if (unknown === undefined) return
+  if (unknown === undefined) return checkLogOptions(options)
   const { option, known, nearest } = unknown
   throw logError('LOG_OPTION_UNKNOWN', { option, meant: nearest === undefined ? `: ${known.join(', ')}` : `; did you mean ${nearest}?` })
 }
@@ -123,11 +124,11 @@ export class Log {
   }
 
   /**
-   * @throws `LOG_OPTION_UNKNOWN`; `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID`, `SECURITY_CONFIG` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`,
+   * @throws `LOG_OPTION_UNKNOWN`, `LOG_OPTION_INVALID`; `BROKER_CONFIG_UNKNOWN`, `BROKER_CONFIG_INVALID`, `SECURITY_CONFIG` for a setting; `STORAGE_DIRECTORY_OF_OTHER`, `STORAGE_CORRUPT`,
    * `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS`, `BROKER_DIRECTORY_*` for what is in the directory; `BROKER_CANNOT_LISTEN`
    */
   static async start(options: LogOptions = {}): Promise<Log> {
-    checkNames(options)
+    checkOptions(options)
     const clock = options.ports?.clock ?? nodeClock
     const { memory = false, ports } = options
     const place = await logPlace({ dirs: dirsOf(options), memory, disk: ports?.disk, clock })
