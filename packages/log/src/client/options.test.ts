@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LogClient } from './client.ts'
 import { clientOptionsFromKafka } from './connection/kafka-properties.ts'
+import type { AssignedPartition } from './fetcher/fetcher-options.ts'
 import { groupSettings, type GroupOptions } from './groups/group-options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -18,6 +19,11 @@ void test('a group member with what cannot be is refused when it is made', () =>
   groupSettings({ ...right, autoCommitIntervalMs: 0, assignors: ['range'] })
   for (const [option, value] of [
     ['groupId', undefined],
+    ['topics', 'orders'],
+    ['topics', [5]],
+    ['topics', undefined],
+    ['instanceId', ''],
+    ['autoCommit', 'no'],
     ['assignors', ['sticky']],
     ['assignors', []],
     ['sessionTimeoutMs', '45s'],
@@ -28,6 +34,22 @@ void test('a group member with what cannot be is refused when it is made', () =>
     const options = { ...right, [option]: value } as unknown as GroupOptions
     assert.throws(() => groupSettings(options), { code: 'CLIENT_OPTION', message: new RegExp(`option ${option} must be `) }, option)
   }
+})
+
+void test('a partition that is none is not assigned', () => {
+  const client = new LogClient({ bootstrap: 'h:1' })
+  const fetcher = client.fetcher()
+  for (const [option, value] of [
+    ['topic', undefined],
+    ['partition', '0'],
+    ['partition', -1],
+    ['start', 'begin'],
+  ] as const) {
+    const partition = { topic: 't', partition: 0, start: 'earliest', [option]: value } as AssignedPartition
+    assert.throws(() => fetcher.assign([partition]), { code: 'CLIENT_OPTION', message: new RegExp(`option ${option} must be `) })
+  }
+  assert.deepEqual(fetcher.assigned(), [])
+  client.close()
 })
 
 void test('an option that there is not is refused, with the one that was meant', () => {

@@ -1,4 +1,4 @@
-import { checkOneOf, checkOptionNames, checkPlace, checkWholeNumber, INT32_MAX, type OptionNames } from '../option-checks.ts'
+import { checkName, checkOneOf, checkOptionNames, checkPlace, checkWholeNumber, INT32_MAX, type OptionNames } from '../option-checks.ts'
 
 /** How partitions are read. Names in quotes are Kafka's. */
 export interface FetcherOptions {
@@ -87,4 +87,11 @@ export interface AssignedPartition extends TopicPartition {
   readonly start: StartPosition
   /** The topic that is meant, where its id is known: one that was made anew under the name since fails with `CLIENT_TOPIC_RECREATED`. */
   readonly topicId?: Uint8Array
+}
+
+/** @throws `CLIENT_OPTION` */
+export function checkAssigned({ topic, partition, start }: AssignedPartition): void {
+  checkName('topic', topic)
+  checkWholeNumber('partition', partition, 0, INT32_MAX)
+  checkStart(start)
 }

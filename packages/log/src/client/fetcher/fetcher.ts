@@ -14,7 +14,7 @@ import { FetchAnswers, type Asked } from './fetch-answers.ts'
 import { fetchRequest } from './fetch-request.ts'
 import { FetchSession } from './fetch-session.ts'
 import type { FetchedRecords } from './fetched.ts'
-import { checkStart, type AssignedPartition, type FetcherSettings, type StartPosition, type TopicPartition } from './fetcher-options.ts'
+import { checkAssigned, checkStart, type AssignedPartition, type FetcherSettings, type StartPosition, type TopicPartition } from './fetcher-options.ts'
 import { OffsetFinder } from './offset-finder.ts'
 import { keyOf, nameOf, Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'
@@ -59,7 +59,7 @@ export class Fetcher {
   /** Adds partitions; those it has already begin anew at `start`. @throws `CLIENT_OPTION`, and adds none */
   assign(partitions: readonly AssignedPartition[]): void {
     this.#checkOpen()
-    for (const { start } of partitions) checkStart(start)
+    for (const partition of partitions) checkAssigned(partition)
     for (const { start, topicId, ...at } of partitions) {
       if (this.#positions.has(keyOf(at))) this.seek(at, start)
       else this.#positions.set(keyOf(at), new Position(at, start))

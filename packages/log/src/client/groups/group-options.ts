@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { fetcherSettings, type FetcherOptions, type FetcherSettings } from '../fetcher/fetcher-options.ts'
 import { clientError } from '../errors.ts'
 import { checkName, checkOneOf, checkOptionNames, checkWholeNumber, INT32_MAX, type OptionNames } from '../option-checks.ts'
@@ -57,8 +58,9 @@ const optionNames: OptionNames<GroupOptions> = {
 /** @throws `CLIENT_OPTION` */
 export function groupSettings(options: GroupOptions): GroupSettings {
   checkOptionNames('a member of a consumer group', options, optionNames)
-  if (options.topics.length === 0) throw clientError('CLIENT_OPTION', { option: 'topics', expected: 'name at least one', value: '' })
+  checkTopics(options.topics)
   checkName('groupId', options.groupId)
+  if (options.instanceId !== undefined) checkName('instanceId', options.instanceId)
   const offsetReset = options.offsetReset ?? 'latest'
   const settings: GroupSettings = {
     groupId: options.groupId,
@@ -82,5 +84,13 @@ export function groupSettings(options: GroupOptions): GroupSettings {
   for (const option of ['sessionTimeoutMs', 'heartbeatIntervalMs', 'rebalanceTimeoutMs'] as const)
     checkWholeNumber(option, settings[option], 1, INT32_MAX)
   checkWholeNumber('autoCommitIntervalMs', settings.autoCommitIntervalMs, 0, INT32_MAX)
+  checkOneOf('autoCommit', settings.autoCommit, [true, false])
   return settings
+}
+
+/** A name alone would be as many topics as it has letters. */
+function checkTopics(topics: unknown): void {
+  if (!Array.isArray(topics) || topics.length === 0)
+    throw clientError('CLIENT_OPTION', { option: 'topics', expected: 'be a list that names at least one', value: inspect(topics, { depth: 0 }) })
+  for (const topic of topics) checkName('topics', topic)
 }
