@@ -27,6 +27,11 @@ const cliErrors = {
       'Line {line} of the input has "partition": {partition}, and topic {topic} has {count}; the lines before it are written. Give the topic as many as the lines are from (millrace topics alter {topic} --partitions {needed}, or more), or write by the key, whatever partition a line has, with --ignore-partition',
   },
   CLI_STATE_LINE: { who: 'user', retry: false, message: 'Line {line} of {input} is no state: {problem}' },
+  CLI_GROUP_ACTIVE: {
+    who: 'user',
+    retry: false,
+    message: 'The offsets of group {group} are those of its {count} {count?member:members}: stop {count?it:them} before they are set',
+  },
   CLI_GROUP_UNKNOWN: { who: 'user', retry: false, message: 'The cluster has no group {group}' },
 } as const
 

@@ -1,4 +1,4 @@
-import type { GroupOffset, LogClient } from '@millrace/log/client'
+import type { GroupOffset, LogClient, OffsetToCommit } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { counted } from '../quantities.ts'
 import type { ParsedFlags } from '../settings.ts'
@@ -81,7 +81,7 @@ export async function resetOffsets(groupId: string, flags: ParsedFlags, io: Comm
     if (missing !== undefined)
       throw cliError('CLI_ARGUMENT', { flag: '--partition', expected: `be 0 to ${partitions.length - 1}`, value: missing })
     const offsets = await targets(client, topic, chosen, to)
-    if (flags['dryRun'] !== true) await client.admin.groups.commitOffsets(groupId, offsets)
+    if (flags['dryRun'] !== true) await setOffsets(client, groupId, offsets)
     printRows(
       io,
       flags['format'],
@@ -90,6 +90,16 @@ export async function resetOffsets(groupId: string, flags: ParsedFlags, io: Comm
     )
     return done
   })
+}
+
+/** Brokers only say that whoever sets them is no member. */
+async function setOffsets(client: LogClient, groupId: string, offsets: readonly OffsetToCommit[]): Promise<void> {
+  try {
+    await client.admin.groups.commitOffsets(groupId, offsets)
+  } catch (error) {
+    const count = (await client.admin.groups.describe(groupId))?.members.length ?? 0
+    throw count === 0 ? error : cliError('CLI_GROUP_ACTIVE', { group: groupId, count }, error)
+  }
 }
 
 /** An offset outside of a partition is moved to its nearest end. */
