@@ -18,6 +18,7 @@ export class AppendGroup {
   sizeBytes = 0
   nextOffset: number
   readonly #state: LogState
+  readonly #nowMs: number
   readonly #mark: ProducerStateMark
   readonly #epochsBefore: readonly EpochStart[]
   readonly #batches: BatchView[] = []
@@ -26,6 +27,7 @@ export class AppendGroup {
 
   constructor(state: LogState) {
     this.#state = state
+    this.#nowMs = state.host.clock.now()
     this.nextOffset = state.logEndOffset
     this.#mark = state.producers.mark()
     this.#epochsBefore = state.epochs.starts
@@ -107,7 +109,10 @@ export class AppendGroup {
     if (batch.isControl) {
       const completed = producers.appendControl(batch, origin)
       if (completed?.isAborted === true) this.#aborted.push(producers.aborted(completed))
-    } else if (batch.hasProducerId) producers.appendData(batch, origin)
+    } else if (batch.hasProducerId) {
+      producers.appendData(batch, origin)
+      producers.noteWrite(batch.producerId, this.#nowMs)
+    }
     producers.advance(batch.nextOffset)
     epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset)
     this.nextOffset = batch.nextOffset

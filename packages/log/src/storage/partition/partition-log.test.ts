@@ -230,6 +230,18 @@ test('silent producers are forgotten, those with an open transaction are not', a
   )
 })
 
+test('a producer whose records are old is forgotten when it has been silent, and not before', async () => {
+  const { clock, log } = await setting({ producerIdExpirationMs: 1000 })
+  const old = () => batch(1, { producerId: 1, producerEpoch: 0, baseSequence: 0, timestamp: clock.now() - 5000 })
+  const written = old()
+  const { firstOffset } = await clock.run(log.append(Uint8Array.from(written)))
+  assert.equal(log.expireProducers(), 0)
+  const again = await clock.run(log.append(written))
+  assert.deepEqual([again.isDuplicate, again.firstOffset], [true, firstOffset])
+  await clock.advance(2000)
+  assert.equal(log.expireProducers(), 1)
+})
+
 test('a full disk refuses the append and keeps nothing of it; the log goes on once there is room', async () => {
   const all = await setting()
   const { clock, disk, log } = all

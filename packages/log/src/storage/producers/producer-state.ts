@@ -27,6 +27,8 @@ export class ProducerState {
   /** Replaced, never changed. */
   #unreplicated: readonly CompletedTransaction[] = []
   #mapEnd = 0
+  /** When producers wrote, by the clock: their records may be as old as they like. Only of writes that were seen, not of those that were read again. */
+  #writtenMs = new Map<number, number>()
   /** What the entries were before the changes that may be taken back, oldest change first. */
   #journal: { readonly producerId: number; readonly before: ProducerEntry | undefined }[] | undefined
 
@@ -54,6 +56,7 @@ export class ProducerState {
   /** Starts over from a snapshot taken at `offset`. */
   load(entries: readonly ProducerEntry[], offset: number): void {
     this.#entries = new Map(entries.map((entry) => [entry.producerId, entry]))
+    this.#writtenMs = new Map()
     this.#unreplicated = []
     this.#journal = undefined
     this.#mapEnd = offset
@@ -131,6 +134,11 @@ export class ProducerState {
     return completed
   }
 
+  /** A producer writes now. */
+  noteWrite(producerId: number, nowMs: number): void {
+    this.#writtenMs.set(producerId, nowMs)
+  }
+
   /** Moves the end of what is accounted for, over batches without a producer too. */
   advance(offset: number): void {
     this.#mapEnd = Math.max(this.#mapEnd, offset)
@@ -164,10 +172,12 @@ export class ProducerState {
   expire(nowMs: number, expirationMs: number): number {
     let count = 0
     for (const [producerId, entry] of this.#entries) {
-      if (entry.transactionFirstOffset !== undefined || nowMs - entry.lastTimestamp < expirationMs) continue
+      const lastMs = Math.max(entry.lastTimestamp, this.#writtenMs.get(producerId) ?? entry.lastTimestamp)
+      if (entry.transactionFirstOffset !== undefined || nowMs - lastMs < expirationMs) continue
       this.#entries.delete(producerId)
       count++
     }
+    for (const producerId of this.#writtenMs.keys()) if (!this.#entries.has(producerId)) this.#writtenMs.delete(producerId)
     return count
   }
 
