@@ -224,6 +224,20 @@ test('a static member that comes back with another protocol or while assignments
   assert.equal(changed.generationId, 2, 'another subscription is not another protocol')
 })
 
+test('a static member that comes back before it has fetched its assignment is not waited for under its former id', async () => {
+  const bench = await GroupBench.start()
+  const change = { sessionTimeoutMs: 60_000 }
+  const leader = await bench.run(bench.enter(change))
+  const joining = bench.join('', { ...change, groupInstanceId: 'i-1' })
+  await bench.clock.advance(1)
+  const [again, former] = await bench.run(Promise.all([bench.join(leader.memberId, change), joining]))
+  await bench.run(bench.sync(again, { [again.memberId]: 'one', [former.memberId]: 'two' }))
+  const back = await bench.run(bench.join('', { ...change, groupInstanceId: 'i-1' }))
+  assert.equal(text((await bench.run(bench.sync(back))).assignment), 'two')
+  await bench.clock.advance(20_000)
+  assert.deepEqual([await bench.run(bench.state()), await bench.run(bench.heartbeat(again))], ['Stable', 0])
+})
+
 test('members leave together, by id or instance; whoever waits is told', async () => {
   const bench = await GroupBench.start()
   const { leader, follower } = await pair(bench)

@@ -114,7 +114,7 @@ export class ClassicDraft {
   /** Gives a member, in its place among the others, another id. */
   renameMember(oldId: string, newId: string): ClassicMember {
     const old = this.member(oldId)!
-    const { members, staticMembers, leaderId } = this.#group
+    const { members, staticMembers, leaderId, pendingSyncs } = this.#group
     this.cancelSession(oldId)
     if (old.joining !== undefined) this.answer(old.joining, joinRefusal(oldId, ERROR_CODE.FENCED_INSTANCE_ID))
     if (old.syncing !== undefined) this.answer(old.syncing, syncRefusal(ERROR_CODE.FENCED_INSTANCE_ID))
@@ -122,6 +122,7 @@ export class ClassicDraft {
     this.set({
       members: new Map([...members].map(([id, member]) => (id === oldId ? [newId, renamed] : [id, member]))),
       staticMembers: old.instanceId === null ? staticMembers : new Map(staticMembers).set(old.instanceId, newId),
+      pendingSyncs: pendingSyncs.has(oldId) ? without(pendingSyncs, oldId).union(new Set([newId])) : pendingSyncs,
       leaderId: leaderId === oldId ? newId : leaderId,
     })
     return renamed
