@@ -207,7 +207,11 @@ export class GroupAdmin {
     )
     for (const { name: topic, partitions } of response.topics) {
       for (const { partitionIndex: partition, errorCode } of partitions) {
-        if (errorCode !== ERROR_CODE.NONE) throw this.#problem('OffsetCommit', groupId, link.broker, errorCode, { topic, partition })
+        if (errorCode === ERROR_CODE.NONE) continue
+        // Who is no member, and does not say to be one, cannot know what is meant.
+        const isFromOutside = member === undefined && errorCode === ERROR_CODE.UNKNOWN_MEMBER_ID
+        const message = isFromOutside ? 'the group has members, and they alone commit' : null
+        throw this.#problem('OffsetCommit', groupId, link.broker, errorCode, { topic, partition }, message)
       }
     }
   }
@@ -255,8 +259,9 @@ export class GroupAdmin {
     broker: string,
     errorCode: number,
     details: { readonly topic?: string; readonly partition?: number } = {},
+    message: string | null = null,
   ): MillraceError {
     const where = details.topic === undefined ? '' : ` and ${details.topic}-${details.partition}`
-    return refusal({ api, subject: `group ${group}${where}`, broker, errorCode, details: { group, ...details } })
+    return refusal({ api, subject: `group ${group}${where}`, broker, errorCode, message, details: { group, ...details } })
   }
 }

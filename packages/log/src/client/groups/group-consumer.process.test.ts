@@ -52,6 +52,8 @@ void test('a member that waits for others leaves at once', async () => {
   const described = await client.admin.groups.describe(options.groupId)
   assert.equal(described?.members.length, 1)
   await until([busy], [2])
+  const offsets = [{ ...busy.assignment[0]!, offset: 1 }]
+  await assert.rejects(client.admin.groups.commitOffsets(options.groupId, offsets), /UNKNOWN_MEMBER_ID \(the group has members, and they alone commit\)/)
   await busy.close()
 })
 
