@@ -378,6 +378,11 @@ void test('topics, partitions, settings, records are administered', async () => 
   for (let number = 0; number < 5; number++) producer.append({ topic, partition: 2, value: `${number}` })
   await producer.close()
   assert.equal(await client.admin.deleteRecords(topic, 2, 3), 3)
+  const both = await client.admin.listOffsets((['latest', 'earliest'] as const).map((spec) => ({ topic, partition: 2, spec })))
+  assert.deepEqual(
+    both.map(({ offset }) => offset),
+    [5, 3],
+  )
   const [start] = await client.admin.listOffsets([{ topic, partition: 2, spec: 'earliest' }])
   assert.equal(start!.offset, 3)
   await client.admin.deleteTopics([topic])

@@ -41,7 +41,7 @@ export async function listOffsets(
   let wait: Wait | undefined
   try {
     for (let attempt = 1; ; attempt++) {
-      const left = queries.filter((query) => !found.has(query))
+      const left = onceEach(queries.filter((query) => !found.has(query)))
       if (left.length === 0) return queries.map((query) => found.get(query)!)
       const problem = await askLeaders(cluster, left, isolation, found)
       if (problem === undefined) continue
@@ -53,6 +53,16 @@ export async function listOffsets(
   } finally {
     wait?.end(true)
   }
+}
+
+/** A request may name a partition once: what else is asked of it is asked in the next. */
+function onceEach(queries: readonly OffsetQuery[]): readonly OffsetQuery[] {
+  const named = new Map<string, OffsetQuery>()
+  for (const query of queries) {
+    const key = `${query.topic} ${query.partition}`
+    if (!named.has(key)) named.set(key, query)
+  }
+  return [...named.values()]
 }
 
 async function askLeaders(
