@@ -363,6 +363,16 @@ for (const assignor of ['range', 'cooperative-sticky'] as const) {
   })
 }
 
+void test('a producer that writes on and on comes to know of new partitions', async () => {
+  const topic = await newTopic(1)
+  const producer = connect({ metadataMaxAgeMs: 20 }).producer()
+  await producer.send({ topic, key: 'a', value: '' })
+  await client.admin.createPartitions(topic, 2)
+  const partitions = new Set<number>()
+  for (let key = 0; partitions.size < 2; key++) partitions.add((await producer.send({ topic, key: `${key}`, value: '' })).partition)
+  await producer.close()
+})
+
 void test('topics, partitions, settings, records are administered', async () => {
   const topic = await newTopic(1)
   await assert.rejects(client.admin.createTopics([{ name: topic }]), (error: unknown) => answerOf(error) === 'TOPIC_ALREADY_EXISTS')

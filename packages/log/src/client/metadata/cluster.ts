@@ -187,6 +187,12 @@ export class Cluster {
     this.#refreshWanted()
   }
 
+  /** Has all that is known looked up again once it is older than `metadataMaxAgeMs`: for whoever goes by it without asking each time. */
+  keepFresh(): void {
+    const wasRefreshed = this.#refreshedAtMs > Number.NEGATIVE_INFINITY
+    if (wasRefreshed && this.#isOld() && this.#refreshing === undefined && !this.#isClosed) void this.#tryRefresh([])
+  }
+
   #refreshWanted(): void {
     if (this.#refreshing === undefined && this.#wanted.size > 0 && !this.#isClosed) void this.#tryRefresh([])
   }

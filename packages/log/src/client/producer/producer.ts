@@ -172,6 +172,8 @@ export class Producer {
 
   #pump(): void {
     if (this.#isClosed) return
+    // The number of partitions decides where a key belongs.
+    this.#cluster.keepFresh()
     const { clock, retryBackoffMs } = this.#cluster.settings
     const nowMs = clock.monotonic()
     this.#settlement.expire(nowMs)
