@@ -1,4 +1,4 @@
-import type { FetchedRecords, LogClient, StartPosition } from '@millrace/log/client'
+import type { FetchedRecords, Fetcher, LogClient, StartPosition } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { ParsedFlags } from '../settings.ts'
@@ -17,6 +17,8 @@ interface RecordSource {
 
 const POLL_MS = 500
 const POLL_RECORDS = 5_000
+/** Between looks for new partitions. */
+const LOOK_MS = 500
 
 /** `millrace consume`: prints records until the end, the wanted number, or Ctrl-C. */
 export async function consumeCommand(topic: string, flags: ParsedFlags, io: CommandIo, ports: LogPorts = processPorts): Promise<number> {
@@ -39,7 +41,7 @@ export async function consumeCommand(topic: string, flags: ParsedFlags, io: Comm
     io,
     async (client, stopped) => {
       const partitions = await partitionsOf(client, topic, wanted)
-      const setup: Setup = { client, topic, partitions, from, isolation }
+      const setup: Setup = { client, topic, partitions, from, isolation, grows: follows && wanted.length === 0 }
       const source = group === undefined ? await fetcherSource(setup) : await groupSource(setup, group)
       try {
         await print(source, { max, follows, format: flags['format'] as 'json' | 'value', stopped }, io)
@@ -90,19 +92,44 @@ interface Setup {
   readonly partitions: readonly number[]
   readonly from: Place
   readonly isolation: 'read_committed' | 'read_uncommitted'
+  /** Whether partitions that come later are read too. */
+  readonly grows: boolean
 }
 
-async function fetcherSource({ client, topic, partitions, from, isolation }: Setup): Promise<RecordSource> {
+async function fetcherSource(setup: Setup): Promise<RecordSource> {
+  const { client, topic, partitions, from, isolation } = setup
   const queries = partitions.map((partition) => ({ topic, partition, spec: 'latest' as const }))
   const ends = await client.admin.listOffsets(queries, isolation)
   const fetcher = client.fetcher({ isolation, offsetReset: typeof from === 'object' && 'offset' in from ? 'none' : 'earliest' })
   // Fixed before anything is read, so that 'the end' is the same one for all partitions.
-  const starts = await startsOf({ client, topic, partitions, from, isolation }, ends)
+  const starts = await startsOf(setup, ends)
   fetcher.assign(starts)
+  const look = setup.grows ? growing(setup, fetcher) : () => undefined
   return {
-    poll: (options) => fetcher.poll(options),
+    poll: (options) => {
+      look()
+      return fetcher.poll(options)
+    },
     isAtEnd: () => ends.every(({ partition, offset }) => (fetcher.position({ topic, partition })?.offset ?? 0) >= offset),
     close: () => Promise.resolve(fetcher.close()),
+  }
+}
+
+/** Has partitions that have come since read from their beginnings. Where the topic cannot be looked at there is another time. */
+function growing({ client, topic, partitions }: Setup, fetcher: Fetcher): () => void {
+  let known = partitions.length
+  let dueMs = performance.now() + LOOK_MS
+  const look = async (): Promise<void> => {
+    const { partitions: now } = await client.admin.describeTopic(topic)
+    fetcher.assign(now.slice(known).map(({ partition }) => ({ topic, partition, start: 'earliest' })))
+    known = Math.max(known, now.length)
+  }
+  return () => {
+    if (performance.now() < dueMs) return
+    dueMs = Number.POSITIVE_INFINITY
+    void look()
+      .catch(() => undefined)
+      .finally(() => (dueMs = performance.now() + LOOK_MS))
   }
 }
 

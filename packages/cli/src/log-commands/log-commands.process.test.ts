@@ -223,7 +223,13 @@ void test('following ends with Ctrl-C, and when nobody reads the output any more
     ports('', signals),
   )
   await produce('followed', 'one\ntwo\n')
-  while (stdout.text !== 'one\ntwo\n') await new Promise((resolve) => setTimeout(resolve, 10))
+  const until = async (text: string): Promise<void> => {
+    while (stdout.text !== text) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  await until('one\ntwo\n')
+  await ok('topics', 'alter', 'followed', '--partitions', '2')
+  await produce('followed', '{"value":"of a new partition","partition":1}\n', { json: true })
+  await until('one\ntwo\nof a new partition\n')
   handlers.get('SIGINT')!()
   assert.equal(await running, 0)
   const gone = Object.assign(new RecordingOutput(), { isGone: true })
