@@ -14,7 +14,14 @@ import { FetchAnswers, type Asked } from './fetch-answers.ts'
 import { fetchRequest } from './fetch-request.ts'
 import { FetchSession } from './fetch-session.ts'
 import type { FetchedRecords } from './fetched.ts'
-import { checkAssigned, checkStart, type AssignedPartition, type FetcherSettings, type StartPosition, type TopicPartition } from './fetcher-options.ts'
+import {
+  checkAssigned,
+  checkStart,
+  type AssignedPartition,
+  type FetcherSettings,
+  type StartPosition,
+  type TopicPartition,
+} from './fetcher-options.ts'
 import { OffsetFinder } from './offset-finder.ts'
 import { keyOf, nameOf, Position } from './position.ts'
 import { ReadyQueue } from './ready-queue.ts'

@@ -24,7 +24,7 @@ async function newGroup(options: Partial<GroupOptions> = {}): Promise<GroupOptio
 
 /** Everything that its partitions have. */
 async function readAll(member: GroupConsumer, count: number): Promise<void> {
-  for (let seen = 0; seen < count; ) for (const { records } of await member.poll({ waitMs: 50 })) seen += records.length
+  for (let seen = 0; seen < count;) for (const { records } of await member.poll({ waitMs: 50 })) seen += records.length
 }
 
 /** Polls all of them until each has so many partitions. */
@@ -53,7 +53,10 @@ void test('a member that waits for others leaves at once', async () => {
   assert.equal(described?.members.length, 1)
   await until([busy], [2])
   const offsets = [{ ...busy.assignment[0]!, offset: 1 }]
-  await assert.rejects(client.admin.groups.commitOffsets(options.groupId, offsets), /UNKNOWN_MEMBER_ID \(the group has members, and they alone commit\)/)
+  await assert.rejects(
+    client.admin.groups.commitOffsets(options.groupId, offsets),
+    /UNKNOWN_MEMBER_ID \(the group has members, and they alone commit\)/,
+  )
   await busy.close()
 })
 

@@ -205,22 +205,24 @@ export class GroupConsumer {
   async #untilGivenUp(partitions: readonly OwnedPartition[]): Promise<void> {
     const { clock } = this.#cluster.settings
     const deadlineMs = clock.monotonic() + this.#settings.rebalanceTimeoutMs
-    let givenUp: Promise<void> | undefined
     const begun = Promise.withResolvers<void>()
-    this.#givesUp = () => {
+    const state: { givenUp?: Promise<void> } = {}
+    const givesUp = (): Promise<void> => {
       this.#givesUp = undefined
-      givenUp = this.#revoke(partitions)
+      state.givenUp = this.#revoke(partitions)
       begun.resolve()
-      return givenUp
+      return state.givenUp
     }
-    while (givenUp === undefined && this.#membership.isIn && !this.#isClosed) {
+    this.#givesUp = givesUp
+    while (this.#givesUp === givesUp && this.#membership.isIn && !this.#isClosed) {
       await Promise.race([begun.promise, this.#cluster.sleep(this.#settings.heartbeatIntervalMs)])
-      if (givenUp !== undefined || this.#isClosed) break
-      if (clock.monotonic() >= deadlineMs) await this.#membership.stepOut()
+      if (this.#givesUp !== givesUp || this.#isClosed) break
+      // Who cannot leave now is out when the session ends.
+      if (clock.monotonic() >= deadlineMs) await this.#membership.stepOut().catch(() => undefined)
       else await this.#membership.heartbeat()
     }
     this.#givesUp = undefined
-    await givenUp
+    await state.givenUp
   }
 
   /** A member that the group has thrown out has nothing. Others have it until its reader is there. */

@@ -91,6 +91,10 @@ export function groupSettings(options: GroupOptions): GroupSettings {
 /** A name alone would be as many topics as it has letters. */
 function checkTopics(topics: unknown): void {
   if (!Array.isArray(topics) || topics.length === 0)
-    throw clientError('CLIENT_OPTION', { option: 'topics', expected: 'be a list that names at least one', value: inspect(topics, { depth: 0 }) })
+    throw clientError('CLIENT_OPTION', {
+      option: 'topics',
+      expected: 'be a list that names at least one',
+      value: inspect(topics, { depth: 0 }),
+    })
   for (const topic of topics) checkName('topics', topic)
 }
