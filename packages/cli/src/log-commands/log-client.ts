@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { createLogger, messageOf, nodeClock, type LogRecord } from '@millrace/core'
 import type { LogClient } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -37,6 +38,7 @@ export async function withLogClient(
   const client = new LogClient({
     clientId: 'millrace-cli',
     apiTimeoutMs: 15_000,
+    logger: createLogger({ clock: nodeClock, level: 'warn', write: (record) => io.stderr.write(`millrace: ${told(record)}\n`) }),
     bootstrap: options.client.bootstrap,
     ...clientOptionsFromKafka(config),
   })
@@ -52,6 +54,12 @@ export async function withLogClient(
     ignoreSignals()
     client.close()
   }
+}
+
+/** What the client waits for, and what it has mended: whoever follows a topic would see nothing, and not know why. */
+function told({ message, fields }: LogRecord): string {
+  const parts = Object.entries(fields).flatMap(([name, value]) => (name === 'waiting' ? [] : [`${name} ${messageOf(value)}`]))
+  return parts.length === 0 ? message : `${message} (${parts.join(', ')})`
 }
 
 /** Settings that name PEM files, and those that hold their text. */

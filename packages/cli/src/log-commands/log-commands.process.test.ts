@@ -215,13 +215,8 @@ void test('following ends with Ctrl-C, and when nobody reads the output any more
     clientConfig: [],
     bootstrap: log.bootstrap,
   }
-  const stdout = new RecordingOutput()
-  const running = consumeCommand(
-    'followed',
-    flags,
-    { stdout, stderr: new RecordingOutput(), environment: {}, cwd: folder },
-    ports('', signals),
-  )
+  const [stdout, stderr] = [new RecordingOutput(), new RecordingOutput()]
+  const running = consumeCommand('followed', flags, { stdout, stderr, environment: {}, cwd: folder }, ports('', signals))
   await produce('followed', 'one\ntwo\n')
   const until = async (text: string): Promise<void> => {
     while (stdout.text !== text) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -230,6 +225,13 @@ void test('following ends with Ctrl-C, and when nobody reads the output any more
   await ok('topics', 'alter', 'followed', '--partitions', '2')
   await produce('followed', '{"value":"of a new partition","partition":1}\n', { json: true })
   await until('one\ntwo\nof a new partition\n')
+  await ok('topics', 'delete', 'followed')
+  await ok('topics', 'create', 'followed', '--partitions', '2')
+  while (!stderr.text.includes('an offset is not there any more')) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.match(
+    stderr.text,
+    /^millrace: an offset is not there any more; reading goes on elsewhere \(topic followed, partition \d, offset \d, to earliest\)$/m,
+  )
   handlers.get('SIGINT')!()
   assert.equal(await running, 0)
   const gone = Object.assign(new RecordingOutput(), { isGone: true })
