@@ -19,18 +19,28 @@ interface RecordedEvent {
   readonly timestamp: number | undefined
 }
 
+interface RecordedSource {
+  parallelism: number
+  /** Up to the last that gave a record. */
+  subtasks: number
+  /** Those that have been asked for records at all. */
+  readonly asked: Set<number>
+  readonly ended: Set<number>
+}
+
 const RECORDS_PER_POLL = 128
 
 export class InputRecording {
   readonly #events: RecordedEvent[] = []
-  readonly #sources: Map<string, { subtasks: number; readonly ended: Set<number> }> = new Map()
+  readonly #sources: Map<string, RecordedSource> = new Map()
   records = 0
 
   /** Notes what a source reads, as long as `take` lets it. */
   watch(source: string, limit: InputWatcher): InputWatcher {
-    const known = { subtasks: 1, ended: new Set<number>() }
+    const known: RecordedSource = { parallelism: 0, subtasks: 1, asked: new Set(), ended: new Set() }
     this.#sources.set(source, known)
     return {
+      opened: (parallelism) => void (known.parallelism = parallelism),
       take: (subtask, value, timestamp, split) => {
         if (!limit.take(subtask, value, timestamp, split)) return false
         known.subtasks = Math.max(known.subtasks, subtask + 1)
@@ -39,11 +49,18 @@ export class InputRecording {
         return true
       },
       closed: (subtask, split) => void this.#events.push({ source, subtask, split, value: undefined, timestamp: undefined }),
+      asked: (subtask) => void known.asked.add(subtask),
       ended: (subtask) => void known.ended.add(subtask),
       get over() {
         return limit.over
       },
     }
+  }
+
+  /** Whether all sources run: before that they are opened, and state is loaded, for as long as it takes. */
+  get hasBegun(): boolean {
+    const sources = [...this.#sources.values()]
+    return sources.length > 0 && sources.every(({ parallelism, asked }) => parallelism > 0 && asked.size >= parallelism)
   }
 
   get sources(): readonly string[] {
@@ -62,17 +79,13 @@ export class InputRecording {
 
 export class InputPlayer {
   readonly #events: readonly RecordedEvent[]
-  readonly #sources: ReadonlyMap<string, { readonly subtasks: number; readonly ended: ReadonlySet<number> }>
+  readonly #sources: ReadonlyMap<string, RecordedSource>
   readonly #done: () => void
   readonly #readers: Map<string, { readonly subtasks: number; readonly wake: () => void }> = new Map()
   #next = 0
   #isDone = false
 
-  constructor(
-    events: readonly RecordedEvent[],
-    sources: ReadonlyMap<string, { readonly subtasks: number; readonly ended: ReadonlySet<number> }>,
-    done: () => void,
-  ) {
+  constructor(events: readonly RecordedEvent[], sources: ReadonlyMap<string, RecordedSource>, done: () => void) {
     this.#events = events
     this.#sources = sources
     this.#done = done
@@ -148,7 +161,7 @@ export class InputPlayer {
     if (!this.#isDone) {
       this.#isDone = true
       for (const { wake } of this.#readers.values()) wake()
-      if (![...this.#sources.values()].every(({ ended, subtasks }) => ended.size >= subtasks)) this.#done()
+      if (![...this.#sources.values()].every(({ ended, parallelism: all }) => ended.size >= all)) this.#done()
     }
     return this.#hasEnded(id, subtask, parallelism) ? 'end' : 'wait'
   }

@@ -72,8 +72,9 @@ type Run = { readonly outputs: Outputs } | ShadowFailure
 async function runOld(options: ShadowOptions, recording: InputRecording): Promise<Run> {
   let stop = (): void => {}
   const budget = new InputBudget(options.until, () => stop())
-  let records = 0
+  let records: number | undefined
   const idle = setInterval(() => {
+    if (!recording.hasBegun) return
     if (recording.records === records) budget.close()
     records = recording.records
   }, options.idleMs)

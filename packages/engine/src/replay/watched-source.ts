@@ -9,7 +9,11 @@ import type { PositionedReader, ReaderContext, Source, SourceOutput, SourceReade
 export interface InputWatcher {
   /** Whether a record is taken in. `split`: where its source tells splits apart. */
   take(subtask: number, value: unknown, timestamp: number | undefined, split: string | undefined): boolean
+  /** Its readers are made; so many in all. */
+  opened?(parallelism: number): void
   closed?(subtask: number, split: string): void
+  /** A reader is asked for records. */
+  asked?(subtask: number): void
   /** A reader has nothing left for ever. */
   ended?(subtask: number): void
   /** Whether nothing more is taken in. */
@@ -32,6 +36,7 @@ class WatchedReader implements SourceReader<unknown> {
     this.#reader = reader
     this.#subtask = context.subtask
     this.#watcher = watcher
+    watcher.opened?.(context.parallelism)
     const positioned = reader as Partial<PositionedReader>
     if (positioned.position !== undefined) this.position = () => positioned.position!()
   }
@@ -54,6 +59,7 @@ class WatchedReader implements SourceReader<unknown> {
 
   poll(output: SourceOutput<unknown>): 'more' | 'wait' | 'end' {
     if (this.#watcher.over) return 'wait'
+    this.#watcher.asked?.(this.#subtask)
     const next = this.#reader.poll(this.#watched(output))
     if (this.#watcher.over) return 'wait'
     if (next === 'end') this.#watcher.ended?.(this.#subtask)
