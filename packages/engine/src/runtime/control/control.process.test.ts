@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -198,19 +198,42 @@ void test('what listens there and speaks another language is told, and not waite
   await new Promise((resolve) => other.close(resolve))
 })
 
-void test('a job whose process is stopped is told from one that does not run, and is waited for only where it has much to do', async () => {
+void test('a job whose process is stopped is told from one that does not run, and finds no orders when it goes on', async () => {
   const path = join(folder, 'frozen.sock')
-  const open: Socket[] = []
-  const frozen = createServer((socket) => void open.push(socket))
+  let received = ''
+  const frozen = createServer((socket) => socket.on('data', (bytes: Buffer) => (received += bytes.toString())))
   await new Promise<void>((resolve) => frozen.listen(path, resolve))
-  await assert.rejects(askJob(path, { do: 'status' }, 50), { code: 'CONTROL_LOST', message: /nothing came for 0\.05 s/ })
-  const saving = askJob(path, { do: 'savepoint' }, 50)
-  const first = await Promise.race([saving.catch(() => 'given up'), new Promise((resolve) => setTimeout(() => resolve('waits'), 300))])
-  assert.equal(first, 'waits')
-  const hangsUp = assert.rejects(saving, { code: 'CONTROL_LOST' })
-  for (const socket of open) socket.destroy()
+  for (const request of [
+    { do: 'status' },
+    { do: 'savepoint' },
+    { do: 'stop', savepoint: false, drain: false },
+    { do: 'cancel', savepoint: false },
+    { do: 'configure', changes: {} },
+  ] as const)
+    await assert.rejects(askJob(path, request, 20), { code: 'CONTROL_LOST', message: /nothing came for 0\.02 s/ })
+  assert.doesNotMatch(received, /"(savepoint|stop|cancel|configure)"/)
   await new Promise((resolve) => frozen.close(resolve))
-  await hangsUp
+})
+
+void test('a job that is stopped while it does what was asked is not waited for, however long one waits for one that lives', async () => {
+  const path = join(folder, 'stopped-meanwhile.sock')
+  class CountingJob extends Job {
+    asked = 0
+    readonly frozen: PromiseWithResolvers<void> = Promise.withResolvers()
+    override status(): ReturnType<Job['status']> {
+      if (this.asked++ > 2) return this.frozen.promise as never
+      return super.status()
+    }
+  }
+  const job = new CountingJob()
+  const server = await serveControl(path, job)
+  const saving = askJob(path, { do: 'savepoint' }, 160)
+  await assert.rejects(saving, { code: 'CONTROL_LOST', message: /nothing came for 0\.48 s; is its process stopped\?/ })
+  assert.ok(job.asked > 2, 'it is waited for as long as it answers')
+  job.frozen.resolve()
+  job.savepoints.resolve(saved)
+  await server.retire()
+  server.end()
 })
 
 void test('a job that does not answer as it should hides none of the others', async () => {
