@@ -167,6 +167,40 @@ describe('fileSink', () => {
     await rejects(other.open([{ kind: 'something else' }]), { code: 'FILE_SINK_HANDLE_UNKNOWN' })
   })
 
+  it('waits for a folder that is away while it should hold files, and makes none in its place', async () => {
+    const { machine, host } = open()
+    await host.open(undefined)
+    host.write(0, 'x')
+    const [handles] = await host.prepare(1)
+    const away = `${dir}-away`
+    await machine.run(machine.disk.rename(dir, away))
+    await rejects(host.commit(0, handles!, 1), { code: 'FILE_SINK_COMMIT_FAILED', retry: true })
+    await host.close()
+    const { host: next } = open({}, machine)
+    const { host: idle } = open({}, machine)
+    await idle.open([{ ...(handles as { files: unknown }[])[0], files: [] }])
+    await rejects(next.open(handles), { code: 'FILE_SINK_COMMIT_FAILED', retry: true, message: /its folder is away/ })
+    await idle.close()
+    await machine.run(machine.disk.rename(away, dir))
+    await next.open(handles)
+    deepEqual(await contents(machine), ['x\n'])
+    await next.close()
+  })
+
+  it('makes a folder that was removed anew with the first record, where nothing is missing', async () => {
+    const { machine, host } = open()
+    await host.open(undefined)
+    const [handles] = await host.prepare(1)
+    await host.close()
+    await machine.run(machine.disk.removeTree(dir))
+    const { host: next } = open({ rollBytes: 1 }, machine)
+    await next.open(handles)
+    for (const text of ['x', 'y']) next.write(0, text.repeat(65_536))
+    await next.commit(0, (await next.prepare(2))[0]!, 2)
+    equal((await contents(machine)).join('').length, 2 * 65_537)
+    await next.close()
+  })
+
   it('refuses options that are none', () => {
     for (const options of [
       { dir: '' },

@@ -1,4 +1,4 @@
-import { messageOf } from '@millrace/core'
+import { MillraceError, messageOf } from '@millrace/core'
 import { posix } from 'node:path'
 import type { Disk, FileHandle } from '@millrace/core'
 import { engineError } from '../../errors.ts'
@@ -9,6 +9,8 @@ export interface PartFileOptions {
   readonly dir: string
   readonly hidden: string
   readonly final: string
+  /** What is done before the file is made. */
+  readonly before?: () => Promise<void>
   /** So many bytes are written and no longer held in memory. */
   readonly onWritten: (bytes: number) => void
   /** The part cannot be written; said once. */
@@ -66,7 +68,10 @@ export class PartFile {
 
   async #write(): Promise<void> {
     try {
-      this.#handle ??= await this.#options.disk.open(this.#path, 'create')
+      if (this.#handle === undefined) {
+        await this.#options.before?.()
+        this.#handle = await this.#options.disk.open(this.#path, 'create')
+      }
       while (this.#chunks.length > 0 && !this.#isAbandoned) {
         const chunks = this.#chunks
         this.#chunks = []
@@ -98,8 +103,8 @@ export class PartFile {
 
   #fail(cause: unknown): void {
     if (this.#failure !== undefined) return
-    const problem = messageOf(cause)
-    this.#failure = engineError('FILE_SINK_WRITE_FAILED', { file: this.#path, problem }, cause)
+    this.#failure =
+      cause instanceof MillraceError ? cause : engineError('FILE_SINK_WRITE_FAILED', { file: this.#path, problem: messageOf(cause) }, cause)
     this.#chunks = []
     this.#options.onFailure(this.#failure)
   }

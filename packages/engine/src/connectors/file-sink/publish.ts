@@ -27,7 +27,20 @@ async function publishFile(disk: Disk, dir: string, file: PendingFile, missing: 
   }
   const published = await attempt(final, () => statIfThere(disk, final))
   if (published !== undefined) checkSize(final, published, file)
-  else if (missing === 'fail') throw engineError('FILE_SINK_LOST', { file: hidden, final })
+  else if (missing === 'fail') throw await lossOf(disk, dir, { file: hidden, final })
+}
+
+export async function isThere(disk: Disk, path: string): Promise<boolean> {
+  return (await attempt(path, () => statIfThere(disk, path))) !== undefined
+}
+
+/** What is in a folder that is away, as one is whose disk is gone for a moment, may come back with it. */
+async function lossOf(disk: Disk, dir: string, { file, final }: { readonly file: string; readonly final: string }): Promise<Error> {
+  if (await isThere(disk, dir)) return engineError('FILE_SINK_LOST', { file, final })
+  return engineError('FILE_SINK_COMMIT_FAILED', {
+    file,
+    problem: "its folder is away; missingFiles: 'accept' goes on without what it held",
+  })
 }
 
 function checkSize(file: string, { size }: FileStat, { sizeBytes }: PendingFile): void {

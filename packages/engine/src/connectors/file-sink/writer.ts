@@ -5,7 +5,7 @@ import type { SinkWriter, WriterContext } from '../sink.ts'
 import { checkHandles, leftovers, type FileSinkHandle, type PendingFile } from './handle.ts'
 import { finalName, hiddenName, parseHiddenName } from './names.ts'
 import { PartFile } from './part-file.ts'
-import { isNotFound, makeDurableDirectory, publish } from './publish.ts'
+import { isNotFound, isThere, makeDurableDirectory, publish } from './publish.ts'
 
 export interface FileWriterOptions<T> {
   readonly dir: string
@@ -49,6 +49,8 @@ export class FileWriter<T> implements SinkWriter<T> {
   #pressing = false
   #failure: MillraceError | undefined
   #cancelRoll: Cancel | undefined
+  #isFolderAway = false
+  #makingFolder: Promise<void> | undefined
 
   constructor(context: WriterContext, options: FileWriterOptions<T>) {
     this.#context = context
@@ -60,10 +62,14 @@ export class FileWriter<T> implements SinkWriter<T> {
     const { disk, stateId, restoring } = this.#context
     const { dir, missingFiles } = this.#options
     const handles = checkHandles(restored, stateId)
-    await makeDurableDirectory(disk, dir).catch((error: unknown) => {
-      throw engineError('FILE_SINK_WRITE_FAILED', { file: dir, problem: folderProblem(error) }, error)
-    })
-    await publish(disk, handles, missingFiles)
+    if (missingFiles === 'fail') {
+      await publish(disk, handles, missingFiles)
+      // A folder that was there and is away may hold files of other subtasks: it is made anew with the first record, which none sees before all are open.
+      this.#isFolderAway = handles.some((handle) => handle.dir === dir) && !(await isThere(disk, dir))
+      if (this.#isFolderAway) return
+    }
+    await this.#makeFolder()
+    if (missingFiles === 'accept') await publish(disk, handles, missingFiles)
     const writer = { ...this.#context, restoring }
     for (const name of leftovers(await disk.list(dir), writer, handles)) {
       await disk.remove(posix.join(dir, name)).catch((error: unknown) => {
@@ -132,6 +138,13 @@ export class FileWriter<T> implements SinkWriter<T> {
     return [{ kind: 'file-sink', version: 1, dir, subtask, parallelism, files: [...this.#unpublished] }]
   }
 
+  async #makeFolder(): Promise<void> {
+    const { dir } = this.#options
+    await makeDurableDirectory(this.#context.disk, dir).catch((error: unknown) => {
+      throw engineError('FILE_SINK_WRITE_FAILED', { file: dir, problem: folderProblem(error) }, error)
+    })
+  }
+
   #passOn(): void {
     if (this.#text === '') return
     const bytes = Buffer.from(this.#text)
@@ -158,6 +171,7 @@ export class FileWriter<T> implements SinkWriter<T> {
     if (rollIntervalMs !== undefined) this.#cancelRoll = clock.after(rollIntervalMs, () => this.#roll())
     return new PartFile({
       disk,
+      ...(this.#isFolderAway ? { before: () => (this.#makingFolder ??= this.#makeFolder()) } : {}),
       dir,
       hidden: hiddenName(name),
       final: finalName(name, prefix, suffix),
