@@ -18,11 +18,11 @@ const SAME_SIGNAL_MS = 500
 
 /**
  * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks for a clean stop, the second of any of them ends at once; the same signal again within 500 ms is no second one.
- * Answers what takes the handlers away again.
+ * Both are given the exit code of whoever ends by that signal. Answers what takes the handlers away again.
  */
 export function handleSignals(
   source: SignalSource,
-  stop: () => void,
+  stop: (exitCode: number) => void,
   endNow: (exitCode: number) => void,
   clock: Pick<Clock, 'monotonic'> = nodeClock,
 ): () => void {
@@ -30,7 +30,7 @@ export function handleSignals(
   const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
     const handler = (): void => {
       if (asked === undefined) {
-        stop()
+        stop(codes[signal])
         asked = { signal, atMs: clock.monotonic() }
       } else if (asked.signal !== signal || clock.monotonic() - asked.atMs > SAME_SIGNAL_MS) endNow(codes[signal])
     }

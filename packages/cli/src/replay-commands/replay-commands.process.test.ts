@@ -171,6 +171,19 @@ test('a version that differs shows where', async () => {
   assert.match(breaks.stderr, /the new version: job counts failed[^]*broken/)
 })
 
+test('a shadow that is interrupted leaves nothing of the state that it has copied', async () => {
+  const temporary = mkdtempSync(join(folder, 'temporary-'))
+  const former = process.env['TMPDIR']
+  process.env['TMPDIR'] = temporary
+  after(() => (former === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = former)))
+  const shadow = command('shadow', 'job.ts', '--of', 'counts', '--old', 'job.ts', '--until', '1000000000')
+  while (readdirSync(temporary).length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+  process.emit('SIGINT')
+  const { exitCode, stdout } = await shadow
+  assert.deepEqual([exitCode, stdout], [130, ''])
+  assert.deepEqual(readdirSync(temporary), [])
+})
+
 test('without a job that runs the old version has to be named', async () => {
   const { exitCode, stderr } = await command('shadow', 'job.ts', '--of', 'counts')
   assert.equal(exitCode, 2)

@@ -9,9 +9,10 @@ import { stateDirOf } from '../job-commands/ask-job.ts'
 import { readParams } from '../params.ts'
 import { counted } from '../quantities.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { handleSignals } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 
-/** `millrace shadow`: 0 if both versions put out the same, 1 if they differ or one fails. */
+/** `millrace shadow`: 0 if both versions put out the same, 1 if they differ or one fails. A signal ends it without a report. */
 export async function shadowCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const idleMs = parseDuration(flags['idle'])
   if (idleMs === undefined || idleMs < 1)
@@ -24,6 +25,16 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const old = await loadJobModule(oldPath)
   const recent = await loadJobModule(resolve(io.cwd, path))
   const folder = await mkdtemp(join(tmpdir(), 'millrace-shadow-'))
+  const interruption = new AbortController()
+  let interrupted: number | undefined
+  const ignoreSignals = handleSignals(
+    process,
+    (exitCode) => {
+      interrupted = exitCode
+      interruption.abort()
+    },
+    (exitCode) => process.exit(exitCode),
+  )
   try {
     const restore = flags['restore'] as string | undefined
     const checkpoint = restore === undefined ? await newestCheckpointOf(old, settings, folder) : placeOf(io, restore)
@@ -35,13 +46,19 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
       settings,
       until: flags['until'] as number,
       idleMs,
+      signal: interruption.signal,
       onEvent: (version, event) => {
         if (event.kind === 'log' && event.record.level !== 'debug')
           io.stderr.write(`${version}: ${event.record.level}: ${event.record.message}\n`)
       },
     })
     return await show(report, flags, io)
+  } catch (error) {
+    // Nothing was compared.
+    if (interrupted !== undefined) return interrupted
+    throw error
   } finally {
+    ignoreSignals()
     await rm(folder, { recursive: true })
   }
 }

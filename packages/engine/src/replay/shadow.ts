@@ -31,6 +31,8 @@ export interface ShadowOptions {
   readonly until: number
   /** After so long without a record there are taken to be no more, milliseconds. */
   readonly idleMs: number
+  /** Ends both versions, whichever runs: `shadowRun` throws its reason then, and has left nothing. */
+  readonly signal?: AbortSignal
   onEvent(version: 'old' | 'new', event: JobEvent): void
 }
 
@@ -107,7 +109,8 @@ async function runOne(
   source: ReplayedJob['source'],
   stoppable: (stop: () => void) => void,
 ): Promise<Run> {
-  const { checkpoint, allowNonRestoredState, settings } = options
+  const { checkpoint, allowNonRestoredState, settings, signal } = options
+  signal?.throwIfAborted()
   const { job, params } = which === 'old' ? options.old : options.recent
   const outputs = new Outputs()
   for (const { kind, stateId } of buildJob(job).graph.operators) if (kind === 'sink') outputs.declare(stateId)
@@ -122,7 +125,12 @@ async function runOne(
     onEvent: (event) => options.onEvent(which, event),
   })
   stoppable(() => void running.stop())
+  const cancel = (): void => void running.cancel()
+  signal?.addEventListener('abort', cancel)
+  if (signal?.aborted === true) cancel()
   const result = await running.done
+  signal?.removeEventListener('abort', cancel)
+  signal?.throwIfAborted()
   return result.state === 'failed' ? { failed: which, result } : { outputs }
 }
 
