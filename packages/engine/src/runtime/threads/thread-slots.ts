@@ -4,6 +4,7 @@ import { engineError } from '../../errors.ts'
 import { subtasksOf, type Deployment } from '../deployment/deployment.ts'
 import type { SlotHandler, SlotLauncher, SlotLink } from '../slot/slot-link.ts'
 import { ringsOfSlot, sharedByRegion } from './shared-memory.ts'
+import { Silence } from './silence.ts'
 import type { SlotThreadData, ThreadMessage } from './slot-thread-data.ts'
 import type { SlotThreads } from './slot-threads.ts'
 
@@ -51,18 +52,15 @@ function stuck({ deployment }: SlotThreadData, stuckMs: number, hasBegun: boolea
 function startSlot(worker: Worker, data: SlotThreadData, handler: SlotHandler): SlotLink {
   let over = false
   let closed = false
-  let heardMs = performance.now()
   let hasBegun = false
   const stuckMs = data.settings.values.stuckTimeout
-  const watchdog = setInterval(
-    () => {
-      if (performance.now() - heardMs > stuckMs) exited(stuck(data, stuckMs, hasBegun))
-    },
-    Math.min(1000, stuckMs / 2),
-  )
+  const silence = new Silence(Math.min(1000, stuckMs / 2), performance.now())
+  const watchdog = setInterval(() => {
+    if (silence.look(performance.now()) > stuckMs) exited(stuck(data, stuckMs, hasBegun))
+  }, silence.periodMs)
   worker.on('message', (message: ThreadMessage) => {
     if (over) return
-    heardMs = performance.now()
+    silence.heard()
     hasBegun = true
     if (message.kind === 'alive') return
     if (message.kind === 'closed') closed = true
