@@ -5,6 +5,7 @@
  * 2. Both stop behind the same record of every source, after all that was in flight has come to the sinks.
  * 3. Outputs are compared as multisets, sink by sink, by the sinks' uids.
  */
+import { nodeClock, type Cancel } from '@millrace/core'
 import type { Job } from '../api/job.ts'
 import type { Params } from '../api/params.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
@@ -75,11 +76,14 @@ async function runOld(options: ShadowOptions, recording: InputRecording): Promis
   let stop = (): void => {}
   const budget = new InputBudget(options.until, () => stop())
   let records: number | undefined
-  const idle = setInterval(() => {
+  let cancel: Cancel
+  const look = (): void => {
+    cancel = nodeClock.after(options.idleMs, look)
     if (!recording.hasBegun) return
     if (recording.records === records) budget.close()
     records = recording.records
-  }, options.idleMs)
+  }
+  cancel = nodeClock.after(options.idleMs, look)
   try {
     return await runOne(
       options,
@@ -88,7 +92,7 @@ async function runOld(options: ShadowOptions, recording: InputRecording): Promis
       (end) => (stop = end),
     )
   } finally {
-    clearInterval(idle)
+    cancel()
   }
 }
 
