@@ -41,9 +41,10 @@ export interface ReplayedJob {
 /** @throws CHECKPOINT_*; what building the job throws, and REPLAY_OTHER_JOB */
 export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
-  const quiet = quietSettings(options.settings)
+  const quiet = quietSettings(options.settings, 1)
   const metadata = await metadataOf(options.checkpoint, quiet, ports.clock)
   const params = { ...storedParams(options.job, metadata), ...parseParams(options.job, options.params) }
+  const parallelism = parallelismFor(metadata)
   const build = (): BuiltJob => replaced(buildJob(options.job, { params }), options)
   const first = build()
   if (first.graph.name !== metadata.jobName) throw engineError('REPLAY_OTHER_JOB', { job: first.graph.name, stored: metadata.jobName })
@@ -54,7 +55,7 @@ export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
       build,
       settings: overrideOptions(
         engineOptionTable,
-        quietSettings(overrideOptions(engineOptionTable, quiet, first.graph.settings as EngineOptionInput)),
+        quietSettings(overrideOptions(engineOptionTable, quiet, first.graph.settings as EngineOptionInput), parallelism),
         { stateDir },
       ),
       restore: options.checkpoint,
@@ -89,10 +90,16 @@ async function inOwnFolder(start: (folder: string) => RunningJob): Promise<Runni
   }
 }
 
-/** No checkpoint but the last, which is forgotten; no restart; one subtask where the job does not say otherwise. */
-function quietSettings(settings: ResolvedEngineOptions): ResolvedEngineOptions {
+/** One subtask is the easiest to follow; but which of several had finished is known only of as many as there were. */
+function parallelismFor({ operators }: CheckpointMetadata): number {
+  const partly = operators.filter(({ subtasks }) => new Set(subtasks.map(({ finished }) => finished === true)).size > 1)
+  return Math.max(1, ...partly.map(({ subtasks }) => subtasks.length))
+}
+
+/** No checkpoint but the last, which is forgotten; no restart; `parallelism` subtasks where the job does not say otherwise. */
+function quietSettings(settings: ResolvedEngineOptions, parallelism: number): ResolvedEngineOptions {
   const quiet = overrideOptions(engineOptionTable, settings, {
-    parallelism: 1,
+    parallelism,
     checkpointing: { storage: 'memory' },
     restart: { strategy: 'none' },
   })
