@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileSink } from './file-sink/file-sink.ts'
 import { files } from './files/files.ts'
+import { serverSentEvents } from './http/events/server-sent-events.ts'
+import { webhookSink } from './http/webhook/webhook-sink.ts'
 import { print } from './print/print.ts'
 import { socketText } from './text/socket-text.ts'
 import { stdin } from './text/stdin.ts'
@@ -27,6 +29,9 @@ const mistakes: readonly (readonly [connector: unknown, options: object, problem
   [print, { format: 'json' }, /option format is 'json', no function/],
   [print, { output: {} }, /option output\.write is null, no function/],
   [socketText, { port: 80 }, /option host is no name/],
+  [webhookSink, { url: 'http://a', timeout: '10m' }, /option timeout is 10m, not a duration from 1ms to 5m/],
+  [webhookSink, { url: 'http://a', timeout: 0 }, /option timeout is 0, not a duration/],
+  [serverSentEvents, { url: 'http://a', idleTimeout: '1h' }, /option idleTimeout is 1h, not a duration from 1ms to 5m/],
   [stdin, { maxLinesBytes: 5 }, /option maxLinesBytes is none that it has; did you mean maxLineBytes\?/],
 ]
 

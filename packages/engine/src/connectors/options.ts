@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { parseDuration, unknownOption, type Duration, type OptionNames } from '@millrace/core'
+import { formatDuration, parseDuration, unknownOption, type Duration, type OptionNames } from '@millrace/core'
 import { didYouMean } from '../api/option-names.ts'
 import { engineError } from '../errors.ts'
 
@@ -45,6 +45,17 @@ export function durationOption(connector: string, option: string, value: Duratio
   if (ms === undefined)
     throw engineError('CONNECTOR_OPTION_INVALID', { connector, option, problem: `is ${String(value)}, which is no duration` })
   return ms
+}
+
+/** The time that something is waited for, in milliseconds: none at all, or more than can be waited, would not be what was asked for. Throws `CONNECTOR_OPTION_INVALID`. */
+export function patienceOption(connector: string, option: string, value: Duration, highMs: number): number {
+  const ms = durationOption(connector, option, value)
+  if (ms >= 1 && ms <= highMs) return ms
+  throw engineError('CONNECTOR_OPTION_INVALID', {
+    connector,
+    option,
+    problem: `is ${String(value)}, not a duration from 1ms to ${formatDuration(highMs)}`,
+  })
 }
 
 /** A number option from `low` to `high`. Throws `CONNECTOR_OPTION_INVALID` unless it is one. */

@@ -18,6 +18,9 @@ export function retryAfterMs(header: string | null, nowMs: number): number | und
   return delayMs > 0 ? delayMs : undefined
 }
 
+/** Node's `fetch` waits no longer for an answer, nor for more of one. */
+export const FETCH_PATIENCE_MS = 300_000
+
 /** From 0 up to 1. */
 export function drawOf(random: Random): number {
   return random.uint32() / 2 ** 32

@@ -1,10 +1,10 @@
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { FixedSplits } from '../../fixed-splits.ts'
-import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
+import { checkOptionNames, durationOption, patienceOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Source } from '../../source.ts'
 import type { ServerSentEvent } from './event-parser.ts'
-import { addressProblem, headersProblem, isAddress } from '../retries.ts'
+import { addressProblem, FETCH_PATIENCE_MS, headersProblem, isAddress } from '../retries.ts'
 import { EventReader, type EventReaderSettings, type EventSplit } from './event-reader.ts'
 
 export type { ServerSentEvent }
@@ -22,7 +22,7 @@ export interface ServerSentEventsOptions {
   readonly retryDelay?: Duration
   /** How long no connection may come about, from when the first of them is made, before the task fails with `EVENTS_LOST`; `5m` by default. */
   readonly retryFor?: Duration
-  /** A connection on which nothing comes for so long, not even a comment, is made again; `5m` by default. */
+  /** A connection on which nothing comes for so long, not even a comment, is made again; `5m` by default, and at most: Node's `fetch` waits no longer. */
   readonly idleTimeout?: Duration
   /** Longest event in characters; 1 Mi by default. */
   readonly maxEventCharacters?: number
@@ -61,7 +61,7 @@ export function serverSentEvents(options: ServerSentEventsOptions): Source<Serve
     types: types === undefined ? undefined : new Set(types),
     retryDelayMs: durationOption(CONNECTOR, 'retryDelay', options.retryDelay ?? '1s'),
     retryForMs: durationOption(CONNECTOR, 'retryFor', options.retryFor ?? '5m'),
-    idleTimeoutMs: durationOption(CONNECTOR, 'idleTimeout', options.idleTimeout ?? '5m'),
+    idleTimeoutMs: patienceOption(CONNECTOR, 'idleTimeout', options.idleTimeout ?? '5m', FETCH_PATIENCE_MS),
     eventCharactersMax: wholeNumberOption(CONNECTOR, 'maxEventCharacters', options.maxEventCharacters ?? 1_048_576, 1, 268_435_456),
   }
   return {

@@ -1,10 +1,10 @@
 import { messageOf } from '@millrace/core'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
-import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
+import { checkOptionNames, durationOption, patienceOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, WriterContext } from '../../sink.ts'
 import { SetbackNotices } from '../../setback-notices.ts'
-import { addressProblem, headersProblem, isAddress, shownUrl } from '../retries.ts'
+import { addressProblem, FETCH_PATIENCE_MS, headersProblem, isAddress, shownUrl } from '../retries.ts'
 import { Sender, type Request } from './sender.ts'
 import { WebhookWriter, type RefusedRequest } from './webhook-writer.ts'
 
@@ -25,7 +25,7 @@ export interface WebhookSinkOptions<T> {
   readonly batchInterval?: Duration
   /** Requests of a subtask that are under way at a time; 4 by default. With more than 1 they may overtake one another. */
   readonly concurrency?: number
-  /** Time for an answer; `30s` by default. */
+  /** Time for an answer; `30s` by default, `5m` at most: Node's `fetch` waits no longer. */
   readonly timeout?: Duration
   /**
    * How long a request is tried again that gets no answer, or 408, 425, 429, 500, 502, 503 or 504, before the task fails; `5m` by default. `Retry-After` is
@@ -94,7 +94,7 @@ export function webhookSink<T>(options: WebhookSinkOptions<T>): Sink<T> {
     request: (records: readonly T[]) => requestOf(options, records, batchRecords > 1),
   }
   const times = {
-    timeoutMs: durationOption(CONNECTOR, 'timeout', options.timeout ?? '30s'),
+    timeoutMs: patienceOption(CONNECTOR, 'timeout', options.timeout ?? '30s', FETCH_PATIENCE_MS),
     retryForMs: durationOption(CONNECTOR, 'retryFor', options.retryFor ?? '5m'),
     firstPauseMs: FIRST_PAUSE_MS,
     mostPauseMs: MOST_PAUSE_MS,
