@@ -1,7 +1,7 @@
 // Imports job modules, which stay in the process for good, and starts one with a debugger: a process of its own.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -169,6 +169,31 @@ test('a version that differs shows where', async () => {
   const breaks = await command('shadow', 'breaks.ts', '--of', 'counts', '--old', 'job.ts', '--until', '10')
   assert.equal(breaks.exitCode, 1)
   assert.match(breaks.stderr, /the new version: job counts failed[^]*broken/)
+})
+
+test('a shadow knows the parameters and the place of the checkpoints of the job that it is beside', async () => {
+  const input = join(folder, 'lines.txt')
+  writeFileSync(input, 'a\nb\n')
+  const module = join(folder, 'required.ts')
+  writeFileSync(
+    module,
+    `import { defineJob, files, discard } from ${engine}
+export default defineJob('required', { params: { input: '' } }, (env, { input }) => {
+  env.fromSource(files({ path: input, follow: true }), { uid: 'lines' }).sinkTo(discard()).uid('out')
+})
+`,
+  )
+  const running = startJob(await loadJobModule(module), {
+    params: { input },
+    options: { stateDir: join(folder, 'state'), checkpointing: { storage: 'filesystem', interval: '5ms', dir: join(folder, 'elsewhere') } },
+  })
+  while (running.metrics().checkpoints.completed === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  await running.stop()
+  await running.done
+  appendFileSync(input, 'c\nd\n')
+  const { exitCode, stdout, stderr } = await command('shadow', 'required.ts', '--of', 'required', '--old', 'required.ts', '--until', '2')
+  assert.equal(exitCode, 0, stderr)
+  assert.match(stdout, /^2 records were given to both versions\nout: 2 the same/)
 })
 
 test('a shadow that is interrupted leaves nothing of the state that it has copied', async () => {

@@ -1,11 +1,12 @@
-import { overrideOptions } from '@millrace/core'
+import { nodeDisk, overrideOptions } from '@millrace/core'
 import { buildJob } from '../api/build-job.ts'
 import type { Job } from '../api/job.ts'
 import type { Params } from '../api/params.ts'
+import { FileHistoryNote } from '../checkpoint/history-note.ts'
 import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
 import { engineError } from '../errors.ts'
-import { checkpointFolder } from '../runtime/storage/state-folder.ts'
+import { checkpointFolder, jobStateFolder } from '../runtime/storage/state-folder.ts'
 import { copyNewestCheckpoint } from './copy-checkpoint.ts'
 
 /**
@@ -14,12 +15,26 @@ import { copyNewestCheckpoint } from './copy-checkpoint.ts'
  * @throws SHADOW_NO_CHECKPOINT
  */
 export async function newestCheckpointOf(job: Job<Params>, settings: ResolvedEngineOptions, to: string): Promise<string> {
-  const { name, settings: own } = buildJob(job).graph
-  const merged = overrideOptions(engineOptionTable, settings, own as EngineOptionInput)
+  const noted = await new FileHistoryNote({ disk: nodeDisk, folder: jobStateFolder(job.name, settings), place: '' }).read()
+  const asSet = placeAsSet(job, settings)
+  // A state folder that was copied from elsewhere notes a place that is not here.
+  for (const place of noted === undefined ? [asSet] : [noted, asSet]) {
+    if (isCheckpointUrl(place)) break
+    const copied = await copyNewestCheckpoint(place, to)
+    if (copied !== undefined) return copied
+  }
+  throw engineError('SHADOW_NO_CHECKPOINT', { job: job.name, dir: noted ?? asSet })
+}
+
+/** Where the job keeps its checkpoints by what is set here, as far as that can be told: it may not be built without the parameters that it was started with. */
+function placeAsSet(job: Job<Params>, settings: ResolvedEngineOptions): string {
+  let own: EngineOptionInput = {}
+  try {
+    own = buildJob(job).graph.settings
+  } catch {
+    // Whoever builds it with its parameters is told what is wrong with it.
+  }
+  const merged = overrideOptions(engineOptionTable, settings, own)
   const { dir } = merged.values.checkpointing
-  const isElsewhere = dir !== undefined && isCheckpointUrl(dir)
-  const folder = isElsewhere ? dir : checkpointFolder(name, merged)
-  const copied = isElsewhere ? undefined : await copyNewestCheckpoint(folder, to)
-  if (copied === undefined) throw engineError('SHADOW_NO_CHECKPOINT', { job: name, dir: folder })
-  return copied
+  return dir !== undefined && isCheckpointUrl(dir) ? dir : checkpointFolder(job.name, merged)
 }

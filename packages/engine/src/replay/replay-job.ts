@@ -15,7 +15,7 @@ import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions }
 import type { Sink } from '../connectors/sink.ts'
 import type { Source } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
-import type { OperatorNode } from '../graph/graph.ts'
+import type { JobGraph, OperatorNode } from '../graph/graph.ts'
 import type { JobEvent, JobResult, RunningJob } from '../runtime/job-types.ts'
 import { startLocalJob } from '../runtime/start-job.ts'
 import { jobFolder } from '../runtime/storage/state-folder.ts'
@@ -31,6 +31,8 @@ export interface ReplayedJob {
   readonly allowNonRestoredState: boolean
   /** Below what the job sets itself. */
   readonly settings: ResolvedEngineOptions
+  /** The job as it is with its parameters. */
+  built?(graph: JobGraph): void
   /** What is read in place of each source. */
   source(node: OperatorNode, source: Source<unknown>): Source<unknown>
   /** A record has come to a sink. */
@@ -48,6 +50,7 @@ export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
   const build = (): BuiltJob => replaced(buildJob(options.job, { params }), options)
   const first = build()
   if (first.graph.name !== metadata.jobName) throw engineError('REPLAY_OTHER_JOB', { job: first.graph.name, stored: metadata.jobName })
+  options.built?.(first.graph)
   // The folder of the job is that of the one that runs: a backend removes there what attempts before its own have left.
   return await inOwnFolder((stateDir) =>
     startLocalJob({

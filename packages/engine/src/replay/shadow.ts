@@ -9,7 +9,6 @@ import { nodeClock, type Cancel } from '@millrace/core'
 import type { Job } from '../api/job.ts'
 import type { Params } from '../api/params.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
-import { buildJob } from '../api/build-job.ts'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { JobEvent, JobResult } from '../runtime/job-types.ts'
 import { compareOutputs, Outputs, type SinkComparison } from './compare-outputs.ts'
@@ -62,15 +61,14 @@ export async function shadowRun(options: ShadowOptions): Promise<ShadowReport | 
   if (!('outputs' in old)) return old
   const recent = await runNew(options, recording)
   if (!('outputs' in recent)) return recent
-  const newSources = sourcesOf(options.recent.job).filter((id) => !recording.has(id))
-  const kept = new Set(sourcesOf(options.recent.job))
-  const lostSources = recording.sources.filter((id) => !kept.has(id))
+  const newSources = recent.sources.filter((id) => !recording.has(id))
+  const lostSources = recording.sources.filter((id) => !recent.sources.includes(id))
   const sinks = compareOutputs(old.outputs, recent.outputs)
   const same = sinks.every(({ onlyOld, onlyNew }) => onlyOld.count === 0 && onlyNew.count === 0) && sameSinks(old.outputs, recent.outputs)
   return { records: recording.records, sinks, newSources, lostSources, same }
 }
 
-type Run = { readonly outputs: Outputs } | ShadowFailure
+type Run = { readonly outputs: Outputs; readonly sources: readonly string[] } | ShadowFailure
 
 async function runOld(options: ShadowOptions, recording: InputRecording): Promise<Run> {
   let stop = (): void => {}
@@ -117,13 +115,19 @@ async function runOne(
   signal?.throwIfAborted()
   const { job, params } = which === 'old' ? options.old : options.recent
   const outputs = new Outputs()
-  for (const { kind, stateId } of buildJob(job).graph.operators) if (kind === 'sink') outputs.declare(stateId)
+  const sources: string[] = []
   const running = await startReplay({
     job,
     params,
     checkpoint,
     allowNonRestoredState,
     settings,
+    built: ({ operators }) => {
+      for (const { kind, stateId } of operators) {
+        if (kind === 'sink') outputs.declare(stateId)
+        if (kind === 'source') sources.push(stateId)
+      }
+    },
     source,
     output: (node: OperatorNode, value) => outputs.add(node.stateId, value),
     onEvent: (event) => options.onEvent(which, event),
@@ -135,11 +139,7 @@ async function runOne(
   const result = await running.done
   signal?.removeEventListener('abort', cancel)
   signal?.throwIfAborted()
-  return result.state === 'failed' ? { failed: which, result } : { outputs }
-}
-
-function sourcesOf(job: Job<Params>): readonly string[] {
-  return buildJob(job).graph.operators.flatMap(({ kind, stateId }) => (kind === 'source' ? [stateId] : []))
+  return result.state === 'failed' ? { failed: which, result } : { outputs, sources }
 }
 
 function sameSinks(old: Outputs, recent: Outputs): boolean {
