@@ -7,7 +7,7 @@
  * 3. Closing while a task is being opened waits for it: nothing is opened, or left open, after `closed`.
  * 4. After `finish` each task commits what the final checkpoint holds before it closes; after `cancel` none commits.
  */
-import { formatDuration, type LogRecord } from '@millrace/core'
+import { formatDuration, messageOf, type LogRecord } from '@millrace/core'
 import type { CoordinatorMessage } from '../../checkpoint/coordinator/coordinator-events.ts'
 import { subtasksOf, type Deployment } from '../deployment/deployment.ts'
 import { reportFailure } from '../deployment/failure-report.ts'
@@ -178,8 +178,10 @@ export class SlotHost {
     let capsule: FailureReport['capsule']
     try {
       capsule = await this.#ports.capsule?.(error, this.#subtasks)
-    } catch {
-      capsule = undefined // the failure itself matters more than the capsule about it
+    } catch (problem) {
+      // The failure itself matters more than the capsule about it.
+      const message = `no crash capsule is written about this failure: ${messageOf(problem)}`
+      this.#send({ kind: 'log', record: { timeMs: this.#ports.clock.now(), level: 'warn', message, fields: {} } })
     }
     this.#send({ kind: 'failed', failure: reportFailure(error, capsule) })
   }

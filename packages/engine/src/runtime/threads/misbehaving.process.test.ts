@@ -6,17 +6,22 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { resolveOptions } from '@millrace/core'
 import { engineOptionTable, type EngineOptionInput } from '../../config/options.ts'
-import type { JobResult } from '../job-types.ts'
+import type { JobEvent, JobResult } from '../job-types.ts'
 import { runJob } from '../run-job.ts'
 
 const modulePath = join(import.meta.dirname, '../fixtures/misbehaving-job.ts')
 const blockingImport = join(import.meta.dirname, '../fixtures/blocking-import-job.ts')
 
-async function run(how: string, inspectFolder?: (stateDir: string) => void, options: EngineOptionInput = {}): Promise<JobResult> {
+async function run(
+  how: string,
+  inspectFolder?: (stateDir: string) => void,
+  options: EngineOptionInput = {},
+  onEvent: (event: JobEvent) => void = () => {},
+): Promise<JobResult> {
   const stateDir = mkdtempSync(join(tmpdir(), 'millrace-misbehaving-'))
   try {
     const settings = resolveOptions(engineOptionTable, { code: { stateDir, ...options } })
-    const result = await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent: () => {} }).done
+    const result = await runJob({ modulePath, restore: 'none', params: { how }, settings, onEvent }).done
     inspectFolder?.(stateDir)
     return result
   } finally {
@@ -42,6 +47,14 @@ describe('a crash capsule', () => {
     assert.equal(mode, 0o600)
     assert.notEqual(replayed?.status, 0)
     assert.match(String(replayed?.stderr), /ten is too much/)
+  })
+  it('that cannot be written is told', async () => {
+    const logged: string[] = []
+    const result = await run('throw on an instance', undefined, {}, (event) => {
+      if (event.kind === 'log') logged.push(event.record.message)
+    })
+    assert.ok(result.state === 'failed' && result.failure.capsule === undefined)
+    assert.match(logged.join('\n'), /^no crash capsule is written about this failure: .*Instance/m)
   })
 })
 
