@@ -201,6 +201,16 @@ describe('fileSink', () => {
     await next.close()
   })
 
+  it('refuses a prefix with which no file could be named before anything is written', async () => {
+    throws(() => open({ prefix: 'é'.repeat(110) }), {
+      code: 'CONNECTOR_OPTION_INVALID',
+      message: /option prefix makes names of files of up to \d+ bytes/,
+    })
+    const { host: short } = open({ prefix: 'x'.repeat(150) })
+    await short.open(undefined)
+    await short.close()
+  })
+
   it('refuses options that are none', () => {
     for (const options of [
       { dir: '' },

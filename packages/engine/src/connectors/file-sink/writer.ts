@@ -3,7 +3,7 @@ import { DiskError, MillraceError, randomId, type Cancel, type DiskErrorReason, 
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import { checkHandles, leftovers, type FileSinkHandle, type PendingFile } from './handle.ts'
-import { finalName, hiddenName, parseHiddenName } from './names.ts'
+import { finalName, hiddenName, parseHiddenName, type PartName } from './names.ts'
 import { PartFile } from './part-file.ts'
 import { isNotFound, isThere, makeDurableDirectory, publish } from './publish.ts'
 
@@ -17,6 +17,11 @@ export interface FileWriterOptions<T> {
   /** A record with its end of line. */
   readonly line: (value: T) => string
 }
+
+/** Of a name, on the file systems there are. */
+const NAME_BYTES_MAX = 255
+/** Parts of one attempt, as far as their names are concerned. */
+const SEQUENCE_MAX = 999_999_999
 
 /** Text is encoded and handed to the file in pieces of about this size. */
 const pieceCharacters = 64 * 1_024
@@ -56,6 +61,7 @@ export class FileWriter<T> implements SinkWriter<T> {
     this.#context = context
     this.#options = options
     this.#run = randomId(context.random).slice(0, 8)
+    this.#checkNames()
   }
 
   async open(restored: readonly unknown[]): Promise<void> {
@@ -164,10 +170,24 @@ export class FileWriter<T> implements SinkWriter<T> {
     this.#part = undefined
   }
 
+  #nameOf(sequence: number): PartName {
+    const { jobName, stateId, subtask, attempt } = this.#context
+    return { job: jobName, stateId, subtask, attempt, run: this.#run, sequence }
+  }
+
+  /** @throws CONNECTOR_OPTION_INVALID: what has been written would never get its name, whatever the options are by then */
+  #checkNames(): void {
+    const { prefix, suffix } = this.#options
+    const bytes = Buffer.byteLength(finalName(this.#nameOf(SEQUENCE_MAX), prefix, suffix))
+    if (bytes <= NAME_BYTES_MAX) return
+    const problem = `makes names of files of up to ${bytes} bytes with the suffix, and a file system takes ${NAME_BYTES_MAX}`
+    throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'fileSink', option: 'prefix', problem })
+  }
+
   #begin(): PartFile {
-    const { jobName, stateId, subtask, attempt, disk, clock } = this.#context
+    const { disk, clock } = this.#context
     const { dir, prefix, suffix, rollIntervalMs } = this.#options
-    const name = { job: jobName, stateId, subtask, attempt, run: this.#run, sequence: this.#sequence++ }
+    const name = this.#nameOf(this.#sequence++)
     if (rollIntervalMs !== undefined) this.#cancelRoll = clock.after(rollIntervalMs, () => this.#roll())
     return new PartFile({
       disk,
