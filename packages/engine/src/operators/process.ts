@@ -16,6 +16,7 @@ import type { TimerKind } from '../state/state-types.ts'
  * 1. A function that turns out to be asynchronous during a direct call (it answered a promise without being declared `async`) runs alone until that is settled:
  *    no other invocation, no timer, no snapshot meanwhile. All later ones are buffered.
  * 2. A watermark goes on when every timer it makes due has fired. While these fire in portions, a record that arrives all the same waits until all have fired.
+ * 3. While an invocation runs alone its key stays the current one: where it is a timer's, those that are due with it wait until it is settled.
  */
 export class ProcessOperator extends PlainOperator {
   readonly #fn: ProcessParts['fn']
@@ -28,7 +29,7 @@ export class ProcessOperator extends PlainOperator {
   /** `open` was called, whatever became of it: then `close` is. */
   #isOpened = false
   #alone = false
-  /** Records, timers and watermarks (as numbers) that came meanwhile: a source cannot stop in the middle of a poll. */
+  /** Records and watermarks (as numbers) that came meanwhile: a source cannot stop in the middle of a poll. */
   readonly #held: (UnfinishedInput | number)[] = []
   /** Whether a record cannot go the direct way: it must be buffered, or has to wait. */
   busy = false
@@ -46,7 +47,7 @@ export class ProcessOperator extends PlainOperator {
       cursor: host.cursor,
       fireEvent: (key, hash, due) => this.#fireTimer('event-timer', key, hash, due),
       fireProcessing: (key, hash, due) => this.#fireTimer('processing-timer', key, hash, due),
-      keepsBack: () => this.#alone,
+      pauses: () => this.#alone,
     })
     this.#invocations = new Invocations(host, parts, this.#keys, {
       watermark: () => this.#timers.watermark,
@@ -102,7 +103,7 @@ export class ProcessOperator extends PlainOperator {
 
   /** The way of a record where the operator is `busy`. */
   submit(input: UnfinishedInput): void {
-    if (this.#timers.underWay) this.#fire('all')
+    if (this.#timers.underWay && !this.#alone) this.#fire('all')
     if (this.#alone) this.#held.push(input)
     else if (this.#execution !== undefined) {
       this.#execution.submit(input)
@@ -117,7 +118,7 @@ export class ProcessOperator extends PlainOperator {
   }
 
   #receiveBroadcast(value: unknown): void {
-    if (this.#timers.underWay) {
+    if (this.#timers.underWay && !this.#alone) {
       const { timestamp } = this.cursor
       this.#fire('all')
       this.cursor.timestamp = timestamp
@@ -138,6 +139,7 @@ export class ProcessOperator extends PlainOperator {
         ended()
         this.#alone = false
         this.#becomeAsync()
+        if (this.#timers.giveUp()) this.#execution!.watermark(this.#timers.watermark)
         this.#look()
         for (const held of this.#held.splice(0)) {
           if (typeof held === 'number') this.#execution!.watermark(held)
@@ -186,19 +188,17 @@ export class ProcessOperator extends PlainOperator {
       this.cursor.interrupted = true
       return
     }
-    // A timer's handler may just have turned out to be asynchronous: what it emits comes before the watermark.
     const { watermark } = this.#timers
-    if (this.#alone) this.#held.push(watermark)
-    else if (this.#execution !== undefined) this.#execution.watermark(watermark)
+    if (this.#execution !== undefined) this.#execution.watermark(watermark)
     else super.watermark(watermark)
   }
 
   override get stopped(): boolean {
-    return this.#timers.underWay
+    return this.#timers.underWay && !this.#alone
   }
 
   override goOn(): void {
-    if (this.#timers.underWay) this.#fire('some')
+    if (this.stopped) this.#fire('some')
   }
 
   override processingTime(nowMs: number): boolean {
@@ -209,21 +209,20 @@ export class ProcessOperator extends PlainOperator {
     return this.#timers.nextProcessingMs
   }
 
-  #fireTimer(what: TimerInvocation, key: unknown, hash: number, due: number): void {
-    if (!this.#invocations.has(what)) return
+  /** Answers whether another may fire now. */
+  #fireTimer(what: TimerInvocation, key: unknown, hash: number, due: number): boolean {
+    if (!this.#invocations.has(what)) return true
     this.cursor.timestamp = what === 'event-timer' ? due : NO_TIMESTAMP
-    if (this.#alone) {
-      this.#held.push({ what, value: key, timestamp: due, hash })
-      return
-    }
     if (this.#execution === undefined) {
-      if (this.#invocations.failuresAside) return this.#invocations.aside(what, due, key, hash)
-      return this.#invocations.directTimer(what, due, key)
+      if (this.#invocations.failuresAside) this.#invocations.aside(what, due, key, hash)
+      else this.#invocations.directTimer(what, due, key)
+      return !this.#alone
     }
     const input: UnfinishedInput = { what, value: key, timestamp: due, hash }
     if (what === 'event-timer') this.#execution.submitTimer(input)
     else this.#execution.submit(input)
     if (what === 'processing-timer' && this.#execution.full) this.cursor.interrupted = true
+    return true
   }
 
   // ---------- between the records

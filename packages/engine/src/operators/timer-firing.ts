@@ -18,8 +18,8 @@ export interface TimerFiringOptions {
   readonly cursor: ChainCursor
   readonly fireEvent: FireTimer
   readonly fireProcessing: FireTimer
-  /** Whether firing must not stop half-way: what fires is kept back all the same. */
-  readonly keepsBack: () => boolean
+  /** Whether none may fire for now: the one that has just fired goes on with its key. */
+  readonly pauses: () => boolean
 }
 
 export class TimerFiring {
@@ -35,13 +35,20 @@ export class TimerFiring {
 
   /** Fires the timers that the watermark has made due: a turn's, or all of them. Answers whether those were all. */
   fire(howMany: 'some' | 'all'): boolean {
-    const { timers, cursor, fireEvent, keepsBack } = this.#options
+    const { timers, cursor, fireEvent, pauses } = this.#options
     this.underWay = timers !== undefined
     for (let fired = TIMERS_A_LOOK; this.underWay; fired += TIMERS_A_LOOK) {
       if (!timers!.advance('event', this.watermark, fireEvent, TIMERS_A_LOOK)) this.underWay = false
-      else if (howMany === 'some' && !keepsBack() && (cursor.interrupted || fired >= TIMERS_A_TURN)) return false
+      else if (pauses() || (howMany === 'some' && (cursor.interrupted || fired >= TIMERS_A_TURN))) return false
     }
     return true
+  }
+
+  /** Leaves what is still to fire to whoever asks; answers whether the watermark has stopped half-way. */
+  giveUp(): boolean {
+    const { underWay } = this
+    this.underWay = false
+    return underWay
   }
 
   /** The watermark is `time` from now on, and all its timers fire. */

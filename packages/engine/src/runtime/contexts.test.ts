@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
+import { testJob, TestInput, TestOutput } from '@millrace/testkit'
 import type { Environment } from '../api/environment.ts'
-import { map, value } from '../api/state.ts'
+import { map, value, type ValueState } from '../api/state.ts'
 import type { Stream, StreamView } from '../api/stream.ts'
 import { type } from '../api/types.ts'
 import { watermarks } from '../api/watermarks.ts'
@@ -66,6 +67,60 @@ describe('the context of a call that goes on while others pass', () => {
       got.toSorted(([a], [b]) => a! - b!),
       [1, 2, 3, 4, 5].map((n) => [n, n * 1_000, n * 1_000]),
     )
+  })
+
+  for (const kind of ['event', 'processing'] as const) {
+    it(`keeps the key's state where a timer of ${kind} time turns out to be asynchronous, and others are due with it`, async () => {
+      const input = new TestInput<string>('input', { timestamp: () => 0 })
+      const output = new TestOutput<string>()
+      await using test = await testJob((env) => {
+        const onTimer = (
+          _time: number,
+          ctx: { key: string; state: { own: ValueState<string> }; emit(line: string): void },
+        ): Promise<void> => later(() => ctx.emit(`${ctx.key} has ${ctx.state.own.get()}`))
+        input
+          .stream(env)
+          .keyBy((key) => key)
+          .process({
+            emits: type<string>(),
+            state: { own: value<string>() },
+            onElement(key, ctx) {
+              ctx.state.own.set(key)
+              if (kind === 'event') ctx.eventTimers.at(1_000)
+              else ctx.processingTimers.after('1s')
+            },
+            onEventTimer: onTimer,
+            onProcessingTimer: onTimer,
+          })
+          .sinkTo(output)
+      })
+      await test.send(input, 'a', 'b', 'c')
+      if (kind === 'event') await test.watermark(input, 1_000)
+      else await test.advance('1s')
+      const lines: string[] = []
+      await test.until(() => lines.push(...output.take()) === 3)
+      assert.deepEqual(lines.toSorted(), ['a has a', 'b has b', 'c has c'])
+    })
+  }
+
+  it('lets such a timer delete others of its key that are due with it', async () => {
+    const got = await results((env) =>
+      timed(env)
+        .keyBy((n) => n)
+        .process({
+          emits: type<string>(),
+          onElement(_n, ctx) {
+            ctx.eventTimers.at(9_000)
+            ctx.eventTimers.at(9_001)
+          },
+          onEventTimer: (time, ctx) =>
+            later(() => {
+              ctx.emit(`${ctx.key} at ${time}`)
+              ctx.eventTimers.deleteAt(9_001)
+            }),
+        }),
+    )
+    assert.deepEqual(got.toSorted(), ['1 at 9000', '2 at 9000', '3 at 9000', '4 at 9000', '5 at 9000'])
   })
 })
 

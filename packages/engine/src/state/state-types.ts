@@ -33,14 +33,15 @@ export interface StoredOptions {
 export interface TimerService extends KeyTimers {
   /**
    * Fires up to `limit` timers due at `time` (`<=`), the earliest first, each with its key current and already unregistered. Timers registered meanwhile and due are fired too.
-   * Answers whether some are left that are due: if so, call again.
+   * Answers whether some may be left that are due: if so, call again.
    */
   advance(kind: TimerKind, time: number, fire: FireTimer, limit: number): boolean
   /** The earliest timer's time; undefined if there is none. */
   next(kind: TimerKind): number | undefined
 }
 
-export type FireTimer = (key: Key, hash: number, time: number) => void
+/** `false`: no other is to fire for now, and the key stays the current one. */
+export type FireTimer = (key: Key, hash: number, time: number) => unknown
 
 /** Handles under the names of their declarations. */
 export type StateHandles = { readonly [name: string]: unknown }

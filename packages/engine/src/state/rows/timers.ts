@@ -85,7 +85,7 @@ export class Timers implements TimerService {
       this.#queues[kind].remove(timer)
       this.#away?.forget(kind, timer)
       this.#forget(kind, timer)
-      fire(timer.key, timer.hash, timer.time)
+      if (fire(timer.key, timer.hash, timer.time) === false) return true
     }
   }
 
