@@ -12,6 +12,7 @@
  */
 import { sameKey } from '../keys/key.ts'
 import { isTimer } from './invocations.ts'
+import { Line } from './line.ts'
 import type { UnfinishedInput } from './operator.ts'
 
 /** An invocation that has been started; its effects are buffered until `apply`. */
@@ -58,11 +59,11 @@ export class AsyncExecution {
   readonly #capacity: number
   /** All not yet applied, in order of arrival. */
   readonly #entries: Set<Entry> = new Set()
-  readonly #byKey: Map<number, Entry[]> = new Map()
+  readonly #byKey: Map<number, Line<Entry>> = new Map()
   /** How many timers wait behind others of their keys, by `nameOf`: of a key there may be very many, and each that is set or deleted is looked for among them. */
   readonly #timersWaiting: Map<string, number> = new Map()
   /** May run, but the capacity is used up. */
-  readonly #startable: Entry[] = []
+  readonly #startable: Line<Entry> = new Line()
   readonly #settled: Entry[] = []
   readonly #epochs: Epoch[] = [newEpoch()]
   #running = 0
@@ -90,7 +91,7 @@ export class AsyncExecution {
   /** Of a key in the order in which they run: a timer may have come after what waits behind it. */
   unfinished(): readonly UnfinishedInput[] {
     if (!this.#keyed) return Array.from(this.#entries, ({ input }) => input)
-    return [...this.#byKey.values()].flatMap((entries) => entries.map(({ input }) => input))
+    return [...this.#byKey.values()].flatMap((entries) => entries.items().map(({ input }) => input))
   }
 
   submit(input: UnfinishedInput): void {
@@ -101,7 +102,7 @@ export class AsyncExecution {
   /** Takes in an invocation that is already under way, as the first of all. */
   adopt(input: UnfinishedInput, started: StartedInvocation): void {
     const entry = this.#add(input, this.#epochs.at(-1)!)
-    if (this.#keyed) this.#byKey.set(input.hash, [entry])
+    if (this.#keyed) this.#byKey.set(input.hash, new Line([entry]))
     this.#follow(entry, started)
   }
 
@@ -110,12 +111,12 @@ export class AsyncExecution {
     const entry = this.#add(input, this.#epochs[0]!)
     const sameKey = this.#byKey.get(input.hash)
     if (sameKey === undefined) return this.#schedule(entry)
-    const first = sameKey[0]!
+    const first = sameKey.at(0)!
     // Unless it is held the first of them is under way, or about to be.
     const earliest = first.state === 'held' ? 0 : 1
     let at = sameKey.length
-    while (at > earliest && isBehind(sameKey[at - 1]!, entry)) at--
-    sameKey.splice(at, 0, entry)
+    while (at > earliest && isBehind(sameKey.at(at - 1)!, entry)) at--
+    sameKey.insert(at, entry)
     if (at > 0) return this.#countTimer(input, 1)
     if (isTimer(first.input.what)) this.#countTimer(first.input, 1)
     first.epoch.held.delete(first)
@@ -132,7 +133,7 @@ export class AsyncExecution {
   dropTimer(timer: UnfinishedInput): void {
     const at = this.#waitingTimer(timer)
     if (at <= 0) return
-    const [entry] = this.#byKey.get(timer.hash)!.splice(at, 1)
+    const entry = this.#byKey.get(timer.hash)!.remove(at)
     this.#countTimer(timer, -1)
     this.#entries.delete(entry!)
     entry!.epoch.open--
@@ -144,7 +145,7 @@ export class AsyncExecution {
     const { what, value, timestamp, hash } = timer
     const isIt = ({ input }: Entry, at: number): boolean =>
       at > 0 && input.what === what && input.timestamp === timestamp && sameKey(input.value, value)
-    return this.#byKey.get(hash)?.findIndex(isIt) ?? -1
+    return this.#byKey.get(hash)?.find(isIt) ?? -1
   }
 
   #countTimer(timer: UnfinishedInput, by: 1 | -1): void {
@@ -189,7 +190,7 @@ export class AsyncExecution {
         if (isTimer(entry.input.what)) this.#countTimer(entry.input, 1)
         return
       }
-      this.#byKey.set(entry.input.hash, [entry])
+      this.#byKey.set(entry.input.hash, new Line([entry]))
     }
     this.#startOrQueue(entry)
   }
@@ -237,7 +238,7 @@ export class AsyncExecution {
   #releaseKey(hash: number): void {
     const sameKey = this.#byKey.get(hash)!
     sameKey.shift()
-    const [next] = sameKey
+    const next = sameKey.at(0)
     if (next === undefined) {
       this.#byKey.delete(hash)
       return
