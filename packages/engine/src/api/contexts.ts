@@ -32,7 +32,7 @@ export interface Metrics {
 
 /** What every user function is given. Valid until the invocation has settled; afterwards its use throws. */
 export interface RecordContext {
-  /** Event time of the record (in an event-time timer: the timer's time), milliseconds since 1970; -2^53 where there is none, as in a processing-time timer. */
+  /** Event time of the record (in an event-time timer: the timer's time), milliseconds since 1970; -2^53 where there is none, as in a processing-time timer and in `finish`. */
   readonly timestamp: number
   /** From 0. */
   readonly subtask: number

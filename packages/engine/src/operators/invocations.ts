@@ -140,12 +140,14 @@ export class Invocations {
   async life(during: 'open' | 'finish'): Promise<void> {
     const context = this.#lifeContext
     context.inUse = true
+    // It is about no record, and others pass while it is under way.
+    context.keep(NO_TIMESTAMP)
     try {
       await this.#parts.fn[during]?.(context)
     } catch (error) {
       throw operatorFailed(this.#host, during, error, undefined)
     }
-    context.inUse = false
+    context.end()
   }
 
   // ---------- buffered

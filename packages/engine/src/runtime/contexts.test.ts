@@ -180,6 +180,33 @@ describe('a context that is used after its call', () => {
     assert.deepEqual(refused, Array(5).fill('CONTEXT_REVOKED'))
   })
 
+  for (const parallelism of [1, 2]) {
+    it(`has no time stamp at the end of the input, not that of what came last, at parallelism ${parallelism}`, async () => {
+      const got: unknown[] = []
+      const build = (env: Environment): StreamView<number> =>
+        timed(env)
+          .keyBy((n) => n)
+          .process({
+            emits: type<number>(),
+            onElement: (_n, ctx) => void ctx.eventTimers.after('1s'),
+            onEventTimer: () => {},
+            async finish(ctx) {
+              await sleep(1)
+              ctx.emit(ctx.timestamp)
+            },
+          })
+          .map((inside, ctx) => {
+            got.push([inside, ctx.timestamp])
+            return inside
+          })
+      for await (const _ of collect(build, { parallelism }));
+      assert.deepEqual(
+        got,
+        Array.from({ length: parallelism }, () => [-(2 ** 53), -(2 ** 53)]),
+      )
+    })
+  }
+
   it('is of no key at the end of the input', async () => {
     const members: unknown[] = []
     await results((env) =>
