@@ -72,11 +72,22 @@ export class Chain {
     return false
   }
 
-  /** Goes on with watermarks that have stopped half-way, until something asks for a stop again. */
-  goOn(): void {
-    this.cursor.interrupted = false
-    for (const operator of this.operators) if (operator.stopped && !this.cursor.interrupted) operator.goOn()
-    if (this.full) this.cursor.interrupted = true
+  /**
+   * Goes on with a watermark that has stopped half-way, until something asks for a stop again: the one that is furthest down the chain, for what comes of another might meet it there.
+   * Answers whether it did: not while an operator behind it has no room for what comes of it.
+   */
+  goOn(): boolean {
+    for (let at = this.operators.length - 1; at >= 0; at--) {
+      const operator = this.operators[at]!
+      if (operator.stopped) {
+        this.cursor.interrupted = false
+        operator.goOn()
+        if (this.full) this.cursor.interrupted = true
+        return true
+      }
+      if (operator.full || operator.exclusive) return false
+    }
+    return false
   }
 
   /** Invocations under way or waiting, in all operators. */

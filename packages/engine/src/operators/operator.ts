@@ -62,7 +62,7 @@ export interface Operator {
   readonly full: boolean
   /** An invocation that could not be buffered is under way: neither records nor barriers until it has settled. */
   readonly exclusive: boolean
-  /** It has stopped in the middle of a watermark: neither records nor timers until `goOn` has brought it to an end. */
+  /** It has stopped in the middle of a watermark, and could go on: neither records nor timers until `goOn` has brought it to an end. */
   readonly stopped: boolean
   /** Goes on where it has stopped, for a while; `stopped` tells whether that was the rest. */
   goOn(): void

@@ -194,7 +194,7 @@ export class ProcessOperator extends PlainOperator {
   }
 
   override get stopped(): boolean {
-    return this.#timers.underWay && !this.#alone
+    return this.#timers.underWay && !this.#alone && !this.#isCrowded
   }
 
   override goOn(): void {

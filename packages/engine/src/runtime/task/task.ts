@@ -148,10 +148,7 @@ export class Task implements GateHandler, SourceInputHandler {
     this.#checkpoints.actOnOrders(!drained)
     const collected = this.intake.overtaking !== undefined && !chain.exclusive && this.#checkpoints.collect()
     if (!drained) return collected ? 'worked' : 'back-pressured'
-    if (chain.cursor.interrupted && chain.stopped) {
-      chain.goOn()
-      return 'worked'
-    }
+    if (chain.cursor.interrupted && chain.stopped && chain.goOn()) return 'worked'
     if (this.#idle !== this.#toldIdle) this.#tellIdle()
     const timers = this.#fireTimers()
     if (this.#interrupted()) return timers || collected ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, it } from 'node:test'
+import type { Environment } from '../../api/environment.ts'
+import { defineJob } from '../../api/job.ts'
+import type { Stream } from '../../api/stream.ts'
+import { type } from '../../api/types.ts'
+import { watermarks } from '../../api/watermarks.ts'
+import type { Sink } from '../../connectors/sink.ts'
+import { execute } from '../execute.ts'
+
+const KEYS = 5_000
+const ROOM = 100
+/** Timers that may fire before their output is looked at. */
+const SLACK = 20
+
+/** Each key once, all at the same time: with the end of the input. */
+function manyTimers(env: Environment): Stream<number> {
+  return env
+    .fromCollection(
+      Array.from({ length: KEYS }, (_, n) => n),
+      { watermarks: watermarks.monotonous(() => 0) },
+    )
+    .keyBy((n) => n)
+    .process({
+      emits: type<number>(),
+      onElement: (_n, ctx) => ctx.eventTimers.at(1_000),
+      onEventTimer: (_time, ctx) => ctx.emit(ctx.key),
+    })
+}
+
+/** Has room for so many records, and then none for a moment. */
+class SmallSink implements Sink<number> {
+  readonly connector = 'small'
+  readonly delivery = 'at-least-once'
+  readonly #room: number
+  readonly #waitMs: number
+  waiting = 0
+  waitingMax = 0
+  written = 0
+
+  constructor(room: number, waitMs: number) {
+    this.#room = room
+    this.#waitMs = waitMs
+  }
+
+  createWriter: Sink<number>['createWriter'] = (context) => ({
+    open() {},
+    write: () => {
+      this.written++
+      this.waitingMax = Math.max(this.waitingMax, ++this.waiting)
+      if (this.waiting !== this.#room) return
+      void sleep(this.#waitMs).then(() => {
+        this.waiting = 0
+        context.wake()
+      })
+    },
+    ready: () => this.waiting < this.#room,
+    prepare: async () => [],
+    close() {},
+  })
+}
+
+describe('timers that a watermark makes due at once', () => {
+  it('wait while the sink behind them has no room', async () => {
+    const sink = new SmallSink(ROOM, 1)
+    await execute(defineJob('timers', (env) => void manyTimers(env).sinkTo(sink)))
+    assert.equal(sink.written, KEYS)
+    assert.ok(sink.waitingMax <= ROOM + SLACK, `${sink.waitingMax}`)
+  })
+
+  it('wait while an asynchronous function behind them has as many calls as it may', async () => {
+    const sink = new SmallSink(Infinity, 0)
+    let emitted = 0
+    let answered = 0
+    let most = 0
+    const build = (env: Environment): void => {
+      manyTimers(env)
+        .map((n) => {
+          most = Math.max(most, ++emitted - answered)
+          return n
+        })
+        .map(async (n) => {
+          await Promise.resolve()
+          answered++
+          return n
+        })
+        .sinkTo(sink)
+    }
+    await execute(defineJob('timers', build))
+    assert.equal(sink.written, KEYS)
+    // The capacity of such a function is 100.
+    assert.ok(most <= 100 + SLACK, `${most}`)
+  })
+
+  it('do not wait for an asynchronous function before them', async () => {
+    const enough = new AbortController()
+    let fired = 0
+    const build = (env: Environment): void => {
+      // The calls of the last of them never end, and leave no room for more; the watermark goes before them.
+      const numbers = Array.from({ length: KEYS + 100 }, (_, n) => n)
+      const time = watermarks.custom<number>({
+        timestamp: () => 0,
+        generator: () => ({ onRecord: (n) => (n === KEYS - 1 ? 2_000 : undefined) }),
+      })
+      env
+        .fromCollection(numbers, { watermarks: time })
+        .map((n) => (n < KEYS ? n : new Promise<number>(() => {})))
+        .keyBy((n) => n)
+        .process({
+          onElement: (_n, ctx) => ctx.eventTimers.at(1_000),
+          onEventTimer() {
+            if (++fired === KEYS) enough.abort()
+          },
+        })
+        .sinkTo(new SmallSink(Infinity, 0))
+    }
+    await execute(defineJob('timers', build), { signal: AbortSignal.any([enough.signal, AbortSignal.timeout(5_000)]) })
+    assert.equal(fired, KEYS)
+  })
+})
