@@ -83,6 +83,8 @@ export class AtLeastOnceWriter<T> implements SinkWriter<T> {
   async #send(): Promise<void> {
     const { store, staging, batchRows } = this.#options
     const rows = staging.take()
+    // The next batch comes together while this one is under way.
+    if (this.#isPressing && this.ready()) this.#context.wake()
     try {
       await this.#patience.with(() => store.transaction((transaction) => transaction.write(rows)))
     } catch (error) {
@@ -90,7 +92,6 @@ export class AtLeastOnceWriter<T> implements SinkWriter<T> {
     }
     this.#sending = undefined
     if (this.#isClosed) return
-    if (this.#isPressing && this.ready()) this.#context.wake()
     if (staging.rows >= batchRows) this.flush()
     else if (staging.rows > 0) this.#cancelTimer ??= this.#context.clock.after(this.#options.batchIntervalMs, () => this.flush())
   }

@@ -6,6 +6,7 @@ import { defineJob } from '../../api/job.ts'
 import type { Stream } from '../../api/stream.ts'
 import { type } from '../../api/types.ts'
 import { watermarks } from '../../api/watermarks.ts'
+import { generator } from '../../connectors/generator/generator.ts'
 import type { Sink } from '../../connectors/sink.ts'
 import { execute } from '../execute.ts'
 
@@ -38,6 +39,7 @@ class SmallSink implements Sink<number> {
   waiting = 0
   waitingMax = 0
   written = 0
+  asked = 0
 
   constructor(room: number, waitMs: number) {
     this.#room = room
@@ -55,7 +57,10 @@ class SmallSink implements Sink<number> {
         context.wake()
       })
     },
-    ready: () => this.waiting < this.#room,
+    ready: () => {
+      this.asked++
+      return this.waiting < this.#room
+    },
     prepare: async () => [],
     close() {},
   })
@@ -118,4 +123,19 @@ describe('timers that a watermark makes due at once', () => {
     await execute(defineJob('timers', build), { signal: AbortSignal.any([enough.signal, AbortSignal.timeout(5_000)]) })
     assert.equal(fired, KEYS)
   })
+})
+
+it('a subtask that waits for its sink does so asleep, though there is input', async () => {
+  const sink = new SmallSink(1, 20)
+  const build = (env: Environment): void => {
+    env
+      .fromSource(generator({ ratePerSecond: 1_000, count: 4, generate: (n) => n }))
+      .keyBy(() => 'all')
+      .process({ emits: type<number>(), onElement: (n, ctx) => ctx.emit(n) })
+      .sinkTo(sink)
+  }
+  await execute(defineJob('asleep', build), { parallelism: 2 })
+  assert.equal(sink.written, 4)
+  // Else it asks a thousand times a millisecond.
+  assert.ok(sink.asked < 500, `${sink.asked}`)
 })

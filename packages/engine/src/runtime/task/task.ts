@@ -205,7 +205,10 @@ export class Task implements GateHandler, SourceInputHandler {
     if (this.#state !== 'running' || this.#gate === undefined) return false
     if (this.#checkpoints.collectable) return true
     const { pressure } = this.#outputs
-    return pressure === 'released' || (pressure === 'no' && !this.intake.feed.holds && this.#gate.available)
+    if (pressure !== 'no') return pressure === 'released'
+    // An operator without room wakes the task when it has some again.
+    if (this.chain.cursor.interrupted && this.chain.full) return false
+    return !this.intake.feed.holds && this.#gate.available
   }
 
   // ---------- time
