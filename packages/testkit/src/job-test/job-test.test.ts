@@ -299,6 +299,10 @@ describe('a job under the hand of a test', () => {
     await assert.rejects(test.send(unread, click('ann')), /the job does not read unread/)
     await assert.rejects(test.advance('soon' as '1s'), /not a duration: 'soon'/)
     await assert.rejects(test.watermark(clicks, NaN), /not NaN/)
+    await assert.rejects(
+      testJob((env) => void clicks.stream(env).sinkTo(found), { startMs: Date.parse('soon') }),
+      /startMs .* not NaN/,
+    )
     await test.end()
     await assert.rejects(test.send(clicks, click('ann')), /the job is over/)
     assert.throws(() => new TestInput('clicks', { timestmap: timestamp } as object), /timestmap; did you mean timestamp/)

@@ -214,8 +214,9 @@ export class JobTest {
  */
 export async function testJob(build: (env: Environment) => void, options: JobTestOptions = {}): Promise<JobTest> {
   checkOptions('testJob', options, optionNames)
-  const { restore } = options
-  const clock = new VirtualClock({ startMs: options.startMs ?? restore?.atMs ?? Date.UTC(2024, 0, 1) })
+  const { restore, startMs = restore?.atMs ?? Date.UTC(2024, 0, 1) } = options
+  if (!Number.isFinite(startMs)) throw new Error(`startMs is a number of milliseconds since 1970, not ${inspect(startMs)}`)
+  const clock = new VirtualClock({ startMs })
   const random = new SeededRandom(1)
   const disk = restore?.disk ?? new SimulatedDisk({ random, shortReadProbability: 0 })
   let inputs: ReadonlySet<unknown> = new Set()
