@@ -13,9 +13,16 @@ export function isStandardSchema(candidate: unknown): candidate is StandardSchem
 }
 
 export function judge(schema: StandardSchema<unknown>, value: unknown): SchemaVerdict {
-  const result = schema['~standard'].validate(value) as SchemaResult
-  if (typeof (result as { then?: unknown }).then === 'function') return { kind: 'async' }
+  const result = schema['~standard'].validate(value) as SchemaResult | PromiseLike<SchemaResult>
+  if (isPromise(result)) return { kind: 'async' }
   return result.issues === undefined ? { kind: 'valid', value: result.value } : { kind: 'invalid', problem: describe(result.issues) }
+}
+
+/** Whether a schema answers later. Nobody hears it then: what it might fail with must not end the process. */
+export function isPromise<T extends object>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  if (!('then' in result) || typeof result.then !== 'function') return false
+  result.then(undefined, () => {})
+  return true
 }
 
 type SchemaResult = { readonly issues?: undefined; readonly value: unknown } | { readonly issues: readonly SchemaIssue[] }

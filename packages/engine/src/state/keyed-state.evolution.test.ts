@@ -120,9 +120,20 @@ test('a schema sees what migrate answers', () => {
   })
 })
 
-test('a schema that would tell later is refused', () => {
-  const later: StandardSchema<unknown> = { '~standard': { version: 1, vendor: 'test', validate: async (given) => ({ value: given }) } }
-  assert.throws(() => restored({ schema: later }, stored<unknown>({}, 1)), { code: 'STATE_SCHEMA_ASYNC' })
+test('a schema that throws is said to, with the key', () => {
+  assert.throws(() => restored({ schema: orders }, stored<unknown>({}, null)), {
+    code: 'STATE_SCHEMA_FAILED',
+    message: /"v" of test, key 'k', .* asks for: it threw Cannot destructure property 'id'/,
+  })
+})
+
+test('a schema that would tell later is refused, and nobody else hears what it fails with then', async () => {
+  for (const validate of [async (value: unknown) => ({ value }), () => Promise.reject(new Error('the server is away'))]) {
+    const later: StandardSchema<unknown> = { '~standard': { version: 1, vendor: 'test', validate } }
+    assert.throws(() => restored({ schema: later }, stored<unknown>({}, 1)), { code: 'STATE_SCHEMA_ASYNC' })
+  }
+  // A rejection that nobody has taken would fail the test.
+  await new Promise((resolve) => void setImmediate(resolve))
 })
 
 test('a raised version with neither migrate, schema nor codec is refused, and the message says what to write', () => {

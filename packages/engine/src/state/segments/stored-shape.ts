@@ -1,6 +1,6 @@
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@millrace/core'
-import { judge } from '../../api/standard-schema.ts'
+import { judge, type SchemaVerdict } from '../../api/standard-schema.ts'
 import type { StateCodec } from '../../api/state.ts'
 import { engineError, type EngineErrorCode } from '../../errors.ts'
 import { cloneValue } from '../values/clone.ts'
@@ -125,7 +125,12 @@ export class StoredShape {
   #checked(value: unknown): unknown {
     const { schema } = this.#declared
     if (schema === undefined) return value
-    const verdict = judge(schema, value)
+    let verdict: SchemaVerdict
+    try {
+      verdict = judge(schema, value)
+    } catch (error) {
+      throw this.#error('STATE_SCHEMA_FAILED', `it threw ${messageOf(error)}`, error)
+    }
     if (verdict.kind === 'async') throw engineError('STATE_SCHEMA_ASYNC', { operator: this.#operator, state: this.#declared.name })
     if (verdict.kind === 'invalid') throw this.#error('STATE_SCHEMA_FAILED', verdict.problem)
     if (verdict.value === undefined) throw this.#error('STATE_SCHEMA_FAILED', 'it answered undefined')

@@ -1,3 +1,4 @@
+import { isPromise } from '../../../api/standard-schema.ts'
 import type { StandardSchema } from '../../../api/state.ts'
 import { around, type Format } from './format.ts'
 
@@ -11,7 +12,7 @@ interface SchemaIssue {
 /** Checks with a Standard Schema, synchronously; answers what the schema makes of the value. @throws `TypeError` that names the fields */
 export function check<T>(schema: StandardSchema<T>, value: unknown): T {
   const result = schema['~standard'].validate(value) as SchemaResult | PromiseLike<SchemaResult>
-  if ('then' in result)
+  if (isPromise(result))
     throw new TypeError(`the schema (${schema['~standard'].vendor}) validates asynchronously, which a format cannot wait for`)
   if (result.issues === undefined) return result.value as T
   throw new TypeError(describe(result.issues))
