@@ -100,3 +100,30 @@ test('the context is otherwise the same, methods keep their object, async functi
   assert.deepEqual(ctx.emitted, [14])
   assert.ok(!('onProcessingTimer' in fn))
 })
+
+test('what a class declares by getters is not lost', () => {
+  const declared = { sides: { late: type<number>() }, state: {}, operatorState: {}, onError: 'side', capacity: 7 } as const
+  class Fn implements ErasedProcessFunction {
+    readonly emits: unknown = doubling
+    get sides(): typeof declared.sides {
+      return declared.sides
+    }
+    get state(): typeof declared.state {
+      return declared.state
+    }
+    get operatorState(): typeof declared.operatorState {
+      return declared.operatorState
+    }
+    get onError(): 'side' {
+      return declared.onError
+    }
+    get capacity(): number {
+      return declared.capacity
+    }
+    onElement(value: unknown, ctx: unknown): void {
+      ;(ctx as Context).emit(value)
+    }
+  }
+  const { emits, sides, state, operatorState, onError, capacity } = validated('op', new Fn())
+  assert.deepEqual({ emits, sides, state, operatorState, onError, capacity }, { emits: doubling, ...declared })
+})

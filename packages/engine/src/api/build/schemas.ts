@@ -5,6 +5,7 @@ import type { ErasedProcessFunction } from '../functions.ts'
 import { isStandardSchema, judge } from '../standard-schema.ts'
 import type { SideTypes } from '../types.ts'
 
+const declarations = ['emits', 'sides', 'state', 'operatorState', 'onError', 'capacity'] as const
 const methods = ['finish', 'onElement', 'onLeft', 'onRight', 'onBroadcast', 'onEventTimer', 'onProcessingTimer'] as const
 
 type Method = (argument: unknown, ctx?: unknown) => unknown
@@ -32,8 +33,10 @@ export function validated(operator: string, fn: ErasedProcessFunction): ErasedPr
     // Whether a function is async is seen by its kind, before it is called.
     return [[name, isAsyncFunction(method) ? async (argument: unknown, ctx?: unknown) => call(argument, ctx) : call] as const]
   })
+  // Of a class, declarations may be getters of the prototype, which a spread leaves behind.
+  const declared = declarations.flatMap((name) => (fn[name] === undefined ? [] : [[name, fn[name]] as const]))
   return {
-    ...fn,
+    ...Object.fromEntries(declared),
     ...(fn.open === undefined ? {} : { open: (ctx: unknown) => fn.open?.(ctx) }),
     ...(fn.close === undefined ? {} : { close: () => fn.close?.() }),
     ...Object.fromEntries(wrapped),
