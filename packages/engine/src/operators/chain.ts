@@ -60,6 +60,12 @@ export class Chain {
     return false
   }
 
+  /** Whether what is behind an operator keeps it full, or its state does: no calls of its own, which come back by themselves. */
+  get pressed(): boolean {
+    for (const operator of this.operators) if (operator.full && operator.pending === 0) return true
+    return false
+  }
+
   /** Whether a snapshot must wait. */
   get exclusive(): boolean {
     for (const operator of this.operators) if (operator.exclusive) return true

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
+import { nodeNetwork, resolveOptions } from '@millrace/core'
+import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
+import { buildJob } from '../../api/build-job.ts'
 import type { Environment } from '../../api/environment.ts'
 import { defineJob } from '../../api/job.ts'
 import type { Stream } from '../../api/stream.ts'
@@ -8,7 +11,9 @@ import { type } from '../../api/types.ts'
 import { watermarks } from '../../api/watermarks.ts'
 import { generator } from '../../connectors/generator/generator.ts'
 import type { Sink } from '../../connectors/sink.ts'
+import { engineOptionTable } from '../../config/options.ts'
 import { execute } from '../execute.ts'
+import { startLocalJob } from '../start-job.ts'
 
 const KEYS = 5_000
 const ROOM = 100
@@ -30,7 +35,7 @@ function manyTimers(env: Environment): Stream<number> {
     })
 }
 
-/** Has room for so many records, and then none for a moment. */
+/** Has room for so many records, and then none for a moment, or for ever. */
 class SmallSink implements Sink<number> {
   readonly connector = 'small'
   readonly delivery = 'at-least-once'
@@ -51,7 +56,7 @@ class SmallSink implements Sink<number> {
     write: () => {
       this.written++
       this.waitingMax = Math.max(this.waitingMax, ++this.waiting)
-      if (this.waiting !== this.#room) return
+      if (this.waiting !== this.#room || this.#waitMs === Infinity) return
       void sleep(this.#waitMs).then(() => {
         this.waiting = 0
         context.wake()
@@ -123,6 +128,27 @@ describe('timers that a watermark makes due at once', () => {
     await execute(defineJob('timers', build), { signal: AbortSignal.any([enough.signal, AbortSignal.timeout(5_000)]) })
     assert.equal(fired, KEYS)
   })
+})
+
+it('a subtask that has stopped in the middle of a watermark, as its sink has no room, is back-pressured', async () => {
+  const clock = new VirtualClock()
+  const random = new SeededRandom(1)
+  const job = defineJob('pressed', (env) => void manyTimers(env).sinkTo(new SmallSink(ROOM, Infinity)))
+  const running = startLocalJob({
+    first: buildJob(job),
+    build: () => buildJob(job),
+    settings: resolveOptions(engineOptionTable, { code: { stateDir: '/state', checkpointing: { storage: 'memory' } } }),
+    restore: 'none',
+    ports: { clock, random, disk: new SimulatedDisk({ random }), network: nodeNetwork },
+    onEvent: () => {},
+  })
+  await clock.advance(2_000)
+  const { subtasks } = running.metrics().tasks.at(-1)!
+  assert.deepEqual(
+    subtasks.map(({ busyRatio, backPressuredRatio, idleRatio }) => ({ busyRatio, backPressuredRatio, idleRatio })),
+    [{ busyRatio: 0, backPressuredRatio: 1, idleRatio: 0 }],
+  )
+  await clock.run(running.cancel())
 })
 
 it('a subtask that waits for its sink does so asleep, though there is input', async () => {

@@ -151,7 +151,7 @@ export class Task implements GateHandler, SourceInputHandler {
     if (chain.cursor.interrupted && chain.stopped && chain.goOn()) return 'worked'
     if (this.#idle !== this.#toldIdle) this.#tellIdle()
     const timers = this.#fireTimers()
-    if (this.#interrupted()) return timers || collected ? 'worked' : chain.pending > 0 ? 'idle' : 'back-pressured'
+    if (this.#interrupted()) return timers || collected ? 'worked' : chain.pressed ? 'back-pressured' : 'idle'
     if (this.intake.feed.waits) return timers || collected ? 'worked' : 'idle'
     if (this.intake.feed.holds) {
       this.intake.goOn()
