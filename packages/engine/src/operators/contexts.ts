@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { parseDuration, type Duration } from '@millrace/core'
 import type { Emitter, EventTimers, Log, Metrics, ProcessingTimers, RecordContext } from '../api/contexts.ts'
 import { engineError } from '../errors.ts'
@@ -274,13 +275,13 @@ function checkHandled(host: OperatorHost, facts: TimerFacts, kind: TimerKind): v
 }
 
 function wholeTime(host: OperatorHost, time: number): number {
-  if (!Number.isFinite(time)) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: String(time) })
+  if (!Number.isFinite(time)) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: inspect(time) })
   return Math.ceil(time)
 }
 
 function later(host: OperatorHost, from: number, delay: Duration): number {
   const delayMs = parseDuration(delay)
-  if (delayMs === undefined) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: String(delay) })
+  if (delayMs === undefined) throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: inspect(delay) })
   if (from === NO_TIMESTAMP) {
     throw engineError('TIMER_TIME_INVALID', { operator: host.node.name, time: `${delay} after the time stamp of a record that has none` })
   }

@@ -252,6 +252,8 @@ describe('a job on one thread', () => {
           return error.who === 'user'
         })
         await timers(handler, set, isAsync)
+        const setText: typeof set = (ctx) => ctx[kind]!.at('5' as never)
+        await assert.rejects(timers(handler, setText, isAsync), /A timer of process is set to '5', which is not a time in milliseconds/)
       }
   })
 
