@@ -158,7 +158,7 @@ export class JobTest {
   async #pass(ms: number): Promise<void> {
     if (await this.#clock.advance(ms, EVENTS_A_MOMENT)) return
     throw new Error(
-      'the job always has something to do, so that time cannot pass: a source without an end needs a rate, as in generator({ ratePerSecond: 10, … })',
+      'the job always has something to do, so that time cannot pass: a source without an end needs a rate, as in generator({ ratePerSecond: 10, … }), and a timer a later time than the one it fires at',
     )
   }
 
