@@ -181,6 +181,17 @@ void describe('millrace state', () => {
     assert.ok(!existsSync(join(folder, 'nothing')))
     writeFileSync(join(folder, 'nameless.jsonl'), `{"kind":"operator","operator":""}\n`)
     assert.match((await millrace('state', 'write', 'nothing', '--input', 'nameless.jsonl')).err, /Line 1 .* operator is empty/)
+    const operator = '{"kind":"operator","operator":"a"}'
+    for (const [line, problem] of [
+      ['{"operator":"b","kind":"value","state":"s","key":1,"value":1}', 'an entry comes before its operator'],
+      ['{"operator":"a","kind":"split-list","state":"s","subtask":7,"value":1}', 'none with the number 7'],
+      ['{"operator":"a","kind":"event-timer","key":1,"time":{"$number":"NaN"}}', 'the time of a timer is NaN'],
+    ] as const) {
+      writeFileSync(join(folder, 'unfit.jsonl'), `${operator}\n\n${line}\n${line}\n`)
+      const unfit = await millrace('state', 'write', 'nothing', '--input', 'unfit.jsonl')
+      assert.equal(unfit.code, 2)
+      assert.match(unfit.err, new RegExp(`Line 3 of unfit.jsonl is no state: .*${problem}`))
+    }
     assert.match((await millrace('state', 'write', 'nothing', '--input', 'missing.jsonl')).err, /missing.jsonl/)
     const ofFolder = await millrace('state', 'write', 'nothing', '--input', '.')
     assert.deepEqual([ofFolder.code, ofFolder.err.includes('CLI_FILE_UNREADABLE')], [2, true], ofFolder.err)

@@ -1,4 +1,4 @@
-import { messageOf } from '@millrace/core'
+import { messageOf, MillraceError } from '@millrace/core'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -21,17 +21,18 @@ export async function writeState(path: string, flags: ParsedFlags, io: CommandIo
   const { from, input } = flags as { readonly [name: string]: string | undefined }
   const settings = await resolveSettings(io, flags)
   const file = input === undefined ? undefined : await openInput(resolve(io.cwd, input))
+  const reading: Reading = { input: input ?? 'the standard input', line: undefined }
   try {
     const { path: written } = await writeSavepoint(placeOf(io, path), {
       settings,
       ...(from === undefined ? {} : { from: placeOf(io, from) }),
-      items: itemsOf(
-        chunksOf(file ?? stdin, input === undefined ? '(standard input)' : resolve(io.cwd, input)),
-        input ?? 'the standard input',
-      ),
+      items: itemsOf(chunksOf(file ?? stdin, input === undefined ? '(standard input)' : resolve(io.cwd, input)), reading),
     })
     io.stdout.write(`${written}\n`)
     return exitCodes.done
+  } catch (error) {
+    if (reading.line !== undefined && error instanceof MillraceError && error.who === 'user') throw wrongLine(reading, error)
+    throw error
   } finally {
     if (file !== undefined) await closed(file)
   }
@@ -65,8 +66,18 @@ async function* chunksOf(source: Readable, path: string): AsyncIterable<string |
   }
 }
 
+interface Reading {
+  readonly input: string
+  /** What is being written is of this line. */
+  line: number | undefined
+}
+
+function wrongLine({ line, input }: Reading, error: unknown): Error {
+  return cliError('CLI_STATE_LINE', { line, input, problem: messageOf(error) }, error)
+}
+
 /** Line by line: what is not read yet waits in the file or the pipe. */
-async function* itemsOf(source: AsyncIterable<string | Uint8Array>, input: string): AsyncIterable<SnapshotItem> {
+async function* itemsOf(source: AsyncIterable<string | Uint8Array>, reading: Reading): AsyncIterable<SnapshotItem> {
   let number = 0
   for await (const line of linesOf(source)) {
     number++
@@ -75,9 +86,11 @@ async function* itemsOf(source: AsyncIterable<string | Uint8Array>, input: strin
     try {
       item = parseStateLine(line)
     } catch (error) {
-      throw cliError('CLI_STATE_LINE', { line: number, input, problem: messageOf(error) }, error)
+      throw wrongLine({ ...reading, line: number }, error)
     }
+    reading.line = number
     yield item
+    reading.line = undefined
   }
 }
 

@@ -8,6 +8,7 @@ import { keyGroupOf } from '../keys/key-group.ts'
 import { canonicalKey, sameKey } from '../keys/key.ts'
 import type { Key } from '../api/state.ts'
 import { decodeAsyncInputs } from '../runtime/snapshot/async-inputs.ts'
+import { checkOptions } from '../api/option-names.ts'
 import { splitBroadcast } from '../state/operator/broadcast-state.ts'
 import { SegmentReader } from '../state/segments/segment-reader.ts'
 import { groupsOf, rowsOf } from './read-groups.ts'
@@ -106,7 +107,9 @@ export class SnapshotReader implements OpenSavepoint {
     }
   }
 
-  #chosen({ operator, state }: EntryFilter): readonly OperatorState[] {
+  #chosen(filter: EntryFilter): readonly OperatorState[] {
+    checkOptions('entries', filter, ['operator', 'state', 'key'])
+    const { operator, state } = filter
     const chosen = this.#operators(operator)
     const known = chosen.flatMap(({ states }) => states.map(({ name }) => name))
     if (state === undefined || known.includes(state)) return chosen

@@ -254,6 +254,56 @@ numbers list 1,recent split-list 1,sum reducing 1,tally value 3,total raw 1`.spl
     await assert.rejects(writeSavepoint(savepoint, { items: [] }), hasCode('SAVEPOINT_PLACE_TAKEN'))
   })
 
+  it('refuses what no type has checked: items that are none, times that are none, names that nobody knows', async () => {
+    const to = join(folder, 'unchecked')
+    const operator = {
+      kind: 'operator',
+      operator: 'a',
+      operatorKind: 'keyed-process',
+      name: 'a',
+      maxParallelism: 8,
+      parallelism: 1,
+      states: [],
+    }
+    const cell = { operator: 'a', kind: 'value', state: 's', key: 1, value: 1 }
+    const timer = { operator: 'a', kind: 'event-timer', key: 1, time: 1 }
+    const raw = { operator: 'a', kind: 'raw-keyed', state: 'r', subtask: 0, part: 0, keyGroup: 1, bytes: new Uint8Array(1) }
+    const state = { name: 's', kind: 'value', version: 1 }
+    const bad: readonly (readonly [unknown, RegExp])[] = [
+      [{ ...cell, kind: 'vlaue' }, /the kind of an entry is 'vlaue', and must be one of value, /],
+      [{ ...cell, state: undefined }, /state is undefined/],
+      [{ ...cell, updatedMs: Number.NaN }, /updatedMs is NaN/],
+      [{ ...cell, updatedMs: '5' }, /updatedMs is '5'/],
+      [{ ...cell, kind: 'map', entry: {} }, /entry is {}/],
+      [{ ...cell, kind: 'map' }, /entry is undefined/],
+      [{ ...cell, value: undefined, coded: 'text' }, /coded is 'text'/],
+      [{ ...timer, time: Number.NaN }, /the time of a timer is NaN/],
+      [{ ...timer, time: Infinity }, /the time of a timer is Infinity/],
+      [{ ...raw, keyGroup: -1 }, /keyGroup is -1/],
+      [{ ...raw, bytes: 'text' }, /bytes is 'text'/],
+      [{ ...operator, operator: '' }, /its uid is ''/],
+      [{ ...operator, operator: 'b', operatorKind: 'keyed' }, /operatorKind is 'keyed', and must be one of source, /],
+      [{ ...operator, operator: 'b', states: undefined }, /states is undefined/],
+      [{ ...operator, operator: 'b', states: [state, { ...state, kind: 'list' }] }, /declares state "s" twice/],
+      [{ ...operator, operator: 'b', states: [{ ...state, version: 0 }] }, /the version of state "s" is 0/],
+      [{ ...operator, operator: 'b', states: [{ ...state, kind: 'text' }] }, /the kind of state "s" is 'text'/],
+    ]
+    for (const [item, message] of bad) {
+      await assert.rejects(writeSavepoint(to, { items: [operator, item] as SnapshotItem[] }), { code: 'SAVEPOINT_STATE_INVALID', message })
+      assert.ok(!existsSync(to))
+    }
+    await assert.rejects(writeSavepoint(to, { items: [null] as never }), hasCode('ARGUMENT_INVALID'))
+    await assert.rejects(writeSavepoint(to, { itmes: [] } as never), /itmes; did you mean items/)
+    await assert.rejects(
+      writeSavepoint(to, { from: savepoint, edits: [{ operator: 'slow', as: 'b' } as never] }),
+      /one of operator, state, to/,
+    )
+    await assert.rejects(writeSavepoint(to, { from: savepoint, edits: [{ operator: 'slow', to: '' }] }), /renamed to is empty/)
+    const read = (await openSavepoint(savepoint)).entries({ operatr: 'counts' } as never)
+    await assert.rejects(all(read), /operatr; did you mean operator/)
+    assert.ok(!existsSync(to))
+  })
+
   it('keyed state in the files of a database is not taken for what little is beside it', async () => {
     const { metadata, files, path } = await findSnapshot(savepoint, snapshotPorts())
     const [operator, ...others] = metadata.operators.toSorted((a) => (a.stateId === 'counts' ? -1 : 1))

@@ -22,6 +22,8 @@ export interface SnapshotAccess {
   readonly random?: Random
 }
 
+export const snapshotAccessNames: readonly (keyof SnapshotAccess)[] = ['options', 'settings', 'disk', 'clock', 'random']
+
 export interface SnapshotPorts {
   readonly disk: Disk
   readonly clock: Clock

@@ -15,6 +15,26 @@ export type StateEntry =
   | InFlightEntry
   | FinishedEntry
 
+export const entryKinds: readonly StateEntry['kind'][] = [
+  'value',
+  'reducing',
+  'aggregating',
+  'list',
+  'map',
+  'event-timer',
+  'processing-timer',
+  'split-list',
+  'union-list',
+  'raw',
+  'raw-keyed',
+  'split',
+  'enumerator',
+  'sink-handle',
+  'async-input',
+  'in-flight',
+  'finished',
+]
+
 interface Common {
   /** The operator's uid, or the id that was derived for it. */
   readonly operator: string

@@ -3,7 +3,7 @@ import type { Key } from '../api/state.ts'
 import { operatorKinds, stateKinds } from '../graph/graph.ts'
 import { canonicalKey, isAtom } from '../keys/key.ts'
 import { bytesFromJson, bytesToJson, valueFromJson, valueToJson } from './json-value.ts'
-import type { EntryValue, SnapshotItem, StateEntry } from './state-entry.ts'
+import { entryKinds, type EntryValue, type SnapshotItem, type StateEntry } from './state-entry.ts'
 
 /** One line, without its end. */
 export function formatStateLine(item: SnapshotItem): string {
@@ -76,26 +76,6 @@ function uidOf(fields: Fields): string {
   if (uid === '') throw new TypeError('operator is empty: it is the uid that state is found by')
   return uid
 }
-
-const entryKinds: readonly StateEntry['kind'][] = [
-  'value',
-  'reducing',
-  'aggregating',
-  'list',
-  'map',
-  'event-timer',
-  'processing-timer',
-  'split-list',
-  'union-list',
-  'raw',
-  'raw-keyed',
-  'split',
-  'enumerator',
-  'sink-handle',
-  'async-input',
-  'in-flight',
-  'finished',
-]
 
 function parseEntry(fields: Fields): StateEntry {
   const operator = uidOf(fields)

@@ -7,11 +7,20 @@ import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { withObjectStorageErrors } from '../checkpoint/object-store/store-errors.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import { engineError } from '../errors.ts'
+import { checkOptions } from '../api/option-names.ts'
+import { checkItem } from './check-item.ts'
 import { OperatorCopy, type StateEdits } from './copy-operator.ts'
 import { GroupSpool } from './group-spool.ts'
 import { openSavepoint, type OpenSavepoint } from './open-savepoint.ts'
 import { OperatorBuilder, type CreateFile } from './operator-builder.ts'
-import { findSnapshot, snapshotPorts, type FoundSnapshot, type SnapshotAccess, type SnapshotPorts } from './snapshot-place.ts'
+import {
+  findSnapshot,
+  snapshotAccessNames,
+  snapshotPorts,
+  type FoundSnapshot,
+  type SnapshotAccess,
+  type SnapshotPorts,
+} from './snapshot-place.ts'
 import type { SnapshotFacts, SnapshotItem } from './state-entry.ts'
 
 export interface WriteSavepointOptions extends SnapshotAccess {
@@ -31,6 +40,8 @@ export interface SavepointEdit {
   readonly to?: string
 }
 
+const optionNames: readonly (keyof WriteSavepointOptions)[] = ['from', 'items', 'edits', 'memoryBytesMax', ...snapshotAccessNames]
+
 const NO_FACTS: SnapshotFacts = { jobName: '', fingerprint: '', params: {}, checkpointId: 1, kind: 'savepoint', attempt: 0, triggeredMs: 0 }
 
 /**
@@ -38,9 +49,11 @@ const NO_FACTS: SnapshotFacts = { jobName: '', fingerprint: '', params: {}, chec
  * renamed or replaced. `path` is its own folder, or URL, where nothing may be yet. It is complete when this resolves; if it rejects, nothing is left of it.
  * As Flink's `SavepointWriter`.
  *
- * @throws SAVEPOINT_PLACE_TAKEN, SAVEPOINT_PLACE_UNUSABLE, SAVEPOINT_STATE_INVALID, SAVEPOINT_OPERATOR_UNKNOWN, SAVEPOINT_OPERATOR_TWICE, STATE_UNENCODABLE, CHECKPOINT_*
+ * @throws ARGUMENT_INVALID, SAVEPOINT_PLACE_TAKEN, SAVEPOINT_PLACE_UNUSABLE, SAVEPOINT_STATE_INVALID, SAVEPOINT_OPERATOR_UNKNOWN, SAVEPOINT_OPERATOR_TWICE, STATE_UNENCODABLE, CHECKPOINT_*
  */
 export async function writeSavepoint(path: string, options: WriteSavepointOptions): Promise<OpenSavepoint> {
+  checkOptions('writeSavepoint', options, optionNames)
+  for (const edit of options.edits ?? []) checkEdit(edit)
   const ports = snapshotPorts(options)
   const to = isCheckpointUrl(path) ? ports.places.place(path).url : resolve(path)
   const from = options.from === undefined ? undefined : await findSnapshot(options.from, ports)
@@ -54,6 +67,11 @@ export async function writeSavepoint(path: string, options: WriteSavepointOption
     throw error
   }
   return await openSavepoint(to, options)
+}
+
+function checkEdit(edit: SavepointEdit): void {
+  checkOptions('an edit of writeSavepoint', edit, ['operator', 'state', 'to'])
+  if (edit.to === '') throw engineError('SAVEPOINT_STATE_INVALID', { operator: edit.operator, problem: 'what it is renamed to is empty' })
 }
 
 async function checkFree(to: string, { disk, places }: SnapshotPorts): Promise<void> {
@@ -111,6 +129,7 @@ class Writing {
 
   async #readItems(): Promise<void> {
     for await (const item of this.#options.items ?? []) {
+      checkItem(item)
       if (item.kind === 'snapshot') {
         if (this.#from === undefined) this.#facts = item.snapshot
       } else if (item.kind === 'operator') {
