@@ -56,6 +56,8 @@ class JsonSchema implements SchemaKind {
     const ajv = new (this.#draftOf(parsed))({ strict: false, validateFormats: false, allErrors: false })
     for (const reference of references) ajv.addSchema(JSON.parse(reference.schema) as object, reference.name)
     const validate = ajv.compile(parsed)
+    // It would answer later, so that everything passed, and what did not would be a rejection that nobody takes.
+    if ('$async' in validate) throw new TypeError('its $async has it validated asynchronously, which a format cannot wait for')
     const checked = (value: unknown): unknown => {
       if (!validate(value)) throw new TypeError(`this is not what the schema describes: ${describe(validate)}`)
       return value

@@ -229,6 +229,11 @@ describe('JSON Schema', () => {
     assert.deepEqual(await readBack(jsonSchema({ registry, validate: false }), wrong), { n: 'x' })
   })
 
+  it('that would be checked later is refused', async () => {
+    const later = jsonSchema<object>({ registry, schema: { ...schema, $async: true } })
+    await assert.rejects(written(later, { n: 'x' }, subject('later')), { code: 'SCHEMA_UNUSABLE', message: /its \$async/ })
+  })
+
   it('knows the schemas that one refers to', async () => {
     const part = subject('amount')
     await registry.register(part, schemaOf(JSON.stringify({ $schema, type: 'integer' }), { type: 'JSON' }))
