@@ -69,8 +69,10 @@ class Avro implements SchemaKind {
 
   #typeOf(schema: string, named: readonly NamedSchema[]): Type {
     const { Type: types } = this.#library!
-    const registry = this.#options.long === 'bigint' ? { long: this.#bigLong() } : {}
-    const options = { registry, omitRecordMethods: true, typeHook: boundingHook(this.#library!) } as Parameters<typeof types.forSchema>[1]
+    const bound = boundingHook(this.#library!)
+    const long = this.#options.long === 'bigint' ? this.#bigLong() : undefined
+    const typeHook: typeof bound = (given, more) => (long !== undefined && isLong(given) ? long : bound(given, more))
+    const options = { registry: {}, omitRecordMethods: true, typeHook } as Parameters<typeof types.forSchema>[1]
     for (const reference of named) types.forSchema(parsed(reference.schema), options)
     return types.forSchema(parsed(schema), options)
   }
@@ -89,6 +91,11 @@ class Avro implements SchemaKind {
       compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
     })
   }
+}
+
+/** By its name, or as an object: with a logical type, or other things that are said of it. */
+function isLong(schema: unknown): boolean {
+  return schema === 'long' || (schema as { readonly type?: unknown } | null)?.type === 'long'
 }
 
 type AvroSchema = Parameters<typeof Type.forSchema>[0]

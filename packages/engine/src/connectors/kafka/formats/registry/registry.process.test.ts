@@ -149,6 +149,15 @@ describe('Avro', () => {
     const bytes = await written(big, 2n ** 62n, subject('long'))
     assert.equal(await readBack(big, bytes), 2n ** 62n)
     await assert.rejects(readBack(avro({ registry }), bytes), /precision|overflow|unsafe/i)
+    const at = { type: 'long', logicalType: 'timestamp-nanos' }
+    const fields = [
+      { name: 'at', type: at },
+      { name: 'until', type: ['null', at], default: null },
+      { name: 'all', type: { type: 'array', items: at }, default: [] },
+    ]
+    const times = avro<unknown>({ registry, schema: { type: 'record', name: 'Times', fields }, long: 'bigint' })
+    const given = { at: 1_700_000_000_000_000_001n, until: 2n ** 62n, all: [3n] }
+    assert.deepEqual(await readBack(times, await written(times, given, subject('times'))), given)
   })
 
   it('knows the schemas that one refers to', async () => {
