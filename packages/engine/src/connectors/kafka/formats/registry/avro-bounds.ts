@@ -4,8 +4,10 @@
  *
  * 1. What is behind the end of the bytes is not read.
  * 2. All arrays and maps of a record together have no more items than it has bytes, and some that take none (nulls, empty records).
+ * 3. What is written as a map has no other content than its keys.
  */
 import type { Type } from 'avsc'
+import { isKeyed } from './plain-copy.ts'
 
 /** Where the library reads, as far as it is needed here. */
 interface Tap {
@@ -24,6 +26,12 @@ interface Readable {
   _skip(tap: Tap): void
 }
 
+type Check = (this: unknown, value: unknown, flags: unknown, hook?: (value: unknown, type: unknown) => void, path?: unknown) => boolean
+
+interface Checking {
+  readonly _check: Check
+}
+
 interface Repeated extends Readable {
   readonly itemsType?: Readable
   readonly valuesType?: Readable
@@ -37,13 +45,13 @@ type Make = new (schema: unknown, options: unknown) => object
 /** A hook for the library: arrays and maps of any schema that it reads are bounded. */
 export function boundingHook({ types }: Library): (schema: unknown, options: unknown) => Type | undefined {
   // The library freezes what it makes: only a class of its own can be changed.
-  const bounded = (known: unknown, methods: Readable): Make => {
+  const bounded = (known: unknown, methods: Readable & Partial<Checking>): Make => {
     const made = class extends (known as Make) {}
     Object.assign(made.prototype, methods)
     return made
   }
   const array = bounded(types.ArrayType, { _read: readArray, _skip: skipArray })
-  const map = bounded(types.MapType, { _read: readMap, _skip: skipMap })
+  const map = bounded(types.MapType, { _read: readMap, _skip: skipMap, _check: checkMap(types.MapType.prototype as unknown as Checking) })
   return (schema, options) => {
     const kind = (schema as { readonly type?: unknown } | null)?.type
     if (kind !== 'array' && kind !== 'map') return undefined
@@ -59,6 +67,15 @@ function readArray(this: Repeated, tap: Tap): unknown[] {
 
 function skipArray(this: Repeated, tap: Tap): void {
   eachItem(tap, () => this.itemsType!._skip(tap))
+}
+
+/** The library takes any object for a map of its keys. */
+function checkMap({ _check: check }: Checking): Check {
+  return function (value, flags, hook, path) {
+    if (isKeyed(value)) return check.call(this, value, flags, hook, path)
+    hook?.(value, this)
+    return false
+  }
 }
 
 function readMap(this: Repeated, tap: Tap): Record<string, unknown> {

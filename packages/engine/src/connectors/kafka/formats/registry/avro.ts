@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { Type } from 'avsc'
 import { optionalLibrary } from '../../../optional-library.ts'
 import { makesFormats, type Format } from '../format.ts'
@@ -11,7 +12,7 @@ import {
   type SchemaKind,
 } from './registry-format.ts'
 import { boundingHook } from './avro-bounds.ts'
-import { plainCopy } from './plain-copy.ts'
+import { isKeyed, plainCopy } from './plain-copy.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
 export interface AvroOptions extends RegistryFormatOptions {
@@ -113,10 +114,15 @@ function invalidPath(type: Type, value: unknown): string {
   let problem = ''
   type.isValid(value, {
     errorHook: (path: string[], found: unknown, expected: Type) => {
-      problem ||= `${path.join('.') || 'the value'} is ${found === undefined ? 'missing' : JSON.stringify(found, bigints)}, not ${expected.toString()}`
+      problem ||= `${path.join('.') || 'the value'} is ${shown(found)}, not ${expected.toString()}`
     },
   })
   return problem
+}
+
+function shown(found: unknown): string {
+  if (found === undefined) return 'missing'
+  return types.isMap(found) || types.isSet(found) ? `a ${found.constructor.name}` : JSON.stringify(found, bigints)
 }
 
 function bigints(_key: string, value: unknown): unknown {
@@ -127,6 +133,6 @@ function bigints(_key: string, value: unknown): unknown {
 function withBuffers(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length)
   if (Array.isArray(value)) return value.map(withBuffers)
-  if (typeof value !== 'object' || value === null || value instanceof Date) return value
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withBuffers(each)]))
+  if (!isKeyed(value)) return value
+  return Object.fromEntries(Object.entries(value as object).map(([name, each]) => [name, withBuffers(each)]))
 }

@@ -1,3 +1,7 @@
+import { types } from 'node:util'
+
+const { isDate, isMap, isSet } = types
+
 /**
  * Plain objects of what a library has read, which makes instances of classes of its own: state and exchanges take plain ones. Bytes are copied out of the fetched buffer.
  * `scalar` is asked about what is no object.
@@ -15,4 +19,9 @@ export function plainCopy(value: unknown, scalar?: (value: unknown) => unknown):
     else copy[name] = each
   }
   return copy
+}
+
+/** Whether the keys of an object are all that it holds: of a Map none are, and it would be written as if it were empty. */
+export function isKeyed(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isMap(value) && !isSet(value) && !isDate(value)
 }

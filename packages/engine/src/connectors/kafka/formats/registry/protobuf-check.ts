@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util'
 import type { Enum, Field, Type } from 'protobufjs'
+import { isKeyed } from './plain-copy.ts'
 
 /** From the least on, up to below the end: powers of two, which numbers hold exactly. */
 const INTEGERS: { readonly [type: string]: readonly [least: number, end: number] } = {
@@ -21,8 +22,7 @@ const INTEGERS: { readonly [type: string]: readonly [least: number, end: number]
 
 /** @throws `TypeError` that names the field */
 export function checkMessage(type: Type, value: unknown, path = ''): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date)
-    throw unfit(path, value, `a message ${type.fullName.slice(1)}`)
+  if (!isKeyed(value)) throw unfit(path, value, `a message ${type.fullName.slice(1)}`)
   const given = value as { readonly [name: string]: unknown }
   for (const field of type.fieldsArray) {
     const place = path === '' ? field.name : `${path}.${field.name}`
@@ -34,7 +34,7 @@ export function checkMessage(type: Type, value: unknown, path = ''): void {
 
 function checkField(field: Field, value: unknown, place: string): void {
   if (field.map) {
-    if (typeof value !== 'object') throw unfit(place, value, 'an object')
+    if (!isKeyed(value)) throw unfit(place, value, 'an object')
     for (const [key, each] of Object.entries(value!)) checkOne(field, each, `${place}.${key}`)
   } else if (field.repeated) {
     if (!Array.isArray(value)) throw unfit(place, value, 'an array')
@@ -56,6 +56,8 @@ function checkOne({ type, resolvedType }: Field, value: unknown, place: string):
     if (typeof value !== 'boolean') throw unfit(place, value, 'true or false')
   } else if (type === 'string') {
     if (typeof value === 'object') throw unfit(place, value, 'text')
+    // Half a pair would be written as bytes that nobody can read.
+    if (typeof value === 'string' && !value.isWellFormed()) throw unfit(place, value, 'text without half a pair of surrogates')
   } else if (!(value instanceof Uint8Array) && typeof value !== 'string' && !Array.isArray(value))
     throw unfit(place, value, 'bytes, or text in base64')
 }

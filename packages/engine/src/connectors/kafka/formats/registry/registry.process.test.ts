@@ -217,6 +217,8 @@ describe('Avro that is broken, or odd', () => {
     assert.deepEqual(back, given)
     assert.deepEqual(Object.keys(back['m'] as object), ['__proto__', 'a'])
     assert.deepEqual(await readBack(format, await written(format, back, subject('bytes'))), given)
+    // An object without keys, to the library.
+    await assert.rejects(written(format, { ...given, m: new Map([['a', 1]]) }, subject('bytes')), /m is a Map, not/)
   })
 })
 
@@ -314,7 +316,7 @@ describe('Protocol Buffers', () => {
   })
 
   it('refuses to write what would be read as something else', async () => {
-    const text = `syntax = "proto2"; message M { optional int32 i = 1; optional K k = 2; required string r = 3; optional bool b = 4;
+    const text = `syntax = "proto2"; message M { optional string s = 10; optional int32 i = 1; optional K k = 2; required string r = 3; optional bool b = 4;
       repeated uint64 u = 5; map<string, int32> m = 6; optional M child = 7; optional double d = 8; optional bytes y = 9; enum K { A = 0; B = 1; } }`
     const format = protobuf<Record<string, unknown>>({ registry, schema: text, long: 'bigint' })
     const fits = { i: '5', k: 'B', r: 7, b: true, u: [1, 2n ** 64n - 1n], m: { a: 1 }, child: { r: '' }, d: '1.5', y: new Uint8Array([1]) }
@@ -329,6 +331,9 @@ describe('Protocol Buffers', () => {
       [{ b: 'false' }, /: b is 'false', and must be true or false/],
       [{ u: [1, -1] }, /: u\[1\] is -1/],
       [{ m: { a: 'x' } }, /: m\.a is 'x'/],
+      [{ m: new Map([['a', 1]]) }, /: m is Map\(1\) .*, and must be an object/],
+      [{ child: new Map([['r', 'x']]) }, /: child is Map\(1\) .*, and must be a message M/],
+      [{ s: 'a\ud800' }, /: s is .*, and must be text without half a pair/],
       [{ child: { r: 'x', i: NaN } }, /: child\.i is NaN/],
       [{ child: new Date(0) }, /: child is 1970-01-01T00:00:00\.000Z, and must be a message M/],
       [{ d: 'x' }, /: d is 'x', and must be a number/],
