@@ -36,6 +36,7 @@ makesFormats(avro)
 class Avro implements SchemaKind {
   readonly type = 'AVRO'
   readonly format = 'avro'
+  readonly readsAsOwn = true
   readonly #options: AvroOptions
   #library: Library | undefined
   #readAs: Type | undefined
@@ -48,14 +49,9 @@ class Avro implements SchemaKind {
     this.#library ??= (await optionalLibrary('avro', 'avsc', () => import('avsc'))).default
   }
 
-  codec({ schema, references }: RegisteredSchema, named: readonly NamedSchema[], isOwn: boolean): SchemaCodec {
+  codec({ schema }: RegisteredSchema, named: readonly NamedSchema[], isOwn: boolean, namedByOwn: readonly NamedSchema[] = []): SchemaCodec {
     const written = this.#typeOf(schema, named)
-    // Where it refers to others it may only be known when they are: values are read as they were written then.
-    if (!isOwn && this.#options.schema !== undefined && references.length === 0) {
-      const own = this.#options.schema
-      this.#readAs ??= this.#typeOf(typeof own === 'string' ? own : JSON.stringify(own), [])
-    }
-    const read = isOwn ? written : (this.#readAs ?? written)
+    const read = isOwn || this.#options.schema === undefined ? written : this.#readAsOwn(named, namedByOwn)
     const resolver = read === written ? undefined : read.createResolver(written)
     const hasBytes = /"(?:bytes|fixed)"|^bytes$/.test(schema + named.map((each) => each.schema).join(''))
     return {
@@ -65,6 +61,18 @@ class Avro implements SchemaKind {
         if (!written.isValid(value)) throw new TypeError(`this is not what the schema describes: ${invalidPath(written, value)}`)
         return written.toBuffer(value)
       },
+    }
+  }
+
+  /** Where the references of the reader's schema are not given, they may be those of the writer's. */
+  #readAsOwn(named: readonly NamedSchema[], namedByOwn: readonly NamedSchema[]): Type {
+    const { schema } = this.#options
+    const own = typeof schema === 'string' ? schema : JSON.stringify(schema)
+    try {
+      return (this.#readAs ??= this.#typeOf(own, namedByOwn))
+    } catch (error) {
+      if (namedByOwn.length > 0 || named.length === 0) throw error
+      return this.#typeOf(own, named)
     }
   }
 

@@ -57,10 +57,12 @@ export interface SchemaCodec {
 export interface SchemaKind {
   readonly type: SchemaType
   readonly format: string
+  /** Values are read as the schema of the options says, whatever they were written with. */
+  readonly readsAsOwn?: boolean
   /** Loads the library. */
   load(): Promise<void>
-  /** `isOwn`: it is the schema of the options. */
-  codec(schema: RegisteredSchema, references: readonly NamedSchema[], isOwn: boolean): SchemaCodec
+  /** `isOwn`: it is the schema of the options. Else `referencesOfOwn` is what that one refers to, if there is any. */
+  codec(schema: RegisteredSchema, references: readonly NamedSchema[], isOwn: boolean, referencesOfOwn?: readonly NamedSchema[]): SchemaCodec
 }
 
 /** What a schema refers to, in an order in which each comes after what it refers to itself. */
@@ -136,13 +138,16 @@ export class RegistryFormat<T> implements Format<T> {
   }
 
   async #loadReader(id: number): Promise<void> {
+    const { references: given = [] } = this.#kind.readsAsOwn === true ? this.#options : {}
+    // What is wrong with the options makes no record poison.
+    const ofOwn = await this.#referencesOf({ references: given })
     try {
       const schema = await this.#registry.schemaById(id)
       if (schema.type !== this.#kind.type) throw unusable(`schema ${id} is ${schema.type}, and the format ${this.#kind.format}`)
       const references = await this.#referencesOf(schema)
       this.#readers.set(
         id,
-        compiled(`schema ${id}`, () => this.#kind.codec(schema, references, false)),
+        compiled(`schema ${id}`, () => this.#kind.codec(schema, references, false, ofOwn)),
       )
     } catch (error) {
       const { code } = error as Partial<MillraceError>

@@ -167,6 +167,17 @@ describe('Avro', () => {
     const options = { registry, schema, references: [{ name: 'Line', subject: part, version: 1 }] }
     const bytes = await written(avro(options), { first: { sku: 'q' } }, subject('basket'))
     assert.deepEqual(await readBack(avro({ registry }), bytes), { first: { sku: 'q' } })
+    // Values are read as the reader's schema says, whichever of the two refers to others.
+    const count = { name: 'count', type: 'int', default: 1 }
+    const evolved = { ...schema, fields: [...schema.fields, count] }
+    const line = { type: 'record', name: 'Line', fields: [{ name: 'sku', type: 'string' }] }
+    const whole = { ...schema, fields: [{ name: 'first', type: line }] }
+    for (const reader of [
+      { ...options, schema: evolved },
+      { registry, schema: { ...whole, fields: [...whole.fields, count] } },
+    ])
+      for (const writer of [bytes, await written(avro({ registry, schema: whole }), { first: { sku: 'q' } }, subject('whole'))])
+        assert.deepEqual(await readBack(avro(reader), writer), { first: { sku: 'q' }, count: 1 })
   })
 
   it('makes poison of what has another form, another kind of schema, an unknown id, or does not fit', async () => {
