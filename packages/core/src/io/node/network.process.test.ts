@@ -77,3 +77,14 @@ void test('a connection that is paused gives nothing, its far end is held back, 
   await ended
   assert.equal(bytesReceived, sent.length)
 })
+
+void test('a time for connecting that is longer than a timer of Node can be is not over at once', async () => {
+  const far = Promise.withResolvers<Connection>()
+  accepted.push(far.resolve)
+  // A listener that knows no TLS never answers: the handshake lasts for as long as it may.
+  const connected = nodeNetwork.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 2 ** 31, tls: {} })
+  const refused = assert.rejects(connected, { name: 'NetworkError', reason: 'reset' })
+  const connection = await far.promise
+  connection.onData(() => void setTimeout(20).then(() => connection.destroy()))
+  await refused
+})

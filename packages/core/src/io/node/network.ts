@@ -1,6 +1,7 @@
 import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net'
 import { discardBytes } from '../discard-bytes.ts'
 import { NetworkError, type Connection, type ConnectOptions, type ListenOptions, type Network } from '../network.ts'
+import { nodeClock } from './clock.ts'
 import { connectTls, createTlsServer } from './tls.ts'
 
 function classify(error: NodeJS.ErrnoException): NetworkError {
@@ -36,17 +37,16 @@ export const nodeNetwork: Network = {
     new Promise((resolve, reject) => {
       const { host, port, timeoutMs, tls } = options
       const { socket, inbox } = socketTo(options)
-      const timer = setTimeout(
-        () => socket.destroy(new NetworkError('timeout', `no connection to ${host}:${port} within ${timeoutMs} ms`)),
-        timeoutMs,
+      const cancel = nodeClock.after(timeoutMs, () =>
+        socket.destroy(new NetworkError('timeout', `no connection to ${host}:${port} within ${timeoutMs} ms`)),
       )
       const fail = (error: Error): void => {
-        clearTimeout(timer)
+        cancel()
         reject(error instanceof NetworkError ? error : classify(error))
       }
       socket.once('error', fail)
       socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-        clearTimeout(timer)
+        cancel()
         socket.off('error', fail)
         resolve(new SocketConnection(socket, { inbox }))
       })
