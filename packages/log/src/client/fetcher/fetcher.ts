@@ -141,7 +141,7 @@ export class Fetcher {
   /**
    * The records that have come, at most `maxRecords` of them, waiting up to `waitMs` for the first; empty where none came.
    * @throws a partition's error (`CLIENT_RECORD_CORRUPT`, `CLIENT_OFFSET_OUT_OF_RANGE`, `CLIENT_LOG_TRUNCATED`, `CLIENT_REFUSED`) in its turn; the other
-   * partitions go on, this one after a seek
+   * partitions go on, this one after a seek. Until then it is thrown again where nothing else has come
    */
   async poll(options: { readonly waitMs?: number; readonly maxRecords?: number } = {}): Promise<readonly FetchedRecords[]> {
     this.#checkOpen()
@@ -151,7 +151,8 @@ export class Fetcher {
     for (;;) {
       const taken = this.take(maxRecords)
       const leftMs = deadlineMs - clock.monotonic()
-      if (taken.length > 0 || !(leftMs > 0)) return taken
+      if (taken.length > 0) return taken
+      if (!(leftMs > 0)) return this.#nothing()
       const { promise, resolve } = Promise.withResolvers<void>()
       const cancel = clock.after(leftMs, resolve)
       this.#waiting.push(resolve)
@@ -160,6 +161,12 @@ export class Fetcher {
       this.#waiting = this.#waiting.filter((other) => other !== resolve)
       if (this.#isClosed) return []
     }
+  }
+
+  /** What a poll gives that nothing has come for. @throws why a partition stands still: nothing will come of it, whoever waits */
+  #nothing(): readonly FetchedRecords[] {
+    for (const { state, isPaused } of this.#positions.values()) if (state.kind === 'failed' && !isPaused) throw state.error
+    return []
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 // Members whose readers are slow, are thrown out, or go away while others are waited for.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { nodeNetwork, type MillraceError, type Network } from '@millrace/core'
 import { Log } from '../../broker/log.ts'
 import { LogClient, type GroupConsumer, type GroupOptions, type OwnedPartition } from '../index.ts'
 
@@ -95,4 +96,53 @@ void test('a member that another has taken the place of says so, and closes', as
   await assert.rejects(former.poll(), isOut)
   assert.deepEqual(former.assignment, [])
   await Promise.all([former.close(), later.close()])
+})
+
+/** Where a byte of what is read has changed on the way. */
+const damaging: Network = {
+  ...nodeNetwork,
+  connect: async (options) => {
+    const connection = await nodeNetwork.connect(options)
+    const { onData } = connection
+    connection.onData = (handler) =>
+      onData.call(connection, (bytes) => {
+        const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('damaged')
+        if (at >= 0) bytes[at] = 0
+        handler(bytes)
+      })
+    return connection
+  },
+}
+
+void test('a partition that cannot be read on says so by each poll that has nothing else, until the member goes on behind it', async () => {
+  const options = await newGroup()
+  const topic = options.topics[0]!
+  const producer = client.producer()
+  await producer.send({ topic, partition: 1, value: 'damaged' })
+  await producer.send({ topic, partition: 1, value: 'whole' })
+  await producer.close()
+  const reading = new LogClient({ bootstrap: log.bootstrap, ports: { network: damaging } })
+  const member = reading.groupConsumer(options)
+  const isCorrupt = { code: 'CLIENT_RECORD_CORRUPT', message: new RegExp(`${topic}-1 cannot be read at offset 2 `) }
+  await readAll(member, 4)
+  let problem: MillraceError | undefined
+  while (problem === undefined) await member.poll({ waitMs: 50 }).catch((error) => (problem = error))
+  for (let time = 0; time < 2; time++) await assert.rejects(member.poll({ waitMs: 1 }), isCorrupt)
+  // The other partition goes on.
+  const later = client.producer()
+  await later.send({ topic, partition: 0, value: 'more' })
+  await later.close()
+  const read = async (): Promise<readonly string[]> => {
+    for (;;) {
+      const fetched = await member.poll({ waitMs: 50 }).catch(() => [])
+      if (fetched.length > 0) return fetched.flatMap(({ records }) => records.map(({ value }) => Buffer.from(value!).toString()))
+    }
+  }
+  assert.deepEqual(await read(), ['more'])
+  member.seek({ topic, partition: 1 }, { offset: problem.details['nextOffset'] as number })
+  assert.deepEqual(await read(), ['whole'])
+  assert.deepEqual(await member.poll(), [])
+  assert.throws(() => member.seek({ topic, partition: 7 }, 'earliest'), { code: 'CLIENT_OPTION', message: /topic-\d+-7/ })
+  await member.close()
+  reading.close()
 })

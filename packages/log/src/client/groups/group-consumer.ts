@@ -13,6 +13,7 @@ import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
 import { answerOf, clientError } from '../errors.ts'
 import type { FetchedRecords } from '../fetcher/fetched.ts'
 import type { Fetcher } from '../fetcher/fetcher.ts'
+import type { StartPosition } from '../fetcher/fetcher-options.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { assignors, type PartitionCounts } from './assignors.ts'
 import type { OwnedPartition } from './consumer-protocol.ts'
@@ -59,6 +60,13 @@ export class GroupConsumer {
   /** The next offset that `poll` gives of a partition that is the member's; undefined until it is known. */
   position(at: OwnedPartition): number | undefined {
     return this.#owned.has(keyOf(at)) ? this.#fetcher.position(at)?.offset : undefined
+  }
+
+  /** Goes on elsewhere in a partition that is the member's: also behind what cannot be read. @throws `CLIENT_OPTION` */
+  seek(at: OwnedPartition, start: StartPosition): void {
+    if (!this.#owned.has(keyOf(at)))
+      throw clientError('CLIENT_OPTION', { option: 'partition', expected: "be the member's", value: `${at.topic}-${at.partition}` })
+    this.#fetcher.seek(at, start)
   }
 
   /** As the fetcher's; joins the group first. Commits what the polls before gave, where that is on. @throws as that, and what ended the membership */
