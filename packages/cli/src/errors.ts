@@ -32,6 +32,7 @@ const cliErrors = {
     retry: false,
     message: 'The offsets of group {group} are those of its {count} {count?member:members}: stop {count?it:them} before they are set',
   },
+  CLI_TOPIC_DELETED: { who: 'user', retry: false, message: 'Topic {topic} was deleted before all that was in it was read' },
   CLI_GROUP_UNKNOWN: { who: 'user', retry: false, message: 'The cluster has no group {group}' },
 } as const
 

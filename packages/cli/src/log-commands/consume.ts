@@ -1,4 +1,5 @@
-import type { FetchedRecords, Fetcher, LogClient, StartPosition } from '@millrace/log/client'
+import type { MillraceError } from '@millrace/core'
+import type { FetchedRecords, Fetcher, LogClient, StartPosition, TopicView } from '@millrace/log/client'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { ParsedFlags } from '../settings.ts'
@@ -11,12 +12,15 @@ import { parsePlace, type Place } from './start-position.ts'
 interface RecordSource {
   poll(options: { readonly waitMs: number; readonly maxRecords: number }): Promise<readonly FetchedRecords[]>
   /** Whether everything up to the ends of the beginning was given. */
-  isAtEnd(): boolean
+  isAtEnd(): boolean | Promise<boolean>
   close(): Promise<void>
 }
 
 const POLL_MS = 500
 const POLL_RECORDS = 5_000
+/** So many polls without a partition are not just the time that joining takes. */
+const TIMES_WITHOUT = 10
+const TIMES_GONE = 2
 /** Between looks for new partitions. */
 const LOOK_MS = 500
 
@@ -40,11 +44,13 @@ export async function consumeCommand(topic: string, flags: ParsedFlags, io: Comm
     flags,
     io,
     async (client, stopped) => {
-      const partitions = await partitionsOf(client, topic, wanted)
+      const described = await client.admin.describeTopic(topic)
+      const partitions = partitionsOf(described, wanted)
       const setup: Setup = { client, topic, partitions, from, isolation, grows: follows && wanted.length === 0 }
-      const source = group === undefined ? await fetcherSource(setup) : await groupSource(setup, group)
+      const source = group === undefined ? await fetcherSource(setup) : await groupSource(setup, group, io)
+      const check = follows ? () => Promise.resolve() : stillThere(client, described)
       try {
-        await print(source, { max, follows, format: flags['format'] as 'json' | 'value', stopped }, io)
+        await print(source, { max, follows, format: flags['format'] as 'json' | 'value', stopped, check }, io)
       } finally {
         await source.close()
       }
@@ -59,14 +65,17 @@ interface Printing {
   readonly follows: boolean
   readonly format: 'json' | 'value'
   readonly stopped: AbortSignal
+  /** Throws where nothing more can come. */
+  readonly check: () => Promise<void>
 }
 
-async function print(source: RecordSource, { max, follows, format, stopped }: Printing, io: CommandIo): Promise<void> {
+async function print(source: RecordSource, { max, follows, format, stopped, check }: Printing, io: CommandIo): Promise<void> {
   let left = max
   const over = new Promise<readonly FetchedRecords[]>((resolve) => stopped.addEventListener('abort', () => resolve([]), { once: true }))
   while (left > 0 && !stopped.aborted && io.stdout.isGone !== true) {
-    if (!follows && source.isAtEnd()) return
+    if (!follows && (await source.isAtEnd())) return
     const fetched = await Promise.race([source.poll({ waitMs: POLL_MS, maxRecords: Math.min(left, POLL_RECORDS) }), over])
+    if (fetched.length === 0 && !stopped.aborted) await check()
     for (const { topic, partition, records } of fetched) {
       const lines = records.map((record) =>
         format === 'json' ? jsonOfRecord(topic, partition, record) : Buffer.from(record.value ?? []).toString(),
@@ -78,8 +87,22 @@ async function print(source: RecordSource, { max, follows, format, stopped }: Pr
   }
 }
 
-async function partitionsOf(client: LogClient, topic: string, wanted: readonly number[]): Promise<readonly number[]> {
-  const { partitions } = await client.admin.describeTopic(topic)
+/** Where the end will never come, as the topic was deleted, that is said: by the second look, as one broker may not know the topic yet. */
+function stillThere(client: LogClient, { name: topic, id }: TopicView): () => Promise<void> {
+  let timesGone = 0
+  return async () => {
+    try {
+      const { id: found } = await client.admin.describeTopic(topic)
+      timesGone = Buffer.compare(id, found) === 0 ? 0 : TIMES_GONE
+    } catch (error) {
+      // What does not answer is waited for.
+      timesGone = (error as MillraceError).code === 'CLIENT_TOPIC_UNKNOWN' ? timesGone + 1 : 0
+    }
+    if (timesGone >= TIMES_GONE) throw cliError('CLI_TOPIC_DELETED', { topic })
+  }
+}
+
+function partitionsOf({ partitions }: TopicView, wanted: readonly number[]): readonly number[] {
   const missing = wanted.find((partition) => partition >= partitions.length)
   if (missing !== undefined)
     throw cliError('CLI_ARGUMENT', { flag: '--partition', expected: `be 0 to ${partitions.length - 1}`, value: missing })
@@ -147,24 +170,41 @@ async function startsOf(
 }
 
 /** As a member of a group: the ends are those of all partitions, whoever reads them; other members may have some. */
-async function groupSource({ client, topic, from, isolation, partitions }: Setup, groupId: string): Promise<RecordSource> {
+async function groupSource({ client, topic, from, isolation, partitions }: Setup, groupId: string, io: CommandIo): Promise<RecordSource> {
   const ends = await client.admin.listOffsets(
     partitions.map((partition) => ({ topic, partition, spec: 'latest' as const })),
     isolation,
   )
   const consumer = client.groupConsumer({ groupId, topics: [topic], offsetReset: from as 'earliest' | 'latest', fetcher: { isolation } })
+  const haveOthersRead = othersOf(client, groupId, ends, io)
   return {
     poll: (options) => consumer.poll(options),
     isAtEnd: () => {
       const mine = consumer.assignment
-      return (
-        mine.length > 0 &&
-        mine.every(
-          ({ partition }) =>
-            (consumer.position({ topic, partition }) ?? -1) >= (ends.find((end) => end.partition === partition)?.offset ?? 0),
-        )
+      if (mine.length === 0) return haveOthersRead()
+      return mine.every(
+        ({ partition }) =>
+          (consumer.position({ topic, partition }) ?? -1) >= (ends.find((end) => end.partition === partition)?.offset ?? 0),
       )
     },
     close: () => consumer.close(),
+  }
+}
+
+/** Whether the group has read everything up to the ends: what a member waits for to which nothing is given, as others have all. Says so on stderr. */
+function othersOf(
+  client: LogClient,
+  groupId: string,
+  ends: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[],
+  io: CommandIo,
+): () => Promise<boolean> {
+  let times = 0
+  return async () => {
+    const committed = await client.admin.groups.offsets(groupId, { partitions: ends })
+    const offsets = new Map(committed.map(({ partition, offset }) => [partition, offset]))
+    const isRead = ends.every(({ partition, offset }) => (offsets.get(partition) ?? 0) >= offset)
+    if (!isRead && ++times === TIMES_WITHOUT)
+      io.stderr.write(`millrace: no partition is this member's so far; waiting until group ${groupId} has read to the end\n`)
+    return isRead
   }
 }

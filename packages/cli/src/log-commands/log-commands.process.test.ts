@@ -238,6 +238,48 @@ void test('following ends with Ctrl-C, and when nobody reads the output any more
   assert.equal(await consumeCommand('followed', flags, { stdout: gone, stderr: stdout, environment: {}, cwd: folder }, ports('')), 0)
 })
 
+const CONSUME = { partition: [], from: 'beginning', isolation: 'committed', format: 'value', clientConfig: [], bootstrap: log.bootstrap }
+
+void test('reading up to the end ends where the topic is deleted meanwhile, whatever has its name then', async () => {
+  await ok('topics', 'create', 'brief', '--partitions', '1')
+  // Far more than is fetched ahead.
+  const value = 'x'.repeat(900_000)
+  for (let count = 0; count < 8; count++) await produce('brief', `${value}\n`)
+  let isDeleted = false
+  const drained = async (): Promise<void> => {
+    if (isDeleted) return
+    isDeleted = true
+    await ok('topics', 'delete', 'brief')
+    await ok('topics', 'create', 'brief', '--partitions', '1')
+  }
+  const stdout = Object.assign(new RecordingOutput(), { drained })
+  const reading = consumeCommand('brief', CONSUME, { stdout, stderr: new RecordingOutput(), environment: {}, cwd: folder }, ports(''))
+  await assert.rejects(reading, { code: 'CLI_TOPIC_DELETED', message: /^Topic brief was deleted/ })
+  assert.ok(stdout.text.length < 8 * 900_000)
+})
+
+void test('a member that is given no partition ends when its group has read to the end', async () => {
+  await ok('topics', 'create', 'shared', '--partitions', '1')
+  await produce('shared', 'a\nb\n')
+  const client = new LogClient({ bootstrap: log.bootstrap })
+  const member = client.groupConsumer({
+    groupId: 'sharers',
+    topics: ['shared'],
+    offsetReset: 'earliest',
+    instanceId: 'a',
+    autoCommit: false,
+  })
+  while (member.assignment.length === 0) await member.poll({ waitMs: 10, maxRecords: 1 })
+  const [stdout, stderr] = [new RecordingOutput(), new RecordingOutput()]
+  const reading = consumeCommand('shared', { ...CONSUME, group: 'sharers' }, { stdout, stderr, environment: {}, cwd: folder }, ports(''))
+  while (member.position({ topic: 'shared', partition: 0 }) !== 2) await member.poll({ waitMs: 10 })
+  await member.commit()
+  assert.equal(await reading, 0)
+  assert.equal(stdout.text, '')
+  await member.close()
+  client.close()
+})
+
 void test('groups have lag, are reset and deleted', async () => {
   await ok('topics', 'create', 'read', '--partitions', '1')
   await produce('read', 'a\nb\nc\n')
