@@ -37,6 +37,8 @@ void test('records whose time has run out say what kept them', () => {
   assert.match(late(0, 1), /more is written than its broker takes/)
   assert.match(late(3, 1), /the topic has 1 partition\b/)
   assert.match(late(0, 1, new Error('the disk is full')), /the disk is full/)
+  const ended = clientError('CLIENT_DISCONNECTED', { broker: 'h:1', api: 'Produce', problem: 'read ECONNRESET' })
+  assert.match(late(0, 1, ended), /read ECONNRESET .*\(does its socket\.request\.max\.bytes allow such a request\?\)/)
 })
 
 void test('records of a topic that never became known say whether it is missing, or the cluster', () => {

@@ -9,7 +9,7 @@ import type { PendingBatch } from './pending-batch.ts'
 export function lateBatch(batch: PendingBatch, view: ClusterView, timeoutMs: number): MillraceError {
   const { topic, partition, recordCount: count, lastError } = batch
   const certainty = batch.isUncertain ? 'they may be in the log' : 'they are not in the log'
-  const problem = lastError?.message ?? problemOf(view, topic, partition)
+  const problem = lastError === undefined ? problemOf(view, topic, partition) : lastError.message + hintOf(lastError)
   const place = `${topic}-${partition}`
   return clientError('CLIENT_DELIVERY_TIMEOUT', { topic, partition, place, count, timeoutMs, certainty, problem }, lastError)
 }
@@ -35,4 +35,9 @@ function problemOf(view: ClusterView, topic: string, partition: number): string 
   return view.leaderOf(topic, partition) === undefined
     ? view.leaderProblem(topic, partition)
     : 'others were sent before them, for more is written than its broker takes'
+}
+
+/** A broker that takes connections and ends them in the middle of a request says nothing of why. */
+function hintOf(error: Error): string {
+  return (error as Partial<MillraceError>).code === 'CLIENT_DISCONNECTED' ? ' (does its socket.request.max.bytes allow such a request?)' : ''
 }
