@@ -410,6 +410,10 @@ void test('TLS and SASL: PLAIN and SCRAM; what is wrong is said', async () => {
   await assert.rejects(connect({ bootstrap: ssl!.bootstrap, apiTimeoutMs: 50, security: { protocol: 'SSL' } }).clusterId(), {
     message: /certificate/,
   })
+  const bare = { protocol: 'SSL', ssl: trusting } as const
+  await assert.rejects(connect({ bootstrap: sasl!.bootstrap, apiTimeoutMs: 50, security: bare }).clusterId(), {
+    message: /does this port expect SASL\?/,
+  })
   for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const) {
     const secure = (password: string): LogClient =>
       connect({

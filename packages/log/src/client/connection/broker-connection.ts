@@ -58,6 +58,8 @@ export class BrokerConnection {
   #failure: MillraceError | undefined
   #isOpen = true
   #hasAnswered = false
+  /** Added to what is said of an end by the broker, until it answers. */
+  #question = ''
   #cancelTimer: (() => void) | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
   /** Set once they are negotiated. */
@@ -73,7 +75,7 @@ export class BrokerConnection {
       memory: this.#memory,
     })
     connection.onData((bytes) => this.#receive(bytes))
-    connection.onClose((error) => this.#ended(error?.message ?? 'the broker closed it'))
+    connection.onClose((error) => this.#ended((error?.message ?? 'the broker closed it') + this.#question))
   }
 
   get isOpen(): boolean {
@@ -113,6 +115,11 @@ export class BrokerConnection {
     const version = this.versions.common(api, maxVersion)
     if (version !== undefined) return version
     throw clientError('CLIENT_UNSUPPORTED', { broker: this.broker, api, problem: this.versions.describe(api) })
+  }
+
+  /** What is to be asked where the broker ends the connection before its next answer. */
+  askIfUnanswered(question: string): void {
+    this.#question = question
   }
 
   /** Ends the connection at once. What waits fails with `CLIENT_DISCONNECTED`. */
@@ -170,6 +177,7 @@ export class BrokerConnection {
     const correlationId = readCorrelationId(frame)
     const request = this.#pipeline.answered(correlationId)
     this.#hasAnswered ||= request !== undefined
+    this.#question = ''
     if (request === undefined) throw new Error(`a response with correlation id ${correlationId} that is not due`)
     try {
       request.take(frame)

@@ -14,6 +14,7 @@ import { formatAddress, type Address } from './address.ts'
 import { backoffMs } from './backoff.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import { authenticate, negotiateVersions } from './handshake.ts'
+import { beforeAnyAnswer, beforeFirstRequest } from './silent-close.ts'
 import type { Waits } from '../waits.ts'
 
 export interface AskOptions {
@@ -119,6 +120,7 @@ export class BrokerLink {
     }
     try {
       await negotiateVersions(connection)
+      connection.askIfUnanswered(beforeFirstRequest(security))
       if (security.protocol.startsWith('SASL') && security.sasl !== undefined) {
         const renewInMs = await authenticate(connection, security.sasl, random)
         if (renewInMs !== undefined) this.#renewAfter(connection, renewInMs)
@@ -127,9 +129,7 @@ export class BrokerLink {
       connection.close()
       const { code } = error as Partial<MillraceError>
       if (code === 'CLIENT_AUTHENTICATION' || code === 'CLIENT_UNSUPPORTED' || code === 'CLIENT_REFUSED') throw error
-      // A port for TLS takes the connection, and ends it when something else is said.
-      const isPlain = security.protocol === 'PLAINTEXT' || security.protocol === 'SASL_PLAINTEXT'
-      const hint = code === 'CLIENT_DISCONNECTED' && isPlain ? ' (does this port expect TLS?)' : ''
+      const hint = code === 'CLIENT_DISCONNECTED' ? beforeAnyAnswer(security, clock.now()) : ''
       throw clientError('CLIENT_CONNECT', { broker, problem: (error as Error).message + hint }, error)
     }
     if (this.#isClosed) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { SeededRandom } from '@millrace/testkit'
+import { SeededRandom, testAuthority } from '@millrace/testkit'
 import { parseAddresses } from './address.ts'
 import { BrokerVersions } from './api-versions.ts'
 import { backoffMs } from './backoff.ts'
@@ -10,6 +10,8 @@ import { clientOptionsFromKafka } from './kafka-properties.ts'
 import { otherProtocol } from './other-protocol.ts'
 import { RequestPipeline } from './pipeline.ts'
 import { securityNetwork } from './security-network.ts'
+import type { Security } from './security.ts'
+import { beforeAnyAnswer, beforeFirstRequest } from './silent-close.ts'
 
 void test('brokers are host and port', () => {
   assert.deepEqual(parseAddresses('a:1, [::1]:2,PLAINTEXT://b:3'), [
@@ -140,6 +142,38 @@ void test('SASL and its protocol go together', () => {
   assert.notEqual(securityNetwork({ protocol: 'SASL_SSL', sasl }, network), network)
   assert.throws(() => securityNetwork({ protocol: 'SASL_SSL' }, network), { code: 'CLIENT_OPTION' })
   assert.throws(() => securityNetwork({ protocol: 'PLAINTEXT', sasl }, network), { code: 'CLIENT_OPTION' })
+})
+
+void test('what of SASL or TLS cannot be is refused by name before anybody is asked', () => {
+  const network = { listen: () => assert.fail(), connect: () => assert.fail() }
+  const refused = (security: unknown, message: RegExp): void =>
+    assert.throws(() => securityNetwork(security as Security, network), { code: 'CLIENT_OPTION', message })
+  const sasl = (fields: object): object => ({ protocol: 'SASL_PLAINTEXT', sasl: fields })
+  refused(sasl({ mechanism: 'GSSAPI', username: 'a', password: 'b' }), /sasl\.mechanism must be PLAIN or .*, and is GSSAPI/)
+  refused(sasl({ mechanism: 'PLAIN', username: 'a' }), /sasl\.password must be a text, and is undefined/)
+  refused(sasl({ mechanism: 'PLAIN', username: '', password: 'b' }), /sasl\.username must be a name/)
+  refused(sasl({ mechanism: 'OAUTHBEARER', token: 'a' }), /sasl\.token must be a function/)
+  const authority = testAuthority()
+  const [one, other] = [authority.issue({ subject: { CN: 'one' } }), authority.issue({ subject: { CN: 'other' } })]
+  const ssl = (fields: object): object => ({ protocol: 'SSL', ssl: fields })
+  securityNetwork(ssl({ ca: authority.certificate, cert: one.certificate, key: one.key }) as Security, network)
+  refused(ssl({ cert: one.certificate }), /ssl\.key must be given with security\.ssl\.cert/)
+  refused(ssl({ cert: one.certificate, key: other.key }), /option security\.ssl must .* go together, .*mismatch/)
+  refused(ssl({ cert: one.certificate, key: 'no PEM' }), /option security\.ssl must/)
+  for (const ca of ['', 'no PEM']) refused(ssl({ ca }), /option security\.ssl must/)
+})
+
+void test('a broker that closes without a word leaves a question for what it may have wanted', () => {
+  const nowMs = Date.now()
+  assert.match(beforeAnyAnswer({ protocol: 'PLAINTEXT' }, nowMs), /expect TLS\?/)
+  assert.match(beforeAnyAnswer({ protocol: 'SSL' }, nowMs), /ask for a certificate\?/)
+  const { certificate: cert, key } = testAuthority().issue({ subject: { CN: 'orders' } })
+  const security = { protocol: 'SSL', ssl: { cert, key } } as const
+  assert.match(beforeAnyAnswer(security, nowMs), /trust the certificate of this client\?/)
+  assert.match(beforeAnyAnswer(security, nowMs + 1000 * 365 * 86_400_000), /has expired, on 2/)
+  assert.match(beforeAnyAnswer(security, 0), /is valid from 2/)
+  assert.match(beforeFirstRequest({ protocol: 'SSL' }), /expect SASL\?/)
+  assert.equal(beforeFirstRequest({ protocol: 'SASL_SSL' }), '')
 })
 
 void test('who speaks another protocol is told so by its first bytes', () => {

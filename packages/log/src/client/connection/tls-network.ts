@@ -1,10 +1,13 @@
 /** An edge: TLS on this machine's network, by Node's own implementation. Connects only; nobody listens here. */
-import { connect as tlsConnect, type TLSSocket } from 'node:tls'
+import { X509Certificate } from 'node:crypto'
+import { connect as tlsConnect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import { NetworkError, type Connection, type Network } from '@millrace/core'
+import { clientError } from '../errors.ts'
 import type { Ssl } from './security.ts'
 
-/** The network whose connections are TLS. */
+/** The network whose connections are TLS. @throws `CLIENT_OPTION` for keys and certificates that cannot be used */
 export function tlsNetwork(ssl: Ssl): Network {
+  const secureContext = contextOf(ssl)
   return {
     listen: () => Promise.reject(new NetworkError('other', 'this network only connects')),
     connect: ({ host, port, timeoutMs }) =>
@@ -14,10 +17,7 @@ export function tlsNetwork(ssl: Ssl): Network {
           port,
           // RFC 6066 allows no addresses as server names.
           ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-          ...(ssl.ca === undefined ? {} : { ca: ssl.ca }),
-          ...(ssl.cert === undefined ? {} : { cert: ssl.cert }),
-          ...(ssl.key === undefined ? {} : { key: ssl.key }),
-          ...(ssl.keyPassword === undefined ? {} : { passphrase: ssl.keyPassword }),
+          secureContext,
           ...(ssl.verifyHostname === false ? { checkServerIdentity: () => undefined } : {}),
         })
         socket.setNoDelay(true)
@@ -35,6 +35,22 @@ export function tlsNetwork(ssl: Ssl): Network {
           resolve(new TlsConnection(socket))
         })
       }),
+  }
+}
+
+function contextOf({ ca, cert, key, keyPassword }: Ssl): SecureContext {
+  try {
+    // Node takes what is no certificate for none, and an authority that is none for those that it trusts itself.
+    for (const pem of [ca, cert]) if (pem !== undefined) new X509Certificate(pem)
+    return createSecureContext({
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(keyPassword === undefined ? {} : { passphrase: keyPassword }),
+    })
+  } catch (error) {
+    const expected = 'have keys and certificates that go together, as PEM'
+    throw clientError('CLIENT_OPTION', { option: 'security.ssl', expected, value: (error as Error).message }, error)
   }
 }
 

@@ -100,10 +100,14 @@ export class Cluster {
     let problem: MillraceError | undefined
     for (const link of this.#anyLinks()) {
       try {
-        return await link.ask(api, request, options)
+        const response = await link.ask(api, request, options)
+        if (!this.waits.isEmpty) this.waits.over('answer to', api)
+        return response
       } catch (error) {
         problem = error as MillraceError
         if (!problem.retry) throw error
+        // Of connections that could not be made their links tell.
+        if (problem.code !== 'CLIENT_CONNECT') this.waits.failed('answer to', api, problem.message)
       }
     }
     throw clientError('CLIENT_NO_BROKER', { brokers: this.brokers, problem: problem?.message ?? 'none is known' }, problem)

@@ -39,5 +39,7 @@ function problemOf(view: ClusterView, topic: string, partition: number): string 
 
 /** A broker that takes connections and ends them in the middle of a request says nothing of why. */
 function hintOf(error: Error): string {
-  return (error as Partial<MillraceError>).code === 'CLIENT_DISCONNECTED' ? ' (does its socket.request.max.bytes allow such a request?)' : ''
+  return (error as Partial<MillraceError>).code === 'CLIENT_DISCONNECTED'
+    ? ' (does its socket.request.max.bytes allow such a request?)'
+    : ''
 }
