@@ -28,8 +28,10 @@ export function checkWholeNumber(option: string, value: unknown, min: number, ma
   throw clientError('CLIENT_OPTION', { option, expected: `be a whole number from ${min} to ${max}`, value: shown(value) })
 }
 
-/** @throws `CLIENT_OPTION` */
+/** Half of a surrogate pair is no text: as UTF-8 it is the same as any other half. @throws `CLIENT_OPTION` */
 export function checkName(option: string, value: unknown): void {
+  if (typeof value === 'string' && !value.isWellFormed())
+    throw clientError('CLIENT_OPTION', { option, expected: 'be whole characters', value: JSON.stringify(value) })
   if (typeof value !== 'string' || value === '') throw clientError('CLIENT_OPTION', { option, expected: 'be a name', value: shown(value) })
 }
 

@@ -71,6 +71,17 @@ void test('an option that there is not is refused, with the one that was meant',
   client.close()
 })
 
+void test('names that are no whole characters are refused: two of them would be one to the brokers', () => {
+  const client = new LogClient({ bootstrap: 'h:1' })
+  for (const half of ['orders-\ud83d', 'orders-\ude00']) {
+    const refused = { code: 'CLIENT_OPTION', message: /must be whole characters, and is "orders-\\ud/ }
+    assert.throws(() => client.transactionalProducer({ transactionalId: half }), refused)
+    assert.throws(() => client.groupConsumer({ groupId: half, topics: ['t'] }), refused)
+  }
+  client.transactionalProducer({ transactionalId: 'orders-\ud83d\ude00' })
+  client.close()
+})
+
 void test('a client that is told no broker, or a security that there is not, is refused: it would be less secure than meant', () => {
   const refused = (options: unknown, message: RegExp): void =>
     assert.throws(() => new LogClient(options as ClientOptions), { code: 'CLIENT_OPTION', message })
