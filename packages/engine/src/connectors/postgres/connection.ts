@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Duration } from '@millrace/core'
 import type { ClientConfig } from 'pg'
 import { engineError } from '../../errors.ts'
-import { checkNestedNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
+import { checkNestedNames, patienceOption, wholeNumberOption, type OptionNames } from '../options.ts'
 
 /** How the server is reached. What is left out is taken from `PGHOST`, `PGUSER`, `PGPASSWORD`, … and `~/.pgpass`, as PostgreSQL's own programs do. */
 export interface PostgresConnection {
@@ -47,6 +47,8 @@ const tlsNames: OptionNames<PostgresTls> = { ca: true, cert: true, key: true, se
 const IDLE_IN_TRANSACTION_MS = 60_000
 /** Beyond the server's own time-out: a server that is gone without a word. */
 const ANSWER_MARGIN_MS = 5_000
+/** As long as the timers of `pg` can be, which are those of Node: a longer one would be one of a millisecond. */
+const PATIENCE_MS_MAX = 24 * 86_400_000
 
 /** @throws `CONNECTOR_OPTION_INVALID` */
 export function clientConfig(connector: string, options: PostgresConnection): ClientConfig {
@@ -54,13 +56,13 @@ export function clientConfig(connector: string, options: PostgresConnection): Cl
   const { host, port, database, user, password, tls } = { ...(url === undefined ? {} : partsOf(connector, url)), ...given(options) }
   if (tls !== undefined && typeof tls !== 'boolean') checkNestedNames<PostgresTls>(connector, 'tls', tls, tlsNames)
   if (port !== undefined) wholeNumberOption(connector, 'port', port, 1, 65_535)
-  const statementMs = durationOption(connector, 'statementTimeout', statementTimeout)
+  const statementMs = patienceOption(connector, 'statementTimeout', statementTimeout, PATIENCE_MS_MAX)
   const ssl = tls === undefined || typeof tls === 'boolean' ? tls : tlsConfig(tls, host)
   return {
     ...given({ host, port, database, user, password, ssl }),
     application_name: 'millrace',
     keepAlive: true,
-    connectionTimeoutMillis: durationOption(connector, 'connectTimeout', connectTimeout),
+    connectionTimeoutMillis: patienceOption(connector, 'connectTimeout', connectTimeout, PATIENCE_MS_MAX),
     statement_timeout: statementMs,
     query_timeout: statementMs + ANSWER_MARGIN_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,

@@ -143,6 +143,10 @@ describe('options', () => {
       })
     refused({ url: 'mysql://u:secret@h/d' }, /url/)
     refused({ url: 'postgres://u:secret@h/d?sslrootcert=x' }, /url/)
+    for (const time of ['0s', '25d']) {
+      refused({ connectTimeout: time }, /connectTimeout/)
+      refused({ statementTimeout: time }, /statementTimeout/)
+    }
     refused({ table: 'a.b.c' }, /table/)
     refused({ columns: [] }, /columns/)
     refused({ keys: ['nme'] }, /keys/)
