@@ -124,3 +124,32 @@ void test('a topic that the client may not see is an error at once, for its reco
   await clock.run(producer.close())
   client.close()
 })
+
+void test('who waits for a topic that is not there keeps nobody else from asking', async () => {
+  const { clock, client } = world()
+  const fetcher = client.fetcher()
+  fetcher.assign([{ topic: 'nope', partition: 0, start: { offset: 0 } }])
+  await clock.run(client.topic(TOPIC))
+  await clock.advance(1_000)
+  const sinceMs = clock.monotonic()
+  await clock.run(client.admin.describeTopic(TOPIC))
+  await clock.run(client.admin.describeCluster())
+  await clock.run(Promise.all([client.admin.describeTopic(TOPIC), client.admin.describeCluster()]))
+  assert.ok(clock.monotonic() - sinceMs < 2_000, `${clock.monotonic() - sinceMs} ms`)
+  client.close()
+})
+
+void test('a topic that may not be read is an error to who reads it, not waited for', async () => {
+  const { clock, client } = world()
+  const fetcher = client.fetcher()
+  const at = { topic: FORBIDDEN_TOPIC, partition: 0 }
+  fetcher.assign([{ ...at, start: { offset: 0 } }])
+  const refused = { code: 'CLIENT_REFUSED', message: /TOPIC_AUTHORIZATION_FAILED/ }
+  await assert.rejects(clock.run(fetcher.poll({ waitMs: 5_000 })), refused)
+  assert.ok(clock.monotonic() < 5_000)
+  // With a seek the cluster is asked again.
+  fetcher.seek(at, { offset: 0 })
+  assert.deepEqual(fetcher.take(), [])
+  await assert.rejects(clock.run(fetcher.poll({ waitMs: 5_000 })), refused)
+  client.close()
+})

@@ -95,6 +95,7 @@ export class Fetcher {
     checkStart(start)
     const position = this.#position(at)
     this.#ready.void(position)
+    if (position.state.kind === 'failed') this.#cluster.view.forgetProblem(at.topic)
     position.seek(start)
     this.#wakeup.soon()
   }
@@ -203,6 +204,8 @@ export class Fetcher {
     const { view, waits } = this.#cluster
     const leader = view.leaderOf(topic, partition)
     if (leader === undefined) {
+      const refusal = this.#cluster.refusalOf(topic)
+      if (refusal !== undefined) return this.#setbacks.failed(position, refusal)
       // Where nothing answers, the broker is what lacks.
       if (this.#cluster.refreshProblem === undefined) waits.failed('leader of', nameOf(position), view.leaderProblem(topic, partition))
       this.#cluster.want(topic)

@@ -64,6 +64,11 @@ export class ClusterView {
     return this.#problems.get(name)
   }
 
+  /** What was answered about the topic may hold no longer. */
+  forgetProblem(name: string): void {
+    this.#problems.delete(name)
+  }
+
   partition(topic: string, partition: number): PartitionView | undefined {
     return this.#topics.get(topic)?.partitions[partition]
   }

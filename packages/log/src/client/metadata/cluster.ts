@@ -29,6 +29,8 @@ export class Cluster {
   /** Waits that end when the client does. */
   readonly #sleepers = new Set<() => void>()
   #refreshing: { readonly topics: readonly string[] | null; readonly done: Promise<void> } | undefined
+  /** Who waits for their turn to ask. */
+  #waiting = 0
   #refreshedAtMs = Number.NEGATIVE_INFINITY
   /** Why the cluster did not say what it was last asked; undefined where it did. */
   refreshProblem: MillraceError | undefined
@@ -184,6 +186,14 @@ export class Cluster {
     }
   }
 
+  /** Why nothing that is tried again could find the topic, as the cluster last said: it may not be read. */
+  refusalOf(topic: string): MillraceError | undefined {
+    const problem = this.view.problem(topic)
+    if (problem === undefined) return undefined
+    const error = topicProblem(topic, problem.errorCode, this.brokers)
+    return error.retry ? undefined : error
+  }
+
   /** Has the topic refreshed soon; failures are tried again by whoever still needs it. `autoCreate`: a cluster that makes topics on demand may make it. */
   want(topic: string, autoCreate = false): void {
     this.#wanted.add(topic)
@@ -208,7 +218,9 @@ export class Cluster {
       const { done, topics: asked } = this.#refreshing
       const isCovered = topics !== null && asked !== null && topics.every((name) => asked.includes(name))
       if (isCovered && topics.length > 0) return await done
+      this.#waiting++
       await done.catch(() => undefined)
+      this.#waiting--
     }
     const old = this.#isOld() ? [...this.view.topics()].map(({ name }) => name) : []
     const names = topics === null ? null : [...new Set([...topics, ...this.#wanted, ...old])]
@@ -219,7 +231,8 @@ export class Cluster {
       await done
     } finally {
       this.#refreshing = undefined
-      this.#refreshWanted()
+      // Who waits asks for what is wanted as well; where something is always wanted its turn would never come.
+      if (this.#waiting === 0) this.#refreshWanted()
     }
   }
 
