@@ -126,11 +126,12 @@ void test('a topic that the client may not see is an error at once, for its reco
 })
 
 void test('who waits for a topic that is not there keeps nobody else from asking', async () => {
-  const { clock, client } = world()
+  const { clock, client, lines } = world()
   const fetcher = client.fetcher()
   fetcher.assign([{ topic: 'nope', partition: 0, start: { offset: 0 } }])
   await clock.run(client.topic(TOPIC))
-  await clock.advance(1_000)
+  await clock.advance(1_500)
+  assert.match(lines.join(), /^still no leader of nope-0 after 1s: the cluster does not have it /)
   const sinceMs = clock.monotonic()
   await clock.run(client.admin.describeTopic(TOPIC))
   await clock.run(client.admin.describeCluster())

@@ -106,7 +106,7 @@ export class ClusterView {
   /** Why `leaderOf` knows none, for people. */
   leaderProblem(topic: string, partition: number): string {
     const count = this.#topics.get(topic)?.partitions.length
-    if (count === undefined) return 'the topic is not known'
+    if (count === undefined) return this.topicProblem(topic)
     if (partition >= count) return `the topic has ${count} ${count === 1 ? 'partition' : 'partitions'}`
     const leader = this.partition(topic, partition)!.leader
     if (leader < 0) return 'the brokers that have it are not there (it has no leader)'
