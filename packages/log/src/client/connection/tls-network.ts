@@ -41,7 +41,7 @@ export function tlsNetwork(ssl: Ssl): Network {
 function contextOf({ ca, cert, key, keyPassword }: Ssl): SecureContext {
   try {
     // Node takes what is no certificate for none, and an authority that is none for those that it trusts itself.
-    for (const pem of [ca, cert]) if (pem !== undefined) new X509Certificate(pem)
+    for (const pem of [ca, cert]) if (pem !== undefined) void new X509Certificate(pem)
     return createSecureContext({
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
