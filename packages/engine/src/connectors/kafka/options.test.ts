@@ -1,6 +1,7 @@
 // What is misspelled or makes no sense is refused where the job is built, by name.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testAuthority } from '@millrace/testkit'
 import { buildJob } from '../../api/build-job.ts'
 import { defineJob } from '../../api/job.ts'
 import { webhookSink, type RefusedRequest } from '../http/index.ts'
@@ -23,7 +24,7 @@ void test('what is right is taken', () => {
   kafkaSource({ ...source, topics: undefined!, topicPattern: /o.*/, startAt: { offsets: { orders: { 0: 1 } } } })
   kafkaSink({ ...sink, compression: 'zstd', compressionLevel: 3, batchBytes: 1, keyFormat: string(), key: () => 'k' })
   const sasl = { mechanism: 'PLAIN', username: 'u', password: 'p' } as const
-  kafkaSink({ ...sink, security: { protocol: 'SASL_SSL', sasl, ssl: { ca: 'c' } } })
+  kafkaSink({ ...sink, security: { protocol: 'SASL_SSL', sasl, ssl: { ca: testAuthority().certificate } } })
   kafkaSource({ ...source, value: () => 1, security: { protocol: 'SASL_PLAINTEXT', sasl: { mechanism: 'OAUTHBEARER', token: () => 't' } } })
   postgresSink({ ...table, tls: { ca: 'c' } } as never)
   assert.ok(new SchemaRegistry({ url: ['http://a'], auth: { token: 't' } }))
@@ -43,6 +44,7 @@ void test('a name that there is not is refused with the nearest one, at any dept
     refused(make, { ...options, zzzzzzzz: 1 }, new RegExp(`${make.name}: option zzzzzzzz is none that it has`))
     refused(make, undefined as never, /an object of options/)
   }
+  refused(kafkaSink, { ...sink, security: { protocol: 'SSL', ssl: { ca: 'c' } } }, /option security\.ssl must have .* as PEM/)
   refused(kafkaSource, { ...source, startFrom: 'latest' }, /option startFrom is none that it has/)
   refused(kafkaSource, { ...source, topic: 'orders' }, /option topic is none that it has; did you mean topics\?/)
   refused(
