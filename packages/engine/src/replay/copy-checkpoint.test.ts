@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { nodeDisk } from '@millrace/core'
+import type { KeyedStateFile } from '../checkpoint/handles.ts'
+import type { OperatorState } from '../checkpoint/metadata/metadata.ts'
 import { encodeMetadata } from '../checkpoint/metadata/metadata-format.ts'
 import { copyNewestCheckpoint } from './copy-checkpoint.ts'
 
@@ -11,6 +13,11 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-copy-'))
 after(() => rmSync(folder, { recursive: true }))
 
 let jobs = 0
+
+function operatorsWith(keyed: readonly KeyedStateFile[]): readonly OperatorState[] {
+  const operator = { stateId: 'count', kind: 'keyed-process', name: 'count', maxParallelism: 128, parallelism: 1, states: [] } as const
+  return keyed.length === 0 ? [] : [{ ...operator, subtasks: [{ keyed }] }]
+}
 
 /** A job's folder of checkpoints, with one being written. */
 class JobFolder {
@@ -22,11 +29,12 @@ class JobFolder {
     mkdirSync(join(this.path, `chk-${this.newest + 1}`), { recursive: true })
   }
 
-  /** The one being written is complete; the one before it goes. */
-  complete(): void {
+  /** The one being written is complete; the one before it goes. `files`: what it refers to. */
+  complete(...files: readonly string[]): void {
     this.newest++
+    const keyed = files.map((name) => ({ path: `shared/${name}`, length: 0, crc32: 0, segments: [] }))
     const metadata = { jobName: 'job', fingerprint: '', params: {}, checkpointId: this.newest, kind: 'checkpoint', attempt: 1 } as const
-    writeFileSync(join(this.path, `chk-${this.newest}`, '_metadata'), encodeMetadata({ ...metadata, triggeredMs: 0, operators: [] }))
+    writeFileSync(join(this.path, `chk-${this.newest}`, '_metadata'), encodeMetadata({ ...metadata, triggeredMs: 0, operators: operatorsWith(keyed) }))
     rmSync(join(this.path, `chk-${this.newest - 1}`), { recursive: true, force: true })
   }
 }
@@ -50,6 +58,25 @@ describe('the newest checkpoint of a job that runs', () => {
     assert.equal(await copyNewestCheckpoint(job.path, job.to, { list }), join(job.to, 'chk-6'))
     assert.deepEqual(await nodeDisk.list(join(job.to, 'chk-6')), ['_metadata'])
     assert.ok(changes > 5)
+  })
+
+  it('is all that stays of the tries to copy one', async () => {
+    const job = new JobFolder()
+    job.begin()
+    mkdirSync(join(job.path, 'shared'))
+    for (const name of ['kept', 'former', 'new']) writeFileSync(join(job.path, 'shared', name), name)
+    job.complete('kept', 'former', 'removed-meanwhile')
+    let looks = 0
+    const list = async (path: string): Promise<readonly string[]> => {
+      if (path === job.path && ++looks === 2) {
+        job.begin()
+        job.complete('kept', 'new')
+      }
+      return await nodeDisk.list(path)
+    }
+    assert.equal(await copyNewestCheckpoint(job.path, job.to, { list }), join(job.to, 'chk-2'))
+    assert.deepEqual((await nodeDisk.list(job.to)).toSorted(), ['chk-2', 'shared'])
+    assert.deepEqual((await nodeDisk.list(join(job.to, 'shared'))).toSorted(), ['kept', 'new'])
   })
 
   it('is there as soon as it is complete', async () => {

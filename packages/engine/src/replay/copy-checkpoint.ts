@@ -1,4 +1,4 @@
-import { copyFile, readFile } from 'node:fs/promises'
+import { copyFile, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { nodeDisk, type Disk } from '@millrace/core'
@@ -20,12 +20,13 @@ export async function copyNewestCheckpoint(
   to: string,
   disk: Pick<Disk, 'list'> = nodeDisk,
 ): Promise<string | undefined> {
+  const copied = new Set<string>()
   for (let tries = 1; ; tries++) {
     const found = await newestOf(checkpoints, disk)
     if (found === 'none') return undefined
     if (found !== 'changing') {
       try {
-        return await copyCheckpoint(checkpoints, found.name, to)
+        return await copyCheckpoint(checkpoints, found.name, to, copied)
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES_MAX) throw error
       }
@@ -56,15 +57,24 @@ async function listed(disk: Pick<Disk, 'list'>, path: string): Promise<readonly 
   }
 }
 
-async function copyCheckpoint(checkpoints: string, name: string, to: string): Promise<string> {
-  const target = join(to, name)
-  await nodeDisk.makeDirectory(target)
+/**
+ * `copied` are the state files that tries before this one have brought: a file never changes, so what this checkpoint shares with theirs is not copied again, and the rest
+ * of it goes before more of the disk is taken.
+ */
+async function copyCheckpoint(checkpoints: string, name: string, to: string, copied: Set<string>): Promise<string> {
   const metadata = decodeMetadata(await readFile(join(checkpoints, name, METADATA)))
-  for (const { path, inline } of stateFilesOf(metadata)) {
-    if (inline !== undefined) continue
+  const files = new Set(stateFilesOf(metadata).flatMap(({ path, inline }) => (inline === undefined ? [path] : [])))
+  for (const path of copied.difference(files)) {
+    await rm(join(to, path))
+    copied.delete(path)
+  }
+  for (const path of files.difference(copied)) {
     await nodeDisk.makeDirectory(join(to, dirname(path)))
     await copyFile(join(checkpoints, path), join(to, path))
+    copied.add(path)
   }
+  const target = join(to, name)
+  await nodeDisk.makeDirectory(target)
   await copyFile(join(checkpoints, name, METADATA), join(target, METADATA))
   return target
 }
