@@ -22,7 +22,7 @@ Each option can be set in four places; the first that sets it wins:
 1. the job's own code, for \`checkpointing\` and \`restart\`: \`env.checkpointing.interval = '5s'\`;
 2. a flag of the command line;
 3. the environment;
-4. the file \`millrace.yaml\` in the working folder, or the one that \`--config\` names: keys nested or with dots.
+4. the file \`millrace.yaml\` in the working folder, or the one that \`--config\` names: keys nested or with dots; \`<<:\` merges one mapping into another.
 
 That is the command line. A program that calls \`execute\` or \`startJob\` gives them as \`options\`, and nothing else is looked at ([how](../guide/embedded.md)).
 

@@ -31,6 +31,11 @@ void test('YAML is read as plain data', async () => {
   assert.equal(await read(''), null)
 })
 
+void test('what is merged into a mapping is in it', async () => {
+  const content = 'broker: &same\n  port: 1\n  host: here\nclient:\n  <<: *same\n  port: 2\n'
+  assert.deepEqual(await read(content), { broker: { port: 1, host: 'here' }, client: { port: 2, host: 'here' } })
+})
+
 void test('a missing file is fine only where it may be missing', () =>
   inFolder(async (folder) => {
     assert.equal(await readConfigFile(nodeDisk, join(folder, 'none.yaml'), true), undefined)

@@ -22,7 +22,7 @@ export async function readConfigFile(disk: Disk, path: string, mayBeMissing: boo
   if (text === undefined) return undefined
   const { parse } = await import('yaml')
   try {
-    return { path, content: parse(text) as unknown }
+    return { path, content: parse(text, { merge: true }) as unknown }
   } catch (error) {
     throw configError('CONFIG_FILE_MALFORMED', { path, problem: error instanceof Error ? error.message.trim() : String(error) }, error)
   }
