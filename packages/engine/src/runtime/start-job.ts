@@ -26,7 +26,7 @@ export interface LocalJobOptions {
   readonly processes?: ProcessInspector
   readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<
     LocalPorts,
-    'createChannels' | 'pace' | 'metricsIntervalMs' | 'keyedState' | 'stateBackend'
+    'createChannels' | 'pace' | 'metricsIntervalMs' | 'keyedState' | 'stateBackend' | 'capsule'
   > &
     Pick<RemotePorts, 'openStore'>
   /** Puts something between master and slots. */

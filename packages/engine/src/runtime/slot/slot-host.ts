@@ -20,6 +20,8 @@ import { closeSubtask, SubtaskBuilder, type BuiltSubtask } from './subtask-build
 const METRICS_INTERVAL_MS = 500
 /** Less than a job that is cancelled waits for its slots. */
 const LONG_MS = 4_000
+/** A failure waits so long for its crash capsule. */
+const CAPSULE_MS_MAX = 5_000
 
 /** What is for tasks that are open. */
 type Order = Exclude<MasterMessage, { kind: 'open' }>
@@ -175,15 +177,26 @@ export class SlotHost {
     this.#mayGoOn.resolve()
     this.#slot.close()
     this.#controller.abort(error)
-    let capsule: FailureReport['capsule']
+    this.#send({ kind: 'failed', failure: reportFailure(error, await this.#capsuleOf(error)) })
+  }
+
+  /** The failure itself matters more than the capsule about it: neither what writing it fails with, nor a disk that does not answer, keeps it back. */
+  async #capsuleOf(error: unknown): Promise<FailureReport['capsule']> {
+    const { clock, capsule } = this.#ports
+    if (capsule === undefined) return undefined
+    const late = Promise.withResolvers<never>()
+    const cancel = clock.after(CAPSULE_MS_MAX, () =>
+      late.reject(new Error(`its folder has not taken it for ${formatDuration(CAPSULE_MS_MAX)}`)),
+    )
     try {
-      capsule = await this.#ports.capsule?.(error, this.#subtasks)
+      return await Promise.race([capsule(error, this.#subtasks), late.promise])
     } catch (problem) {
-      // The failure itself matters more than the capsule about it.
       const message = `no crash capsule is written about this failure: ${messageOf(problem)}`
-      this.#send({ kind: 'log', record: { timeMs: this.#ports.clock.now(), level: 'warn', message, fields: {} } })
+      this.#send({ kind: 'log', record: { timeMs: clock.now(), level: 'warn', message, fields: {} } })
+      return undefined
+    } finally {
+      cancel()
     }
-    this.#send({ kind: 'failed', failure: reportFailure(error, capsule) })
   }
 
   /** Functions and connectors are anybody's: where one of them keeps the job from beginning, or from its end, that is said. */
