@@ -167,7 +167,14 @@ export class S3Store implements ObjectStore {
     const sdk = await loadSdk(`s3://${this.#bucket}`)
     const config: S3ClientConfig = {
       maxAttempts: 1,
-      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true },
+      requestHandler: {
+        connectionTimeout: CONNECT_TIMEOUT_MS,
+        // The SDK counts it to the head of the answer only.
+        requestTimeout: requestTimeoutMs,
+        throwOnRequestTimeout: true,
+        // And in an answer, while nothing comes of it.
+        socketTimeout: requestTimeoutMs,
+      },
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(region === undefined ? {} : { region }),
       ...(pathStyle === true ? { forcePathStyle: true } : {}),
