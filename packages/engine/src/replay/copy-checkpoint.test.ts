@@ -34,7 +34,10 @@ class JobFolder {
     this.newest++
     const keyed = files.map((name) => ({ path: `shared/${name}`, length: 0, crc32: 0, segments: [] }))
     const metadata = { jobName: 'job', fingerprint: '', params: {}, checkpointId: this.newest, kind: 'checkpoint', attempt: 1 } as const
-    writeFileSync(join(this.path, `chk-${this.newest}`, '_metadata'), encodeMetadata({ ...metadata, triggeredMs: 0, operators: operatorsWith(keyed) }))
+    writeFileSync(
+      join(this.path, `chk-${this.newest}`, '_metadata'),
+      encodeMetadata({ ...metadata, triggeredMs: 0, operators: operatorsWith(keyed) }),
+    )
     rmSync(join(this.path, `chk-${this.newest - 1}`), { recursive: true, force: true })
   }
 }

@@ -6,7 +6,7 @@ interface SdkError {
   readonly name?: string
   readonly code?: string
   readonly message?: string
-  readonly $metadata?: { readonly httpStatusCode?: number }
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean }
 }
 
 const byName: { readonly [name: string]: ObjectStoreReason } = {
@@ -45,8 +45,11 @@ export function s3Error(error: unknown, bucket: string): Error {
   const problem = reason === 'no-place' ? `there is no bucket ${bucket}` : status === undefined ? text : `${text} (HTTP ${status})`
   // Errors of the SDK before a request is made, such as a missing region, never pass by themselves.
   const advice = status === undefined && /region is missing/i.test(message) ? ': set checkpointing.s3.region, or AWS_REGION' : ''
-  const retry = reason === 'unreachable' && /region|credential|endpoint is/i.test(message) && code === undefined ? { retry: false } : {}
-  return new ObjectStoreError(retry.retry === false ? 'other' : reason, `${problem}${advice}`, { ...retry, cause: error })
+  if (reason === 'unreachable' && /region|credential|endpoint is/i.test(message) && code === undefined)
+    return new ObjectStoreError('other', `${problem}${advice}`, { retry: false, cause: error })
+  // Refused because our clock is wrong: the SDK has the server's time from this answer, and signs with it from now on.
+  const retry = reason === 'forbidden' && $metadata?.clockSkewCorrected === true ? { retry: true } : {}
+  return new ObjectStoreError(reason, `${problem}${advice}`, { ...retry, cause: error })
 }
 
 function reasonOfStatus(status: number | undefined, message: string): ObjectStoreReason | undefined {

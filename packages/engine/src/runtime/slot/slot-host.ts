@@ -181,7 +181,7 @@ export class SlotHost {
   }
 
   /** The failure itself matters more than the capsule about it: neither what writing it fails with, nor a disk that does not answer, keeps it back. */
-  async #capsuleOf(error: unknown): Promise<FailureReport['capsule']> {
+  async #capsuleOf(failure: unknown): Promise<FailureReport['capsule']> {
     const { clock, capsule } = this.#ports
     if (capsule === undefined) return undefined
     const late = Promise.withResolvers<never>()
@@ -189,7 +189,7 @@ export class SlotHost {
       late.reject(new Error(`its folder has not taken it for ${formatDuration(CAPSULE_MS_MAX)}`)),
     )
     try {
-      return await Promise.race([capsule(error, this.#subtasks), late.promise])
+      return await Promise.race([capsule(failure, this.#subtasks), late.promise])
     } catch (problem) {
       const message = `no crash capsule is written about this failure: ${messageOf(problem)}`
       this.#send({ kind: 'log', record: { timeMs: clock.now(), level: 'warn', message, fields: {} } })
