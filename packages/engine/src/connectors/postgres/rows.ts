@@ -112,5 +112,6 @@ function hexOf(bytes: Uint8Array): string {
 
 function textOf(value: string): string {
   if (value.includes('\u0000')) throw new TypeError('text with a zero character has no form in a database')
+  if (!value.isWellFormed()) throw new TypeError('text with half of a character (a lone surrogate) has no form in a database')
   return JSON.stringify(value)
 }
