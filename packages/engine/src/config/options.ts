@@ -259,6 +259,7 @@ export const engineOptionTable = {
     type: 'duration',
     default: '30s',
     min: '100ms',
+    max: '24d',
     documentation: 'The longest that one request to a checkpoint storage on S3 or HDFS may take before it is made again.',
   },
   'checkpointing.s3.endpoint': {

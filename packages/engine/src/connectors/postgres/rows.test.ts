@@ -154,6 +154,10 @@ describe('options', () => {
     refused({ keys: ['id'], onConflict: 'ignore', deleteWhen: () => true }, /deleteWhen/)
     refused({ delivery: 'none' }, /delivery/)
     refused({ retryFor: 'soon' }, /retryFor/)
+    for (const never of [0, '25d']) {
+      refused({ statementTimeout: never }, /statementTimeout/)
+      refused({ connectTimeout: never }, /connectTimeout/)
+    }
     refused({ commitRetention: '59m' }, /commitRetention/)
     refused({ commitRetention: '2h', retryFor: '3h' }, /commitRetention/)
   })
