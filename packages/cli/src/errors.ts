@@ -19,6 +19,7 @@ const cliErrors = {
     retry: false,
     message: 'No job {job} runs here from a module of its own: name the module of its old version with --old',
   },
+  CLI_SHADOW_OTHER: { who: 'user', retry: false, message: '--of names job {job}, and the old version, {module}, is job {other}' },
   CLI_INPUT_LINE: { who: 'user', retry: false, message: 'Line {line} of the input is no record: {problem}' },
   CLI_INPUT_PARTITION: {
     who: 'user',

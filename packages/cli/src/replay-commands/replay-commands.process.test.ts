@@ -1,6 +1,6 @@
 // Imports job modules, which stay in the process for good, and starts one with a debugger: a process of its own.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +47,12 @@ interface Row {
   readonly key: number
   readonly n: number
   readonly count: number
+}
+
+interface StartedCommand {
+  readonly child: ChildProcess
+  readonly output: { readonly stdout: string; readonly stderr: string }
+  readonly ended: Promise<number | null>
 }
 
 let checkpoint = ''
@@ -190,8 +196,12 @@ export default defineJob('required', { params: { input: '' } }, (env, { input })
   while (running.metrics().checkpoints.completed === 0) await new Promise((resolve) => setTimeout(resolve, 2))
   await running.stop()
   await running.done
+  const shadow = ['shadow', 'required.ts', '--of', 'required', '--old', 'required.ts'] as const
+  const empty = await command(...shadow, '--idle', '20ms')
+  assert.equal(empty.exitCode, 1)
+  assert.match(empty.stdout, /^0 records were given to both versions\n[^]*\nnothing was compared: .*--idle.*--restore$/m)
   appendFileSync(input, 'c\nd\n')
-  const { exitCode, stdout, stderr } = await command('shadow', 'required.ts', '--of', 'required', '--old', 'required.ts', '--until', '2')
+  const { exitCode, stdout, stderr } = await command(...shadow, '--until', '2')
   assert.equal(exitCode, 0, stderr)
   assert.match(stdout, /^2 records were given to both versions\nout: 2 the same/)
 })
@@ -209,13 +219,31 @@ test('a shadow that is interrupted leaves nothing of the state that it has copie
   assert.deepEqual(readdirSync(temporary), [])
 })
 
+test('a shadow that is ended at once leaves nothing either', async () => {
+  const temporary = mkdtempSync(join(folder, 'temporary-'))
+  writeVersion('endless.ts', `if (n >= 0) { console.log('works'); for (;;) await new Promise((resolve) => setTimeout(resolve, 1_000)) }`)
+  writeFileSync(join(folder, 'endless.ts'), readFileSync(join(folder, 'endless.ts'), 'utf8').replace('onElement(', 'async onElement('))
+  const flags = ['shadow', 'job.ts', '--of', 'counts', '--old', 'endless.ts', '--state-dir', join(folder, 'state')]
+  const { child, output, ended } = start(flags, { TMPDIR: temporary })
+  while (!output.stdout.includes('works')) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal(readdirSync(temporary).length, 2)
+  child.kill('SIGINT')
+  child.kill('SIGTERM')
+  assert.equal(await ended, 143, output.stderr)
+  assert.deepEqual(readdirSync(temporary), [])
+})
+
 test('without a job that runs the old version has to be named', async () => {
   const { exitCode, stderr } = await command('shadow', 'job.ts', '--of', 'counts')
   assert.equal(exitCode, 2)
   assert.match(stderr, /--old/)
+  const other = await command('shadow', 'job.ts', '--of', 'others', '--old', 'job.ts')
+  assert.equal(other.exitCode, 2)
+  assert.match(other.stderr, /--of names job others, and the old version, .*job\.ts, is job counts/)
 })
 
-test('a replay stops for the debugger before the job is loaded, and goes on with it', async () => {
+/** The command in a process of its own. */
+function start(flags: readonly string[], environment: NodeJS.ProcessEnv = {}): StartedCommand {
   const starter = join(folder, 'start.mjs')
   writeFileSync(
     starter,
@@ -225,12 +253,17 @@ process.exitCode = await main(process.argv.slice(2), '0', io)
 `,
   )
   const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
-  const flags = ['replay', 'job.ts', '-s', checkpoint, '--until', '3', '--inspect-brk', '127.0.0.1:0']
-  const child = spawn(process.execPath, [...conditions, starter, ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...environment }
+  const child = spawn(process.execPath, [...conditions, starter, ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
   after(() => child.kill())
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  return { child, output, ended: new Promise<number | null>((resolve) => child.on('close', resolve)) }
+}
+
+test('a replay stops for the debugger before the job is loaded, and goes on with it', async () => {
+  const flags = ['replay', 'job.ts', '-s', checkpoint, '--until', '3', '--inspect-brk', '127.0.0.1:0']
+  const { output, ended } = start(flags)
   let url: string | undefined
   while (url === undefined) {
     await new Promise((resolve) => setTimeout(resolve, 10))

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -12,7 +13,7 @@ import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 
-/** `millrace shadow`: 0 if both versions put out the same, 1 if they differ or one fails. A signal ends it without a report. */
+/** `millrace shadow`: 0 if both versions put out the same, 1 if they differ, nothing was compared, or one fails. A signal ends it without a report. */
 export async function shadowCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const idleMs = parseDuration(flags['idle'])
   if (idleMs === undefined || idleMs < 1)
@@ -23,8 +24,12 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const { loadJobModule } = await import('@millrace/engine')
   const { newestCheckpointOf, shadowRun } = await import('@millrace/engine/replay')
   const old = await loadJobModule(oldPath)
+  const named = flags['of'] as string
+  if (old.name !== named) throw cliError('CLI_SHADOW_OTHER', { job: named, module: oldPath, other: old.name })
   const recent = await loadJobModule(resolve(io.cwd, path))
   const folder = await mkdtemp(join(tmpdir(), 'millrace-shadow-'))
+  const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', removeAtExit)
   const interruption = new AbortController()
   let interrupted: number | undefined
   const ignoreSignals = handleSignals(
@@ -60,8 +65,12 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   } finally {
     ignoreSignals()
     await rm(folder, { recursive: true })
+    process.off('exit', removeAtExit)
   }
 }
+
+const NOTHING_COMPARED =
+  'nothing was compared: the sources gave no record. Wait longer with --idle, or start from an older checkpoint with --restore'
 
 /** The module of the job that runs, unless another is named. */
 async function oldModule(flags: ParsedFlags, io: CommandIo): Promise<string> {
@@ -83,10 +92,16 @@ async function show(report: ShadowReport | ShadowFailure, flags: ParsedFlags, io
     return exitCodes.failed
   }
   io.stdout.write(flags['format'] === 'json' ? `${JSON.stringify(report)}\n` : reportText(report))
-  return report.same ? exitCodes.done : exitCodes.failed
+  return report.same && !isEmpty(report) ? exitCodes.done : exitCodes.failed
 }
 
-function reportText({ records, sinks, newSources, lostSources, same }: ShadowReport): string {
+/** Two versions that were given nothing, and have put nothing out, are the same in nothing. */
+function isEmpty({ records, sinks }: ShadowReport): boolean {
+  return records === 0 && sinks.every(({ same }) => same === 0)
+}
+
+function reportText(report: ShadowReport): string {
+  const { records, sinks, newSources, lostSources, same } = report
   const lines = [
     `${counted(records, 'record')} ${records === 1 ? 'was' : 'were'} given to both versions`,
     ...newSources.map((id) => `source ${id} is new: it was given nothing`),
@@ -96,7 +111,7 @@ function reportText({ records, sinks, newSources, lostSources, same }: ShadowRep
       ...onlyOld.examples.map(({ record, times }) => `  - ${record}${times > 1 ? `  (${times} times)` : ''}`),
       ...onlyNew.examples.map(({ record, times }) => `  + ${record}${times > 1 ? `  (${times} times)` : ''}`),
     ]),
-    same ? 'both versions put out the same' : 'the versions differ',
+    !same ? 'the versions differ' : isEmpty(report) ? NOTHING_COMPARED : 'both versions put out the same',
   ]
   return `${lines.join('\n')}\n`
 }

@@ -2,6 +2,7 @@
  * Runs a job from a checkpoint on this thread, for looking at it: its sources read on from where the checkpoint stood, nothing is written anywhere,
  * nothing is committed, and no checkpoint is kept. Its failures are its end.
  */
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -73,9 +74,12 @@ export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
 /** `start` is given a folder for the time that the job runs. */
 async function inOwnFolder(start: (folder: string) => RunningJob): Promise<RunningJob> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-replay-'))
+  const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', removeAtExit)
   const remove = async (): Promise<void> => {
     // What stays is in the folder for temporary files, and says nothing about the job.
     await rm(folder, { recursive: true, force: true }).catch(() => {})
+    process.off('exit', removeAtExit)
   }
   const untilDone = async (running: RunningJob): Promise<JobResult> => {
     try {
