@@ -52,3 +52,10 @@ void test('an output that cannot be written says so at the end; one whose reader
     assert.equal(output.isGone, code !== undefined)
   }
 })
+
+void test('a terminal that says it has no size, or nothing of it, is taken for one of 80 by 24', () => {
+  for (const size of [{}, { columns: 0, rows: 0 }]) {
+    const { columns, rows } = processOutput(Object.assign(failing(undefined), size))
+    assert.deepEqual([columns, rows], [80, 24])
+  }
+})

@@ -67,11 +67,12 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
       return failure
     },
     isTerminal: isatty(stream.fd),
+    // A terminal whose size nobody has set (of `docker run -t`, of a serial line) says that it has none: 0.
     get columns() {
-      return stream.columns ?? 80
+      return stream.columns || 80
     },
     get rows() {
-      return stream.rows ?? 24
+      return stream.rows || 24
     },
   }
 }
