@@ -33,12 +33,12 @@ export interface RunningJob {
    * Takes a final checkpoint, then ends; resolves with `done`. Where it still looks through what there is to start from it ends at once, and where tasks are being opened, or a region starts again, after 5 s: the latest checkpoint stays what it was. If the checkpoint fails the job ends without and the result says so. Again: no effect.
    *
    * With `savepoint` the final checkpoint is stored as a savepoint as well, and answered; if that fails the job goes on.
-   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*; none of them without `savepoint`
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*, ARGUMENT_INVALID; none of them without `savepoint`
    */
   stop(options?: StopOptions): Promise<CompletedCheckpoint | undefined>
   /**
    * Takes a savepoint while the job goes on: a folder with everything in it, the user's to keep. It commits nothing, and no checkpoint builds on it.
-   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*; the job goes on
+   * @throws SAVEPOINT_FAILED, SAVEPOINT_JOB_ENDED, SAVEPOINT_PLACE_UNUSABLE, CHECKPOINT_URL_INVALID, CHECKPOINT_STORAGE_*, ARGUMENT_INVALID; the job goes on
    */
   savepoint(options?: SavepointOptions): Promise<CompletedCheckpoint>
   /** Ends without a checkpoint; resolves with `done`. Also after `stop`, which it cuts short. */

@@ -10,7 +10,7 @@ import { JobMaster } from './master/job-master.ts'
 import type { CheckpointHistory, JobEvent, JobFailure, JobResult, RunJobOptions, RunningJob } from './job-types.ts'
 import { loadJobModule } from './module/job-module.ts'
 import { recordModuleSources, type ModuleSources } from './module/module-sources.ts'
-import { stopJob } from './start-job.ts'
+import { savepointDir, stopJob } from './start-job.ts'
 import { planOptions } from './deployment/plan-options.ts'
 import { stateBackend } from './storage/state-backend.ts'
 import { savepointFailed } from './master/savepoint-requests.ts'
@@ -82,7 +82,7 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
       await done
       return undefined
     },
-    savepoint: async (options) => await running().savepoint(options?.dir),
+    savepoint: async (options) => await running().savepoint(savepointDir('savepoint', options)),
     cancel: async () => {
       asked = 'cancel'
       givenUp.resolve('given-up')

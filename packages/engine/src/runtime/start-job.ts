@@ -1,5 +1,6 @@
 import type { Clock, Disk, Network, Random } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
+import { checkOptions } from '../api/option-names.ts'
 import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { RemotePorts } from '../checkpoint/object-store/remote-places.ts'
 import type { ProcessInspector } from '../checkpoint/lock/process-identity.ts'
@@ -8,7 +9,7 @@ import { planJob } from '../graph/plan.ts'
 import { engineError } from '../errors.ts'
 import type { JobControl } from './master/job-control.ts'
 import { JobMaster, type JobMasterParts } from './master/job-master.ts'
-import type { CompletedCheckpoint, JobEvent, RunningJob, StopOptions } from './job-types.ts'
+import type { CompletedCheckpoint, JobEvent, RunningJob, SavepointOptions, StopOptions } from './job-types.ts'
 import { LocalSlots, type LocalPorts } from './slot/local-slots.ts'
 import type { SlotLauncher } from './slot/slot-link.ts'
 import { planOptions } from './deployment/plan-options.ts'
@@ -76,7 +77,7 @@ export function runningJob(master: JobMaster): RunningJob {
   return {
     done,
     stop: (options) => stopJob(control, done, options),
-    savepoint: async (options) => await control.savepoint(options?.dir),
+    savepoint: async (options) => await control.savepoint(savepointDir('savepoint', options)),
     cancel: async () => {
       control.cancel()
       await done
@@ -98,7 +99,13 @@ export async function stopJob(
     await done
     return undefined
   }
-  const completed = await job.stopWithSavepoint(savepoint === true ? undefined : savepoint.dir, drain)
+  const completed = await job.stopWithSavepoint(savepoint === true ? undefined : savepointDir('stop, savepoint', savepoint), drain)
   await done
   return completed
+}
+
+/** Without types a path by itself would be taken for nothing, and the savepoint be elsewhere. @throws ARGUMENT_INVALID */
+export function savepointDir(call: string, options: SavepointOptions | undefined): string | undefined {
+  checkOptions(call, options, ['dir'])
+  return options?.dir
 }

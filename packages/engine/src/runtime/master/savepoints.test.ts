@@ -192,6 +192,16 @@ void describe('savepoints of a running job', () => {
     checkRows(rowsOf('undisturbed'))
   })
 
+  void it('one whose place is not said as it must be is refused, and not taken elsewhere', async () => {
+    const job = await running(start(countingJob({ name: 'no-options' })))
+    for (const wrong of [join(folder, 'sp'), { path: join(folder, 'sp') }] as unknown as { readonly dir: string }[]) {
+      await assert.rejects(job.savepoint(wrong), { code: 'ARGUMENT_INVALID', message: /^savepoint: / })
+      await assert.rejects(job.stop({ savepoint: wrong }), { code: 'ARGUMENT_INVALID', message: /^stop, savepoint: / })
+    }
+    await job.stop()
+    assert.equal((await job.done).state, 'stopped')
+  })
+
   void it('one at a URL that is none is refused, and leaves nothing', async () => {
     const job = await running(start(countingJob({ name: 'no-url' })))
     for (const dir of ['s3://', 's3:///savepoints', 'ftp://store/savepoints']) {
