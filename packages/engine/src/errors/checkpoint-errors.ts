@@ -24,7 +24,7 @@ export const checkpointErrors = {
     who: 'operator',
     retry: false,
     message:
-      'Job {jobName} has had checkpoints, last in {place}, and there is none where checkpointing.dir says: it does not begin without state by itself. Mount or bring back what was there, or set checkpointing.dir as it was; or name a checkpoint or savepoint with --restore PATH; or begin without state with --restore none',
+      "Job {jobName} has had checkpoints, last in {place}, and there is none where checkpointing.dir says: it does not begin without state by itself. Mount or bring back what was there, or set checkpointing.dir as it was; or name a checkpoint or savepoint with --restore PATH; or begin without state with --restore none (in code, restore: 'none')",
   },
   CHECKPOINT_STORAGE_FAILED: { who: 'operator', retry: true, message: 'The checkpoint storage failed at {path}: {problem}' },
   CHECKPOINT_STORAGE_UNREACHABLE: {
