@@ -40,7 +40,17 @@ describe('rows', () => {
       [{ a: [NaN, new Date(0)] }, '{"a":["NaN","1970-01-01T00:00:00.000Z"]}'],
     ]
     for (const [value, json] of table) assert.equal(jsonOf(value), json)
-    for (const value of [new Date(NaN), [new Date(NaN)], new Map(), { a: new Map() }, new Set(), Symbol.iterator, () => 1, 'a\u0000', 'a\ud83d'])
+    for (const value of [
+      new Date(NaN),
+      [new Date(NaN)],
+      new Map(),
+      { a: new Map() },
+      new Set(),
+      Symbol.iterator,
+      () => 1,
+      'a\u0000',
+      'a\ud83d',
+    ])
       assert.throws(() => jsonOf(value), TypeError)
   })
 
