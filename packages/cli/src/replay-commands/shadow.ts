@@ -20,6 +20,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
     throw cliError('CLI_ARGUMENT', { flag: '--idle', expected: 'be a duration', value: flags['idle'] as string })
   const settings = await resolveSettings(io, flags)
   const params = readParams(flags['param'] as readonly string[])
+  const restore = flags['restore'] === undefined ? undefined : placeOf(io, flags['restore'] as string)
   const oldPath = await oldModule(flags, io)
   const { loadJobModule } = await import('@millrace/engine')
   const { newestCheckpointOf, shadowRun } = await import('@millrace/engine/replay')
@@ -41,8 +42,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
     (exitCode) => process.exit(exitCode),
   )
   try {
-    const restore = flags['restore'] as string | undefined
-    const checkpoint = restore === undefined ? await newestCheckpointOf(old, settings, folder) : placeOf(io, restore)
+    const checkpoint = restore ?? (await newestCheckpointOf(old, settings, folder))
     const report = await shadowRun({
       old: { job: old, params: {} },
       recent: { job: recent, params },
