@@ -73,7 +73,7 @@ export interface SinkWriter<T> {
   open(restored: readonly unknown[]): void | Promise<void>
   /** Takes a record; must not block. It may buffer; see `ready`. */
   write(value: T, timestamp: number): void
-  /** False while more should not be written: back-pressure. Default: always ready. */
+  /** False while more should not be written: back-pressure. The task sleeps then until `wake` is called. Default: always ready. */
   ready?(): boolean
   /** Sends on what is buffered, soon; for sinks without a commit (print, at least once). Called when the input goes idle. */
   flush?(): void

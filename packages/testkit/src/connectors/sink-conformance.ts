@@ -41,7 +41,7 @@ export interface SinkConformanceReport {
 /**
  * Proves that an exactly-once sink shows each record once and only when the checkpoint that holds it is complete: subtasks write at random,
  * checkpoints complete, are abandoned, are committed twice, late, in part or not before a crash; the process dies or the power fails;
- * writers at another parallelism are given the handles of the last checkpoint.
+ * writers at another parallelism are given the handles of the last checkpoint. A writer that had no room says when it has some again.
  *
  * Throws an error that names the seed and what had happened; its `cause` is what was found.
  */
@@ -169,7 +169,11 @@ class SinkRun<T> {
     for (let count = random.pick([0, 1, 10, 300]); count > 0 && host.failure === undefined; count--) {
       host.write(random.between(0, host.parallelism - 1), this.#options.record(this.#next++))
     }
-    while (random.chance(0.5)) await this.#machine.turn()
+    host.look()
+    while (random.chance(0.5)) {
+      await this.#machine.turn()
+      host.look()
+    }
     if (random.chance(0.2)) await this.#checkVisible('completed')
     try {
       if (random.chance(0.5) && !(await this.#checkpoint(host, isLast))) return false

@@ -1,3 +1,4 @@
+import { ok } from 'node:assert/strict'
 import type { ConnectorNotice, Sink, SinkWriter } from '@millrace/engine'
 import type { MachinePorts, TestMachine } from './machine.ts'
 import { throughCheckpoint } from './plain-data.ts'
@@ -14,6 +15,8 @@ export class SinkHost<T> {
   readonly notices: ConnectorNotice[] = []
   readonly #machine: TestMachine
   readonly #writers: readonly SinkWriter<T>[]
+  /** Subtasks that had no room and have not called `wake` since; whether they were seen to have some. */
+  readonly #waiting: Map<number, boolean> = new Map()
   #failure: { readonly error: unknown } | undefined
 
   constructor(sink: Sink<T>, machine: TestMachine, { parallelism, attempt, isRestoring }: SinkLife, ports: MachinePorts = machine.boot()) {
@@ -28,7 +31,7 @@ export class SinkHost<T> {
         jobName: 'orders & alerts',
         stateId: 'published',
         restoring: isRestoring,
-        wake: () => {},
+        wake: () => void this.#waiting.delete(subtask),
         fail: (error) => void (this.#failure ??= { error }),
         report: (notice) => void this.notices.push(notice),
       }),
@@ -55,8 +58,24 @@ export class SinkHost<T> {
     return this.#writers[subtask]!.ready?.() ?? true
   }
 
+  /** Asks for room, as a task does once: it sleeps where there is none. @throws if it would sleep on though there is some */
+  look(): void {
+    for (const subtask of this.#writers.keys()) {
+      if (!this.ready(subtask)) this.#waiting.set(subtask, false)
+      else if (this.#waiting.has(subtask)) {
+        ok(
+          this.#waiting.get(subtask) === false,
+          `ready() of the writer of subtask ${subtask} answered false, and answers true now: it has not called wake, so its task sleeps on`,
+        )
+        this.#waiting.set(subtask, true)
+      }
+    }
+  }
+
   /** The handles of all writers, as a checkpoint would store them. */
   async prepare(checkpointId: number): Promise<readonly (readonly unknown[])[]> {
+    // With a checkpoint the task looks again by itself.
+    this.#waiting.clear()
     const handles = await this.#machine.run(Promise.all(this.#writers.map((writer) => writer.prepare(checkpointId))))
     return handles.map((each, subtask) => throughCheckpoint(each, `what prepare of subtask ${subtask} answers`))
   }
