@@ -229,7 +229,8 @@ test('a shadow that is ended at once leaves nothing either', async () => {
   assert.equal(readdirSync(temporary).length, 2)
   child.kill('SIGINT')
   child.kill('SIGTERM')
-  assert.equal(await ended, 143, output.stderr)
+  // Which of two signals comes first that wait together is for the system to say: the second one ends it.
+  assert.match(String(await ended), /^(130|143)$/, output.stderr)
   assert.deepEqual(readdirSync(temporary), [])
 })
 
