@@ -2,4 +2,5 @@
 export { compareOutputs, type OutputDifference, type SinkComparison } from './replay/compare-outputs.ts'
 export { newestCheckpointOf } from './replay/newest-checkpoint.ts'
 export { replayJob, type ReplayOptions } from './replay/replay-job.ts'
+export { temporaryFolder, type TemporaryFolder } from './replay/temporary-folder.ts'
 export { shadowRun, type ShadowFailure, type ShadowOptions, type ShadowReport, type ShadowVersion } from './replay/shadow.ts'

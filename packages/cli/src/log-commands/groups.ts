@@ -92,12 +92,13 @@ export async function resetOffsets(groupId: string, flags: ParsedFlags, io: Comm
   })
 }
 
-/** Brokers only say that whoever sets them is no member. */
+/** Of a group with members they are not set: that is said with how many there are. */
 async function setOffsets(client: LogClient, groupId: string, offsets: readonly OffsetToCommit[]): Promise<void> {
   try {
     await client.admin.groups.commitOffsets(groupId, offsets)
   } catch (error) {
-    const count = (await client.admin.groups.describe(groupId))?.members.length ?? 0
+    const group = await client.admin.groups.describe(groupId).catch(() => undefined)
+    const count = group?.members.length ?? 0
     throw count === 0 ? error : cliError('CLI_GROUP_ACTIVE', { group: groupId, count }, error)
   }
 }

@@ -1,7 +1,4 @@
-import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseDuration } from '@millrace/core'
 import type { ShadowFailure, ShadowReport } from '@millrace/engine/replay'
 import { cliError } from '../errors.ts'
@@ -23,14 +20,12 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const restore = flags['restore'] === undefined ? undefined : placeOf(io, flags['restore'] as string)
   const oldPath = await oldModule(flags, io)
   const { loadJobModule } = await import('@millrace/engine')
-  const { newestCheckpointOf, shadowRun } = await import('@millrace/engine/replay')
+  const { newestCheckpointOf, shadowRun, temporaryFolder } = await import('@millrace/engine/replay')
   const old = await loadJobModule(oldPath)
   const named = flags['of'] as string
   if (old.name !== named) throw cliError('CLI_SHADOW_OTHER', { job: named, module: oldPath, other: old.name })
   const recent = await loadJobModule(resolve(io.cwd, path))
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-shadow-'))
-  const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', removeAtExit)
+  const folder = await temporaryFolder('millrace-shadow-')
   const interruption = new AbortController()
   let interrupted: number | undefined
   const ignoreSignals = handleSignals(
@@ -42,7 +37,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
     (exitCode) => process.exit(exitCode),
   )
   try {
-    const checkpoint = restore ?? (await newestCheckpointOf(old, settings, folder))
+    const checkpoint = restore ?? (await newestCheckpointOf(old, settings, folder.path))
     const report = await shadowRun({
       old: { job: old, params: {} },
       recent: { job: recent, params },
@@ -63,9 +58,8 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
     if (interrupted !== undefined) return interrupted
     throw error
   } finally {
+    await folder.remove()
     ignoreSignals()
-    await rm(folder, { recursive: true })
-    process.off('exit', removeAtExit)
   }
 }
 

@@ -13,7 +13,10 @@ export interface UnknownOption {
 }
 
 /** The first of the options that there is not: Node runs TypeScript without checking it, and a name that is misspelled would do nothing, silently. Undefined: there are all. */
-export function unknownOption<O extends object>(options: O, names: OptionNames<O>): UnknownOption | undefined {
+export function unknownOption<O extends object>(
+  options: O,
+  names: { readonly [name in keyof Required<O>]: unknown },
+): UnknownOption | undefined {
   const option = Object.keys(options).find((name) => !Object.hasOwn(names, name))
   if (option === undefined) return undefined
   const known = Object.keys(names)

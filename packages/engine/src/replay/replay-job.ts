@@ -2,10 +2,6 @@
  * Runs a job from a checkpoint on this thread, for looking at it: its sources read on from where the checkpoint stood, nothing is written anywhere,
  * nothing is committed, and no checkpoint is kept. Its failures are its end.
  */
-import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { changeOptions, nodeClock, nodeDisk, nodeNetwork, nodeRandom, overrideOptions, type Clock } from '@millrace/core'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import type { JobFunctions, OperatorFunctions } from '../api/functions.ts'
@@ -22,6 +18,7 @@ import { startLocalJob } from '../runtime/start-job.ts'
 import { jobFolder } from '../runtime/storage/state-folder.ts'
 import { ForgettingCheckpoints } from './forgetting-checkpoints.ts'
 import { watchedSource, type InputWatcher } from './watched-source.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export interface ReplayedJob {
   readonly job: Job<Params>
@@ -73,14 +70,7 @@ export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
 
 /** `start` is given a folder for the time that the job runs. */
 async function inOwnFolder(start: (folder: string) => RunningJob): Promise<RunningJob> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-replay-'))
-  const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', removeAtExit)
-  const remove = async (): Promise<void> => {
-    // What stays is in the folder for temporary files, and says nothing about the job.
-    await rm(folder, { recursive: true, force: true }).catch(() => {})
-    process.off('exit', removeAtExit)
-  }
+  const { path, remove } = await temporaryFolder('millrace-replay-')
   const untilDone = async (running: RunningJob): Promise<JobResult> => {
     try {
       return await running.done
@@ -89,7 +79,7 @@ async function inOwnFolder(start: (folder: string) => RunningJob): Promise<Runni
     }
   }
   try {
-    const running = start(folder)
+    const running = start(path)
     return { ...running, done: untilDone(running) }
   } catch (error) {
     await remove()

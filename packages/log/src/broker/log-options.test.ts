@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Log, type LogOptions } from './log.ts'
+import { Log } from './log.ts'
+import type { LogOptions } from './log-options.ts'
 
 void test('an option that there is not is refused: a folder that is misspelled would be a temporary one', async () => {
   for (const [option, meant] of [

@@ -1,70 +1,13 @@
 import { resolve as absolute } from 'node:path'
-import { createLogger, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics, unknownOption } from '@millrace/core'
-import type { Clock, Disk, Logger, MetricServer, MillraceError, Network, OptionNames, Random } from '@millrace/core'
+import { createLogger, nodeClock, nodeNetwork, nodeRandom, prometheusText, serveMetrics } from '@millrace/core'
+import type { Clock, Logger, MetricServer, MillraceError } from '@millrace/core'
 import { logError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerConfig } from './config/index.ts'
 import type { Faults } from './faults/faults.ts'
-import { checkLogOptions } from './log-option-checks.ts'
+import { checkLogOptions, type LogOptions } from './log-options.ts'
 import { logPlace, type LogPlace } from './log-place.ts'
-import type { RequestLogEntry } from './metrics/request-log.ts'
 import { listenProblem } from './start-problems.ts'
-
-export interface LogOptions {
-  /**
-   * The log directory, or several, as `log.dirs` of Kafka: a new partition goes where there are the fewest, and a directory that fails takes its
-   * own partitions with it alone. Made if they are missing. One broker at a time may have them. Without it, without `log.dirs` in `config`, and
-   * without `memory`: a temporary folder that `close` removes.
-   */
-  readonly dir?: string | readonly string[]
-  /** Keeps everything in the memory of this process, where `close` leaves nothing; for tests. False by default. */
-  readonly memory?: boolean
-  /** Where it listens: '127.0.0.1' by default, so that nobody else reaches it. For more than one listener, TLS or SASL: `listeners` in `config`. */
-  readonly host?: string
-  /** 0, the default, takes any free port. */
-  readonly port?: number
-  /** The host that clients are told to connect to; by default `host`, and 'localhost' where that stands for every interface. */
-  readonly advertisedHost?: string
-  /** Whether records are synced to the disk before they are acknowledged; false by default, as in Kafka. */
-  readonly durable?: boolean
-  /** Settings by Kafka's names, as text: `{ 'num.partitions': '3', 'log.retention.hours': '1' }`; Kafka's defaults for the rest. */
-  readonly config?: Readonly<Record<string, string>>
-  /**
-   * Passwords of users by name, for SASL PLAIN and SCRAM. They are not stored; credentials of SCRAM that are stored for a user count before.
-   */
-  readonly users?: Readonly<Record<string, string>>
-  /** Hears of closed connections and of trouble with the disk; nobody by default. */
-  readonly logger?: Logger
-  /** Hears of every request once it is answered, for debugging; nobody by default. */
-  readonly onRequest?: (request: RequestLogEntry) => void
-  /** Serves metrics for Prometheus at `/metrics` of this port, and whether every log directory is there at `/ready`, on `host`; 0 takes any free one. Not served by default; `metrics()` gives the same. */
-  readonly metricsPort?: number
-  /** Other machines than this one; for simulation. */
-  readonly ports?: { readonly disk?: Disk; readonly network?: Network; readonly clock?: Clock; readonly random?: Random }
-}
-
-const optionNames: OptionNames<LogOptions> = {
-  dir: true,
-  memory: true,
-  host: true,
-  port: true,
-  advertisedHost: true,
-  durable: true,
-  config: true,
-  users: true,
-  logger: true,
-  onRequest: true,
-  metricsPort: true,
-  ports: true,
-}
-
-/** Records would be in a temporary folder, or not durable, without a word. @throws LOG_OPTION_UNKNOWN, LOG_OPTION_INVALID */
-function checkOptions(options: LogOptions): void {
-  const unknown = unknownOption(options, optionNames)
-  if (unknown === undefined) return checkLogOptions(options)
-  const { option, known, nearest } = unknown
-  throw logError('LOG_OPTION_UNKNOWN', { option, meant: nearest === undefined ? `: ${known.join(', ')}` : `; did you mean ${nearest}?` })
-}
 
 /** A listener as clients may know it. */
 export interface LogListener {
@@ -128,7 +71,7 @@ export class Log {
    * `BROKER_METADATA_CORRUPT`, `BROKER_STRAY_LOGS`, `BROKER_DIRECTORY_*` for what is in the directory; `BROKER_CANNOT_LISTEN`
    */
   static async start(options: LogOptions = {}): Promise<Log> {
-    checkOptions(options)
+    checkLogOptions(options)
     const clock = options.ports?.clock ?? nodeClock
     const { memory = false, ports } = options
     const place = await logPlace({ dirs: dirsOf(options), memory, disk: ports?.disk, clock })

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { DiskError, MillraceError } from '@millrace/core'
 import { testAuthority } from '@millrace/testkit'
-import { Log, type LogOptions } from './log.ts'
+import { Log } from './log.ts'
+import type { LogOptions } from './log-options.ts'
 import { directoryProblem, diskProblem } from './start-problems.ts'
 
 function folder(t: TestContext): string {

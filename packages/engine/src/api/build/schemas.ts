@@ -36,6 +36,7 @@ export function validated(operator: string, fn: ErasedProcessFunction): ErasedPr
   // Of a class, declarations may be getters of the prototype, which a spread leaves behind.
   const declared = declarations.flatMap((name) => (fn[name] === undefined ? [] : [[name, fn[name]] as const]))
   return {
+    ...fn,
     ...Object.fromEntries(declared),
     ...(fn.open === undefined ? {} : { open: (ctx: unknown) => fn.open?.(ctx) }),
     ...(fn.close === undefined ? {} : { close: () => fn.close?.() }),

@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url'
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey } from 'jose'
 import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs'
 import { testAuthority } from '@millrace/testkit'
-import { Log, type LogOptions } from '../log.ts'
+import { Log } from '../log.ts'
+import type { LogOptions } from '../log-options.ts'
 
 const authority = testAuthority()
 const server = authority.issue({ subject: { CN: 'broker' }, hosts: ['127.0.0.1', 'localhost'] })
