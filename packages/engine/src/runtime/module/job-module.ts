@@ -44,14 +44,14 @@ async function importWithin(path: string, timeoutMs: number): Promise<Module> {
   const { promise: timeout, reject } = Promise.withResolvers<never>()
   // The pending timer also keeps the process alive, which would end without a word where the module waits for nothing at all.
   const cancel = nodeClock.after(timeoutMs, () => reject(engineError('JOB_MODULE_HANGS', { path, timeoutMs })))
-  const imported = import(pathToFileURL(path).href).catch(async (error: unknown) => {
-    throw await explain(path, error)
-  }) as Promise<Module>
-  try {
-    return await Promise.race([imported, timeout])
-  } finally {
-    cancel()
-  }
+  const imported = (import(pathToFileURL(path).href) as Promise<Module>).then(
+    (module) => ({ module }),
+    (error: unknown) => ({ error }),
+  )
+  const outcome = await Promise.race([imported, timeout]).finally(cancel)
+  if ('module' in outcome) return outcome.module
+  // Finding out why may take a process of its own, which is no time of the module's.
+  throw await explain(path, outcome.error)
 }
 
 async function explain(path: string, error: unknown): Promise<Error> {
