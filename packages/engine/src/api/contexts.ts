@@ -2,7 +2,7 @@ import type { Duration } from '@millrace/core'
 import type { StateDeclaration, StateDeclarations } from './state.ts'
 import type { SideTypes, TypeOf } from './types.ts'
 
-/** The handles that a function sees for the states it declared. */
+/** The handles that a function sees for the states it declared. Used after the call they throw `CONTEXT_REVOKED`: it would be another key's state. */
 export type Handles<S extends StateDeclarations> = { readonly [N in keyof S]: S[N] extends StateDeclaration<infer H> ? H : never }
 
 /** Handles without the methods that write. */

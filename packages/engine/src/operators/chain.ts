@@ -108,6 +108,11 @@ export class Chain {
     for (const operator of this.operators) if (operator.pending > 0) operator.settle()
   }
 
+  /** To be called by whoever has driven the chain, before anything asynchronous has its turn. */
+  rest(): void {
+    for (const operator of this.operators) operator.rest()
+  }
+
   /** Fires due processing-time timers, a few hundred at most; answers whether more are due. */
   processingTime(nowMs: number): boolean {
     let more = false

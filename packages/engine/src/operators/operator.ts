@@ -58,6 +58,8 @@ export interface Operator {
   close(): Promise<void>
   /** Invocations under way or waiting. */
   readonly pending: number
+  /** The host turns to other things: no call that comes back from now on belongs to the record that was passing. */
+  rest(): void
   /** Takes no further record for now. */
   readonly full: boolean
   /** An invocation that could not be buffered is under way: neither records nor barriers until it has settled. */
@@ -157,6 +159,7 @@ export abstract class PlainOperator implements Operator, Receiver {
     return undefined
   }
   flush(): void {}
+  rest(): void {}
   settle(): void {}
   unfinished(): readonly UnfinishedInput[] {
     return []

@@ -8,7 +8,7 @@ import { ProcessInput } from './process-input.ts'
 import type { ProcessParts } from './process-parts.ts'
 import type { Receiver } from './receiver.ts'
 import { TimerFiring } from './timer-firing.ts'
-import type { TimerKind } from '../state/state-types.ts'
+import type { KeyedStateBackend, TimerKind } from '../state/state-types.ts'
 
 /**
  * Every process function: keyed or not, one input or two, with broadcast state or not. Says which way an invocation takes, and in which order with the others.
@@ -20,7 +20,7 @@ import type { TimerKind } from '../state/state-types.ts'
  */
 export class ProcessOperator extends PlainOperator {
   readonly #fn: ProcessParts['fn']
-  readonly #keyed: boolean
+  readonly #keyed: KeyedStateBackend | undefined
   readonly #keys: readonly [InputKeys, InputKeys]
   readonly #invocations: Invocations
   readonly #timers: TimerFiring
@@ -40,7 +40,7 @@ export class ProcessOperator extends PlainOperator {
     super(host)
     const { fn, keyed, keySelectors, hashArrives } = parts
     this.#fn = fn
-    this.#keyed = keyed !== undefined
+    this.#keyed = keyed
     this.#keys = [new InputKeys(host, keySelectors[0], keyed, hashArrives), new InputKeys(host, keySelectors[1], keyed, hashArrives)]
     this.#timers = new TimerFiring({
       timers: keyed?.timers,
@@ -154,9 +154,9 @@ export class ProcessOperator extends PlainOperator {
   #becomeAsync(): void {
     this.#execution ??= new AsyncExecution(
       {
-        keyed: this.#keyed,
+        keyed: this.#keyed !== undefined,
         capacity: this.#fn.capacity ?? this.host.asyncCapacity,
-        serial: this.#keyed && this.#invocations.has('event-timer'),
+        serial: this.#keyed !== undefined && this.#invocations.has('event-timer'),
       },
       {
         start: (input) => this.#invocations.start(input),
@@ -226,6 +226,11 @@ export class ProcessOperator extends PlainOperator {
   }
 
   // ---------- between the records
+
+  /** While a call runs alone its key stays the current one. */
+  override rest(): void {
+    if (!this.#alone) this.#keyed?.release()
+  }
 
   override get pending(): number {
     return (this.#execution?.pending ?? 0) + this.#held.length + (this.#alone || this.#timers.underWay ? 1 : 0)

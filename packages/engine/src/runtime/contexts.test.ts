@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import { testJob, TestInput, TestOutput } from '@millrace/testkit'
 import type { Environment } from '../api/environment.ts'
-import { map, value, type ValueState } from '../api/state.ts'
+import { map, value, type MapState, type ValueState } from '../api/state.ts'
 import type { Stream, StreamView } from '../api/stream.ts'
 import { type } from '../api/types.ts'
 import { watermarks } from '../api/watermarks.ts'
@@ -155,6 +155,60 @@ describe('a context that is used after its call', () => {
       assert.deepEqual(got, [1, 2, 3, 4, 5])
       assert.deepEqual(refused, Array(5).fill('CONTEXT_REVOKED'))
     })
+  }
+
+  type Sum = ValueState<number>
+  const kept: readonly [string, (sum: Sum, perItem: MapState<string, number>) => unknown][] = [
+    ['set', (sum) => sum.set(1)],
+    ['get', (sum) => sum.get()],
+    ['clear', (sum) => sum.clear()],
+    ['update', (sum) => sum.update((n) => (n ?? 0) + 1)],
+    ['set of a map', (_sum, perItem) => perItem.set('a', 1)],
+    ['get of a map', (_sum, perItem) => perItem.get('a')],
+    ['entries of a map', (_sum, perItem) => [...perItem.entries()]],
+  ]
+  const states = {
+    sum: value<number>(),
+    perItem: map<string, number>(),
+    brief: value<number>({ ttl: { after: '1h' } }),
+    briefly: map<string, number>({ ttl: { after: '1h' } }),
+  }
+
+  for (const [use, call] of kept) {
+    for (const expires of [false, true]) {
+      it(`refuses ${use} by a handle that was taken while it was under way${expires ? ', of a state that expires' : ''}`, async () => {
+        const refused: unknown[] = []
+        const got = await results((env) =>
+          timed(env)
+            .keyBy((n) => n)
+            .process({
+              emits: type<number>(),
+              state: states,
+              onElement(n, ctx) {
+                const { sum, perItem, brief, briefly } = ctx.state
+                sum.set(10 * n)
+                perItem.set('b', 1)
+                brief.set(10 * n)
+                briefly.set('b', 1)
+                ctx.eventTimers.at(9_000)
+                queueMicrotask(() => {
+                  try {
+                    if (expires) call(brief, briefly)
+                    else call(sum, perItem)
+                  } catch (error) {
+                    refused.push((error as { code?: unknown }).code)
+                  }
+                })
+              },
+              onEventTimer(_time, ctx) {
+                ctx.emit(expires ? ctx.state.brief.get()! : ctx.state.sum.get()!)
+              },
+            }),
+        )
+        assert.deepEqual(got.toSorted((a, b) => a - b), [10, 20, 30, 40, 50])
+        assert.deepEqual(refused, Array(5).fill('CONTEXT_REVOKED'))
+      })
+    }
   }
 
   it('refuses it once the promise of a call that ran alone is settled', async () => {

@@ -103,6 +103,10 @@ export class KeyedState implements KeyedStateBackend {
     this.#store.use(key, hash)
   }
 
+  release(): void {
+    this.#store.release()
+  }
+
   get looksAhead(): boolean {
     return false
   }

@@ -61,6 +61,8 @@ export interface KeyedStateBackend {
 
   /** Makes `key` the current key. Creates nothing: rows appear with the first write and go with the last `clear`. */
   use(key: unknown, hash: number): void
+  /** No key is the current one: until the next `use` handles refuse whatever is asked of them (CONTEXT_REVOKED). */
+  release(): void
 
   /** Called, once or more, where more was taken in than memory is meant for, and nothing can make room before `relieved` resolves. By default nobody minds. */
   onCrowded: (relieved: Promise<void>) => void

@@ -130,6 +130,7 @@ export class Task implements GateHandler, SourceInputHandler {
       this.fail(error)
       return 'over'
     } finally {
+      this.chain.rest()
       this.#stepped?.resolve()
       this.#stepped = undefined
     }

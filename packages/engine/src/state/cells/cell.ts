@@ -28,7 +28,7 @@ export class RowCell implements ListCell {
   get(): unknown {
     const store = this.#store
     const row = store.row
-    if (row < 0) return undefined
+    if (row < 0) return store.absent()
     const value = store.table.columns[this.#column]!.get(row)
     if (typeof value === 'object' && value !== null && store.table.epochs[row] !== store.epoch) store.touch()
     return value
@@ -48,7 +48,8 @@ export class RowCell implements ListCell {
 
   clear(): void {
     const store = this.#store
-    if (store.row < 0 || !store.table.columns[this.#column]!.has(store.row)) return
+    if (store.row < 0) return store.absent()
+    if (!store.table.columns[this.#column]!.has(store.row)) return
     store.touch()
     store.table.columns[this.#column]!.clear(store.row)
     store.cellCleared()

@@ -98,7 +98,7 @@ export class RowMapHandle implements MapState<KeyAtom, unknown> {
 
   protected cell(): MapCell | undefined {
     const { row, table } = this.store
-    return row < 0 ? undefined : (table.columns[this.column]!.get(row) as MapCell | undefined)
+    return row < 0 ? this.store.absent() : (table.columns[this.column]!.get(row) as MapCell | undefined)
   }
 
   protected handOut(cell: MapCell, entry: MapEntry): unknown {

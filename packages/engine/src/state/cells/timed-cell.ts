@@ -33,12 +33,12 @@ export class TimedRowCell implements TimedCell {
 
   read(): unknown {
     const { row, table } = this.#store
-    return row < 0 ? undefined : table.columns[this.column]!.get(row)
+    return row < 0 ? this.#store.absent() : table.columns[this.column]!.get(row)
   }
 
   time(): unknown {
     const { row, table } = this.#store
-    return row < 0 ? undefined : table.columns[this.times]!.get(row)
+    return row < 0 ? this.#store.absent() : table.columns[this.times]!.get(row)
   }
 
   touch(): void {

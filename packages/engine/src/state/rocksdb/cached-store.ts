@@ -89,13 +89,24 @@ export class CachedStore extends RowStore {
   }
 
   override use(key: unknown, hash: number): void {
-    if (this.#maps.shared.grown) this.#moveOutGrown()
-    const isSampled = ++this.#uses === USES_A_SAMPLE
-    // Of the row in use until now: the one that comes may be new, and empty.
-    if (isSampled) this.#sample()
+    this.#uses++
+    const isSampled = this.#leave()
     this.show(key, hash)
     // Not before: it might be this row that goes, with what the caller knows of it.
     if (isSampled || this.#maps.shared.cached > 0) this.#room.make()
+  }
+
+  override release(): void {
+    this.#leave()
+    super.release()
+  }
+
+  /** Looks at the row in use until now: the one that comes next may be new, and empty. Answers whether it was sampled. */
+  #leave(): boolean {
+    if (this.#maps.shared.grown) this.#moveOutGrown()
+    if (this.#uses < USES_A_SAMPLE || this.row < 0) return false
+    this.#sample()
+    return true
   }
 
   override show(key: unknown, hash: number): void {
@@ -342,7 +353,7 @@ export class CachedStore extends RowStore {
     this.#uses = 0
     this.#sampledBytes = Math.max(0, this.#sampledBytes - USES_A_SAMPLE * SAMPLED_BYTES_A_USE)
     const { table, row } = this
-    if (row >= 0 && table.epochs[row]! >= 0 && !this.#loading) {
+    if (table.epochs[row]! >= 0 && !this.#loading) {
       try {
         if (!this.below.frozen) this.#mover.tend(table, row, 0)
         if (this.#sampledBytes > 0) return

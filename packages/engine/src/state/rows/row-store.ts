@@ -1,6 +1,6 @@
 // The rows of a subtask, and the current one.
 //
-// 1. `row` is the current key's row in `table`, or -1 while it has none. Rows come with the first write and go with the last clear.
+// 1. `row` is the current key's row in `table`, or -1 while it has none, or there is no current key. Rows come with the first write and go with the last clear.
 // 2. The epoch grows with every snapshot. Whoever changes a row, or gives out an object in it, calls `touch` first unless the row's epoch is the current one already.
 // 3. `touch` lets a snapshot that still has to visit the row write it before it changes.
 // 4. A row is only made under its key's own hash: whoever restores it looks for it in the key group of that.
@@ -61,7 +61,18 @@ export class RowStore {
     this.use(key, hash)
   }
 
-  /** Makes the current row one that may be changed: there, alive, and touched in this epoch. */
+  /** No key is the current one until the next `use`. */
+  release(): void {
+    this.key = undefined
+    this.row = -1
+  }
+
+  /** What a cell reads where the current key has no row. @throws CONTEXT_REVOKED */
+  absent(): undefined {
+    if (this.key === undefined) throw engineError('CONTEXT_REVOKED', { operator: this.#operator, use: 'state' })
+  }
+
+  /** Makes the current row one that may be changed: there, alive, and touched in this epoch. @throws CONTEXT_REVOKED */
   touch(): void {
     if (this.row < 0) this.#add()
     else this.#touchRow(this.table, this.row)
@@ -131,6 +142,7 @@ export class RowStore {
 
   #add(): void {
     const { directory, hash } = this
+    this.absent()
     // The hash is the sender's, and the key was asked for again.
     if (hashKey(this.key) !== hash) throw engineError('KEY_CHANGED', { operator: this.#operator })
     let table = directory.locate(hash)
