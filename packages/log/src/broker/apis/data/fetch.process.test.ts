@@ -115,7 +115,7 @@ test('an incremental poll is woken by any of its partitions, once for all that a
       [11, '11'],
     ],
   )
-  assert.ok(performance.now() - since < 1000)
+  assert.ok(performance.now() - since < 4_500)
   await producer.close()
 })
 
