@@ -57,14 +57,14 @@ export class Invocation implements StateInvocation {
     if (this.#over) return
     this.#over = true
     const { store, key, hash, timers, waiting } = this.#parts
-    const current = { key: store.key, hash: store.hash }
+    const { key: formerKey, hash: formerHash } = store
     store.use(key, hash)
     for (const buffer of this.#buffers) buffer.apply()
     for (const { call, kind, time } of this.#timerCalls) {
       if (waiting?.has(kind, time, key, hash) !== true) timers[call](kind, time)
       else if (call === 'delete') waiting.drop(kind, time, key, hash)
     }
-    if (current.key !== undefined) store.show(current.key, current.hash)
+    store.back(formerKey, formerHash)
   }
 
   discard(): void {

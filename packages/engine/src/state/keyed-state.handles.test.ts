@@ -311,6 +311,17 @@ for (const [how, ttl] of Object.entries({ 'for ever': {}, 'for a while': { ttl: 
   })
 }
 
+test('an invocation that commits leaves no key the current one where none was', () => {
+  const state = createState({ n: value<number>() })
+  const { n } = state.handles as unknown as { n: ValueState<number> }
+  const invocation = state.invocation('a', hashKey('a'))
+  ;(invocation.handles as unknown as { n: ValueState<number> }).n.set(1)
+  state.release()
+  invocation.commit()
+  assert.throws(() => n.set(2), { code: 'CONTEXT_REVOKED' })
+  assert.equal(at<{ n: ValueState<number> }>(state, 'a').n.get(), 1)
+})
+
 test('broadcast state: written by one side, read by both, restored from a copy', () => {
   const declared = { rules: map<string, { limit: number }>(), version: value<number>(), seen: list<number>() }
   type Broadcast = { rules: MapState<string, { limit: number }>; version: ValueState<number>; seen: ListState<number> }

@@ -92,6 +92,22 @@ test('the bytes of format version 2', () => {
   )
 })
 
+test('a sweep leaves no key the current one where none was, so that a call which comes too late is still refused', () => {
+  clock.nowMs = 1_000
+  const state = create({ ...declared(AFTER), kept: value() })
+  for (const key of ['a', 'b', 'c']) {
+    fill(state, key)
+    at<{ kept: ValueState<unknown> }>(state, key).kept.set(key)
+  }
+  const { kept } = state.handles as unknown as { kept: ValueState<unknown> }
+  state.release()
+  clock.nowMs += AFTER
+  sweep(state)
+  assert.throws(() => kept.set('late'), { code: 'CONTEXT_REVOKED' })
+  assert.throws(() => kept.get(), { code: 'CONTEXT_REVOKED' })
+  assert.equal(state.statistics().rows, 3)
+})
+
 test('nothing is seen after its time, and what is left is swept away a few rows at a time', () => {
   clock.nowMs = 1_000
   const state = create(declared(AFTER))

@@ -63,8 +63,7 @@ export class StateCleaner {
       this.#tables = undefined
       this.#table = 0
     }
-    if (key === undefined) this.#store.row = -1
-    else this.#store.show(key, hash)
+    this.#store.back(key, hash)
     return done
   }
 

@@ -32,6 +32,16 @@ void test('what fits into the cache is never written below', () => {
   assert.equal(state.rowsBelow, 0)
 })
 
+void test('what is refused takes no room from what is there', () => {
+  const state = create(1 << 20)
+  for (let key = 0; key < 1000; key++) at(state, key).count.set(key)
+  state.release()
+  const late = state.handles as unknown as Handles
+  for (let time = 0; time < 50_000; time++) assert.throws(() => late.count.set(1), { code: 'CONTEXT_REVOKED' })
+  for (let key = 0; key < 1000; key++) assert.equal(at(state, key).count.get(), key)
+  assert.equal(state.rowsBelow, 0)
+})
+
 void test('what does not is below, and comes back when it is used', () => {
   const state = create(10_000)
   for (let key = 0; key < 1000; key++) at(state, key).count.set(key)

@@ -124,9 +124,11 @@ export class CachedStore extends RowStore {
   override expect(): void {}
 
   override touch(): void {
-    if (this.row < 0) this.#room.resident++
+    const isNew = this.row < 0
     if (this.#loading) this.#loadTouch()
     else super.touch()
+    // Not before: what is refused is no row.
+    if (isNew) this.#room.resident++
   }
 
   override cellCleared(): void {
@@ -177,7 +179,7 @@ export class CachedStore extends RowStore {
     const { key: formerKey, hash: formerHash } = this
     this.use(key, hash)
     const value = this.row < 0 ? undefined : this.table.columns[column]!.get(this.row)
-    this.#back(formerKey, formerHash)
+    this.back(formerKey, formerHash)
     return value
   }
 
@@ -243,7 +245,7 @@ export class CachedStore extends RowStore {
     const { key: formerKey, hash: formerHash } = this
     this.#room.make(true)
     this.#takeIn(key, hash, stored)
-    this.#back(formerKey, formerHash)
+    this.back(formerKey, formerHash)
   }
 
   /** Shows a row that is not here, and lets go of it again. `stored`: as the store below has it now. The current key stays what it was. */
@@ -259,7 +261,7 @@ export class CachedStore extends RowStore {
       table.notes[row]! &= ~RECENT
       this.#room.letGo(table, row, Infinity)
     }
-    this.#back(formerKey, formerHash)
+    this.back(formerKey, formerHash)
   }
 
   /** Does something with another key as the current one. A row that was not here is let go of again. */
@@ -275,7 +277,7 @@ export class CachedStore extends RowStore {
       table.notes[row]! &= ~RECENT
       this.#room.letGo(table, row, Infinity)
     }
-    this.#back(formerKey, formerHash)
+    this.back(formerKey, formerHash)
   }
 
   #takeIn(key: Key, hash: number, stored: Uint8Array): void {
@@ -284,13 +286,6 @@ export class CachedStore extends RowStore {
     this.table = this.directory.locate(hash)
     this.row = -1
     this.#load(stored)
-  }
-
-  #back(key: unknown, hash: number): void {
-    if (key === undefined) this.row = -1
-    else this.show(key, hash)
-    this.key = key
-    this.hash = hash
   }
 
   /** Writes rows below that have not been touched since `epoch`, and keeps them. Answers how many rows it looked at: fewer than `rows` at the end of a sweep. */

@@ -67,6 +67,13 @@ export class RowStore {
     this.row = -1
   }
 
+  /** Makes current again what was so before another key was shown in between; that may be no key. */
+  back(key: unknown, hash: number): void {
+    if (key !== undefined) return this.show(key, hash)
+    this.key = undefined
+    this.row = -1
+  }
+
   /** What a cell reads where the current key has no row. @throws CONTEXT_REVOKED */
   absent(): undefined {
     if (this.key === undefined) throw engineError('CONTEXT_REVOKED', { operator: this.#operator, use: 'state' })
