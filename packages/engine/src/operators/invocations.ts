@@ -123,6 +123,8 @@ export class Invocations {
 
   broadcast(value: unknown): void {
     const context = this.#broadcasting!
+    // It is about no key, whatever has passed before it.
+    this.#parts.keyed?.release()
     context.inUse = true
     let result: unknown
     try {

@@ -205,7 +205,10 @@ describe('a context that is used after its call', () => {
               },
             }),
         )
-        assert.deepEqual(got.toSorted((a, b) => a - b), [10, 20, 30, 40, 50])
+        assert.deepEqual(
+          got.toSorted((a, b) => a - b),
+          [10, 20, 30, 40, 50],
+        )
         assert.deepEqual(refused, Array(5).fill('CONTEXT_REVOKED'))
       })
     }

@@ -8,6 +8,7 @@ import { testJob, TestInput } from '@millrace/testkit'
 import type { Environment } from '../../api/environment.ts'
 import { defineJob, type Job } from '../../api/job.ts'
 import { raw, rawKeyed, splitList, unionList } from '../../api/operator-state.ts'
+import { value } from '../../api/state.ts'
 import { type } from '../../api/types.ts'
 import { discard } from '../../connectors/discard.ts'
 import { generator } from '../../connectors/generator/generator.ts'
@@ -221,6 +222,42 @@ describe('operator state', () => {
       upTo(60).filter((n) => n % 3 !== 0),
     )
   })
+
+  for (const where of ['open', 'finish'] as const) {
+    it(`raw state by key group is refused in ${where}, where there is no key, be it that of the last row that was restored`, async () => {
+      const numbers = new TestInput<number>('numbers')
+      const refused: unknown[] = []
+      const build = (env: Environment): void => {
+        numbers
+          .stream(env)
+          .keyBy((n) => n)
+          .process({
+            state: { seen: value<number>() },
+            operatorState: { counts },
+            [where](ctx: { operatorState: { counts: Map<number, number> } }) {
+              try {
+                ctx.operatorState.counts.clear()
+              } catch (error) {
+                refused.push((error as { code?: unknown }).code)
+              }
+            },
+            onElement(n, ctx) {
+              ctx.state.seen.set(n)
+              ctx.operatorState.counts.set(n, (ctx.operatorState.counts.get(n) ?? 0) + 1)
+            },
+          })
+          .uid('work')
+          .sinkTo(discard())
+      }
+      await using first = await testJob(build)
+      await first.send(numbers, ...upTo(5))
+      const restore = await first.savepoint()
+      await first.close()
+      await using second = await testJob(build, { restore })
+      await second.end()
+      assert.deepEqual(refused, Array(where === 'open' ? 2 : 1).fill('STATE_RAW_FAILED'))
+    })
+  }
 
   it('raw state in an asynchronous function is refused by name', async () => {
     const refused = defineJob('refused', (env) => {

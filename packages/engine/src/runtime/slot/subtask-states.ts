@@ -141,7 +141,10 @@ export class SubtaskStates {
       operator: node.name,
       states,
       keyGroups: this.#keyGroups,
-      currentGroup: () => keyGroupOf(hashKey(keyed!.key), planned.maxParallelism),
+      currentGroup: () => {
+        const key = keyed?.key
+        return key === undefined ? undefined : keyGroupOf(hashKey(key), planned.maxParallelism)
+      },
       freeze: settings.development,
       allowNonRestored: allowNonRestoredState,
     })

@@ -109,6 +109,8 @@ export class Task implements GateHandler, SourceInputHandler {
   }
 
   async open(): Promise<void> {
+    // Keys that were restored are nobody's current ones.
+    this.chain.rest()
     await this.chain.open()
     await this.#source?.head.open()
     this.intake.resume()

@@ -31,8 +31,8 @@ export interface OperatorStateOptions {
   readonly states: OperatorStateDeclarations
   /** Of keyed operators. */
   readonly keyGroups: KeyGroupRange
-  /** The current key's group, in keyed operators. */
-  readonly currentGroup: () => number
+  /** The current key's group, in keyed operators; undefined while no key is the current one. */
+  readonly currentGroup: () => number | undefined
   readonly freeze: boolean
   readonly allowNonRestored: boolean
 }
@@ -71,7 +71,7 @@ export class OperatorState {
         const isKeyed = declaration.kind === 'raw-keyed'
         Object.defineProperty(handles, name, {
           enumerable: true,
-          get: () => (isKeyed ? raw.object(options.currentGroup()) : raw.object()),
+          get: () => (isKeyed ? raw.ofGroup(options.currentGroup()) : raw.object()),
         })
       }
     }

@@ -40,6 +40,14 @@ export class RawStates {
     return object
   }
 
+  /** Of the current key's group. @throws STATE_RAW_FAILED */
+  ofGroup(keyGroup: number | undefined): unknown {
+    if (keyGroup !== undefined) return this.object(keyGroup)
+    throw this.#failed(
+      'it is kept by key, and there is no current key: not in open, finish and onBroadcast, nor for what a call has left behind',
+    )
+  }
+
   snapshot(): readonly RawPartBytes[] {
     return [...this.#objects.keys()].toSorted((a, b) => a - b).flatMap((keyGroup) => this.#snapshot(keyGroup))
   }
