@@ -129,7 +129,9 @@ export class SubtaskStates {
   broadcastState(node: OperatorNode): BroadcastState {
     const functions = this.#context.options.ports.functions.operators.get(node.id)
     const states = functions !== undefined && 'broadcast' in functions ? functions.broadcast : {}
-    const state = new BroadcastState({ operator: node.name, states, freeze: this.#context.options.deployment.settings.development })
+    const { settings, allowNonRestoredState } = this.#context.options.deployment
+    const options = { freeze: settings.development, allowNonRestored: allowNonRestoredState }
+    const state = new BroadcastState({ operator: node.name, states, ...options })
     this.#broadcast.set(node.id, state)
     return state
   }
