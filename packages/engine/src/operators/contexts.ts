@@ -64,6 +64,11 @@ export class DirectContext extends CursorContext implements Emitter<unknown, Rec
     this.#sides = host.outputs.sides
   }
 
+  override get timestamp(): number {
+    if (!this.inUse) this.live('timestamp')
+    return super.timestamp
+  }
+
   emit(value: unknown): void {
     if (!this.inUse || this.kept !== undefined) this.#enter('emit')
     this.#main.receive(value)
@@ -99,7 +104,7 @@ export interface TimerFacts {
 
 /** The direct context of an operator with keys. `key` is set before each call. */
 export class DirectKeyedContext extends DirectContext {
-  key: unknown = undefined
+  #key: unknown = undefined
   readonly #state: unknown
   readonly eventTimers: EventTimers
   readonly processingTimers: ProcessingTimers
@@ -125,6 +130,14 @@ export class DirectKeyedContext extends DirectContext {
       () => this.timestamp,
     )
     this.processingTimers = processingTimersOf(host, checked)
+  }
+
+  get key(): unknown {
+    if (!this.inUse) this.live('key')
+    return this.#key
+  }
+  set key(key: unknown) {
+    this.#key = key
   }
 
   get state(): unknown {

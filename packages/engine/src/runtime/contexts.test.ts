@@ -125,7 +125,7 @@ describe('the context of a call that goes on while others pass', () => {
 })
 
 describe('a context that is used after its call', () => {
-  const uses = ['emit', 'emitTo', 'state', 'a timer'] as const
+  const uses = ['emit', 'emitTo', 'state', 'a timer', 'key', 'timestamp'] as const
 
   for (const use of uses) {
     it(`refuses ${use}: it would be that of another record`, async () => {
@@ -144,6 +144,8 @@ describe('a context that is used after its call', () => {
                   if (use === 'emit') ctx.emit(-n)
                   else if (use === 'emitTo') ctx.emitTo('late', -n)
                   else if (use === 'state') ctx.state.seen.set(n)
+                  else if (use === 'key') assert.fail(`a key: ${ctx.key}`)
+                  else if (use === 'timestamp') assert.fail(`a time stamp: ${ctx.timestamp}`)
                   else ctx.processingTimers.after(1)
                 } catch (error) {
                   refused.push((error as { code?: unknown }).code)
