@@ -1,3 +1,5 @@
+import { copyArray, placesOf } from './sparse-array.ts'
+
 /**
  * A deep copy of a value from state, as its codec would give it back: plain objects, arrays, dates, maps, sets, buffers, errors; what occurs twice,
  * or in itself, does so in the copy. Primitives are themselves.
@@ -25,11 +27,10 @@ function cloneObject(value: object, copies: Copies): unknown {
   return copy
 }
 
-/** Holes stay holes. */
 function cloneArray(array: readonly unknown[], copies: Copies): unknown[] {
-  const copy = array.slice()
+  const copy = copyArray(array)
   copies.set(array, copy)
-  for (const at of copy.keys()) if (typeof copy[at] === 'object' && copy[at] !== null) copy[at] = cloneObject(copy[at], copies)
+  for (const at of placesOf(copy)) if (typeof copy[at] === 'object' && copy[at] !== null) copy[at] = cloneObject(copy[at], copies)
   return copy
 }
 

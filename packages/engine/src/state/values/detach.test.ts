@@ -37,6 +37,17 @@ test('an object keeps its identity; a frozen one with strings to copy does not',
   assert.ok(Object.isFrozen(plain))
 })
 
+test('an array that is nearly all holes costs what its elements do, and keeps them', () => {
+  const sparse: unknown[] = []
+  sparse[5] = { text: 'a text of more than twelve' }
+  sparse[4_000_000_000] = 'another text that is long'
+  assert.equal(detach(sparse), sparse)
+  for (const copy of [cloneValue(sparse), detach(Object.freeze(cloneValue(sparse)))] as unknown[][]) {
+    assert.equal(copy.length, sparse.length)
+    assert.deepEqual(Object.entries(copy), Object.entries(sparse))
+  }
+})
+
 test('hostile field names survive', () => {
   const hostile = JSON.parse(
     '{"__proto__": "a text of more than twelve", "constructor": {"__proto__": ["a text of more than twelve"]}}',

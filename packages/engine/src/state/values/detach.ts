@@ -3,6 +3,7 @@ import { copyString } from '../../codec/copy-string.ts'
 import { KnownShapes, shapeCode, type ShapeCode } from '../../codec/known-shapes.ts'
 import { quote } from '../../codec/object-maker.ts'
 import { isPlain } from '../../codec/plain-object.ts'
+import { copyArray, isHole, placesTaken } from './sparse-array.ts'
 
 /** Shorter strings are never slices of others. */
 const SLICE_LENGTH_MIN = 13
@@ -94,14 +95,23 @@ function mayPin(value: unknown): boolean {
 function detachArray(array: unknown[], depth: number): unknown[] {
   let target = array
   for (let at = 0; at < array.length; at++) {
-    const value = array[at]
-    if (!mayPin(value)) continue
-    const own = detachChild(value, depth)
-    if (typeof own === 'object' && own === value) continue
-    if (target === array && Object.isFrozen(array)) target = [...array]
-    target[at] = own
+    if (isHole(array, at)) {
+      for (const taken of placesTaken(array)) target = detachElement(array, target, taken, depth)
+      return target
+    }
+    if (mayPin(array[at])) target = detachElement(array, target, at, depth)
   }
   return target
+}
+
+/** `target`: the array, or the copy that takes its place. Answers which it is from now on. */
+function detachElement(array: unknown[], target: unknown[], at: number, depth: number): unknown[] {
+  const value = target[at]
+  const own = detachChild(value, depth)
+  if (typeof own !== 'string' && own === value) return target
+  const writable = target === array && Object.isFrozen(array) ? copyArray(array) : target
+  writable[at] = own
+  return writable
 }
 
 function detachRecord(record: Record<string, unknown>, depth: number): unknown {
