@@ -131,7 +131,10 @@ export class Controller {
     return this.#mutex.run(async () => {
       const topic = this.#topicWithId(id)
       if (topic === undefined) return false
-      await this.#noteDeletion(topic)
+      const unaccepted = this.#unaccepted.get(topic.name)
+      // Of partitions that the broker has refused there may be logs too.
+      await this.#noteDeletion(unaccepted?.id === id ? unaccepted : topic)
+      this.#unaccepted.delete(topic.name)
       this.#topics.delete(topic.name)
       this.#options.broker.forget(topic)
       await this.#finishDeletions()

@@ -138,10 +138,11 @@ export class LogDirectories {
   /** Takes a log away, wherever it is. @throws STORAGE_OFFLINE while it may lie in a directory that has failed */
   async removeLog(partition: TopicPartition): Promise<void> {
     for (const directory of this.live) await directory.futures.remove(partition)
-    const directory = this.directoryOf(partition)
-    if (directory !== undefined) return await directory.removeLog(partition)
+    const home = this.directoryOf(partition)
+    // Others may have a folder in which no log could be made.
+    for (const directory of new Set([...this.live, ...(home === undefined ? [] : [home])])) await directory.removeLog(partition)
     const { failure } = this
-    if (failure !== undefined) throw failure
+    if (home === undefined && failure !== undefined) throw failure
   }
 
   /** Closes all, whatever another says to it. @throws the first failure */

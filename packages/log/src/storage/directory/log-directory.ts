@@ -6,7 +6,7 @@
  * 3. A log is given out only when its recovery point on the disk is no higher than in memory.
  */
 import { posix } from 'node:path'
-import { randomId, type Clock, type Disk, type MillraceError, type Random } from '@millrace/core'
+import { DiskError, randomId, type Clock, type Disk, type MillraceError, type Random } from '@millrace/core'
 import type { LogConfig } from '../config.ts'
 import { deletedDirectoryName, partitionDirectoryName, type TopicPartition } from '../names.ts'
 import {
@@ -193,19 +193,24 @@ export class LogDirectory implements LogHost {
     return log
   }
 
-  /** Takes a log away: its folder is renamed now, durably, and removed after `file.delete.delay.ms`. */
+  /**
+   * Takes a log away: its folder is renamed now, durably, and removed after `file.delete.delay.ms`. So does a folder in which no log could be
+   * made; where there is neither, nothing happens.
+   */
   async removeLog(partition: TopicPartition): Promise<void> {
     const log = this.log(partition)
-    if (log === undefined) return
-    await log.abandon()
-    this.#logs.delete(log.name)
+    const name = partitionDirectoryName(partition)
+    await log?.abandon()
+    this.#logs.delete(name)
     const target = posix.join(this.path, deletedDirectoryName(partition, randomId(this.random)))
-    await this.#attempt(async () => {
-      await this.disk.rename(log.directory, target)
-      await this.syncNames()
-      await this.#forget(log.name)
+    const isThere = await this.#attempt(async () => {
+      const isRenamed = await this.#renameFolder(name, target)
+      if (isRenamed) await this.syncNames()
+      await this.#forget(name)
+      return isRenamed
     })
-    this.clock.after(log.config.fileDeleteDelayMs, () => {
+    if (!isThere) return
+    this.clock.after(log?.config.fileDeleteDelayMs ?? 0, () => {
       this.disk.removeTree(target).catch((error: unknown) => this.failedInBackground(error, target))
     })
   }
@@ -309,6 +314,17 @@ export class LogDirectory implements LogHost {
         for (const log of logs()) checkpoint.set(log.name, offsetOf(log))
       }),
     )
+  }
+
+  /** False where there is no folder of this name. */
+  async #renameFolder(name: string, target: string): Promise<boolean> {
+    try {
+      await this.disk.rename(posix.join(this.path, name), target)
+      return true
+    } catch (error) {
+      if (error instanceof DiskError && error.reason === 'not-found') return false
+      throw error
+    }
   }
 
   /** No checkpoint tells of a former log of this name any longer. */
