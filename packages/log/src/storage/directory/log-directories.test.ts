@@ -202,3 +202,33 @@ test('a log that is removed while it is flushed takes nothing else with it', asy
     assert.deepEqual([directories.offlineCount, bench.notices], [0, []])
   }
 })
+
+test('a log that ends before what was durable, and one that has gone, is told of; one that was removed is not', async () => {
+  const bench = new Bench()
+  const first = await bench.open(['/a'])
+  await bench.make(first, 4)
+  for (const log of first.logs()) await bench.clock.run(Promise.all([log.append(record()), log.append(record())]))
+  await bench.clock.run(first.removeLog(place(3)))
+  await bench.clock.run(first.close(1))
+
+  const disk = bench.disk.attach()
+  const file = await bench.clock.run(disk.open('/a/t-0/00000000000000000000.log', 'update'))
+  await bench.clock.run(file.truncate(record().length))
+  await bench.clock.run(disk.removeTree('/a/t-1'))
+  const second = await bench.open(['/a'])
+  await bench.load(second)
+  await bench.clock.run(second.createLog(place(1), defaultLogConfig))
+  await bench.clock.run(second.createLog(place(3), defaultLogConfig))
+  const told = bench.notices.filter(({ kind }) => kind === 'records-lost').map(({ path, problem }) => [path, problem])
+  assert.deepEqual(told, [
+    ['/a/t-0', 'it ends at offset 1, and was durable up to 2'],
+    ['/a/t-1', 'the folder is not there, and was durable up to offset 2'],
+  ])
+  assert.equal(second.log(place(2))!.logEndOffset, 2)
+  await bench.clock.run(second.close(2))
+
+  const third = await bench.open(['/a'])
+  await bench.load(third)
+  assert.equal(bench.told('records-lost'), 2)
+  await bench.clock.run(third.close(3))
+})

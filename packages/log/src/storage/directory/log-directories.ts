@@ -115,6 +115,8 @@ export class LogDirectories {
   /** Makes the log of a new partition, where there are the fewest; where that one refuses, in another. @throws as `LogDirectory.createLog` */
   async createLog(partition: TopicPartition, config: LogConfig, topicId?: string): Promise<PartitionLog> {
     const name = partitionDirectoryName(partition)
+    // Nothing tells of a former log of this name once that has been removed.
+    for (const directory of this.live) directory.tellIfGone(partition)
     let refusal: unknown = this.failure
     for (const directory of this.#byCount()) {
       this.#making.set(name, directory)

@@ -175,6 +175,18 @@ export class LogDirectory implements LogHost {
     return logs
   }
 
+  /** Tells of the records of a partition that had a log here, as its checkpoint says, where there is none any more. */
+  tellIfGone(partition: TopicPartition): void {
+    const name = partitionDirectoryName(partition)
+    const recoveryPoint = this.#checkpoints.recoveryPoint.get(name)
+    if (recoveryPoint === undefined) return
+    this.notice({
+      kind: 'records-lost',
+      path: posix.join(this.path, name),
+      problem: `the folder is not there, and was durable up to offset ${recoveryPoint}`,
+    })
+  }
+
   /** Makes the log of a new partition, or opens the one that is there. Its folder and topic id are durable before its first records are. */
   async createLog(partition: TopicPartition, config: LogConfig, topicId?: string): Promise<PartitionLog> {
     const name = partitionDirectoryName(partition)

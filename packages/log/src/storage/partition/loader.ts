@@ -6,6 +6,7 @@
  *    an older one lost its end.
  * 2. When it resolves everything in the log is durable, so that a second crash finds nothing that this recovery did not.
  * 3. Doing it again, also after a crash in the middle, gives the same log.
+ * 4. A log that ends before its recovery point is opened as it is, and told of: its next records get offsets that others had.
  */
 import { posix } from 'node:path'
 import { MillraceError } from '@millrace/core'
@@ -143,6 +144,9 @@ async function settleEnd(state: LogState, options: LoadOptions): Promise<void> {
   const { active, epochs } = state
   state.logEndOffset = active.nextOffset
   state.logStartOffset = Math.max(options.logStartOffset, state.segments[0]!.baseOffset)
+  // A crash cannot take what was synced, so somebody or the disk has.
+  if (state.logEndOffset < options.recoveryPoint)
+    notice(state, 'records-lost', `it ends at offset ${state.logEndOffset}, and was durable up to ${options.recoveryPoint}`)
   if (state.logStartOffset > state.logEndOffset) {
     notice(state, 'started-over', `it ends at ${state.logEndOffset}, below its start ${state.logStartOffset}`)
     await truncateFullyAndStartAt(state, state.logStartOffset)

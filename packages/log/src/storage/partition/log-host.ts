@@ -15,6 +15,7 @@ export interface StorageNotice {
     | 'unavailable'
     | 'writable'
     | 'two-logs'
+    | 'records-lost'
     | 'offline'
     | 'background-failure'
   readonly path: string
