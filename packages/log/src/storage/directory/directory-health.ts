@@ -28,6 +28,8 @@ export class DirectoryHealth {
   readonly #options: DirectoryHealthOptions
   /** Times of the first and of the latest operation that met it. */
   readonly #refusals = new Map<RefusalCode, { readonly sinceMs: number; latestMs: number }>()
+  /** Folders of logs that could not be read, because of what is in them. */
+  readonly #damaged = new Set<string>()
   #offline: MillraceError | undefined
 
   constructor(options: DirectoryHealthOptions) {
@@ -47,7 +49,10 @@ export class DirectoryHealth {
   failed(error: unknown, path: string, isFatal = false): MillraceError {
     if (this.#offline !== undefined) return this.#offline
     if (!isFatal) {
-      if (error instanceof MillraceError) return error
+      if (error instanceof MillraceError) {
+        if (error.code === 'STORAGE_CORRUPT') this.#tellOfDamage(error, path)
+        return error
+      }
       const code = refusalCode(error)
       if (code !== undefined) return this.#refused(code, error as DiskError, path)
     }
@@ -67,6 +72,13 @@ export class DirectoryHealth {
   failedInBackground(error: unknown, path: string): void {
     const isTold = error === this.#offline || (error instanceof MillraceError && this.#refusals.has(error.code as RefusalCode))
     if (!isTold) this.#options.onNotice({ kind: 'background-failure', path, problem: String(error) })
+  }
+
+  /** Readers come again and again: of each log it is told once. */
+  #tellOfDamage(error: MillraceError, path: string): void {
+    if (this.#damaged.has(path)) return
+    this.#damaged.add(path)
+    this.#options.onNotice({ kind: 'damaged', path, problem: error.message })
   }
 
   #refused(code: RefusalCode, error: DiskError, path: string): MillraceError {

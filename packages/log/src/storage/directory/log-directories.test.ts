@@ -232,3 +232,30 @@ test('a log that ends before what was durable, and one that has gone, is told of
   assert.equal(bench.told('records-lost'), 2)
   await bench.clock.run(third.close(3))
 })
+
+test('a log whose files are damaged is told of once, however often it is read', async () => {
+  const bench = new Bench()
+  const first = await bench.open(['/a'])
+  await bench.make(first, 1)
+  const log = first.log(place(0))!
+  for (let count = 0; count < 2; count++) {
+    await bench.clock.run(log.append(record()))
+    await bench.clock.run(log.roll())
+  }
+  await bench.clock.run(first.close(1))
+  const file = await bench.clock.run(bench.disk.attach().open('/a/t-0/00000000000000000000.log', 'update'))
+  await bench.clock.run(file.truncate(record().length - 1))
+  const second = await bench.open(['/a'])
+  await bench.load(second)
+  const damaged = second.log(place(0))!
+  for (let count = 0; count < 3; count++) {
+    const reading = damaged.read({ startOffset: 0, maxBytes: 1000, isolation: 'log-end', minOneBatch: true })
+    await assert.rejects(bench.clock.run(reading), code('STORAGE_CORRUPT'))
+  }
+  assert.deepEqual(
+    bench.notices.filter(({ kind }) => kind === 'damaged').map(({ path }) => path),
+    ['/a/t-0'],
+  )
+  await bench.clock.run(damaged.append(record()))
+  await bench.clock.run(second.close(2))
+})

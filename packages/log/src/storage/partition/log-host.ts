@@ -16,6 +16,7 @@ export interface StorageNotice {
     | 'writable'
     | 'two-logs'
     | 'records-lost'
+    | 'damaged'
     | 'offline'
     | 'background-failure'
   readonly path: string

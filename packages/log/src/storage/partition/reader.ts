@@ -86,7 +86,8 @@ export class Reader {
     } catch (error) {
       throw state.refusal ?? state.host.failed(error, state.directory)
     }
-    throw state.refusal ?? logError('STORAGE_CORRUPT', { path: state.directory, problem: 'a segment is shorter than it was' })
+    const error = logError('STORAGE_CORRUPT', { path: state.directory, problem: 'a segment is shorter than it was' })
+    throw state.refusal ?? state.host.failed(error, state.directory)
   }
 
   /** The segment of the start, and so many behind it as can hold what is asked for. */
