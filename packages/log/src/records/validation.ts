@@ -7,7 +7,7 @@
  * 1. Nothing is thrown for what a client sent; nothing is changed. The caller patches offsets and time stamps once the append is decided.
  * 2. A compressed batch is decompressed once; the result carries the bytes, so that another compression can reuse them.
  */
-import { MillraceError } from '@millrace/core'
+import { discardBytes, MillraceError } from '@millrace/core'
 import { compressionType, type CompressionType } from '../compression/index.ts'
 import { ERROR_CODE } from '../protocol/error-codes.ts'
 import { NO_TIMESTAMP, type BatchView, type TimestampType } from './batch.ts'
@@ -111,7 +111,10 @@ function checkBatch(batch: BatchView, rules: ProduceRules): RefusedBatch | undef
 
 function checkRecords(batch: BatchView, rules: ProduceRules): ProducedBatch | RefusedBatch {
   try {
-    return walkRecords(batch, rules, recordBytes(batch, rules.decompressedBytesMax ?? DECOMPRESSED_BYTES_MAX))
+    const records = recordBytes(batch, rules.decompressedBytesMax ?? DECOMPRESSED_BYTES_MAX)
+    const result = walkRecords(batch, rules, records)
+    if (!result.ok && batch.compression !== 0) discardBytes(records)
+    return result
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     if (error.code === 'RECORDS_CORRUPT') return refused('INVALID_RECORD', error.message)

@@ -3,6 +3,7 @@
  *
  * ApiVersions says 0: librdkafka takes a higher minimum for a broker without message format 1. Versions 0 to 2 are not served.
  */
+import { discardBytes } from '@millrace/core'
 import { isInternalTopic } from '../../../controller/index.ts'
 import { ERROR_CODE, type ApiRequest, type ApiResponseToSend } from '../../../protocol/index.ts'
 import { recompress, validateProduced, type ProducedBatch } from '../../../records/index.ts'
@@ -105,10 +106,12 @@ async function produceTo(
   }
 }
 
+/** The batch as it is to be stored. What was decompressed goes at once: a request may have many batches, each a thousand times as large as it came. */
 function bytesToAppend(produced: ProducedBatch, { config }: Topic): Uint8Array {
   const { batch, compression, records, timestampType, maxTimestamp } = produced
   const isAsSent = config.compression === undefined || config.compression === compression
   const stored = isAsSent ? batch : recompress(batch, records, config.compression, config.compressionLevel)
+  if (compression !== 'none') discardBytes(records)
   stored.setMaxTimestamp(timestampType, maxTimestamp)
   return stored.whole
 }
