@@ -5,6 +5,7 @@
  * 2. After a failed attempt the next one waits (`reconnect.backoff.ms`, doubling); a call waits with it rather than fail at once.
  * 3. Requests follow each other on one connection; after a loss those under way have failed, none is repeated here.
  * 4. A SASL session is renewed by a new connection: the old one answers what it has, then closes.
+ * 5. `close` ends every connection there is, also one that is being made and one that a new one has taken the place of.
  */
 import { type MillraceError } from '@millrace/core'
 import type { ApiName, ApiRequestToSend, ApiResponse } from '../../protocol/index.ts'
@@ -31,6 +32,8 @@ export class BrokerLink {
   readonly #settings: ClientSettings
   readonly #waits: Waits
   #current: BrokerConnection | undefined
+  /** All that have not ended. */
+  readonly #connections = new Set<BrokerConnection>()
   #attempt: Promise<BrokerConnection> | undefined
   #failures = 0
   #retryAtMs = 0
@@ -73,7 +76,7 @@ export class BrokerLink {
     this.#isClosed = true
     this.#cancelRenewal?.()
     for (const wake of this.#wakeSleeper) wake()
-    this.#current?.close()
+    for (const connection of this.#connections) connection.close()
   }
 
   async #connect(): Promise<BrokerConnection> {
@@ -97,7 +100,6 @@ export class BrokerLink {
       const connection = await this.#open()
       this.#failures = 0
       this.#current = connection
-      void connection.closed.then(() => this.#lost(connection))
       return connection
     } catch (error) {
       const { reconnectBackoffMs, reconnectBackoffMaxMs, random, clock, logger } = this.#settings
@@ -109,7 +111,7 @@ export class BrokerLink {
   }
 
   async #open(): Promise<BrokerConnection> {
-    const { network, clock, clientId, connectTimeoutMs, requestTimeoutMs, responseBytesMax, security, random } = this.#settings
+    const { network, clock, clientId, connectTimeoutMs, requestTimeoutMs, responseBytesMax, security } = this.#settings
     const { broker } = this
     let connection: BrokerConnection
     try {
@@ -118,15 +120,19 @@ export class BrokerLink {
     } catch (error) {
       throw clientError('CLIENT_CONNECT', { broker, problem: (error as Error).message }, error)
     }
+    this.#connections.add(connection)
+    void connection.closed.then(() => this.#lost(connection))
+    if (this.#isClosed) connection.close()
     try {
       await negotiateVersions(connection)
       connection.askIfUnanswered(beforeFirstRequest(security))
       if (security.protocol.startsWith('SASL') && security.sasl !== undefined) {
-        const renewInMs = await authenticate(connection, security.sasl, random)
+        const renewInMs = await authenticate(connection, security.sasl, this.#settings)
         if (renewInMs !== undefined) this.#renewAfter(connection, renewInMs)
       }
     } catch (error) {
       connection.close()
+      if (this.#isClosed) throw clientError('CLIENT_CLOSED', { what: 'client' })
       const { code } = error as Partial<MillraceError>
       if (code === 'CLIENT_AUTHENTICATION' || code === 'CLIENT_UNSUPPORTED' || code === 'CLIENT_REFUSED') throw error
       const hint = code === 'CLIENT_DISCONNECTED' ? beforeAnyAnswer(security, clock.now()) : ''
@@ -154,6 +160,7 @@ export class BrokerLink {
   }
 
   #lost(connection: BrokerConnection): void {
+    this.#connections.delete(connection)
     if (this.#current === connection) this.#current = undefined
     if (!this.#isClosed) this.#settings.logger.debug('a connection to a broker ended', { broker: this.broker })
   }

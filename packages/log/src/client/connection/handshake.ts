@@ -1,11 +1,18 @@
 /** What happens on a new connection before its first request: versions, then SASL. */
-import type { MillraceError, Random } from '@millrace/core'
+import type { Clock, MillraceError, Random } from '@millrace/core'
 import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
 import { clientError } from '../errors.ts'
 import { BrokerVersions } from './api-versions.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { oauthBearer, plain, scram, type SaslExchange } from './sasl.ts'
 import type { Sasl } from './security.ts'
+
+/** Of the client's settings. */
+export interface HandshakeSettings {
+  readonly clock: Clock
+  readonly random: Random
+  readonly requestTimeoutMs: number
+}
 
 const NEWEST_FIRST = [3, 0] as const
 
@@ -40,13 +47,14 @@ async function askVersions(connection: BrokerConnection, version: number): Promi
  * Authenticates. Answers when the session has to be renewed, in milliseconds from now; undefined for never.
  * @throws `CLIENT_AUTHENTICATION`
  */
-export async function authenticate(connection: BrokerConnection, sasl: Sasl, random: Random): Promise<number | undefined> {
+export async function authenticate(connection: BrokerConnection, sasl: Sasl, settings: HandshakeSettings): Promise<number | undefined> {
   const { mechanism } = sasl
+  const { random } = settings
   const fail = (problem: string, cause?: unknown): MillraceError =>
     clientError('CLIENT_AUTHENTICATION', { broker: connection.broker, mechanism, problem }, cause)
   const { errorCode: code, mechanisms } = await connection.askAt('SaslHandshake', connection.versionOf('SaslHandshake', 1), { mechanism })
   if (code !== ERROR_CODE.NONE) throw fail(`${errorCode(code).name}; it knows ${mechanisms.join(', ') || 'none'}`)
-  const exchange = await exchangeOf(sasl, random)
+  const exchange = await exchangeOf(connection, sasl, settings)
   const version = connection.versionOf('SaslAuthenticate')
   let lifetimeMs = 0
   let answer: Uint8Array = new Uint8Array(0)
@@ -67,10 +75,31 @@ export async function authenticate(connection: BrokerConnection, sasl: Sasl, ran
   return lifetimeMs > 0 ? lifetimeMs * (0.85 + (random.uint32() / 2 ** 32) * 0.1) : undefined
 }
 
-async function exchangeOf(sasl: Sasl, random: Random): Promise<SaslExchange> {
-  if (sasl.mechanism === 'OAUTHBEARER') return oauthBearer(await sasl.token(), sasl.extensions)
+async function exchangeOf(connection: BrokerConnection, sasl: Sasl, settings: HandshakeSettings): Promise<SaslExchange> {
+  const { random } = settings
+  if (sasl.mechanism === 'OAUTHBEARER') return oauthBearer(await tokenInTime(connection, sasl.token, settings), sasl.extensions)
   if (sasl.mechanism === 'PLAIN') return plain(sasl.username, sasl.password)
   return scram(sasl.mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha512', sasl.username, sasl.password, random)
+}
+
+/** The user's function may ask another service: all that waits for this broker waits with it, so no longer than for an answer. */
+async function tokenInTime(
+  connection: BrokerConnection,
+  token: () => string | Promise<string>,
+  { clock, requestTimeoutMs }: HandshakeSettings,
+): Promise<string> {
+  const { promise: overdue, reject } = Promise.withResolvers<never>()
+  const cancel = clock.after(requestTimeoutMs, () =>
+    reject(new Error(`token() of security.sasl has given no token within ${requestTimeoutMs} ms`)),
+  )
+  const ended = connection.closed.then((): never => {
+    throw new Error('the connection ended while token() of security.sasl was waited for')
+  })
+  try {
+    return await Promise.race([token(), overdue, ended])
+  } finally {
+    cancel()
+  }
 }
 
 function refused(connection: BrokerConnection, api: string, code: number): MillraceError {

@@ -7,7 +7,7 @@ export type Sasl =
   | { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string }
   | {
       readonly mechanism: 'OAUTHBEARER'
-      /** Gives the token whenever a connection is made or its session ends. */
+      /** Gives the token whenever a connection is made or its session ends, within `requestTimeoutMs`. */
       readonly token: () => string | Promise<string>
       /** SASL extensions, `sasl.oauthbearer.extensions`. */
       readonly extensions?: Readonly<Record<string, string>>
