@@ -73,6 +73,21 @@ test('what is described is described once, in the order of the first mention', a
   )
 })
 
+// Where every name was compared with, or copied beside, all others, these took minutes, in which the broker answered nobody.
+test('many names take no time that grows with their square', { timeout: 60_000 }, async () => {
+  const names = Array.from({ length: 60_000 }, (_, index) => `name-${index}`)
+  const { results } = await client.ask('DescribeUserScramCredentials', 0, { users: names.map((name) => ({ name })) })
+  assert.equal(results.length, names.length)
+  const topics = names.map((name) => ({ name, partitions: [] }))
+  const added = await client.ask('AddPartitionsToTxn', 3, {
+    v3AndBelowTransactionalId: 'id',
+    v3AndBelowProducerId: 1,
+    v3AndBelowProducerEpoch: 0,
+    v3AndBelowTopics: topics,
+  })
+  assert.equal(added.resultsByTopicV3AndBelow.length, names.length)
+})
+
 test('groups are described, and their offsets told, once', async () => {
   const classic = await client.ask('DescribeGroups', 5, { groups: often('g', 'h'), includeAuthorizedOperations: false })
   assert.deepEqual(

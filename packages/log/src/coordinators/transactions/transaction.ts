@@ -75,8 +75,13 @@ export function includesPartition(set: PartitionSet, topic: string, partition: n
   return set.get(topic)?.has(partition) ?? false
 }
 
+/** What is named more than once is in it once. Of one map: a copy for each topic would take the square of their number. */
 export function partitionSet(topics: Iterable<readonly [topic: string, partitions: Iterable<number>]>): PartitionSet {
-  let all = NO_PARTITIONS
-  for (const [topic, partitions] of topics) all = union(all, new Map([[topic, new Set(partitions)]]))
+  const all = new Map<string, Set<number>>()
+  for (const [topic, partitions] of topics) {
+    const known = all.get(topic)
+    if (known === undefined) all.set(topic, new Set(partitions))
+    else for (const partition of partitions) known.add(partition)
+  }
   return all
 }

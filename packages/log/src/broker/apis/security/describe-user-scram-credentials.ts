@@ -2,6 +2,7 @@
 import { ERROR_CODE, type ApiResponseToSend } from '../../../protocol/index.ts'
 import type { ApiHandler } from '../../handler.ts'
 import { CLUSTER_NAME } from '../../security/authorizer.ts'
+import { countsOf } from '../distinct.ts'
 import { SCRAM_NAMES } from '../../security/sasl/scram-credential.ts'
 import type { ScramCredentials } from '../../security/sasl/scram-store.ts'
 import { SCRAM_CODE } from './scram-mechanisms.ts'
@@ -16,7 +17,8 @@ export const describeUserScramCredentials: ApiHandler<'DescribeUserScramCredenti
     }
     const { credentials } = broker.security
     const names = users === null || users.length === 0 ? credentials.users() : users.map(({ name }) => name)
-    const results = [...new Set(names)].map((name) => describe(name, names.filter((each) => each === name).length > 1, credentials))
+    const counts = countsOf(names, (name) => name)
+    const results = [...counts].map(([name, count]) => describe(name, count > 1, credentials))
     return { throttleTimeMs: 0, errorCode: ERROR_CODE.NONE, errorMessage: null, results }
   },
 }
