@@ -130,6 +130,25 @@ function suite(server: TestServer): void {
       ])
     })
 
+    it('writes times before the first year and after the year 9999', async () => {
+      await ask('CREATE TABLE times (at timestamptz, day date)')
+      const times = [
+        '-000043-03-15T00:00:00Z',
+        '0000-03-15T00:00:00Z',
+        '0001-01-01T00:00:00Z',
+        '+010000-01-01T00:00:00Z',
+        '+275760-09-13T00:00:00Z',
+      ]
+      const ats = times.map((time) => new Date(time))
+      await write(ats, postgresSink<Date>({ url: url(), table: 'times', columns: { at: (at) => at, day: (at) => at } }))
+      assert.deepEqual(
+        await ask(
+          "SELECT (extract(epoch FROM at) * 1000)::float8 AS ms, day = (at AT TIME ZONE 'UTC')::date AS same FROM times ORDER BY at",
+        ),
+        ats.map((at) => ({ ms: at.getTime(), same: true })),
+      )
+    })
+
     it('names table, column, constraint and row of what the database refuses', async () => {
       const many = Array.from({ length: 2_500 }, (_, id): Order => ({ id, name: id === 1_700 ? null : 'x' }))
       for (const delivery of ['exactly-once', 'at-least-once'] as const) {

@@ -37,6 +37,12 @@ describe('rows', () => {
       [[1, [2n]], '[1,["2"]]'],
       [{ a: undefined, b: 1 }, '{"b":1}'],
       [[Uint8Array.of(1), Buffer.of(2)], '["\\\\x01","\\\\x02"]'],
+      [new Date('9999-12-31T23:59:59.999Z'), '"9999-12-31T23:59:59.999Z"'],
+      [new Date('+010000-01-01T00:00:00Z'), '"10000-01-01T00:00:00.000Z"'],
+      [new Date(8.64e15), '"275760-09-13T00:00:00.000Z"'],
+      [new Date('0000-03-15T00:00:00Z'), '"0001-03-15T00:00:00.000Z BC"'],
+      [{ a: new Date('0000-03-15T00:00:00Z') }, '{"a":"0000-03-15T00:00:00.000Z"}'],
+      [new Date('-000043-03-15T00:00:00Z'), '"0044-03-15T00:00:00.000Z BC"'],
       [{ a: [NaN, new Date(0)] }, '{"a":["NaN","1970-01-01T00:00:00.000Z"]}'],
     ]
     for (const [value, json] of table) assert.equal(jsonOf(value), json)
@@ -50,6 +56,12 @@ describe('rows', () => {
       () => 1,
       'a\u0000',
       'a\ud83d',
+      ['a\u0000'],
+      { a: { b: 'a\ud83d' } },
+      { 'a\u0000': 1 },
+      new ArrayBuffer(1),
+      { a: new SharedArrayBuffer(1) },
+      [new Float64Array(1)],
     ])
       assert.throws(() => jsonOf(value), TypeError)
   })

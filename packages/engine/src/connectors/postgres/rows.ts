@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { messageOf } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 
@@ -85,12 +86,8 @@ export function jsonOf(value: unknown): string {
 
 function objectOf(value: object | null): string {
   if (value === null) return 'null'
-  if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw new TypeError('it is an invalid Date')
-    return `"${value.toISOString()}"`
-  }
+  if (value instanceof Date) return `"${timeOf(value)}"`
   if (value instanceof Uint8Array) return JSON.stringify(hexOf(value))
-  if (value instanceof Map || value instanceof Set) throw new TypeError('Map and Set have no form in a database')
   const text = JSON.stringify(value, within) as string | undefined
   if (text === undefined) throw new TypeError('it has no form in JSON')
   return text
@@ -98,12 +95,25 @@ function objectOf(value: object | null): string {
 
 /** What is within an array or an object is written as it is by itself; `JSON` has a form of its own for some of it, and loses it. */
 function within(this: unknown, name: string, made: unknown): unknown {
+  checkText(name)
   const value = (this as Readonly<Record<string, unknown>>)[name]
   if (value instanceof Uint8Array) return hexOf(value)
-  if (value instanceof Map || value instanceof Set) throw new TypeError('Map and Set have no form in a database')
   if (value instanceof Date && Number.isNaN(value.getTime())) throw new TypeError('it has an invalid Date')
+  if (value instanceof Map || value instanceof Set) throw new TypeError('Map and Set have no form in a database')
+  if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value))
+    throw new TypeError(`${value.constructor.name} has no form in a database: bytes are a Uint8Array, numbers an array`)
+  if (typeof made === 'string') checkText(made)
   if (typeof made === 'bigint') return String(made)
   return typeof made === 'number' && !Number.isFinite(made) ? String(made) : made
+}
+
+/** PostgreSQL knows neither a year 0 nor one with a sign: the year before 1 is 1 BC, and the one after 9999 has five digits. */
+function timeOf(value: Date): string {
+  if (Number.isNaN(value.getTime())) throw new TypeError('it is an invalid Date')
+  const text = value.toISOString()
+  const year = value.getUTCFullYear()
+  if (year > 0) return text.replace(/^\+0*/, '')
+  return `${String(1 - year).padStart(4, '0')}${text.slice(text.indexOf('-', 1))} BC`
 }
 
 function hexOf(bytes: Uint8Array): string {
@@ -111,7 +121,12 @@ function hexOf(bytes: Uint8Array): string {
 }
 
 function textOf(value: string): string {
+  checkText(value)
+  return JSON.stringify(value)
+}
+
+/** What the database would refuse only when the checkpoint that holds it is complete. */
+function checkText(value: string): void {
   if (value.includes('\u0000')) throw new TypeError('text with a zero character has no form in a database')
   if (!value.isWellFormed()) throw new TypeError('text with half of a character (a lone surrogate) has no form in a database')
-  return JSON.stringify(value)
 }
