@@ -174,6 +174,25 @@ function suite(server: TestServer): void {
       )
     })
 
+    it('names the row that a trigger refuses, or an index has no room for', async () => {
+      await ask(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = 'bad' THEN RAISE EXCEPTION 'it is bad'; END IF; RETURN NEW; END $$;" +
+          'CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse(); CREATE INDEX ON orders (name)',
+      )
+      const refused = (name: string) =>
+        write(
+          [
+            { id: 1, name: 'good' },
+            { id: 2, name },
+          ],
+          orders({}),
+        )
+      await assert.rejects(refused('bad'), /refuses the row \{"id":2,"name":"bad"\}: it is bad \(P0001\) \[POSTGRES_SINK_RECORD_REFUSED\]/)
+      // What can be compressed would fit.
+      const long = Array.from({ length: 2_000 }, (_, index) => String(index * 7_919)).join('')
+      await assert.rejects(refused(long), /refuses the row \{"id":2,.*index row .*\(54000\) \[POSTGRES_SINK_RECORD_REFUSED\]/)
+    })
+
     it('takes keys that are the same to the database alone', async () => {
       await ask('CREATE EXTENSION citext; CREATE TABLE people (name citext PRIMARY KEY, age integer)')
       const people = [

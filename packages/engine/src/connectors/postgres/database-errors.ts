@@ -14,9 +14,10 @@ export interface DatabaseProblem {
 
 /** What kind of error it is. Pure. */
 export function kindOf({ code = '' }: DatabaseProblem): 'later' | 'row' | 'refused' {
-  if (/^(21000|2[23]...|44000)$/.test(code)) return 'row'
-  // Connection, resources, shutdown and start-up, serialization and deadlock, locks, cancelled by a time-out, a server that is only a replica now.
-  if (/^(08...|53...|57P0[1-5]|57014|40...|55P03|55006|25006|58...|XX000)$/.test(code)) return 'later'
+  // Also what a trigger says of a row (RAISE), and one that is too large for an index.
+  if (/^(21000|2[23]...|44000|P0001|54000)$/.test(code)) return 'row'
+  // Connection, resources, shutdown and start-up, serialization and deadlock, locks, cancelled by a time-out, a transaction that was open for too long, a server that is only a replica now.
+  if (/^(08...|53...|57P0[1-5]|57014|40...|55P03|55006|25006|25P0[34]|58...|XX000)$/.test(code)) return 'later'
   if (/^[0-9A-Z]{5}$/.test(code) && /[0-9]/.test(code)) return 'refused'
   // No SQLSTATE: of the socket.
   return 'later'

@@ -133,9 +133,9 @@ describe('statements', () => {
 describe('errors of the database', () => {
   it('are of a row, of the table, or pass by', () => {
     const kinds = {
-      row: ['23505', '22P02', '21000'],
+      row: ['23505', '22P02', '21000', 'P0001', '54000'],
       refused: ['42P01', '28P01', '42501', '3D000'],
-      later: ['40001', '40P01', '57P01', '57P03', '53300', '08006', 'ECONNREFUSED', 'EPIPE', undefined],
+      later: ['40001', '40P01', '57P01', '57P03', '25P03', '25P04', '53300', '08006', 'ECONNREFUSED', 'EPIPE', undefined],
     }
     for (const [kind, codes] of Object.entries(kinds)) {
       for (const code of codes) assert.equal(kindOf({ message: '', ...(code === undefined ? {} : { code }) }), kind, code)
