@@ -56,12 +56,19 @@ export function headersProblem(headers: Readonly<Record<string, string>>): strin
   return undefined
 }
 
-/** Ports that `fetch` refuses to ask (those of mail, chat and the like): no repetition helps. */
-export function isPortRefused(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof Error && error.cause.message === 'bad port'
-}
+/** What Node says of headers that it sends for nobody (`expect`, `upgrade`), of a value with a control character, and of a `content-length` that is not the body's. */
+const NO_REQUEST: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH']
 
-export const portProblem = 'has a port that Node asks nothing of by HTTP (it belongs to another protocol)'
+/** Why `fetch` asks nobody, so that no repetition helps; undefined for an error of a server or the way to it. Ports are those of mail, chat and the like. */
+export function requestProblem(error: unknown): { readonly option: 'url' | 'headers'; readonly problem: string } | undefined {
+  const cause: unknown = error instanceof Error ? error.cause : undefined
+  if (!(cause instanceof Error)) return undefined
+  if (cause.message === 'bad port')
+    return { option: 'url', problem: 'has a port that Node asks nothing of by HTTP (it belongs to another protocol)' }
+  return NO_REQUEST.includes((cause as { readonly code?: unknown }).code)
+    ? { option: 'headers', problem: `is refused by Node: ${cause.message}` }
+    : undefined
+}
 
 /** What is wrong with one that is none; it may hold secrets. */
 export const addressProblem = 'is no address that begins with http:// or https://, without user and password (those belong into headers)'

@@ -1,7 +1,7 @@
 import type { Cancel, MillraceError } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import type { ReaderContext, SourceOutput, SourceReader, Split } from '../../source.ts'
-import { drawOf, isPortRefused, mayHelpLater, pauseMs, portProblem, retryAfterMs, shownUrl } from '../retries.ts'
+import { drawOf, mayHelpLater, pauseMs, requestProblem, retryAfterMs, shownUrl } from '../retries.ts'
 import { EventParser, type ServerSentEvent } from './event-parser.ts'
 
 /** What is left of a stream of events. */
@@ -166,7 +166,11 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       const isOurs =
         (error as { readonly code?: string }).code === 'EVENT_TOO_LARGE' || (error as { readonly code?: string }).code === 'EVENTS_REFUSED'
       if (isOurs) throw error
-      if (isPortRefused(error)) throw engineError('EVENTS_REFUSED', { url: shownUrl(url), problem: `it ${portProblem}` }, error)
+      const impossible = requestProblem(error)
+      if (impossible !== undefined) {
+        const { option, problem } = impossible
+        throw engineError('EVENTS_REFUSED', { url: shownUrl(url), problem: `option ${option} ${problem}` }, error)
+      }
       return { kind: 'lost', problem: problemOf(connection.signal.aborted ? connection.signal.reason : error), cause: error, wasOpen }
     } finally {
       silence.over()

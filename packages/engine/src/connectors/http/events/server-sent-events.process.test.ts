@@ -206,6 +206,7 @@ describe('serverSentEvents', () => {
     assert.match(await failure({}), /its content is text\/html.*EVENTS_REFUSED/)
     server.answer = (_, response) => void begin(response).write(`data: ${'x'.repeat(2_000)}`)
     assert.match(await failure({ maxEventCharacters: 1_000 }), /EVENT_TOO_LARGE/)
+    assert.match(await failure({ headers: { upgrade: 'h2c' } }), /option headers is refused by Node: .*upgrade.*EVENTS_REFUSED/)
     const gone = await FaultyServer.start(() => {})
     const { url } = gone
     await gone.close()

@@ -1,7 +1,7 @@
 import type { Cancel, Clock, MillraceError, Random } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import type { SetbackNotices } from '../../setback-notices.ts'
-import { drawOf, isPortRefused, mayHelpLater, pauseMs, portProblem, retryAfterMs, shownUrl } from '../retries.ts'
+import { drawOf, mayHelpLater, pauseMs, requestProblem, retryAfterMs, shownUrl } from '../retries.ts'
 
 export interface Request {
   readonly url: string
@@ -95,8 +95,8 @@ export class Sender {
       const afterMs = retryAfterMs(response.headers.get('retry-after'), clock.now())
       return { kind: 'later', problem: `status ${status}${answer === '' ? '' : `: ${answer}`}`, afterMs }
     } catch (error) {
-      if (isPortRefused(error))
-        throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'webhookSink', option: 'url', problem: portProblem }, error)
+      const impossible = requestProblem(error)
+      if (impossible !== undefined) throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'webhookSink', ...impossible }, error)
       return { kind: 'later', problem: problemOf(error), cause: error, afterMs: undefined }
     } finally {
       cancel()

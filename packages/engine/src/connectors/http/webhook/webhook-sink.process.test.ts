@@ -75,6 +75,11 @@ describe('webhookSink', () => {
       code: 'CONNECTOR_OPTION_INVALID',
       message: /a port that Node asks nothing of/,
     })
+    const headers = [{ expect: '100-continue' }, { upgrade: 'h2c' }, { 'content-length': '7' }, { note: 'a\u0001' }]
+    for (const given of headers) {
+      const problem = /option headers is refused by Node: .*header/
+      await assert.rejects(send([1], { headers: given }), { code: 'CONNECTOR_OPTION_INVALID', message: problem })
+    }
     assert.deepEqual(seen, [])
   })
 
