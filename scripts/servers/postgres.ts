@@ -140,7 +140,7 @@ function suite(server: TestServer): void {
         '+275760-09-13T00:00:00Z',
       ]
       const ats = times.map((time) => new Date(time))
-      await write(ats, postgresSink<Date>({ url: url(), table: 'times', columns: { at: (at) => at, day: (at) => at } }))
+      await write(ats, postgresSink<Date>({ url: url(), table: 'times', columns: { at: (at: Date) => at, day: (at: Date) => at } }))
       assert.deepEqual(
         await ask(
           "SELECT (extract(epoch FROM at) * 1000)::float8 AS ms, day = (at AT TIME ZONE 'UTC')::date AS same FROM times ORDER BY at",

@@ -63,7 +63,7 @@ export class Sender {
     const { clock, retryForMs, firstPauseMs, mostPauseMs, random } = this.#options
     const startMs = clock.monotonic()
     for (let tries = 1; ; tries++) {
-      await this.#pause(this.#quietUntilMs - clock.monotonic())
+      await this.#quietOver()
       const outcome = await this.#try(request)
       if (outcome.kind !== 'later') return outcome.kind === 'refused' ? outcome : undefined
       const waitMs = outcome.afterMs ?? pauseMs(tries, firstPauseMs, mostPauseMs, drawOf(random))
@@ -79,6 +79,13 @@ export class Sender {
   close(): void {
     this.#closing.abort()
     for (const end of this.#pauses) end()
+  }
+
+  /** What is answered meanwhile may ask for longer. */
+  async #quietOver(): Promise<void> {
+    const { clock } = this.#options
+    while (this.#quietUntilMs > clock.monotonic() && !this.#closing.signal.aborted)
+      await this.#pause(this.#quietUntilMs - clock.monotonic())
   }
 
   async #try({ url, method, headers, body }: Request): Promise<Outcome> {
