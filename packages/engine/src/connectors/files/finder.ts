@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { atOnce, DiskError, type Disk, type FileStat } from '@millrace/core'
+import { engineError } from '../../errors.ts'
 import { unreadable } from './content.ts'
 
 export interface FoundFile {
@@ -60,13 +61,21 @@ export async function statIfThere(disk: Disk, path: string): Promise<FileStat | 
   return await ifThere(path, () => disk.stat(path))
 }
 
+/** A name that is no UTF-8 is listed with U+FFFD in it, by which nothing is there: left out, all that is in it would be missed without a word. */
+async function statOfListed(disk: Disk, path: string): Promise<FileStat | undefined> {
+  const stat = await statIfThere(disk, path)
+  if (stat === undefined && posix.basename(path).includes('\uFFFD'))
+    throw engineError('FILES_UNREADABLE', { file: path, problem: 'its name is not UTF-8, and must be changed' })
+  return stat
+}
+
 async function listIfThere(disk: Disk, path: string): Promise<readonly string[]> {
   return (await ifThere(path, () => disk.list(path))) ?? []
 }
 
 async function filesOf(disk: Disk, folder: string, names: readonly string[], withHidden = false): Promise<readonly FoundFile[]> {
   const paths = names.filter((name) => withHidden || !name.startsWith('.')).map((name) => posix.join(folder, name))
-  const stats = await atOnce(statsAtOnce, paths, (path) => statIfThere(disk, path))
+  const stats = await atOnce(statsAtOnce, paths, (path) => statOfListed(disk, path))
   return paths.flatMap((path, at) => (stats[at]?.kind === 'file' ? [{ path, stat: stats[at] }] : []))
 }
 
@@ -78,7 +87,7 @@ async function walk(disk: Disk, folder: string, segments: readonly string[], dep
     const isHidden = name.startsWith('.') && !segment.startsWith('.')
     if (isHidden || !(segment === '**' || posix.matchesGlob(name, segment))) continue
     const path = posix.join(folder, name)
-    const stat = await statIfThere(disk, path)
+    const stat = await statOfListed(disk, path)
     if (stat?.kind === 'directory') await walk(disk, path, segment === '**' ? segments : rest, depth + 1, found)
     else if (stat?.kind === 'file' && rest.length === 0 && segment !== '**') found.push({ path, stat })
   }

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { findFiles } from './finder.ts'
+
+/** The folder `in`, of which the system lists these names, and finds only some of them. */
+function folder(listed: readonly string[], there: readonly string[]): Disk {
+  const stat = (path: string): Promise<Partial<FileStat>> => {
+    if (path === 'in') return Promise.resolve({ kind: 'directory' })
+    if (there.some((name) => path === `in/${name}`)) return Promise.resolve({ kind: 'file' })
+    return Promise.reject(new DiskError('not-found', 'stat', path))
+  }
+  return { list: () => Promise.resolve(listed), stat } as Partial<Disk> as Disk
+}
+
+void test('a file whose name is not UTF-8 cannot be opened, and is not left out without a word', async () => {
+  for (const path of ['in', 'in/*.txt', 'in/**']) {
+    await assert.rejects(findFiles(folder(['a.txt', 'caf\uFFFD.txt'], ['a.txt']), path), {
+      code: 'FILES_UNREADABLE',
+      message: /in\/caf\uFFFD\.txt cannot be read: its name is not UTF-8/,
+    })
+    // One that has this character in its name, and one that went meanwhile.
+    const found = await findFiles(folder(['a.txt', 'b\uFFFD.txt', 'gone.txt'], ['a.txt', 'b\uFFFD.txt']), path)
+    assert.deepEqual(
+      found?.map((file) => file.path),
+      ['in/a.txt', 'in/b\uFFFD.txt'],
+    )
+  }
+})
