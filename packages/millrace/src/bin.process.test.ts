@@ -32,6 +32,17 @@ void test('its exit code is that of the command', () => {
   assert.equal(millrace(['rnu']).status, 2)
 })
 
+void test('a user that the system does not know needs no home', () => {
+  const preload = `
+    import os from 'node:os'
+    import { syncBuiltinESMExports } from 'node:module'
+    os.homedir = () => { throw new Error('uv_os_homedir returned ENOENT') }
+    syncBuiltinESMExports()`
+  const { XDG_CACHE_HOME: _, ...others } = process.env
+  const { status, stderr } = millrace(['list'], ['--import', `data:text/javascript,${encodeURIComponent(preload)}`], others)
+  assert.deepEqual([status, stderr], [0, ''])
+})
+
 void test('it has eight threads for files, or as many as it is told to have', { skip: process.platform !== 'linux' }, () => {
   const tell = `
     import { readdirSync, readFileSync } from 'node:fs'

@@ -24,10 +24,21 @@ function ownVersion(): string {
  * none. Node writes it when the process ends; a job is often killed instead, so it is written once before.
  */
 async function keepCompiledCode(): Promise<void> {
+  const folder = cacheFolder()
+  if (folder === undefined) return
   // Not at the top: a Node that is too old does not have them, and is to be told so.
   const { enableCompileCache, flushCompileCache } = await import('node:module')
-  enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'millrace'))
+  enableCompileCache(join(folder, 'millrace'))
   setTimeout(flushCompileCache, 3_000).unref()
+}
+
+/** Undefined: a user that the system does not know, as one that a container gives its process by number, has no home. */
+function cacheFolder(): string | undefined {
+  try {
+    return process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
+  } catch {
+    return undefined
+  }
 }
 
 async function start(flags: readonly string[]): Promise<number> {

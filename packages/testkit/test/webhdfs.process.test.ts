@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { nodeRandom } from '@millrace/core'
 import { ObjectStoreError, type ObjectStoreReason } from '../../engine/src/checkpoint/object-store/object-store.ts'
@@ -41,5 +43,20 @@ describe('WebHDFS', () => {
     hdfs.next = 'nothing'
     await assert.rejects(open(hdfs.url, 300).list('x/'), /no answer within 300 ms/)
     await assert.rejects(open('http://127.0.0.1:1').list('x/'), (error: ObjectStoreError) => error.reason === 'unreachable' && error.retry)
+  })
+
+  it('says who must be named where the user of the process has no name', async () => {
+    const { userInfo } = os
+    const { HADOOP_USER_NAME: named } = process.env
+    delete process.env['HADOOP_USER_NAME']
+    os.userInfo = () => {
+      throw new Error('uv_os_get_passwd returned ENOENT')
+    }
+    syncBuiltinESMExports()
+    const nameless = new WebHdfsStore({ url: hdfs.url, name: 'webhdfs://fake', requestTimeoutMs: 60_000, random: nodeRandom })
+    await assert.rejects(nameless.list('x/'), (error: ObjectStoreError) => error.reason === 'forbidden' && /hdfs\.user/.test(error.message))
+    os.userInfo = userInfo
+    syncBuiltinESMExports()
+    if (named !== undefined) process.env['HADOOP_USER_NAME'] = named
   })
 })

@@ -33,11 +33,10 @@ type Query = { readonly [name: string]: string }
 
 export class WebHdfsStore implements ObjectStore {
   readonly #options: WebHdfsOptions
-  readonly #user: string
+  #user: string | undefined
 
   constructor(options: WebHdfsOptions) {
     this.#options = options
-    this.#user = options.user ?? process.env['HADOOP_USER_NAME'] ?? userInfo().username
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -152,8 +151,20 @@ export class WebHdfsStore implements ObjectStore {
   }
 
   #url(key: string, query: Query): string {
+    this.#user ??= this.#options.user ?? process.env['HADOOP_USER_NAME'] ?? userOfProcess()
     const path = key.split('/').map(encodeURIComponent).join('/')
     return `${this.#options.url}/webhdfs/v1/${path}?${new URLSearchParams({ ...query, 'user.name': this.#user }).toString()}`
+  }
+}
+
+/** Fails for a user that the system does not know, as one that a container gives its process by number. */
+function userOfProcess(): string {
+  try {
+    return userInfo().username
+  } catch (cause) {
+    const problem =
+      'the user of this process has no name on this machine, so that checkpointing.hdfs.user or HADOOP_USER_NAME must say who it is'
+    throw new ObjectStoreError('forbidden', problem, { cause })
   }
 }
 

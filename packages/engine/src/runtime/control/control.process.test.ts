@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { syncBuiltinESMExports } from 'node:module'
+import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -263,6 +264,15 @@ void test('a folder with a long path has its socket elsewhere, always in the sam
   assert.equal(path, controlSocketPath(deep))
   assert.notEqual(path, controlSocketPath(`${deep}y`))
   assert.ok(Buffer.byteLength(path) < 104)
+  // Of a user that the system does not know nothing can be asked.
+  const { userInfo } = os
+  os.userInfo = () => {
+    throw new Error('uv_os_get_passwd returned ENOENT')
+  }
+  syncBuiltinESMExports()
+  assert.equal(controlSocketPath(deep), path)
+  os.userInfo = userInfo
+  syncBuiltinESMExports()
   const server = await serveControl(path, new Job())
   assert.equal((await askJob(path, { do: 'checkpoints' }))?.kind, 'result')
   await server.retire()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Bytes of a socket's path on the strictest of the systems we run on, less one. */
@@ -10,5 +10,6 @@ export function controlSocketPath(jobStateFolder: string): string {
   const path = join(jobStateFolder, 'control.sock')
   if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return path
   const name = createHash('sha256').update(jobStateFolder).digest('hex').slice(0, 24)
-  return join(tmpdir(), `millrace-${userInfo().uid}-${name}.sock`)
+  // Not `userInfo`, which fails for a user that the system does not know, as one that a container gives its process by number.
+  return join(tmpdir(), `millrace-${process.geteuid?.() ?? -1}-${name}.sock`)
 }
