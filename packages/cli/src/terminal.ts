@@ -25,6 +25,8 @@ export interface TextOutput {
   settled?(): Promise<Error | undefined>
   /** `told` hears of each text that others write to it, in this process, and whether it ends a line; calls what writes it. Answers how to hear no more. Absent: there are no others. */
   heedOthers?(told: (endsLine: boolean, write: () => void) => void): () => void
+  /** From now on what others write to it, in this process, goes there: what it shows is an answer, which a program may read. Absent: there are no others. */
+  divertOthers?(to: NodeJS.WriteStream): void
 }
 
 /** Codes of what happens to an output when nobody reads it any more: a pipe, a terminal that was closed, and what is written after that. */
@@ -55,6 +57,7 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
       }
       return () => void (stream.write = writeOwn)
     },
+    divertOthers: (to) => void (stream.write = to.write.bind(to)),
     get isGone() {
       return isGone
     },
@@ -63,7 +66,7 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
     },
     drained: () => (isGone || !stream.writableNeedDrain ? Promise.resolve() : new Promise<void>((resolve) => (wake = resolve))),
     settled: async () => {
-      await new Promise<void>((resolve) => stream.write('', () => setImmediate(resolve)))
+      await new Promise<void>((resolve) => writeOwn('', () => setImmediate(resolve)))
       return failure
     },
     isTerminal: isatty(stream.fd),

@@ -63,6 +63,23 @@ void test('it has eight threads for files, or as many as it is told to have', { 
   }
 })
 
+void test('what a module writes to the standard output is not in the answers of commands that load it', () => {
+  const module = join(folder, 'talks.ts')
+  const engine = JSON.stringify(import.meta.resolve('@millrace/engine'))
+  writeFileSync(
+    module,
+    `import { defineJob, discard } from ${engine}
+    console.log('loaded')
+    export default defineJob('talks', (env) => {
+      process.stdout.write('built')
+      env.fromCollection([1]).sinkTo(discard())
+    })`,
+  )
+  const { status, stdout, stderr } = millrace(['info', module, '--format', 'json'])
+  assert.deepEqual([status, (JSON.parse(stdout) as { readonly job: string }).job], [0, 'talks'])
+  assert.match(stderr, /loaded\nbuilt/)
+})
+
 void test('a module that ends the process does not look like a job that has finished', () => {
   for (const source of ['process.exit(0)', 'setTimeout(() => process.exit(), 1)\nawait new Promise(() => {})']) {
     const module = join(folder, `exits-${source.length}.ts`)

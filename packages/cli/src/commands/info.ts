@@ -28,6 +28,7 @@ const forms: { readonly [format: string]: Form } = {
 /** `millrace info`: builds the job without running it, and prints what it is. */
 export async function infoCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const below = await resolveSettings(io, flags)
+  io.stdout.divertOthers?.(process.stderr)
   const job = await loadJobModule(resolve(io.cwd, path))
   const { graph } = buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
   const settings = overrideOptions(engineOptionTable, below, graph.settings)

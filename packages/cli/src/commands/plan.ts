@@ -11,6 +11,7 @@ import type { CommandIo } from '../terminal.ts'
 /** `millrace plan -s PATH JOB`: what a restore would do. Its exit code says whether the job would start. */
 export async function planCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const below = await resolveSettings(io, flags)
+  io.stdout.divertOthers?.(process.stderr)
   const job = buildOf(await loadJobModule(resolve(io.cwd, path)), flags)
   const settings = overrideOptions(engineOptionTable, below, job.graph.settings)
   const { parallelism, maxParallelism } = settings.values

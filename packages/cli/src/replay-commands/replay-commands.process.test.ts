@@ -231,11 +231,11 @@ test('a shadow that is ended at once leaves nothing either', async () => {
   )
   const flags = ['shadow', 'job.ts', '--of', 'counts', '--old', 'endless.ts', '--state-dir', join(folder, 'state')]
   const { child, output, ended } = start(flags, { TMPDIR: temporary })
-  while (!output.stdout.includes('works')) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (!output.stderr.includes('works')) await new Promise((resolve) => setTimeout(resolve, 5))
   assert.equal(readdirSync(temporary).length, 2)
   child.kill('SIGINT')
   // The first has been taken: of two that wait together any may come first.
-  while (!output.stdout.includes('closes')) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (!output.stderr.includes('closes')) await new Promise((resolve) => setTimeout(resolve, 5))
   child.kill('SIGTERM')
   assert.equal(await ended, 143, output.stderr)
   assert.deepEqual(readdirSync(temporary), [])

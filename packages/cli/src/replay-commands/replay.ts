@@ -16,6 +16,7 @@ export async function replayCommand(path: string, flags: ParsedFlags, io: Comman
   const { replayJob } = await import('@millrace/engine/replay')
   const until = flags['until'] as number | undefined
   const print = flags['format'] === 'json' ? jsonLine : textLine
+  io.stdout.divertOthers?.(process.stderr)
   const job = await loadJobModule(resolve(io.cwd, path))
   const running = await replayJob({
     job,

@@ -21,6 +21,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const oldPath = await oldModule(flags, io)
   const { loadJobModule } = await import('@millrace/engine')
   const { newestCheckpointOf, shadowRun, temporaryFolder } = await import('@millrace/engine/replay')
+  io.stdout.divertOthers?.(process.stderr)
   const old = await loadJobModule(oldPath)
   const named = flags['of'] as string
   if (old.name !== named) throw cliError('CLI_SHADOW_OTHER', { job: named, module: oldPath, other: old.name })

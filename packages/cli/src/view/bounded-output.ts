@@ -5,12 +5,12 @@ export const BACKLOG_BYTES_MAX: number = 16 * 1024 * 1024
 
 /** Lines for a reader that may be slow, or stand still: what it is too far behind for is left out, and counted. */
 export class BoundedOutput {
-  readonly #output: TextOutput
+  readonly #output: Pick<TextOutput, 'write' | 'backlogBytes'>
   readonly #notice: (count: number) => string
   #leftOut = 0
 
   /** `notice`: says how many lines were left out, as a line. */
-  constructor(output: TextOutput, notice: (count: number) => string) {
+  constructor(output: Pick<TextOutput, 'write' | 'backlogBytes'>, notice: (count: number) => string) {
     this.#output = output
     this.#notice = notice
   }

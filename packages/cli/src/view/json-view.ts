@@ -8,17 +8,35 @@ const metricsEveryMs = 1_000
 
 /**
  * One JSON object a line: every event of the run as it comes, and the metrics each second and at the end.
- * Errors are `{ name, message, code, stack, cause }`.
+ * Errors are `{ name, message, code, stack, cause }`. What the job itself writes there may end anywhere: an object begins on a line of its own.
  */
 export class JsonView implements JobView {
   readonly #output: BoundedOutput
   readonly #clock: Clock
   #metrics: (() => JobMetrics) | undefined
   #cancel: Cancel = () => {}
+  readonly #cease: () => void
+  /** The last that others wrote has not ended its line. */
+  #isLineOpen = false
 
   constructor(output: TextOutput, clock: Clock) {
-    this.#output = new BoundedOutput(output, (count) => lineOf(this.#note(leftOutText(count))))
+    const write = (text: string): void => {
+      output.write(this.#isLineOpen ? `\n${text}` : text)
+      this.#isLineOpen = false
+    }
+    const lines = {
+      write,
+      get backlogBytes() {
+        return output.backlogBytes ?? 0
+      },
+    }
+    this.#output = new BoundedOutput(lines, (count) => lineOf(this.#note(leftOutText(count))))
     this.#clock = clock
+    const heard = (endsLine: boolean, passOn: () => void): void => {
+      passOn()
+      this.#isLineOpen = !endsLine
+    }
+    this.#cease = output.heedOthers?.(heard) ?? ((): void => {})
   }
 
   event(event: JobEvent): void {
@@ -50,6 +68,7 @@ export class JsonView implements JobView {
 
   abandon(): void {
     this.#cancel()
+    this.#cease()
   }
 
   #writeMetrics(): void {

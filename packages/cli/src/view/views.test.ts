@@ -161,6 +161,28 @@ void test("lines: a checkpoint that failed and a restart show the user's frames,
   ])
 })
 
+void test('json: an object begins on a line of its own, wherever the job ended what it wrote', () => {
+  const output = new RecordingOutput()
+  let others: (endsLine: boolean, write: () => void) => void = () => {}
+  const heedOthers = (told: typeof others): (() => void) => {
+    others = told
+    return () => (others = (_, write) => write())
+  }
+  const view = new JsonView(Object.assign(output, { heedOthers }), new ManualClock())
+  const jobWrites = (text: string): void => others(text.endsWith('\n'), () => output.write(text))
+  view.note('one')
+  jobWrites('a line\n')
+  view.note('two')
+  jobWrites('half')
+  jobWrites(' a line')
+  view.note('three')
+  view.note('four')
+  const written = output.text.trimEnd().split('\n')
+  const own = written.map((line) => (line.startsWith('{') ? (JSON.parse(line) as { readonly message: string }).message : line))
+  assert.deepEqual(own, ['one', 'a line', 'two', 'half a line', 'three', 'four'])
+  view.abandon()
+})
+
 void test('lines: events as they come, rates every ten seconds', () => {
   const [output, clock] = [new RecordingOutput(), new ManualClock()]
   const view = new LineView(output, plain, clock)
