@@ -87,6 +87,17 @@ void test('a token that does not come fails the attempt in the time of a request
   link.close()
 })
 
+void test('a token function that throws fails the attempt, and nothing else', async () => {
+  const token = (): string => {
+    throw new Error('no token today')
+  }
+  const { clock, broker, link } = await linked({ mechanism: 'OAUTHBEARER', token })
+  await assert.rejects(clock.run(link.ask('Metadata', metadata)), { code: 'CLIENT_CONNECT', message: /no token today/ })
+  await clock.advance(100)
+  assert.equal(broker.open.size, 0)
+  link.close()
+})
+
 void test('closing ends an attempt that waits for a token', async () => {
   const { clock, broker, link } = await linked({ mechanism: 'OAUTHBEARER', token: () => new Promise(() => undefined) })
   const asked = link.ask('Metadata', metadata).catch((error: unknown) => error)

@@ -96,7 +96,9 @@ async function tokenInTime(
     throw new Error('the connection ended while token() of security.sasl was waited for')
   })
   try {
-    return await Promise.race([token(), overdue, ended])
+    // Also what it throws at once is one of the race, or nobody would hear of the connection's end.
+    const given = (async () => await token())()
+    return await Promise.race([given, overdue, ended])
   } finally {
     cancel()
   }
