@@ -69,7 +69,7 @@ const first = run(
   waiting = undefined
 })
 const second = run(
-  ['--test', '--test-concurrency=2'],
+  ['--test', '--test-concurrency=2', preload('./left-open.ts')],
   apart,
   (text) => void (waiting === undefined ? process.stdout.write(text) : waiting.push(text)),
 )

@@ -90,5 +90,5 @@ describe('user code that misbehaves on a worker', () => {
     assert.equal(code(result), 'WORKER_NOT_STARTED')
   })
   it('but not that which only waits for long, though it is asked nothing meanwhile', async () =>
-    assert.equal((await run('open slowly', undefined, { stuckTimeout: '2s' })).state, 'finished'))
+    assert.equal((await run('open slowly', undefined, { stuckTimeout: '4s' })).state, 'finished'))
 })

@@ -19,7 +19,6 @@ before(async () => {
       'max.connections.per.ip.overrides': '127.0.0.9:1',
       'socket.request.max.bytes': String(4096 * KIB),
       'queued.max.request.bytes': String(1024 * KIB),
-      'connections.max.idle.ms': '400',
     },
   })
 })
@@ -27,8 +26,11 @@ before(async () => {
 after(() => log.close())
 
 /** A connection that sends what it is told, and says when it has ended. */
-async function rawSocket(localAddress = '127.0.0.1'): Promise<{ socket: Socket; ended: Promise<void> }> {
-  const socket = connect({ host: log.host, port: log.port, localAddress })
+async function rawSocket(
+  localAddress = '127.0.0.1',
+  { host, port }: { readonly host: string; readonly port: number } = log,
+): Promise<{ socket: Socket; ended: Promise<void> }> {
+  const socket = connect({ host, port, localAddress })
   const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   socket.on('error', () => undefined)
   socket.resume()
@@ -139,14 +141,16 @@ test('a listener has a rate of its own, at which only those wait who came to it'
 })
 
 test('a connection that is idle is closed; one that waits for an answer is not', async () => {
-  const { ended } = await rawSocket()
-  const waiting = await WireClient.connect(log)
+  const impatient = await Log.start({ memory: true, config: { 'connections.max.idle.ms': '1000' } })
+  const waiting = await WireClient.connect(impatient)
   await createTopic(waiting, 'idle')
-  const poll = fetchFrom(waiting, 'idle', { maxWaitMs: 900 })
+  const { ended } = await rawSocket('127.0.0.1', impatient)
+  const poll = fetchFrom(waiting, 'idle', { maxWaitMs: 2500 })
   const first = await Promise.race([ended.then(() => 'the idle one'), poll.then(() => 'the one that waits')])
   assert.equal(first, 'the idle one')
   assert.deepEqual((await poll).values, [])
   await waiting.closed
+  await impatient.close()
 })
 
 test('requests of all connections share their memory: who has to wait is read later, and nothing is lost', async () => {

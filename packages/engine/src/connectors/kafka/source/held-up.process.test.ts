@@ -11,7 +11,7 @@ import { json } from '../formats/plain.ts'
 import { kafkaSource } from './kafka-source.ts'
 
 const RECORDS = 6_000
-const STALL_MS = 300
+const STALL_MS = 1_500
 
 /** Counts what is late, and takes nothing for a while, again and again: longer than a partition may be silent. */
 function stalling(counts: { records: number; late: number }): Sink<boolean> {
@@ -23,7 +23,7 @@ function stalling(counts: { records: number; late: number }): Sink<boolean> {
       open: () => {},
       write: (isLate) => {
         if (isLate) counts.late++
-        if (++counts.records % 1_000 > 0) return
+        if (++counts.records % 4_000 > 0) return
         blockedUntilMs = performance.now() + STALL_MS
         setTimeout(() => context.wake(), STALL_MS + 5)
       },
@@ -49,7 +49,7 @@ void test('a partition whose records wait while the job is held up is not idle: 
   const job = defineJob('held-up', (env) => {
     const source = kafkaSource({ brokers: log.bootstrap, topics: 'skewed', value: json<number>(), endAt: 'latest' })
     env
-      .fromSource(source, { watermarks: watermarks.monotonous((n: number) => n, { idleAfter: 100 }) })
+      .fromSource(source, { watermarks: watermarks.monotonous((n: number) => n, { idleAfter: 1_000 }) })
       .keyBy(() => 'all')
       .process({ emits: type<boolean>(), onElement: (n, ctx) => ctx.emit(n <= ctx.eventTimers.watermark) })
       .sinkTo(stalling(counts))
