@@ -193,6 +193,19 @@ function suite(server: TestServer): void {
       await assert.rejects(refused(long), /refuses the row \{"id":2,.*index row .*\(54000\) \[POSTGRES_SINK_RECORD_REFUSED\]/)
     })
 
+    it('sets what a transaction needs for that transaction alone', async () => {
+      await ask(
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = concat_ws(' ', current_setting('synchronous_commit'), current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')); RETURN NEW; END $$;" +
+          'CREATE TRIGGER tell BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION tell(); ALTER DATABASE postgres SET synchronous_commit = off',
+      )
+      try {
+        await write([{ id: 1, name: '' }], orders({ statementTimeout: '7s' }))
+      } finally {
+        await ask('ALTER DATABASE postgres RESET synchronous_commit')
+      }
+      assert.deepEqual(await ask('SELECT name FROM orders'), [{ name: 'on 7s 1min' }])
+    })
+
     it('takes keys that are the same to the database alone', async () => {
       await ask('CREATE EXTENSION citext; CREATE TABLE people (name citext PRIMARY KEY, age integer)')
       const people = [

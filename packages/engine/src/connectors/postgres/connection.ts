@@ -43,29 +43,29 @@ export const connectionNames: OptionNames<PostgresConnection> = {
 }
 const tlsNames: OptionNames<PostgresTls> = { ca: true, cert: true, key: true, serverName: true }
 
-/** A process that is gone without a word holds its locks no longer than this. */
-const IDLE_IN_TRANSACTION_MS = 60_000
 /** Beyond the server's own time-out: a server that is gone without a word. */
 const ANSWER_MARGIN_MS = 5_000
 /** As long as the timers of `pg` can be, which are those of Node: a longer one would be one of a millisecond. */
 const PATIENCE_MS_MAX = 24 * 86_400_000
 
+/** How long the server may take for a statement. @throws `CONNECTOR_OPTION_INVALID` */
+export function statementTimeoutMs(connector: string, { statementTimeout = '1m' }: PostgresConnection): number {
+  return patienceOption(connector, 'statementTimeout', statementTimeout, PATIENCE_MS_MAX)
+}
+
 /** @throws `CONNECTOR_OPTION_INVALID` */
 export function clientConfig(connector: string, options: PostgresConnection): ClientConfig {
-  const { url, connectTimeout = '10s', statementTimeout = '1m' } = options
+  const { url, connectTimeout = '10s' } = options
   const { host, port, database, user, password, tls } = { ...(url === undefined ? {} : partsOf(connector, url)), ...given(options) }
   if (tls !== undefined && typeof tls !== 'boolean') checkNestedNames<PostgresTls>(connector, 'tls', tls, tlsNames)
   if (port !== undefined) wholeNumberOption(connector, 'port', port, 1, 65_535)
-  const statementMs = patienceOption(connector, 'statementTimeout', statementTimeout, PATIENCE_MS_MAX)
   const ssl = tls === undefined || typeof tls === 'boolean' ? tls : tlsConfig(tls, host)
   return {
     ...given({ host, port, database, user, password, ssl }),
     application_name: 'millrace',
     keepAlive: true,
     connectionTimeoutMillis: patienceOption(connector, 'connectTimeout', connectTimeout, PATIENCE_MS_MAX),
-    statement_timeout: statementMs,
-    query_timeout: statementMs + ANSWER_MARGIN_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    query_timeout: statementTimeoutMs(connector, options) + ANSWER_MARGIN_MS,
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { after, test } from 'node:test'
+import { clientConfig } from './connection.ts'
 import { PgStore } from './pg-store.ts'
 
 function message(type: string, content: Uint8Array = new Uint8Array()): Buffer {
@@ -22,6 +23,8 @@ const answers: { readonly [type: string]: Buffer } = {
 }
 
 class MuteServer {
+  /** What the driver has sent first: names and values of settings. */
+  readonly startups: string[] = []
   readonly sockets: Socket[] = []
   readonly #server: Server = createServer((socket) => this.#serve(socket))
 
@@ -52,6 +55,7 @@ class MuteServer {
         if (rest.length < headBytes + 4) return
         const endsAt = headBytes + rest.readInt32BE(headBytes)
         if (rest.length < endsAt) return
+        if (!hasBegun) this.startups.push(rest.toString('latin1', 8, endsAt))
         socket.write(hasBegun ? (answers[String.fromCharCode(rest[0]!)] ?? '') : Buffer.concat([message('R', Buffer.alloc(4)), ready]))
         hasBegun = true
         rest = rest.subarray(endsAt)
@@ -69,13 +73,17 @@ void test(
   async () => {
     const port = await server.listen()
     const store = new PgStore({
-      client: { host: '127.0.0.1', port, user: 'u', database: 'd' },
+      client: clientConfig('postgresSink', { host: '127.0.0.1', port, user: 'u', database: 'd' }),
+      statementTimeoutMs: 60_000,
       target: { table: { schema: undefined, name: 'orders' }, columns: ['id'], keys: [], onConflict: 'update' },
       names: { jobName: 'job', sink: 'sink', table: 'orders', commitTable: 'commits' },
       commitTable: undefined,
       isPruned: false,
     })
     await store.transaction(async () => {})
+    // A pooler refuses settings of the session, as it gives each transaction another.
+    assert.match(server.startups.join(), /user\0u\0/)
+    assert.doesNotMatch(server.startups.join(), /timeout|synchronous/)
     const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
     const before = sockets()
     server.freeze()

@@ -3,7 +3,8 @@
  *
  * 1. One connection. After anything that leaves it in doubt it is thrown away, and the next call makes another.
  * 2. A row that the database refuses is found by writing the rows of the transaction one by one, in another transaction of the same.
- * 3. A server that does not answer keeps nobody from closing, nor the process from ending.
+ * 3. What a transaction needs of the server's settings it sets itself, for itself alone: behind a pooler each may have another session.
+ * 4. A server that does not answer keeps nobody from closing, nor the process from ending.
  */
 import { Socket } from 'node:net'
 import { nodeClock } from '@millrace/core'
@@ -14,6 +15,7 @@ import type { CommitNames } from './commit-protocol.ts'
 import { databaseError, kindOf, type DatabaseProblem } from './database-errors.ts'
 import type { StagedBatch } from './handle.ts'
 import {
+  beginStatements,
   commitStatements,
   quotedTable,
   rowStatements,
@@ -26,6 +28,7 @@ import type { RowStore, RowTransaction, Run, RunPosition } from './store.ts'
 
 export interface PgStoreOptions {
   readonly client: ClientConfig
+  readonly statementTimeoutMs: number
   readonly target: RowTarget
   readonly names: CommitNames
   /** Undefined: there is none. */
@@ -42,6 +45,7 @@ const GOODBYE_MS = 1_000
 export class PgStore implements RowStore {
   readonly #options: PgStoreOptions
   readonly #rows: RowStatements
+  readonly #begin: string
   #client: Client | undefined
   /** Of the client. */
   #socket: Socket | undefined
@@ -50,6 +54,7 @@ export class PgStore implements RowStore {
   constructor(options: PgStoreOptions) {
     this.#options = options
     this.#rows = rowStatements(options.target)
+    this.#begin = beginStatements(options.statementTimeoutMs)
   }
 
   async check(): Promise<void> {
@@ -101,7 +106,7 @@ export class PgStore implements RowStore {
     const client = (this.#client ??= await this.#connect())
     const { names, commitTable } = this.#options
     try {
-      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+      await client.query(this.#begin)
       const commits = commitTable === undefined ? undefined : commitStatements(commitTable)
       const result = await work(new PgTransaction(client, this.#rows, commits, names, oneByOne))
       await client.query('COMMIT')
@@ -130,8 +135,6 @@ export class PgStore implements RowStore {
     try {
       await client.connect()
       if (this.#isClosed) throw engineError('POSTGRES_SINK_UNAVAILABLE', { problem: 'the sink is closed' })
-      // What is acknowledged must survive a crash of the server.
-      await client.query(`SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
     } catch (error) {
       this.#discard(client)
       throw error

@@ -5,7 +5,7 @@ import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames }
 import type { Sink, SinkWriter, WriterContext } from '../sink.ts'
 import { AtLeastOnceWriter } from './at-least-once-writer.ts'
 import type { CommitNames } from './commit-protocol.ts'
-import { clientConfig, connectionNames, type PostgresConnection } from './connection.ts'
+import { clientConfig, connectionNames, statementTimeoutMs, type PostgresConnection } from './connection.ts'
 import { ExactlyOnceWriter } from './exactly-once-writer.ts'
 import { PgStore } from './pg-store.ts'
 import { RowMaker, type ColumnSource } from './rows.ts'
@@ -58,6 +58,7 @@ interface SinkSettings<T> {
   readonly batchIntervalMs: number
   readonly retryForMs: number
   readonly client: ClientConfig
+  readonly statementTimeoutMs: number
 }
 
 const CONNECTOR = 'postgresSink'
@@ -99,12 +100,19 @@ export function postgresSink<T>(options: PostgresSinkOptions<T>): Sink<T> {
 }
 
 function createWriter<T>(settings: SinkSettings<T>, context: WriterContext): SinkWriter<T> {
-  const { delivery, table, target, commitTable, commitRetentionMs, columns, deleteWhen, client, retryForMs } = settings
+  const { delivery, table, target, commitTable, commitRetentionMs, columns, deleteWhen, retryForMs } = settings
   const { jobName, stateId } = context
   const names: CommitNames = { jobName, sink: stateId, table, commitTable: commitTable.name }
   const isExact = delivery === 'exactly-once'
   const isPruned = commitRetentionMs !== undefined
-  const store = new PgStore({ client, target, names, commitTable: isExact ? commitTable : undefined, isPruned })
+  const store = new PgStore({
+    client: settings.client,
+    statementTimeoutMs: settings.statementTimeoutMs,
+    target,
+    names,
+    commitTable: isExact ? commitTable : undefined,
+    isPruned,
+  })
   const keeps = target.keys.length === 0 ? 'all' : target.onConflict === 'ignore' ? 'first' : 'last'
   const staging = new Staging(new RowMaker<T>({ columns, keys: target.keys, deleteWhen }), keeps)
   const { stagedBytesMax } = settings
@@ -143,6 +151,7 @@ function sinkSettings<T>(options: PostgresSinkOptions<T>): SinkSettings<T> {
     batchIntervalMs: durationOption(CONNECTOR, 'batchInterval', options.batchInterval ?? '100ms'),
     retryForMs,
     client: clientConfig(CONNECTOR, options),
+    statementTimeoutMs: statementTimeoutMs(CONNECTOR, options),
   }
 }
 

@@ -20,6 +20,19 @@ export function quotedTable({ schema, name }: TableName): string {
   return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
 }
 
+/** A process that is gone without a word holds its locks no longer than this. */
+const IDLE_IN_TRANSACTION_MS = 60_000
+
+/** Begins a transaction, with settings that end with it. What is acknowledged must survive a crash of the server. */
+export function beginStatements(statementTimeoutMs: number): string {
+  return [
+    'BEGIN ISOLATION LEVEL READ COMMITTED',
+    `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`,
+    `SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`,
+  ].join('; ')
+}
+
 export interface RowStatements {
   /** Takes an array of rows as JSON. */
   readonly write: string
