@@ -24,7 +24,10 @@ const EVENTS_PER_POLL = 256
 /** Events that wait: from here on nothing more is read from the connection. */
 const WAITING_EVENTS = 1_024
 const PAUSE_MS_MAX = 30_000
-/** After a connection that did not come about, at least, doubled as the pauses are: a server may ask for none at all (`retry: 0`). */
+/**
+ * A server may ask for no pause at all (`retry: 0`). So long it is at least after a connection that brought no event, and, doubled as the pauses are, after one that did not come about: else
+ * it would be asked again and again as fast as it answers.
+ */
 const FAILURE_PAUSE_MS = 100
 
 /**
@@ -43,6 +46,8 @@ export class EventReader implements SourceReader<ServerSentEvent> {
   /** Of the last event that has arrived. */
   #arrivedId = ''
   #retryMs: number
+  /** An event has come by the connection. */
+  #hasBrought = false
   #hasEnded = false
   #ends = false
   #isClosed = false
@@ -123,7 +128,7 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       const waitMs =
         outcome.afterMs ??
         (outcome.wasOpen
-          ? this.#retryMs
+          ? Math.max(this.#retryMs, this.#hasBrought ? 0 : FAILURE_PAUSE_MS)
           : pauseMs(failures, Math.max(this.#retryMs, FAILURE_PAUSE_MS), Math.max(this.#retryMs, PAUSE_MS_MAX), drawOf(random)))
       if (clock.monotonic() + waitMs - lostMs > this.#settings.retryForMs) throw this.#lost(outcome)
       const message = `serverSentEvents: ${shownUrl(this.#settings.url)}: ${outcome.problem}; it is asked again`
@@ -147,6 +152,7 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       () => connection.abort(new Error(`nothing came for ${this.#settings.idleTimeoutMs} ms`)),
     )
     let wasOpen = false
+    this.#hasBrought = false
     try {
       silence.heard()
       const last = this.#arrivedId === '' ? {} : { 'last-event-id': headerText(this.#arrivedId) }
@@ -207,6 +213,7 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       this.#retryMs = parser.retryMs ?? this.#retryMs
       this.#arrivedId = parser.dispatchedId
       if (events.length === 0) continue
+      this.#hasBrought = true
       this.#waiting.push(...events)
       this.#context.wake()
       if (this.#waiting.length < WAITING_EVENTS) continue

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import { nodeClock, nodeRandom } from '@millrace/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { nodeClock, nodeRandom, type Clock } from '@millrace/core'
+import { VirtualClock } from '@millrace/testkit'
 import type { ReaderContext, Split } from '../../source.ts'
 import { FaultyServer } from '../fixtures/faulty-server.ts'
 import { serverSentEvents, type ServerSentEvent, type ServerSentEventsOptions } from './server-sent-events.ts'
@@ -17,12 +19,16 @@ class Reading {
   readonly #reader
   #wake: () => void = () => {}
 
-  constructor(options: Partial<ServerSentEventsOptions> = {}, split: Split = { id: 'events', lastEventId: '' } as Split) {
+  constructor(
+    options: Partial<ServerSentEventsOptions> = {},
+    split: Split = { id: 'events', lastEventId: '' } as Split,
+    clock: Clock = nodeClock,
+  ) {
     const unused = undefined as never
     const context: ReaderContext = {
       subtask: 0,
       parallelism: 1,
-      clock: nodeClock,
+      clock,
       random: nodeRandom,
       disk: unused,
       network: unused,
@@ -161,6 +167,27 @@ describe('serverSentEvents', () => {
         reading.events.map(({ lastEventId }) => lastEventId),
         ['1'],
       )
+      await reading.close()
+    }
+  })
+
+  it('pauses after a connection that has brought no event, also for a server that wants no pause', async () => {
+    for (const [sent, expectedMs] of [
+      ['retry: 0\n\n', 100],
+      ['retry: 0\ndata: one\n\n', 0],
+    ] as const) {
+      const delaysMs: number[] = []
+      const clock = new VirtualClock()
+      const after = clock.after.bind(clock)
+      clock.after = (delayMs, callback) => {
+        delaysMs.push(delayMs)
+        return after(delayMs, callback)
+      }
+      server.answer = (_, response) => void begin(response).end(sent)
+      const reading = new Reading({ idleTimeout: '5m' }, undefined, clock)
+      const isPause = (delayMs: number): boolean => delayMs !== 300_000
+      while (!delaysMs.some(isPause)) await sleep(2)
+      assert.equal(delaysMs.find(isPause), expectedMs)
       await reading.close()
     }
   })
