@@ -7,7 +7,7 @@ import type { Sink } from '../sink.ts'
 import { FileWriter } from './writer.ts'
 
 export interface FileSinkOptions<T> {
-  /** The folder; created with its parents if missing. Several sinks and jobs may share one. */
+  /** The folder; created with its parents if missing. Several sinks and jobs may share one, but not two jobs of one name and sink `uid` at a time. */
   readonly dir: string
   /** A line a record: `lines` (the default) writes strings as they are, `json` any value as JSON, a function what it makes of the value. */
   readonly format?: 'lines' | 'json' | ((value: T) => string)
