@@ -45,6 +45,14 @@ function expected(input: Buffer): Cut[] {
   return lines
 }
 
+/** The bytes of the line that begins there, without its end and a mark. */
+function contentAt(input: Buffer, offset: number): Buffer {
+  const end = input.indexOf(0x0a, offset)
+  const line = input.subarray(offset, end < 0 ? input.length : end)
+  const from = offset === 0 && line.toString('latin1').startsWith(MARK) ? 3 : 0
+  return line.subarray(from, line.at(-1) === 0x0d ? -1 : line.length)
+}
+
 /** A byte order mark as its bytes: alone it is no line. */
 const MARK = '\u00ef\u00bb\u00bf'
 
@@ -73,6 +81,27 @@ describe('lines', () => {
         deepEqual(cut(input, sizes).map(normalized), wanted.map(normalized))
       }),
       { numRuns: 500 },
+    )
+  })
+
+  it('are measured by the bytes that are there and cut at the same place, however the input is cut into chunks, also of damaged text', () => {
+    const limits = fc.integer({ min: 1, max: 12 })
+    fc.assert(
+      fc.property(
+        fc.oneof(text, damaged),
+        sizes,
+        limits,
+        fc.constantFrom('skip' as const, 'truncate' as const),
+        (input, sizes, limit, overlong) => {
+          const options = { lineBytesMax: limit, overlong }
+          const whole = cut(input, [input.length + 1], options)
+          deepEqual(cut(input, sizes, options), whole)
+          const short = expected(input).filter(({ offset }) => contentAt(input, offset).length <= limit)
+          const kept = overlong === 'skip' ? whole : whole.filter(({ offset }) => contentAt(input, offset).length <= limit)
+          deepEqual(kept.map(normalized), short.map(normalized))
+        },
+      ),
+      { numRuns: 1_000 },
     )
   })
 

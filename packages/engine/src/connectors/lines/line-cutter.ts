@@ -95,8 +95,9 @@ export class LineCutter {
       this.#at = end + 1
       const line = text.substring(at, end > at && text.charCodeAt(end - 1) === carriageReturn ? end - 1 : end)
       this.#lineAt = at
+      // No more than three bytes were decoded to a character, of damaged text neither.
       if (line.length * 3 <= this.#options.lineBytesMax) return line
-      const kept = this.#limit(line)
+      const kept = this.#limited(this.#bytesAt(at), line)
       if (kept !== undefined) return kept
     }
   }
@@ -171,8 +172,8 @@ export class LineCutter {
 
   #keep(bytes: Buffer): void {
     if (this.#isDropping) return
-    const room = this.#options.lineBytesMax + 1 - this.#partialBytes
-    // One byte more than allowed, as it may be the CR of an end of line.
+    // More than allowed, as a mark at the beginning and the CR of an end of line are no part of it.
+    const room = this.#options.lineBytesMax + mark.length + 1 - this.#partialBytes
     this.#partial.push(Buffer.from(bytes.subarray(0, room)))
     this.#partialBytes += Math.min(room, bytes.length)
     if (bytes.length <= room) return
@@ -190,32 +191,44 @@ export class LineCutter {
     this.#partialBytes = 0
     this.#isDropping = false
     this.#firstOffset = this.#partialOffset
+    const content = this.#withoutMark(whole, this.#partialOffset)
     if (wasDropping) {
-      if (this.#options.overlong === 'truncate') this.#first = this.#cut(whole)
+      if (this.#options.overlong === 'truncate') this.#first = this.#cut(content)
       return
     }
-    const line = this.#slice(whole, whole.at(-1) === carriageReturn ? whole.length - 1 : whole.length)
     this.#takenAt(this.#partialOffset)
-    this.#first = line.length * 3 <= this.#options.lineBytesMax ? line : this.#limit(line)
+    this.#first = this.#limited(withoutReturn(content))
   }
 
-  /** The line, or what the policy leaves of it. */
-  #limit(line: string): string | undefined {
-    const { encoding, lineBytesMax, onOverlong, overlong } = this.#options
-    if (Buffer.byteLength(line, encoding) <= lineBytesMax) return line
+  /** Of the line that begins here in the text. */
+  #bytesAt(at: number): Buffer {
+    const from = this.#byteOffset(at) - this.#bytesOffset
+    const line = this.#bytes.subarray(from, this.#bytes.indexOf(newline, from))
+    return withoutReturn(this.#withoutMark(line, this.#bytesOffset + from))
+  }
+
+  /** The line, or what the policy leaves of it. What counts are the bytes that are there, not those of the text: damaged ones are longer there. */
+  #limited(content: Buffer, line: string = content.toString(this.#options.encoding)): string | undefined {
+    const { lineBytesMax, onOverlong, overlong } = this.#options
+    if (content.length <= lineBytesMax) return line
     onOverlong(this.lineOffset())
-    return overlong === 'truncate' ? this.#cut(Buffer.from(line, encoding)) : undefined
+    return overlong === 'truncate' ? this.#cut(content) : undefined
   }
 
   /** The beginning of the line, as much as is allowed, without half a character. */
-  #cut(line: Buffer): string {
-    let end = Math.min(line.length, this.#options.lineBytesMax)
-    if (this.#options.encoding === 'utf8') while (end > 0 && (line[end]! & 0xc0) === 0x80) end--
-    return this.#slice(line, end)
+  #cut(content: Buffer): string {
+    const { encoding, lineBytesMax } = this.#options
+    let end = Math.min(content.length, lineBytesMax)
+    if (encoding === 'utf8') while (end > lineBytesMax - 3 && end > 0 && (content[end]! & 0xc0) === 0x80) end--
+    return content.toString(encoding, 0, end)
   }
 
-  #slice(bytes: Buffer, end: number): string {
-    const isMarked = this.#firstOffset === 0 && bytes.subarray(0, mark.length).equals(mark)
-    return this.#options.encoding === 'latin1' ? bytes.toString('latin1', 0, end) : bytes.toString('utf8', isMarked ? mark.length : 0, end)
+  #withoutMark(bytes: Buffer, offset: number): Buffer {
+    const isMarked = this.#options.encoding === 'utf8' && offset === 0 && bytes.subarray(0, mark.length).equals(mark)
+    return isMarked ? bytes.subarray(mark.length) : bytes
   }
+}
+
+function withoutReturn(bytes: Buffer): Buffer {
+  return bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes
 }
