@@ -104,6 +104,22 @@ void test('a partition that is not there is said at once', async () => {
   assert.equal(await ok('consume', 'two'), '')
 })
 
+void test('a line that is too long is named, and a separator that is empty is none', async () => {
+  const long = 'x'.repeat(16 * 1024 * 1024 + 1)
+  await assert.rejects(produce('long', `one\n${long}`), {
+    code: 'CLI_INPUT_LINE',
+    message: /^Line 2 of the input is no record: it has more than/,
+  })
+  assert.deepEqual(
+    objects(await ok('consume', 'long')).map(({ value }) => value),
+    ['one'],
+  )
+  await assert.rejects(produce('long', 'two', { keySeparator: '' }), {
+    code: 'CLI_ARGUMENT',
+    message: /^--key-separator must be a text, and is empty/,
+  })
+})
+
 void test('a topic is copied into one with as many partitions, or by the key into one with others', async () => {
   await ok('topics', 'create', 'six', '--partitions', '6')
   const keys = Array.from({ length: 24 }, (_, n) => `k${n}`)

@@ -65,6 +65,7 @@ function lineReader(flags: ParsedFlags, partition: number | undefined): (number:
   const headers = readPairList('--header', flags['header']).map(([key, value]) => ({ key, value }))
   const key = flags['key'] as string | undefined
   const separator = flags['keySeparator'] as string | undefined
+  if (separator === '') throw cliError('CLI_ARGUMENT', { flag: '--key-separator', expected: 'be a text', value: 'empty' })
   const fixed = { ...(headers.length === 0 ? {} : { headers }), ...(partition === undefined ? {} : { partition }) }
   if (flags['json'] === true) {
     return (number, line) => {
@@ -93,6 +94,7 @@ async function* linesOf(input: AsyncIterable<Uint8Array>, stopped: AbortSignal):
   const { promise: stop, resolve } = Promise.withResolvers<'stopped'>()
   stopped.addEventListener('abort', () => resolve('stopped'), { once: true })
   let rest: Buffer = Buffer.alloc(0)
+  let count = 0
   for (;;) {
     const next = stopped.aborted ? 'stopped' : await Promise.race([iterator.next(), stop])
     if (next === 'stopped') {
@@ -103,11 +105,13 @@ async function* linesOf(input: AsyncIterable<Uint8Array>, stopped: AbortSignal):
     rest = rest.length === 0 ? Buffer.from(next.value) : Buffer.concat([rest, next.value])
     let start = 0
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
+      count++
       yield withoutReturn(rest.subarray(start, end))
       start = end + 1
     }
     rest = rest.subarray(start)
-    if (rest.length > LINE_BYTES_MAX) throw new RangeError(`a line of the input has more than ${LINE_BYTES_MAX} bytes`)
+    if (rest.length > LINE_BYTES_MAX)
+      throw cliError('CLI_INPUT_LINE', { line: count + 1, problem: `it has more than ${LINE_BYTES_MAX} bytes` })
   }
   if (rest.length > 0) yield withoutReturn(rest)
 }
