@@ -1,12 +1,10 @@
 /**
- * A task's part in unaligned checkpoints: what is in flight to it when a snapshot overtakes it, and how long it works before it looks up.
+ * A task's part in unaligned checkpoints: what is in flight to it when a snapshot overtakes it.
  *
  * 1. In flight are, in this order: what is still to be replayed from the restored checkpoint, the rest of the batch that is being handed in, what the gate has read
  *    ahead, and what the overtaken channels bring up to their barrier.
  * 2. More than `bytesMax` in flight gives up the checkpoint, never the job.
- * 3. Between two looks at what the master says a task works for about `LOOK_MS`, as far as single records allow.
  */
-import type { Clock } from '@millrace/core'
 import type { RecordBatch } from '../../exchange/elements.ts'
 import type { Operator, UnfinishedInput } from '../../operators/operator.ts'
 import type { Receiver } from '../../operators/receiver.ts'
@@ -19,23 +17,14 @@ export type Replayed =
   | { readonly kind: 'batch'; readonly batch: RecordBatch; readonly origin: BatchOrigin; readonly receiver: Receiver }
   | { readonly kind: 'unfinished'; readonly operator: Operator; readonly inputs: readonly UnfinishedInput[] }
 
-const LOOK_MS = 5
-const SLICE_MAX = 4_096
-
 export class Overtaking {
   readonly #settings: UnalignedSettings
   readonly #feed: BatchFeed
-  readonly #clock: Clock
-  /** Fixed, or found by measuring. */
-  readonly #slice: number | undefined
   #inFlight: { readonly checkpointId: number; readonly snapshot: InFlightSnapshot } | undefined
 
-  constructor(settings: UnalignedSettings, feed: BatchFeed, clock: Clock, slice: number | undefined) {
+  constructor(settings: UnalignedSettings, feed: BatchFeed) {
     this.#settings = settings
     this.#feed = feed
-    this.#clock = clock
-    this.#slice = slice
-    feed.slice = slice ?? 16
   }
 
   /** The snapshot of this checkpoint is taken now: what of the task's own is in flight to it. Undefined: nothing is, nor will be. */
@@ -71,16 +60,5 @@ export class Overtaking {
 
   giveUp(): void {
     this.#inFlight = undefined
-  }
-
-  /** Hands records in, and finds out how many of them are about right. */
-  feed(hand: () => void): void {
-    if (this.#slice !== undefined) return hand()
-    const startMs = this.#clock.monotonic()
-    hand()
-    const tookMs = this.#clock.monotonic() - startMs
-    const { slice } = this.#feed
-    if (tookMs > LOOK_MS) this.#feed.slice = Math.max(1, Math.floor(slice / 2))
-    else if (tookMs < LOOK_MS / 2) this.#feed.slice = Math.min(SLICE_MAX, slice * 2)
   }
 }
