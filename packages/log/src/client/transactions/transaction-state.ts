@@ -1,10 +1,11 @@
 /** The life of a transactional producer, as one table. */
 
 /**
- * `new` has no identity yet · `ready` between transactions · `open` takes records · `prepared` all of them are acknowledged and it only waits to be ended ·
+ * `new` has no identity yet · `ready` between transactions · `open` takes records · `finishing` takes no more, and waits for those it has ·
+ * `prepared` all of them are acknowledged and it only waits to be ended ·
  * `ending` the coordinator is asked · `abortable` something failed: only an abort helps · `failed` nothing helps (fenced, or refused for good).
  */
-export type TransactionState = 'new' | 'ready' | 'open' | 'prepared' | 'ending' | 'abortable' | 'failed'
+export type TransactionState = 'new' | 'ready' | 'open' | 'finishing' | 'prepared' | 'ending' | 'abortable' | 'failed'
 
 export type TransactionAction = 'init' | 'begin' | 'write' | 'prepare' | 'commit' | 'abort'
 
@@ -14,7 +15,7 @@ const ALLOWED: { readonly [A in TransactionAction]: readonly TransactionState[] 
   write: ['open'],
   prepare: ['open'],
   commit: ['open', 'prepared'],
-  abort: ['open', 'prepared', 'abortable'],
+  abort: ['open', 'finishing', 'prepared', 'abortable'],
 }
 
 export function isAllowed(action: TransactionAction, state: TransactionState): boolean {

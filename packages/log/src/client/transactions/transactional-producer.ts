@@ -137,33 +137,38 @@ export class TransactionalProducer {
   }
 
   /**
-   * Waits until every record is acknowledged. From then the transaction can be ended by its handle, here or by any other process; undefined for an empty transaction,
+   * Takes no more records, and waits until those it has are acknowledged. From then the transaction can be ended by its handle, here or by any other process; undefined for an empty transaction,
    * which is over. @throws `CLIENT_TRANSACTION_ABORTABLE`, `CLIENT_FENCED`
    */
   async prepare(): Promise<TransactionHandle | undefined> {
     this.#check('prepare')
-    await this.flush()
+    await this.#finish()
     if (!this.#isStarted) {
       this.#state = 'ready'
       return undefined
     }
-    this.#state = 'prepared'
     return await this.#handle()
   }
 
-  /** Waits until every record is acknowledged, then commits. @throws `CLIENT_TRANSACTION_ABORTABLE`: abort it; `CLIENT_FENCED`, `CLIENT_TRANSACTION_ENDED`: it is not committed */
+  /** Takes no more records, waits until those it has are acknowledged, then commits. @throws `CLIENT_TRANSACTION_ABORTABLE`: abort it; `CLIENT_FENCED`, `CLIENT_TRANSACTION_ENDED`: it is not committed */
   async commit(): Promise<void> {
     this.#check('commit')
-    if (this.#state === 'open') await this.flush()
+    if (this.#state === 'open') await this.#finish()
     await this.#end(true)
   }
 
   /** Gives up what is not sent, and aborts. */
   async abort(): Promise<void> {
     this.#check('abort')
-    await this.#producer.discard(
-      clientError('CLIENT_RECORDS_DROPPED', { count: 'All', topic: '*', partition: '*', problem: 'the transaction was aborted' }),
-    )
+    const dropped = clientError('CLIENT_RECORDS_DROPPED', {
+      count: 'All',
+      topic: '*',
+      partition: '*',
+      problem: 'the transaction was aborted',
+    })
+    // Whoever waits to commit it must not do so with what is left, and nothing more is taken.
+    if (this.#state !== 'abortable') this.#fail('abortable', dropped)
+    await this.#producer.discard(dropped)
     await this.#adding?.catch(() => undefined)
     await this.#end(false)
   }
@@ -172,6 +177,13 @@ export class TransactionalProducer {
   close(): void {
     this.#producer.abandon(clientError('CLIENT_CLOSED', { what: 'producer' }))
     if (this.#state !== 'failed') this.#fail('failed', clientError('CLIENT_CLOSED', { what: 'producer' }))
+  }
+
+  /** Takes no more records, and waits for those there are: one more, sent while these were waited for, would go with the next transaction. */
+  async #finish(): Promise<void> {
+    this.#state = 'finishing'
+    await this.flush()
+    this.#state = 'prepared'
   }
 
   async #end(isCommit: boolean): Promise<void> {
@@ -205,12 +217,12 @@ export class TransactionalProducer {
   }
 
   #mayWrite(queue: PartitionQueue): boolean {
-    if (this.#state !== 'open') return false
+    if (this.#state !== 'open' && this.#state !== 'finishing') return false
     return this.#version === 2 || this.#added.has(nameOf(queue))
   }
 
   #want(queues: readonly PartitionQueue[]): void {
-    if (this.#version === 2 || this.#state !== 'open') return
+    if (this.#version === 2 || (this.#state !== 'open' && this.#state !== 'finishing')) return
     for (const queue of queues) this.#toAdd.set(nameOf(queue), queue)
     this.#adding ??= this.#add().finally(() => {
       this.#adding = undefined
@@ -231,7 +243,7 @@ export class TransactionalProducer {
   }
 
   #failed(error: Error): void {
-    if (this.#state !== 'open' && this.#state !== 'prepared') return
+    if (!['open', 'finishing', 'prepared'].includes(this.#state)) return
     const errorClass = errorClassOf(error)
     const isFinal = errorClass === 'fenced' || (error as MillraceError).code === 'CLIENT_TRANSACTION_ENDED'
     this.#fail(isFinal ? 'failed' : 'abortable', error)
