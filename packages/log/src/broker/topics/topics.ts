@@ -132,10 +132,11 @@ export class Topics implements BrokerRequests {
     const partitions = await this.#openPartitions(registration, known?.partitions ?? [])
     if (known !== undefined) {
       known.update(registration, partitions)
+      // What was changed while the logs were being opened holds for them too.
+      this.#configure(known)
       return this.#tell(known, 'grown')
     }
     const topic = new Topic(registration, partitions, ...this.#configsOf(registration.name))
-    // What was changed while the logs were being opened holds for them too.
     this.#configure(topic)
     this.#byName.set(topic.name, topic)
     this.#byId.set(topic.idText, topic)
