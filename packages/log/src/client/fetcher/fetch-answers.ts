@@ -11,6 +11,7 @@ import type { LentResponse } from '../connection/broker-connection.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { isAboutLeader } from '../producer/answers.ts'
 import type { FetchSession } from './fetch-session.ts'
+import { isZero } from '../metadata/cluster-view.ts'
 import { openRange } from './fetched.ts'
 import type { FetcherSettings } from './fetcher-options.ts'
 import { Lease } from './lease.ts'
@@ -78,8 +79,10 @@ export class FetchAnswers {
   #partition(broker: string, topicId: Uint8Array, asked: Asked | undefined, answer: FetchPartition, lease: Lease): void {
     if (asked === undefined || asked.version !== asked.position.version || this.#setbacks.isOther(asked.position, topicId)) return
     const { position, offset } = asked
+    if (position.isMadeAgain(topicId)) return this.#madeAgain(position)
     if (answer.errorCode !== ERROR_CODE.NONE) return this.#refused(broker, position, answer)
     if (position.failures > 0) this.#setbacks.over(position)
+    if (!isZero(topicId)) position.readFrom ??= topicId
     const { highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions: aborted } = answer
     Object.assign(position, { highWatermark, lastStableOffset, logStartOffset, failures: 0 })
     if (records === null || records.length === 0) return this.#wake()
@@ -127,10 +130,23 @@ export class FetchAnswers {
       offset,
       to: offsetReset,
     })
+    this.#goOnAt(position, offsetReset)
+  }
+
+  /** An offset of the former topic means nothing in it, and all that is in it is newer than what was read. */
+  #madeAgain(position: Position): void {
+    const { topic, partition, fetch: offset } = position
+    if (this.#settings.offsetReset === 'none')
+      return this.#setbacks.failed(position, clientError('CLIENT_TOPIC_RECREATED', { topic, partition, offset }))
+    this.#cluster.settings.logger.warn('a topic was made again under its name; it is read from its beginning', { topic, partition, offset })
+    this.#goOnAt(position, 'earliest')
+  }
+
+  #goOnAt(position: Position, start: 'earliest' | 'latest'): void {
+    const { clock, retryBackoffMs } = this.#cluster.settings
     // What is buffered is still good: only what comes behind it is looked for.
-    if (position.bufferedBytes > 0)
-      return void (position.retryAtMs = this.#cluster.settings.clock.monotonic() + this.#cluster.settings.retryBackoffMs)
+    if (position.bufferedBytes > 0) return void (position.retryAtMs = clock.monotonic() + retryBackoffMs)
     this.#ready.void(position)
-    position.seek(offsetReset)
+    position.seek(start)
   }
 }

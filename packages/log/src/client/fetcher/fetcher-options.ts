@@ -4,7 +4,10 @@ import { checkName, checkOneOf, checkOptionNames, checkPlace, checkWholeNumber, 
 export interface FetcherOptions {
   /** `isolation.level`: 'read_committed' by default, unlike Kafka. */
   readonly isolation?: 'read_committed' | 'read_uncommitted'
-  /** `auto.offset.reset`: where to go on when an offset is not there any more; 'none', the default, makes it an error. */
+  /**
+   * `auto.offset.reset`: where to go on when an offset is not there any more; 'none', the default, makes it an error. A topic that was made again under its name while it
+   * was read is read from its beginning, or with 'none' an error too (`CLIENT_TOPIC_RECREATED`).
+   */
   readonly offsetReset?: 'earliest' | 'latest' | 'none'
   /** `fetch.min.bytes`; 1 by default. */
   readonly minBytes?: number

@@ -21,6 +21,8 @@ export class Position implements TopicPartition {
   readonly partition: number
   /** Of the topic that is meant; undefined where any of that name will do. */
   topicId: Uint8Array | undefined
+  /** Of the topic that was read last; undefined before anything was, after a seek, and where brokers know no ids. */
+  readFrom: Uint8Array | undefined
   state: PositionState
   /** The next offset the reader gets; -1 until it is found. */
   consumed = -1
@@ -65,6 +67,7 @@ export class Position implements TopicPartition {
 
   seek(start: StartPosition): void {
     this.version++
+    this.readFrom = undefined
     this.bufferedBytes = 0
     this.failures = 0
     this.retryAtMs = 0
@@ -110,6 +113,12 @@ export class Position implements TopicPartition {
   isOf(topicId: Uint8Array): boolean {
     const { topicId: meant } = this
     return meant === undefined || topicId === meant || isZero(topicId) || Buffer.compare(topicId, meant) === 0
+  }
+
+  /** Whether the topic has been made again since it was read: offsets of the former one mean nothing in it. */
+  isMadeAgain(topicId: Uint8Array): boolean {
+    const { readFrom } = this
+    return readFrom !== undefined && topicId !== readFrom && !isZero(topicId) && Buffer.compare(topicId, readFrom) !== 0
   }
 
   /** The end that readers of this isolation see, as the broker last said; undefined before its first answer. */
