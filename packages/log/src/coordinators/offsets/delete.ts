@@ -3,7 +3,7 @@ import { ERROR_CODE } from '../../protocol/index.ts'
 import { answer } from '../framework/index.ts'
 import { offsetDeleteError, subscriptionOf } from '../groups/group-questions.ts'
 import type { GroupOperation, GroupRecord, GroupState } from '../groups/group-store.ts'
-import { offsetTombstone } from './offset-records.ts'
+import { firstTombstones, offsetTombstone } from './offset-records.ts'
 import type { Offsets } from './offsets.ts'
 
 export interface OffsetToDelete {
@@ -52,7 +52,8 @@ export function deleteOffsetsOfTopic(topic: string, limit: number): GroupOperati
       ])
       for (const partition of partitions) records.push(offsetTombstone(groupId, topic, partition))
     }
-    return { records: records.slice(0, limit), answers: [answer(ticket, records.length <= limit)] }
+    const first = firstTombstones(records, limit)
+    return { records: first, answers: [answer(ticket, first.length === records.length)] }
   }
 }
 

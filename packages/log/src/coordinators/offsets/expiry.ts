@@ -14,7 +14,7 @@ import {
   type GroupState,
   type GroupStateDecision,
 } from '../groups/group-store.ts'
-import { offsetTombstone } from './offset-records.ts'
+import { firstTombstones, offsetTombstone } from './offset-records.ts'
 import type { OffsetSettings } from './settings.ts'
 
 /** Tombstones of one decision: the rest goes with the next, at once. */
@@ -29,9 +29,9 @@ function expireOffsets(settings: OffsetSettings): GroupOperation<void> {
       records.push(...expired(state, group, settings, facts))
       if (records.length > TOMBSTONES_MAX) break
     }
-    // More than that only where one group alone has more.
-    const delayMs = records.length > TOMBSTONES_MAX ? 0 : settings.retentionCheckIntervalMs
-    return { records: records.slice(0, TOMBSTONES_MAX), timers: [{ key: TIMER, delayMs, operation: look }] }
+    const first = firstTombstones(records, TOMBSTONES_MAX)
+    const delayMs = first.length < records.length ? 0 : settings.retentionCheckIntervalMs
+    return { records: first, timers: [{ key: TIMER, delayMs, operation: look }] }
   }
   return look
 }

@@ -28,3 +28,16 @@ export function offsetValueVersion({ expireTimestamp }: OffsetCommitValue): numb
 export function offsetTombstone(groupId: string, topic: string, partition: number): OffsetRecord {
   return { name: 'offsetCommit', key: { groupId, topic, partition }, value: null }
 }
+
+/** Bytes of names in the tombstones of one decision: together they fit a batch of the default size. */
+const TOMBSTONE_BYTES_MAX = 500_000
+
+/** The first of the tombstones, as many as one decision may write; the names of groups and topics may be long. */
+export function firstTombstones<R extends { readonly key: object }>(tombstones: readonly R[], countMax: number): readonly R[] {
+  let sizeBytes = 0
+  for (const [index, { key }] of tombstones.entries()) {
+    for (const part of Object.values(key)) if (typeof part === 'string') sizeBytes += Buffer.byteLength(part)
+    if (index >= countMax || (index > 0 && sizeBytes > TOMBSTONE_BYTES_MAX)) return tombstones.slice(0, index)
+  }
+  return tombstones
+}

@@ -161,6 +161,25 @@ test('many offsets expire over several decisions', async () => {
   assert.equal(bench.log.batches.length, 4)
 })
 
+test('offsets whose names are long expire, and are forgotten with their topic, over several decisions too', async () => {
+  const bench = await GroupBench.start({ batchBytesMax: 1 << 20 })
+  const commit = async (topic: string): Promise<void> => {
+    const place = { topic, topicId: new Uint8Array(16), leaderEpoch: -1, offset: 1, metadata: null }
+    for (let from = 0; from < 1000; from += 100) {
+      const offsets = Array.from({ length: 100 }, (_, index) => ({ ...place, partition: from + index }))
+      assert.deepEqual(new Set(await bench.run(bench.commit(0, { offsets }))), new Set([NONE]))
+    }
+  }
+  await commit('d'.repeat(3000))
+  let decisions = 1
+  while (!(await bench.run(bench.submit(deleteOffsetsOfTopic('d'.repeat(3000), 1000))))) decisions++
+  assert.ok(decisions > 3, String(decisions))
+  await commit('e'.repeat(3000))
+  await bench.clock.advance(75_000)
+  assert.deepEqual(bench.faults, [])
+  assert.equal(await bench.run(bench.group()), undefined)
+})
+
 test('the records are those of Kafka, byte for byte', () => {
   const hex = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString('hex')
   const { key, value } = groupRecordFormat.encode({
