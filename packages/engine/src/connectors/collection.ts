@@ -46,8 +46,11 @@ class CollectionReader<T> implements SourceReader<T> {
     if (this.#next === undefined) return this.#ends ? 'end' : 'wait'
     const values = this.#values()
     const end = Math.min(values.length, this.#next + recordsPerPoll)
-    while (this.#next < end) output.emit(values[this.#next++]!)
-    if (end < values.length) return 'more'
+    while (this.#next < end) {
+      output.emit(values[this.#next++]!)
+      if (output.enough === true) break
+    }
+    if (this.#next < values.length) return 'more'
     this.#next = undefined
     return this.#ends ? 'end' : 'wait'
   }

@@ -125,6 +125,11 @@ export interface SourceOutput<T> {
   /** `timestamp`: event time in milliseconds since 1970, where the source knows one. `position`: where the record stood ('access.log:8812'), for error messages. */
   emit(value: T, timestamp?: number): void
   /**
+   * Whether `poll` had better come back now, with `more`: what becomes of its records takes long, and the thread has other things to do. To be looked at behind each `emit`: a reader that
+   * does not keeps the thread from answering until all it has at hand is emitted.
+   */
+  readonly enough?: boolean
+  /**
    * Where records of one split are emitted, so that event time is kept for each: the source's is that of the split that is furthest behind, those without records for
    * the strategy's `idleAfter` aside. A reader with `timesSplits` asks once a split, and emits all of it there; once all its splits are closed it counts as idle, before its first it does not.
    * Without it (outside of the runtime) emit as ever. `hasMore`: whether the split is known to have records that were not emitted yet. It is not idle then, however long it takes

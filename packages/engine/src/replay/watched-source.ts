@@ -70,6 +70,9 @@ class WatchedReader implements SourceReader<unknown> {
     const watcher = this.#watcher
     const subtask = this.#subtask
     return {
+      get enough() {
+        return output.enough === true
+      },
       emit: (value, timestamp) => {
         if (watcher.take(subtask, value, timestamp, undefined)) output.emit(value, timestamp)
       },

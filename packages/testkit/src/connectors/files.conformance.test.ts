@@ -1,4 +1,4 @@
-import { ok } from 'node:assert/strict'
+import { equal, ok } from 'node:assert/strict'
 import { posix } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -126,6 +126,7 @@ describe('files, read once', () => {
         lane,
       })
       ok(report.restores > 5, JSON.stringify(report))
+      equal(report.overran, 0)
     })
   }
 })
@@ -153,6 +154,7 @@ describe('files, followed', () => {
         lane,
       })
       ok(report.restores > 5, JSON.stringify(report))
+      equal(report.overran, 0)
     })
   }
 

@@ -1,4 +1,4 @@
-import { ok } from 'node:assert/strict'
+import { equal, ok } from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { json, kafkaSource } from '@millrace/engine/kafka'
 import { Log } from '@millrace/log'
@@ -68,6 +68,7 @@ async function conformance(seedsMin: number, options: SourceConformanceOptions<N
   for (let seed = 1; seed <= seedsMin || situations.some((situation) => reached[situation] < 5); seed++) {
     ok(seed <= 5 * seedsMin, `after ${seed - 1} seeds, this is how often each situation was reached: ${JSON.stringify(reached)}`)
     const report = await sourceConformance<Numbered>({ ...options, machine: 'real', seeds: [seed] })
+    equal(report.overran, 0)
     for (const situation of situations) reached[situation] += report[situation]
   }
 }

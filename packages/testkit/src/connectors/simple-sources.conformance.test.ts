@@ -10,6 +10,7 @@ describe('collection', () => {
     const values = Array.from({ length: 3_000 }, (_, n) => ({ n }))
     const report = await sourceConformance({ create: () => collection(values), expected: () => values, lane: () => 'all' })
     equal(report.records, report.runs * values.length)
+    equal(report.overran, 0)
     ok(report.restores > 10 && report.rescales > 5 && report.snapshots > 100, JSON.stringify(report))
   })
 
@@ -27,6 +28,7 @@ describe('generator', () => {
     equal(new Set(expected).size, 6_000)
     const report = await sourceConformance<string>({ create, expected: () => expected, parallelismMax: 7 })
     ok(report.rescales > 10, JSON.stringify(report))
+    equal(report.overran, 0)
   })
 
   it('emits in order where there is one subtask', async () => {

@@ -32,6 +32,8 @@ export interface SourceConformanceReport {
   snapshots: number
   restores: number
   rescales: number
+  /** Polls that went on when `enough` of the output said to come back: what slow functions make of their records keeps a thread waiting. */
+  overran: number
 }
 
 /**
@@ -42,7 +44,7 @@ export interface SourceConformanceReport {
  * Throws an error that names the seed and what had happened; its `cause` is what was found.
  */
 export async function sourceConformance<T>(options: SourceConformanceOptions<T>): Promise<SourceConformanceReport> {
-  const report = { runs: 0, records: 0, snapshots: 0, restores: 0, rescales: 0 }
+  const report = { runs: 0, records: 0, snapshots: 0, restores: 0, rescales: 0, overran: 0 }
   for (const seed of options.seeds ?? Array.from({ length: 20 }, (_, index) => index + 1)) {
     const machine = options.machine === 'real' ? await RealMachine.create(seed) : new SimulatedMachine(seed)
     const story = new Story()
@@ -117,6 +119,7 @@ class SourceRun<T> {
     // Small input is read in a few polls: some lives end soon, and are looked at often.
     const lifetime = isLast ? Infinity : random.between(1, random.pick([10, 300]))
     const isComplete = await this.#drive(host, lifetime)
+    this.#report.overran += host.overran
     if (isComplete) this.#takeSnapshot(host)
     if (isLast || random.chance(0.3)) await host.close()
     this.#story.add(isLast ? 'it ends' : `the process dies, ${counted(host.emitted.length, 'record')} after its last snapshot`)

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import type { ConnectorNotice, Source, SourceReader, Split, SplitEnumerator } from '@millrace/engine'
+import type { ConnectorNotice, Source, SourceOutput, SourceReader, Split, SplitEnumerator } from '@millrace/engine'
 import type { MachinePorts, TestMachine } from './machine.ts'
 import { throughCheckpoint } from './plain-data.ts'
 
@@ -29,10 +29,13 @@ interface HostedReader<T> {
  * 1. A reader that has answered `wait` is polled again only after it woke its task or was given splits.
  * 2. What has been assigned is with its reader before a snapshot is taken; else it comes in its order, but some time later and not all at once.
  * 3. A reader emits while it is polled, and at no other time.
+ * 4. Now and then it is told after a few records that it is enough.
  */
 export class SourceHost<T> {
   readonly emitted: { readonly value: T; readonly subtask: number }[] = []
   readonly notices: ConnectorNotice[] = []
+  /** Polls that went on when it was enough. */
+  overran = 0
   readonly #machine: TestMachine
   readonly #enumerator: SplitEnumerator
   readonly #readers: HostedReader<T>[]
@@ -160,9 +163,19 @@ export class SourceHost<T> {
   }
 
   #poll(hosted: HostedReader<T>, subtask: number): 'more' | 'wait' | 'end' {
+    const { random } = this.#machine
+    const enoughAt = this.emitted.length + (random.chance(0.3) ? random.between(1, 20) : Infinity)
+    const isEnough = (): boolean => this.emitted.length >= enoughAt
     this.#polled = subtask
     try {
-      hosted.answer = hosted.reader.poll({ emit: (value) => this.#emit(value, subtask) })
+      const output: SourceOutput<T> = {
+        emit: (value) => this.#emit(value, subtask),
+        get enough() {
+          return isEnough()
+        },
+      }
+      hosted.answer = hosted.reader.poll(output)
+      if (this.emitted.length > enoughAt) this.overran++
       return hosted.answer
     } finally {
       this.#polled = undefined

@@ -101,6 +101,7 @@ export class FileReader<T> implements SourceReader<T> {
       if (line !== undefined) {
         if (this.#unended && this.#isEndOfGiven(line)) continue
         emit(output, line, place)
+        if (output.enough === true) break
       } else {
         const answer = this.#load(output)
         if (answer !== undefined) return answer

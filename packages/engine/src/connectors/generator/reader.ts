@@ -90,6 +90,7 @@ export class GeneratorReader<T> implements SourceReader<T> {
       const value = generate(index, context)
       cursor.next = index + step
       output.emit(value)
+      if (output.enough === true) return
     }
   }
 

@@ -55,6 +55,7 @@ export class LineQueue {
       const line = this.#cutter.next() ?? this.#load()
       if (line === undefined) return this.#hasEnded ? 'end' : 'wait'
       output.emit(line)
+      if (output.enough === true) break
     }
     return 'more'
   }

@@ -260,3 +260,27 @@ void describe('custom watermarks', () => {
     assert.deepEqual(bench.take(), [7, 3, 'time 3', 9, 'time 7'])
   })
 })
+
+describe('a source whose records take long', () => {
+  it('is told that it is enough after about as many as take a few milliseconds', () => {
+    const bench = new Bench(undefined)
+    let tookMs = 0
+    const counts: number[] = []
+    bench.read = (output) => {
+      let count = 0
+      while (output.enough !== true && count < 1_000) {
+        output.emit(count++)
+        bench.nowMs += tookMs
+      }
+      counts.push(count)
+    }
+    for (let poll = 0; poll < 8; poll++) bench.head.poll()
+    assert.deepEqual(counts.splice(0), [16, 32, 64, 128, 256, 512, 1_000, 1_000])
+    tookMs = 20
+    for (let poll = 0; poll < 3; poll++) bench.head.poll()
+    assert.deepEqual(counts.splice(0), [1_000, 1, 1])
+    tookMs = 1
+    for (let poll = 0; poll < 5; poll++) bench.head.poll()
+    assert.deepEqual(counts, [1, 2, 4, 4, 4])
+  })
+})

@@ -14,6 +14,7 @@ import { NO_TIMESTAMP } from '../../exchange/elements.ts'
 import type { Chain } from '../../operators/chain.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
 import { isError } from '../../operators/thrown.ts'
+import { WorkSlice } from '../work-slice.ts'
 import type { SourceLimit } from './source-limit.ts'
 import { SplitTimes } from './split-times.ts'
 
@@ -38,6 +39,7 @@ export class SourceHead implements SourceOutput<unknown> {
   readonly reader: SourceReader<unknown>
   /** Records emitted since the start. */
   emitted = 0
+  enough = false
   /** Set by whoever may poll it too often. */
   limit: SourceLimit | undefined
   /** The last that was given out. */
@@ -46,6 +48,9 @@ export class SourceHead implements SourceOutput<unknown> {
   readonly #chain: Chain
   readonly #strategy: WatermarkStrategy<unknown> | undefined
   readonly #clock: Clock
+  readonly #slice: WorkSlice
+  /** So many are emitted when it is enough. */
+  #enoughAt = Infinity
   readonly #time: SourceTime
   /** Undefined without a strategy. */
   readonly #times: SplitTimes | undefined
@@ -69,6 +74,7 @@ export class SourceHead implements SourceOutput<unknown> {
     this.#chain = chain
     this.#strategy = strategy
     this.#clock = clock
+    this.#slice = new WorkSlice(clock)
     this.#time = time
     if (strategy === undefined) return
     this.#times = new SplitTimes({
@@ -92,7 +98,7 @@ export class SourceHead implements SourceOutput<unknown> {
   }
 
   #emit(value: unknown, timestamp: number = NO_TIMESTAMP): number {
-    this.emitted++
+    if (++this.emitted >= this.#enoughAt) this.enough = true
     const { cursor, inputs } = this.#chain
     let time = timestamp
     if (this.#strategy !== undefined) {
@@ -157,7 +163,11 @@ export class SourceHead implements SourceOutput<unknown> {
   poll(): 'more' | 'wait' | 'end' {
     if (this.limit?.open === false) return 'wait'
     const before = this.emitted
+    this.enough = false
+    this.#enoughAt = before + this.#slice.records
+    this.#slice.begin()
     const next = this.#poll()
+    this.#slice.end(this.emitted - before)
     this.limit?.read(this.emitted - before)
     if (this.#times === undefined) return next
     const sinceMs = this.#clock.monotonic() - this.#lookedAtMs

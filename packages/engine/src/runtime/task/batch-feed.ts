@@ -2,13 +2,14 @@
  * Hands the records of a batch into a chain, one after the other, and holds what is left where the chain asks for a stop.
  *
  * 1. Records go in once each, in their order; nothing of a later batch before the rest of an earlier one.
- * 2. Between two records, and only there, it stops: where the chain asks for it, and after so many records as `slice` says.
+ * 2. Between two records, and only there, it stops: where the chain asks for it, and after so many records as the slice of work has.
  * 3. While what the records need is being made ready (`waits`), none is handed in.
  */
 import type { RecordBatch } from '../../exchange/elements.ts'
 import { detached, NO_TIMESTAMP } from '../../exchange/elements.ts'
 import type { Chain } from '../../operators/chain.ts'
 import type { Receiver } from '../../operators/receiver.ts'
+import type { WorkSlice } from '../work-slice.ts'
 
 /** Where the records of a batch come from. */
 export interface BatchOrigin {
@@ -31,15 +32,15 @@ interface HeldBatch {
 export class BatchFeed {
   readonly #chain: Chain
   #held: HeldBatch | undefined
+  readonly #slice: WorkSlice
   readonly #wake: () => void
-  /** Records handed in at a time. */
-  slice: number = Infinity
   /** What the receiver needs for the batch is not at hand yet. */
   waits: boolean = false
 
   /** `wake`: told when `waits` has ended. */
-  constructor(chain: Chain, wake: () => void = () => {}) {
+  constructor(chain: Chain, slice: WorkSlice, wake: () => void) {
     this.#chain = chain
+    this.#slice = slice
     this.#wake = wake
   }
 
@@ -80,8 +81,10 @@ export class BatchFeed {
     const { cursor } = this.#chain
     const { receiver } = held
     const { values, timestamps, hashes, count } = held.batch
-    let index = held.next
-    const end = Math.min(count, index + this.slice)
+    const first = held.next
+    let index = first
+    const end = Math.min(count, index + this.#slice.records)
+    this.#slice.begin()
     if (timestamps === undefined) cursor.timestamp = NO_TIMESTAMP
     for (; index < end && !cursor.interrupted; index++) {
       if (timestamps !== undefined) cursor.timestamp = timestamps[index]!
@@ -90,6 +93,7 @@ export class BatchFeed {
       receiver.receive(values[index])
     }
     if (cursor.failure !== undefined) throw cursor.failure
+    this.#slice.end(index - first)
     held.next = index
     if (index === count) this.#held = undefined
   }

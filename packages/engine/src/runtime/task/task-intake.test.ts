@@ -35,10 +35,10 @@ function handedIn(recordMs: number, batches: number): readonly number[] {
   return counts
 }
 
-test('records that take long are handed in one by one after a while, and none is left out', () => {
+test('records that take long are handed in one by one after the first few, and none is left out', () => {
   const counts = handedIn(100, 1)
-  assert.deepEqual(counts.slice(0, 6), [16, 8, 4, 2, 1, 1])
-  assert.equal(Math.max(...counts.slice(4)), 1)
+  assert.deepEqual(counts.slice(0, 2), [16, 1])
+  assert.equal(Math.max(...counts.slice(1)), 1)
   assert.equal(
     counts.reduce((sum, count) => sum + count, 0),
     COUNT,

@@ -83,6 +83,7 @@ export class EventReader implements SourceReader<ServerSentEvent> {
       this.#next++
       this.#split = { id: this.#split.id, lastEventId: event.lastEventId }
       if (this.#settings.types?.has(event.type) ?? true) output.emit(event)
+      if (output.enough === true) break
     }
     return 'more'
   }

@@ -96,7 +96,8 @@ export class KafkaReader implements SourceReader<unknown> {
     for (let room = RECORDS_PER_POLL; room > 0 && !this.#isHeldUp;) {
       const batch = this.#batches[0] ?? this.#take()
       if (batch === undefined) return this.#ends && this.#assigned.size === 0 ? 'end' : 'wait'
-      room -= this.#emitSome(batch, room)
+      room -= this.#emitSome(batch, room, output)
+      if (output.enough === true) break
     }
     return this.#isHeldUp ? 'wait' : 'more'
   }
@@ -209,7 +210,7 @@ export class KafkaReader implements SourceReader<unknown> {
     }
   }
 
-  #emitSome(batch: Batch, room: number): number {
+  #emitSome(batch: Batch, room: number, whole: SourceOutput<unknown>): number {
     const { assigned, fetched } = batch
     const { records } = fetched
     const { endOffset } = assigned
@@ -222,6 +223,7 @@ export class KafkaReader implements SourceReader<unknown> {
       while (batch.at < to && records[batch.at]!.offset < endOffset) {
         this.#emitter.emit(records[batch.at]!, output)
         batch.at++
+        if (whole.enough === true) break
       }
     } catch (error) {
       if (!(error instanceof NotReady)) throw error
