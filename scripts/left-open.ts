@@ -2,21 +2,26 @@
 // A minute after its last test it says what that is, and ends.
 import { relative } from 'node:path'
 import { afterEach, beforeEach } from 'node:test'
+import { isMainThread } from 'node:worker_threads'
 
 const QUIET_MS = 60_000
-let running = 0
-let end: NodeJS.Timeout | undefined
+const file = process.argv[1] ?? ''
 
-beforeEach(() => {
-  running++
-  clearTimeout(end)
-})
-afterEach(() => {
-  if (--running === 0) end = setTimeout(giveUp, QUIET_MS).unref()
-})
+// Flags are inherited by threads and by other programs that a test starts, which have no tests: the runner's own handlers would take their errors for its.
+if (isMainThread && file.endsWith('.test.ts')) {
+  let running = 0
+  let end: NodeJS.Timeout | undefined
+  beforeEach(() => {
+    running++
+    clearTimeout(end)
+  })
+  afterEach(() => {
+    if (--running === 0) end = setTimeout(giveUp, QUIET_MS).unref()
+  })
+}
 
 function giveUp(): void {
   const open = process.getActiveResourcesInfo().filter((resource) => resource !== 'Timeout')
-  console.error(`${relative('.', process.argv[1]!)}: its tests are over, and it does not end, as it still has ${open.join(', ')}`)
+  console.error(`${relative('.', file)}: its tests are over, and it does not end, as it still has ${open.join(', ')}`)
   process.exit(1)
 }
