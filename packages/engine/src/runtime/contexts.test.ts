@@ -310,6 +310,7 @@ describe('the capacity of an asynchronous function', () => {
     it(`of ${capacity ?? 'nothing said'}: ${most} calls at a time`, async () => {
       let running = 0
       let seen = 0
+      const full = Promise.withResolvers<void>()
       const got = await results((env) =>
         env
           .fromCollection(Array.from({ length: 300 }, (_, n) => n))
@@ -318,9 +319,11 @@ describe('the capacity of an asynchronous function', () => {
             emits: type<number>(),
             ...(capacity === undefined ? {} : { capacity }),
             async onElement(n, ctx) {
-              running++
+              seen = Math.max(seen, ++running)
+              if (seen >= most) full.resolve()
+              // Records come as fast as they may; a few milliseconds more show whether others would begin beyond that.
+              await Promise.race([full.promise, sleep(10_000, undefined, { ref: false })])
               await sleep(2)
-              seen = Math.max(seen, running)
               running--
               ctx.emit(n)
             },
