@@ -23,6 +23,7 @@ async function read(source: Source<string>, onEmitted: (host: SourceHost<string>
     await host.close()
     await machine.close()
   }
+  equal(host.overran, 0)
   return host
 }
 

@@ -92,9 +92,13 @@ export class TestInput<T> {
       const read = `${position} entries of ${this.name} had been read when the savepoint was taken`
       throw new Error(`${read}, and this one has ${first + this.#entries.length}: give the job the TestInput that it had, or a new one`)
     }
-    const entries = this.#entries.slice(from, from + ENTRIES_A_POLL)
-    for (const entry of entries) output.emit(entry)
-    return first + from + entries.length
+    const end = Math.min(this.#entries.length, from + ENTRIES_A_POLL)
+    let next = from
+    while (next < end) {
+      output.emit(this.#entries[next++]!)
+      if (output.enough === true) break
+    }
+    return first + next
   }
 
   /** @internal Who is to be told of more. Answers how to be told no longer. */

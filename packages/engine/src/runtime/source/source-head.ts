@@ -39,6 +39,7 @@ export class SourceHead implements SourceOutput<unknown> {
   readonly reader: SourceReader<unknown>
   /** Records emitted since the start. */
   emitted = 0
+  /** Of the poll that is under way: `emitted` has come to `#enoughAt`. */
   enough = false
   /** Set by whoever may poll it too often. */
   limit: SourceLimit | undefined

@@ -45,10 +45,13 @@ class Reading {
   }
 
   async until(count: number): Promise<this> {
-    const output = { emit: (event: ServerSentEvent) => void this.events.push(event) }
+    // One is enough each time: a reader that goes on keeps its thread from answering.
+    const output = { emit: (event: ServerSentEvent) => void this.events.push(event), enough: true }
     while (this.events.length < count && this.failure === undefined && !this.hasEnded) {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve))
+      const before = this.events.length
       const next = this.#reader.poll(output)
+      assert.ok(this.events.length <= before + 1)
       if (next === 'end') this.hasEnded = true
       if (next === 'wait' && this.events.length < count && this.failure === undefined) await woken
     }
