@@ -4,11 +4,9 @@
  * Whatever happens to a group is an operation submitted by its id; the framework orders, writes and answers it.
  */
 import type { Clock, Random } from '@millrace/core'
-import { ERROR_CODE } from '../../protocol/index.ts'
 import { answer, Coordinator, partitionFor, type CoordinatorLog, type CoordinatorNotice, type MarkerToWrite } from '../framework/index.ts'
-import { allOffsetTombstones, deleteOffsetsOfTopic } from '../offsets/delete.ts'
+import { deleteGroup, deleteOffsetsOfTopic } from '../offsets/delete.ts'
 import { commitOffsets, type CommitRequest } from '../offsets/commit.ts'
-import { deleteError, tombstonesOf } from './group-questions.ts'
 import type { GroupMachine, GroupSettings } from './group-machine.ts'
 import type { GroupOperation, GroupRecord, GroupState } from './group-store.ts'
 
@@ -96,13 +94,11 @@ export class GroupCoordinator {
   }
 
   /** Deletes a group without members, with its offsets. Replies an error code. */
-  delete(groupId: string): Promise<number> {
-    return this.submit<number>(groupId, (state, _, ticket) => {
-      const group = state.groups.get(groupId)
-      const problem = group === undefined ? ERROR_CODE.GROUP_ID_NOT_FOUND : deleteError(group)
-      if (problem !== undefined) return { answers: [answer(ticket, problem)] }
-      return { records: [...allOffsetTombstones(state, groupId), ...tombstonesOf(group!)], answers: [answer(ticket, ERROR_CODE.NONE)] }
-    })
+  async delete(groupId: string): Promise<number> {
+    for (;;) {
+      const errorCode = await this.submit(groupId, deleteGroup(groupId, TOMBSTONES_MAX))
+      if (errorCode !== undefined) return errorCode
+    }
   }
 
   /** Forgets the offsets of a topic that has been deleted. What cannot be written now is left to the retention of offsets. */

@@ -1,7 +1,7 @@
-/** OffsetDelete, and the offsets of topics that are gone. */
+/** OffsetDelete, and the offsets of groups and topics that are gone. */
 import { ERROR_CODE } from '../../protocol/index.ts'
 import { answer } from '../framework/index.ts'
-import { offsetDeleteError, subscriptionOf } from '../groups/group-questions.ts'
+import { deleteError, offsetDeleteError, subscriptionOf, tombstonesOf } from '../groups/group-questions.ts'
 import type { GroupOperation, GroupRecord, GroupState } from '../groups/group-store.ts'
 import { firstTombstones, offsetTombstone } from './offset-records.ts'
 import type { Offsets } from './offsets.ts'
@@ -32,8 +32,23 @@ export function deleteOffsets(groupId: string, wanted: readonly OffsetToDelete[]
   }
 }
 
+/**
+ * Deletes a group without members: first its offsets, at most `limit` at a time, and with the last of them the group. Replies an error code, or undefined as long as
+ * there is more: whoever joins meanwhile keeps the group, without the offsets that are gone.
+ */
+export function deleteGroup(groupId: string, limit: number): GroupOperation<number | undefined> {
+  return (state, _, ticket) => {
+    const group = state.groups.get(groupId)
+    const problem = group === undefined ? ERROR_CODE.GROUP_ID_NOT_FOUND : deleteError(group)
+    if (problem !== undefined) return { answers: [answer(ticket, problem)] }
+    const records = [...allOffsetTombstones(state, groupId), ...tombstonesOf(group!)]
+    const first = firstTombstones(records, limit)
+    return { records: first, answers: [answer(ticket, first.length === records.length ? ERROR_CODE.NONE : undefined)] }
+  }
+}
+
 /** Tombstones of all that a group has committed, in open transactions too. */
-export function allOffsetTombstones({ offsets }: GroupState, groupId: string): GroupRecord[] {
+function allOffsetTombstones({ offsets }: GroupState, groupId: string): GroupRecord[] {
   const committed = places(offsets.ofGroup(groupId))
   const onlyPending = places(offsets.pendingOf(groupId)).filter(
     ([topic, partition]) => offsets.get(groupId, topic, partition) === undefined,

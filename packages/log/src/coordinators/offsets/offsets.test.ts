@@ -4,7 +4,7 @@ import { ERROR_CODE } from '../../protocol/index.ts'
 import { batches, records } from '../../records/index.ts'
 import { GroupBench, subscription } from '../groups/testing/group-bench.ts'
 import { groupRecordFormat } from '../groups/group-store.ts'
-import { deleteOffsets, deleteOffsetsOfTopic } from './delete.ts'
+import { deleteGroup, deleteOffsets, deleteOffsetsOfTopic } from './delete.ts'
 
 const { NONE, UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION } = ERROR_CODE
 
@@ -178,6 +178,22 @@ test('offsets whose names are long expire, and are forgotten with their topic, o
   await bench.clock.advance(75_000)
   assert.deepEqual(bench.faults, [])
   assert.equal(await bench.run(bench.group()), undefined)
+})
+
+test('a group whose offsets are more than a batch holds is deleted over several decisions', async () => {
+  const bench = await GroupBench.start({ batchBytesMax: 1 << 20 })
+  for (let from = 0; from < 1000; from += 100) {
+    const place = { topic: 'd'.repeat(3000), topicId: new Uint8Array(16), leaderEpoch: -1, offset: 1, metadata: null }
+    const offsets = Array.from({ length: 100 }, (_, index) => ({ ...place, partition: from + index }))
+    await bench.run(bench.commit(0, { offsets }))
+  }
+  const { groupId } = (await bench.run(bench.group()))!
+  const remove = (): Promise<number | undefined> => bench.run(bench.submit(deleteGroup(groupId, 1000)))
+  let decisions = 1
+  let errorCode
+  while ((errorCode = await remove()) === undefined) decisions++
+  assert.deepEqual([errorCode, decisions > 3, await bench.run(bench.group())], [NONE, true, undefined])
+  assert.equal(await remove(), ERROR_CODE.GROUP_ID_NOT_FOUND)
 })
 
 test('the records are those of Kafka, byte for byte', () => {
