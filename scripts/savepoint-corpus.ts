@@ -1,5 +1,5 @@
-// Adds a savepoint, a checkpoint, one of a store of objects, with merged files, and one over RocksDB, all of today's formats, to the corpus that tests restore for ever: once for each release, and whenever a format changes.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+// Adds a savepoint, a checkpoint, both compressed, one of a store of objects, with merged files, and one over RocksDB, all of today's formats, to the corpus that tests restore for ever: once for each release, and whenever a format changes.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { startJob } from '@millrace/engine'
@@ -49,7 +49,7 @@ async function takeInStore(to: string): Promise<string> {
 /** A checkpoint with rows in databases, some of them long: few keys fit into the cache. */
 async function takeOverDatabase(to: string): Promise<void> {
   const checkpointing = { storage: 'filesystem', interval: '40ms' } as const
-  const running = startJob(everythingJob({ dir: 'out-database', ratePerSecond: 200 }), {
+  const running = startJob(everythingJob({ dir: 'out-database', ratePerSecond: 80 }), {
     parallelism: 1,
     options: { stateDir: 'state-database', state: { backend: 'rocksdb', cacheSize: '4KiB' }, checkpointing },
   })
@@ -61,10 +61,18 @@ async function takeOverDatabase(to: string): Promise<void> {
   if (!readdirSync(join(to, 'shared')).some((file) => file.endsWith('-values'))) throw new Error('no row was long enough to lie apart')
 }
 
+/** Whether a file of a folder has a compressed segment. */
+function hasCompressed(folder: string): boolean {
+  return readdirSync(folder).some((file) => readFileSync(join(folder, file)).includes(Buffer.from([0x4d, 0x53, 5, 1])))
+}
+
 const work = mkdtempSync(join(tmpdir(), 'millrace-corpus-'))
 process.chdir(work)
 try {
-  const options = { stateDir: 'state', checkpointing: { storage: 'filesystem', interval: '40ms' } } as const
+  const options = {
+    stateDir: 'state',
+    checkpointing: { storage: 'filesystem', interval: '40ms', compression: 'zstd' },
+  } as const
   const running = startJob(everythingJob({ dir: 'out', ratePerSecond: 200 }), { parallelism: 2, options })
   while (running.checkpoints().counts.completed < 5) await new Promise((resolve) => setTimeout(resolve, 5))
   const savepoint = await running.savepoint({ dir: join(work, 'savepoints') })
@@ -74,6 +82,8 @@ try {
   cpSync(savepoint.path!, join(entry, 'savepoint'), { recursive: true })
   cpSync(checkpoint, join(entry, 'checkpoints', basename(checkpoint)), { recursive: true })
   cpSync(join(dirname(checkpoint), 'shared'), join(entry, 'checkpoints', 'shared'), { recursive: true })
+  for (const folder of ['savepoint', 'checkpoints'])
+    if (!hasCompressed(join(entry, folder, 'shared'))) throw new Error(`nothing is compressed in ${folder}`)
   await takeOverDatabase(join(entry, 'database'))
   const inStore = await takeInStore(join(entry, 'object-store'))
   for (const [name, path] of [

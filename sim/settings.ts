@@ -22,6 +22,8 @@ export function settingsOf(scenario: Scenario, plan: LifePlan, random: SeededRan
       maxConcurrent,
       numRetained,
       mode,
+      // So that a chain has segments of both kinds.
+      compression: plan.parallelism % 2 === 0 ? 'zstd' : 'none',
       ...(scenario.unaligned === undefined || mode !== 'exactly-once'
         ? {}
         : {

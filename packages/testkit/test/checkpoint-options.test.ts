@@ -1,7 +1,7 @@
 // What each option of checkpoints does to a running job.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defineJob, discard, generator, reducing, type Job } from '@millrace/engine'
+import { defineJob, discard, generator, reducing, value, type Job } from '@millrace/engine'
 import { STATE_DIR, VirtualMachine, type VirtualLayers, type VirtualRun } from './virtual-job.ts'
 
 /** Counts by key, for as long as it is let. */
@@ -147,6 +147,34 @@ describe('checkpoint options', () => {
     await run.cancel()
     assert.ok((await machine.list('/data/elsewhere/counts')).some((name) => name.startsWith('chk-')))
     assert.deepEqual(await machine.list(CHECKPOINTS), [])
+  })
+
+  it('option: checkpointing.compression: keyed state takes less, and is restored with and without it', async () => {
+    const text = defineJob('counts', (env) => {
+      env
+        .fromSource(generator({ generate: (n) => n % 200, ratePerSecond: 1_000 }), { uid: 'numbers' })
+        .keyBy((n) => n)
+        .process({
+          state: { texts: value<string>() },
+          onElement: (n, { state }) => state.texts.set(`${state.texts.get() ?? ''}, ${n} once more`.slice(-40)),
+        })
+        .uid('texts')
+        .sinkTo(discard())
+    })
+    const machine = new VirtualMachine()
+    const lengths: number[] = []
+    for (const compression of ['none', 'zstd', 'none'] as const) {
+      const run = machine.start(text, { options: { maxParallelism: 4, checkpointing: { compression } }, restore: 'latest' })
+      await run.until(() => run.of('started').length > 0)
+      await run.pass(1_000)
+      const { path } = await machine.clock.run(run.running.savepoint())
+      const [file] = await machine.list(`${path}/shared`)
+      lengths.push((await machine.clock.run(machine.disk.readFile(`${path}/shared/${file}`))).length)
+      await machine.clock.run(run.running.stop())
+    }
+    const [plain, compressed, again] = lengths as [number, number, number]
+    assert.ok(compressed < plain / 2, lengths.join(' '))
+    assert.equal(again, plain)
   })
 
   it('option: checkpointing.savepointDir: savepoints go there of which nobody says where', async () => {

@@ -242,6 +242,15 @@ export const engineOptionTable = {
     documentation:
       'The largest object into which state files are merged. Its space is free again when none of them is needed any more, or fewer than half and those were merged anew.',
   },
+  'checkpointing.compression': {
+    type: 'enum',
+    values: ['none', 'zstd'],
+    default: 'none',
+    flag: 'checkpoint-compression',
+    flink: 'execution.checkpointing.snapshot-compression',
+    documentation:
+      'Whether keyed state and its timers are compressed (Zstandard) in checkpoints and savepoints: fewer bytes to store and to send, for some processor time. What is small, or gets no smaller, is stored as it is, and so are the files of RocksDB. A restore takes either, whatever it says here.',
+  },
   'checkpointing.localCopies': {
     type: 'boolean',
     default: false,

@@ -133,7 +133,8 @@ export class KeyedState implements KeyedStateBackend {
     this.writer?.complete()
     const store = this.#store
     const plan = this.#lineage.plan(checkpointId, store.epoch, full, store.directory.rowsOfGroups())
-    const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: this.#lineage, nowMs: this.now() })
+    const { compression } = this.#options
+    const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: this.#lineage, nowMs: this.now(), compression })
     store.epoch++
     store.visitor = writer
     this.writer = writer

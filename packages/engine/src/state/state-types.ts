@@ -109,6 +109,9 @@ export interface KeyedStateBackend {
   dispose(): void
 }
 
+/** How segments of keyed state are stored. */
+export type SegmentCompression = 'none' | 'zstd'
+
 export interface KeyedStateOptions {
   /** The operator's name, for messages. */
   readonly operator: string
@@ -121,6 +124,8 @@ export interface KeyedStateOptions {
   readonly freeze?: boolean
   /** Stored states that are not declared are left out on restore instead of refused. Default false. */
   readonly allowNonRestored?: boolean
+  /** Of what snapshots hold; they are restored whatever it says. Default none. */
+  readonly compression?: SegmentCompression
 }
 
 export interface StateInvocation {

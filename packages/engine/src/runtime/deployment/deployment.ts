@@ -5,6 +5,7 @@ import type { CheckpointMode } from '../../checkpoint/options.ts'
 import type { EdgeNode, Partitioning } from '../../graph/graph.ts'
 import type { ExecutionPlan, PlannedExchange, PlannedTask } from '../../graph/plan-types.ts'
 import type { Region } from '../../graph/regions.ts'
+import type { SegmentCompression } from '../../state/state-types.ts'
 import type { RestoredOperator } from './restored.ts'
 
 /** What a slot needs to know to run its part of an attempt. Plain data. */
@@ -50,6 +51,8 @@ export interface SlotSettings {
   readonly maxRecordsPerSecond: number | undefined
   /** Whether state is written while the task goes on. */
   readonly asynchronousSnapshots: boolean
+  /** Of keyed state in checkpoints and savepoints. */
+  readonly compression: SegmentCompression
   readonly development: boolean
   /** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
   readonly asyncCapacity: number

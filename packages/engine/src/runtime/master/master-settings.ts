@@ -31,6 +31,7 @@ export function slotSettings(options: EngineOptions): SlotSettings {
     checkpoints: { intervalMs: options.checkpointing.interval, timeoutMs: options.checkpointing.timeout },
     maxRecordsPerSecond: options.sources.maxRecordsPerSecond,
     asynchronousSnapshots: options.checkpointing.asynchronous,
+    compression: options.checkpointing.compression,
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
   }

@@ -95,6 +95,7 @@ export class SubtaskStates {
       keyGroups: this.#keyGroups,
       freeze: deployment.settings.development,
       allowNonRestored: deployment.allowNonRestoredState,
+      compression: deployment.settings.compression,
     })
     this.#keyedStates.set(node.stateId, keyed)
     const backend = ports.keyedState?.(keyed) ?? keyed

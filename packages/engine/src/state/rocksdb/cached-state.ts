@@ -66,7 +66,8 @@ export class CachedState extends KeyedState {
     const whole = full === 'all' || store.below.store === undefined
     const plan = { checkpointId, baseCheckpointId: undefined, boundary, since: CLEAN, isFull: () => whole }
     const below = full === 'all' ? this.#rowsBelow(boundary) : nothingBelow
-    const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: noLineage, nowMs: this.now(), below })
+    const { compression } = this.#options
+    const writer = new SnapshotWriter({ plan, store, schema: this.schema, lineage: noLineage, nowMs: this.now(), compression, below })
     store.epoch++
     store.visitor = writer
     this.writer = writer

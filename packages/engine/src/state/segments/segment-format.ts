@@ -1,5 +1,5 @@
 /**
- * The state format, versions 1 and 2: rows of one key group as bytes. What is written here is read for ever; see `docs/internals/state-format.md`.
+ * The state format, versions 1, 2 and 5: rows of one key group as bytes. What is written here is read for ever; see `docs/internals/state-format.md`.
  *
  *   segment   magic, version byte, value format version byte, kind byte (`segmentKinds`), varint key group, varint columns,
  *             per column: byte (its place in `columnKinds`), varint version, text name; then records up to the segment's end
@@ -16,6 +16,8 @@
  *
  * Versions 3 and 4 are 1 and 2 where the header stands by itself, for the rows of a database: their timers are keys of it too, and rows with timers are in no segment besides.
  *
+ * Version 5 is a segment of version 1 or 2 that is compressed: magic, version byte, byte 1 (Zstandard), varint with the segment's length, then a frame up to the end.
+ *
  * 0xf8 and 0xf9 are taken: what the RocksDB backend stores may begin with them.
  *
  * Values are those of the value format, whose tags are all below 0xc0. Timers are numbers (one), or maps from time to true.
@@ -29,7 +31,9 @@ export const STATE_FORMAT_VERSION = 2
 export const STATE_FORMAT_PLAIN = 1
 
 /** Versions up to this one can be read. */
-export const STATE_FORMAT_NEWEST = 4
+export const STATE_FORMAT_NEWEST = 5
+/** Of a segment that is compressed. */
+export const STATE_FORMAT_COMPRESSED = 5
 const TIMERS_APART = 2
 const VERSION_AT = 2
 

@@ -1,9 +1,10 @@
 // The segments of one snapshot as they lie behind each other in its bytes, and these bytes in chunks.
 import { crc32 } from 'node:zlib'
+import { compressSegment } from './compressed-segment.ts'
 import type { SnapshotPlan } from './lineage.ts'
 import type { RecordWriter } from './record-writer.ts'
 import type { SegmentKind } from './segment-format.ts'
-import type { SegmentEntry } from '../state-types.ts'
+import type { SegmentCompression, SegmentEntry } from '../state-types.ts'
 
 /** Small enough that taking its checksum is no pause. */
 const SEGMENT_BYTES_MAX = 256 * 1024
@@ -12,6 +13,7 @@ const CHUNK_BYTES_MIN = 256 * 1024
 export class SegmentOutput {
   readonly #plan: SnapshotPlan
   readonly #out: RecordWriter
+  readonly #compression: SegmentCompression
   readonly #segments: SegmentEntry[] = []
   readonly #groups: Set<number> = new Set()
   #chunks: Uint8Array<ArrayBuffer>[] = []
@@ -22,9 +24,10 @@ export class SegmentOutput {
   #kind: SegmentKind = 'full'
   #rows = 0
 
-  constructor(plan: SnapshotPlan, out: RecordWriter) {
+  constructor(plan: SnapshotPlan, out: RecordWriter, compression: SegmentCompression) {
     this.#plan = plan
     this.#out = out
+    this.#compression = compression
   }
 
   /** Those that are sealed. */
@@ -67,6 +70,7 @@ export class SegmentOutput {
   seal(): void {
     const start = this.#start
     if (start < 0) return
+    if (this.#compression !== 'none') compressSegment(this.#out, start)
     const bytes = this.#out.view(start)
     this.#segments.push({
       keyGroup: this.#group,

@@ -7,7 +7,8 @@ import { hashKey } from '../../keys/hash.ts'
 import { keyGroupOf, type KeyGroupRange } from '../../keys/key-group.ts'
 import { canonicalKey, isAtom } from '../../keys/key.ts'
 import { columnKinds } from '../rows/schema.ts'
-import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_NEWEST } from './segment-format.ts'
+import { decompressSegment } from './compressed-segment.ts'
+import { mark, SEGMENT_MAGIC_0, SEGMENT_MAGIC_1, segmentKinds, STATE_FORMAT_COMPRESSED, STATE_FORMAT_NEWEST } from './segment-format.ts'
 import type { RestoreTarget } from './restore-target.ts'
 import type { StoredColumn } from './stored-column.ts'
 
@@ -107,6 +108,7 @@ export class SegmentReader extends ValueReader {
     if (version > STATE_FORMAT_NEWEST) {
       throw engineError('STATE_FORMAT_NEWER', { operator: this.#target.operator, version, known: STATE_FORMAT_NEWEST })
     }
+    if (version === STATE_FORMAT_COMPRESSED) return this.#decompress()
     checkValueVersion(this.byte())
     const kind = segmentKinds[this.byte()]
     const keyGroup = this.varint()
@@ -118,6 +120,14 @@ export class SegmentReader extends ValueReader {
       this.#target.clear(keyGroup)
     }
     this.#loaded = true
+  }
+
+  /** What is compressed is read instead. */
+  #decompress(): void {
+    const method = this.byte()
+    const length = this.varint()
+    this.reset(decompressSegment(method, length, this.raw(this.remaining)))
+    this.#header()
   }
 
   #column(): StoredColumn | undefined {

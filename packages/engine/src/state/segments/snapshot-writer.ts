@@ -13,7 +13,7 @@ import { RecordWriter } from './record-writer.ts'
 import type { RowStore, SnapshotVisitor } from '../rows/row-store.ts'
 import type { StateSchema } from '../rows/schema.ts'
 import { SegmentOutput } from './segment-output.ts'
-import type { SnapshotIndex, StateSnapshotWriter } from '../state-types.ts'
+import type { SegmentCompression, SnapshotIndex, StateSnapshotWriter } from '../state-types.ts'
 import { touchedEpoch, type Table } from '../rows/table.ts'
 
 /** Rows looked at and left out that count as one written. */
@@ -37,6 +37,8 @@ export interface SnapshotParts {
   readonly lineage: Pick<CheckpointLineage, 'written'>
   /** For what expires. */
   readonly nowMs: number
+  /** Of each segment. Default none. */
+  readonly compression?: SegmentCompression | undefined
   /** The tables hold what changed over these alone: of each group they are written first, then the tables' rows that were touched. */
   readonly below?: RowsBelow | undefined
 }
@@ -57,7 +59,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
   #failure: unknown = undefined
   #state: 'writing' | 'done' | 'abandoned' = 'writing'
 
-  constructor({ plan, store, schema, lineage, nowMs, below }: SnapshotParts) {
+  constructor({ plan, store, schema, lineage, nowMs, compression = 'none', below }: SnapshotParts) {
     this.#plan = plan
     this.#below = below
     this.#belowOfGroup = below !== undefined
@@ -68,7 +70,7 @@ export class SnapshotWriter implements StateSnapshotWriter, SnapshotVisitor {
     // Records over rows below are those of a delta, also where the group's segments together are a full one.
     const rowPlan = below === undefined ? plan : { ...plan, isFull: () => false }
     this.#out = new RecordWriter(schema, rowPlan, nowMs, onLargeMap)
-    this.#segments = new SegmentOutput(plan, this.#out)
+    this.#segments = new SegmentOutput(plan, this.#out, compression)
     this.#early = new EarlyRecords(new RecordWriter(schema, rowPlan, nowMs, onLargeMap))
     this.#tables = store.directory.tables()
     this.#group = store.directory.keyGroups.first
