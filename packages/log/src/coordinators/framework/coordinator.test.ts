@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { SeededRandom, VirtualClock } from '@millrace/testkit'
 import { Coordinator } from './coordinator.ts'
 import { InternalTopic } from './internal-topic.ts'
+import type { LedPartition } from './partition-log.ts'
 import { add, counters, read } from './testing/counters.ts'
 import { MemoryLog } from './testing/memory-log.ts'
 
@@ -11,7 +12,8 @@ test('partitions are loaded and given up by their leader epoch, and do not wait 
   const coordinator = new Coordinator({ name: 'counter', machine: counters, clock, random: new SeededRandom(1) })
   await assert.rejects(coordinator.submit(0, read('a')), { code: 'COORDINATOR_NOT_HERE' })
   const batches: Uint8Array[] = []
-  coordinator.load(0, new MemoryLog({ clock, batches, leaderEpoch: 5 }))
+  assert.equal(coordinator.load(0, new MemoryLog({ clock, batches, leaderEpoch: 5 })), true)
+  assert.equal(coordinator.load(0, new MemoryLog({ clock, batches, leaderEpoch: 5 })), false)
   coordinator.load(1, new MemoryLog({ clock, delayMs: () => 1e6 }))
   await clock.run(coordinator.loadSettled(0))
   assert.equal(await clock.run(coordinator.submit(0, add('a', 3))), 3)
@@ -37,8 +39,9 @@ test('the topic is made once for all who wait, and a failure is not kept', async
   let isThere = false
   let fails = true
   let made = 0
+  let loads = 0
   const topic = new InternalTopic({
-    find: () => (isThere ? { partitions: [] } : undefined),
+    find: () => (isThere ? { partitions: [{} as LedPartition] } : undefined),
     create: async () => {
       made++
       await Promise.resolve()
@@ -46,11 +49,13 @@ test('the topic is made once for all who wait, and a failure is not kept', async
       isThere = true
     },
     batchBytesMax: () => 1000,
-    load: () => undefined,
+    load: () => void loads++,
   })
   assert.deepEqual(await Promise.all([topic.ensure(), topic.ensure()]), [false, false])
   fails = false
   assert.deepEqual(await Promise.all([topic.ensure(), topic.ensure()]), [true, true])
   assert.equal(made, 2)
+  loads = 0
   assert.equal(await topic.ensure(), true)
+  assert.equal(loads, 0, 'a request is asked of a topic that is there without a look at its partitions')
 })

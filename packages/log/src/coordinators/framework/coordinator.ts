@@ -30,9 +30,9 @@ export class Coordinator<S, R> {
     this.#options = options
   }
 
-  /** Takes the partition over under the log's leader epoch, unless that leadership, or a later one, is known. Loads in the background. */
-  load(partition: number, log: CoordinatorLog): void {
-    if (this.#isClosed || log.leaderEpoch <= (this.#epochs.get(partition) ?? -1)) return
+  /** Takes the partition over under the log's leader epoch, unless that leadership, or a later one, is known; whether it did. Loads in the background. */
+  load(partition: number, log: CoordinatorLog): boolean {
+    if (this.#isClosed || log.leaderEpoch <= (this.#epochs.get(partition) ?? -1)) return false
     this.#epochs.set(partition, log.leaderEpoch)
     this.#partitions.get(partition)?.close()
     const { name, machine, clock, random, onNotice } = this.#options
@@ -46,6 +46,7 @@ export class Coordinator<S, R> {
       ...(onNotice === undefined ? {} : { onNotice: (notice: CoordinatorNotice) => onNotice(notice, partition) }),
     })
     this.#partitions.set(partition, coordinator)
+    return true
   }
 
   /** Gives the partition up. @param leaderEpoch of the leadership that ended it; without one the partition is gone for good, and may come back with any */

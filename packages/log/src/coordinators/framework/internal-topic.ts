@@ -35,7 +35,7 @@ export class InternalTopic {
 
   /** Makes the topic if it is missing. Whether it is there now. */
   async ensure(): Promise<boolean> {
-    if (this.load()) return true
+    if (this.#options.find() !== undefined) return true
     this.#creation ??= this.#options.create().finally(() => (this.#creation = undefined))
     await this.#creation.catch(() => undefined)
     return this.load()

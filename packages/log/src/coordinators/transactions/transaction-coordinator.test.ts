@@ -196,3 +196,15 @@ test('while a partition is loaded its requests are told so, and the list is not 
   await assert.rejects(bench.coordinator.describe('id'), { code: 'COORDINATOR_NOT_HERE' })
   bench.coordinator.close()
 })
+
+// Every FindCoordinator and InitProducerId asks for all partitions to be loaded: where each had its transactions looked through, many ids held the broker up.
+test('a partition that is loaded already is not looked through again', async () => {
+  const bench = await started()
+  await bench.init('id', 10)
+  await bench.add(0)
+  await bench.clock.advance(20)
+  bench.coordinator.load(0, bench.log)
+  await bench.clock.advance(20)
+  assert.equal(await bench.state(), 'Ongoing', 'it waits for the sweep')
+  bench.coordinator.close()
+})

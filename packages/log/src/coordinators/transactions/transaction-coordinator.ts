@@ -93,9 +93,9 @@ export class TransactionCoordinator {
     return partitionFor(transactionalId, this.#options.partitionCount())
   }
 
-  /** Takes over a partition of `__transaction_state` under the log's leader epoch; loads in the background. */
+  /** As `Coordinator.load`: what was ending in a partition of `__transaction_state` goes on ending once it is loaded. */
   load(partition: number, log: CoordinatorLog): void {
-    this.#coordinator.load(partition, log)
+    if (!this.#coordinator.load(partition, log)) return
     this.#endings.begin(partition, log.leaderEpoch)
     this.#resume(partition)
   }
