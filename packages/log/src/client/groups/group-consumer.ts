@@ -7,6 +7,7 @@
  *    the group has thrown out loses its partitions at once; it joins again with the next `poll`, as does one whose reader was not there for `rebalanceTimeoutMs` when others
  *    waited for what it has.
  * 4. A member that cannot go on says so by the next `poll`.
+ * 5. Nothing of a partition is given before `onAssigned` is done with it.
  */
 import type { MillraceError } from '@millrace/core'
 import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
@@ -199,8 +200,11 @@ export class GroupConsumer {
         return { ...one, start }
       }),
     )
+    // The user may want to begin elsewhere.
+    this.#fetcher.pause(partitions)
     for (const one of partitions) this.#owned.set(keyOf(one), one)
     await this.#settings.onAssigned(partitions)
+    this.#fetcher.resume(partitions)
   }
 
   /** Waits for the reader to be done with what it has, staying a member meanwhile, then gives the partitions up. False where it is no member any more: then all of them are lost. */

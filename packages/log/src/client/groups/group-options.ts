@@ -27,8 +27,9 @@ export interface GroupOptions {
   /** Where to begin without a committed offset; 'latest' by default, as in Kafka. */
   readonly offsetReset?: 'earliest' | 'latest' | 'none'
   readonly fetcher?: Omit<FetcherOptions, 'offsetReset'>
-  /** Called with what the member got, and with what it loses, before it does. */
+  /** Called with what the member got. Nothing of it is given before this is done, so that `seek` may say where to begin. */
   readonly onAssigned?: (partitions: readonly OwnedPartition[]) => void | Promise<void>
+  /** Called with what the member loses, before it does. */
   readonly onRevoked?: (partitions: readonly OwnedPartition[]) => void | Promise<void>
 }
 
