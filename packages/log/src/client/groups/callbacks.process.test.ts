@@ -23,6 +23,48 @@ async function newGroup(options: Partial<GroupOptions> = {}): Promise<GroupOptio
   return { groupId: `group-${number}`, topics: [topic], offsetReset: 'earliest', heartbeatIntervalMs: 5, ...options }
 }
 
+/** Resolves when a member has sent three heartbeats more: the named one, or anyone of the group. Gives its id. */
+function heartbeats(groupId: string, of?: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  let left = 3
+  const fault = log.faults.delay({
+    api: 'Heartbeat',
+    delayMs: 0,
+    where: ({ groupId: group, memberId }) => {
+      if (group === groupId && (of ?? memberId) === memberId && --left === 0) resolve(memberId)
+      return false
+    },
+  })
+  return promise.finally(() => fault.remove())
+}
+
+async function until(members: readonly GroupConsumer[], counts: readonly number[]): Promise<void> {
+  while (members.some(({ assignment }, index) => assignment.length !== counts[index]))
+    await Promise.all(members.map((member) => member.poll({ waitMs: 5 })))
+}
+
+for (const assignor of ['range', 'cooperative-sticky'] as const) {
+  void test(`heartbeats go on while a function of the user works (${assignor})`, { timeout: 60_000 }, async () => {
+    const options = await newGroup({ assignors: [assignor] })
+    const assigned = Promise.withResolvers<string>()
+    let isRevoked = false
+    const first = client.groupConsumer({
+      ...options,
+      onAssigned: async () => assigned.resolve(await heartbeats(options.groupId)),
+      onRevoked: async () => {
+        await heartbeats(options.groupId, await assigned.promise)
+        isRevoked = true
+      },
+    })
+    await until([first], [2])
+    await assigned.promise
+    const second = client.groupConsumer(options)
+    await until([first, second], [1, 1])
+    assert.ok(isRevoked)
+    await Promise.all([first.close(), second.close()])
+  })
+}
+
 void test('nothing of a partition is given before onAssigned is done with it', { timeout: 60_000 }, async () => {
   const options = await newGroup()
   let polls = 0

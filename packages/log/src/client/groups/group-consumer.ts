@@ -7,7 +7,7 @@
  *    the group has thrown out loses its partitions at once; it joins again with the next `poll`, as does one whose reader was not there for `rebalanceTimeoutMs` when others
  *    waited for what it has.
  * 4. A member that cannot go on says so by the next `poll`.
- * 5. Nothing of a partition is given before `onAssigned` is done with it.
+ * 5. Nothing of a partition is given before `onAssigned` is done with it. While a function of the user works, heartbeats go on.
  */
 import type { MillraceError } from '@millrace/core'
 import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
@@ -203,13 +203,27 @@ export class GroupConsumer {
     // The user may want to begin elsewhere.
     this.#fetcher.pause(partitions)
     for (const one of partitions) this.#owned.set(keyOf(one), one)
-    await this.#settings.onAssigned(partitions)
+    await this.#stayingIn(this.#settings.onAssigned(partitions))
     this.#fetcher.resume(partitions)
+  }
+
+  /** Waits for what the user's functions do, staying a member meanwhile, though for no longer than a rebalance may take. @throws as the work, and what ended the membership */
+  async #stayingIn(work: void | Promise<void>): Promise<void> {
+    const { clock } = this.#cluster.settings
+    const deadlineMs = clock.monotonic() + this.#settings.rebalanceTimeoutMs
+    let isDone = false
+    const done = Promise.resolve(work).finally(() => (isDone = true))
+    for (;;) {
+      await Promise.race([done, this.#cluster.sleep(this.#settings.heartbeatIntervalMs)])
+      if (isDone || this.#isClosed || !this.#membership.isIn || clock.monotonic() >= deadlineMs) break
+      await this.#membership.heartbeat()
+    }
+    await done
   }
 
   /** Waits for the reader to be done with what it has, staying a member meanwhile, then gives the partitions up. False where it is no member any more: then all of them are lost. */
   async #giveUp(partitions: readonly OwnedPartition[]): Promise<boolean> {
-    if (partitions.length > 0 && this.#isPolling) await this.#revoke(partitions)
+    if (partitions.length > 0 && this.#isPolling) await this.#stayingIn(this.#revoke(partitions))
     else if (partitions.length > 0) await this.#untilGivenUp(partitions)
     return this.#membership.isIn && !this.#isClosed
   }
@@ -234,7 +248,7 @@ export class GroupConsumer {
       else await this.#membership.heartbeat()
     }
     this.#givesUp = undefined
-    await state.givenUp
+    await this.#stayingIn(state.givenUp)
   }
 
   /** A member that the group has thrown out has nothing. Others have it until its reader is there. */

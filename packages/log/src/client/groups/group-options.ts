@@ -29,7 +29,7 @@ export interface GroupOptions {
   readonly fetcher?: Omit<FetcherOptions, 'offsetReset'>
   /** Called with what the member got. Nothing of it is given before this is done, so that `seek` may say where to begin. */
   readonly onAssigned?: (partitions: readonly OwnedPartition[]) => void | Promise<void>
-  /** Called with what the member loses, before it does. */
+  /** Called with what the member loses, before it does. The member stays in its group meanwhile, for as long as a rebalance waits. */
   readonly onRevoked?: (partitions: readonly OwnedPartition[]) => void | Promise<void>
 }
 
