@@ -1,4 +1,4 @@
-// What a member does while the functions of its user work.
+// What a member does while the functions of its user work, or others hold it up.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Log } from '../../broker/log.ts'
@@ -82,5 +82,21 @@ void test('nothing of a partition is given before onAssigned is done with it', {
     if (member.assignment.length > 0 && ++polls === 5) enough.resolve()
   }
   assert.deepEqual(values.toSorted(), ['4', '5'])
+  await member.close()
+})
+
+void test('heartbeats go on while a transaction that commits offsets of the group is open', { timeout: 60_000 }, async () => {
+  const options = await newGroup()
+  const producer = client.transactionalProducer({ transactionalId: options.groupId })
+  await producer.init()
+  await producer.begin()
+  await producer.sendOffsets({ group: { groupId: options.groupId }, offsets: [{ topic: options.topics[0]!, partition: 0, offset: 2 }] })
+  const member = client.groupConsumer(options)
+  const read = until([member], [2])
+  await heartbeats(options.groupId)
+  assert.deepEqual(member.assignment, [])
+  await producer.commit()
+  await read
+  await producer.close()
   await member.close()
 })

@@ -7,7 +7,7 @@
  *    the group has thrown out loses its partitions at once; it joins again with the next `poll`, as does one whose reader was not there for `rebalanceTimeoutMs` when others
  *    waited for what it has.
  * 4. A member that cannot go on says so by the next `poll`.
- * 5. Nothing of a partition is given before `onAssigned` is done with it. While a function of the user works, heartbeats go on.
+ * 5. Nothing of a partition is given before `onAssigned` is done with it. While a function of the user works, or committed offsets are waited for, heartbeats go on.
  */
 import type { MillraceError } from '@millrace/core'
 import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
@@ -180,7 +180,8 @@ export class GroupConsumer {
 
   async #assign(partitions: readonly OwnedPartition[]): Promise<void> {
     if (partitions.length === 0) return
-    const committed = await this.#groups.offsets(this.#settings.groupId, { partitions, requireStable: true })
+    // A transaction that commits offsets may be open for longer than a session.
+    const committed = await this.#stayingIn(this.#groups.offsets(this.#settings.groupId, { partitions, requireStable: true }))
     const offsets = new Map(committed.map((one) => [keyOf(one), one]))
     const { offsetReset } = this.#settings
     const none = partitions.find((one) => !offsets.has(keyOf(one)))
@@ -207,8 +208,8 @@ export class GroupConsumer {
     this.#fetcher.resume(partitions)
   }
 
-  /** Waits for what the user's functions do, staying a member meanwhile, though for no longer than a rebalance may take. @throws as the work, and what ended the membership */
-  async #stayingIn(work: void | Promise<void>): Promise<void> {
+  /** Waits for work that may take long, as the user's functions do, staying a member meanwhile, though for no longer than a rebalance may take. @throws as the work, and what ended the membership */
+  async #stayingIn<T>(work: T | Promise<T>): Promise<T> {
     const { clock } = this.#cluster.settings
     const deadlineMs = clock.monotonic() + this.#settings.rebalanceTimeoutMs
     let isDone = false
@@ -218,7 +219,7 @@ export class GroupConsumer {
       if (isDone || this.#isClosed || !this.#membership.isIn || clock.monotonic() >= deadlineMs) break
       await this.#membership.heartbeat()
     }
-    await done
+    return await done
   }
 
   /** Waits for the reader to be done with what it has, staying a member meanwhile, then gives the partitions up. False where it is no member any more: then all of them are lost. */
