@@ -71,3 +71,28 @@ void test('a transaction that is aborted while commit() waits for its records is
   producer.close()
   for (const topic of ['open', 'closed']) assert.deepEqual(await committed(topic, 'next'), ['next'])
 })
+
+void test('commit() waits for offsets that are on their way, and does not commit without them', async () => {
+  const producer = await openTransaction('offsets', ['offsets'])
+  const group = { groupId: 'offsets' }
+  const send = (offset: number): Promise<void> => producer.sendOffsets({ group, offsets: [{ topic: 'offsets', partition: 0, offset }] })
+  const committedOffset = async (): Promise<number | undefined> => (await client.admin.groups.offsets(group.groupId))[0]?.offset
+  log.faults.error({ api: 'TxnOffsetCommit', error: 'COORDINATOR_LOAD_IN_PROGRESS', times: 2 })
+  await Promise.all([send(1), producer.commit()])
+  assert.equal(await committedOffset(), 1)
+
+  await producer.begin()
+  log.faults.error({ api: 'TxnOffsetCommit', error: 'GROUP_AUTHORIZATION_FAILED', times: 1 })
+  const refused = assert.rejects(send(2), { code: 'CLIENT_REFUSED' })
+  await assert.rejects(producer.commit(), { code: 'CLIENT_TRANSACTION_ABORTABLE' })
+  await refused
+  await producer.abort()
+
+  await producer.begin()
+  const away = log.faults.error({ api: 'TxnOffsetCommit', error: 'COORDINATOR_LOAD_IN_PROGRESS' })
+  const givenUp = assert.rejects(send(3), { code: 'CLIENT_UNAVAILABLE' })
+  await Promise.all([givenUp, producer.abort()])
+  away.remove()
+  assert.equal(await committedOffset(), 1)
+  producer.close()
+})

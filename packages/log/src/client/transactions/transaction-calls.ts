@@ -109,20 +109,26 @@ export class TransactionCalls {
     }
   }
 
-  /** Adds a group's offsets, as transaction version 1 needs before they are committed. */
-  async addOffsets(asker: Asker, groupId: string): Promise<void> {
+  /** Adds a group's offsets, as transaction version 1 needs before they are committed. @param isOver whether nobody wants them any more */
+  async addOffsets(asker: Asker, groupId: string, isOver: () => boolean): Promise<void> {
     const { response, link } = await this.#coordinators.ask(
       'transaction',
       asker.transactionalId,
       'AddOffsetsToTxn',
       { ...asker, groupId },
       (answer) => answer.errorCode,
-      { retry: isRetriable },
+      { retry: isRetriable, isOver },
     )
     if (response.errorCode !== ERROR_CODE.NONE) throw this.#problem('AddOffsetsToTxn', response.errorCode, asker, link.broker)
   }
 
-  async commitOffsets(asker: Asker, transactionVersion: 1 | 2, { group, offsets }: TransactionOffsets): Promise<void> {
+  /** @param isOver whether nobody wants them committed any more */
+  async commitOffsets(
+    asker: Asker,
+    transactionVersion: 1 | 2,
+    { group, offsets }: TransactionOffsets,
+    isOver: () => boolean,
+  ): Promise<void> {
     const { groupId } = group
     const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
       name,
@@ -143,7 +149,7 @@ export class TransactionCalls {
       'TxnOffsetCommit',
       { ...asker, groupId, ...member, topics },
       (answer) => worstCode(answer.topics.flatMap(({ partitions }) => partitions.map((one) => one.errorCode))),
-      { retry: isRetriable, ...(transactionVersion === 2 ? {} : { maxVersion: 4 }) },
+      { retry: isRetriable, isOver, ...(transactionVersion === 2 ? {} : { maxVersion: 4 }) },
     )
     for (const { name, partitions } of response.topics) {
       for (const { partitionIndex, errorCode: code } of partitions) {

@@ -2,7 +2,7 @@
  * A producer whose records appear all together or not at all.
  *
  * 1. What may be done when is the table of `transaction-state.ts`.
- * 2. A transaction is committed only after each of its records was acknowledged; a record that failed makes it abortable.
+ * 2. A transaction is committed only after each of its records, and all offsets given for it, were acknowledged; what of these failed makes it abortable.
  * 3. A handle names one transaction and no later one: with transaction version 2 the epoch moves with each, before that a new epoch is taken when one begins.
  * 4. A partition is written to only once it is part of the transaction; with version 2 the broker sees to that.
  */
@@ -35,6 +35,8 @@ export class TransactionalProducer {
   readonly #added = new Set<string>()
   #adding: Promise<void> | undefined
   #toAdd = new Map<string, PartitionQueue>()
+  /** Offsets on their way to their groups. */
+  readonly #sending = new Set<Promise<void>>()
   #version: 1 | 2 = 1
   #identity: ProducerIdentity = { producerId: -1, producerEpoch: -1 }
   /** Whether anything was written. */
@@ -125,15 +127,10 @@ export class TransactionalProducer {
     this.#check('write')
     if (offsets.offsets.length === 0) return
     this.#isStarted = true
-    const asker = { transactionalId: this.transactionalId, ...this.#identity }
     this.#mayBeKnown = true
-    try {
-      if (this.#version === 1) await this.#calls.addOffsets(asker, offsets.group.groupId)
-      await this.#calls.commitOffsets(asker, this.#version, offsets)
-    } catch (error) {
-      this.#failed(error as Error)
-      throw error
-    }
+    const sending = this.#sendOffsets(offsets)
+    this.#sending.add(sending)
+    await sending.finally(() => this.#sending.delete(sending))
   }
 
   /**
@@ -170,6 +167,7 @@ export class TransactionalProducer {
     if (this.#state !== 'abortable') this.#fail('abortable', dropped)
     await this.#producer.discard(dropped)
     await this.#adding?.catch(() => undefined)
+    await Promise.allSettled(this.#sending)
     await this.#end(false)
   }
 
@@ -179,11 +177,24 @@ export class TransactionalProducer {
     if (this.#state !== 'failed') this.#fail('failed', clientError('CLIENT_CLOSED', { what: 'producer' }))
   }
 
-  /** Takes no more records, and waits for those there are: one more, sent while these were waited for, would go with the next transaction. */
+  /** Takes no more records and offsets, and waits for those there are: one more, sent while these were waited for, would go with the next transaction. */
   async #finish(): Promise<void> {
     this.#state = 'finishing'
+    await Promise.allSettled(this.#sending)
     await this.flush()
     this.#state = 'prepared'
+  }
+
+  async #sendOffsets(offsets: TransactionOffsets): Promise<void> {
+    const asker = { transactionalId: this.transactionalId, ...this.#identity }
+    const isOver = (): boolean => this.#state !== 'open' && this.#state !== 'finishing'
+    try {
+      if (this.#version === 1) await this.#calls.addOffsets(asker, offsets.group.groupId, isOver)
+      await this.#calls.commitOffsets(asker, this.#version, offsets, isOver)
+    } catch (error) {
+      this.#failed(error as Error)
+      throw error
+    }
   }
 
   async #end(isCommit: boolean): Promise<void> {
