@@ -97,6 +97,6 @@ void test('heartbeats go on while a transaction that commits offsets of the grou
   assert.deepEqual(member.assignment, [])
   await producer.commit()
   await read
-  await producer.close()
+  producer.close()
   await member.close()
 })
