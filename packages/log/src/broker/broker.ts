@@ -229,6 +229,7 @@ function factsOf(
     groups,
     transactions,
     fetchSessions: data.fetchSessions,
+    turns: data.turns,
     metrics: data.metrics,
     faults: data.faults,
     servedApis: HANDLERS,

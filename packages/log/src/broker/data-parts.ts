@@ -1,6 +1,7 @@
 import type { Clock, Random } from '@millrace/core'
 import type { LogDirectories } from '../storage/index.ts'
 import { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
+import { LoopTurns } from './apis/data/loop-turns.ts'
 import type { BrokerConfig } from './config/index.ts'
 import { Faults } from './faults/faults.ts'
 import { brokerGauges, type GaugeSources } from './metrics/broker-gauges.ts'
@@ -13,6 +14,8 @@ import type { Topics } from './topics/topics.ts'
 /** What the data path of a broker keeps besides its logs. */
 export interface DataParts {
   readonly fetchSessions: FetchSessionCache
+  /** Of requests with much to look through. */
+  readonly turns: LoopTurns
   readonly metrics: BrokerMetrics
   readonly faults: Faults
   /** Ends what the metrics have begun to measure. */
@@ -51,5 +54,5 @@ export function dataParts({ config, random, clock, directories, topics, network,
       return [...gauges(), ...eventLoop.snapshot()]
     },
   })
-  return { fetchSessions, metrics, faults: new Faults(clock), stop: () => eventLoop?.stop() }
+  return { fetchSessions, turns: new LoopTurns(clock), metrics, faults: new Faults(clock), stop: () => eventLoop?.stop() }
 }

@@ -88,7 +88,7 @@ export class Dispatcher {
   /** The answer to ApiVersions for a client that has yet to prove itself. */
   async answerVersions(request: RequestFrame, session: ClientSession): Promise<readonly Uint8Array[]> {
     const nothing = (): void => undefined
-    const answer = await this.answer(request, { session, signal: AbortSignal.abort(), mute: nothing, end: nothing })
+    const answer = await this.answer(request, { session, signal: AbortSignal.abort(), mute: nothing, hold: () => nothing, end: nothing })
     return Array.isArray(answer) ? (answer as readonly Uint8Array[]) : []
   }
 

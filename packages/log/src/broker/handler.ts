@@ -4,6 +4,7 @@ import type { ApiName, ApiRequest, ApiResponseToSend } from '../protocol/index.t
 import type { BrokerConfig } from './config/index.ts'
 import type { Groups } from './apis/groups/groups.ts'
 import type { FetchSessionCache } from './apis/data/fetch-session-cache.ts'
+import type { LoopTurns } from './apis/data/loop-turns.ts'
 import type { Cluster } from './metadata/cluster.ts'
 import type { ProducerIds } from '../controller/index.ts'
 import type { LogDirectories } from '../storage/index.ts'
@@ -44,6 +45,7 @@ export interface BrokerFacts {
   readonly groups: Groups
   readonly transactions: BrokerTransactions
   readonly fetchSessions: FetchSessionCache
+  readonly turns: LoopTurns
   readonly metrics: BrokerMetrics
   readonly faults: Faults
   readonly servedApis: readonly ServedApi[]
@@ -55,6 +57,8 @@ export interface RequestOrigin {
   readonly signal: AbortSignal
   /** Takes no more requests for so long; what is under way is answered. */
   mute(delayMs: number): void
+  /** Begins no other request until the result is called: where what must keep their order needs more than one turn. */
+  hold(): () => void
   /** Closes the connection once what is under way is answered. */
   end(): void
 }
@@ -89,7 +93,7 @@ export interface ApiHandler<N extends ApiName> {
   readonly name: N
   /** The lowest version that is advertised, where it is not the lowest that is served. */
   readonly advertisedMinVersion?: number
-  /** Begins while earlier requests of the same kind are under way on the connection: what must keep their order happens before the first await. */
+  /** Begins while earlier requests of the same kind are under way on the connection: what must keep their order happens before the first await, or while the connection is held. */
   readonly isPipelined?: true
   /** Byte arrays of the request may be kept and changed. What it throws closes the connection. */
   handle(request: ApiRequest<N>, context: RequestContext): Reply<N> | Promise<Reply<N>>

@@ -2,7 +2,7 @@
  * One client's connection: cuts requests out of the stream, has them answered, sends the answers.
  *
  * 1. Responses leave in the order of the requests, whenever each is ready.
- * 2. A request begins when all before it are answered; a pipelined one also beside others that are pipelined.
+ * 2. A request begins when all before it are answered; a pipelined one also beside others that are pipelined, unless one of them holds the connection.
  * 3. What is held is bounded: one request at most waits decoded, what is under way is limited by number and bytes, over all connections
  *    by the budget; reading pauses behind it, and no request begins while the client does not take its responses.
  * 4. What is malformed, not served or fails beyond the protocol closes the connection, never the broker.
@@ -64,6 +64,8 @@ export class ClientConnection {
   /** Of the latest mute: undefined when none is on. */
   #cancelUnmute: Cancel | undefined
   #mutedUntilMs = 0
+  /** Requests that have to begin wholly before any other does. */
+  #holdCount = 0
   #isPaused = false
   #isEnding = false
   #isClosed = false
@@ -76,6 +78,7 @@ export class ClientConnection {
       session,
       signal: this.#abort.signal,
       mute: (delayMs) => this.#mute(delayMs),
+      hold: () => this.#hold(),
       end: () => this.end(),
     }
     this.#splitter = new FrameSplitter(requestBytesMax, { lent: true })
@@ -179,6 +182,7 @@ export class ClientConnection {
   #mayStart({ request, grant: { bytes: sizeBytes } }: Waiting): boolean {
     if (!this.#sender.isWritable || this.#sender.isBusy || this.#cancelUnmute !== undefined) return false
     if (this.#underWay.length === 0) return true
+    if (this.#holdCount > 0) return false
     if (!this.#options.dispatcher.isPipelined(request) || !this.#underWay.every(({ isPipelined }) => isPipelined)) return false
     return this.#underWay.length < PIPELINE_REQUESTS_MAX && this.#underWayBytes + sizeBytes <= PIPELINE_BYTES_MAX
   }
@@ -249,6 +253,14 @@ export class ClientConnection {
       this.#cancelUnmute = undefined
       this.#proceed()
     })
+  }
+
+  #hold(): () => void {
+    this.#holdCount++
+    return () => {
+      this.#holdCount--
+      this.#proceed()
+    }
   }
 
   #fail(error: unknown): void {

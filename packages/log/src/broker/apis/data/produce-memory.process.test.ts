@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { nodeClock } from '@millrace/core'
 import { ERROR_CODE } from '../../../protocol/index.ts'
 import { buildBatch } from '../../../records/index.ts'
 import type { RequestContext } from '../../handler.ts'
+import { LoopTurns } from './loop-turns.ts'
 import { produce } from './produce.ts'
 
 setFlagsFromString('--expose-gc')
@@ -35,6 +37,7 @@ function waitingProduce(records: Uint8Array): { readonly answer: Promise<unknown
     topics: { named: () => topic },
     metrics: { produced: nothing, produceAnswered: nothing },
     clock: { now: () => 1000 },
+    turns: new LoopTurns({ ...nodeClock, monotonic: () => 0 }),
   }
   const context = { broker, version: 9, client: { id: 'c' }, allows: () => true } as unknown as RequestContext
   const partitionData = topic.partitions.map((_, index) => ({ index, records: records.slice() }))

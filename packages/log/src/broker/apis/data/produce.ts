@@ -1,5 +1,5 @@
 /**
- * Produce 3 to 13, pipelined: all batches of a request are handed to their logs before the first wait.
+ * Produce 3 to 13, pipelined: all batches of a request are handed to their logs before the first wait, or while the connection is held.
  *
  * ApiVersions says 0: librdkafka takes a higher minimum for a broker without message format 1. Versions 0 to 2 are not served.
  */
@@ -27,25 +27,65 @@ export const produce: ApiHandler<'Produce'> = {
   advertisedMinVersion: 0,
   isPipelined: true,
   async handle(request, context) {
-    const responses = await Promise.all(request.topicData.map((wanted) => produceToTopic(wanted, request, context)))
+    const topics = await beginAll(request, context)
+    const responses = await Promise.all(topics.map((topic) => answerOf(topic, context)))
     if (request.acks !== 0) return { responses }
     const isRefused = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== ERROR_CODE.NONE))
     return isRefused ? 'close' : 'none'
   },
 }
 
-async function produceToTopic(
-  { name, topicId, partitionData }: Request['topicData'][number],
+interface BegunTopic {
+  readonly wanted: Request['topicData'][number]
+  readonly topic: Topic | undefined
+  readonly results: readonly Promise<Result>[]
+}
+
+/** Hands all batches to their logs, in order: with one go, unless that takes so long that others must have their turn. */
+async function beginAll(request: Request, context: RequestContext): Promise<readonly BegunTopic[]> {
+  const { turns } = context.broker
+  const begun: BegunTopic[] = []
+  let release: (() => void) | undefined
+  try {
+    for (const wanted of request.topicData) {
+      const { topic, refusal } = topicOf(wanted, request, context)
+      const results: Promise<Result>[] = []
+      for (const one of wanted.partitionData) {
+        const turn = turns.next()
+        if (turn !== undefined) {
+          release ??= context.origin.hold()
+          await turn
+        }
+        const result = turns.spend(async () =>
+          topic === undefined || refusal !== ERROR_CODE.NONE ? refused(one.index, refusal) : await produceTo(topic, one, request, context),
+        )
+        // It may fail while others are still to begin.
+        result.catch(() => undefined)
+        results.push(result)
+      }
+      begun.push({ wanted, topic, results })
+    }
+  } finally {
+    release?.()
+  }
+  return begun
+}
+
+function topicOf(
+  { name, topicId }: Request['topicData'][number],
   request: Request,
   context: RequestContext,
-): Promise<ApiResponseToSend<'Produce'>['responses'][number]> {
-  const { topics, metrics } = context.broker
+): { readonly topic: Topic | undefined; readonly refusal: number } {
+  const { topics } = context.broker
   const byId = context.version >= TOPIC_ID_SINCE_VERSION
   const topic = byId ? topics.withId(topicId) : topics.named(name)
-  const refusal = topicRefusal(topic, name, byId, request, context)
-  const results = partitionData.map(async (wanted) =>
-    topic === undefined || refusal !== ERROR_CODE.NONE ? refused(wanted.index, refusal) : produceTo(topic, wanted, request, context),
-  )
+  return { topic, refusal: topicRefusal(topic, name, byId, request, context) }
+}
+
+async function answerOf(
+  { wanted: { name, topicId }, topic, results }: BegunTopic,
+  { broker: { metrics } }: RequestContext,
+): Promise<ApiResponseToSend<'Produce'>['responses'][number]> {
   const partitionResponses = await Promise.all(results)
   if (topic !== undefined) metrics.produceAnswered(topic.name, partitionResponses)
   return { name, topicId, partitionResponses }
