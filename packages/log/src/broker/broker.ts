@@ -171,7 +171,8 @@ async function startParts(options: BrokerOptions, parts: Parts, onLost: (error: 
 function startGroups({ config, random, logger }: BrokerOptions, clock: Clock, { topics, controller, configs }: Cluster): Groups {
   const ensure = (): Promise<unknown> => ensureTopic({ topics, controller, config }, OFFSETS_TOPIC)
   const groupConfigs = (groupId: string): ConfigTexts => configs.get('groups', groupId)
-  return new Groups({ topics, ensureTopic: ensure, config, groupConfigs, clock, random, logger })
+  const { resumedDeletions } = controller
+  return new Groups({ topics, resumedDeletions, ensureTopic: ensure, config, groupConfigs, clock, random, logger })
 }
 
 function startTransactions(

@@ -66,15 +66,18 @@ export class Controller {
   /** Topics that are stored with more partitions than the broker has opened. */
   readonly #unaccepted = new Map<string, TopicRegistration>()
   #placed = 0
+  /** Topics whose deletion was not complete when the controller started: who keeps something of them may not have heard of it. */
+  readonly resumedDeletions: readonly string[]
 
-  private constructor(options: ControllerOptions) {
+  private constructor(options: ControllerOptions, resumedDeletions: readonly string[]) {
     this.#options = options
+    this.resumedDeletions = resumedDeletions
   }
 
   /** Elects leaders of all that is stored, finishes deletions, and tells the broker. @param stored what the store had when the logs were opened */
   static async start(options: ControllerOptions, stored: readonly StoredTopic[]): Promise<Controller> {
-    const controller = new Controller(options)
     const deletions = new Set(await options.store.deletions())
+    const controller = new Controller(options, [...deletions])
     for (const { name, assignment } of stored) if (deletions.has(name)) controller.#deletions.set(name, assignment.replicas.length)
     await controller.#finishDeletions()
     const topics = await controller.#electLeaders(stored.filter(({ name }) => !deletions.has(name)))

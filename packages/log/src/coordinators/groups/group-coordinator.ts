@@ -112,6 +112,8 @@ export class GroupCoordinator {
   }
 
   async #forgetTopic(partition: number, topic: string): Promise<void> {
+    // Until then nobody can have committed for another topic of the same name.
+    await this.#coordinator.loadSettled(partition)
     while (!(await this.#coordinator.submit(partition, deleteOffsetsOfTopic(topic, TOMBSTONES_MAX))));
   }
 }

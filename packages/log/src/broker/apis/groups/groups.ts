@@ -2,7 +2,7 @@
  * The groups of a broker: their coordinator, and the topic `__consumer_offsets` it keeps them in, made when the first group is asked for.
  *
  * 1. Every partition of the topic is loaded at the start, and as soon as the topic is made.
- * 2. Offsets of a topic that is deleted are forgotten.
+ * 2. Offsets of a topic that is deleted are forgotten: also where a stop came before that, or the partition that keeps them is being loaded.
  */
 import type { Cancel, Clock, Logger, Random } from '@millrace/core'
 import { InternalTopic, type CoordinatorNotice } from '../../../coordinators/framework/index.ts'
@@ -22,6 +22,8 @@ import { consumerGroupConfig, groupSettings } from './settings.ts'
 
 export interface GroupsOptions {
   readonly topics: Topics
+  /** Topics whose deletion a stop has interrupted. */
+  readonly resumedDeletions: readonly string[]
   /** Makes `__consumer_offsets`, if it is missing. */
   readonly ensureTopic: () => Promise<unknown>
   readonly config: BrokerConfig
@@ -46,7 +48,7 @@ export class Groups {
   readonly #stopListening: Cancel
 
   /** Begins to load what there is. */
-  constructor({ topics, ensureTopic, config, groupConfigs, clock, random, logger }: GroupsOptions) {
+  constructor({ topics, resumedDeletions, ensureTopic, config, groupConfigs, clock, random, logger }: GroupsOptions) {
     this.#clock = clock
     const settings = (): ReturnType<typeof groupSettings> => groupSettings(config)
     const environment = environmentOf({ topics, config, groupConfigs, clock })
@@ -69,6 +71,7 @@ export class Groups {
       load: (partition, log) => this.coordinator.load(partition, log),
     })
     this.#topic.load()
+    for (const topic of resumedDeletions) void this.coordinator.onTopicDeleted(topic)
     this.#stopListening = topics.onChange(({ name }, change) => this.#onTopic(name, change === 'removed'))
   }
 
