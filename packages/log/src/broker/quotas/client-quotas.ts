@@ -33,7 +33,8 @@ export class ClientQuotas {
   readonly #controllerWindow: WindowOptions
   readonly #rates = new ExpiringMap<WindowedRate>((rate, nowMs) => rate.isIdle(nowMs))
   readonly #buckets = new ExpiringMap<TokenBucket>((bucket, nowMs) => bucket.isFull(nowMs))
-  #table: QuotaTable
+  /** Undefined where something has changed since anybody asked: a request may change thousands of quotas. */
+  #known: QuotaTable | undefined
 
   constructor(options: ClientQuotasOptions) {
     const { entities, config } = options
@@ -43,12 +44,15 @@ export class ClientQuotas {
       windows: config.get('controller.quota.window.num'),
       windowMs: config.get('controller.quota.window.size.seconds') * 1000,
     }
-    this.#table = new QuotaTable(entities.all())
     entities.onChange(() => {
-      this.#table = new QuotaTable(entities.all())
+      this.#known = undefined
       // Buckets have their quota in them.
       this.#buckets.clear()
     })
+  }
+
+  get #table(): QuotaTable {
+    return (this.#known ??= new QuotaTable(this.#options.entities.all()))
   }
 
   /** Whether anybody has a quota. */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import type { ConfigEntity } from '../security/store/entity-store.ts'
+import { VirtualClock } from '@millrace/testkit'
+import { BrokerConfig } from '../config/index.ts'
+import type { ConfigEntity, EntityStore, StoredEntity } from '../security/store/entity-store.ts'
+import { ClientQuotas } from './client-quotas.ts'
 import { ExpiringMap } from './expiring-map.ts'
 import { QuotaTable } from './quota-table.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -107,4 +110,25 @@ void test('what says nothing any more is forgotten', () => {
   const map = new ExpiringMap<{ readonly atMs: number }>(({ atMs }, nowMs) => nowMs - atMs > 10)
   for (let nowMs = 0; nowMs < 50_000; nowMs++) map.get(`client-${nowMs}`, () => ({ atMs: nowMs }), nowMs)
   assert.ok(map.size <= 1000)
+})
+
+void test('however many quotas change, all of them are looked through once, when somebody asks', () => {
+  let looks = 0
+  let changed = (): void => undefined
+  const stored: StoredEntity[] = []
+  const entities: Pick<EntityStore, 'all' | 'onChange'> = {
+    all() {
+      looks++
+      return stored
+    },
+    onChange: (listener) => void (changed = listener),
+  }
+  const quotas = new ClientQuotas({ entities: entities as EntityStore, config: new BrokerConfig(), clock: new VirtualClock() })
+  assert.equal(quotas.isActive, false)
+  for (let user = 0; user < 100; user++) {
+    stored.push({ entity: { user: `u${user}` }, configs: new Map([['producer_byte_rate', '5']]) })
+    changed()
+  }
+  assert.equal(quotas.isActive, true)
+  assert.equal(looks, 2)
 })
