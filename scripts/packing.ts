@@ -74,6 +74,8 @@ function use(): void {
   expect('npx millrace --help', run(project, 'npx', '--no-install', 'millrace', '--help'), /run .*\n[\s\S]*info /)
   expect('npx millrace info', run(project, 'npx', '--no-install', 'millrace', 'info', 'job.ts'), 'packed')
   expect('npx millrace run', run(project, 'npx', '--no-install', 'millrace', 'run', 'job.ts', '-p', '2'), /^6$/m)
+  // As services are run, so that stacks name lines of TypeScript: ours among them then.
+  expect('source maps', run(project, node, '--enable-source-maps', 'threads.mjs'), /^6$/m)
 }
 
 try {

@@ -10,6 +10,8 @@ function refused(cause?: Error): MillraceError {
   error.stack = [
     'MillraceError: keyBy: no',
     `    at checkFunction (${engine}:1:1)`,
+    // By the name of a source outside what is built, as source maps give it.
+    `    at checkOptions (${new URL('../sources/checks.ts', engine).href}:1:1)`,
     '    at Array.map (<anonymous>)',
     '    at async Promise.all (index 0)',
     '    at Object.build (file:///jobs/orders.ts:3:45)',

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect, stripVTControlCharacters } from 'node:util'
 import type { JobFailure } from '@millrace/engine'
@@ -57,13 +56,13 @@ function framesOf(error: Error): string {
   return frames.filter((frame) => !hidden.some((part) => frame.includes(part))).join('\n')
 }
 
-/** Folders of our packages, built or not, and what calls commands and reads files for us. */
+/** Our packages, whole because stacks name their sources where source maps are on, and what calls commands and reads files for us. */
 const hidden: readonly string[] = [
   'node:internal',
   '(node:',
   'at node:',
-  ...['@millrace/core', '@millrace/log', '@millrace/engine'].map((name) => `${dirname(fileURLToPath(import.meta.resolve(name)))}/`),
-  fileURLToPath(new URL('.', import.meta.url)).replace(/(\/dist\/)chunks\/$/, '$1'),
+  ...['@millrace/core', '@millrace/log', '@millrace/engine'].map((name) => fileURLToPath(new URL('..', import.meta.resolve(name)))),
+  fileURLToPath(new URL('.', import.meta.url)).replace(/(?:src|dist|dist\/chunks)\/$/, ''),
   '/millrace/dist/bin.js',
   '/millrace/src/bin.ts',
   '/node_modules/commander/',

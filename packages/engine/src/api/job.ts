@@ -2,12 +2,12 @@ import { inspect } from 'node:util'
 import { engineError } from '../errors.ts'
 import type { Environment } from './environment.ts'
 import { checkOptions } from './option-names.ts'
-import { callOrigin } from './origin.ts'
+import { callModule } from './origin.ts'
 import type { Stage, StreamView } from './stream.ts'
 import { checkDefaults, type Params, type WidenParams } from './params.ts'
 
 const brand = Symbol.for('millrace.job')
-const definedAt = Symbol.for('millrace.job.definedAt')
+const definedIn = Symbol.for('millrace.job.definedIn')
 
 /** What a build function may answer: nothing that matters, but no promise. */
 export type Built = void | Stage | StreamView<unknown>
@@ -47,7 +47,7 @@ export function defineJob(
   }
   if (typeof optionsOrBuild !== 'function') checkOptions('defineJob', optionsOrBuild, ['params'])
   checkDefaults(name, params)
-  const job = { name, params: Object.freeze({ ...params }), build: buildGraph, [brand]: true, [definedAt]: callOrigin() }
+  const job = { name, params: Object.freeze({ ...params }), build: buildGraph, [brand]: true, [definedIn]: callModule() }
   return Object.freeze(job)
 }
 
@@ -60,6 +60,5 @@ export function isJob(value: unknown): value is Job<Params> {
 
 /** The URL or path of the module that called `defineJob`; undefined where its stack does not tell. */
 export function moduleOf(job: Job<Params>): string | undefined {
-  const origin = (job as { readonly [definedAt]?: string })[definedAt]
-  return origin?.replace(/:\d+:\d+$/, '')
+  return (job as { readonly [definedIn]?: string })[definedIn]
 }

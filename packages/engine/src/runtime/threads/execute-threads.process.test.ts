@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { setSourceMapsSupport } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { runInThisContext } from 'node:vm'
 import { defineJob, type Job } from '../../api/job.ts'
 import type { Params } from '../../api/params.ts'
 import { execute } from '../execute.ts'
@@ -47,6 +49,27 @@ void test('operators run on threads of their own, with the parameters given', as
   )
 })
 
+void test('with source maps on, threads import the module that runs, not the source it was built from', async (context) => {
+  setSourceMapsSupport(true)
+  context.after(() => setSourceMapsSupport(false))
+  // One place of the source, which need not be there, for each of the three lines.
+  const map = JSON.stringify({ version: 3, sources: ['not-shipped.ts'], names: [], mappings: 'AAAA;AACA;AACA' })
+  const path = join(folder, 'built.js')
+  writeFileSync(
+    path,
+    `import { defineJob, discard } from ${entry}
+export default defineJob('built', (env) => env.fromCollection([1]).sinkTo(discard()))
+console.assert(/not-shipped/.test(new Error().stack))
+//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString('base64')}
+`,
+  )
+  const { mock } = context.mock.method(console, 'assert')
+  const { default: job } = (await import(pathToFileURL(path).href)) as { readonly default: Job<Params> }
+  assert.equal(mock.calls[0]?.arguments[0], true, 'stacks do not name the source')
+  const { state } = await execute(job, { threads: true })
+  assert.equal(state, 'finished')
+})
+
 void test('a job that its module does not export is refused', async () => {
   await assert.rejects(execute(await importJob('hidden', ''), { threads: true }), { code: 'JOB_MODULE_NO_JOB' })
 })
@@ -69,9 +92,9 @@ void test('another job than the default export is noticed', async () => {
 })
 
 void test('a job without a module that can be told is refused', async () => {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
-  const job = defineJob('nowhere', (env) => void env.fromCollection([1]))
-  Error.stackTraceLimit = limit
+  const typed = runInThisContext(`(defineJob) => defineJob('nowhere', (env) => void env.fromCollection([1]))`) as (
+    define: typeof defineJob,
+  ) => Job<Params>
+  const job = typed(defineJob)
   await assert.rejects(execute(job, { threads: true }), { code: 'EXECUTE_MODULE_UNKNOWN' })
 })
