@@ -1,7 +1,8 @@
 import { open, link, readFile, readdir, stat, mkdir, rename, unlink, rm } from 'node:fs/promises'
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises'
-import type { BigIntStats } from 'node:fs'
+import { fdatasync, fsync, type BigIntStats } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import { DiskError, type Disk, type DiskErrorReason, type FileHandle, type FileStat, type OpenMode } from '../disk.ts'
 
 const flags: Record<OpenMode, string> = { read: 'r', write: 'w', create: 'wx+', update: 'r+', append: 'a' }
@@ -53,6 +54,10 @@ function describe(stats: BigIntStats): FileStat {
   return { kind, size: Number(stats.size), inode, modifiedMs: Number(stats.mtimeMs), ...(bornMs > 0 ? { bornMs } : {}) }
 }
 
+// By the file's number: the handles of a file system that is put before Node's, as Yarn's Plug'n'Play does, have no `sync` of their own.
+const syncAll = promisify(fsync)
+const syncData = promisify(fdatasync)
+
 async function openForUpdate(path: string): Promise<NodeFileHandle> {
   try {
     return await open(path, 'r+')
@@ -100,7 +105,7 @@ export const nodeDisk: Disk = {
     attempt('sync folder', path, async () => {
       const handle = await open(path, 'r')
       try {
-        await handle.sync()
+        await syncAll(handle.fd)
       } finally {
         await handle.close()
       }
@@ -111,6 +116,8 @@ class NodeFile implements FileHandle {
   readonly #path: string
   readonly #handle: NodeFileHandle
   readonly #appends: boolean
+  /** What the handle does not know of: its number must not be another file's meanwhile. */
+  readonly #syncs = new Set<Promise<void>>()
 
   constructor(path: string, handle: NodeFileHandle, appends: boolean) {
     this.#path = path
@@ -147,7 +154,9 @@ class NodeFile implements FileHandle {
   }
 
   sync(): Promise<void> {
-    return attempt('sync', this.#path, () => this.#handle.datasync())
+    const sync = attempt('sync', this.#path, () => syncData(this.#handle.fd)).finally(() => this.#syncs.delete(sync))
+    this.#syncs.add(sync)
+    return sync
   }
 
   stat(): Promise<FileStat> {
@@ -155,7 +164,10 @@ class NodeFile implements FileHandle {
   }
 
   close(): Promise<void> {
-    return attempt('close', this.#path, () => this.#handle.close())
+    return attempt('close', this.#path, async () => {
+      while (this.#syncs.size > 0) await Promise.allSettled(this.#syncs)
+      await this.#handle.close()
+    })
   }
 }
 
