@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
-import { processOutput } from './terminal.ts'
+import { isBackground, processOutput } from './terminal.ts'
 
 /** A standard output that fails so. */
 function failing(code: string | undefined): NodeJS.WriteStream & { readonly fd: number } {
@@ -58,4 +58,12 @@ void test('a terminal that says it has no size, or nothing of it, is taken for o
     const { columns, rows } = processOutput(Object.assign(failing(undefined), size))
     assert.deepEqual([columns, rows], [80, 24])
   }
+})
+
+void test('a process that its shell has started in the background is told by its group', () => {
+  assert.ok(isBackground('4711 (node) S 4000 4711 4000 34816 4000 4194304 1 2 3'))
+  assert.ok(isBackground('4711 (a) b (c) S 4000 4711 4000 34816 4000 4194304'))
+  assert.ok(!isBackground('4711 (node) S 4000 4711 4000 34816 4711 4194304'))
+  assert.ok(!isBackground('4711 (node) S 4000 4711 4000 0 -1 4194304'), 'it has no terminal')
+  assert.ok(!isBackground(''), 'the system does not say')
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
 /** What a command has of the world around it, so that tests can hand it another. */
@@ -12,6 +13,8 @@ export interface CommandIo {
 export interface TextOutput {
   write(text: string): void
   readonly isTerminal: boolean
+  /** Whether the terminal is somebody else's to draw on: that of a shell that has started this with `&`. Absent: the system does not say. */
+  readonly isInBackground?: boolean
   /** Of a terminal, now. */
   readonly columns: number
   readonly rows: number
@@ -70,6 +73,9 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
       return failure
     },
     isTerminal: isatty(stream.fd),
+    get isInBackground() {
+      return isBackground(ownStatus())
+    },
     // A terminal whose size nobody has set (of `docker run -t`, of a serial line) says that it has none: 0.
     get columns() {
       return stream.columns || 80
@@ -78,6 +84,26 @@ export function processOutput(stream: NodeJS.WriteStream & { readonly fd: number
       return stream.rows || 24
     },
   }
+}
+
+/** As Linux tells of this process; empty elsewhere. */
+function ownStatus(): string {
+  try {
+    return readFileSync('/proc/self/stat', 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** @internal Whether by such a line, `pid (name) state parent group session terminal foreground …`, another group of processes has the terminal. */
+export function isBackground(status: string): boolean {
+  const [, , group, , , foreground] = status
+    .slice(status.lastIndexOf(')') + 1)
+    .trim()
+    .split(' ')
+    .map(Number)
+  // Of a process without a terminal it is -1.
+  return foreground !== undefined && foreground > 0 && foreground !== group
 }
 
 /** Whether to colour what goes to `output`; see https://no-color.org. */

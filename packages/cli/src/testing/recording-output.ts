@@ -4,11 +4,15 @@ import type { TextOutput } from '../terminal.ts'
 export class RecordingOutput implements TextOutput {
   text = ''
   readonly isTerminal: boolean
+  readonly isInBackground: boolean
   readonly columns: number
   readonly rows: number
 
-  constructor(shape: { readonly isTerminal?: boolean; readonly columns?: number; readonly rows?: number } = {}) {
+  constructor(
+    shape: { readonly isTerminal?: boolean; readonly isInBackground?: boolean; readonly columns?: number; readonly rows?: number } = {},
+  ) {
     this.isTerminal = shape.isTerminal ?? false
+    this.isInBackground = shape.isInBackground ?? false
     this.columns = shape.columns ?? 80
     this.rows = shape.rows ?? 24
   }

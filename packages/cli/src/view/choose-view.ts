@@ -10,14 +10,14 @@ import { LogWriter } from './log-writer.ts'
 
 export type OutputMode = 'live' | 'lines' | 'json'
 
-/** The view the user asked for; by default live on a terminal that can show it, else lines. */
+/** The view the user asked for; by default live on a terminal that can show it and is ours to draw on, else lines. */
 export function chooseView(io: CommandIo, asked: OutputMode | undefined, log: ResolvedEngineOptions['values']['log']): JobView {
   if (asked === 'json') return new JsonView(io.stdout, nodeClock)
   const color = wantsColor(io.stderr, io.environment) && log.format === 'text'
   const writer = new LogWriter({ format: log.format, level: log.level, color })
   const lines = new LineView(io.stderr, writer, nodeClock)
   const drawable = io.stderr.isTerminal && io.environment['TERM'] !== 'dumb'
-  if (asked === 'lines' || !drawable || (asked === undefined && log.format === 'json')) return lines
+  if (asked === 'lines' || !drawable || (asked === undefined && (log.format === 'json' || io.stderr.isInBackground === true))) return lines
   const outputs = [io.stdout, io.stderr].filter((output) => output.isTerminal)
   const live = (): JobView => new LiveView(io.stderr, writer, nodeClock, color, outputs)
   return new ViewOnceStarted(lines, (event) => (writesTo(io.stdout, event) ? lines : live()))

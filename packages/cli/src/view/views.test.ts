@@ -6,6 +6,7 @@ import { failedWith, finished, jobMetrics, startedEvent, taskMetrics } from '../
 import { ManualClock } from '../testing/manual-clock.ts'
 import { RecordingOutput, screenOf } from '../testing/recording-output.ts'
 import { BACKLOG_BYTES_MAX } from './bounded-output.ts'
+import { chooseView, type OutputMode } from './choose-view.ts'
 import { renderFrame } from './frame.ts'
 import { JsonView } from './json-view.ts'
 import { LineView } from './line-view.ts'
@@ -94,6 +95,20 @@ void test('the live view redraws in place, with log lines above it, and leaves t
   assert.match(screen.at(-2)!, /job words finished after 1\.5 s/)
   assert.ok(output.text.endsWith('\x1b[?7h\x1b[?25h'))
   assert.equal(clock.pending, 0)
+})
+
+void test('a job that its shell has started in the background draws no picture over what is typed, unless it is asked to', () => {
+  const shown = (isInBackground: boolean, asked?: OutputMode): string => {
+    const stderr = new RecordingOutput({ isTerminal: true, isInBackground })
+    const io = { stdout: new RecordingOutput(), stderr, environment: { NO_COLOR: '1' }, cwd: '/' }
+    const view = chooseView(io, asked, { format: 'text', level: 'info' })
+    view.event(startedEvent())
+    view.abandon()
+    return stderr.text
+  }
+  const line = '00:00:00.000 INFO  job words started without state attempt=1 parallelism=1\n'
+  assert.equal(shown(true), line)
+  for (const text of [shown(false), shown(true, 'live')]) assert.ok(text.startsWith('\x1b[?25l'), text)
 })
 
 void test('what the terminal shows of a Ctrl-C leaves nothing of the picture behind', () => {
