@@ -7,7 +7,8 @@ import { delimiter, join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const names = ['core', 'log', 'engine', 'testkit', 'cli', 'millrace']
 const folder = mkdtempSync(join(tmpdir(), 'millrace-packing-'))
-const project = join(folder, 'project')
+// With a space, as many a folder has: in URLs it is written otherwise.
+const project = join(folder, 'a project')
 
 interface Manifest {
   readonly version: string
@@ -23,6 +24,15 @@ function run(cwd: string, name: string, ...flags: string[]): string {
     const { stdout, stderr } = error as { readonly stdout?: string; readonly stderr?: string }
     throw new Error(`${name} ${flags.join(' ')} failed in ${cwd}\n${stdout ?? ''}${stderr ?? ''}`, { cause: error })
   }
+}
+
+function failureOf(...command: Parameters<typeof run>): string {
+  try {
+    run(...command)
+  } catch (error) {
+    return (error as Error).message
+  }
+  throw new Error(`${command.join(' ')} did not fail`)
 }
 
 // The project sees none of the workspace's own commands and conditions.
@@ -74,6 +84,9 @@ function use(): void {
   expect('npx millrace --help', run(project, 'npx', '--no-install', 'millrace', '--help'), /run .*\n[\s\S]*info /)
   expect('npx millrace info', run(project, 'npx', '--no-install', 'millrace', 'info', 'job.ts'), 'packed')
   expect('npx millrace run', run(project, 'npx', '--no-install', 'millrace', 'run', 'job.ts', '-p', '2'), /^6$/m)
+  const failure = failureOf(project, 'npx', '--no-install', 'millrace', 'run', 'fails.ts')
+  expect('a job that fails', failure, /Error: on purpose, at 1\n\s+at .*fails\.ts:6:/)
+  if (failure.includes('@millrace')) throw new Error(`a job that fails is told with frames of ours:\n${failure}`)
   // As services are run, so that stacks name lines of TypeScript: ours among them then.
   expect('source maps', run(project, node, '--enable-source-maps', 'threads.mjs'), /^6$/m)
 }

@@ -61,13 +61,20 @@ const hidden: readonly string[] = [
   'node:internal',
   '(node:',
   'at node:',
-  ...['@millrace/core', '@millrace/log', '@millrace/engine'].map((name) => fileURLToPath(new URL('..', import.meta.resolve(name)))),
-  fileURLToPath(new URL('.', import.meta.url)).replace(/(?:src|dist|dist\/chunks)\/$/, ''),
+  // By URL as well: there a space, say, is written otherwise than in a path.
+  ...[
+    ...['@millrace/core', '@millrace/log', '@millrace/engine'].map((name) => new URL('..', import.meta.resolve(name))),
+    ownPackage(),
+  ].flatMap((folder) => [folder.href, fileURLToPath(folder)]),
   '/millrace/dist/bin.js',
   '/millrace/src/bin.ts',
   '/node_modules/commander/',
   '/node_modules/yaml/',
 ]
+
+function ownPackage(): URL {
+  return new URL(new URL('.', import.meta.url).href.replace(/(?:src|dist|dist\/chunks)\/$/, ''))
+}
 
 /** User data may hold what drives a terminal. */
 function clean(text: string): string {

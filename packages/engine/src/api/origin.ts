@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { getCallSites } from 'node:util'
 
 const entry = import.meta.resolve('@millrace/engine')
@@ -7,7 +8,7 @@ const entry = import.meta.resolve('@millrace/engine')
  */
 const own = [new URL('..', entry), new URL('../../testkit/', entry)]
 /** Some installers keep each package in a place of its own. */
-const ownFolders = [...own.flatMap(({ href, pathname }) => [href, pathname]), '/node_modules/@millrace/testkit/']
+const ownFolders = [...own.flatMap((folder) => [folder.href, fileURLToPath(folder)]), '/node_modules/@millrace/testkit/']
 
 function isOwn(place: string): boolean {
   return ownFolders.some((folder) => place.includes(folder)) && !/\.test\.ts(?::|$)/.test(place)
