@@ -132,3 +132,23 @@ it('what was thrown may be anything: the job fails, the process goes on', async 
     assert.equal(code, 'OPERATOR_FAILED')
   }
 })
+
+it('what a source has to say names it, whichever part of it says so', async () => {
+  const notice = { code: 'OWN_NOTICE', message: 'look' }
+  const plain = numbers()
+  const telling: Source<number> = {
+    ...plain,
+    createEnumerator: (context) => {
+      context.report?.(notice)
+      return plain.createEnumerator(context)
+    },
+    createReader: (context) => {
+      context.report?.(notice)
+      return plain.createReader(context)
+    },
+  }
+  const named: unknown[] = []
+  const job = defineJob('telling', (env) => void env.fromSource(telling, { name: 'my source' }).sinkTo(sink()))
+  await execute(job, { log: ({ fields }) => void (fields['code'] === notice.code && named.push(fields['operator'])) })
+  assert.deepEqual(named, ['my source', 'my source'])
+})

@@ -98,7 +98,8 @@ export class Enumerators {
 
   /** Undefined where it was left behind. */
   async #startOne(operator: number, source: Source<unknown>, parallelism: number): Promise<SplitEnumerator | undefined> {
-    const { clock, disk, network, random, stopped, restored } = this.#options
+    const { clock, disk, network, random, stopped, restored, plan } = this.#options
+    const { name } = plan.graph.operators[operator]!
     const context: EnumeratorContext = {
       parallelism,
       clock,
@@ -115,7 +116,7 @@ export class Enumerators {
       fail: (error) => {
         if (!this.#closed) this.#options.fail(error)
       },
-      report: ({ code, message }) => this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { code, operator } }),
+      report: ({ code, message }) => this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { code, operator: name } }),
     }
     const enumerator = this.#call(operator, 'createEnumerator', () => source.createEnumerator(context))
     const former = restored.find((candidate) => candidate.operator === operator)
@@ -156,8 +157,9 @@ export class Enumerators {
     cancel?.()
     due.removeEventListener('abort', limit)
     if (hasEnded) return true
-    const message = `${during} of the enumerator of ${plan.graph.operators[operator]!.name} does not come to its end: after ${formatDuration(END_TIMEOUT_MS)} it is left behind`
-    this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { operator } })
+    const { name } = plan.graph.operators[operator]!
+    const message = `${during} of the enumerator of ${name} does not come to its end: after ${formatDuration(END_TIMEOUT_MS)} it is left behind`
+    this.#options.log({ timeMs: clock.now(), level: 'warn', message, fields: { operator: name } })
     return false
   }
 
