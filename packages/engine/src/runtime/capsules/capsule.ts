@@ -85,6 +85,7 @@ function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: Caps
 //
 // The record, its key and its keyed state as the operator left them when it failed. A function that answers no promise changes state in place: part of its work may be
 // done in it already. To see all state as it was before, replay the last checkpoint: millrace replay. This file holds the data of your users.
+// On another machine: correct the places of the two imports.
 // Run it:   node ${comment(shellWord(path))}
 // Debug it: node --inspect-brk ${comment(shellWord(path))}   and open chrome://inspect, or attach your editor
 import { replayCrash, stored } from ${JSON.stringify(replay)}
