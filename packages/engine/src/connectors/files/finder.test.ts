@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { DiskError, type Disk, type FileStat } from '@millrace/core'
+import { DiskError, nodeDisk, type Disk, type FileStat } from '@millrace/core'
 import { findFiles } from './finder.ts'
 
 /** The folder `in`, of which the system lists these names, and finds only some of them. */
@@ -26,4 +29,19 @@ void test('a file whose name is not UTF-8 cannot be opened, and is not left out 
       ['in/a.txt', 'in/b\uFFFD.txt'],
     )
   }
+})
+
+void test('links that lead back to a folder above them end, and so does what lies deep', { timeout: 60_000 }, async (context) => {
+  const top = mkdtempSync(join(tmpdir(), 'millrace-finder-'))
+  context.after(() => rmSync(top, { recursive: true }))
+  const deep = join(top, 'logs', ...Array.from({ length: 40 }, () => 'd'))
+  mkdirSync(deep, { recursive: true })
+  for (const folder of [join(top, 'logs'), deep]) writeFileSync(join(folder, 'a.log'), 'a\n')
+  // As many ways as there are words of three letters: to try them all takes for ever.
+  for (const name of ['Back', 'here', 'up']) symlinkSync(join(top, 'logs'), join(top, 'logs', name))
+  const found = await findFiles(nodeDisk, join(top, '**', '*.log'))
+  assert.deepEqual(
+    found?.map(({ path }) => path),
+    [join(top, 'logs', 'a.log'), join(deep, 'a.log')],
+  )
 })

@@ -8,7 +8,6 @@ export interface FoundFile {
   readonly stat: FileStat
 }
 
-const depthMax = 32
 const statsAtOnce = 16
 
 /**
@@ -25,7 +24,7 @@ export async function findFiles(disk: Disk, path: string): Promise<readonly Foun
   const firstPattern = segments.findIndex(isPattern)
   const root = segments.slice(0, firstPattern).join('/')
   const found: FoundFile[] = []
-  await walk(disk, firstPattern === 0 ? '' : root === '' ? '/' : root, segments.slice(firstPattern), 0, found)
+  await new Walk(disk, found).from(firstPattern === 0 ? '' : root === '' ? '/' : root, segments.slice(firstPattern))
   const unique = new Map(found.map((file) => [file.path, file]))
   return [...unique.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }
@@ -79,18 +78,47 @@ async function filesOf(disk: Disk, folder: string, names: readonly string[], wit
   return paths.flatMap((path, at) => (stats[at]?.kind === 'file' ? [{ path, stat: stats[at] }] : []))
 }
 
-async function walk(disk: Disk, folder: string, segments: readonly string[], depth: number, found: FoundFile[]): Promise<void> {
-  const [segment, ...rest] = segments
-  if (segment === undefined || depth > depthMax) return
-  if (segment === '**') await walk(disk, folder, rest.length === 0 ? ['*'] : rest, depth, found)
-  for (const name of await listIfThere(disk, folder === '' ? '.' : folder)) {
-    const isHidden = name.startsWith('.') && !segment.startsWith('.')
-    if (isHidden || !(segment === '**' || posix.matchesGlob(name, segment))) continue
-    const path = posix.join(folder, name)
-    const stat = await statOfListed(disk, path)
-    if (stat?.kind === 'directory') await walk(disk, path, segment === '**' ? segments : rest, depth + 1, found)
-    else if (stat?.kind === 'file' && rest.length === 0 && segment !== '**') found.push({ path, stat })
+/** Looks into each folder once for what is left of the pattern, by whichever names it is reached: links that lead back to a folder above would never end otherwise. */
+class Walk {
+  readonly #disk: Disk
+  readonly #found: FoundFile[]
+  readonly #entered: Set<string> = new Set()
+
+  constructor(disk: Disk, found: FoundFile[]) {
+    this.#disk = disk
+    this.#found = found
   }
+
+  async from(folder: string, segments: readonly string[]): Promise<void> {
+    const stat = await statIfThere(this.#disk, listable(folder))
+    if (stat !== undefined) await this.#enter(folder, stat, segments)
+  }
+
+  async #into(folder: string, segments: readonly string[]): Promise<void> {
+    const [segment, ...rest] = segments
+    if (segment === undefined) return
+    if (segment === '**') await this.#into(folder, rest.length === 0 ? ['*'] : rest)
+    for (const name of await listIfThere(this.#disk, listable(folder))) {
+      const isHidden = name.startsWith('.') && !segment.startsWith('.')
+      if (isHidden || !(segment === '**' || posix.matchesGlob(name, segment))) continue
+      const path = posix.join(folder, name)
+      const stat = await statOfListed(this.#disk, path)
+      if (stat?.kind === 'directory') await this.#enter(path, stat, segment === '**' ? segments : rest)
+      else if (stat?.kind === 'file' && rest.length === 0 && segment !== '**') this.#found.push({ path, stat })
+    }
+  }
+
+  async #enter(path: string, { inode }: FileStat, segments: readonly string[]): Promise<void> {
+    const entry = `${inode} ${segments.length}`
+    if (this.#entered.has(entry)) return
+    this.#entered.add(entry)
+    await this.#into(path, segments)
+  }
+}
+
+/** The folder of the process has no name where paths are relative to it. */
+function listable(folder: string): string {
+  return folder === '' ? '.' : folder
 }
 
 function isPattern(path: string): boolean {
