@@ -149,6 +149,28 @@ function suite(server: TestServer): void {
       )
     })
 
+    it('leaves columns that are not named alone, also those of a type that takes no NULL', async () => {
+      await ask(
+        "CREATE DOMAIN place AS text NOT NULL DEFAULT 'here'; CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);" +
+          'CREATE TABLE parcels (id text COLLATE any_case PRIMARY KEY, weight numeric(5, 1) NOT NULL, at place, number integer GENERATED ALWAYS AS IDENTITY)',
+      )
+      interface Parcel {
+        readonly id: string
+        readonly weight: number
+      }
+      const deleteWhen = ({ weight }: Parcel): boolean => weight === 0
+      const parcels = postgresSink<Parcel>({ url: url(), table: 'parcels', columns: ['id', 'weight'], keys: ['id'], deleteWhen })
+      await write(
+        [
+          { id: 'a', weight: 1.25 },
+          { id: 'b', weight: 2 },
+        ],
+        parcels,
+      )
+      await write([{ id: 'B', weight: 0 }], parcels)
+      assert.deepEqual(await ask('SELECT * FROM parcels'), [{ id: 'a', weight: '1.3', at: 'here', number: 1 }])
+    })
+
     it('names table, column, constraint and row of what the database refuses', async () => {
       const many = Array.from({ length: 2_500 }, (_, id): Order => ({ id, name: id === 1_700 ? null : 'x' }))
       for (const delivery of ['exactly-once', 'at-least-once'] as const) {

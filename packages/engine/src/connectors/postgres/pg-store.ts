@@ -8,7 +8,7 @@
  */
 import { Socket } from 'node:net'
 import { nodeClock } from '@millrace/core'
-import type { Client, ClientConfig } from 'pg'
+import type { Client, ClientConfig, QueryResult } from 'pg'
 import { engineError } from '../../errors.ts'
 import { optionalLibrary } from '../optional-library.ts'
 import type { CommitNames } from './commit-protocol.ts'
@@ -16,9 +16,11 @@ import { databaseError, kindOf, type DatabaseProblem } from './database-errors.t
 import type { StagedBatch } from './handle.ts'
 import {
   beginStatements,
+  columnTypesStatements,
   commitStatements,
   quotedTable,
   rowStatements,
+  type ColumnType,
   type CommitStatements,
   type RowStatements,
   type RowTarget,
@@ -44,7 +46,6 @@ const GOODBYE_MS = 1_000
 
 export class PgStore implements RowStore {
   readonly #options: PgStoreOptions
-  readonly #rows: RowStatements
   readonly #begin: string
   #client: Client | undefined
   /** Of the client. */
@@ -53,7 +54,6 @@ export class PgStore implements RowStore {
 
   constructor(options: PgStoreOptions) {
     this.#options = options
-    this.#rows = rowStatements(options.target)
     this.#begin = beginStatements(options.statementTimeoutMs)
   }
 
@@ -61,9 +61,10 @@ export class PgStore implements RowStore {
     const { commitTable, isPruned } = this.#options
     await this.transaction(async (transaction) => {
       const { client } = transaction as PgTransaction
+      const rows = await (transaction as PgTransaction).rowStatements()
       // Plans it and does nothing: finds tables, columns, keys without an index and missing rights.
-      await client.query(`EXPLAIN ${this.#rows.write}`, ['[]'])
-      if (this.#rows.delete !== undefined) await client.query(`EXPLAIN ${this.#rows.delete}`, ['[]'])
+      await client.query(`EXPLAIN ${rows.write}`, ['[]'])
+      if (rows.delete !== undefined) await client.query(`EXPLAIN ${rows.delete}`, ['[]'])
       if (commitTable === undefined) return
       await this.#makeCommitTable(client, commitTable)
       if (isPruned) await client.query(`EXPLAIN ${commitStatements(commitTable).prune}`, ['', '', '', 0])
@@ -104,11 +105,11 @@ export class PgStore implements RowStore {
 
   async #attempt<R>(work: (transaction: RowTransaction) => Promise<R>, oneByOne: boolean): Promise<R> {
     const client = (this.#client ??= await this.#connect())
-    const { names, commitTable } = this.#options
+    const { target, names, commitTable } = this.#options
     try {
       await client.query(this.#begin)
       const commits = commitTable === undefined ? undefined : commitStatements(commitTable)
-      const result = await work(new PgTransaction(client, this.#rows, commits, names, oneByOne))
+      const result = await work(new PgTransaction(client, target, commits, names, oneByOne))
       await client.query('COMMIT')
       return result
     } catch (error) {
@@ -150,14 +151,14 @@ export class PgStore implements RowStore {
 
 class PgTransaction implements RowTransaction {
   readonly client: Client
-  readonly #rows: RowStatements
+  readonly #target: RowTarget
   readonly #commits: CommitStatements | undefined
   readonly #names: CommitNames
   readonly #oneByOne: boolean
 
-  constructor(client: Client, rows: RowStatements, commits: CommitStatements | undefined, names: CommitNames, oneByOne: boolean) {
+  constructor(client: Client, target: RowTarget, commits: CommitStatements | undefined, names: CommitNames, oneByOne: boolean) {
     this.client = client
-    this.#rows = rows
+    this.#target = target
     this.#commits = commits
     this.#names = names
     this.#oneByOne = oneByOne
@@ -200,8 +201,16 @@ class PgTransaction implements RowTransaction {
   }
 
   async write({ writes, deletes }: Pick<StagedBatch, 'writes' | 'deletes'>): Promise<void> {
-    for (const rows of deletes) await this.#writeSome(this.#rows.delete!, rows)
-    for (const rows of writes) await this.#writeSome(this.#rows.write, rows)
+    if (deletes.length === 0 && writes.length === 0) return
+    const statements = await this.rowStatements()
+    for (const rows of deletes) await this.#writeSome(statements.delete!, rows)
+    for (const rows of writes) await this.#writeSome(statements.write, rows)
+  }
+
+  /** Good for this transaction: a column may be of another type in the next. */
+  async rowStatements(): Promise<RowStatements> {
+    const answers = (await this.client.query(columnTypesStatements(this.#target))) as unknown as readonly QueryResult<ColumnType>[]
+    return rowStatements(this.#target, answers[1]!.rows)
   }
 
   async #writeSome(statement: string, rows: string): Promise<void> {

@@ -4,7 +4,7 @@ import { clientConfig } from './connection.ts'
 import { databaseError, kindOf } from './database-errors.ts'
 import { postgresSink } from './postgres-sink.ts'
 import { jsonOf, RowMaker } from './rows.ts'
-import { parseTable, quotedTable, rowStatements } from './sql.ts'
+import { parseTable, quotedTable, rowStatements, type RowTarget } from './sql.ts'
 import { Staging } from './staging.ts'
 
 interface Order {
@@ -123,10 +123,17 @@ describe('statements', () => {
 
   it('update what is not a key, or leave it', () => {
     const target = { table: { schema: undefined, name: 't' }, columns: ['id', 'n'], keys: ['id'] } as const
-    assert.match(rowStatements({ ...target, onConflict: 'update' }).write, /ON CONFLICT \("id"\) DO UPDATE SET "n" = EXCLUDED."n"$/)
-    assert.match(rowStatements({ ...target, onConflict: 'ignore' }).write, /DO NOTHING$/)
-    assert.match(rowStatements({ ...target, columns: ['id'], onConflict: 'update' }).write, /DO NOTHING$/)
-    assert.equal(rowStatements({ ...target, keys: [], onConflict: 'update' }).delete, undefined)
+    const types = [
+      { name: 'n', type: 'integer', collation: null },
+      { name: 'id', type: 'character varying(3)', collation: 'pg_catalog."C"' },
+    ]
+    const statements = (other: Partial<RowTarget>) => rowStatements({ ...target, onConflict: 'update', ...other }, types)
+    assert.match(statements({}).write, /AS made\("id" character varying\(3\) COLLATE pg_catalog\."C", "n" integer\) ON CONFLICT/)
+    assert.match(statements({}).write, /ON CONFLICT \("id"\) DO UPDATE SET "n" = EXCLUDED."n"$/)
+    assert.match(statements({}).delete!, /AS gone\("id" character varying\(3\) COLLATE pg_catalog\."C"\) WHERE/)
+    assert.match(statements({ onConflict: 'ignore' }).write, /DO NOTHING$/)
+    assert.match(statements({ columns: ['id'] }).write, /DO NOTHING$/)
+    assert.equal(statements({ keys: [] }).delete, undefined)
   })
 })
 

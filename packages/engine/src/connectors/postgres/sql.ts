@@ -49,19 +49,46 @@ export interface RowTarget {
   readonly onConflict: 'update' | 'ignore'
 }
 
-/** Rows go as one text of JSON, which the database reads as rows of the table: any type, no limit of parameters. */
-export function rowStatements({ table, columns, keys, onConflict }: RowTarget): RowStatements {
+/** A column of the table as the database knows it, in its own words. */
+export interface ColumnType {
+  readonly name: string
+  readonly type: string
+  /** Where it is not the one of the type. */
+  readonly collation: string | null
+}
+
+/**
+ * Asks for the types of the table's columns, in the second of two answers. The first statement does nothing but hold the table as an insert does: nobody changes a type before the transaction ends.
+ */
+export function columnTypesStatements({ table, columns }: RowTarget): string {
   const into = quotedTable(table)
-  const rows = `json_populate_recordset(NULL::${into}, $1::json)`
+  const held = `EXPLAIN INSERT INTO ${into} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => 'DEFAULT').join(', ')})`
+  const collation = `(SELECT quote_ident(nspname) || '.' || quote_ident(collname) FROM pg_catalog.pg_collation AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.collnamespace WHERE c.oid = attcollation AND attcollation <> typcollation)`
+  return `${held}; SELECT attname AS name, pg_catalog.format_type(atttypid, atttypmod) AS type, ${collation} AS collation FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type AS t ON t.oid = atttypid WHERE attrelid = ${literal(into)}::regclass`
+}
+
+function literal(text: string): string {
+  return `E'${text.replaceAll(/['\\]/g, String.raw`\$&`)}'`
+}
+
+/**
+ * Rows go as one text of JSON, which the database reads as rows of these columns: any type, no limit of parameters. Not as rows of the table: a column that is not named, of a domain that takes no NULL,
+ * would refuse each of them, whatever its default.
+ */
+export function rowStatements({ table, columns, keys, onConflict }: RowTarget, types: readonly ColumnType[]): RowStatements {
+  const into = quotedTable(table)
+  const typed = new Map(types.map(({ name, type, collation }) => [name, `${type}${collation === null ? '' : ` COLLATE ${collation}`}`]))
+  const rowsOf = (names: readonly string[], alias: string): string =>
+    `json_to_recordset($1::json) AS ${alias}(${names.map((name) => `${quoted(name)} ${typed.get(name)}`).join(', ')})`
   const names = columns.map(quoted).join(', ')
-  const insert = `INSERT INTO ${into} (${names}) SELECT ${names} FROM ${rows}`
+  const insert = `INSERT INTO ${into} (${names}) SELECT ${names} FROM ${rowsOf(columns, 'made')}`
   if (keys.length === 0) return { write: insert, delete: undefined }
   const others = columns.filter((column) => !keys.includes(column)).map((column) => `${quoted(column)} = EXCLUDED.${quoted(column)}`)
   const then = onConflict === 'ignore' || others.length === 0 ? 'NOTHING' : `UPDATE SET ${others.join(', ')}`
   const same = keys.map((key) => `present.${quoted(key)} = gone.${quoted(key)}`).join(' AND ')
   return {
     write: `${insert} ON CONFLICT (${keys.map(quoted).join(', ')}) DO ${then}`,
-    delete: `DELETE FROM ${into} AS present USING ${rows} AS gone WHERE ${same}`,
+    delete: `DELETE FROM ${into} AS present USING ${rowsOf(keys, 'gone')} WHERE ${same}`,
   }
 }
 
