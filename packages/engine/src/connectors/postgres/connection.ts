@@ -80,7 +80,13 @@ function partsOf(connector: string, text: string): Parts {
   for (const name of url.searchParams.keys()) if (name !== 'sslmode') invalid(`has the parameter ${name}, which is not known`)
   const mode = url.searchParams.get('sslmode')
   if (mode !== null && mode !== 'disable' && mode !== 'verify-full') invalid(`has the sslmode ${mode}: disable or verify-full`)
-  const part = (value: string): string | undefined => (value === '' ? undefined : decodeURIComponent(value))
+  const part = (value: string): string | undefined => {
+    try {
+      return value === '' ? undefined : decodeURIComponent(value)
+    } catch {
+      return invalid('has a % that begins no character in UTF-8: a % itself is written %25')
+    }
+  }
   return given({
     host: part(url.hostname.replace(/^\[(.*)\]$/, '$1')),
     port: url.port === '' ? undefined : Number(url.port),

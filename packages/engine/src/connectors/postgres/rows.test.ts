@@ -172,6 +172,8 @@ describe('options', () => {
       })
     refused({ url: 'mysql://u:secret@h/d' }, /url/)
     refused({ url: 'postgres://u:secret@h/d?sslrootcert=x' }, /url/)
+    for (const text of ['%', '%ff', '100%sure']) refused({ url: `postgres://u:secret${text}@h/d` }, /url/)
+    for (const text of ['%', '%ff', '100%sure']) refused({ url: `postgres://u:secret${text}@h/d` }, /url/)
     for (const time of ['0s', '25d']) {
       refused({ connectTimeout: time }, /connectTimeout/)
       refused({ statementTimeout: time }, /statementTimeout/)
