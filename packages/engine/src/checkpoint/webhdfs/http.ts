@@ -17,7 +17,7 @@ export interface HttpRequest {
   readonly method: string
   readonly url: string
   readonly body?: Uint8Array
-  /** The longest that nothing is heard or taken. */
+  /** The longest that nothing is heard or taken, while that is waited for. */
   readonly timeoutMs: number
 }
 
@@ -47,9 +47,13 @@ export function upload(request: Omit<HttpRequest, 'body'>): HttpUpload {
   return {
     write: async (bytes) => {
       if (sent.write(bytes)) return
+      sent.setTimeout(request.timeoutMs)
       await Promise.race([new Promise<void>((resolve) => void sent.once('drain', () => resolve())), failure])
+      // The next part may take its time: until then nothing is expected of the far side.
+      sent.setTimeout(0)
     },
     end: () => {
+      sent.setTimeout(request.timeoutMs)
       sent.end()
       return answer
     },
