@@ -153,6 +153,19 @@ describe('files, read once', () => {
     await rejects(scene.read(files({ path: '/data' })), { code: 'FILES_GZIP_DAMAGED' })
   })
 
+  it('are compressed up to zeros at their ends, and damaged where more follows these', async () => {
+    const member = (text: string): Buffer => gzipSync(text, { level: 0 })
+    for (const zeros of [1, 300_000]) {
+      const scene = new Scene()
+      const padded = [member('one\n'), member('two\n'), Buffer.alloc(zeros)]
+      await scene.write('a.gz', Buffer.concat(padded))
+      deepEqual((await scene.read(files({ path: '/data' }))).values, ['one', 'two'])
+      scene.snapshot = undefined
+      await scene.write('a.gz', Buffer.concat([...padded, member('three\n')]))
+      await rejects(scene.read(files({ path: '/data' })), { code: 'FILES_GZIP_DAMAGED', message: /followed by more/ })
+    }
+  })
+
   it('name the disk failure that keeps them from being read', async () => {
     const scene = new Scene()
     await scene.write('a.txt', 'x\n'.repeat(400_000))

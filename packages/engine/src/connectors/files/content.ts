@@ -181,13 +181,23 @@ class ReadAhead implements ContentStream {
 /** Decompressed bytes that wait to be taken: from here on no more are made. */
 const decompressedBytesMax = 1_024 * 1_024
 
-/** Decompresses from the start of the file, in the background, and leaves out what stands before the offset. */
+/**
+ * Decompresses from the start of the file, in the background, and leaves out what stands before the offset.
+ *
+ * 1. The file has ended when it was read to its end: zlib takes a zero where a member could begin for the end, and never looks at what follows. Zeros are fine there, as
+ *    padding; anything else would be lost without a word.
+ */
 class GunzipStream implements ContentStream {
   readonly #compressed: ReadAhead
   readonly #gunzip: Gunzip = createGunzip({ chunkSize: chunkBytes })
+  readonly #path: string
   readonly #from: number
   readonly #wake: () => void
   #position = 0
+  #givenBytes = 0
+  /** What zlib did not look at has begun. */
+  #isPadding = false
+  #isReadOut = false
   #chunks: Chunk[] = []
   #waitingBytes = 0
   #isWriting = false
@@ -196,6 +206,7 @@ class GunzipStream implements ContentStream {
 
   constructor(compressed: ReadAhead, path: string, from: number, wake: () => void) {
     this.#compressed = compressed
+    this.#path = path
     this.#from = from
     this.#wake = wake
     this.#gunzip.on('data', (bytes: Buffer) => this.#receive(bytes))
@@ -203,10 +214,7 @@ class GunzipStream implements ContentStream {
       this.#hasEnded = true
       wake()
     })
-    this.#gunzip.on('error', (error) => {
-      this.#failure ??= { error: engineError('FILES_GZIP_DAMAGED', { file: path, problem: error.message }, error) }
-      wake()
-    })
+    this.#gunzip.on('error', (error) => this.#fail(error.message, error))
     compressed.onMore(() => this.#feed())
     this.#feed()
   }
@@ -215,7 +223,7 @@ class GunzipStream implements ContentStream {
     const chunk = this.#chunks.shift()
     if (chunk === undefined) {
       if (this.#failure !== undefined) throw this.#failure.error
-      return this.#hasEnded ? 'end' : undefined
+      return this.#hasEnded && this.#isReadOut ? 'end' : undefined
     }
     this.#waitingBytes -= chunk.bytes.length
     if (this.#waitingBytes < decompressedBytesMax && this.#gunzip.isPaused()) this.#gunzip.resume()
@@ -248,12 +256,34 @@ class GunzipStream implements ContentStream {
       return this.#wake()
     }
     if (chunk === undefined) return
-    if (chunk === 'end') return void this.#gunzip.end()
+    if (chunk === 'end') return this.#readOut()
+    const { bytes } = chunk
+    if (this.#isPadding) return this.#pad(bytes)
     this.#isWriting = true
+    this.#givenBytes += bytes.length
     // The buffer is read into again once the next is taken, so that waits until zlib is through with this one.
-    this.#gunzip.write(chunk.bytes, () => {
+    this.#gunzip.write(bytes, (error) => {
+      if (error instanceof Error) return
       this.#isWriting = false
-      this.#feed()
+      const left = this.#givenBytes - this.#gunzip.bytesWritten
+      this.#isPadding = left > 0
+      this.#pad(bytes.subarray(bytes.length - left))
     })
+  }
+
+  #pad(rest: Uint8Array): void {
+    if (rest.some((byte) => byte !== 0)) return this.#fail('zeros in it are followed by more')
+    this.#feed()
+  }
+
+  #readOut(): void {
+    this.#isReadOut = true
+    if (!this.#isPadding) this.#gunzip.end()
+    this.#wake()
+  }
+
+  #fail(problem: string, cause?: Error): void {
+    this.#failure ??= { error: engineError('FILES_GZIP_DAMAGED', { file: this.#path, problem }, cause) }
+    this.#wake()
   }
 }
