@@ -14,6 +14,11 @@ class Scene {
     await this.machine.run(this.#put(name, Buffer.from(content as string), 'write'))
   }
 
+  /** At no moment is the file shorter. */
+  async overwrite(name: string, content: string): Promise<void> {
+    await this.machine.run(this.#put(name, Buffer.from(content), 'update'))
+  }
+
   async append(name: string, content: string): Promise<void> {
     await this.machine.run(this.#put(name, Buffer.from(content), 'append'))
   }
@@ -63,7 +68,7 @@ class Scene {
     }
   }
 
-  async #put(name: string, bytes: Uint8Array, mode: 'write' | 'append'): Promise<void> {
+  async #put(name: string, bytes: Uint8Array, mode: 'write' | 'update' | 'append'): Promise<void> {
     await this.machine.disk.makeDirectory('/data')
     const handle = await this.machine.disk.open(`/data/${name}`, mode)
     await handle.write(bytes, 0)
@@ -315,6 +320,19 @@ describe('files, followed', () => {
       ],
     })
     deepEqual(values, ['one', 'three', 'two, late'])
+  })
+
+  it('are read from their start again when they were written anew in the same length', async () => {
+    const scene = new Scene()
+    await scene.write('a.txt', 'hello\n')
+    const { values, notices } = await scene.read(files({ path: '/data/a.txt', follow: true }), {
+      meanwhile: [() => scene.overwrite('a.txt', 'world\n')],
+    })
+    deepEqual(values, ['hello', 'world'])
+    deepEqual(
+      notices.map(({ code }) => code),
+      ['FILE_TRUNCATED'],
+    )
   })
 
   it('are read from their start again when they were truncated, which is said', async () => {

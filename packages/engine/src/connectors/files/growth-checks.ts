@@ -1,5 +1,5 @@
 /**
- * Looks after files that have been read to their ends: whether they have grown or shrunk, or the time in which a rotated one may still be written to is over.
+ * Looks after files that have been read to their ends: whether they have grown or shrunk or been written anew, or the time in which a rotated one may still be written to is over.
  *
  * 1. At most one check is under way or waited for.
  * 2. A file is looked at `CHECK_MS_MIN` after its end was reached, then after twice as long each time, up to `CHECK_MS_MAX`.
@@ -72,15 +72,16 @@ export class GrowthChecks {
     }
   }
 
-  /** Makes a tail ready that has grown or shrunk, or whose time after its rotation is over. */
+  /** Makes a tail ready that has grown, shrunk or been written anew, or whose time after its rotation is over. */
   async #checkTail(tail: Tail): Promise<void> {
-    const { size } = await tail.content!.stat()
+    const { size, modifiedMs } = await tail.content!.stat()
     const atPath = await statIfThere(this.#context.disk, tail.path)
     const nowMs = this.#context.clock.monotonic()
     if (atPath?.inode === tail.inode) tail.rotatedMs = undefined
     else tail.rotatedMs ??= nowMs
     tail.isFinal = tail.rotatedMs !== undefined && nowMs - tail.rotatedMs >= this.#rotatedForMs
-    if (tail.phase === 'idle' && (size !== tail.seenBytes || tail.isFinal)) tail.phase = 'ready'
+    const isAsSeen = size === tail.seenBytes && modifiedMs === tail.seenModifiedMs
+    if (tail.phase === 'idle' && (!isAsSeen || tail.isFinal)) tail.phase = 'ready'
     tail.checkEveryMs = Math.min(CHECK_MS_MAX, tail.checkEveryMs * 2)
     tail.nextCheckMs = nowMs + tail.checkEveryMs
   }

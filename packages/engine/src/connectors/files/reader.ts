@@ -170,6 +170,7 @@ export class FileReader<T> implements SourceReader<T> {
       return
     }
     tail.isOutdated = false
+    tail.seenModifiedMs = (await content.stat()).modifiedMs
     this.#head = Buffer.from(await content.head(fingerprintBytesMax))
     if (this.#head.length > tail.fingerprint.bytes) tail.fingerprint = fingerprintOf(this.#head)
     this.#cutter.reset(tail.offset)

@@ -30,6 +30,8 @@ export class Tail {
   content: Content | undefined
   /** Bytes of the file that have been looked at, the beginning of a line without an end included. */
   seenBytes = 0
+  /** When the file had last been changed before they were looked at: one that is written anew may have the same length. */
+  seenModifiedMs = 0
   /** When it was found to be no longer at its path. */
   rotatedMs: number | undefined
   /** Its time to be written to after rotation is over: what stands at its end is all. */
