@@ -5,6 +5,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadJobModule, startJob } from '@millrace/engine'
 import { main } from '../main.ts'
 import { RecordingOutput } from '../testing/recording-output.ts'
@@ -106,6 +107,24 @@ test('a replay goes on from the checkpoint, prints, and touches nothing', async 
   assert.deepEqual(filesIn(folder), before)
   const text = await command('replay', 'job.ts', '-s', checkpoint, '--until', '1')
   assert.equal(text.stdout, `out> { key: ${first % 3}, n: ${first}, count: ${Math.floor(first / 3) + 1} }\n`)
+})
+
+test('a replay waits for whoever reads it, and ends when nobody does any more', { timeout: 60_000 }, async () => {
+  let lines = 0
+  let isGone = false
+  const stdout = Object.assign(new RecordingOutput(), {
+    write: () => void lines++,
+    backlogBytes: 2 ** 30,
+    // Long enough for the source to give far more, if it is let.
+    drained: async () => {
+      await sleep(2_000)
+      isGone = true
+    },
+  })
+  Object.defineProperty(stdout, 'isGone', { get: () => isGone })
+  const io = { stdout, stderr: new RecordingOutput(), environment: {}, cwd: folder }
+  assert.equal(await main(['replay', 'job.ts', '-s', checkpoint, '--state-dir', join(folder, 'state')], '1.2.3', io), 0)
+  assert.ok(lines > 0 && lines < 4_000, `${lines} lines`)
 })
 
 test('what is wrong with a replay is said', async () => {

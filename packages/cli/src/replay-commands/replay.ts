@@ -1,11 +1,12 @@
 import { inspect } from 'node:util'
 import { resolve } from 'node:path'
-import type { JobEvent } from '@millrace/engine'
+import type { JobEvent, RunningJob } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
+import { BACKLOG_BYTES_MAX } from '../view/bounded-output.ts'
 
 /** `millrace replay`: a checkpoint of a job, run on this thread, so that a debugger has all of it. */
 export async function replayCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
@@ -18,14 +19,16 @@ export async function replayCommand(path: string, flags: ParsedFlags, io: Comman
   const print = flags['format'] === 'json' ? jsonLine : textLine
   io.stdout.divertOthers?.(process.stderr)
   const job = await loadJobModule(resolve(io.cwd, path))
-  const running = await replayJob({
+  let running: RunningJob | undefined
+  const write = writer(io, () => void running?.stop())
+  running = await replayJob({
     job,
     params,
     checkpoint: placeOf(io, flags['restore'] as string),
     allowNonRestoredState: flags['allowNonRestoredState'] === true,
     settings,
     ...(until === undefined ? {} : { until }),
-    output: ({ name, uid }, value, timestamp) => io.stdout.write(print(uid ?? name, value, timestamp)),
+    output: ({ name, uid }, value, timestamp) => write(print(uid ?? name, value, timestamp)),
     onEvent: (event) => tell(event, io),
   })
   const ignoreSignals = handleSignals(
@@ -40,6 +43,17 @@ export async function replayCommand(path: string, flags: ParsedFlags, io: Comman
   const { describeFailure } = await import('../failure-text.ts')
   io.stderr.write(`${describeFailure(result.jobName, result.failure)}\n`)
   return exitCodes.failed
+}
+
+/** Writes as slowly as the output takes it: a pager that nobody scrolls in must not fill the memory. `stop`: nobody reads any more. */
+function writer({ stdout }: CommandIo, stop: () => void): (text: string) => Promise<void> | undefined {
+  let room: Promise<void> | undefined
+  return (text) => {
+    stdout.write(text)
+    if (stdout.isGone === true) stop()
+    if ((stdout.backlogBytes ?? 0) < BACKLOG_BYTES_MAX) return undefined
+    return (room ??= stdout.drained?.().finally(() => (room = undefined)))
+  }
 }
 
 function textLine(sink: string, value: unknown): string {

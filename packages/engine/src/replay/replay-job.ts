@@ -9,7 +9,7 @@ import type { Job } from '../api/job.ts'
 import { parseParams, type Params } from '../api/params.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata/metadata.ts'
 import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
-import type { Sink } from '../connectors/sink.ts'
+import type { Sink, SinkWriter, WriterContext } from '../connectors/sink.ts'
 import type { Source } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
 import type { JobGraph, OperatorNode } from '../graph/graph.ts'
@@ -33,8 +33,8 @@ export interface ReplayedJob {
   built?(graph: JobGraph): void
   /** What is read in place of each source. */
   source(node: OperatorNode, source: Source<unknown>): Source<unknown>
-  /** A record has come to a sink. */
-  output(node: OperatorNode, value: unknown, timestamp: number): void
+  /** A record has come to a sink. Not much more comes before what it answers, if anything, has resolved. */
+  output(node: OperatorNode, value: unknown, timestamp: number): Promise<void> | undefined
   onEvent(event: JobEvent): void
 }
 
@@ -126,12 +126,28 @@ function replacedOne(node: OperatorNode, each: OperatorFunctions, options: Repla
   return { kind: 'sink', sink: tellingSink((value, timestamp) => options.output(node, value, timestamp)) }
 }
 
+type Tell = (value: unknown, timestamp: number) => Promise<void> | undefined
+
 /** Has no side effect but to tell; what the checkpoint holds for the real sink is left alone. */
-function tellingSink(tell: (value: unknown, timestamp: number) => void): Sink<unknown> {
+function tellingSink(tell: Tell): Sink<unknown> {
+  return { connector: 'replay', delivery: 'none', createWriter: (context) => tellingWriter(tell, context) }
+}
+
+function tellingWriter(tell: Tell, context: WriterContext): SinkWriter<unknown> {
+  let waitedFor = 0
   return {
-    connector: 'replay',
-    delivery: 'none',
-    createWriter: () => ({ open: () => {}, write: tell, prepare: async () => [], close: () => {} }),
+    open: () => {},
+    write: (value, timestamp) => {
+      const room = tell(value, timestamp)
+      if (room === undefined) return
+      waitedFor++
+      void room.finally(() => {
+        if (--waitedFor === 0) context.wake()
+      })
+    },
+    ready: () => waitedFor === 0,
+    prepare: async () => [],
+    close: () => {},
   }
 }
 

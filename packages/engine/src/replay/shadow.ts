@@ -129,7 +129,10 @@ async function runOne(
       }
     },
     source,
-    output: (node: OperatorNode, value) => outputs.add(node.stateId, value),
+    output: (node: OperatorNode, value) => {
+      outputs.add(node.stateId, value)
+      return undefined
+    },
     onEvent: (event) => options.onEvent(which, event),
   })
   stoppable(() => void running.stop())
