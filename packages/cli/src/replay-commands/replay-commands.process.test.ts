@@ -136,6 +136,8 @@ test('what is wrong with a replay is said', async () => {
     [['job.ts'], /required option '-s/],
     [['job.ts', '-s', 'nothing'], /no checkpoint at/],
     [['job.ts', '-s', checkpoint, '--until', 'many'], /a whole number of records/],
+    [['job.ts', '-s', checkpoint, '--inspect=65536'], /--inspect must be a port/],
+    [['job.ts', '-s', checkpoint, '--inspect-brk=here'], /--inspect must be a port/],
   ] as const) {
     const { exitCode, stderr } = await command('replay', ...flags)
     assert.equal(exitCode, 2)

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { resolve } from 'node:path'
 import type { JobEvent, RunningJob } from '@millrace/engine'
+import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -75,13 +76,20 @@ function tell(event: JobEvent, io: CommandIo): void {
 async function openDebugger(flags: ParsedFlags): Promise<void> {
   const asked = flags['inspectBrk'] ?? flags['inspect']
   if (asked === undefined) return
-  const place = typeof asked === 'string' ? asked : ''
+  const { host, port } = typeof asked === 'string' ? inspectorPlace(asked) : {}
   const inspector = await import('node:inspector')
-  const [, host, port] = /^(?:(.*):)?(\d+)$/.exec(place) ?? []
-  inspector.open(port === undefined ? undefined : Number(port), host)
+  inspector.open(port, host)
   if (flags['inspectBrk'] === undefined) return
   inspector.waitForDebugger()
   // The job's module is loaded next: breakpoints can be set now.
   // oxlint-disable-next-line no-debugger
   debugger
+}
+
+/** @throws CLI_ARGUMENT */
+function inspectorPlace(text: string): { readonly host: string | undefined; readonly port: number } {
+  const [, host, port] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? []
+  if (port === undefined || Number(port) > 65_535)
+    throw cliError('CLI_ARGUMENT', { flag: '--inspect', expected: 'be a port, or a host and a port with a colon between', value: text })
+  return { host, port: Number(port) }
 }
