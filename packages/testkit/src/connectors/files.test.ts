@@ -307,6 +307,18 @@ describe('files, followed', () => {
     deepEqual(values, ['half', 'new', 'first'])
   })
 
+  it('begin at the beginning of a long line that is still being written', async () => {
+    for (const before of ['old\n', '']) {
+      const scene = new Scene()
+      const long = 'x'.repeat(200_000)
+      await scene.write('a.log', before + long)
+      const { values } = await scene.read(files({ path: '/data', follow: true, start: 'end' }), {
+        meanwhile: [() => scene.append('a.log', 'end\n')],
+      })
+      deepEqual(values, [`${long}end`])
+    }
+  })
+
   it('are read to the end after they were renamed, even if that is written late', async () => {
     const scene = new Scene()
     await scene.write('a.log', 'one\n')

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { atOnce, DiskError, type Disk, type FileStat } from '@millrace/core'
+import { atOnce, DiskError, type Disk, type FileHandle, type FileStat } from '@millrace/core'
 import { openContent } from './content.ts'
 import { fingerprintBytesMax, fingerprintOf, fits, isCopy, type Fingerprint } from './fingerprint.ts'
 import { isRotatedName, rotatedFrom, siblings, type FoundFile } from './finder.ts'
@@ -230,14 +230,22 @@ const tailBytes = 64 * 1_024
 async function endOfLastLine(disk: Disk, { path, stat }: FoundFile): Promise<number> {
   const handle = await disk.open(path, 'read')
   try {
-    const from = Math.max(0, stat.size - tailBytes)
-    const tail = new Uint8Array(stat.size - from)
-    let filled = 0
-    for (let count = -1; count !== 0 && filled < tail.length; filled += count)
-      count = await handle.read(tail.subarray(filled), from + filled)
-    const newline = tail.subarray(0, filled).lastIndexOf(0x0a)
-    return newline >= 0 ? from + newline + 1 : from
+    for (let end = stat.size; end > 0; end -= tailBytes) {
+      const from = Math.max(0, end - tailBytes)
+      const newline = (await readBetween(handle, from, end)).lastIndexOf(0x0a)
+      if (newline >= 0) return from + newline + 1
+    }
+    return 0
   } finally {
     await handle.close()
   }
+}
+
+/** Fewer bytes where the file has become shorter. */
+async function readBetween(handle: FileHandle, from: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - from)
+  let filled = 0
+  for (let count = -1; count !== 0 && filled < bytes.length; filled += count)
+    count = await handle.read(bytes.subarray(filled), from + filled)
+  return bytes.subarray(0, filled)
 }
