@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import { DiskError, nodeDisk, type Disk, type FileStat } from '@millrace/core'
 import { findFiles } from './finder.ts'
@@ -44,4 +44,20 @@ void test('links that lead back to a folder above them end, and so does what lie
     found?.map(({ path }) => path),
     [join(top, 'logs', 'a.log'), join(deep, 'a.log')],
   )
+})
+
+void test('braces may hold folders', async (context) => {
+  const top = mkdtempSync(join(tmpdir(), 'millrace-finder-'))
+  context.after(() => rmSync(top, { recursive: true }))
+  for (const folder of ['2026/01', '2026/02', 'old']) {
+    mkdirSync(join(top, folder), { recursive: true })
+    writeFileSync(join(top, folder, 'a.log'), 'a\n')
+  }
+  const found = async (pattern: string): Promise<readonly string[] | undefined> =>
+    (await findFiles(nodeDisk, join(top, pattern)))?.map(({ path }) => relative(top, path))
+  assert.deepEqual(await found('{2026/01,old}/*.log'), ['2026/01/a.log', 'old/a.log'])
+  assert.deepEqual(await found('{2026/{01,02},old,gone}/a.log'), ['2026/01/a.log', '2026/02/a.log', 'old/a.log'])
+  assert.deepEqual(await found('{2026/02/a.log,old,old/*}'), ['2026/02/a.log', 'old/a.log'])
+  assert.deepEqual(await found('2026/{01,02}/{a,b}.{log,txt}'), ['2026/01/a.log', '2026/02/a.log'])
+  for (const nothing of ['{2026/01}/a.log', '{2026/01/a.log', '{gone/a,gone/b}/*']) assert.deepEqual(await found(nothing), [])
 })

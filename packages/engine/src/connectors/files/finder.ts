@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { atOnce, DiskError, type Disk, type FileStat } from '@millrace/core'
 import { engineError } from '../../errors.ts'
+import { withoutFoldersInBraces } from './braces.ts'
 import { unreadable } from './content.ts'
 
 export interface FoundFile {
@@ -20,11 +21,10 @@ export async function findFiles(disk: Disk, path: string): Promise<readonly Foun
   if (stat?.kind === 'directory') return await filesOf(disk, path, await listIfThere(disk, path))
   if (stat !== undefined) return [{ path, stat }]
   if (!isPattern(path)) return undefined
-  const segments = posix.normalize(path).split('/')
-  const firstPattern = segments.findIndex(isPattern)
-  const root = segments.slice(0, firstPattern).join('/')
+  const patterns = withoutFoldersInBraces(path)
   const found: FoundFile[] = []
-  await new Walk(disk, found).from(firstPattern === 0 ? '' : root === '' ? '/' : root, segments.slice(firstPattern))
+  if (patterns.length === 1) await walk(disk, path, found)
+  else for (const pattern of patterns) found.push(...((await findFiles(disk, pattern)) ?? []))
   const unique = new Map(found.map((file) => [file.path, file]))
   return [...unique.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }
@@ -76,6 +76,13 @@ async function filesOf(disk: Disk, folder: string, names: readonly string[], wit
   const paths = names.filter((name) => withHidden || !name.startsWith('.')).map((name) => posix.join(folder, name))
   const stats = await atOnce(statsAtOnce, paths, (path) => statOfListed(disk, path))
   return paths.flatMap((path, at) => (stats[at]?.kind === 'file' ? [{ path, stat: stats[at] }] : []))
+}
+
+async function walk(disk: Disk, pattern: string, found: FoundFile[]): Promise<void> {
+  const segments = posix.normalize(pattern).split('/')
+  const firstPattern = segments.findIndex(isPattern)
+  const root = segments.slice(0, firstPattern).join('/')
+  await new Walk(disk, found).from(firstPattern === 0 ? '' : root === '' ? '/' : root, segments.slice(firstPattern))
 }
 
 /** Looks into each folder once for what is left of the pattern, by whichever names it is reached: links that lead back to a folder above would never end otherwise. */
