@@ -2,7 +2,7 @@
  * The restarts of a job and of its regions: puts failures before the restart strategy, tells what it says, and waits as long as it wants.
  *
  * 1. Each failure is put before the strategy once, whether it is answered with a restart of the job or of a region.
- * 2. A wait ends at once when somebody is in a hurry.
+ * 2. A wait ends at once when somebody is in a hurry, and once somebody was there is none: whoever hears of a restart may end the job then and there.
  */
 import type { Clock, Random } from '@millrace/core'
 import { RestartPolicy, type RestartDecision, type RestartOptions } from '../../restart/restart.ts'
@@ -21,6 +21,7 @@ export class JobRestarts {
   readonly #parts: JobRestartsParts
   readonly #policy: RestartPolicy
   #endWait: (() => void) | undefined
+  #hurried = false
   /** So many there were, those of regions among them. */
   count = 0
 
@@ -47,6 +48,7 @@ export class JobRestarts {
   }
 
   wait(delayMs: number): Promise<void> {
+    if (this.#hurried) return Promise.resolve()
     return new Promise((resolve) => {
       const cancel = this.#parts.clock.after(delayMs, resolve)
       this.#endWait = () => {
@@ -56,7 +58,9 @@ export class JobRestarts {
     })
   }
 
+  /** The job is to end. */
   hurry(): void {
+    this.#hurried = true
     this.#endWait?.()
   }
 }
