@@ -13,7 +13,7 @@ import { RESTORED_EPOCH } from './rows/map-cell.ts'
 import { RowMapHandle } from './cells/map-handle.ts'
 import { RestoreTarget } from './segments/restore-target.ts'
 import { RowStore } from './rows/row-store.ts'
-import { schemaOf, type StateSchema } from './rows/schema.ts'
+import { schemaOf, type ColumnSchema, type StateSchema } from './rows/schema.ts'
 import { SegmentReader } from './segments/segment-reader.ts'
 import { SnapshotWriter } from './segments/snapshot-writer.ts'
 import { StateCleaner } from './state-cleaner.ts'
@@ -141,27 +141,38 @@ export class KeyedState implements KeyedStateBackend {
     return writer
   }
 
-  /** All cells of a key as they are, by name; of a map state its entries. For looking at one key, never for a checkpoint. */
+  /**
+   * All cells of a key as they are, by name; of a map state its entries. What has a codec is as that writes it, for it may be anything that nobody else can write down.
+   * For looking at one key, never for a checkpoint.
+   */
   exportKey(key: unknown, hash: number): { readonly [name: string]: unknown } {
     this.use(key, hash)
-    const stored = (cell: RowState): unknown => {
-      if (cell instanceof RowMapHandle) return [...cell.entries()]
-      return cell instanceof TimedRowCell ? cell.read() : cell.get()
+    const stored = (cell: RowState, column: ColumnSchema): unknown => {
+      const { codec, kind } = column
+      const coded = (value: unknown): unknown => (codec === undefined || value === undefined ? value : codec.encode(value))
+      if (cell instanceof RowMapHandle) return Array.from(cell.entries(), ([entry, value]) => [entry, coded(value)])
+      const value = cell instanceof TimedRowCell ? cell.read() : cell.get()
+      return kind === 'list' && Array.isArray(value) ? value.map(coded) : coded(value)
     }
-    return Object.fromEntries(Array.from(this.#bare, ([name, cell]) => [name, stored(cell)]))
+    return Object.fromEntries(Array.from(this.#bare, ([name, cell], column) => [name, stored(cell, this.schema.columns[column]!)]))
   }
 
   /** Puts back what `exportKey` answered; what expires counts as updated now. */
   importKey(key: unknown, hash: number, cells: { readonly [name: string]: unknown }): void {
     this.use(key, hash)
-    for (const [name, cell] of this.#bare) {
+    for (const [column, [name, cell]] of Array.from(this.#bare).entries()) {
       const stored = cells[name]
       if (stored === undefined) continue
-      if (cell instanceof RowMapHandle) for (const [entry, value] of stored as [KeyAtom, unknown][]) cell.set(entry, value)
-      else if (cell instanceof TimedRowCell) {
-        const now = this.now()
-        cell.write(stored, Array.isArray(stored) && this.#options.states[name]!.kind === 'list' ? stored.map(() => now) : now)
-      } else cell.set(stored)
+      const { codec, version, kind } = this.schema.columns[column]!
+      const decoded = (value: unknown): unknown => (codec === undefined ? value : codec.decode(value as Uint8Array, version))
+      if (cell instanceof RowMapHandle) {
+        for (const [entry, value] of stored as [KeyAtom, unknown][]) cell.set(entry, decoded(value))
+        continue
+      }
+      const value = kind === 'list' ? (stored as unknown[]).map(decoded) : decoded(stored)
+      if (cell instanceof TimedRowCell)
+        cell.write(value, Array.isArray(value) && kind === 'list' ? value.map(() => this.now()) : this.now())
+      else cell.set(value)
     }
   }
 

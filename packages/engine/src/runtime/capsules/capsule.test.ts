@@ -5,9 +5,11 @@ import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { defineJob } from '../../api/job.ts'
 import { type } from '../../api/types.ts'
-import { map } from '../../api/state.ts'
+import { list, map, value, type ListState, type MapState, type ValueState } from '../../api/state.ts'
 import { discard } from '../../connectors/discard.ts'
+import { hashKey } from '../../keys/hash.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
+import { KeyedState } from '../../state/keyed-state.ts'
 import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 import { writeCapsule } from './capsule.ts'
 import { replayCrash, stored } from './replay.ts'
@@ -31,16 +33,16 @@ void test('what users write cannot become part of the program, nor another proto
 
 /** Writes the capsule of a failed operator `parse` of a kind, and answers the program. */
 async function capsuleOf(
-  facts: { readonly record: unknown; readonly kind?: string },
+  facts: { readonly record: unknown; readonly kind?: string; readonly keyed?: Pick<KeyedState, 'exportKey'> },
   folder = 'crashes',
 ): Promise<[string, string] | undefined> {
   const parent = await mkdtemp(join(tmpdir(), 'millrace-capsule-'))
   try {
-    const { record, kind = 'process' } = facts
+    const { record, kind = 'process', keyed: state = { exportKey: () => ({ total: 5n }) } } = facts
     const site = { operator: 'parse', stateId: 'parse', subtask: 0, during: 'onElement', position: undefined, record, key: 7n }
     const operators = [{ host: { node: { stateId: 'parse', kind } } }]
     const task = { parts: { subtask: 0 }, chain: { operators, cursor: { timestamp: 5 } } }
-    const keyed = (): object => ({ exportKey: () => ({ total: 5n }) })
+    const keyed = (): object => state
     const options = { dir: join(parent, folder), limit: 1, modulePath: join(parent, 'job.ts'), params: {}, now: () => 0 }
     const written = await writeCapsule(new OperatorFailure(site, new Error('no')), [{ task, keyed } as unknown as BuiltSubtask], options)
     return written && [await readFile(written.path, 'utf8'), written.command]
@@ -57,6 +59,65 @@ void test('what JSON refuses is in a capsule all the same', async () => {
     assert.match(program, /key: stored\(.*\/\* 7n \*\//)
     assert.match(program, /state: stored\(.*\{ total: 5n \}/)
   }
+})
+
+class Money {
+  readonly cents: number
+  constructor(cents: number) {
+    this.cents = cents
+  }
+}
+
+interface Prices {
+  readonly price: ValueState<Money>
+  readonly recent: ValueState<Money>
+  readonly none: ValueState<Money>
+  readonly all: ListState<Money>
+  readonly late: ListState<Money>
+  readonly by: MapState<string, Money>
+}
+
+void test('state with a codec is in a capsule as that writes it, and comes back as what it was', async () => {
+  const codec = {
+    encode: ({ cents }: Money) => Buffer.from(String(cents)),
+    decode: (bytes: Uint8Array) => new Money(Number(Buffer.from(bytes).toString())),
+  }
+  const keyed = (): KeyedState => {
+    const states = {
+      price: value<Money>({ codec }),
+      recent: value<Money>({ codec, ttl: '1h' }),
+      none: value<Money>({ codec }),
+      all: list<Money>({ codec }),
+      late: list<Money>({ codec, ttl: '1h' }),
+      by: map<string, Money>({ codec }),
+    }
+    const state = new KeyedState({
+      operator: 'parse',
+      states,
+      maxParallelism: 1,
+      keyGroups: { first: 0, end: 1 },
+      clock: { now: () => 0 },
+    })
+    state.use(7n, hashKey(7n))
+    return state
+  }
+  const pricesOf = ({ handles }: KeyedState): unknown => {
+    const { price, recent, none, all, late, by } = handles as unknown as Prices
+    return [price.get(), recent.get(), none.get(), [...all.get()], [...late.get()], [...by.entries()]]
+  }
+  const failed = keyed()
+  const { price, recent, all, late, by } = failed.handles as unknown as Prices
+  price.set(new Money(5))
+  recent.set(new Money(6))
+  all.addAll([new Money(1), new Money(2)])
+  late.addAll([new Money(3), new Money(4)])
+  by.set('tea', new Money(7))
+  const [program] = (await capsuleOf({ record: 1, keyed: failed }))!
+  const again = keyed()
+  const said = stored(/state: stored\("([^"]+)"\)/.exec(program)![1]!)
+  again.importKey(7n, hashKey(7n), said as { readonly [name: string]: unknown })
+  // Classes count.
+  assert.deepEqual(pricesOf(again), pricesOf(failed))
 })
 
 void test('its command can be copied into a shell, wherever it lies', async () => {
