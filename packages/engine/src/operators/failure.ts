@@ -11,6 +11,8 @@ export interface FailureSite {
   readonly position: string | undefined
   readonly key?: unknown
   readonly record?: unknown
+  /** The record was being sent when one of the functions of the edge failed, of the sender's `channels`: it is what the operator has put out. Undefined: one of its own did. */
+  readonly edge?: { readonly id: number; readonly channels: number } | undefined
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from '@millrace/core'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { Log, Metrics } from '../api/contexts.ts'
 import type { ChainCursor, Receiver } from './receiver.ts'
-import { OperatorFailure } from './failure.ts'
+import { OperatorFailure, type FailureSite } from './failure.ts'
 import { isError } from './thrown.ts'
 
 /** What an operator instance is given by its host. */
@@ -90,6 +90,7 @@ export function operatorFailed(
   record: unknown,
   key?: unknown,
   passing: boolean = true,
+  edge?: FailureSite['edge'],
 ): OperatorFailure {
   const { cursor } = host
   const position = passing ? host.position() : undefined
@@ -98,7 +99,7 @@ export function operatorFailed(
     isError(error) && error instanceof OperatorFailure
       ? error
       : new OperatorFailure(
-          { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position, key, record },
+          { operator: host.node.name, stateId: host.node.stateId, subtask: host.subtask, during, position, key, record, edge },
           error,
         )
   cursor.failure = failure

@@ -9,8 +9,9 @@ import { pathToFileURL } from 'node:url'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { nodeDisk } from '@millrace/core'
 import { encodeValue } from '../../codec/value.ts'
+import { NO_TIMESTAMP } from '../../exchange/elements.ts'
 import { hashKey } from '../../keys/hash.ts'
-import { OperatorFailure } from '../../operators/failure.ts'
+import { OperatorFailure, type FailureSite } from '../../operators/failure.ts'
 import { shellWord } from '../shell-word.ts'
 import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 
@@ -36,6 +37,8 @@ export interface CrashFacts {
   readonly key: unknown
   /** By name; of a map state its entries. With whatever the invocation had already changed. */
   readonly state: { readonly [name: string]: unknown } | undefined
+  /** The record was on its way out of the operator. */
+  readonly edge?: FailureSite['edge']
 }
 
 /** Writes the capsule of a failure; undefined where there is nothing to replay (no user function failed, or a value cannot be written down). */
@@ -63,8 +66,10 @@ async function makePrivateFolder(path: string): Promise<void> {
   })
 }
 
-function factsOf({ site }: OperatorFailure, subtasks: readonly BuiltSubtask[], { params }: CapsuleOptions): CrashFacts | undefined {
-  const { stateId, during, subtask, record, key } = site
+function factsOf(failure: OperatorFailure, subtasks: readonly BuiltSubtask[], { params }: CapsuleOptions): CrashFacts | undefined {
+  const { stateId, during, subtask, record, key, edge } = failure.site
+  // What the functions of an edge are asked about is the record alone.
+  if (edge !== undefined) return { stateId, during, subtask, params, timestamp: NO_TIMESTAMP, record, key, state: undefined, edge }
   for (const { task, keyed } of subtasks) {
     const operator = task.parts.subtask === subtask ? task.chain.operators.find(({ host }) => host.node.stateId === stateId) : undefined
     if (operator === undefined) continue

@@ -2,7 +2,7 @@
  * Runs one operator of a job on one record again, with the key and the state it had: what a crash capsule calls.
  */
 import { inspect } from 'node:util'
-import { nodeClock } from '@millrace/core'
+import { nodeClock, nodeRandom } from '@millrace/core'
 import { buildJob } from '../../api/build-job.ts'
 import type { ErasedProcessFunction, JobFunctions } from '../../api/functions.ts'
 import type { Job } from '../../api/job.ts'
@@ -10,6 +10,7 @@ import type { Params } from '../../api/params.ts'
 import { decodeValue } from '../../codec/value.ts'
 import { engineError } from '../../errors.ts'
 import type { OperatorStateDeclarations } from '../../api/operator-state.ts'
+import { createPartitioner } from '../../exchange/partitioner.ts'
 import type { OperatorNode } from '../../graph/graph.ts'
 import { planJob } from '../../graph/plan.ts'
 import { hashKey } from '../../keys/hash.ts'
@@ -37,6 +38,10 @@ export async function replayCrash(job: Job<Params>, facts: CrashFacts): Promise<
   const node = graph.operators.find(({ stateId }) => stateId === facts.stateId)
   if (node === undefined) throw engineError('CAPSULE_OPERATOR_MISSING', { job: job.name, stateId: facts.stateId })
   if (node.kind === 'sink') throw engineError('CAPSULE_OF_SINK', { sink: node.name })
+  if (facts.edge !== undefined) {
+    sendAgain(functions, facts)
+    return void process.stdout.write(`what ${node.name} put out is sent on without failing\n`)
+  }
   const plan = planJob(graph, { parallelism: 1, chaining: false })
   const task = plan.tasks.find(({ operators }) => operators.includes(node.id))!
   const bench = new ReplayBench(facts, functions)
@@ -53,6 +58,18 @@ export async function replayCrash(job: Job<Params>, facts: CrashFacts): Promise<
   await settle(operator)
   await chain.close()
   process.stdout.write(`${node.name} took the record without failing\n`)
+}
+
+/** What of an edge is the user's is asked about the record again: its key, or which channel it takes. */
+function sendAgain(functions: JobFunctions, { record, subtask, edge: sent }: CrashFacts): void {
+  const { id, channels } = sent!
+  const select = functions.keySelectors.get(id)
+  if (select !== undefined) hashKey(select(record))
+  const custom = functions.partitioners.get(id)
+  if (custom !== undefined) {
+    const options = { subtask, parallelism: 1, channels, maxParallelism: channels, custom, random: nodeRandom }
+    createPartitioner({ partitioning: 'custom', ...options }).select(record, 0)
+  }
 }
 
 /** The timer's handler is called as an unfinished one is after a restore. */

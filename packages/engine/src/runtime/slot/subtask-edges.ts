@@ -53,7 +53,7 @@ export class SubtaskEdges {
     const { partitioning } = exchange
     const targets = receiversOf(partitioning, subtask, planned.parallelism, receivers.parallelism)
     const channels = targets.map((to) => ports.channels.output({ exchange, edge, from: subtask, to } satisfies ChannelPlace, slot.wake))
-    const failed = (error: unknown, value: unknown): Error => this.#edgeFailed(edge, error, value)
+    const failed = (error: unknown, value: unknown): Error => this.#edgeFailed(edge, channels.length, error, value)
     if (partitioning === 'broadcast') return new BroadcastExchangeOutput(channels, this.#cursor, failed)
     const partitioner = createPartitioner({
       partitioning,
@@ -68,10 +68,10 @@ export class SubtaskEdges {
     return new KeyedExchangeOutput(channels, this.#cursor, ports.functions.keySelectors.get(edge.id)!, partitioner, failed)
   }
 
-  #edgeFailed(edge: EdgeNode, error: unknown, value: unknown): Error {
+  #edgeFailed(edge: EdgeNode, channels: number, error: unknown, value: unknown): Error {
     const { options, subtask } = this.#context
     const { operators } = options.deployment.plan.graph
     const host = { node: operators[edge.from]!, subtask, cursor: this.#cursor, position: this.#position } as OperatorHost
-    return operatorFailed(host, `sending to '${operators[edge.to]!.name}'`, error, value)
+    return operatorFailed(host, `sending to '${operators[edge.to]!.name}'`, error, value, undefined, true, { id: edge.id, channels })
   }
 }
