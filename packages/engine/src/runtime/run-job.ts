@@ -33,6 +33,9 @@ export function runJob(options: RunJobOptions): RunningJob {
   })
 }
 
+/** What can be asked of a job, also before there is a master. */
+type OrderedJob = Pick<JobControl, 'stop' | 'cancel' | 'savepoint' | 'stopWithSavepoint'>
+
 interface LoadedJob {
   readonly built: BuiltJob
   readonly sources: ModuleSources
@@ -69,24 +72,27 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
     return master.run()
   }
   const done = start()
-  const running = (): JobControl => {
-    if (master === undefined) throw savepointFailed('it is starting')
-    return master.control
+  const end = (how: 'stop' | 'cancel'): void => {
+    // To be cancelled overrules to be stopped, as it does later.
+    if (asked !== 'cancel') asked = how
+    givenUp.resolve('given-up')
   }
+  const noSavepoint = async (): Promise<never> => {
+    throw savepointFailed('it is starting')
+  }
+  const starting: OrderedJob = {
+    stop: () => end('stop'),
+    cancel: () => end('cancel'),
+    savepoint: noSavepoint,
+    stopWithSavepoint: noSavepoint,
+  }
+  const running = (): OrderedJob => master?.control ?? starting
   return {
     done,
-    stop: async (options) => {
-      if (master !== undefined || options?.savepoint !== undefined) return await stopJob(running(), done, options)
-      asked = 'stop'
-      givenUp.resolve('given-up')
-      await done
-      return undefined
-    },
+    stop: (options) => stopJob(running(), done, options),
     savepoint: async (options) => await running().savepoint(savepointDir('savepoint', options)),
     cancel: async () => {
-      asked = 'cancel'
-      givenUp.resolve('given-up')
-      master?.control.cancel()
+      running().cancel()
       await done
     },
     metrics: () => master?.control.metrics() ?? notYet(),

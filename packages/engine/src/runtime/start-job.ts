@@ -89,7 +89,7 @@ export function runningJob(master: JobMaster): RunningJob {
 
 /** @throws what `RunningJob.stop` says */
 export async function stopJob(
-  job: JobControl,
+  job: Pick<JobControl, 'stop' | 'stopWithSavepoint'>,
   done: Promise<unknown>,
   { savepoint, drain = false }: StopOptions = {},
 ): Promise<CompletedCheckpoint | undefined> {
