@@ -139,12 +139,21 @@ export class FileEnumerator implements SplitEnumerator {
     return new FileRegistry(this.#context.disk, paths, absencesMax, state)
   }
 
+  /** A mistyped pattern would look like a job that has read everything. */
+  #tellNone(path: string): void {
+    this.#context.report?.({
+      code: 'FILES_NONE',
+      message: `files: there is no file in ${path}, or none that matches it: nothing is read there`,
+    })
+  }
+
   async #find(): Promise<readonly FoundFile[]> {
     const found = new Map<string, FoundFile>()
     for (const path of this.#options.paths) {
       const files = await findFiles(this.#context.disk, path)
       if (files?.some(({ stat }) => stat.kind === 'pipe') === true) throw engineError('FILES_PIPE', { path })
       if (files === undefined && !this.#options.follow) throw engineError('FILES_NOT_FOUND', { path })
+      if (files?.length === 0 && !this.#options.follow) this.#tellNone(path)
       for (const file of files ?? []) if (!found.has(file.stat.inode)) found.set(file.stat.inode, file)
     }
     return [...found.values()]
