@@ -59,6 +59,7 @@ export const order: readonly (readonly string[])[] = [
   ['engine/api/build'],
   ['engine/api/build-job.ts'],
   ['engine/runtime/job-types.ts', 'engine/runtime/background.ts', 'engine/runtime/shell-word.ts', 'engine/runtime/work-slice.ts'],
+  ['engine/runtime/node-command.ts'],
   // What a task consists of, from its input to its snapshots; then the slot that builds and runs tasks, the threads of slots, and the job's master.
   ['engine/runtime/module', 'engine/runtime/storage', 'engine/runtime/deployment', 'engine/runtime/source'],
   ['engine/runtime/metrics', 'engine/runtime/control', 'engine/runtime/snapshot'],

@@ -12,7 +12,7 @@ import { encodeValue } from '../../codec/value.ts'
 import { NO_TIMESTAMP } from '../../exchange/elements.ts'
 import { hashKey } from '../../keys/hash.ts'
 import { OperatorFailure, type FailureSite } from '../../operators/failure.ts'
-import { shellWord } from '../shell-word.ts'
+import { nodeCommand } from '../node-command.ts'
 import type { BuiltSubtask } from '../slot/subtask-builder.ts'
 
 export interface CapsuleOptions {
@@ -56,7 +56,12 @@ export async function writeCapsule(
   const path = join(options.dir, name)
   await writeFile(path, program(error, facts, options, path), { mode: 0o600 })
   await removeOldest(options)
-  return { path, command: `node --inspect-brk ${shellWord(path)}` }
+  return { path, command: debugCommand(path) }
+}
+
+/** With the flags of this process, or the job's module might not be found: nothing is built in a checkout, and loaders compile what Node does not. */
+function debugCommand(path: string): string {
+  return nodeCommand(path, ['--inspect-brk'])
 }
 
 async function makePrivateFolder(path: string): Promise<void> {
@@ -91,8 +96,8 @@ function program(error: OperatorFailure, facts: CrashFacts, { modulePath }: Caps
 // The record, its key and its keyed state as the operator left them when it failed. A function that answers no promise changes state in place: part of its work may be
 // done in it already. To see all state as it was before, replay the last checkpoint: millrace replay. This file holds the data of your users.
 // On another machine: correct the places of the two imports.
-// Run it:   node ${comment(shellWord(path))}
-// Debug it: node --inspect-brk ${comment(shellWord(path))}   and open chrome://inspect, or attach your editor
+// Run it:   ${comment(nodeCommand(path))}
+// Debug it: ${comment(debugCommand(path))}   and open chrome://inspect, or attach your editor
 import { replayCrash, stored } from ${JSON.stringify(replay)}
 import job from ${JSON.stringify(pathToFileURL(modulePath).href)}
 

@@ -9,6 +9,7 @@ import { nodeClock } from '@millrace/core'
 import { isJob, type Job } from '../../api/job.ts'
 import type { Params } from '../../api/params.ts'
 import { engineError } from '../../errors.ts'
+import { importFlags } from '../node-command.ts'
 
 /**
  * Imports a module and answers the job that is its default export. The same path answers the same module for the life of the thread.
@@ -125,9 +126,8 @@ const COMPILED_MS_MAX = 10_000
 async function excerptOfCompiler(path: string): Promise<string> {
   if (!isMainThread) return ''
   const source = `import 'data:text/javascript,process.exit(0)'\nimport ${JSON.stringify(pathToFileURL(path).href)}`
-  const conditions = process.execArgv.filter((flag) => !/^-(?:[ep]|pe|-(?:inspect|test|watch|eval|print|check|input-type))/.test(flag))
   return await new Promise((resolve) => {
-    const flags = [...conditions, '--input-type=module', '--eval', source]
+    const flags = [...importFlags(), '--input-type=module', '--eval', source]
     execFile(process.execPath, flags, { timeout: COMPILED_MS_MAX }, (_error, _stdout, stderr) => resolve(excerpt(stderr)))
   })
 }

@@ -43,7 +43,7 @@ describe('a crash capsule', () => {
       mode = statSync(file).mode & 0o777
       replayed = spawnSync(process.execPath, ['--conditions=@millrace/source', file], { encoding: 'utf8' })
     })
-    assert.ok(result.state === 'failed' && result.failure.capsule?.command.startsWith('node --inspect-brk'))
+    assert.ok(result.state === 'failed' && result.failure.capsule !== undefined)
     assert.equal(mode, 0o600)
     assert.notEqual(replayed?.status, 0)
     assert.match(String(replayed?.stderr), /ten is too much/)
