@@ -15,7 +15,7 @@ export const strategies: { readonly [name: string]: RestartStrategy } = {
   none: { kind: 'none' },
   // Three restarts, each ten seconds after the failure.
   'fixed-delay': { kind: 'fixed-delay', attempts: 3, delay: '10s' },
-  // Up to three failures in any five minutes are answered with a restart, each after ten seconds.
+  // The third failure within five minutes is the end; so there are at most two restarts in that time, each after ten seconds.
   'failure-rate': { kind: 'failure-rate', maxFailures: 3, interval: '5m', delay: '10s' },
   // As often as it takes, after a delay that grows; the default of a job that takes checkpoints.
   'exponential-delay': {

@@ -23,7 +23,8 @@ export function describeFailure(jobName: string, failure: JobFailure): string {
       ? ''
       : `\nthe record and its state are kept in ${failure.capsule.path}\nto step through it: ${failure.capsule.command}`
   const replay = failure.replay === undefined ? '' : `\nto come to it from the last checkpoint: ${failure.replay}`
-  return `job ${jobName} failed${clean(where)}\n${describeError(withoutWrapper(failure.error))}${capsule}${replay}`
+  const givenUp = failure.givenUp === undefined ? '' : `\nit is not restarted: ${failure.givenUp}`
+  return `job ${jobName} failed${clean(where)}\n${describeError(withoutWrapper(failure.error))}${givenUp}${capsule}${replay}`
 }
 
 /** The engine wraps what a function throws, to say where it was; that has been said. */

@@ -79,11 +79,11 @@ describe('restart options', () => {
   it('option: restart.strategy: each does what it says, and code goes before millrace.yaml', async () => {
     assert.equal(await states(failing(1), { strategy: 'none' }), 'failed')
     assert.equal(await states(failing(1), { strategy: 'fixed-delay' }), 'finished 1000')
-    assert.equal(await states(failing(1), { strategy: 'failure-rate' }), 'finished 1000')
+    assert.equal(await states(failing(1), { strategy: 'failure-rate', failureRate: { maxFailures: 2 } }), 'finished 1000')
     assert.equal(await states(failing(3), { strategy: 'exponential-delay', 'exponentialDelay.jitter': 0 }), 'finished 1000,1500,2250')
     assert.equal(await states(failing(1, 'none'), { strategy: 'fixed-delay' }), 'failed')
     assert.equal(await states(failing(1, { kind: 'fixed-delay', delay: 7 }), { strategy: 'none' }), 'finished 7')
-    assert.equal(await states(failing(1, { kind: 'failure-rate', delay: 8 }), { strategy: 'none' }), 'finished 8')
+    assert.equal(await states(failing(1, { kind: 'failure-rate', maxFailures: 2, delay: 8 }), { strategy: 'none' }), 'finished 8')
     assert.equal(await states(failing(1, { kind: 'exponential-delay', initial: 9, jitter: 0 }), { strategy: 'none' }), 'finished 9')
   })
 
@@ -105,21 +105,38 @@ describe('restart options', () => {
     assert.ok(waited.length === 2 && waited.every((ms) => ms >= 10_000 && ms < 10_010), String(waited))
   })
 
-  it('option: restart.failureRate.maxFailures: so many in an interval, and one more ends the job', async () => {
+  it('option: restart.failureRate.maxFailures: so many in an interval end the job', async () => {
     const failureRate = { delay: '1ms', interval: '1m' }
-    assert.equal(await states(failing(3), { strategy: 'failure-rate', failureRate: { ...failureRate, maxFailures: 2 } }), 'failed 1,1')
-    assert.equal(await states(failing(3), { strategy: 'failure-rate', failureRate: { ...failureRate, maxFailures: 3 } }), 'finished 1,1,1')
+    assert.equal(await states(failing(3), { strategy: 'failure-rate', failureRate: { ...failureRate, maxFailures: 3 } }), 'failed 1,1')
+    assert.equal(await states(failing(3), { strategy: 'failure-rate', failureRate: { ...failureRate, maxFailures: 4 } }), 'finished 1,1,1')
+    assert.equal(await states(failing(1), { strategy: 'failure-rate' }), 'failed', 'the default allows none')
+  })
+
+  it('a job that is given up says what the strategy had counted', async () => {
+    const givenUp = async (job: Job, restart: object): Promise<string | undefined> => {
+      const result = await new VirtualMachine().start(job, { file: { restart } }).end()
+      return result.state === 'failed' ? result.failure.givenUp : result.state
+    }
+    const failureRate = { maxFailures: 3, interval: '5m' }
+    const rate = '3 failures within 5m (restart.failureRate.maxFailures)'
+    assert.equal(await givenUp(failing(3), { strategy: 'failure-rate', failureRate }), rate)
+    assert.equal(await givenUp(failing(1), { strategy: 'failure-rate' }), '1 failure within 1m (restart.failureRate.maxFailures)')
+    assert.equal(await givenUp(failing(2), { strategy: 'fixed-delay' }), 'after 1 restart (restart.fixedDelay.attempts)')
+    const exponentialDelay = { attempts: 2 }
+    const inRow = 'after 2 restarts in a row (restart.exponentialDelay.attempts)'
+    assert.equal(await givenUp(failing(3), { strategy: 'exponential-delay', exponentialDelay }), inRow)
+    assert.equal(await givenUp(failing(1), { strategy: 'none' }), undefined)
   })
 
   it('option: restart.failureRate.interval: what is longer ago does not count', async () => {
     const after = (interval: string): Promise<string> =>
-      states(failing(3, undefined, 50), { strategy: 'failure-rate', failureRate: { delay: '1ms', interval, maxFailures: 1 } })
+      states(failing(3, undefined, 50), { strategy: 'failure-rate', failureRate: { delay: '1ms', interval, maxFailures: 2 } })
     assert.equal(await after('1s'), 'failed 1')
     assert.equal(await after('20ms'), 'finished 1,1,1')
   })
 
   it('option: restart.failureRate.delay: so long after each failure', async () => {
-    const { waited } = await outcome(failing(1), { restart: { strategy: 'failure-rate', failureRate: { delay: '3s' } } })
+    const { waited } = await outcome(failing(1), { restart: { strategy: 'failure-rate', failureRate: { maxFailures: 2, delay: '3s' } } })
     assert.ok(waited.length === 1 && waited[0]! >= 3_000 && waited[0]! < 3_010, String(waited))
   })
 

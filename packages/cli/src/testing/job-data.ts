@@ -62,6 +62,7 @@ export function failedWith(error: Error): JobResult {
     operator: 'parse',
     subtask: 2,
     position: 'access.log:8812',
+    givenUp: '3 failures within 5m',
     capsule: { path: '/c/1.test.ts', command: 'node --inspect-brk /c/1.test.ts' },
   }
   return { state: 'failed', jobName: 'words', durationMs: 1_500, restarts: 3, lastCheckpoint: { id: 4, path: '/s/chk-4' }, failure }

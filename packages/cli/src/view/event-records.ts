@@ -60,12 +60,13 @@ function endRecord(timeMs: number, result: JobResult): LogRecord {
 }
 
 function failureFields(failure: JobFailure): LogFields {
-  const { error, operator, subtask, position, capsule } = failure
+  const { error, operator, subtask, position, givenUp, capsule } = failure
   return {
     error,
     ...(operator === undefined ? {} : { operator }),
     ...(subtask === undefined ? {} : { subtask }),
     ...(position === undefined ? {} : { position }),
+    ...(givenUp === undefined ? {} : { givenUp }),
     ...(capsule === undefined ? {} : { capsule: capsule.path, debug: capsule.command }),
   }
 }

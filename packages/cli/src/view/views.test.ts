@@ -250,6 +250,7 @@ void test('a failed job says where, why, and how to step through it', () => {
   )
   assert.match(text, /at parse \(\/home\/me\/job\.ts:3:4\)/, "the user's own stack")
   assert.ok(!text.includes('node:internal'))
+  assert.match(text, /\n {2}it is not restarted: 3 failures within 5m\n/)
   assert.match(text, /\/c\/1\.test\.ts\n {2}to step through it: node --inspect-brk \/c\/1\.test\.ts\n$/)
   const line = JSON.parse(json.event(ended(failedWith(error)))) as { readonly [name: string]: unknown }
   assert.deepEqual(

@@ -340,14 +340,15 @@ export const engineOptionTable = {
     min: 1,
     unit: 'failures',
     flink: 'restart-strategy.failure-rate.max-failures-per-interval',
-    documentation: 'Failures within `restart.failureRate.interval` that are answered with a restart; one more fails the job for good.',
+    documentation:
+      'So many failures within `restart.failureRate.interval` fail the job for good: 3 allow two restarts, and 1 none. As in Flink, where the failure is counted before it is judged.',
   },
   'restart.failureRate.interval': {
     type: 'duration',
     default: '1m',
     min: '1ms',
     flink: 'restart-strategy.failure-rate.failure-rate-interval',
-    documentation: 'The time over which `failure-rate` counts failures.',
+    documentation: 'The time over which `failure-rate` counts failures. It begins with the first of them.',
   },
   'restart.failureRate.delay': {
     type: 'duration',

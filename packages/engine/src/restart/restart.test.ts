@@ -41,10 +41,11 @@ describe('restart policy', () => {
   })
 
   it('restarts while failures are rare', () => {
-    const options = { kind: 'failure-rate', maxFailures: 2, intervalMs: 100, delayMs: 5 } as const
-    assert.deepEqual(decide(options, [0, 50, 99]), [5, 5, 'too-many-failures'])
-    assert.deepEqual(decide(options, [0, 50, 100, 149]), [5, 5, 5, 'too-many-failures'])
-    assert.deepEqual(decide(options, [0, 50, 100, 150, 200]), [5, 5, 5, 5, 5])
+    const options = { kind: 'failure-rate', maxFailures: 3, intervalMs: 100, delayMs: 5 } as const
+    assert.deepEqual(decide(options, [0, 50, 100]), [5, 5, 'too-many-failures'], 'the interval has both its ends')
+    assert.deepEqual(decide(options, [0, 50, 101, 150]), [5, 5, 5, 'too-many-failures'])
+    assert.deepEqual(decide(options, [0, 50, 101, 151, 202]), [5, 5, 5, 5, 5])
+    assert.deepEqual(decide({ ...options, maxFailures: 1 }, [0]), ['too-many-failures'], 'the first failure is one too many')
   })
 
   it('waits longer with every failure, up to a limit, and starts over after a long quiet', () => {

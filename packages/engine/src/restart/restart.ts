@@ -4,7 +4,7 @@ import type { EngineOptions } from '../config/options.ts'
 export type RestartOptions =
   | { readonly kind: 'none' }
   | { readonly kind: 'fixed-delay'; readonly attempts: number; readonly delayMs: number }
-  /** Up to `maxFailures` within any `intervalMs` are answered with a restart; one more ends the job. */
+  /** The failure that makes `maxFailures` within `intervalMs` ends the job; both ends of the interval belong to it. */
   | { readonly kind: 'failure-rate'; readonly maxFailures: number; readonly intervalMs: number; readonly delayMs: number }
   | {
       readonly kind: 'exponential-delay'
@@ -61,12 +61,12 @@ export function restartOptions(options: EngineOptions): RestartOptions {
  *
  * 1. `restart` counts up by one with each restart and is never reset: it says how often the job was restarted in all.
  * 2. What cannot be mended is not tried again.
- * 3. Memory is bounded: of past failures at most `maxFailures` times are kept.
+ * 3. Memory is bounded: at most the times of the last `maxFailures` failures are kept.
  */
 export class RestartPolicy {
   readonly #options: RestartOptions
   #restarts = 0
-  /** failure-rate: times of the failures that still count. */
+  /** failure-rate: times of the failures that still count, the last one's among them. */
   #failures: number[] = []
   /** exponential-delay: restarts since the last long quiet. */
   #inRow = 0
@@ -97,9 +97,8 @@ export class RestartPolicy {
   }
 
   #decideByRate(options: Extract<RestartOptions, { kind: 'failure-rate' }>, { atMs }: JobFailureFact): RestartDecision {
-    this.#failures = this.#failures.filter((failedAtMs) => atMs - failedAtMs < options.intervalMs)
+    this.#failures = [...this.#failures.filter((failedAtMs) => atMs - failedAtMs <= options.intervalMs), atMs]
     if (this.#failures.length >= options.maxFailures) return { kind: 'give-up', reason: 'too-many-failures' }
-    this.#failures.push(atMs)
     return this.#restart(options.delayMs)
   }
 

@@ -106,6 +106,8 @@ export interface JobFailure {
   /** Where the record stood in its source: 'access.log:8812'. */
   readonly position?: string
   readonly capsule?: CrashCapsule
+  /** What the restart strategy had seen when it gave the job up: '3 failures within 5m (restart.failureRate.maxFailures)'. */
+  readonly givenUp?: string
   /** Command that replays the job from its last checkpoint to the record that it failed on; only of jobs run from a module of their own, with a checkpoint that is kept. */
   readonly replay?: string
 }

@@ -158,11 +158,12 @@ export class JobMaster implements AttemptHandler {
       // The strategy was asked about the region, which has to come back with all others.
       if (outcome.decided === 'restart' && !this.control.ending) continue
       const failure = this.#failure(outcome.failure)
-      if (outcome.decided === 'give-up') return this.#result({ state: 'failed', failure })
+      if (outcome.decided === 'give-up') return this.#result({ state: 'failed', failure: this.#restarts.last(failure) })
       const goesBack = await this.#goBack(outcome.failure.restoreBefore)
       const decision = this.#restarts.decide(outcome.failure, goesBack)
       if (this.control.isAsked('cancel')) return await this.#end('canceled')
-      if (this.control.isAsked('stop') || decision.kind === 'give-up') return this.#result({ state: 'failed', failure })
+      if (this.control.isAsked('stop') || decision.kind === 'give-up')
+        return this.#result({ state: 'failed', failure: this.#restarts.last(failure) })
       this.#board.state = 'restarting'
       this.#restarts.tell(failure, decision)
       await this.#restarts.wait(decision.delayMs)
