@@ -81,6 +81,8 @@ describe('restart options', () => {
     assert.equal(await states(failing(1), { strategy: 'fixed-delay' }), 'finished 1000')
     assert.equal(await states(failing(1), { strategy: 'failure-rate', failureRate: { maxFailures: 2 } }), 'finished 1000')
     assert.equal(await states(failing(3), { strategy: 'exponential-delay', 'exponentialDelay.jitter': 0 }), 'finished 1000,1500,2250')
+    for (const strategy of ['off', 'disable', false]) assert.equal(await states(failing(1), { strategy }), 'failed')
+    assert.equal(await states(failing(1, 'off'), { strategy: 'fixed-delay' }), 'failed')
     assert.equal(await states(failing(1, 'none'), { strategy: 'fixed-delay' }), 'failed')
     assert.equal(await states(failing(1, { kind: 'fixed-delay', delay: 7 }), { strategy: 'none' }), 'finished 7')
     assert.equal(await states(failing(1, { kind: 'failure-rate', maxFailures: 2, delay: 8 }), { strategy: 'none' }), 'finished 8')

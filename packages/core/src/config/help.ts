@@ -63,7 +63,7 @@ function optionSection(key: string, definition: OptionDefinition): string {
 
 function describeType(definition: OptionDefinition): string {
   const { type } = definition
-  if (type === 'enum') return definition.values.map((value) => `\`${value}\``).join(', ')
+  if (type === 'enum') return definition.values.map((value) => `\`${value}\`${describeAliases(definition.aliases ?? {}, value)}`).join(', ')
   const ranged = type === 'duration' || type === 'bytes' || type === 'integer' || type === 'number'
   const range = ranged
     ? [
@@ -72,4 +72,9 @@ function describeType(definition: OptionDefinition): string {
       ]
     : []
   return [type, ...(definition.unit === undefined ? [] : [definition.unit]), ...range].join(', ')
+}
+
+function describeAliases(aliases: { readonly [alias: string]: string }, value: string): string {
+  const names = Object.keys(aliases).filter((alias) => aliases[alias] === value)
+  return names.length === 0 ? '' : ` (also ${names.map((name) => `\`${name}\``).join(', ')})`
 }

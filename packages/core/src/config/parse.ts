@@ -35,7 +35,7 @@ const readers: { readonly [T in OptionDefinition['type']]: (given: unknown, defi
   boolean: (given) => booleans.get(given),
   string: readText,
   path: readText,
-  enum: (given, definition) => (definition.type === 'enum' && definition.values.includes(given as string) ? (given as string) : undefined),
+  enum: readEnum,
 }
 
 /** None of it is the same in every unit. */
@@ -59,6 +59,14 @@ function readNumber(given: unknown, accepts: (value: number) => boolean): number
 
 function readText(given: unknown): string | undefined {
   return typeof given === 'string' && given !== '' ? given : undefined
+}
+
+function readEnum(given: unknown, definition: OptionDefinition): string | undefined {
+  if (definition.type !== 'enum') return undefined
+  const { values, aliases = {} } = definition
+  const name = given === false ? 'off' : given
+  if (typeof name !== 'string') return undefined
+  return Object.hasOwn(aliases, name) ? aliases[name] : values.find((value) => value === name)
 }
 
 function withinRange(definition: OptionDefinition, value: OptionValue): boolean {

@@ -11,7 +11,7 @@ const table = {
   'checkpointing.minPause': { type: 'duration', default: '2s', documentation: '' },
   'checkpointing.mode': { type: 'enum', values: ['exactly-once', 'at-least-once'], default: 'exactly-once', documentation: '' },
   'buffer.small.size': { type: 'bytes', default: '64KiB', documentation: '' },
-  strategy: { type: 'enum', values: ['none', 'some'], documentation: '' },
+  strategy: { type: 'enum', values: ['none', 'some'], aliases: { off: 'none' }, documentation: '' },
 } as const satisfies OptionTable
 
 const resolve = (layers: OptionLayers<typeof table>): ResolvedOptions<typeof table> => resolveOptions(table, layers)
@@ -136,6 +136,19 @@ void test('none unsets an option without a default, unless it is one of its valu
   assert.equal(values.strategy, 'none')
   assert.equal(values.dir, undefined)
   assert.match(refused({ flags: { parallelism: 'none' } }), /OPTION_INVALID/)
+})
+
+void test('another name of a value is that value, in every layer; what YAML 1.1 makes of a bare off as well', () => {
+  const file = (strategy: unknown) => ({ file: { path: 'f', content: { strategy } } })
+  assert.equal(resolve({ flags: { strategy: 'off' } }).values.strategy, 'none')
+  assert.equal(resolve({ environment: { MILLRACE_STRATEGY: 'off' } }).values.strategy, 'none')
+  assert.equal(resolve({ code: { strategy: 'off' } }).values.strategy, 'none')
+  assert.equal(resolve(file('off')).values.strategy, 'none')
+  assert.equal(resolve(file(false)).values.strategy, 'none')
+  assert.equal(resolve(file(null)).values.strategy, undefined)
+  assert.equal(refused(file(true)), 'f: strategy must be one of none, some, and is true [OPTION_INVALID]')
+  assert.equal(refused(file('toString')), "f: strategy must be one of none, some, and is 'toString' [OPTION_INVALID]")
+  assert.match(refused({ file: { path: 'f', content: { checkpointing: { mode: false } } } }), /exactly-once, at-least-once, and is false/)
 })
 
 void test('a file that is no mapping is refused, an empty one is fine', () => {

@@ -172,7 +172,7 @@ function set(table: OptionTable, state: Merging, key: string, given: unknown, wh
   if (!unsets) {
     const parsed = parseOption(definition, given)
     if (!parsed.ok) {
-      const orNone = definition.default === undefined ? ', or none' : ''
+      const orNone = definition.default === undefined && !accepts(definition, unset) ? ', or none' : ''
       throw configError('OPTION_INVALID', { where, key, expected: parsed.expected + orNone, value: show(given) })
     }
     state.values.set(key, parsed.value)

@@ -15,7 +15,13 @@ export type OptionDefinition = Described &
     | { readonly type: 'integer' | 'number'; readonly default?: number; readonly min?: number; readonly max?: number }
     | { readonly type: 'boolean'; readonly default?: boolean }
     | { readonly type: 'string' | 'path'; readonly default?: string }
-    | { readonly type: 'enum'; readonly values: readonly string[]; readonly default?: string }
+    | {
+        readonly type: 'enum'
+        readonly values: readonly string[]
+        readonly default?: string
+        /** Other names of values. Who has `off` among them has `false` as well: what YAML 1.1 makes of a bare `off`. */
+        readonly aliases?: { readonly [alias: string]: string }
+      }
   )
 
 interface Described {
@@ -52,7 +58,10 @@ type ResolvedValue<D> = D extends OptionDefinition
   : never
 
 type InputValue<D> = D extends OptionDefinition
-  ? (D extends { readonly type: 'duration' } ? Duration : D extends { readonly type: 'bytes' } ? Size : ValueOfType<D>) | undefined
+  ?
+      | (D extends { readonly type: 'duration' } ? Duration : D extends { readonly type: 'bytes' } ? Size : ValueOfType<D>)
+      | (D extends { readonly type: 'enum'; readonly aliases: infer A } ? keyof A & string : never)
+      | undefined
   : never
 
 type Head<Key> = Key extends `${infer First}.${string}` ? First : Key

@@ -25,7 +25,8 @@ export type RestartStrategy =
     }
 
 export interface RestartSettings {
-  strategy?: RestartStrategy | RestartStrategy['kind']
+  /** `off` and `disable` are `none`. */
+  strategy?: RestartStrategy | RestartStrategy['kind'] | 'off' | 'disable'
   /** Whether a part of the job that no records pass to from the rest restarts by itself (`region`, the default), or all of it always (`full`). */
   failoverStrategy?: FailoverStrategy
 }

@@ -305,6 +305,7 @@ export const engineOptionTable = {
   'restart.strategy': {
     type: 'enum',
     values: ['none', 'fixed-delay', 'failure-rate', 'exponential-delay'],
+    aliases: { off: 'none', disable: 'none' },
     flink: 'restart-strategy.type',
     whenUnset: '`exponential-delay` if checkpoints are taken periodically, else `none`',
     documentation: 'What happens when the job fails.',
