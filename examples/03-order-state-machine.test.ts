@@ -34,7 +34,14 @@ void test('what is not allowed raises an alert and changes nothing', async () =>
   ])
 })
 
-void test('an order in a final state is forgotten', async () => {
+void test('a received order cannot be cancelled, nor anything else', async () => {
+  assert.deepEqual(await alertsFor(lifeOf(1, 'pay', 'ship', 'receive', 'cancel', 'pay')), [
+    { order: 1, state: 'received', refused: 'cancel' },
+    { order: 1, state: 'received', refused: 'pay' },
+  ])
+})
+
+void test('a cancelled order is forgotten', async () => {
   assert.deepEqual(await alertsFor(lifeOf(1, 'cancel', 'ship')), [{ order: 1, state: 'awaiting-payment', refused: 'ship' }])
 })
 

@@ -1,4 +1,5 @@
-// Orders as state machines: every event moves its order on, what its state does not allow becomes an alert, and a final state is forgotten.
+// Orders as state machines: every event moves its order on, and what its state does not allow becomes an alert, such as cancelling what has been received.
+// A cancelled order is over, and its state is cleared; the others are forgotten when nothing has been heard of them for long.
 //
 //   millrace run examples/03-order-state-machine.ts -p 2
 import { defineJob, generator, print, type, value, type Environment, type GeneratorContext, type Stream } from 'millrace'
@@ -26,22 +27,31 @@ export const transitions: { readonly [state in OrderState]: { readonly [event in
   cancelled: {},
 }
 
+/** Whether nothing is allowed any more. */
 export function isFinal(state: OrderState): boolean {
   return Object.keys(transitions[state]).length === 0
 }
 
-/** An order of which nothing is known awaits its payment: it is new, or so old that it has been forgotten. */
+/** Whether nothing needs to be known any more. Of a received order it has to be known that it can be cancelled no longer. */
+export function isOver(state: OrderState): boolean {
+  return state === 'cancelled'
+}
+
+/** So long after its last event an order is forgotten, or those that were received would be kept for ever. */
+export const rememberedFor = '90d'
+
+/** An order of which nothing is known awaits its payment: it is new, or it has been forgotten. */
 export function alertsOf(events: Stream<OrderEvent>): Stream<Alert> {
   return events
     .keyBy((event) => event.order)
     .process({
       emits: type<Alert>(),
-      state: { current: value<OrderState>() },
+      state: { current: value<OrderState>({ ttl: rememberedFor }) },
       onElement(event, ctx) {
         const state = ctx.state.current.get() ?? 'awaiting-payment'
         const next = transitions[state][event.type]
         if (next === undefined) ctx.emit({ order: event.order, state, refused: event.type })
-        else if (isFinal(next)) ctx.state.current.clear()
+        else if (isOver(next)) ctx.state.current.clear()
         else ctx.state.current.set(next)
       },
     })

@@ -13,6 +13,7 @@ const events: readonly OrderEvent[] = [
   { order: 2, type: 'cancel' },
   { order: 1, type: 'pay' },
   { order: 1, type: 'receive' },
+  { order: 1, type: 'cancel' },
 ]
 
 const outcomes: readonly Outcome[] = [

@@ -6,9 +6,9 @@
 // reads committed sees each outcome once. `npm run demo` does that to it.
 import { defineJob, type, value, type Stream } from 'millrace'
 import { json, kafkaSink, kafkaSource } from 'millrace/kafka'
-import { isFinal, transitions, type OrderEvent, type OrderState } from './03-order-state-machine.ts'
+import { isFinal, isOver, rememberedFor, transitions, type OrderEvent, type OrderState } from './03-order-state-machine.ts'
 
-/** What became of an order, once it is in a final state. */
+/** What became of an order, once it is in a final state. A received order is remembered, so that what comes for it afterwards does not make another outcome. */
 export interface Outcome {
   readonly order: number
   readonly state: OrderState
@@ -31,15 +31,14 @@ export function outcomesOf(events: Stream<OrderEvent>): Stream<Outcome> {
     .keyBy((event) => event.order)
     .process({
       emits: type<Outcome>(),
-      state: { progress: value<Progress>() },
+      state: { progress: value<Progress>({ ttl: rememberedFor }) },
       onElement({ order, type: event }, ctx) {
         const { state, moves, refused } = ctx.state.progress.get() ?? nothingYet
         const next = transitions[state][event]
-        if (next === undefined) ctx.state.progress.set({ state, moves, refused: refused + 1 })
-        else if (isFinal(next)) {
-          ctx.state.progress.clear()
-          ctx.emit({ order, state: next, moves: moves + 1, refused })
-        } else ctx.state.progress.set({ state: next, moves: moves + 1, refused })
+        if (next === undefined) return ctx.state.progress.set({ state, moves, refused: refused + 1 })
+        if (isOver(next)) ctx.state.progress.clear()
+        else ctx.state.progress.set({ state: next, moves: moves + 1, refused })
+        if (isFinal(next)) ctx.emit({ order, state: next, moves: moves + 1, refused })
       },
     })
     .uid('order-outcomes')
