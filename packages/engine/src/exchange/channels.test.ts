@@ -57,7 +57,6 @@ const events: readonly ChannelEvent[] = [
   { kind: 'active' },
   { kind: 'barrier', checkpointId: 7, triggeredMs: 12.5, completedId: 6 },
   { kind: 'cancel-barrier', checkpointId: 7 },
-  { kind: 'latency', markedMs: 1, operator: 2, subtask: 3 },
   { kind: 'end' },
 ]
 

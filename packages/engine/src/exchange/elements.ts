@@ -33,7 +33,6 @@ export type ChannelEvent =
     }
   | { readonly kind: 'cancel-barrier'; readonly checkpointId: number }
   | { readonly kind: 'end' }
-  | { readonly kind: 'latency'; readonly markedMs: number; readonly operator: number; readonly subtask: number }
 
 /** The time stamp of a record that has none. */
 export { NO_TIMESTAMP } from '../codec/columns/frame.ts'

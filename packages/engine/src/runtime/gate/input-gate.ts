@@ -106,8 +106,6 @@ export class InputGate {
       case 'end':
         this.#end(index)
         return
-      case 'latency':
-        return
       default:
         event satisfies never
     }
