@@ -76,6 +76,7 @@ class DelayedChannel implements OutputChannel, InputChannel {
   /** Of the last barrier that was taken out; all of them once the channel has ended. */
   deliveredId = 0
   readonly readBytes = 0
+  readonly writtenBytes = 0
   held = false
   #toldId = 0
   readonly #onMore: (barrier: number) => void

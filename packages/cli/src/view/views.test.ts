@@ -43,7 +43,16 @@ void test('the watermark is that of the slowest subtask, once all have one', () 
 })
 
 void test('a frame shows the job, its tasks and its checkpoints, in as much room as there is', () => {
-  const last = { id: 7, completedMs: 60_000, ageMs: 1_500, durationMs: 34, sizeBytes: 3 * 2 ** 20, stateBytes: 2 ** 30 }
+  const last = {
+    id: 7,
+    completedMs: 60_000,
+    ageMs: 1_500,
+    durationMs: 34,
+    sizeBytes: 3 * 2 ** 20,
+    stateBytes: 2 ** 30,
+    startDelayMs: 1,
+    alignmentMs: 2,
+  }
   const metrics = jobMetrics({
     timeMs: 61_500,
     uptimeMs: 61_000,

@@ -33,6 +33,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
   #hashes: number[] = []
   /** They pass by reference. */
   readonly readBytes = 0
+  readonly writtenBytes = 0
   held = false
   /** Told when something to read has arrived. */
   wakeReader: () => void = () => {}

@@ -35,6 +35,7 @@ export class RingOutputChannel implements OutputChannel {
   readonly #queue: Uint8Array[] = []
   #firstAt = 0
   queuedBytes = 0
+  writtenBytes = 0
 
   constructor(memory: SharedArrayBuffer, reader: Waker, options: RingChannelOptions) {
     this.#ring = new RingWriter(memory)
@@ -58,6 +59,7 @@ export class RingOutputChannel implements OutputChannel {
     const encoder = this.#encoder
     if (encoder.count === 0) return
     const length = encoder.seal()
+    this.writtenBytes += length
     if (this.#queue.length === 0 && length <= this.#ring.fragmentBytesMax) {
       const place = this.#ring.reserve(length)
       if (place >= 0) {

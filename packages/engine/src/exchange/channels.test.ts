@@ -92,6 +92,17 @@ for (const [name, make] of Object.entries(kinds)) {
       )
     })
 
+    test('counts bytes of records on both sides, and none where they pass by reference', () => {
+      const ends = make(false)
+      ends.output.event({ kind: 'idle' })
+      assert.equal(ends.output.writtenBytes, 0)
+      for (let n = 0; n < 100; n++) ends.output.append(`record ${n}`, NO_TIMESTAMP, 0)
+      ends.output.flush()
+      receive(ends)
+      assert.equal(ends.input.readBytes, ends.output.writtenBytes)
+      assert.equal(ends.output.writtenBytes > 0, ends.output instanceof RingOutputChannel)
+    })
+
     test('sends a batch when it is full, keeps one that is not', () => {
       const { output, input } = make(false)
       const full = Math.max(LOCAL_BATCH_RECORDS_MAX, BATCH_RECORDS_MAX)

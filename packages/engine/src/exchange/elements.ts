@@ -49,6 +49,8 @@ export interface OutputChannel {
   drain(): boolean
   /** Bytes (or an estimate) that did not fit and wait here: above the task's limit it takes no more input. */
   readonly queuedBytes: number
+  /** Bytes of the records sent so far; 0 where they pass by reference. */
+  readonly writtenBytes: number
   /** Whether records are under construction that a buffer timeout should flush. */
   readonly pending: boolean
   /** The reader holds the writer back: its task takes no more input for now. */

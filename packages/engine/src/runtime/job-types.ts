@@ -184,6 +184,8 @@ export interface JobMetrics {
   readonly state: 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
   /** Since the last start or restart. */
   readonly uptimeMs: number
+  /** Since the failure that the job has not come back from; 0 while it runs. */
+  readonly downtimeMs: number
   /** Of the job and of its regions together. */
   readonly restarts: number
   readonly regions: readonly RegionMetrics[]
@@ -227,11 +229,17 @@ export interface SubtaskMetrics {
   readonly numRecordsIn: number
   /** Records that left the chain: written to channels, or to its sink. */
   readonly numRecordsOut: number
+  /** Bytes of records that came encoded, from another thread; those of the same thread pass by reference. */
+  readonly numBytesIn: number
+  /** Bytes of records encoded for another thread. */
+  readonly numBytesOut: number
   readonly busyRatio: number
   readonly backPressuredRatio: number
   readonly idleRatio: number
   /** Event time, milliseconds since 1970; undefined before the first watermark. */
   readonly watermarkMs: number | undefined
+  /** Of a source: the wall clock minus the event time of a record, when it was emitted; undefined before the first that has one. */
+  readonly emitLagMs?: number | undefined
 }
 
 export interface CheckpointMetrics {
@@ -240,7 +248,7 @@ export interface CheckpointMetrics {
   readonly inProgress: number
   /** Completed ones whose sinks are still committing what they have staged for them. While there are two no periodic one begins. */
   readonly committing: number
-  /** `completedMs` by the wall clock as it was then; `ageMs`: how long ago that is, also where the wall clock was put right since then; `sizeBytes`: what was written for it; `stateBytes`: all that a restore reads. */
+  /** `completedMs` by the wall clock as it was then; `ageMs`: how long ago that is, also where the wall clock was put right since then; `sizeBytes`: what was written for it; `stateBytes`: all that a restore reads; `startDelayMs` and `alignmentMs`: of the subtask where they were longest. */
   readonly last:
     | {
         readonly id: number
@@ -249,6 +257,8 @@ export interface CheckpointMetrics {
         readonly durationMs: number
         readonly sizeBytes: number
         readonly stateBytes: number
+        readonly startDelayMs: number
+        readonly alignmentMs: number
       }
     | undefined
   /** With `checkpointing.localCopies`, over all restores of this process: state files found whole on this machine, and those that the storage was asked for. */

@@ -151,6 +151,7 @@ function notYet(): ReturnType<RunningJob['metrics']> {
     timeMs: nodeClock.now(),
     state: 'starting',
     uptimeMs: 0,
+    downtimeMs: 0,
     restarts: 0,
     regions: [],
     tasks: [],

@@ -186,7 +186,7 @@ export class GateAlignment {
 
   #align(event: AlignerEvent): void {
     if ((event.kind === 'barrier' || event.kind === 'overtake') && event.checkpointId > (this.#aligning?.checkpointId ?? 0)) {
-      this.#aligning = { checkpointId: event.checkpointId, sinceMs: this.#clock.monotonic(), readBytes: this.#readBytes() }
+      this.#aligning = { checkpointId: event.checkpointId, sinceMs: this.#clock.monotonic(), readBytes: this.readBytes }
     }
     for (const action of this.#aligner.on(event)) this.#perform(action)
     const awaited = this.#timeout?.checkpointId
@@ -225,7 +225,7 @@ export class GateAlignment {
   }
 
   #measure(): void {
-    const bytes = this.#aligning === undefined ? 0 : this.#readBytes() - this.#aligning.readBytes
+    const bytes = this.#aligning === undefined ? 0 : this.readBytes - this.#aligning.readBytes
     this.measured = { ms: this.#msSince(this.#aligning?.sinceMs), bytes }
   }
 
@@ -233,7 +233,8 @@ export class GateAlignment {
     return sinceMs === undefined ? 0 : this.#clock.monotonic() - sinceMs
   }
 
-  #readBytes(): number {
+  /** Of all channels, so far. */
+  get readBytes(): number {
     let bytes = 0
     for (const { channel } of this.#channels) bytes += channel.readBytes
     return bytes

@@ -42,6 +42,11 @@ export class InputGate {
     this.#order = order
   }
 
+  /** Bytes of records received so far; 0 where they pass by reference. */
+  get readBytes(): number {
+    return this.#alignment.readBytes
+  }
+
   get watermark(): number {
     return this.#time.watermark
   }

@@ -94,7 +94,10 @@ export class CheckpointKeeper {
     const timeMs = clock.now()
     const final = checkpoint === 'final'
     const stateBytes = snapshots.reduce((sum, { snapshot }) => sum + snapshot.timings.stateBytes, 0)
-    const last = { id: checkpointId, completedMs: timeMs, durationMs, sizeBytes, stateBytes }
+    const longest = (of: 'startDelayMs' | 'alignmentMs'): number =>
+      snapshots.reduce((most, { snapshot }) => Math.max(most, snapshot.timings[of]), 0)
+    const waits = { startDelayMs: longest('startDelayMs'), alignmentMs: longest('alignmentMs') }
+    const last = { id: checkpointId, completedMs: timeMs, durationMs, sizeBytes, stateBytes, ...waits }
     // One that is no checkpoint is complete when the coordinator says so: a region may have been lost meanwhile.
     if (checkpoint !== 'savepoint') board.checkpointCompleted(last)
     if (savepoint !== undefined) {

@@ -164,7 +164,7 @@ export class JobMaster implements AttemptHandler {
       if (this.control.isAsked('cancel')) return await this.#end('canceled')
       if (this.control.isAsked('stop') || decision.kind === 'give-up')
         return this.#result({ state: 'failed', failure: this.#restarts.last(failure) })
-      this.#board.state = 'restarting'
+      this.#board.failed()
       this.#restarts.tell(failure, decision)
       await this.#restarts.wait(decision.delayMs)
       if (this.control.isAsked('cancel')) return await this.#end('canceled')

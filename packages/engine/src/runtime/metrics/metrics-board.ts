@@ -21,6 +21,7 @@ export class MetricsBoard {
   readonly #subtasks: Map<string, SubtaskMetrics> = new Map()
   readonly #user: Map<number, readonly MetricSnapshot[]> = new Map()
   #startedMs: number
+  #failedMs: number | undefined
   #completed = 0
   #failed = 0
   #inProgress = 0
@@ -38,11 +39,18 @@ export class MetricsBoard {
 
   started(): void {
     this.#startedMs = this.#clock.monotonic()
+    this.#failedMs = undefined
     this.#subtasks.clear()
     this.#user.clear()
     this.#inProgress = 0
     this.#down.clear()
     if (this.state !== 'stopping') this.state = 'running'
+  }
+
+  /** As a whole; it restarts. What follows before it has started again is the same failure. */
+  failed(): void {
+    this.state = 'restarting'
+    this.#failedMs ??= this.#clock.monotonic()
   }
 
   regionFailed({ id }: Region): void {
@@ -96,6 +104,7 @@ export class MetricsBoard {
       timeMs: this.#clock.now(),
       state: this.state,
       uptimeMs: this.#clock.monotonic() - this.#startedMs,
+      downtimeMs: this.#failedMs === undefined ? 0 : this.#clock.monotonic() - this.#failedMs,
       restarts,
       regions: this.#regions.map((region) => ({
         ...this.describe(region),
@@ -122,5 +131,15 @@ export class MetricsBoard {
 }
 
 function silent(subtask: number): SubtaskMetrics {
-  return { subtask, numRecordsIn: 0, numRecordsOut: 0, busyRatio: 0, backPressuredRatio: 0, idleRatio: 1, watermarkMs: undefined }
+  return {
+    subtask,
+    numRecordsIn: 0,
+    numRecordsOut: 0,
+    numBytesIn: 0,
+    numBytesOut: 0,
+    busyRatio: 0,
+    backPressuredRatio: 0,
+    idleRatio: 1,
+    watermarkMs: undefined,
+  }
 }

@@ -19,6 +19,18 @@ const perSubtask: readonly {
     help: 'Records that left the task since it started',
     read: (subtask) => subtask.numRecordsOut,
   },
+  {
+    kind: 'counter',
+    name: 'task_bytes_in',
+    help: 'Bytes of records that came from other threads since it started',
+    read: (subtask) => subtask.numBytesIn,
+  },
+  {
+    kind: 'counter',
+    name: 'task_bytes_out',
+    help: 'Bytes of records that went to other threads since it started',
+    read: (subtask) => subtask.numBytesOut,
+  },
   { kind: 'gauge', name: 'task_busy_ratio', help: 'Share of the last second spent at work', read: (subtask) => subtask.busyRatio },
   {
     kind: 'gauge',
@@ -33,6 +45,12 @@ const perSubtask: readonly {
     read: (subtask) => subtask.idleRatio,
   },
   { kind: 'gauge', name: 'task_watermark_ms', help: 'Event time, milliseconds since 1970', read: (subtask) => subtask.watermarkMs },
+  {
+    kind: 'gauge',
+    name: 'source_emit_event_time_lag_ms',
+    help: 'Wall clock minus event time of a record as the source emitted it',
+    read: (subtask) => subtask.emitLagMs,
+  },
 ]
 
 /**
@@ -53,6 +71,7 @@ function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
   const { completed, failed, inProgress, committing, last } = metrics.checkpoints
   return [
     ...one('gauge', 'job_uptime_ms', 'Since the last start or restart', metrics.uptimeMs),
+    ...one('gauge', 'job_downtime_ms', 'Since the failure that the job has not come back from', metrics.downtimeMs),
     ...one('counter', 'job_restarts', 'Restarts after failures', metrics.restarts),
     ...metrics.regions.flatMap((region) => regionSnapshots(region)),
     ...one('counter', 'checkpoints_completed', 'Checkpoints completed', completed),
@@ -64,6 +83,8 @@ function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
     ...one('gauge', 'checkpoint_last_duration_ms', 'From its trigger to its completion', last?.durationMs),
     ...one('gauge', 'checkpoint_last_size_bytes', 'Bytes that it wrote', last?.sizeBytes),
     ...one('gauge', 'checkpoint_last_full_size_bytes', 'Bytes that a restore of it reads', last?.stateBytes),
+    ...one('gauge', 'checkpoint_last_start_delay_ms', 'From its trigger to the first barrier, where that took longest', last?.startDelayMs),
+    ...one('gauge', 'checkpoint_last_alignment_ms', 'From the first barrier to the last, where that took longest', last?.alignmentMs),
     ...tasks,
     ...metrics.user,
   ]

@@ -43,6 +43,8 @@ export class SourceHead implements SourceOutput<unknown> {
   enough = false
   /** Set by whoever may poll it too often. */
   limit: SourceLimit | undefined
+  /** By how much the last record of the last poll that had any was behind the wall clock, in event time; undefined as long as none has had a time. */
+  emitLagMs: number | undefined
   /** The last that was given out. */
   watermark: number = -Infinity
   readonly #place: SourcePlace
@@ -170,6 +172,8 @@ export class SourceHead implements SourceOutput<unknown> {
     const next = this.#poll()
     this.#slice.end(this.emitted - before)
     this.limit?.read(this.emitted - before)
+    if (this.emitted > before && this.#chain.cursor.timestamp !== NO_TIMESTAMP)
+      this.emitLagMs = this.#clock.now() - this.#chain.cursor.timestamp
     if (this.#times === undefined) return next
     const sinceMs = this.#clock.monotonic() - this.#lookedAtMs
     if (sinceMs >= WATERMARK_INTERVAL_MS || (this.#idle && this.emitted > this.#lookedAtEmitted)) this.#look(true)

@@ -28,6 +28,13 @@ export class TaskOutputs {
     return this.#pressed === 'held' && !this.#isHeld() ? 'released' : this.#pressed
   }
 
+  /** Bytes of records sent so far; 0 where they pass by reference. */
+  get writtenBytes(): number {
+    let bytes = 0
+    for (const { channels } of this.#outputs) for (const channel of channels) bytes += channel.writtenBytes
+    return bytes
+  }
+
   /** Sends what is under construction. */
   flush(): void {
     for (const output of this.#outputs) for (const channel of output.channels) if (channel.pending) channel.flush()

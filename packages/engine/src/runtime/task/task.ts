@@ -108,6 +108,11 @@ export class Task implements GateHandler, SourceInputHandler {
     return out
   }
 
+  /** Encoded, from and to other threads. */
+  get bytes(): { readonly in: number; readonly out: number } {
+    return { in: this.#gate?.readBytes ?? 0, out: this.#outputs.writtenBytes }
+  }
+
   async open(): Promise<void> {
     // Keys that were restored are nobody's current ones.
     this.chain.rest()
