@@ -42,6 +42,13 @@ export class CombinedTime {
     return this.#idle[channel]!
   }
 
+  /** What those say that time waits for. */
+  get awaited(): readonly { readonly channel: number; readonly watermark: number }[] {
+    return [...this.#watermarks.entries()].flatMap(([channel, watermark]) =>
+      this.#ended[channel] || this.#idle[channel] || watermark === Infinity ? [] : [{ channel, watermark }],
+    )
+  }
+
   /** Not of the last channel: the end itself says all there is to say. */
   end(channel: number): void {
     this.#ended[channel] = true

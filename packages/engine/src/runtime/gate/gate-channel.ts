@@ -7,6 +7,8 @@ export interface GateChannel {
   readonly input: 0 | 1
   /** 'orders[3]': for messages. */
   readonly label: string
+  /** The subtask that writes it, by the id of its first operator. */
+  readonly origin?: { readonly stateId: string; readonly subtask: number }
   /** Its records could not be dealt out anew over another number of subtasks: no snapshot overtakes them. */
   readonly alignedOnly?: boolean
 }

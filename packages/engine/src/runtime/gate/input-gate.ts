@@ -10,6 +10,7 @@ import { CombinedTime, type TimeHandler } from './combined-time.ts'
 import type { EventTimeOrder } from './event-time-order.ts'
 import type { GateAlignment } from './gate-alignment.ts'
 import type { GateChannel } from './gate-channel.ts'
+import { StalledTime, type StalledInput } from '../source/stalled-time.ts'
 
 /** What the task does with what arrives. */
 export interface GateHandler extends TimeHandler {
@@ -24,6 +25,7 @@ export class InputGate {
   readonly #ended: boolean[]
   readonly #time: CombinedTime
   readonly #order: EventTimeOrder | undefined
+  readonly #stalled = new StalledTime<GateChannel>()
   readonly #states = {
     isOpen: (index: number): boolean => !this.#ended[index],
     isIdle: (index: number): boolean => this.#time.isIdle(index),
@@ -49,6 +51,12 @@ export class InputGate {
 
   get watermark(): number {
     return this.#time.watermark
+  }
+
+  /** The channel for which event time stands still, if that is to be told now. */
+  stalledFor(nowMs: number): StalledInput<GateChannel> | undefined {
+    const awaited = this.#time.awaited.map(({ channel, watermark }) => ({ input: this.#channels[channel]!, watermark }))
+    return this.#stalled.look(nowMs, awaited)
   }
 
   /** Takes one element; answers whether there was any. `patient`: what comes too early may wait, the gate is asked again soon. */

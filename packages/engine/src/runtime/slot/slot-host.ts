@@ -15,6 +15,7 @@ import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage } from
 import { Slot, TURN_MS } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import type { SourceHead } from '../source/source-head.ts'
+import { stalledText } from './stalled-text.ts'
 import { closeSubtask, SubtaskBuilder, type BuiltSubtask } from './subtask-builder.ts'
 
 const METRICS_INTERVAL_MS = 500
@@ -171,7 +172,17 @@ export class SlotHost {
         ...task.parts.times.take(nowMs),
       },
     }))
+    this.#tellStalledTime(nowMs)
     this.#send({ kind: 'metrics', tasks, user: this.#subtasks.flatMap((subtask) => subtask.metrics()) })
+  }
+
+  #tellStalledTime(nowMs: number): void {
+    for (const { task } of this.#running()) {
+      const message = stalledText(this.#deployment.plan, task, nowMs)
+      if (message === undefined) continue
+      const fields = { task: task.parts.task, subtask: task.parts.subtask }
+      this.#send({ kind: 'log', record: { timeMs: this.#ports.clock.now(), level: 'warn', message, fields } })
+    }
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -33,6 +33,7 @@ export class SubtaskEdges {
           channel: ports.channels.input(place, slot.wake),
           input: place.edge.input,
           label: `${plan.tasks[exchange.from]!.name}[${place.from}]`,
+          origin: { stateId: plan.graph.operators[plan.tasks[exchange.from]!.operators[0]!]!.stateId, subtask: place.from },
           alignedOnly: !canBeOvertaken(exchange.partitioning),
         }))
     })

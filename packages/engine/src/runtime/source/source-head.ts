@@ -17,6 +17,7 @@ import { isError } from '../../operators/thrown.ts'
 import { WorkSlice } from '../work-slice.ts'
 import type { SourceLimit } from './source-limit.ts'
 import { SplitTimes } from './split-times.ts'
+import { StalledTime, type StalledInput } from './stalled-time.ts'
 
 /** The least time between two watermarks of a source. */
 const WATERMARK_INTERVAL_MS = 50
@@ -63,6 +64,7 @@ export class SourceHead implements SourceOutput<unknown> {
   #lookedAtMs = -Infinity
   #lookedAtEmitted = 0
   #idle = false
+  readonly #stalled = new StalledTime<string>()
 
   constructor(
     place: SourcePlace,
@@ -87,7 +89,7 @@ export class SourceHead implements SourceOutput<unknown> {
       check: (watermark) => this.#check(watermark, 'a watermark'),
       failed: (error) => this.failed(error, 'the watermark generator'),
     })
-    if (reader.timesSplits !== true) this.#whole = this.#times.open(clock.monotonic())
+    if (reader.timesSplits !== true) this.#whole = this.#times.open('', clock.monotonic())
   }
 
   emit(value: unknown, timestamp: number = NO_TIMESTAMP): void {
@@ -95,8 +97,8 @@ export class SourceHead implements SourceOutput<unknown> {
     else this.#whole.emit(value, timestamp)
   }
 
-  ofSplit(_id: string, hasMore?: () => boolean): SplitOutput<unknown> {
-    if (this.#times !== undefined && this.#whole === undefined) return this.#times.open(this.#clock.monotonic(), hasMore)
+  ofSplit(id: string, hasMore?: () => boolean): SplitOutput<unknown> {
+    if (this.#times !== undefined && this.#whole === undefined) return this.#times.open(id, this.#clock.monotonic(), hasMore)
     return { emit: (value, timestamp) => this.emit(value, timestamp) }
   }
 
@@ -205,6 +207,11 @@ export class SourceHead implements SourceOutput<unknown> {
     if (next === undefined || next > this.#clock.now()) return false
     this.#look(true)
     return true
+  }
+
+  /** The split for which event time stands still, if that is to be told now. */
+  stalledFor(nowMs: number): StalledInput<string> | undefined {
+    return this.#times === undefined ? undefined : this.#stalled.look(nowMs, this.#times.awaited)
   }
 
   /** The last watermark: no record follows. Also of a source without event time: it must not hold back the end of time of those it is joined with. */

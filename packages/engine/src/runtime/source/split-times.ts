@@ -23,6 +23,7 @@ export interface SplitTimesOptions {
 
 /** A split: what is emitted here counts for its time. */
 class TimedSplit implements SplitOutput<unknown> {
+  readonly id: string
   /** Whether it is known to have records that were not emitted. */
   readonly hasMore: () => boolean
   readonly #options: SplitTimesOptions
@@ -34,7 +35,8 @@ class TimedSplit implements SplitOutput<unknown> {
   isIdle = false
   recordAtMs: number
 
-  constructor(options: SplitTimesOptions, openedMs: number, hasMore: () => boolean, closed: (split: TimedSplit) => void) {
+  constructor(id: string, options: SplitTimesOptions, openedMs: number, hasMore: () => boolean, closed: (split: TimedSplit) => void) {
+    this.id = id
     this.hasMore = hasMore
     this.#options = options
     this.recordAtMs = openedMs
@@ -108,8 +110,9 @@ export class SplitTimes {
     this.#options = options
   }
 
-  open(nowMs: number, hasMore: () => boolean = () => false): SplitOutput<unknown> {
-    const split = new TimedSplit(this.#options, nowMs, hasMore, (closed) => {
+  /** `id`: for messages. */
+  open(id: string, nowMs: number, hasMore: () => boolean = () => false): SplitOutput<unknown> {
+    const split = new TimedSplit(id, this.#options, nowMs, hasMore, (closed) => {
       this.#open.delete(closed)
       this.#hasClosed = true
     })
@@ -134,6 +137,14 @@ export class SplitTimes {
       most = Math.max(most, split.watermark)
     }
     return { watermark: idle ? most : least, idle }
+  }
+
+  /** What the splits say that time waits for. None where the records of the one furthest behind are on their way: it is not its silence. */
+  get awaited(): readonly { readonly input: string; readonly watermark: number }[] {
+    const active = [...this.#open].filter(({ isIdle }) => !isIdle)
+    const least = Math.min(...active.map(({ watermark }) => watermark))
+    if (active.some((split) => split.watermark === least && split.hasMore())) return []
+    return active.map(({ id: input, watermark }) => ({ input, watermark }))
   }
 
   /** Whether a generator is to be asked of its own accord, also while no record comes. */

@@ -17,6 +17,7 @@ import { EventTimeOrder } from '../gate/event-time-order.ts'
 import { finishChain, settled } from './finish-chain.ts'
 import { GateAlignment } from '../gate/gate-alignment.ts'
 import type { GateChannel } from '../gate/gate-channel.ts'
+import type { StalledInput } from '../source/stalled-time.ts'
 import { InputGate, type GateHandler } from '../gate/input-gate.ts'
 import { PortionedChannel } from '../gate/portioned-channel.ts'
 import type { SourceHead } from '../source/source-head.ts'
@@ -95,6 +96,11 @@ export class Task implements GateHandler, SourceInputHandler {
 
   get currentWatermark(): number {
     return this.#gate?.watermark ?? this.#source?.head.watermark ?? -Infinity
+  }
+
+  /** The channel for which event time stands still, if that is to be told now. */
+  stalledFor(nowMs: number): StalledInput<GateChannel> | undefined {
+    return this.#gate?.stalledFor(nowMs)
   }
 
   get recordsIn(): number {
