@@ -27,7 +27,8 @@ export const engineOptionTable = {
     default: '10ms',
     max: '1h',
     flink: 'execution.buffer-timeout.interval',
-    documentation: 'The longest a record waits for others to fill a batch on its way to another subtask. 0 sends every record by itself.',
+    documentation:
+      'The longest a record waits for others to fill a batch on its way to another subtask. With 0 it waits for no others: only those that the same turn of work emits, a few milliseconds at most, go with it.',
   },
   development: {
     type: 'boolean',

@@ -48,6 +48,14 @@ describe('a crash capsule', () => {
     assert.notEqual(replayed?.status, 0)
     assert.match(String(replayed?.stderr), /ten is too much/)
   })
+  it('is not written where crashCapsules.enabled is false', async () => {
+    let left: readonly string[] = []
+    const result = await run('throw', (stateDir) => (left = readdirSync(join(stateDir, 'misbehaving'))), {
+      crashCapsules: { enabled: false },
+    })
+    assert.ok(result.state === 'failed' && result.failure.operator === 'culprit' && result.failure.capsule === undefined)
+    assert.ok(!left.includes('crashes'), left.join(' '))
+  })
   it('that cannot be written is told', async () => {
     const logged: string[] = []
     const result = await run('throw on an instance', undefined, {}, (event) => {
