@@ -63,8 +63,7 @@ export class Slot implements BackgroundHost {
   }
 
   readonly wake = (): void => {
-    if (this.#closed || this.#scheduled !== undefined || this.#running) return
-    this.#scheduled = this.#clock.soon(this.#turn)
+    if (!this.#closed && !this.#running) this.#schedule()
   }
 
   addBackground(work: Background): void {
@@ -106,13 +105,18 @@ export class Slot implements BackgroundHost {
     if (this.#closed) return
     if (worked) {
       if (nowMs - this.#flushedAtMs >= this.#bufferTimeoutMs) this.#flush(nowMs)
-      this.#scheduled = this.#clock.soon(this.#turn)
+      this.#schedule()
     } else {
       this.#flushedAtMs = nowMs
       for (const task of this.#tasks) task.idleFlush()
-      if (more || this.#hasWork()) this.#scheduled = this.#clock.soon(this.#turn)
+      if (more || this.#hasWork()) this.#schedule()
       else this.#sleep()
     }
+  }
+
+  /** Once: what is flushed at the end of a turn may have woken this very slot. */
+  #schedule(): void {
+    this.#scheduled ??= this.#clock.soon(this.#turn)
   }
 
   /** `patient`: input that is ahead of the rest may wait, as long as there is anything else to do. */
