@@ -31,7 +31,8 @@ export const order: readonly (readonly string[])[] = [
   ['log/index.ts'],
 
   ['engine/errors'],
-  ['engine/errors.ts', 'engine/config'],
+  ['engine/errors.ts'],
+  ['engine/config'],
   ['engine/graph'],
   // The interfaces that connectors implement and users program against.
   ['engine/connectors/source.ts'],

@@ -69,6 +69,24 @@ void test('without a command it shows what there is', async () => {
   assert.match(stderr, /Usage: millrace/)
 })
 
+void test('info says which backend holds where the job, flags and millrace.yaml say something', async () => {
+  const job = `import { defineJob, print } from ${engine}
+export default defineJob('backend', (env) => {
+  env.checkpointing.backend = 'rocksdb'
+  env.fromCollection([1]).sinkTo(print())
+})
+`
+  writeFileSync(join(folder, 'backend.ts'), job)
+  const { stdout } = await command('info', 'backend.ts', '--backend', 'heap')
+  assert.match(stdout, /^ {2}state\.backend = rocksdb, by the job$/m)
+  const other = await command('info', 'job.ts', '--backend', 'memory')
+  assert.match(other.stdout, /^ {2}checkpointing\.storage = memory, by --backend$/m)
+  assert.match(other.stdout, /^ {2}state\.backend = heap, by --backend$/m)
+  const { exitCode, stderr } = await command('info', 'job.ts', '--backend', 'memory', '--checkpoint-storage', 'filesystem')
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /state\.backend is memory \(by --backend\).*CHECKPOINT_STORAGE_CONFLICT/s)
+})
+
 void test('info prints a job as text, Mermaid and JSON', async () => {
   const text = await command('info', 'job.ts', '-p', '2')
   assert.equal(text.exitCode, 0, text.stderr)

@@ -1,17 +1,17 @@
 import { resolve } from 'node:path'
-import { overrideOptions } from '@millrace/core'
 import {
   buildJob,
   describeAsMermaid,
   describeAsText,
   describeJob,
+  jobOptions,
   loadJobModule,
   parseParams,
   planJob,
   planOptions,
   type JobDescription,
 } from '@millrace/engine'
-import { engineOptionTable, type ResolvedEngineOptions } from '@millrace/engine/options'
+import type { ResolvedEngineOptions } from '@millrace/engine/options'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -31,7 +31,7 @@ export async function infoCommand(path: string, flags: ParsedFlags, io: CommandI
   io.stdout.divertOthers?.(process.stderr)
   const job = await loadJobModule(resolve(io.cwd, path))
   const { graph } = buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
-  const settings = overrideOptions(engineOptionTable, below, graph.settings)
+  const settings = jobOptions(below, graph.settings)
   const { checkpointing } = settings.values
   const description = describeJob(planJob(graph, planOptions(settings.values)), checkpointing)
   io.stdout.write(forms[flags['format'] as string]!(description, settings))

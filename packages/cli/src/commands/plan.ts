@@ -1,7 +1,5 @@
 import { resolve } from 'node:path'
-import { overrideOptions } from '@millrace/core'
-import { buildJob, loadJobModule, parseParams, planJob, reportRestore } from '@millrace/engine'
-import { engineOptionTable } from '@millrace/engine/options'
+import { buildJob, jobOptions, loadJobModule, parseParams, planJob, reportRestore } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -13,7 +11,7 @@ export async function planCommand(path: string, flags: ParsedFlags, io: CommandI
   const below = await resolveSettings(io, flags)
   io.stdout.divertOthers?.(process.stderr)
   const job = buildOf(await loadJobModule(resolve(io.cwd, path)), flags)
-  const settings = overrideOptions(engineOptionTable, below, job.graph.settings)
+  const settings = jobOptions(below, job.graph.settings)
   const { parallelism, maxParallelism } = settings.values
   const plan = planJob(job.graph, { parallelism, maxParallelism })
   const report = await reportRestore(placeOf(io, flags['restore'] as string), job, plan, {

@@ -439,6 +439,13 @@ export const jobs: readonly Job[] = [
   defineJob('settings', (env) => {
     env.checkpointing.interval = '1s'
     env.checkpointing.mode = 'at-least-once'
+    env.checkpointing.backend = 'rocksdb'
+    env.checkpointing.storage = 'memory'
+    env.checkpointing.storage = { dir: '/data/checkpoints' }
+    // @ts-expect-error no such backend
+    env.checkpointing.backend = 'disk'
+    // @ts-expect-error where
+    env.checkpointing.storage = {}
     env.restart.strategy = { kind: 'fixed-delay', attempts: 3, delay: '10s' }
     env.restart.strategy = 'none'
     // @ts-expect-error no unit

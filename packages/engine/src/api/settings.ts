@@ -1,13 +1,23 @@
+import { inspect } from 'node:util'
 import type { Duration } from '@millrace/core'
 import { resolveOptions } from '@millrace/core'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
+import { engineError } from '../errors.ts'
+import { settledStorage } from '../config/job-options.ts'
 import type { JobSettings } from '../graph/graph.ts'
 import type { FailoverStrategy } from '../graph/regions.ts'
 
 type Settable<T> = { -readonly [N in keyof T]: T[N] }
 
+type CheckpointOptions = NonNullable<EngineOptionInput['checkpointing']>
+
 /** What a job sets of the options `checkpointing.*`; see the option reference for defaults. Over everything else but nothing set is kept open. */
-export type CheckpointSettings = Settable<NonNullable<EngineOptionInput['checkpointing']>>
+export type CheckpointSettings = Settable<Omit<CheckpointOptions, 'storage'>> & {
+  /** The option `state.backend`: where keyed state is while the job runs. */
+  backend?: NonNullable<EngineOptionInput['state']>['backend']
+  /** `{ dir }` is the storage `filesystem`, with `dir`. */
+  storage?: CheckpointOptions['storage'] | { readonly dir: string }
+}
 
 /** What happens when the job fails. */
 export type RestartStrategy =
@@ -40,12 +50,31 @@ const groups: { readonly [kind: string]: string } = {
 /**
  * The settings as plain data in the shape of the option table, checked against it.
  *
- * @throws OPTION_UNKNOWN, OPTION_INVALID
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, ARGUMENT_INVALID, CHECKPOINT_STORAGE_CONFLICT
  */
 export function jobSettings(checkpointing: CheckpointSettings, restart: RestartSettings): JobSettings {
-  const settings = { checkpointing: set(checkpointing), restart: restartOptions(restart) }
-  resolveOptions(engineOptionTable, { code: settings })
+  const { backend, ...others } = checkpointing
+  const settings = {
+    checkpointing: set(checkpointOptions(others)),
+    restart: restartOptions(restart),
+    ...(backend === undefined ? {} : { state: { backend } }),
+  }
+  settledStorage(resolveOptions(engineOptionTable, { code: settings }))
   return settings
+}
+
+function checkpointOptions({ storage, ...others }: Omit<CheckpointSettings, 'backend'>): CheckpointOptions {
+  if (typeof storage !== 'object' || storage === null) return storage === undefined ? others : { ...others, storage }
+  const isAlone = Object.keys(storage).join() === 'dir' && typeof storage.dir === 'string'
+  if (!isAlone || others.dir !== undefined) {
+    throw engineError('ARGUMENT_INVALID', {
+      call: 'env.checkpointing',
+      argument: 'storage',
+      expected: "'memory', 'filesystem', or { dir }, without env.checkpointing.dir beside it",
+      value: inspect(others.dir === undefined ? storage : { storage, dir: others.dir }, { depth: 1, maxStringLength: 80 }),
+    })
+  }
+  return { ...others, storage: 'filesystem', dir: storage.dir }
 }
 
 function restartOptions(restart: RestartSettings): { readonly [option: string]: unknown } {

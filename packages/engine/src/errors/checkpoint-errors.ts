@@ -8,6 +8,12 @@ export const checkpointErrors = {
     retry: false,
     message: 'checkpointing.unaligned goes with {requirement}, but {option} is {value}',
   },
+  CHECKPOINT_STORAGE_CONFLICT: {
+    who: 'user',
+    retry: false,
+    message:
+      'state.backend is {backend} (by {backendOrigin}), which keeps checkpoints there, and checkpointing.storage is {storage} (by {storageOrigin}): remove one of them, or set state.backend to heap',
+  },
   CHECKPOINT_STORAGE_FULL: { who: 'operator', retry: true, message: 'No space is left for checkpoints in {path}' },
   CHECKPOINT_STORAGE_NOT_WRITABLE: {
     who: 'operator',

@@ -93,4 +93,6 @@ export interface EdgeNode {
 export interface JobSettings {
   readonly checkpointing: { readonly [option: string]: unknown }
   readonly restart: { readonly [option: string]: unknown }
+  /** Only where the job sets anything of it. */
+  readonly state?: { readonly [option: string]: unknown }
 }

@@ -1,10 +1,11 @@
-import { nodeDisk, overrideOptions } from '@millrace/core'
+import { nodeDisk } from '@millrace/core'
 import { buildJob } from '../api/build-job.ts'
 import type { Job } from '../api/job.ts'
 import type { Params } from '../api/params.ts'
 import { FileHistoryNote } from '../checkpoint/history-note.ts'
 import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
-import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
+import type { EngineOptionInput, ResolvedEngineOptions } from '../config/options.ts'
+import { jobOptions } from '../config/job-options.ts'
 import { engineError } from '../errors.ts'
 import { checkpointFolder, jobStateFolder } from '../runtime/storage/state-folder.ts'
 import { copyNewestCheckpoint } from './copy-checkpoint.ts'
@@ -34,7 +35,7 @@ function placeAsSet(job: Job<Params>, settings: ResolvedEngineOptions): string {
   } catch {
     // Whoever builds it with its parameters is told what is wrong with it.
   }
-  const merged = overrideOptions(engineOptionTable, settings, own)
+  const merged = jobOptions(settings, own)
   const { dir } = merged.values.checkpointing
   return dir !== undefined && isCheckpointUrl(dir) ? dir : checkpointFolder(job.name, merged)
 }

@@ -8,7 +8,8 @@ import type { JobFunctions, OperatorFunctions } from '../api/functions.ts'
 import type { Job } from '../api/job.ts'
 import { parseParams, type Params } from '../api/params.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata/metadata.ts'
-import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
+import { engineOptionTable, type ResolvedEngineOptions } from '../config/options.ts'
+import { jobOptions } from '../config/job-options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../connectors/sink.ts'
 import type { Source } from '../connectors/source.ts'
 import { engineError } from '../errors.ts'
@@ -54,11 +55,9 @@ export async function startReplay(options: ReplayedJob): Promise<RunningJob> {
     startLocalJob({
       first,
       build,
-      settings: overrideOptions(
-        engineOptionTable,
-        quietSettings(overrideOptions(engineOptionTable, quiet, first.graph.settings as EngineOptionInput), parallelism),
-        { stateDir },
-      ),
+      settings: overrideOptions(engineOptionTable, quietSettings(jobOptions(options.settings, first.graph.settings), parallelism), {
+        stateDir,
+      }),
       restore: options.checkpoint,
       allowNonRestoredState: options.allowNonRestoredState,
       storage: (storage) => new ForgettingCheckpoints(storage),

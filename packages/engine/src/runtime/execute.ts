@@ -8,6 +8,7 @@ import { checkOptions } from '../api/option-names.ts'
 import type { Params } from '../api/params.ts'
 import type { StreamView } from '../api/stream.ts'
 import { engineOptionTable, type EngineOptionInput, type ResolvedEngineOptions } from '../config/options.ts'
+import { settledStorage } from '../config/job-options.ts'
 import { collectSink } from '../connectors/collect/collect-sink.ts'
 import { ResultBuffer } from '../connectors/collect/result-buffer.ts'
 import { engineError } from '../errors.ts'
@@ -171,13 +172,20 @@ function modulePathOf<P extends Params>(job: Job<P>): string {
 function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptions<P>): ResolvedEngineOptions {
   // Looked at by themselves first: what is no section would be lost, or fall to pieces, when it is merged.
   checkOfRun(resolveOptions(engineOptionTable, { code: options.options }))
+  const state: EngineOptionInput['state'] = { ...options.options?.state, ...graph.settings.state }
   const code: EngineOptionInput = {
     ...options.options,
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
-    checkpointing: { storage: 'memory', ...options.options?.checkpointing, ...graph.settings.checkpointing },
+    state,
+    checkpointing: {
+      // Unless a backend that is the name of a storage says where.
+      ...(state.backend === 'filesystem' ? {} : { storage: 'memory' }),
+      ...options.options?.checkpointing,
+      ...graph.settings.checkpointing,
+    },
     restart: { ...options.options?.restart, ...graph.settings.restart },
   }
-  return resolveOptions(engineOptionTable, { code })
+  return settledStorage(resolveOptions(engineOptionTable, { code }))
 }
 
 /** What a program has in the place of options that are about the process and its output: nothing here would heed them. */

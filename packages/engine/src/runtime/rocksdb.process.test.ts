@@ -326,6 +326,40 @@ describe('the state backend rocksdb', { skip }, () => {
     }
   })
 
+  // option: state.backend
+  it('is the choice of the job where it makes one; the next choice goes on from a savepoint', async () => {
+    const chosen = (backend: 'heap' | 'rocksdb', ratePerSecond?: number): Job =>
+      defineJob('chosen', (env) => {
+        env.checkpointing.backend = backend
+        countingJob('chosen', ratePerSecond).build(env, {})
+      })
+    const databases = (): readonly string[] => filesBelow('chosen').filter((path) => /rocksdb\/attempt-[^/]+$/.test(path))
+    const started = Promise.withResolvers<void>()
+    const heap = options('heap', 1)
+    const running = startJob(chosen('rocksdb', 1_000), {
+      ...heap,
+      onEvent: ({ kind }) => {
+        if (kind === 'checkpoint-completed') started.resolve()
+      },
+    })
+    await started.promise
+    assert.equal(databases().length, 1)
+    const savepoint = await running.stop({ savepoint: { dir: join(folder, 'savepoints') } })
+    const rocksdb = options('rocksdb', 2)
+    const before = databases()
+    const during = new Set<string>()
+    const result = await execute(chosen('heap'), {
+      ...rocksdb,
+      restore: savepoint!.path!,
+      onEvent: ({ kind }) => {
+        if (kind === 'checkpoint-completed') for (const path of databases()) during.add(path)
+      },
+    })
+    assert.equal(result.state, 'finished')
+    for (const path of during) assert.ok(before.includes(path), path)
+    checkRows('chosen')
+  })
+
   it('has no synchronous snapshots', async () => {
     const settings = {
       options: { stateDir: join(folder, 'state'), state: { backend: 'rocksdb' }, checkpointing: { asynchronous: false } },

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
-import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, overrideOptions } from '@millrace/core'
+import { nodeClock, nodeDisk, nodeNetwork, nodeRandom } from '@millrace/core'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import { parseParams } from '../api/params.ts'
-import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
+import { jobOptions } from '../config/job-options.ts'
 import { planJob } from '../graph/plan.ts'
 import { controlOf } from './control/control-of-job.ts'
 import type { JobControl } from './master/job-control.ts'
@@ -103,7 +103,7 @@ export function runOnThreads(options: ThreadedJobOptions): RunningJob {
 function prepare(options: ThreadedJobOptions, threads: SlotThreads, { built, sources }: LoadedJob): JobMaster {
   threads.provide(sources)
   const { name } = built.graph
-  const settings = overrideOptions(engineOptionTable, options.settings, built.graph.settings as EngineOptionInput)
+  const settings = jobOptions(options.settings, built.graph.settings)
   const { values } = settings
   const ports = { clock: nodeClock, disk: nodeDisk, network: nodeNetwork, random: nodeRandom }
   const folder = jobFolder(name, settings, ports)

@@ -5,6 +5,7 @@ import type { CheckpointStorage } from '../checkpoint/storage.ts'
 import type { RemotePorts } from '../checkpoint/object-store/remote-places.ts'
 import type { ProcessInspector } from '../checkpoint/lock/process-identity.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
+import { settledStorage } from '../config/job-options.ts'
 import { planJob } from '../graph/plan.ts'
 import { engineError } from '../errors.ts'
 import type { JobControl } from './master/job-control.ts'
@@ -40,7 +41,8 @@ export interface LocalJobOptions {
 
 /** Starts a job whose slots all run on this thread. */
 export function startLocalJob(options: LocalJobOptions): RunningJob {
-  const { first, settings, ports } = options
+  const { first, ports } = options
+  const settings = settledStorage(options.settings)
   const { values } = settings
   const plan = planJob(first.graph, planOptions(values))
   const { storage: own, ...folder } = jobFolder(first.graph.name, settings, ports, options.processes)

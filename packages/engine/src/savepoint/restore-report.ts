@@ -1,9 +1,9 @@
 /** What a restore of a snapshot by today's job would do to each state, told without running anything. */
-import { messageOf, overrideOptions } from '@millrace/core'
+import { messageOf } from '@millrace/core'
 import type { BuiltJob } from '../api/build-job.ts'
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/metadata/metadata.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
-import { engineOptionTable } from '../config/options.ts'
+import { jobOptions } from '../config/job-options.ts'
 import { engineError } from '../errors.ts'
 import type { OperatorNode, StateNode } from '../graph/graph.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
@@ -54,7 +54,7 @@ export async function reportRestore(
   options: RestoreReportOptions = {},
 ): Promise<RestoreReport> {
   const { metadata, files, path: found } = await findSnapshot(path, snapshotPorts(options))
-  const { backend } = overrideOptions(engineOptionTable, settingsOf(options), job.graph.settings).values.state
+  const { backend } = jobOptions(settingsOf(options), job.graph.settings).values.state
   const fates: StateFate[] = []
   for (const stored of metadata.operators) fates.push(...(await storedFates(stored, metadata, files, job, plan, backend)))
   for (const node of plan.graph.operators) {

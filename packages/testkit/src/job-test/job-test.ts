@@ -261,5 +261,6 @@ function settingsOf({ options, parallelism = 1 }: JobTestOptions, ofJob: EngineO
     stateDir: '/state',
     checkpointing: { ...options?.checkpointing, storage: 'memory' },
   }
-  return overrideOptions(engineOptionTable, resolveOptions(engineOptionTable, { code }), ofJob)
+  // The job's backend is not taken over: a test has nothing larger than memory, and no disk for a database.
+  return overrideOptions(engineOptionTable, resolveOptions(engineOptionTable, { code }), { ...ofJob, state: {} })
 }

@@ -48,10 +48,9 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const inspector = processes === undefined ? {} : { processes }
   const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...inspector }
   const { places } = parts
-  const { dir: place } = settings.values.checkpointing
+  const { dir: place, storage: kind } = settings.values.checkpointing
   const databases = databaseFolder(jobName, settings)
   const databaseDir = (): string => databases
-  const kind = storageOf(settings)
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
     const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
@@ -162,13 +161,12 @@ function routeParts(settings: ResolvedEngineOptions, ports: FolderPorts): RouteP
 export function stateFileStorage(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts): StateFileStorage {
   const parts = routeParts(settings, ports)
   const own = ownStateFiles(jobName, settings, parts)
-  const local = storageOf(settings) === 'memory' ? undefined : localPlace(jobName, settings, ports)
+  const local = settings.values.checkpointing.storage === 'memory' ? undefined : localPlace(jobName, settings, ports)
   return new RoutedStateFiles(local === undefined ? own : new CopiedStateFiles(own, local), parts)
 }
 
 function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, { places, disk }: RouteParts): StateFileStorage {
-  const { dir } = settings.values.checkpointing
-  const storage = storageOf(settings)
+  const { dir, storage } = settings.values.checkpointing
   if (storage === 'memory') return new MemoryStateFiles()
   if (dir !== undefined && isCheckpointUrl(dir))
     return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), objectFileLimits(settings))
@@ -191,12 +189,6 @@ export function checkpointFolder(jobName: string, settings: ResolvedEngineOption
 /** Folder of the databases of a job whose place for checkpoints is locked. */
 function databaseFolder(jobName: string, settings: ResolvedEngineOptions): string {
   return join(jobStateFolder(jobName, settings), 'rocksdb')
-}
-
-/** Names of state backends that are names of a storage too set both. */
-function storageOf({ values }: ResolvedEngineOptions): 'filesystem' | 'memory' {
-  const { backend } = values.state
-  return backend === 'memory' || backend === 'filesystem' ? backend : values.checkpointing.storage
 }
 
 /** Folder of everything of the job that outlives a run. */

@@ -1,0 +1,37 @@
+/** The options of one job: what its code sets, over what was resolved without it, as one truth that everything else reads. */
+import { overrideOptions } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './options.ts'
+
+/**
+ * The options that hold for a job. `settings` are those of its graph.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, CHECKPOINT_STORAGE_CONFLICT
+ */
+export function jobOptions(below: ResolvedEngineOptions, settings: EngineOptionInput | undefined): ResolvedEngineOptions {
+  return settledStorage(overrideOptions(engineOptionTable, below, settings))
+}
+
+/**
+ * Names of state backends that are names of a storage too set both: what comes of it is the heap, and the storage. The same again where it has been done.
+ *
+ * @throws CHECKPOINT_STORAGE_CONFLICT
+ */
+export function settledStorage(options: ResolvedEngineOptions): ResolvedEngineOptions {
+  const { values, origins } = options
+  const { backend } = values.state
+  if (backend !== 'memory' && backend !== 'filesystem') return options
+  const { storage } = values.checkpointing
+  const backendOrigin = origins['state.backend']!
+  const storageOrigin = origins['checkpointing.storage']!
+  const isSet = storageOrigin !== 'the default'
+  if (isSet && storage !== backend) throw engineError('CHECKPOINT_STORAGE_CONFLICT', { backend, backendOrigin, storage, storageOrigin })
+  return Object.freeze({
+    values: Object.freeze({
+      ...values,
+      state: Object.freeze({ ...values.state, backend: 'heap' }),
+      checkpointing: Object.freeze({ ...values.checkpointing, storage: backend }),
+    } satisfies EngineOptions),
+    origins: Object.freeze({ ...origins, 'checkpointing.storage': isSet ? storageOrigin : backendOrigin }),
+  })
+}
