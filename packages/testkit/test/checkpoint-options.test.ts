@@ -35,6 +35,17 @@ async function trial(
   return { machine, run }
 }
 
+/** Paths of the files with keyed state that a checkpoint refers to. */
+async function stateFilesOf(machine: VirtualMachine, path: string): Promise<readonly string[]> {
+  const [, body] = Buffer.from(await machine.clock.run(machine.disk.readFile(`${path}/_metadata`)))
+    .toString()
+    .split('\n')
+  const { operators } = JSON.parse(body!) as {
+    readonly operators: readonly { readonly subtasks: readonly { readonly keyed: readonly { readonly path: string }[] }[] }[]
+  }
+  return operators.flatMap(({ subtasks }) => subtasks.flatMap(({ keyed }) => keyed.map((file) => file.path)))
+}
+
 const triggers = ({ running }: VirtualRun): number[] => running.checkpoints().history.map(({ triggeredMs }) => triggeredMs)
 const gaps = (times: readonly number[]): number[] => times.slice(1).map((time, index) => time - times[index]!)
 
@@ -129,6 +140,18 @@ describe('checkpoint options', () => {
       const kept = (await machine.list(CHECKPOINTS)).filter((name) => name.startsWith('chk-'))
       assert.equal(kept.length, numRetained)
       assert.ok(kept.includes(`chk-${run.of('checkpoint-completed').at(-1)!.checkpoint.id}`))
+    }
+  })
+
+  it('option: checkpointing.incremental: without it no checkpoint has a file of another', async () => {
+    for (const incremental of [true, false]) {
+      const { machine, run } = await trial({ interval: 20, incremental, numRetained: 20, retainOnCancel: true }, 300)
+      await run.cancel()
+      const kept = (await machine.list(CHECKPOINTS)).filter((name) => name.startsWith('chk-'))
+      assert.ok(kept.length > 5)
+      const files: string[] = []
+      for (const name of kept) files.push(...(await stateFilesOf(machine, `${CHECKPOINTS}/${name}`)))
+      assert.equal(new Set(files).size < files.length, incremental)
     }
   })
 

@@ -88,6 +88,14 @@ export const engineOptionTable = {
     documentation:
       'Whether state is written between batches while the job goes on. Without, each subtask stands still until its state is written; `rocksdb` has no such snapshots.',
   },
+  'checkpointing.incremental': {
+    type: 'boolean',
+    default: true,
+    flag: 'checkpoint-incremental',
+    flink: 'execution.checkpointing.incremental',
+    documentation:
+      'Whether a checkpoint stores what has changed, and refers to files of those before it for the rest. Without, each is all of the state, in files of its own, and costs what a savepoint does, also with `rocksdb`. In Flink this is off unless it is set.',
+  },
   'checkpointing.interval': {
     type: 'duration',
     min: '1ms',

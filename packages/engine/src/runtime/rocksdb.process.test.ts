@@ -86,21 +86,34 @@ function filesBelow(below: string): string[] {
 
 interface Stored {
   readonly operators: readonly {
-    readonly subtasks: readonly { readonly database?: { readonly shared: readonly { readonly path: string }[] } }[]
+    readonly subtasks: readonly {
+      readonly keyed: readonly { readonly path: string }[]
+      readonly database?: { readonly shared: readonly { readonly path: string }[] }
+    }[]
   }[]
 }
 
-/** Of each checkpoint that is retained, the newest first: paths of the files that its databases share with others. */
-function databaseFiles(name: string): (readonly string[])[] {
+/** The metadata of each checkpoint that is retained, the newest first. */
+function retained(name: string): readonly Stored[] {
   const checkpoints = stateFiles(name).filter((path) => path.endsWith('/_metadata'))
   const idOf = (path: string): number => Number(/chk-(\d+)/.exec(path)![1])
   return checkpoints
     .toSorted((a, b) => idOf(b) - idOf(a))
-    .map((path) => {
-      const [, body] = readFileSync(join(folder, 'state', path), 'utf8').split('\n')
-      const { operators } = JSON.parse(body!) as Stored
-      return operators.flatMap(({ subtasks }) => subtasks.flatMap(({ database }) => database?.shared.map((file) => file.path) ?? []))
-    })
+    .map((path) => JSON.parse(readFileSync(join(folder, 'state', path), 'utf8').split('\n')[1]!) as Stored)
+}
+
+/** Of each of them, paths of the files that its databases share with others. */
+function databaseFiles(name: string): (readonly string[])[] {
+  return retained(name).map(({ operators }) =>
+    operators.flatMap(({ subtasks }) => subtasks.flatMap(({ database }) => database?.shared.map((file) => file.path) ?? [])),
+  )
+}
+
+/** Of each of them, paths of the files of rows that are in no database. */
+function keyedFiles(name: string): (readonly string[])[] {
+  return retained(name).map(({ operators }) =>
+    operators.flatMap(({ subtasks }) => subtasks.flatMap(({ keyed }) => keyed.map((file) => file.path))),
+  )
 }
 
 function flipByteIn(name: string, file: string): void {
@@ -161,6 +174,33 @@ describe('the state backend rocksdb', { skip }, () => {
     assert.ok(stateFiles('moved').some((file) => file.endsWith('-sst')))
     await execute(countingJob('moved'), options('rocksdb', 1, { restore: 'latest' }))
     checkRows('moved')
+  })
+
+  // option: checkpointing.incremental
+  it('stores all of the state in each checkpoint where they are not incremental, and goes on from one, also where they are again', async () => {
+    const full = (incremental: boolean, parallelism: number): ExecuteOptions => {
+      const settings = options('rocksdb', parallelism, { restore: 'latest' })
+      const checkpointing = { ...settings.options!.checkpointing, incremental, numRetained: 100 }
+      return { ...settings, options: { ...settings.options, checkpointing } }
+    }
+    for (const parallelism of [1, 2]) {
+      let completed = 0
+      const running = startJob(countingJob('full', 4_000), {
+        ...full(false, parallelism),
+        onEvent: ({ kind }) => {
+          if (kind === 'checkpoint-completed' && ++completed === 3) void running.stop()
+        },
+      })
+      await running.done
+      const checkpoints = keyedFiles('full')
+      assert.ok(checkpoints.length > 1)
+      assert.ok(checkpoints.every((files) => files.length === parallelism || files.length === 1))
+      assert.equal(new Set(checkpoints.flat()).size, checkpoints.flat().length)
+      assert.deepEqual(databaseFiles('full').flat(), [])
+    }
+    await execute(countingJob('full'), full(true, 1))
+    assert.ok(databaseFiles('full').flat().length > 0)
+    checkRows('full')
   })
 
   it('sees damage in files of the database, which have no checksum, and goes back to the checkpoint before', async () => {

@@ -53,6 +53,8 @@ export interface SlotSettings {
   readonly asynchronousSnapshots: boolean
   /** Of keyed state in checkpoints and savepoints. */
   readonly compression: SegmentCompression
+  /** Whether a checkpoint may refer to files of those before it. */
+  readonly incrementalSnapshots: boolean
   readonly development: boolean
   /** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
   readonly asyncCapacity: number

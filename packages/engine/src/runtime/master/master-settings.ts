@@ -32,6 +32,7 @@ export function slotSettings(options: EngineOptions): SlotSettings {
     maxRecordsPerSecond: options.sources.maxRecordsPerSecond,
     asynchronousSnapshots: options.checkpointing.asynchronous,
     compression: options.checkpointing.compression,
+    incrementalSnapshots: options.checkpointing.incremental,
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
   }

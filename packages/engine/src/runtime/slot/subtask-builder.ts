@@ -139,6 +139,7 @@ class OneSubtask implements ChainHost {
       clock: ports.clock,
       slot,
       asynchronous: deployment.settings.asynchronousSnapshots,
+      incremental: deployment.settings.incrementalSnapshots,
       finished: () => task.hasFinished,
       readerCompleted: (checkpointId) => task.source?.head.reader.checkpointComplete?.(checkpointId),
       acknowledge: this.#options.acknowledge,

@@ -34,7 +34,7 @@ export interface OperatorPartOptions {
   /** In the chain. */
   readonly place: number
   readonly create: CreateFile
-  /** `all` for savepoints, which stand by themselves. */
+  /** `all` for what stands by itself: savepoints, and checkpoints that are not incremental. */
   readonly full: 'all' | 'share'
   /** The operator's input has ended, and it has finished. */
   readonly finished: boolean

@@ -103,7 +103,7 @@ export class OperatorSnapshots {
     await this.#database.restore(storage, databases, !regrouped, checkpointId > 0)
   }
 
-  /** `full`: `all` for savepoints, which stand by themselves. `create`: what is added to the name of the operator's file. */
+  /** `full`: `all` for what stands by itself: savepoints, and checkpoints that are not incremental. `create`: what is added to the name of the operator's file. */
   begin(checkpointId: number, create: CreateFile, full: 'all' | 'share'): KeyedSnapshot {
     // As of now: while it is written newer checkpoints complete, and the chain that it builds on is forgotten.
     const chains = new Map(this.#chains)

@@ -23,6 +23,8 @@ export interface SubtaskSnapshotsOptions extends SnapshotPlaces {
   readonly slot: BackgroundHost
   /** Whether state is written while the task goes on. */
   readonly asynchronous: boolean
+  /** Whether a checkpoint may refer to files of those before it. */
+  readonly incremental: boolean
   finished(): boolean
   /** Tells the task's source reader, if it has one, that a checkpoint is durable. */
   readerCompleted(checkpointId: number): void
@@ -40,10 +42,10 @@ export class SubtaskSnapshots {
 
   /** At the barrier. A savepoint stands by itself: all of the state goes into its folder. */
   take({ checkpointId, triggeredMs, savepoint, alignment, inFlight }: SnapshotOrder): void {
-    const { clock, operators, slot } = this.#options
+    const { clock, operators, slot, incremental } = this.#options
     const startMs = clock.monotonic()
     const create = snapshotFiles(this.#options, checkpointId, savepoint)
-    const full = savepoint === undefined ? 'share' : 'all'
+    const full = savepoint === undefined && incremental ? 'share' : 'all'
     const finished = this.#options.finished()
     const parts = operators.map((operator, place) => new OperatorPart(operator, { checkpointId, place, create, full, finished }))
     if (!this.#options.asynchronous) for (const part of parts) part.writeAll()
