@@ -9,6 +9,7 @@ export const order: readonly (readonly string[])[] = [
     'core/durations.ts',
     'core/errors.ts',
     'core/sizes.ts',
+    'core/file-urls.ts',
     'core/crc32c.ts',
     'core/collections',
     'core/io',

@@ -54,6 +54,9 @@ void test('a wrong command line is 2, with a hint', async () => {
     [['run', 'job.ts', '-s', ''], /a folder must be named, and is empty/],
     [['replay', 'job.ts', '-s', ''], /a folder must be named, and is empty/],
     [['shadow', 'job.ts', '--of', 'cli', '--old', 'job.ts', '-s', ''], /a folder must be named, and is empty/],
+    [['run', 'job.ts', '-s', 'file://host/savepoint'], /file: URL must name an absolute path of this machine/],
+    [['plan', '-s', 'file:savepoint', 'job.ts'], /file: URL must name an absolute path of this machine/],
+    [['info', 'job.ts', '--checkpoint-dir', 'file://data'], /checkpointing\.dir must be a path like .*file:/],
     [['info', 'none.ts'], /There is no file .*none\.ts/],
     [['info', 'job.ts', '--param', 'limitt=2'], /no parameter "limitt"; did you mean "limit"/],
   ] as const) {
@@ -69,7 +72,7 @@ void test('without a command it shows what there is', async () => {
   assert.match(stderr, /Usage: millrace/)
 })
 
-void test('info says which backend holds where the job, flags and millrace.yaml say something', async () => {
+void test('info says which backend and place hold where the job and flags say something', async () => {
   const job = `import { defineJob, print } from ${engine}
 export default defineJob('backend', (env) => {
   env.checkpointing.backend = 'rocksdb'
@@ -82,6 +85,8 @@ export default defineJob('backend', (env) => {
   const other = await command('info', 'job.ts', '--backend', 'memory')
   assert.match(other.stdout, /^ {2}checkpointing\.storage = memory, by --backend$/m)
   assert.match(other.stdout, /^ {2}state\.backend = heap, by --backend$/m)
+  const place = await command('info', 'job.ts', '--checkpoint-dir', 'file:///data/checkpoints')
+  assert.match(place.stdout, /^ {2}checkpointing\.dir = \/data\/checkpoints, by --checkpoint-dir$/m)
   const { exitCode, stderr } = await command('info', 'job.ts', '--backend', 'memory', '--checkpoint-storage', 'filesystem')
   assert.equal(exitCode, 2)
   assert.match(stderr, /state\.backend is memory \(by --backend\).*CHECKPOINT_STORAGE_CONFLICT/s)

@@ -1,5 +1,15 @@
 import { resolve } from 'node:path'
-import { flagsOf, nodeDisk, overrideOptions, readConfigFile, resolveOptions, type OptionFlag, type OptionValues } from '@millrace/core'
+import {
+  flagsOf,
+  isFileUrl,
+  nodeDisk,
+  overrideOptions,
+  pathOfFileUrl,
+  readConfigFile,
+  resolveOptions,
+  type OptionFlag,
+  type OptionValues,
+} from '@millrace/core'
 import { engineOptionTable, type ResolvedEngineOptions } from '@millrace/engine/options'
 import { cliError } from './errors.ts'
 import { logOptionTable, type LogOptionTable } from './log-options.ts'
@@ -76,10 +86,21 @@ export function readPairList(flag: string, texts: unknown): readonly (readonly [
   })
 }
 
-/** A folder of the command line, absolute, or a URL. @throws CLI_ARGUMENT where it is empty: a variable of the shell that is not set, mostly */
+/**
+ * A folder of the command line, absolute, or the URL of a store.
+ *
+ * @throws CLI_ARGUMENT where it is empty: a variable of the shell that is not set, mostly; or a `file:` URL that names no path
+ */
 export function placeOf(io: CommandIo, text: string): string {
   if (text === '') throw cliError('CLI_ARGUMENT', { flag: 'a folder', expected: 'be named', value: 'empty' })
-  return text.includes('://') ? text : resolve(io.cwd, text)
+  const path = isFileUrl(text) ? pathOfFileUrl(text) : text
+  if (path === undefined)
+    throw cliError('CLI_ARGUMENT', {
+      flag: 'a file: URL',
+      expected: 'name an absolute path of this machine, as file:///data does',
+      value: text,
+    })
+  return path.includes('://') ? path : resolve(io.cwd, path)
 }
 
 interface ReadFile {

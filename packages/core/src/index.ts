@@ -33,6 +33,7 @@ export {
   type ErrorTable,
 } from './errors.ts'
 export { parseDuration, formatDuration, type Duration } from './durations.ts'
+export { isFileUrl, pathOfFileUrl } from './file-urls.ts'
 export { describeSize, formatSize, parseSize, type Size } from './sizes.ts'
 export { environmentNameOf, flagOf, type OptionDefinition, type OptionInput, type OptionTable, type OptionValues } from './config/table.ts'
 export {

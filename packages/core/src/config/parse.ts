@@ -1,3 +1,4 @@
+import { isFileUrl, pathOfFileUrl } from '../file-urls.ts'
 import { formatDuration, parseDuration } from '../durations.ts'
 import { formatSize, parseSize } from '../sizes.ts'
 import type { OptionDefinition } from './table.ts'
@@ -34,7 +35,7 @@ const readers: { readonly [T in OptionDefinition['type']]: (given: unknown, defi
   number: (given) => readNumber(given, Number.isFinite),
   boolean: (given) => booleans.get(given),
   string: readText,
-  path: readText,
+  path: readPath,
   enum: readEnum,
 }
 
@@ -69,6 +70,12 @@ function readEnum(given: unknown, definition: OptionDefinition): string | undefi
   return Object.hasOwn(aliases, name) ? aliases[name] : values.find((value) => value === name)
 }
 
+/** Local paths may be written as `file:` URLs, as other systems have them in their configuration. */
+function readPath(given: unknown): string | undefined {
+  const text = readText(given)
+  return text !== undefined && isFileUrl(text) ? pathOfFileUrl(text) : text
+}
+
 function withinRange(definition: OptionDefinition, value: OptionValue): boolean {
   if (!('min' in definition || 'max' in definition)) return true
   const [min, max] = [limit(definition, definition.min), limit(definition, definition.max)]
@@ -87,7 +94,7 @@ const forms: { readonly [T in OptionDefinition['type']]: string } = {
   number: 'be a number',
   boolean: 'be true or false',
   string: 'be a text',
-  path: 'be a path',
+  path: "be a path like '/data', 'file:///data'",
   enum: '',
 }
 

@@ -156,6 +156,16 @@ void test('a file that is no mapping is refused, an empty one is fine', () => {
   assert.match(refused({ file: { path: 'f', content: [1] } }), /CONFIG_FILE_MALFORMED/)
 })
 
+void test('a path may be a file URL, of this machine', () => {
+  const dir = (given: string): string | undefined => resolve({ flags: { dir: given } }).values.dir
+  assert.equal(dir('file:///data/a%20b'), '/data/a b')
+  assert.equal(dir('s3://bucket/prefix'), 's3://bucket/prefix')
+  assert.match(
+    refused({ flags: { dir: 'file://host/data' } }),
+    /^--dir: dir must be a path like '\/data', 'file:\/\/\/data', or none, and is 'file:\/\/host\/data' \[OPTION_INVALID\]$/,
+  )
+})
+
 void test('the job overrides what was resolved before it was loaded, and the result is frozen', () => {
   const before = resolve({ flags: { parallelism: '4', development: true } })
   const after = overrideOptions(table, before, { parallelism: 8, checkpointing: { interval: '1m' } })

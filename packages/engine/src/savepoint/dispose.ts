@@ -1,6 +1,5 @@
-import { resolve } from 'node:path'
 import { disposeSavepoint } from '../checkpoint/savepoints.ts'
-import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
+import { checkpointPlace } from '../checkpoint/object-store/checkpoint-url.ts'
 import { snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
 
 /**
@@ -10,5 +9,5 @@ import { snapshotPorts, type SnapshotAccess } from './snapshot-place.ts'
  */
 export async function removeSavepoint(path: string, access?: SnapshotAccess): Promise<string> {
   const { disk, places } = snapshotPorts(access)
-  return await disposeSavepoint(disk, isCheckpointUrl(path) ? path : resolve(path), places)
+  return await disposeSavepoint(disk, checkpointPlace(path), places)
 }

@@ -1,8 +1,7 @@
-import { resolve } from 'node:path'
 import { nodeClock, nodeDisk, nodeRandom, resolveOptions, type Clock, type Disk, type Random } from '@millrace/core'
 import { readNamed } from '../checkpoint/foreign-checkpoint.ts'
 import type { CheckpointMetadata } from '../checkpoint/metadata/metadata.ts'
-import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
+import { checkpointPlace, isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { readNamedObject } from '../checkpoint/object-store/foreign-object.ts'
 import { RemotePlaces } from '../checkpoint/object-store/remote-places.ts'
 import { RoutedStateFiles } from '../checkpoint/object-store/routed-storage.ts'
@@ -56,12 +55,13 @@ export interface FoundSnapshot {
 }
 
 /** @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_UNKNOWN, CHECKPOINT_STORAGE_*, CHECKPOINT_URL_INVALID */
-export async function findSnapshot(path: string, { disk, places, files }: SnapshotPorts): Promise<FoundSnapshot> {
+export async function findSnapshot(named: string, { disk, places, files }: SnapshotPorts): Promise<FoundSnapshot> {
+  const path = checkpointPlace(named)
   if (isCheckpointUrl(path)) {
     const { metadata, folder, base } = await readNamedObject(places, path)
     return { metadata, path: folder.url, files: files.inFolder(base.url) }
   }
-  const { metadata, folder, base } = await readNamed(disk, resolve(path))
+  const { metadata, folder, base } = await readNamed(disk, path)
   // Small files of a savepoint from a store of objects are in its metadata.
   return { metadata, path: folder, files: new RoutedStateFiles(new FilesystemStateFiles(disk, base), { places, disk }) }
 }

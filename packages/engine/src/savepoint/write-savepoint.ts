@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { randomId } from '@millrace/core'
 import { isNotFound, withStorageErrors } from '../checkpoint/storage-errors.ts'
 import type { OperatorState } from '../checkpoint/metadata/metadata.ts'
-import { isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
+import { checkpointPlace, isCheckpointUrl } from '../checkpoint/object-store/checkpoint-url.ts'
 import { withObjectStorageErrors } from '../checkpoint/object-store/store-errors.ts'
 import type { StateFileStorage } from '../checkpoint/storage.ts'
 import { engineError } from '../errors.ts'
@@ -55,7 +55,8 @@ export async function writeSavepoint(path: string, options: WriteSavepointOption
   checkOptions('writeSavepoint', options, optionNames)
   for (const edit of options.edits ?? []) checkEdit(edit)
   const ports = snapshotPorts(options)
-  const to = isCheckpointUrl(path) ? ports.places.place(path).url : resolve(path)
+  const place = checkpointPlace(path)
+  const to = isCheckpointUrl(place) ? ports.places.place(place).url : place
   const from = options.from === undefined ? undefined : await findSnapshot(options.from, ports)
   await checkFree(to, ports)
   await ports.savepoints.begin(to)

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+import { isFileUrl, pathOfFileUrl } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 
 /** A place of checkpoints that is not a folder of this machine. */
@@ -8,6 +10,18 @@ export type CheckpointUrl =
 /** Whether this is a URL; otherwise it is a path. */
 export function isCheckpointUrl(text: string): boolean {
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(text)
+}
+
+/**
+ * What somebody names a checkpoint or savepoint by: the URL of a store as it is, else an absolute path; `file:` URLs are paths.
+ *
+ * @throws CHECKPOINT_URL_INVALID for a `file:` URL that names no path of this machine
+ */
+export function checkpointPlace(named: string): string {
+  if (!isFileUrl(named)) return isCheckpointUrl(named) ? named : resolve(named)
+  const path = pathOfFileUrl(named)
+  if (path !== undefined) return resolve(path)
+  throw engineError('CHECKPOINT_URL_INVALID', { url: named, problem: 'it names no absolute path of this machine, as file:///data does' })
 }
 
 /** `path` has no `/` at its ends. @throws CHECKPOINT_URL_INVALID */

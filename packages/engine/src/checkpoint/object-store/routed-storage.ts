@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path'
+import { isAbsolute } from 'node:path'
 import type { Disk } from '@millrace/core'
 import { restoreForeign, snapshotFolder } from '../foreign-checkpoint.ts'
 import { movedFile, type StateFileHandle } from '../handles.ts'
@@ -18,7 +18,7 @@ import type {
   StateWriterIdentity,
   StorageReport,
 } from '../storage.ts'
-import { isCheckpointUrl } from './checkpoint-url.ts'
+import { checkpointPlace, isCheckpointUrl } from './checkpoint-url.ts'
 import { restoreForeignObject } from './foreign-object.ts'
 import { ObjectStateFiles } from './object-state-files.ts'
 import type { RemotePlaces } from './remote-places.ts'
@@ -110,9 +110,9 @@ export class RoutedCheckpoints extends RoutedStateFiles implements CheckpointSto
 
   async resolveRestore(restore: RestoreRequest, options: ResolveOptions = {}): Promise<RestoreResolution> {
     if (restore === 'latest' || restore === 'none') return this.#own.resolveRestore(restore, options)
-    if (isCheckpointUrl(restore)) return this.#resolveUrl(restore, options)
-    // It may be noted for another process, which may be started in another folder.
-    const path = resolve(restore)
+    // Absolute: it may be noted for another process, which may be started in another folder.
+    const path = checkpointPlace(restore)
+    if (isCheckpointUrl(path)) return this.#resolveUrl(path, options)
     if (this.#url === undefined) return this.#own.resolveRestore(path, options)
     return { checkpoint: await restoreForeign(this.#parts.disk, path, options), damaged: [] }
   }

@@ -5,11 +5,11 @@
  * 2. A folder is made before anybody hears of the request.
  */
 import { createHash } from 'node:crypto'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { randomId, type Random } from '@millrace/core'
 import type { AbortReason, SavepointRequest } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { FilesystemSavepoints } from '../../checkpoint/savepoints.ts'
-import { isCheckpointUrl, parseCheckpointUrl } from '../../checkpoint/object-store/checkpoint-url.ts'
+import { checkpointPlace, isCheckpointUrl, parseCheckpointUrl } from '../../checkpoint/object-store/checkpoint-url.ts'
 import { engineError } from '../../errors.ts'
 import type { CompletedCheckpoint } from '../job-types.ts'
 
@@ -107,8 +107,9 @@ export class SavepointRequests {
 }
 
 /** @throws CHECKPOINT_URL_INVALID before anything is noted about a place that cannot be reached ever */
-function inFolder(dir: string, name: string): string {
-  if (!isCheckpointUrl(dir)) return join(resolve(dir), name)
+function inFolder(named: string, name: string): string {
+  const dir = checkpointPlace(named)
+  if (!isCheckpointUrl(dir)) return join(dir, name)
   parseCheckpointUrl(dir)
   return `${dir.replace(/\/+$/, '')}/${name}`
 }
