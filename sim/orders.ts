@@ -1,4 +1,5 @@
 /** What users ask of a running job in one life, each at its time. */
+import { MillraceError } from '@millrace/core'
 import type { RunningJob } from '@millrace/engine'
 import type { LocalJobOptions } from '@millrace/engine/simulation'
 import type { LifePlan } from './live.ts'
@@ -57,7 +58,13 @@ export class Orders {
     const { controlled, observer, reached } = this.#parts
     const job = controlled()
     if (job === undefined) return
-    job.configure(changes)
+    try {
+      job.configure(changes)
+    } catch (error) {
+      // More checkpoints at a time than unaligned ones may be: then nothing of it is changed.
+      if (error instanceof MillraceError && error.code === 'CHECKPOINT_UNALIGNED_CONFLICT') return
+      throw error
+    }
     // Once the final checkpoint is there it is too late.
     if (!observer.hasEnded) this.numRetained = Number(changes['checkpointing.numRetained'] ?? this.numRetained)
     reached('options changed')

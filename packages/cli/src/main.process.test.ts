@@ -92,6 +92,33 @@ export default defineJob('backend', (env) => {
   assert.match(stderr, /state\.backend is memory \(by --backend\).*CHECKPOINT_STORAGE_CONFLICT/s)
 })
 
+void test('info and plan refuse what a run would refuse', async () => {
+  const job = `import { defineJob, print } from ${engine}
+export default defineJob('unaligned', (env) => {
+  env.checkpointing.unaligned = true
+  env.fromCollection([1]).map((n: number) => n).sinkTo(print())
+})
+`
+  writeFileSync(join(folder, 'unaligned.ts'), job)
+  const contradictions = [
+    [['--checkpoint-mode', 'at-least-once'], 'CHECKPOINT_UNALIGNED_CONFLICT'],
+    [['--checkpoint-max-concurrent', '2'], 'CHECKPOINT_UNALIGNED_CONFLICT'],
+    [['--backend', 'rocksdb', '--no-checkpoint-asynchronous'], 'STATE_BACKEND_SYNCHRONOUS'],
+    [['--backend', 'memory', '--checkpoint-storage', 'filesystem'], 'CHECKPOINT_STORAGE_CONFLICT'],
+    [['--require-uids'], 'UID_MISSING'],
+  ] as const
+  for (const [flags, code] of contradictions) {
+    for (const asked of [
+      ['info', 'unaligned.ts'],
+      ['plan', 'unaligned.ts', '-s', 'nowhere'],
+    ]) {
+      const { exitCode, stdout, stderr } = await command(...asked, ...flags, '--state-dir', join(folder, 'state'))
+      assert.notEqual(exitCode, 0)
+      assert.match(`${stdout}${stderr}`, new RegExp(code), asked.join(' '))
+    }
+  }
+})
+
 void test('info prints a job as text, Mermaid and JSON', async () => {
   const text = await command('info', 'job.ts', '-p', '2')
   assert.equal(text.exitCode, 0, text.stderr)

@@ -41,7 +41,7 @@ export type {
   ProcessFunction,
   WithOperatorState,
 } from './api/process-functions.ts'
-export { jobOptions } from './config/job-options.ts'
+export { checkCombinations, jobOptions } from './config/job-options.ts'
 export type { CheckpointSettings, RestartSettings, RestartStrategy } from './api/settings.ts'
 export {
   aggregating,

@@ -179,4 +179,11 @@ describe('options of a running job', () => {
     assert.ok(completed(run) - before >= 9)
     await run.cancel()
   })
+
+  it('do not contradict what stays as it is', async () => {
+    const { run, job } = await live({ checkpointing: { unaligned: true, interval: 50 } })
+    assert.throws(() => job.configure({ 'checkpointing.maxConcurrent': '2' }), { code: 'CHECKPOINT_UNALIGNED_CONFLICT' })
+    job.configure({ 'checkpointing.minPause': '20ms' })
+    await run.cancel()
+  })
 })

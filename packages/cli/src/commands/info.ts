@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import {
   buildJob,
+  checkCombinations,
   describeAsMermaid,
   describeAsText,
   describeJob,
@@ -9,6 +10,7 @@ import {
   parseParams,
   planJob,
   planOptions,
+  requireUids,
   type JobDescription,
 } from '@millrace/engine'
 import type { ResolvedEngineOptions } from '@millrace/engine/options'
@@ -32,6 +34,8 @@ export async function infoCommand(path: string, flags: ParsedFlags, io: CommandI
   const job = await loadJobModule(resolve(io.cwd, path))
   const { graph } = buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
   const settings = jobOptions(below, graph.settings)
+  checkCombinations(settings.values)
+  if (settings.values.requireUids) requireUids(graph)
   const { checkpointing } = settings.values
   const description = describeJob(planJob(graph, planOptions(settings.values)), checkpointing)
   io.stdout.write(forms[flags['format'] as string]!(description, settings))

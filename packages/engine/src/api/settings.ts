@@ -3,7 +3,7 @@ import type { Duration } from '@millrace/core'
 import { resolveOptions } from '@millrace/core'
 import { engineOptionTable, type EngineOptionInput } from '../config/options.ts'
 import { engineError } from '../errors.ts'
-import { settledStorage } from '../config/job-options.ts'
+import { checkCombinations, settledStorage } from '../config/job-options.ts'
 import type { JobSettings } from '../graph/graph.ts'
 import type { FailoverStrategy } from '../graph/regions.ts'
 
@@ -50,7 +50,7 @@ const groups: { readonly [kind: string]: string } = {
 /**
  * The settings as plain data in the shape of the option table, checked against it.
  *
- * @throws OPTION_UNKNOWN, OPTION_INVALID, ARGUMENT_INVALID, CHECKPOINT_STORAGE_CONFLICT
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, ARGUMENT_INVALID, CHECKPOINT_STORAGE_CONFLICT, CHECKPOINT_UNALIGNED_CONFLICT, STATE_BACKEND_SYNCHRONOUS
  */
 export function jobSettings(checkpointing: CheckpointSettings, restart: RestartSettings): JobSettings {
   const { backend, ...others } = checkpointing
@@ -59,7 +59,7 @@ export function jobSettings(checkpointing: CheckpointSettings, restart: RestartS
     restart: restartOptions(restart),
     ...(backend === undefined ? {} : { state: { backend } }),
   }
-  settledStorage(resolveOptions(engineOptionTable, { code: settings }))
+  checkCombinations(settledStorage(resolveOptions(engineOptionTable, { code: settings })).values)
   return settings
 }
 

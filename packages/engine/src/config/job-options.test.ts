@@ -61,6 +61,17 @@ describe('the state backend and the storage of a job', () => {
     assert.deepEqual(held(resolved(same)), ['heap', 'the job', 'memory', 'the job'])
   })
 
+  it('what its code contradicts itself in is refused as it is built', () => {
+    const contradictions = [
+      [{ unaligned: true, mode: 'at-least-once' }, 'CHECKPOINT_UNALIGNED_CONFLICT'],
+      [{ unaligned: true, maxConcurrent: 2 }, 'CHECKPOINT_UNALIGNED_CONFLICT'],
+      [{ backend: 'rocksdb', asynchronous: false }, 'STATE_BACKEND_SYNCHRONOUS'],
+    ] as const
+    for (const [checkpointing, code] of contradictions) {
+      assert.throws(() => resolved((env) => Object.assign(env.checkpointing, checkpointing)), { code })
+    }
+  })
+
   it('a folder in the place of the storage is the file system, there', () => {
     const onDisk: Settings = (env) => (env.checkpointing.storage = { dir: '/data' })
     const options = resolved(onDisk, { checkpointing: { storage: 'memory', dir: '/elsewhere' } })

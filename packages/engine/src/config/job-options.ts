@@ -35,3 +35,16 @@ export function settledStorage(options: ResolvedEngineOptions): ResolvedEngineOp
     origins: Object.freeze({ ...origins, 'checkpointing.storage': isSet ? storageOrigin : backendOrigin }),
   })
 }
+
+/** Options that are fine by themselves, but not together. @throws STATE_BACKEND_SYNCHRONOUS, CHECKPOINT_UNALIGNED_CONFLICT */
+export function checkCombinations({ state, checkpointing }: EngineOptions): void {
+  const { unaligned, mode, maxConcurrent, asynchronous } = checkpointing
+  if (state.backend === 'rocksdb' && !asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
+  if (!unaligned) return
+  if (mode !== 'exactly-once')
+    throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', { requirement: 'exactly-once', option: 'checkpointing.mode', value: mode })
+  if (maxConcurrent > 1) {
+    const conflict = { requirement: 'one checkpoint at a time', option: 'checkpointing.maxConcurrent', value: maxConcurrent }
+    throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', conflict)
+  }
+}

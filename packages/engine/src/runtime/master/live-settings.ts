@@ -6,6 +6,7 @@
  */
 import { changeOptions, describeOptions, type OptionState } from '@millrace/core'
 import type { JobFunctions } from '../../api/functions.ts'
+import { checkCombinations } from '../../config/job-options.ts'
 import { engineOptionTable, type EngineOptions, type ResolvedEngineOptions } from '../../config/options.ts'
 
 /** Whom `millrace config` names as the origin of what it has changed. */
@@ -32,9 +33,10 @@ export class LiveSettings {
     return describeOptions(engineOptionTable, this.#resolved)
   }
 
-  /** @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_FIXED; what a sink says to other times of checkpoints */
+  /** @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_FIXED, CHECKPOINT_UNALIGNED_CONFLICT; what a sink says to other times of checkpoints */
   change(changes: { readonly [key: string]: string }): void {
     const changed = changeOptions(engineOptionTable, this.#resolved, changes, ORIGIN)
+    checkCombinations(changed.values)
     const { interval: intervalMs, timeout: timeoutMs } = changed.values.checkpointing
     for (const operator of this.#functions.operators.values()) {
       if (operator.kind === 'sink') operator.sink.checkCheckpoints?.({ intervalMs, timeoutMs })

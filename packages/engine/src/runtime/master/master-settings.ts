@@ -1,5 +1,4 @@
 import type { CheckpointOptions } from '../../checkpoint/options.ts'
-import { engineError } from '../../errors.ts'
 import type { EngineOptions } from '../../config/options.ts'
 import type { SlotSettings } from '../deployment/deployment.ts'
 
@@ -35,17 +34,5 @@ export function slotSettings(options: EngineOptions): SlotSettings {
     incrementalSnapshots: options.checkpointing.incremental,
     development: options.development,
     asyncCapacity: ASYNC_CAPACITY,
-  }
-}
-
-/** Options that are fine by themselves, but not together. @throws CHECKPOINT_UNALIGNED_CONFLICT */
-export function checkCombinations({ checkpointing }: EngineOptions): void {
-  const { unaligned, mode, maxConcurrent } = checkpointing
-  if (!unaligned) return
-  if (mode !== 'exactly-once')
-    throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', { requirement: 'exactly-once', option: 'checkpointing.mode', value: mode })
-  if (maxConcurrent > 1) {
-    const conflict = { requirement: 'one checkpoint at a time', option: 'checkpointing.maxConcurrent', value: maxConcurrent }
-    throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', conflict)
   }
 }

@@ -1,4 +1,3 @@
-import { engineError } from '../../errors.ts'
 import type { ResolvedEngineOptions } from '../../config/options.ts'
 import type { OrderedStores } from '../../state/rocksdb/ordered-store.ts'
 import { loadRocksdb } from '../../state/rocksdb/rocksdb-binding.ts'
@@ -25,12 +24,11 @@ export interface StoresAside extends OrderedStores {
 /**
  * The state backend as the options have it; undefined is the heap. `databaseDir` is asked when a database is opened.
  *
- * @throws STATE_ROCKSDB_MISSING, STATE_BACKEND_SYNCHRONOUS
+ * @throws STATE_ROCKSDB_MISSING
  */
 export function stateBackend(settings: ResolvedEngineOptions, ports: RocksdbPorts, databaseDir: () => string): StateBackend | undefined {
-  const { state, checkpointing } = settings.values
+  const { state } = settings.values
   if (state.backend !== 'rocksdb') return undefined
-  if (!checkpointing.asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
   loadRocksdb()
   return {
     cacheBytes: state.cacheSize,
