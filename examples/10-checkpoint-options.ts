@@ -24,8 +24,9 @@ export default defineJob('word-count-options', { params }, (env, { host, port, b
   // A checkpoint begins every second.
   env.checkpointing.interval = 1_000
   // Where they are kept: a folder, as here; `hdfs://node1:8020/checkpoints` and `s3://bucket/checkpoints` are fine too. With `storage: 'memory'`, nowhere.
-  env.checkpointing.storage = 'filesystem'
-  env.checkpointing.dir = dir
+  env.checkpointing.storage = { dir }
+  // State is live objects while the job runs. The default; 'rocksdb' is for more than fits into memory.
+  env.checkpointing.backend = 'heap'
   // At least half a second from the end of one to the start of the next. Default: 0.
   env.checkpointing.minPause = 500
   // Ten that fail in a row do not fail the job. Default: 0.

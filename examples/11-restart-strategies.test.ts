@@ -34,5 +34,18 @@ void test('the job takes the strategy that it is asked for', () => {
   for (const strategy of Object.keys(strategies)) {
     assert.equal(buildJob(job, { params: { strategy } }).graph.settings.restart['strategy'], strategy)
   }
+  const { checkpointing, state } = buildJob(job, { params: { dir: 'kept' } }).graph.settings
+  assert.deepEqual(state, { backend: 'heap' })
+  assert.deepEqual(checkpointing, {
+    interval: '1s',
+    storage: 'filesystem',
+    dir: 'kept',
+    minPause: '500ms',
+    tolerableFailures: 10,
+    retainOnCancel: true,
+    mode: 'exactly-once',
+    timeout: '60s',
+    maxConcurrent: 1,
+  })
   assert.throws(() => buildJob(job, { params: { strategy: 'never' } }), /there is no strategy never/)
 })

@@ -1,4 +1,4 @@
-// What happens to a job with a bug, with every restart strategy written out: type words, then "bug".
+// What happens to a job with a bug, with every restart strategy written out, beside the options of checkpoints that a tutorial has: type words, then "bug".
 //
 //   nc -lk 9999                                        (in another terminal)
 //   millrace run examples/11-restart-strategies.ts --param strategy=failure-rate
@@ -41,11 +41,21 @@ export function countsOf(lines: Stream<string>): Stream<string> {
     .map(({ key, count }) => `${key} ${count}`)
 }
 
-export default defineJob('restarts', { params: { host: '127.0.0.1', port: 9_999, strategy: 'fixed-delay' } }, (env, params) => {
-  const { host, port, strategy } = params
+const params = { host: '127.0.0.1', port: 9_999, strategy: 'fixed-delay', dir: '.millrace/tutorial' }
+
+export default defineJob('restarts', { params }, (env, { host, port, strategy, dir }) => {
   const chosen = strategies[strategy]
   if (chosen === undefined) throw new Error(`there is no strategy ${strategy}: ${Object.keys(strategies).join(', ')}`)
+  // What each of these does, and its default, is said in the example before this one.
   env.checkpointing.interval = '1s'
+  env.checkpointing.storage = { dir }
+  env.checkpointing.backend = 'heap'
+  env.checkpointing.minPause = '500ms'
+  env.checkpointing.tolerableFailures = 10
+  env.checkpointing.retainOnCancel = true
+  env.checkpointing.mode = 'exactly-once'
+  env.checkpointing.timeout = '60s'
+  env.checkpointing.maxConcurrent = 1
   env.restart.strategy = chosen
   countsOf(env.fromSource(socketText({ host, port }), { uid: 'words', parallelism: 1 }))
     .sinkTo(print({ prefix: '' }))
