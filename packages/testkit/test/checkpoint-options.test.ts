@@ -165,6 +165,23 @@ describe('checkpoint options', () => {
     }
   })
 
+  // option: checkpointing.memory.maxStateSize
+  // option: checkpointing.memory.maxMessageSize
+  it('in memory a state and the metadata may have so many bytes, and a checkpoint with more fails', async () => {
+    const run = async (memory: object): Promise<VirtualRun> => {
+      const { run: trialled } = await trial({ interval: 50, storage: 'memory', tolerableFailures: 1_000, memory }, 300)
+      await trialled.cancel()
+      return trialled
+    }
+    for (const memory of [
+      { maxStateSize: '10B' },
+      { maxStateSize: '10B', maxMessageSize: '20B' },
+      { maxStateSize: 300, maxMessageSize: 300 },
+    ])
+      assert.equal((await run(memory)).of('checkpoint-completed').length, 0, JSON.stringify(memory))
+    assert.ok((await run({ maxStateSize: '4KiB', maxMessageSize: '64KiB' })).of('checkpoint-completed').length > 0)
+  })
+
   it('option: checkpointing.dir: checkpoints are kept in a folder of the job in it', async () => {
     const { machine, run } = await trial({ interval: 50, dir: '/data/elsewhere', retainOnCancel: true }, 200)
     await run.cancel()

@@ -66,6 +66,7 @@ describe('the state backend and the storage of a job', () => {
       [{ unaligned: true, mode: 'at-least-once' }, 'CHECKPOINT_UNALIGNED_CONFLICT'],
       [{ unaligned: true, maxConcurrent: 2 }, 'CHECKPOINT_UNALIGNED_CONFLICT'],
       [{ backend: 'rocksdb', asynchronous: false }, 'STATE_BACKEND_SYNCHRONOUS'],
+      [{ memory: { maxStateSize: '11MiB' } }, 'CHECKPOINT_MEMORY_LIMITS_CONFLICT'],
     ] as const
     for (const [checkpointing, code] of contradictions) {
       assert.throws(() => resolved((env) => Object.assign(env.checkpointing, checkpointing)), { code })

@@ -36,10 +36,13 @@ export function settledStorage(options: ResolvedEngineOptions): ResolvedEngineOp
   })
 }
 
-/** Options that are fine by themselves, but not together. @throws STATE_BACKEND_SYNCHRONOUS, CHECKPOINT_UNALIGNED_CONFLICT */
+/** Options that are fine by themselves, but not together. @throws STATE_BACKEND_SYNCHRONOUS, CHECKPOINT_MEMORY_LIMITS_CONFLICT, CHECKPOINT_UNALIGNED_CONFLICT */
 export function checkCombinations({ state, checkpointing }: EngineOptions): void {
   const { unaligned, mode, maxConcurrent, asynchronous } = checkpointing
   if (state.backend === 'rocksdb' && !asynchronous) throw engineError('STATE_BACKEND_SYNCHRONOUS')
+  const { maxStateSize, maxMessageSize } = checkpointing.memory
+  if (maxStateSize > maxMessageSize)
+    throw engineError('CHECKPOINT_MEMORY_LIMITS_CONFLICT', { state: maxStateSize, message: maxMessageSize })
   if (!unaligned) return
   if (mode !== 'exactly-once')
     throw engineError('CHECKPOINT_UNALIGNED_CONFLICT', { requirement: 'exactly-once', option: 'checkpointing.mode', value: mode })

@@ -201,7 +201,7 @@ export const engineOptionTable = {
     flag: 'checkpoint-storage',
     flink: 'execution.checkpointing.storage',
     documentation:
-      'Where checkpoints are kept. In memory they survive a restart of the job but not the end of the process, and hold at most 5 MiB a state.',
+      'Where checkpoints are kept. In memory they survive a restart of the job but not the end of the process, and hold what `checkpointing.memory` allows.',
   },
   'checkpointing.dir': {
     type: 'path',
@@ -210,6 +210,20 @@ export const engineOptionTable = {
     whenUnset: '`checkpoints` in the folder of the job under `stateDir`',
     documentation:
       'Place of the checkpoints, for the storage `filesystem`: a folder (`/data` or `file:///data`), `s3://bucket/prefix`, `hdfs://host:port/path` or `webhdfs://host:port/path`. Each job has a folder of its own in it. A job that has had checkpoints in another place does not begin without state in this one: take one of them along with `--restore PATH`.',
+  },
+  'checkpointing.memory.maxStateSize': {
+    type: 'bytes',
+    default: '5MiB',
+    min: 1,
+    max: '1GiB',
+    documentation: 'The largest state file, of one subtask and operator, that a checkpoint in memory may have. With a larger one it fails.',
+  },
+  'checkpointing.memory.maxMessageSize': {
+    type: 'bytes',
+    default: '10MiB',
+    min: 1,
+    max: '1GiB',
+    documentation: 'The largest metadata that a checkpoint in memory may have. A state must fit into it: `maxStateSize` may not be more.',
   },
   'checkpointing.claimMode': {
     type: 'enum',

@@ -8,6 +8,12 @@ export const checkpointErrors = {
     retry: false,
     message: 'checkpointing.unaligned goes with {requirement}, but {option} is {value}',
   },
+  CHECKPOINT_MEMORY_LIMITS_CONFLICT: {
+    who: 'user',
+    retry: false,
+    message:
+      'checkpointing.memory.maxStateSize is {state} bytes, more than the {message} of checkpointing.memory.maxMessageSize, which such a state has to fit into',
+  },
   CHECKPOINT_STORAGE_CONFLICT: {
     who: 'user',
     retry: false,
@@ -63,13 +69,13 @@ export const checkpointErrors = {
     who: 'user',
     retry: false,
     message:
-      'A state of {length} bytes is larger than the {limit} bytes that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
+      'A state of {length} bytes is larger than the {limit} bytes that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem, or raise checkpointing.memory.maxStateSize',
   },
   CHECKPOINT_MESSAGE_TOO_LARGE: {
     who: 'user',
     retry: false,
     message:
-      'The metadata of checkpoint {checkpointId} has {length} bytes, more than the {limit} that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem',
+      'The metadata of checkpoint {checkpointId} has {length} bytes, more than the {limit} that checkpoints in memory hold; keep them on disk with checkpointing.storage=filesystem, or raise checkpointing.memory.maxMessageSize',
   },
   CHECKPOINT_NOT_FOUND: { who: 'user', retry: false, message: 'There is no checkpoint at {path}{instead}' },
   CHECKPOINT_GIVEN_UP: {

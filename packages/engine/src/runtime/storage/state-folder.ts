@@ -4,7 +4,7 @@ import { disposeSnapshot } from '../../checkpoint/dispose-snapshot.ts'
 import { FilesystemCheckpoints } from '../../checkpoint/filesystem/filesystem.ts'
 import { FileHistoryNote } from '../../checkpoint/history-note.ts'
 import { jobFolderName } from '../../checkpoint/job-folder.ts'
-import { MemoryCheckpoints, MemoryStateFiles } from '../../checkpoint/memory.ts'
+import { MemoryCheckpoints, MemoryStateFiles, type MemoryOptions } from '../../checkpoint/memory.ts'
 import { FilesystemSavepoints } from '../../checkpoint/savepoints.ts'
 import { CopiedCheckpoints, CopiedStateFiles, LocalCopies, type LocalPlace } from '../../checkpoint/local-copies.ts'
 import { isCheckpointUrl } from '../../checkpoint/object-store/checkpoint-url.ts'
@@ -53,7 +53,7 @@ export function jobFolder(jobName: string, settings: ResolvedEngineOptions, port
   const databaseDir = (): string => databases
   if (kind === 'memory') {
     const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
-    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk }), undefined, parts)
+    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk, ...memoryLimits(settings) }), undefined, parts)
     const storage = rooted(routed, settings, parts, { note: new MemoryOriginNote() })
     if (settings.values.state.backend !== 'rocksdb') return { storage, savepoints, savepointDir, lock: noLock(), databaseDir }
     const run = new RunFolder({ disk, clock, dir: databases, jobName, ...inspector })
@@ -167,10 +167,15 @@ export function stateFileStorage(jobName: string, settings: ResolvedEngineOption
 
 function ownStateFiles(jobName: string, settings: ResolvedEngineOptions, { places, disk }: RouteParts): StateFileStorage {
   const { dir, storage } = settings.values.checkpointing
-  if (storage === 'memory') return new MemoryStateFiles()
+  if (storage === 'memory') return new MemoryStateFiles(memoryLimits(settings))
   if (dir !== undefined && isCheckpointUrl(dir))
     return new ObjectStateFiles(places.place(dir, jobFolderName(jobName)), objectFileLimits(settings))
   return new FilesystemStateFiles(disk, checkpointFolder(jobName, settings))
+}
+
+function memoryLimits({ values }: ResolvedEngineOptions): Required<Pick<MemoryOptions, 'stateBytesMax' | 'messageBytesMax'>> {
+  const { maxStateSize, maxMessageSize } = values.checkpointing.memory
+  return { stateBytesMax: maxStateSize, messageBytesMax: maxMessageSize }
 }
 
 function objectFileLimits({ values }: ResolvedEngineOptions): ObjectFileLimits {
