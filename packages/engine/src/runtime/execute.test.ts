@@ -273,6 +273,25 @@ describe('a job on one thread', () => {
     })
   })
 
+  it('keeps checkpoints in memory, unless the job or its caller says where', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-dir-'))
+    const [ofCaller, ofJob] = [join(folder, 'caller'), join(folder, 'job')]
+    const jobWith = (dir: string | undefined): ReturnType<typeof defineJob> =>
+      defineJob('placed', (env) => {
+        if (dir !== undefined) env.checkpointing.dir = dir
+        env.fromCollection([1]).sinkTo(discard())
+      })
+    const pathOf = async (dir: string | undefined, checkpointing: object): Promise<string | undefined> => {
+      const options = { stateDir: join(folder, 'state'), checkpointing }
+      return (await execute(jobWith(dir), { options })).lastCheckpoint?.path
+    }
+    assert.equal(await pathOf(undefined, {}), undefined)
+    assert.ok((await pathOf(undefined, { dir: ofCaller }))!.startsWith(ofCaller))
+    assert.ok((await pathOf(ofJob, { dir: ofCaller }))!.startsWith(ofJob))
+    assert.equal(await pathOf(ofJob, { storage: 'memory' }), undefined)
+    await rm(folder, { recursive: true })
+  })
+
   it('writes no object as a line of text', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-lines-'))
     const job = defineJob('objects', (env) => {

@@ -35,7 +35,8 @@ export interface ExecuteOptions<P extends Params = Params> {
   /** Whether state in it that no operator of the job has is dropped, instead of refused; false by default. */
   readonly allowNonRestoredState?: boolean
   /**
-   * Options as in the option reference; what the job sets itself wins, and neither the environment nor `millrace.yaml` is read. Default storage of checkpoints: memory.
+   * Options as in the option reference; what the job sets itself wins, and neither the environment nor `millrace.yaml` is read. Default storage of checkpoints: memory, unless
+   * `checkpointing.dir` says where.
    * Those of `metrics` and `log` are of `millrace run`: here there are `metricsText` and `log`.
    */
   readonly options?: Omit<EngineOptionInput, keyof typeof ofRun>
@@ -173,16 +174,13 @@ function settingsOf<P extends Params>({ graph }: BuiltJob, options: ExecuteOptio
   // Looked at by themselves first: what is no section would be lost, or fall to pieces, when it is merged.
   checkOfRun(resolveOptions(engineOptionTable, { code: options.options }))
   const state: EngineOptionInput['state'] = { ...options.options?.state, ...graph.settings.state }
+  const checkpointing: EngineOptionInput['checkpointing'] = { ...options.options?.checkpointing, ...graph.settings.checkpointing }
+  const hasPlace = state.backend === 'filesystem' || (checkpointing.dir !== undefined && state.backend !== 'memory')
   const code: EngineOptionInput = {
     ...options.options,
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     state,
-    checkpointing: {
-      // Unless a backend that is the name of a storage says where.
-      ...(state.backend === 'filesystem' ? {} : { storage: 'memory' }),
-      ...options.options?.checkpointing,
-      ...graph.settings.checkpointing,
-    },
+    checkpointing: { ...(hasPlace ? {} : { storage: 'memory' }), ...checkpointing },
     restart: { ...options.options?.restart, ...graph.settings.restart },
   }
   return settledStorage(resolveOptions(engineOptionTable, { code }))
