@@ -2,7 +2,8 @@
  * npm run bench:growing-file -- [--gigabytes 10] [--keys 100000] [--parallelism 1]
  *
  * A file grows while a job counts its lines by key, with a checkpoint a second: the job's memory must not grow with it. Prints the resident set over the
- * run in tenths, and fails if the last tenth takes a tenth more than the second, when all keys have been seen.
+ * run in tenths, and fails if the last tenth takes a twentieth more than the third. By then all keys have been seen, and the thread's young generation has
+ * the size that V8 gives it after its first full collection, however much was read: some seven seconds after the start, so let the run last for thirty.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -24,7 +25,7 @@ const { values: flags } = parseArgs({
 
 const LINE_BYTES = 100
 const BLOCK_LINES = 40_000
-const GROWTH_MAX = 1.1
+const GROWTH_MAX = 1.05
 
 /** Lines of 100 bytes, the keys in turn. */
 function blockOf(first: number, keys: number): Buffer {
@@ -79,8 +80,8 @@ try {
   console.table(tenths)
   const gigabytes = statSync(path).size / 1e9
   console.log(`${gigabytes.toFixed(1)} GB in ${seconds.toFixed(0)} s, ${((gigabytes * 1000) / seconds).toFixed(0)} MB/s`)
-  const growth = tenths[9]!.medianMb / tenths[1]!.medianMb
-  console.log(`the last tenth takes ${growth.toFixed(2)} times what the second took`)
+  const growth = tenths[9]!.medianMb / tenths[2]!.medianMb
+  console.log(`the last tenth takes ${growth.toFixed(2)} times what the third took`)
   if (!(growth <= GROWTH_MAX)) process.exitCode = 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
