@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { globSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { docstringProblems, publicEntries } from './docstrings.ts'
 import { layeringProblems } from './layering/check.ts'
 import { edges, lineLimits, order, protocol } from './layering/order.ts'
 import { root, workspaceSources } from './layering/workspace.ts'
@@ -38,11 +39,17 @@ async function layering(): Promise<Outcome> {
   return { ok: problems.length === 0, output: [...problems, ...report].join('\n') }
 }
 
+async function docstrings(): Promise<Outcome> {
+  const problems = docstringProblems(join(root, 'tsconfig.json'), publicEntries())
+  return { ok: problems.length === 0, output: problems.map((problem) => `${problem} has no docstring`).join('\n') }
+}
+
 const steps: readonly (readonly [name: string, run: () => Promise<Outcome>])[] = [
   ['format', command('oxfmt', '--check')],
   ['lint', command('oxlint', '--type-aware', '--quiet')],
   ['types', command('tsc', '-p', '.', '--pretty', 'false')],
   ['layering', layering],
+  ['docstrings', docstrings],
   ['dead code', command('knip', '--no-progress')],
   ['build', build],
   ['packing', command(process.execPath, 'scripts/packing.ts')],

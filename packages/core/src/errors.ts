@@ -13,10 +13,13 @@ export interface ErrorDefinition {
   readonly message: string
 }
 
+/** A package's errors by their codes. */
 export type ErrorTable = { readonly [code: string]: ErrorDefinition }
 
+/** What an error speaks of, by the names in its message. */
 export type ErrorDetails = { readonly [name: string]: string | number | bigint | boolean | undefined }
 
+/** What everything here throws: a stable code, who must act, and whether trying again unchanged may help. The error reference lists all codes. */
 export class MillraceError extends Error {
   override readonly name: string = 'MillraceError'
   /** Stable, as in the error reference: `STATE_NOT_KEYED`. */

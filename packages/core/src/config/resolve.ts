@@ -9,6 +9,7 @@ export type OptionOrigins = { readonly [key: string]: string }
 
 /** Options with every layer merged, frozen plain data that can cross threads. */
 export interface ResolvedOptions<T extends OptionTable> {
+  /** Nested by their keys; durations in milliseconds, sizes in bytes. */
   readonly values: OptionValues<T>
   /** By dotted key. */
   readonly origins: OptionOrigins

@@ -11,11 +11,13 @@
  */
 import type { Cancel } from '../io/clock.ts'
 
+/** The tree, to whoever begins a session with it. */
 export interface Coordination {
   /** Begins a session. */
   connect(): Promise<CoordinationSession>
 }
 
+/** What is known of a node beside its bytes. As ZooKeeper's `Stat`. */
 export interface NodeStat {
   /** Of the transaction that made the node; grows over the whole tree, and over restarts. */
   readonly creationId: number
@@ -30,11 +32,13 @@ export interface NodeStat {
   readonly ephemeralOwner: string | undefined
 }
 
+/** A node as it is. */
 export interface CoordinationNode {
   readonly bytes: Uint8Array
   readonly stat: NodeStat
 }
 
+/** How long a node lives and what it is called. */
 export interface CreateOptions {
   /** Goes with the session; false by default. */
   readonly ephemeral?: boolean
@@ -49,6 +53,7 @@ export type CoordinationOperation =
   | { readonly kind: 'remove'; readonly path: string; readonly version?: number }
   | { readonly kind: 'check'; readonly path: string; readonly version?: number }
 
+/** What came of one operation of a transaction. */
 export interface OperationResult {
   /** With its number, for a sequential node. */
   readonly path: string
@@ -63,11 +68,13 @@ export interface OperationResult {
  */
 export type WatchScope = 'node' | 'children' | 'tree'
 
+/** A change of a node; `children`: of the list of its children. */
 export interface WatchEvent {
   readonly kind: 'created' | 'changed' | 'removed' | 'children'
   readonly path: string
 }
 
+/** How long a watch lasts. */
 export interface WatchOptions {
   /** Ends with its first event; false by default. */
   readonly once?: boolean

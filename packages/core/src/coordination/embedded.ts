@@ -25,7 +25,9 @@ import { checkPath } from './paths.ts'
 import { Tree } from './tree.ts'
 import { Watches } from './watches.ts'
 
+/** Where a tree is kept, and how often its journal is written anew. */
 export interface EmbeddedCoordinationOptions {
+  /** Changes are synced to it before they are seen. */
   readonly disk: Disk
   /** Where the journal is; must be there. One process at a time may have it. */
   readonly folder: string
@@ -45,6 +47,7 @@ interface Command {
 
 const BATCH_COMMANDS_MAX = 1000
 
+/** `Coordination` for the sessions of one process. `open` reads what is there. */
 export class EmbeddedCoordination implements Coordination {
   readonly #journal: Journal
   readonly #tree: Tree

@@ -21,6 +21,7 @@ const coordinationErrors = {
   COORDINATION_CORRUPT: { who: 'operator', retry: false, message: 'The coordination journal {path} is corrupt at byte {at}: {problem}' },
 } as const
 
+/** The codes of errors that coordination throws, all of which begin with `COORDINATION_`. */
 export type CoordinationErrorCode = keyof typeof coordinationErrors
 
 export const coordinationError: (code: CoordinationErrorCode, details?: ErrorDetails, cause?: unknown) => MillraceError =

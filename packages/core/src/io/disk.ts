@@ -36,6 +36,7 @@ export interface Disk {
  */
 export type OpenMode = 'read' | 'write' | 'create' | 'update' | 'append'
 
+/** An open file. Positions and lengths are bytes. */
 export interface FileHandle {
   /** Reads up to `into.length` bytes from `position`; 0 at or past the end. May read fewer than asked. */
   read(into: Uint8Array, position: number): Promise<number>
@@ -50,6 +51,7 @@ export interface FileHandle {
   close(): Promise<void>
 }
 
+/** What is known of a file, `size` in bytes. */
 export interface FileStat {
   /** To open a `pipe` waits until somebody has it open for writing, which may be never. */
   readonly kind: 'file' | 'directory' | 'pipe' | 'other'
@@ -62,6 +64,7 @@ export interface FileStat {
   readonly bornMs?: number
 }
 
+/** Why an operation failed, whatever the system calls it. */
 export type DiskErrorReason =
   | 'not-found'
   | 'exists'

@@ -12,19 +12,29 @@ export interface Network {
   connect(options: ConnectOptions): Promise<Connection>
 }
 
+/** Where to listen. */
 export interface ListenOptions {
+  /** Name or address of this machine. */
   readonly host: string
+  /** 0 takes any free one; `Listener.port` says which. */
   readonly port: number
+  /** Without it connections are not encrypted. */
   readonly tls?: TlsServerOptions
 }
 
+/** Where to connect to, and how long that may take. */
 export interface ConnectOptions {
+  /** Name or address. */
   readonly host: string
+  /** From 1 to 65,535. */
   readonly port: number
+  /** For the connection and its handshake together; then it is a `NetworkError` with `timeout`. */
   readonly timeoutMs: number
+  /** Without it the connection is not encrypted. */
   readonly tls?: TlsClientOptions
 }
 
+/** Versions of TLS that are spoken; older ones are not safe. */
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** Key and certificates as PEM text. */
@@ -37,6 +47,7 @@ export interface TlsIdentity {
   readonly certificateChain: string
 }
 
+/** What a server shows of itself, and what it asks of its clients. */
 export interface TlsServerOptions extends TlsIdentity {
   /** Roots that certificates of clients must lead to; those that Node trusts where left out. */
   readonly trusted?: string
@@ -44,6 +55,7 @@ export interface TlsServerOptions extends TlsIdentity {
   readonly clientAuth: 'none' | 'requested' | 'required'
   /** The lowest and the highest version spoken. */
   readonly minVersion?: TlsVersion
+  /** The newest by default. */
   readonly maxVersion?: TlsVersion
   /** Handshakes under way at a time, 1000 by default: further clients are turned away. */
   readonly handshakesMax?: number
@@ -51,6 +63,7 @@ export interface TlsServerOptions extends TlsIdentity {
   readonly onRefused?: (remote: Connection['remote'], error: Error) => void
 }
 
+/** How the server's certificate is checked, and what this client shows of its own. */
 export interface TlsClientOptions {
   /** Roots that the server's certificate must lead to; those that Node trusts where left out. */
   readonly trusted?: string
@@ -60,6 +73,7 @@ export interface TlsClientOptions {
   readonly serverName?: string
 }
 
+/** A port that is listened on, with the host and port that were really taken. */
 export interface Listener {
   readonly host: string
   readonly port: number
@@ -67,7 +81,9 @@ export interface Listener {
   close(): Promise<void>
 }
 
+/** One end of an established connection; sizes are bytes. */
 export interface Connection {
+  /** Address and port of the far side. */
   readonly remote: { readonly host: string; readonly port: number }
   /** The subject of the certificate that the far side has proven, as RFC 2253 writes it: 'CN=orders,O=Shop'. */
   readonly peerSubject?: string
@@ -81,6 +97,7 @@ export interface Connection {
   onDrain(handler: () => void): void
   /** Stops and resumes reading; back-pressure reaches the far end. */
   pause(): void
+  /** Goes on after `pause`. */
   resume(): void
   /** Bytes queued and not yet handed to the system. */
   readonly queuedBytes: number
@@ -90,6 +107,7 @@ export interface Connection {
   destroy(): void
 }
 
+/** A connection or a listener that failed. The system's own error is the `cause`. */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError'
   readonly reason: 'refused' | 'timeout' | 'address-in-use' | 'reset' | 'tls' | 'other'

@@ -18,14 +18,19 @@ export function isLogged(level: LogLevel, least: LogLevel): boolean {
   return urgency[level] >= urgency[least]
 }
 
+/** What a log writes, and where to. */
 export interface LoggerOptions {
+  /** The time that records bear. */
   readonly clock: Clock
   /** The least urgent level that is written. */
   readonly level: LogLevel
+  /** Called with each record, on the thread and at the moment it is logged. */
   readonly write: (record: LogRecord) => void
+  /** Fields of every record; none by default. */
   readonly context?: LogFields
 }
 
+/** A log that hands its records to `write`. Fields of a call go before those of the context. */
 export function createLogger(options: LoggerOptions): Logger {
   const context = options.context ?? {}
   const at =

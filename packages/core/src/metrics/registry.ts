@@ -20,7 +20,9 @@ export interface Histogram {
   record(value: number): void
 }
 
+/** What tells a metric apart from others, and tells people what it is. */
 export interface MetricOptions {
+  /** One sentence for people; empty by default. */
   readonly help?: string
   /** Added to the registry's own. */
   readonly labels?: MetricLabels
@@ -39,6 +41,7 @@ interface Gauge {
 
 const nameLimit = 128
 
+/** The metrics of one thread, at most 10,000 unless `limit` says otherwise. */
 export class MetricRegistry {
   readonly #labels: MetricLabels
   readonly #limit: number

@@ -1,13 +1,17 @@
 import { messageOf } from '../errors.ts'
 import { prometheusContentType } from './prometheus.ts'
 
+/** A server of metrics, with the port that it really has. `close` ends connections too. */
 export interface MetricServer {
   readonly port: number
   close(): Promise<void>
 }
 
+/** Where metrics are served, and what. */
 export interface MetricServerOptions {
+  /** Name or address of this machine. */
   readonly host: string
+  /** 0 takes any free one. */
   readonly port: number
   /** The page of metrics. */
   readonly read: () => string

@@ -11,17 +11,20 @@ interface Identified {
   readonly help: string
 }
 
+/** How often something has happened. */
 export interface CounterSnapshot extends Identified {
   readonly kind: 'counter'
   /** Never falls. */
   readonly value: number
 }
 
+/** How something stands; it may fall. */
 export interface GaugeSnapshot extends Identified {
   readonly kind: 'gauge'
   readonly value: number
 }
 
+/** How values are distributed: their count, their sum and how many lie below some bounds. */
 export interface HistogramSnapshot extends Identified {
   readonly kind: 'histogram'
   readonly count: number

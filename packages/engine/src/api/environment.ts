@@ -3,8 +3,11 @@ import type { CheckpointSettings, RestartSettings } from './settings.ts'
 import type { Stream } from './stream.ts'
 import type { WatermarkStrategy } from './watermarks.ts'
 
+/** Settings of the operator that a source becomes; each is also a method of the stream, except `watermarks`. */
 export interface SourceOptions<T> {
+  /** What the source's position is found by after the job has changed; unique in the job. By default derived from the place in the graph. */
   readonly uid?: string
+  /** For people: in logs, metrics and drawings. By default its connector: `files source`. */
   readonly name?: string
   /** How event time is read off the records; without it they have the time stamps the source gives, and no watermarks. */
   readonly watermarks?: WatermarkStrategy<T>

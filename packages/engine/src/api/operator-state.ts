@@ -44,6 +44,7 @@ export interface OperatorStateDeclaration<Handle> {
   readonly [phantom]?: Handle
 }
 
+/** Declared operator states by name, with their types erased. */
 export type OperatorStateDeclarations = { readonly [name: string]: OperatorStateDeclaration<unknown> }
 
 /** The handles that a function sees for the operator states it declared. */

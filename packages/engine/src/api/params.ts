@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { nearestName } from '@millrace/core'
 import { engineError } from '../errors.ts'
 
+/** What a parameter of a job may be; numbers are finite. */
 export type ParamValue = string | number | boolean
 
 /** Parameters of a job by name; their defaults say their types. */
@@ -9,6 +10,7 @@ export type Params = { readonly [name: string]: ParamValue }
 
 type WidenParam<V> = V extends string ? string : V extends number ? number : V extends boolean ? boolean : never
 
+/** What a job's build function gets for the defaults it declared: `'eu'` becomes `string`, `8` becomes `number`. */
 export type WidenParams<P extends Params> = { readonly [N in keyof P]: WidenParam<P[N]> }
 
 const paramName = /^[A-Za-z][A-Za-z0-9_-]{0,127}$/

@@ -57,6 +57,7 @@ export interface Keyed<K, S extends StateDeclarations, Out extends Declared, Sid
   onProcessingTimer?(time: number, ctx: KeyedContext<K, S, TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
+/** The general operator on one input without keys. `onElement` may answer a promise: then invocations overlap, up to `capacity`. */
 export interface ProcessFunction<
   T,
   Out extends Declared = never,
@@ -68,6 +69,7 @@ export interface ProcessFunction<
   onElement(value: T, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
 }
 
+/** The general operator on one keyed input, with state and timers of the record's key. Invocations of one key never overlap, also where they answer promises. */
 export interface KeyedProcessFunction<
   T,
   K,
@@ -121,6 +123,7 @@ export interface WritesBroadcast<B extends StateDeclarations> {
   readonly broadcast: Handles<B>
 }
 
+/** Elements without keys beside a broadcast input, whose state every subtask holds in full. */
 export interface BroadcastProcessFunction<
   A,
   U,
@@ -136,6 +139,7 @@ export interface BroadcastProcessFunction<
   onBroadcast(value: U, ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O> & WritesBroadcast<B>): undefined | void
 }
 
+/** Keyed elements beside a broadcast input: `ctx.state` is of the element's key, `ctx.broadcast` is the same in every subtask. */
 export interface KeyedBroadcastProcessFunction<
   A,
   U,

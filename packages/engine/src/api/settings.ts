@@ -34,6 +34,7 @@ export type RestartStrategy =
       readonly attempts?: number
     }
 
+/** What a job sets of the options `restart.*`; what it leaves open comes from the command line and the configuration. */
 export interface RestartSettings {
   /** `off` and `disable` are `none`. */
   strategy?: RestartStrategy | RestartStrategy['kind'] | 'off' | 'disable'

@@ -48,6 +48,7 @@ export interface StateOptions<T> {
    * defaults fill what older values lack; it must accept what it answers. With a schema, a raised version needs no `migrate`.
    */
   readonly schema?: StandardSchema<T>
+  /** How values become bytes in checkpoints; by default the engine's own format, which takes plain data. */
   readonly codec?: StateCodec<T>
 }
 
@@ -95,6 +96,7 @@ export interface AggregatingState<In, Out> {
   clear(): void
 }
 
+/** How aggregating state folds what is added, as Flink's `AggregateFunction`. `add` may change the accumulator it is given, and answers the one that is kept. */
 export interface Aggregate<In, Acc, Out> {
   create(): Acc
   add(value: In, accumulator: Acc): Acc

@@ -31,9 +31,11 @@ export interface WatermarkGenerator<T> {
 
 /** A source without records does not hold back the time of others for longer than `idleAfter`; default: for ever. */
 export interface IdleOptions {
+  /** Time without a record after which the input holds no watermark back. */
   readonly idleAfter?: Duration
 }
 
+/** Event time with watermarks that the user's own generator makes, for `watermarks.custom`. */
 export interface CustomWatermarks<T> extends IdleOptions {
   readonly timestamp: TimestampOf<T>
   /** What it keeps is not part of checkpoints: after a restore it begins anew. */

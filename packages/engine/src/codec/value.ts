@@ -23,7 +23,7 @@ export function encodeValue(value: unknown, name?: string): Uint8Array<ArrayBuff
   return writer.take()
 }
 
-/** @throws VALUE_CORRUPT, VALUE_VERSION_UNKNOWN */
+/** The value that `encodeValue` was given; all of `bytes` must be it. @throws VALUE_CORRUPT, VALUE_VERSION_UNKNOWN */
 export function decodeValue(bytes: Uint8Array): unknown {
   reader.reset(bytes)
   try {

@@ -480,4 +480,5 @@ export type EngineOptions = OptionValues<Table>
 /** What code may set: `{ checkpointing: { interval: '1s' } }`. */
 export type EngineOptionInput = OptionInput<Table>
 
+/** The engine's options with every layer merged, and where each value came from: what `resolveOptions(engineOptionTable, …)` answers. */
 export type ResolvedEngineOptions = ResolvedOptions<Table>

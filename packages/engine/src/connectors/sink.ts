@@ -32,6 +32,7 @@ export interface CheckpointTimes {
   readonly timeoutMs: number
 }
 
+/** What a writer is told and given by its task. Clock, disk, network and random numbers come from here, so that tests can simulate them. */
 export interface WriterContext {
   readonly subtask: number
   readonly parallelism: number
@@ -63,6 +64,7 @@ export interface WriterContext {
   report?(notice: ConnectorNotice): void
 }
 
+/** One subtask's end of a sink, driven by its task. Exactly once is two-phase commit: `prepare` at the barrier, `commit` once the checkpoint is complete. */
 export interface SinkWriter<T> {
   /** Whether nothing of a value is looked at any more once `write` has returned, also not of what it refers to: sources may then use its memory again. Default false. */
   readonly keepsNothing?: boolean

@@ -27,6 +27,7 @@ export interface Split {
   readonly ended?: boolean
 }
 
+/** What an enumerator is told and given by its job; there is one enumerator for all `parallelism` readers. */
 export interface EnumeratorContext {
   readonly parallelism: number
   readonly clock: Clock
@@ -78,6 +79,7 @@ export interface ConnectorMetrics {
   gauge(name: string, read: () => number, labels?: { readonly [name: string]: string }): void
 }
 
+/** What a reader is told and given by its task. Clock, disk, network and random numbers come from here, so that tests can simulate them. */
 export interface ReaderContext {
   readonly subtask: number
   readonly parallelism: number
@@ -121,6 +123,7 @@ export interface SourceReader<T> {
   close(): void | Promise<void>
 }
 
+/** Where a reader puts its records during `poll`; not to be used at any other time. */
 export interface SourceOutput<T> {
   /** `timestamp`: event time in milliseconds since 1970, where the source knows one. `position`: where the record stood ('access.log:8812'), for error messages. */
   emit(value: T, timestamp?: number): void

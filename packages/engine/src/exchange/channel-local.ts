@@ -23,6 +23,7 @@ export interface LocalChannelOptions {
   readonly strict?: boolean
 }
 
+/** Both ends of a channel within a thread. */
 export class LocalChannel implements OutputChannel, InputChannel {
   readonly #keyed: boolean
   readonly #codec: { readonly encoder: ColumnEncoder; readonly decoder: ColumnDecoder } | undefined

@@ -16,6 +16,7 @@ export interface RecordBatch {
   readonly hashes: Int32Array | readonly number[] | undefined
 }
 
+/** What is no record: event time and whether it stands still, barriers of checkpoints, and the end of the input. */
 export type ChannelEvent =
   | { readonly kind: 'watermark'; readonly time: number }
   | { readonly kind: 'idle' }

@@ -15,6 +15,7 @@ export interface JobDescription {
   readonly warnings: readonly GraphWarning[]
 }
 
+/** A chain of operators that run in one task; `parallelism` counts its subtasks, `maxParallelism` its key groups. */
 export interface TaskDescription {
   readonly id: number
   readonly name: string
@@ -23,6 +24,7 @@ export interface TaskDescription {
   readonly operators: readonly OperatorDescription[]
 }
 
+/** An operator of the graph, with what it keeps and how it treats failures. */
 export interface OperatorDescription extends Pick<
   OperatorNode,
   'id' | 'kind' | 'name' | 'stateId' | 'states' | 'sides' | 'onError' | 'source' | 'sink'
@@ -32,6 +34,7 @@ export interface OperatorDescription extends Pick<
   readonly timers: boolean
 }
 
+/** Where records go, by operator ids; `input` is 1 for the second input of a connected or broadcast operator. */
 export interface EdgeDescription {
   readonly from: number
   readonly output: OutputName

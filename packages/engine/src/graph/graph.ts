@@ -24,8 +24,10 @@ export const operatorKinds = [
   'keyed-broadcast-process',
   'sink',
 ] as const
+/** What an operator is to the runtime. */
 export type OperatorKind = (typeof operatorKinds)[number]
 
+/** An operator as data; its functions are in `JobFunctions` under the same `id`. */
 export interface OperatorNode {
   /** Place in the order of construction, from 0; only good within one build of the job. */
   readonly id: number
@@ -65,17 +67,20 @@ export const stateKinds = [
   'raw-keyed',
 ] as const
 
+/** A declared state of an operator. `version` is the shape of what is stored, from 1. */
 export interface StateNode {
   readonly name: string
   readonly kind: (typeof stateKinds)[number]
   readonly version: number
 }
 
+/** How records are spread over the subtasks of the next operator: as a user chooses it (`PartitioningChoice`; `custom` stands for a function), or by `hash` of their keys. */
 export type Partitioning = 'forward' | 'hash' | 'rebalance' | 'rescale' | 'shuffle' | 'global' | 'broadcast' | 'custom'
 
 /** Which output of an operator: its main one, a declared side output, or its failures. */
 export type OutputName = { readonly kind: 'main' } | { readonly kind: 'side'; readonly name: string } | { readonly kind: 'failures' }
 
+/** Records that go from one operator to another, by operator ids. */
 export interface EdgeNode {
   readonly id: number
   readonly from: number
@@ -91,7 +96,9 @@ export interface EdgeNode {
 
 /** What the job asks for itself; the command line and the configuration fill what it leaves open. */
 export interface JobSettings {
+  /** Options `checkpointing.*` that the job sets, without that beginning of their keys. */
   readonly checkpointing: { readonly [option: string]: unknown }
+  /** Options `restart.*` that the job sets, without that beginning of their keys. */
   readonly restart: { readonly [option: string]: unknown }
   /** Only where the job sets anything of it. */
   readonly state?: { readonly [option: string]: unknown }

@@ -3,6 +3,7 @@ import type { JobGraph, OperatorNode } from './graph.ts'
 /** How often each input shows in the results of a job that fails and restarts; from the strongest to the weakest. */
 export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once' | 'none'
 
+/** What holds between one source and one sink. */
 export interface PathGuarantee {
   /** Operator ids. */
   readonly source: number
@@ -12,6 +13,7 @@ export interface PathGuarantee {
   readonly reason: string
 }
 
+/** What a job promises end to end. */
 export interface JobGuarantee {
   /** The weakest of all paths. */
   readonly guarantee: Guarantee
@@ -23,7 +25,9 @@ export interface JobGuarantee {
 export interface GuaranteeOptions {
   /** Undefined: no periodic checkpoints. */
   readonly interval: number | undefined
+  /** The option `checkpointing.mode`. */
   readonly mode: 'exactly-once' | 'at-least-once'
+  /** The option `checkpointing.storage`: what is kept in memory alone does not outlive the process. */
   readonly storage: string
 }
 

@@ -5,6 +5,7 @@ import type { EdgeNode, JobGraph, OperatorNode, Partitioning } from './graph.ts'
 import { defaultMaxParallelism } from './max-parallelism.ts'
 import type { ExecutionPlan, PlannedExchange, PlannedTask } from './plan-types.ts'
 
+/** What a graph leaves open about its layout in tasks. */
 export interface PlanOptions {
   /** Subtasks of every operator that does not set its own. */
   readonly parallelism: number

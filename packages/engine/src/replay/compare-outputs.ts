@@ -11,6 +11,7 @@ export interface SinkComparison {
   readonly onlyNew: OutputDifference
 }
 
+/** Records that only one of two runs has put out, or more often than the other. */
 export interface OutputDifference {
   readonly count: number
   /** Some of them, as people read them, each with how often it is there. */
@@ -64,6 +65,7 @@ function textOf(value: unknown): string {
   })
 }
 
+/** Compares as multisets; sinks by name, also those that one of the runs does not have. */
 export function compareOutputs(old: Outputs, recent: Outputs): readonly SinkComparison[] {
   return [...new Set([...old.sinks, ...recent.sinks])].toSorted().map((sink) => compareSink(sink, old.of(sink), recent.of(sink)))
 }

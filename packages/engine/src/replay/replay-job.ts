@@ -22,11 +22,13 @@ import { watchedSource, type InputWatcher } from './watched-source.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 export interface ReplayedJob {
+  /** As it is now, which may be another version than wrote the checkpoint. */
   readonly job: Job<Params>
   /** As typed by the user; they go before those of the checkpoint. */
   readonly params: { readonly [name: string]: string }
   /** Path or URL of a checkpoint or savepoint. */
   readonly checkpoint: string
+  /** Drops state of the checkpoint that belongs to no operator of the job, instead of refusing. */
   readonly allowNonRestoredState: boolean
   /** Below what the job sets itself. */
   readonly settings: ResolvedEngineOptions
@@ -36,6 +38,7 @@ export interface ReplayedJob {
   source(node: OperatorNode, source: Source<unknown>): Source<unknown>
   /** A record has come to a sink. Not much more comes before what it answers, if anything, has resolved. */
   output(node: OperatorNode, value: unknown, timestamp: number): Promise<void> | undefined
+  /** Called with everything that happens, as of a job that runs. */
   onEvent(event: JobEvent): void
 }
 
@@ -150,6 +153,7 @@ function tellingWriter(tell: Tell, context: WriterContext): SinkWriter<unknown> 
   }
 }
 
+/** A job, the checkpoint it is replayed from, and how far. */
 export interface ReplayOptions extends Omit<ReplayedJob, 'source'> {
   /** Records of all sources together after which the replay stops; undefined: when the input ends, or when it is stopped. */
   readonly until?: number

@@ -16,16 +16,23 @@ import { InputRecording } from './input-recording.ts'
 import { InputBudget, startReplay, type ReplayedJob } from './replay-job.ts'
 import { watchedSource } from './watched-source.ts'
 
+/** One of two versions of a job, with parameters as typed by the user: they go before those of the checkpoint. */
 export interface ShadowVersion {
   readonly job: Job<Params>
   readonly params: { readonly [name: string]: string }
 }
 
+/** Two versions of a job, what both start from, and how far they run. */
 export interface ShadowOptions {
+  /** Its sources read the input, for both. */
   readonly old: ShadowVersion
+  /** Is given what the old version has read. */
   readonly recent: ShadowVersion
+  /** Path or URL of a checkpoint or savepoint. */
   readonly checkpoint: string
+  /** Drops state of the checkpoint that belongs to no operator of a version, instead of refusing. */
   readonly allowNonRestoredState: boolean
+  /** Below what each version sets itself. */
   readonly settings: ResolvedEngineOptions
   /** Records of all sources together. */
   readonly until: number
@@ -33,9 +40,11 @@ export interface ShadowOptions {
   readonly idleMs: number
   /** Ends both versions, whichever runs: `shadowRun` throws its reason then, and has left nothing. */
   readonly signal?: AbortSignal
+  /** Called with everything that happens to either. */
   onEvent(version: 'old' | 'new', event: JobEvent): void
 }
 
+/** What two versions have put out over the same records. */
 export interface ShadowReport {
   /** Records that both versions were given. */
   readonly records: number
@@ -54,7 +63,7 @@ export interface ShadowFailure {
   readonly result: Extract<JobResult, { state: 'failed' }>
 }
 
-/** @throws CHECKPOINT_*, REPLAY_OTHER_JOB, and what building the jobs throws */
+/** Runs both versions, one after the other, and compares; the first that fails ends it. @throws CHECKPOINT_*, REPLAY_OTHER_JOB, and what building the jobs throws */
 export async function shadowRun(options: ShadowOptions): Promise<ShadowReport | ShadowFailure> {
   const recording = new InputRecording()
   const old = await runOld(options, recording)

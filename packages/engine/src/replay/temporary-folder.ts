@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** A folder that `remove` removes with all in it; `remove` never rejects. */
 export interface TemporaryFolder {
   readonly path: string
   readonly remove: () => Promise<void>

@@ -19,6 +19,7 @@ import { runOnThreads } from './run-job.ts'
 import { startLocalJob } from './start-job.ts'
 import { thisThread } from './threads/this-thread.ts'
 
+/** How `execute` and `startJob` run a job. Unknown names are refused with `ARGUMENT_INVALID`. */
 export interface ExecuteOptions<P extends Params = Params> {
   /** Subtasks of every operator that does not set its own. Default 1. */
   readonly parallelism?: number
@@ -27,6 +28,7 @@ export interface ExecuteOptions<P extends Params = Params> {
    * be the default export of the module that defines it, and a call of `execute` at the top of that module stands under `if (import.meta.main)`.
    */
   readonly threads?: boolean
+  /** Parameters of the job, over their defaults. A name that the job does not declare is `PARAM_UNKNOWN`, a value of another type `PARAM_INVALID`. */
   readonly params?: Partial<P>
   /** Cancels the job. */
   readonly signal?: AbortSignal

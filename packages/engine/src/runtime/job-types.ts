@@ -8,6 +8,7 @@ import type { CheckpointRecord, CheckpointStatistics } from '../checkpoint/coord
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
 
+/** A job on worker threads, by its module, for `runJob`. */
 export interface RunJobOptions {
   /** Absolute path of the module whose default export is the job. */
   readonly modulePath: string
@@ -49,11 +50,13 @@ export interface RunningJob {
   checkpoints(): CheckpointHistory
 }
 
+/** Where a savepoint goes. */
 export interface SavepointOptions {
   /** Folder in which the savepoint gets its own; default: the option `checkpointing.savepointDir`. */
   readonly dir?: string
 }
 
+/** What a stop does besides taking the final checkpoint. */
 export interface StopOptions {
   /** Whether the final checkpoint is stored as a savepoint too, and where. Default false. */
   readonly savepoint?: boolean | SavepointOptions
@@ -64,6 +67,7 @@ export interface StopOptions {
   readonly drain?: boolean
 }
 
+/** What became of checkpoints and savepoints, for people to look at. */
 export interface CheckpointHistory {
   /** Since the start of the run. */
   readonly counts: Omit<CheckpointStatistics, 'lastCompleted' | 'lastFailed' | 'history'>
@@ -71,6 +75,7 @@ export interface CheckpointHistory {
   readonly history: readonly CheckpointHistoryEntry[]
 }
 
+/** One checkpoint or savepoint, under way or over. */
 export interface CheckpointHistoryEntry extends Omit<CheckpointRecord, 'triggeredAtMs'> {
   /** Wall clock, milliseconds since 1970. */
   readonly triggeredMs: number
@@ -78,6 +83,7 @@ export interface CheckpointHistoryEntry extends Omit<CheckpointRecord, 'triggere
   readonly path: string | undefined
 }
 
+/** How a job ended; `durationMs` since it was started, `restarts` with those of its regions. */
 export type JobResult = {
   readonly jobName: string
   readonly durationMs: number
@@ -90,6 +96,7 @@ export type JobResult = {
   | { readonly state: 'failed'; readonly failure: JobFailure }
 )
 
+/** A checkpoint or savepoint that can be restored. Ids grow over the whole life of a job, restarts included. */
 export interface CompletedCheckpoint {
   readonly id: number
   /** Folder that `--restore` takes; undefined for storage in memory. */
@@ -119,6 +126,7 @@ export interface CrashCapsule {
   readonly command: string
 }
 
+/** What happens to a job, in order. `timeMs` is the wall clock, milliseconds since 1970; `durationMs` from the trigger to completion; `sizeBytes` what was written. */
 export type JobEvent =
   | {
       readonly kind: 'started'
@@ -179,6 +187,7 @@ export type JobEvent =
   /** The last event. */
   | { readonly kind: 'ended'; readonly timeMs: number; readonly result: JobResult }
 
+/** A job at one moment; `timeMs` is the wall clock, milliseconds since 1970. */
 export interface JobMetrics {
   readonly timeMs: number
   readonly state: 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
@@ -206,6 +215,7 @@ export interface JobRegion {
   readonly tasks: readonly string[]
 }
 
+/** A region of a job at one moment. */
 export interface RegionMetrics extends JobRegion {
   /** `restarting`: it has failed and is not back yet, while the others run. */
   readonly state: 'running' | 'restarting'
@@ -213,6 +223,7 @@ export interface RegionMetrics extends JobRegion {
   readonly restarts: number
 }
 
+/** A task at one moment, by subtasks. */
 export interface TaskMetrics {
   /** As in the plan. */
   readonly id: number
@@ -242,6 +253,7 @@ export interface SubtaskMetrics {
   readonly emitLagMs?: number | undefined
 }
 
+/** Checkpoints of this run: `completed` and `failed` are counts since its start, `inProgress` are under way now. */
 export interface CheckpointMetrics {
   readonly completed: number
   readonly failed: number

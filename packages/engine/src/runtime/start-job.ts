@@ -17,15 +17,21 @@ import { planOptions } from './deployment/plan-options.ts'
 import { stateBackend } from './storage/state-backend.ts'
 import { jobFolder } from './storage/state-folder.ts'
 
+/** A job on one thread, with the machine that it is to see. */
 export interface LocalJobOptions {
+  /** The job as it is built already; a restart calls `build`. */
   readonly first: BuiltJob
   /** Builds the job anew, for a restart. */
   build(): BuiltJob
+  /** With what the job sets itself already merged over them (`jobOptions`). */
   readonly settings: ResolvedEngineOptions
+  /** As of `RunJobOptions`. */
   readonly restore: 'latest' | 'none' | (string & {})
+  /** As of `RunJobOptions`. */
   readonly allowNonRestoredState?: boolean
   /** What can be seen of other processes, for the lock; a simulation has its own. */
   readonly processes?: ProcessInspector
+  /** All that the job sees of the machine; a simulation gives its own. */
   readonly ports: { readonly clock: Clock; readonly disk: Disk; readonly network: Network; readonly random: Random } & Pick<
     LocalPorts,
     'createChannels' | 'pace' | 'metricsIntervalMs' | 'keyedState' | 'stateBackend' | 'capsule'
@@ -35,7 +41,9 @@ export interface LocalJobOptions {
   readonly launcher?: (launcher: SlotLauncher) => SlotLauncher
   /** Puts something around the storage of checkpoints. */
   readonly storage?: (storage: CheckpointStorage) => CheckpointStorage
+  /** Called with everything that happens, in order; must not throw. */
   readonly onEvent: (event: JobEvent) => void
+  /** Opens the place where other processes can speak to the job; by default there is none. */
   readonly control?: JobMasterParts['control']
 }
 

@@ -16,6 +16,7 @@ import { findSnapshot, snapshotPorts, type SnapshotAccess } from './snapshot-pla
 import type { EntryValue, SnapshotFacts, SnapshotItem, SnapshotOperator, StateEntry } from './state-entry.ts'
 import { StoredRows, type StoredCell, type StoredRow } from './stored-rows.ts'
 
+/** Which entries of a snapshot are read; all that is given must hold. */
 export interface EntryFilter {
   /** Of this operator, by its uid, alone. */
   readonly operator?: string

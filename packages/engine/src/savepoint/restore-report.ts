@@ -16,6 +16,7 @@ import { storedForms, type StoredForms } from './stored-forms.ts'
 /** What becomes of a state: `empty` starts so, `lost` is refused unless it is allowed, and `dropped` then; `refused` is refused. */
 export type StateOutcome = 'restored' | 'migrated' | 'empty' | 'dropped' | 'lost' | 'refused'
 
+/** What a restore would do to one state, with the reason as a sentence in `detail`. */
 export interface StateFate {
   /** Its uid, or the id that was derived for it. */
   readonly operator: string
@@ -25,6 +26,7 @@ export interface StateFate {
   readonly detail: string
 }
 
+/** What `reportRestore` answers: one fate for each state of the snapshot and of the job. */
 export interface RestoreReport {
   readonly path: string
   readonly checkpointId: number
@@ -37,7 +39,9 @@ export interface RestoreReport {
   readonly restorable: boolean
 }
 
+/** How the snapshot is reached, and as what restore it is judged. */
 export interface RestoreReportOptions extends SnapshotAccess {
+  /** As `--allow-non-restored-state`: state that belongs to no operator of the job is dropped. False by default. */
   readonly allowNonRestoredState?: boolean
 }
 

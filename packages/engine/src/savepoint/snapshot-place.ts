@@ -16,8 +16,11 @@ export interface SnapshotAccess {
   readonly options?: EngineOptionInput
   /** The same, resolved; wins. */
   readonly settings?: ResolvedEngineOptions
+  /** Where paths are looked up; this machine's by default. `TestSavepoint.disk` for savepoints of `testJob`. */
   readonly disk?: Disk
+  /** Time for retries and time-outs of S3 and HDFS; this machine's by default. */
   readonly clock?: Clock
+  /** For names that must not clash; this machine's by default. */
   readonly random?: Random
 }
 

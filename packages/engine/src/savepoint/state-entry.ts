@@ -59,8 +59,10 @@ export type ValueEntry = State & Owner & EntryValue & { readonly kind: 'value' |
 /** One element of a list; they come in their order. */
 export type ListEntry = State & Owner & EntryValue & { readonly kind: 'list' }
 
+/** One entry of map state, by the key of its owner and its own, `entry`. */
 export type MapEntry = State & Owner & EntryValue & { readonly kind: 'map'; readonly entry: KeyAtom }
 
+/** A timer that has not fired. */
 export interface TimerEntry extends Common {
   readonly kind: 'event-timer' | 'processing-timer'
   readonly key: Key

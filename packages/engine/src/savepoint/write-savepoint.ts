@@ -23,11 +23,13 @@ import {
 } from './snapshot-place.ts'
 import type { SnapshotFacts, SnapshotItem } from './state-entry.ts'
 
+/** What a new savepoint is made of: entries, another snapshot, or both. */
 export interface WriteSavepointOptions extends SnapshotAccess {
   /** A checkpoint or savepoint whose operators are taken over, except those that `items` has or `edits` removes. It is only read. */
   readonly from?: string
   /** Each operator before its entries, which may come in any order. Of what comes first as `snapshot` the job's name and parameters are taken. */
   readonly items?: Iterable<SnapshotItem> | AsyncIterable<SnapshotItem>
+  /** Changes to what is taken over of `from`. */
   readonly edits?: readonly SavepointEdit[]
   /** Default 32 MiB: above it, entries of keyed state wait in a file under the system's folder for temporary ones. */
   readonly memoryBytesMax?: number

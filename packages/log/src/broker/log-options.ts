@@ -4,6 +4,7 @@ import { unknownOption, type Clock, type Disk, type Logger, type Network, type R
 import { logError } from '../errors.ts'
 import type { RequestLogEntry } from './metrics/request-log.ts'
 
+/** Where a log keeps its records and where it listens, for `Log.start`. */
 export interface LogOptions {
   /**
    * The log directory, or several, as `log.dirs` of Kafka: a new partition goes where there are the fewest, and a directory that fails takes its

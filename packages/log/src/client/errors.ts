@@ -98,6 +98,7 @@ const table = {
   CLIENT_GROUP_PROTOCOL: { who: 'operator', retry: false, message: 'What group {group} agreed on cannot be read: {problem}' },
 } as const
 
+/** The codes of errors that the client throws, all of which begin with `CLIENT_`. */
 export type ClientErrorCode = keyof typeof table
 
 /** Makes an error of the client. */
@@ -158,6 +159,7 @@ export function isRetriable(error: unknown): boolean {
  */
 export type ErrorClass = 'retriable' | 'abortable' | 'fenced' | 'fatal'
 
+/** What an error that a producer has thrown means for its transaction; what is none of the client's errors is `fatal`. */
 export function errorClassOf(error: unknown): ErrorClass {
   const { code, retry } = error as Partial<MillraceError>
   if (code === 'CLIENT_FENCED') return 'fenced'

@@ -11,6 +11,7 @@ import { compressSnappy, decompressSnappy } from './snappy.ts'
 /** By the id that a batch's attributes carry. */
 export const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
+/** By the names of `compression.type`. */
 export type CompressionType = (typeof COMPRESSION_TYPES)[number]
 
 /** The levels that `compress` accepts, inclusive, with Kafka's default. Snappy and lz4 have none here. */
@@ -24,6 +25,7 @@ export function compressionType(id: number): CompressionType | undefined {
   return COMPRESSION_TYPES[id]
 }
 
+/** The id that the attributes of a batch have for it. */
 export function compressionId(type: CompressionType): number {
   return COMPRESSION_TYPES.indexOf(type)
 }

@@ -45,10 +45,12 @@ for (const declaration of Object.values(table).toSorted((a, b) => a.key - b.key)
 /** Every API, in the order of the keys. */
 export const APIS: readonly Api[] = [...apisByKey.values()]
 
+/** Undefined for a key that is not spoken here. */
 export function apiByKey(key: number): Api | undefined {
   return apisByKey.get(key)
 }
 
+/** With its key and its versions. */
 export function apiByName(name: ApiName): Api {
   return apisByName.get(name)!
 }

@@ -13,6 +13,7 @@ import type { ByteReader } from './reader.ts'
 import type { ByteWriter } from './writer.ts'
 import { ByteWriter as Writer } from './writer.ts'
 
+/** Reads and writes one message at one version: `D` is what comes out, `E` what may be given. */
 export interface MessageCodec<D, E> {
   /** Reads one message from the reader's position. @throws ProtocolError */
   decode(reader: ByteReader): D

@@ -17,6 +17,7 @@ export type IntegerType = 'int8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'in
 
 export type PrimitiveType = IntegerType | 'float64' | 'bool' | 'string' | 'uuid' | 'bytes' | 'records'
 
+/** One version, a range, or one and all above it: `3`, `0-7`, `9+`; the notation of Kafka's message files. */
 export type VersionRange = `${number}` | `${number}-${number}` | `${number}+`
 
 interface FieldOptions {
@@ -42,8 +43,10 @@ export interface StructField extends FieldOptions {
   readonly fields: Fields
 }
 
+/** A field of a message as data; its versions say where it is on the wire. */
 export type Field = PrimitiveType | PrimitiveField | ArrayField | StructField
 
+/** Fields in the order of the wire. */
 export interface Fields {
   readonly [name: string]: Field
 }

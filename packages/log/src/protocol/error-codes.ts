@@ -146,6 +146,7 @@ export const ERROR_CODE = {
   SHARE_SESSION_LIMIT_REACHED: 133,
 } as const
 
+/** Kafka's names of its error codes: 'NOT_LEADER_OR_FOLLOWER', … */
 export type ErrorCodeName = keyof typeof ERROR_CODE
 
 const RETRIABLE: ReadonlySet<ErrorCodeName> = new Set<ErrorCodeName>([

@@ -16,6 +16,7 @@ export const FRAME_PREFIX_BYTES = 4
 const FIRST_BYTES = 64 * 1024
 const GROWTH_FACTOR = 4
 
+/** How a splitter gets memory for frames that arrive in pieces. */
 export interface FrameSplitterOptions {
   /** Whether chunks are only lent for the call of `push`: what is kept of them is copied. Default false. */
   readonly lent?: boolean
@@ -35,6 +36,7 @@ export interface FrameMemory {
 
 const newMemory: FrameMemory = { take: (bytes) => Buffer.allocUnsafeSlow(bytes), give: discardBytes }
 
+/** Cuts the bytes of a connection into frames, which have their length in front (int32, big endian). */
 export class FrameSplitter {
   readonly #limitBytes: number
   readonly #lent: boolean

@@ -25,6 +25,7 @@ import { ByteReader } from './reader.ts'
 import type { StreamedBytes } from './streamed-bytes.ts'
 import { ByteWriter } from './writer.ts'
 
+/** What stands before the body of a request. */
 export interface RequestHeader {
   readonly api: Api
   /** As the client asked; `isSupported` tells whether a codec has it. */
@@ -40,11 +41,13 @@ export interface RequestFrame extends RequestHeader {
   readonly body: ByteReader
 }
 
+/** 2 has tagged fields, 1 the client's id, 0 neither. */
 export function requestHeaderVersion(name: ApiName, version: number): 0 | 1 | 2 {
   if (isFlexible(name, version)) return 2
   return name === 'ControlledShutdown' && version === 0 ? 0 : 1
 }
 
+/** 1 has tagged fields. ApiVersions never does: its client does not know yet what the broker speaks (KIP-511). */
 export function responseHeaderVersion(name: ApiName, version: number): 0 | 1 {
   return name !== 'ApiVersions' && isFlexible(name, version) ? 1 : 0
 }

@@ -14,6 +14,7 @@ const TWO_28 = 0x1000_0000
 /** Array elements of one message, unless the caller says otherwise. */
 export const MESSAGE_ELEMENTS_MAX = 2_000_000
 
+/** Reads the protocol's types one after the other. */
 export class ByteReader {
   readonly input: Uint8Array
   readonly end: number

@@ -17,6 +17,7 @@ const VIEW_BYTES_MIN = 1024
 const ASCII_LENGTH_MAX = 32
 const UUID_BYTES = 16
 
+/** Writes the protocol's types one after the other. */
 export class ByteWriter {
   #chunks: (Uint8Array | StreamedBytes)[] = []
   #chunksBytes = 0

@@ -33,13 +33,17 @@ import {
 } from './batch.ts'
 import type { RecordHeader } from './record.ts'
 
+/** The header of a batch that is built. */
 export interface BatchOptions {
   /** Offset of the first record. Default 0. */
   readonly baseOffset?: number
   /** Offset of the last record where it is not that of the last one appended: a compacted batch keeps the range it had. */
   readonly lastOffset?: number
+  /** Default -1. */
   readonly partitionLeaderEpoch?: number
+  /** Default `none`. */
   readonly compression?: CompressionType
+  /** Of gzip or zstd, within `COMPRESSION_LEVELS`; Kafka's default of each. */
   readonly compressionLevel?: number
   /** Default `CreateTime`. With `LogAppendTime`, `maxTimestamp` is the time of every record. */
   readonly timestampType?: TimestampType
@@ -49,13 +53,19 @@ export interface BatchOptions {
   readonly baseTimestamp?: number
   /** When a compacted batch's tombstones or marker may go; it takes the base time stamp's place. */
   readonly deleteHorizonMs?: number
+  /** Default -1: without idempotence. */
   readonly producerId?: number
+  /** Default -1. */
   readonly producerEpoch?: number
+  /** Sequence of the first record; default -1. */
   readonly baseSequence?: number
+  /** Whether it is part of a transaction; default false. */
   readonly transactional?: boolean
+  /** Whether it holds a marker instead of records; default false. */
   readonly control?: boolean
 }
 
+/** A record for a batch that is built. */
 export interface RecordToAppend {
   readonly key: Uint8Array | null
   /** Text is written as UTF-8. */
@@ -89,6 +99,7 @@ const FRAMING_BYTES_MAX = 5 * 5 + 10 + 1
 
 const NOTHING = Buffer.alloc(0)
 
+/** Builds a batch record by record. */
 export class BatchBuilder {
   readonly #options: BatchOptions
   readonly #baseOffset: number

@@ -8,6 +8,7 @@
 import { BATCH_FIELD, BATCH_HEADER_BYTES, BATCH_MAGIC, BATCH_MAGIC_END, BATCH_PREFIX_BYTES, BatchView, headerProblem } from './batch.ts'
 import { readInt32, readInt8 } from '../protocol/primitives.ts'
 
+/** Which range is walked, and how much is checked; positions and sizes in bytes. */
 export interface BatchCursorOptions {
   /** Default 0. */
   readonly start?: number
@@ -19,6 +20,7 @@ export interface BatchCursorOptions {
   readonly batchBytesMax?: number
 }
 
+/** Why a cursor gives no further batch. */
 export type BatchStop =
   /** The range ended behind a whole batch. */
   | { readonly reason: 'end' }
@@ -26,6 +28,7 @@ export type BatchStop =
   | { readonly reason: 'truncated'; readonly neededBytes: number }
   | { readonly reason: 'corrupt'; readonly problem: string }
 
+/** Walks the batches that lie one behind the other in a range of bytes. */
 export class BatchCursor {
   readonly #bytes: Uint8Array
   readonly #end: number

@@ -30,10 +30,15 @@ export const BATCH_MAGIC_END = 17
 /** The only batch format that is read and written. */
 export const BATCH_MAGIC = 2
 
+/** The batch is of a producer without idempotence. */
 export const NO_PRODUCER_ID = -1
+/** Goes with `NO_PRODUCER_ID`. */
 export const NO_PRODUCER_EPOCH = -1
+/** Goes with `NO_PRODUCER_ID`, and stands in markers of transactions. */
 export const NO_SEQUENCE = -1
+/** The record has no time. */
 export const NO_TIMESTAMP = -1
+/** Nobody has said which leader wrote the batch. */
 export const NO_LEADER_EPOCH = -1
 
 /** Where each header field begins. */
@@ -62,8 +67,10 @@ export const BATCH_ATTRIBUTE = {
   deleteHorizon: 0x40,
 } as const
 
+/** Whose time records have: their producer's, or the broker's when it appended them. As `message.timestamp.type`. */
 export type TimestampType = 'CreateTime' | 'LogAppendTime'
 
+/** A batch where it lies in a buffer, header fields as getters. */
 export class BatchView {
   readonly bytes: Uint8Array
   /** Where the batch begins in `bytes`. */

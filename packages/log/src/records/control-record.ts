@@ -19,16 +19,25 @@ export const CONTROL_TYPE = {
   kraftVoters: 6,
 } as const
 
+/** How a transaction ended, and which life of its coordinator said so. */
 export interface EndTransactionMarker {
+  /** Whether its records show. */
   readonly outcome: 'commit' | 'abort'
+  /** A marker of an older life of the coordinator is refused. */
   readonly coordinatorEpoch: number
 }
 
+/** A marker as a batch of its own. */
 export interface MarkerOptions extends EndTransactionMarker {
+  /** Whose transaction it ends. */
   readonly producerId: number
+  /** Of that producer, as the coordinator knows it. */
   readonly producerEpoch: number
+  /** Milliseconds since 1970. */
   readonly timestamp: number
+  /** Default 0. */
   readonly baseOffset?: number
+  /** Default -1. */
   readonly partitionLeaderEpoch?: number
 }
 

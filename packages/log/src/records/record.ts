@@ -13,6 +13,7 @@ import { ByteReader } from '../protocol/reader.ts'
 import type { BatchView } from './batch.ts'
 import { RecordRun } from './lent-record.ts'
 
+/** A header of a record; names may come twice. */
 export interface RecordHeader {
   readonly key: string
   readonly value: Uint8Array | null

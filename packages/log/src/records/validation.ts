@@ -14,6 +14,7 @@ import { NO_TIMESTAMP, type BatchView, type TimestampType } from './batch.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import { DECOMPRESSED_BYTES_MAX, RecordCursor, recordBytes } from './record.ts'
 
+/** What a topic asks of the batches that are appended to it. */
 export interface ProduceRules {
   /** `max.message.bytes` of the topic: the largest batch. */
   readonly batchBytesMax: number
@@ -39,6 +40,7 @@ export interface RecordError {
   readonly message: string
 }
 
+/** A batch that may be appended. */
 export interface ProducedBatch {
   readonly ok: true
   readonly batch: BatchView
@@ -52,6 +54,7 @@ export interface ProducedBatch {
   readonly maxTimestampDelta: number
 }
 
+/** A batch that may not, with what its producer is answered. */
 export interface RefusedBatch {
   readonly ok: false
   /** For the response's `errorCode`, `errorMessage` and `recordErrors`. */

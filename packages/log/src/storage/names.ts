@@ -25,6 +25,7 @@ export function parseSegmentFileName(name: string): SegmentFileName | undefined 
   return { baseOffset, kind: match[2] as SegmentFileKind, suffix: match[3] as FileSuffix }
 }
 
+/** A partition by its topic's name and its number, from 0. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -33,6 +34,7 @@ export interface TopicPartition {
 /** What a controller of Kafka's own keeps beside the logs of a broker; no partition of a topic. */
 export const clusterMetadataTopic = '__cluster_metadata'
 
+/** The name of the folder that holds its log: 'orders-3'. */
 export function partitionDirectoryName({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }

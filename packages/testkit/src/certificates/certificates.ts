@@ -9,6 +9,7 @@ export interface TestCertificate {
   readonly certificate: string
 }
 
+/** What a test wants to have certified. */
 export interface CertificateOptions {
   /** Parts of the subject from the most general, as in a certificate: `{ O: 'Shop', CN: 'orders' }`. */
   readonly subject: Readonly<Partial<Record<SubjectPart, string>>>
@@ -35,7 +36,7 @@ const EXTENSION = { basicConstraints: '2.5.29.19', keyUsage: '2.5.29.15', subjec
 const KEY_CERT_SIGN = 0x04
 const DAY_SECONDS = 86_400
 
-/** @param name the common name of the authority */
+/** Makes an authority with a new key, good for a day. @param name its common name */
 export function testAuthority(name = 'Test authority'): TestAuthority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const issuer = distinguishedName({ CN: name })

@@ -1,6 +1,7 @@
 import { nodeClock, type Cancel, type Clock } from '@millrace/core'
 import { EventQueue, type Event } from './event-queue.ts'
 
+/** How a `VirtualClock` begins; from it on only the test moves its time. */
 export interface VirtualClockOptions {
   /** The wall clock at the start, milliseconds since 1970; 2024-01-01 by default. */
   readonly startMs?: number

@@ -5,6 +5,7 @@ import { RealMachine, SimulatedMachine, type TestMachine } from './machine.ts'
 import { SinkHost } from './sink-host.ts'
 import { counted, Story } from './story.ts'
 
+/** A sink, its records and how to see what it has published, for `sinkConformance`. */
 export interface SinkConformanceOptions<T> {
   /** The sink, made anew for each life as a build of the job would. */
   readonly create: (machine: TestMachine) => Sink<T>

@@ -3,6 +3,7 @@ import type { ConnectorNotice, Sink, SinkWriter } from '@millrace/engine'
 import type { MachinePorts, TestMachine } from './machine.ts'
 import { throughCheckpoint } from './plain-data.ts'
 
+/** What a sink is told of the life of its job: `attempt` grows from life to life, and `isRestoring` says that there is a checkpoint to go on from. */
 export interface SinkLife {
   readonly parallelism: number
   readonly attempt: number

@@ -4,6 +4,7 @@ import { RealMachine, SimulatedMachine, type TestMachine } from './machine.ts'
 import { SourceHost, type SourceSnapshot } from './source-host.ts'
 import { counted, Story } from './story.ts'
 
+/** A source, its input and what must come of it, for `sourceConformance`. */
 export interface SourceConformanceOptions<T> {
   /** The source, made anew for each life as a build of the job would. Its input is made by `prepare`. */
   readonly create: (machine: TestMachine) => Source<T>

@@ -1,5 +1,6 @@
 import type { DiskErrorReason } from '@millrace/core'
 
+/** The operations of `Disk` and `FileHandle` that can be made to fail, by their names there. */
 export type DiskOperation =
   | 'open'
   | 'read'

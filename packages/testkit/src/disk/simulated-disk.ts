@@ -6,7 +6,9 @@ import { FileNode, type LossCounts } from './file-node.ts'
 import { describe, DirectoryNode, NameSpace, normalize, usualNameLosses, type NameLoss } from './name-space.ts'
 import { SimulatedFile } from './simulated-file.ts'
 
+/** What a `SimulatedDisk` is like: how slow, how large, and what it may lose. Without any of it it is prompt and without limits. */
 export interface SimulatedDiskOptions {
+  /** Draws latencies, short reads and what a crash loses: the same seed and the same calls give the same disk. */
   readonly random: SeededRandom
   /** Operations complete on it, in an order that the latencies give. Without one they complete at once, as a promise does. */
   readonly clock?: Clock

@@ -17,6 +17,7 @@ import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import { SeededRandom } from '../random/seeded-random.ts'
 import { inputsOf, type TestInput } from './test-input.ts'
 
+/** How `testJob` starts a job. Unknown names are refused with `ARGUMENT_INVALID`. */
 export interface JobTestOptions {
   /** Subtasks of every operator that does not set its own. Default 1. */
   readonly parallelism?: number

@@ -11,6 +11,7 @@ import {
 } from '@millrace/engine'
 import { checkOptions, FixedSplits } from '@millrace/engine/simulation'
 
+/** How values get their event time; at most one of the two may be given. */
 export interface TestInputOptions<T> {
   /** Event time of a value, milliseconds since 1970. Watermarks come when the test says so: `JobTest.watermark`. Without it values have no event time. */
   readonly timestamp?: (value: T) => number

@@ -1,5 +1,6 @@
 import type { Sink, SinkWriter } from '@millrace/engine'
 
+/** A value as it came to a `TestOutput`, with its time. */
 export interface Timed<T> {
   readonly value: T
   /** Event time, milliseconds since 1970; undefined where there is none. */

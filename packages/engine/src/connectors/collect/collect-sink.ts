@@ -1,6 +1,7 @@
 import type { Sink, SinkWriter, WriterContext } from '../sink.ts'
 import type { Deliver } from './result-buffer.ts'
 
+/** How far results may run ahead of whoever takes them. */
 export interface CollectSinkOptions {
   /** Records a subtask may have delivered that are not yet taken: from here on it presses back. 4096 by default. */
   readonly recordsMax?: number

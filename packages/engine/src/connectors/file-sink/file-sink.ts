@@ -6,6 +6,7 @@ import { checkOptionNames, checkType, choiceOption, durationOption, numberOption
 import type { Sink } from '../sink.ts'
 import { FileWriter } from './writer.ts'
 
+/** Where files go, what is in them, and when one ends and the next begins. */
 export interface FileSinkOptions<T> {
   /** The folder; created with its parents if missing. Several sinks and jobs may share one, but not two jobs of one name and sink `uid` at a time. */
   readonly dir: string

@@ -6,6 +6,7 @@ import type { Source, SourceOutput } from '../source.ts'
 import { FileEnumerator } from './enumerator.ts'
 import { FileReader, type EmitLine, type LinePlace } from './reader.ts'
 
+/** Which files, whether they are followed as they grow, and what is done with lines and files that cannot be read. */
 export interface FilesOptions {
   /**
    * A file, a folder (its files, not those of its subfolders), or a pattern with `*`, `?`, `[…]`, `{…,…}`, `**`; or several of them.
@@ -41,6 +42,7 @@ export interface FileLine {
   readonly offset: number
 }
 
+/** The same, with lines made into records. */
 export interface ParsedFilesOptions<T> extends FilesOptions {
   /** Makes a record of a line. */
   readonly parse: (line: string, position: LinePlace) => T

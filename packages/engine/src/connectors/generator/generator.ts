@@ -6,6 +6,7 @@ import { Draws } from './draws.ts'
 import { divideEvenly, wholeRange, type Progression } from './progression.ts'
 import { GeneratorReader } from './reader.ts'
 
+/** How many records are made up, how fast, and of what. */
 export interface GeneratorOptions<T> {
   /** Records in all; without it the source never ends. */
   readonly count?: number
@@ -17,6 +18,7 @@ export interface GeneratorOptions<T> {
   readonly generate: (index: number, ctx: GeneratorContext) => T
 }
 
+/** What `generate` may draw on and still be the same again after a failure. */
 export interface GeneratorContext {
   /** A uniform number in [0, 1): the same for the same seed, index and place in the order of calls. */
   random(): number

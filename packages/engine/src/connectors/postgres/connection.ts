@@ -8,9 +8,13 @@ import { checkNestedNames, patienceOption, wholeNumberOption, type OptionNames }
 export interface PostgresConnection {
   /** `postgres://user@host:5432/database?sslmode=verify-full`; what else is given counts before it. Of its parameters only `sslmode` is known: `disable`, or `verify-full`. */
   readonly url?: string
+  /** Name or address; without it, `url` and `PGHOST`: `localhost`. */
   readonly host?: string
+  /** From 1 to 65,535; without it, `url` and `PGPORT`: 5432. */
   readonly port?: number
+  /** Without it, `url` and `PGDATABASE`: the name of the user. */
   readonly database?: string
+  /** Without it, `url` and `PGUSER`: the user of this process. */
   readonly user?: string
   /** The password, or what answers it anew for each connection: a token that expires. */
   readonly password?: string | (() => string | Promise<string>)
@@ -22,9 +26,13 @@ export interface PostgresConnection {
   readonly statementTimeout?: Duration
 }
 
+/** How the server's certificate is checked, and what this client shows of its own; PEM text. */
 export interface PostgresTls {
+  /** Roots that the server's certificate must lead to; those that Node trusts by default. */
   readonly ca?: string
+  /** This client's certificate, with `key`; none by default. */
   readonly cert?: string
+  /** The private key of `cert`. */
   readonly key?: string
   /** The name that the server's certificate must have; the host by default. */
   readonly serverName?: string

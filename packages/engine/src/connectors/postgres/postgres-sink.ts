@@ -12,6 +12,7 @@ import { RowMaker, type ColumnSource } from './rows.ts'
 import { parseTable, type RowTarget, type TableName } from './sql.ts'
 import { Staging } from './staging.ts'
 
+/** The table, what of a record goes into it, and when rows show. */
 export interface PostgresSinkOptions<T> extends PostgresConnection {
   /** 'orders' or 'shop.orders', as it is spelled. It must exist. */
   readonly table: string

@@ -5,6 +5,7 @@ import type { Sink, WriterContext } from '../sink.ts'
 import { standardOutput, type ByteOutput } from './output.ts'
 import { PrintWriter } from './writer.ts'
 
+/** How lines look and where they go. */
 export interface PrintOptions<T> {
   /**
    * Stands before each line, followed by `> `; where there are several subtasks, by the number of the subtask (from 1) as well: `late:2> `.

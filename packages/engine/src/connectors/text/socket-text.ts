@@ -5,8 +5,11 @@ import type { ReaderContext, Source, SourceOutput, SourceReader, Split } from '.
 import { LineQueue } from './line-queue.ts'
 import { singleSplit } from './single-split.ts'
 
+/** The server that lines come from, and what is done when its connection breaks. */
 export interface SocketTextOptions {
+  /** Name or address. */
   readonly host: string
+  /** From 1 to 65,535. */
   readonly port: number
   /** How often to try again in a row when the connection cannot be made or breaks, before the task fails with `SOCKET_LOST`; 0 by default. */
   readonly reconnects?: number

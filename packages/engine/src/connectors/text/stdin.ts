@@ -8,6 +8,7 @@ import type { ReaderContext, Source, SourceOutput, SourceReader, Split } from '.
 import { LineQueue } from './line-queue.ts'
 import { singleSplit } from './single-split.ts'
 
+/** Bounds of `stdin`, and for tests its stream. */
 export interface StdinOptions {
   /** Longest line in bytes, without its end; 1 MiB by default. */
   readonly maxLineBytes?: number

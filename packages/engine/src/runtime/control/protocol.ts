@@ -12,6 +12,7 @@ export const CONTROL_VERSION = 1
 /** A line may have so many bytes: more is no request. */
 export const CONTROL_LINE_BYTES_MAX: number = 64 * 1024
 
+/** What can be asked of a running job. */
 export type ControlRequest =
   | { readonly do: 'status' }
   | { readonly do: 'checkpoints' }
@@ -36,6 +37,7 @@ export interface ControlAnswers {
   readonly cancel: StopAnswer
 }
 
+/** How the job ended; null where there is no such checkpoint, or none that is kept. */
 export interface StopAnswer {
   readonly state: 'finished' | 'stopped' | 'canceled' | 'failed'
   readonly savepoint: CompletedCheckpoint | null

@@ -13,6 +13,7 @@ export interface OperatorInstance {
   readonly subtask: number
 }
 
+/** What a slot is told. */
 export type MasterMessage =
   /** Every slot has what it restores, and the job goes on from there: tasks are opened. */
   | { readonly kind: 'open' }
@@ -42,6 +43,7 @@ export type MasterMessage =
   /** Close without committing anything, then say `closed`. */
   | { readonly kind: 'cancel' }
 
+/** What a slot tells. */
 export type SlotMessage =
   /** All tasks are built, with their state, and wait for `open`; sent once. */
   | { readonly kind: 'restored' }

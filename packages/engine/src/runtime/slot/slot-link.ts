@@ -8,6 +8,7 @@ export interface SlotLink {
   terminate(): Promise<void>
 }
 
+/** Who hears of a slot: the attempt that runs on it. */
 export interface SlotHandler {
   message(message: SlotMessage): void
   /** It has ended without saying `closed`: a crash. Not called after `terminate`. */

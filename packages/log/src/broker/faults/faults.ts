@@ -24,6 +24,7 @@ export interface FaultScope<N extends ApiName = ApiName> {
   readonly times?: number
 }
 
+/** Answers that come late. */
 export interface DelayFault<N extends ApiName> extends FaultScope<N> {
   /** How much later the answer leaves, in milliseconds. The request itself is performed at once. */
   readonly delayMs: number
@@ -32,10 +33,12 @@ export interface DelayFault<N extends ApiName> extends FaultScope<N> {
 /** `before`, the default: the request is not performed. `after`: it is, but its client does not learn of it. */
 export type FaultMoment = 'before' | 'after'
 
+/** Connections that are closed in place of an answer. */
 export interface DropFault<N extends ApiName> extends FaultScope<N> {
   readonly when?: FaultMoment
 }
 
+/** Errors that are answered. */
 export interface ErrorFault<N extends ApiName> extends FaultScope<N> {
   /** Kafka's name of the error that is answered: 'NOT_LEADER_OR_FOLLOWER', … */
   readonly error: ErrorCodeName
@@ -64,6 +67,7 @@ interface Active {
   count: number
 }
 
+/** Faults of a broker in a test, as `log.faults`: those asked for first come first, and each lasts until it is removed or has happened `times` times. */
 export class Faults {
   readonly #clock: Clock
   readonly #active = new Set<Active>()

@@ -8,6 +8,7 @@ import { GroupAdmin } from './group-admin.ts'
 import type { Coordinators } from '../metadata/coordinators.ts'
 import { listOffsets, type FoundOffset, type OffsetQuery } from './list-offsets.ts'
 
+/** A topic to be made; `configs` are its settings by Kafka's names, the cluster's for the rest. */
 export interface NewTopic {
   readonly name: string
   /** `num.partitions` of the cluster by default. */
@@ -19,6 +20,7 @@ export interface NewTopic {
   readonly configs?: Readonly<Record<string, string>>
 }
 
+/** What settings belong to. Kafka's `ConfigResource.Type`, in lower case. */
 export type ConfigResourceType = 'topic' | 'broker' | 'broker-logger' | 'group' | 'client-metrics'
 
 const RESOURCE_TYPE: { readonly [T in ConfigResourceType]: number } = {
@@ -41,6 +43,7 @@ const CONFIG_SOURCES = [
   'group',
 ] as const
 
+/** A setting as it holds, and where its value comes from: `source` is Kafka's `ConfigSource`, shortened. */
 export interface ConfigEntry {
   readonly name: string
   /** Null for secrets, and for what is unset. */
@@ -50,6 +53,7 @@ export interface ConfigEntry {
   readonly isSensitive: boolean
 }
 
+/** One change of `incrementalAlterConfigs` (KIP-339); `value` is left out for `delete`. */
 export interface ConfigChange {
   readonly name: string
   /** `append` and `subtract` change lists. `delete` goes back to the default. */
@@ -59,6 +63,7 @@ export interface ConfigChange {
 
 const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 
+/** A cluster and its brokers; `controllerId` is -1 while there is none. */
 export interface ClusterDescription {
   readonly clusterId: string
   readonly controllerId: number
@@ -67,6 +72,7 @@ export interface ClusterDescription {
 
 const TIMEOUT_MS = 30_000
 
+/** Looks at and changes topics, settings and groups; `LogClient.admin`. What a retry may mend is tried again for `apiTimeoutMs`. */
 export class Admin {
   readonly groups: GroupAdmin
   readonly #cluster: Cluster

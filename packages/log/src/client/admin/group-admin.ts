@@ -5,6 +5,7 @@ import { decodeAssignment } from '../groups/consumer-protocol.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import type { Coordinators } from '../metadata/coordinators.ts'
 
+/** A group that a coordinator knows. */
 export interface ListedGroup {
   readonly groupId: string
   /** 'consumer' for consumers; empty where the group only keeps offsets. */
@@ -15,6 +16,7 @@ export interface ListedGroup {
   readonly type: string
 }
 
+/** A group with its members and what each of them reads; `state` is Kafka's name, as in `ListedGroup`. */
 export interface DescribedGroup {
   readonly groupId: string
   readonly state: string
@@ -29,6 +31,7 @@ export interface DescribedGroup {
   }[]
 }
 
+/** What a group has committed of a partition. */
 export interface GroupOffset {
   readonly topic: string
   readonly partition: number
@@ -39,6 +42,7 @@ export interface GroupOffset {
   readonly metadata: string
 }
 
+/** What to commit of a partition: `offset` is that of the next record to read, `leaderEpoch` that of the record before, `metadata` any text (empty by default). */
 export interface OffsetToCommit {
   readonly topic: string
   readonly partition: number

@@ -9,12 +9,14 @@ import type { Wait } from '../waits.ts'
 /** Which offset to look up: the first, the end, the first at or after a time, that of the largest time stamp. */
 export type OffsetSpec = 'earliest' | 'latest' | 'max-timestamp' | { readonly timestampMs: number }
 
+/** A place in a partition whose offset is asked for. */
 export interface OffsetQuery {
   readonly topic: string
   readonly partition: number
   readonly spec: OffsetSpec
 }
 
+/** An answer to an `OffsetQuery`; `leaderEpoch` is -1 where the broker does not tell. */
 export interface FoundOffset {
   readonly topic: string
   readonly partition: number

@@ -1,10 +1,12 @@
 import { clientError } from '../errors.ts'
 
+/** Where a broker is reached; `host` is a name or an address, without brackets. */
 export interface Address {
   readonly host: string
   readonly port: number
 }
 
+/** `host:port`, with an address of IPv6 in brackets: what `parseAddresses` reads. */
 export function formatAddress({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -1,8 +1,10 @@
 /** The names and values of Kafka's own configuration. */
 export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
 
+/** `sasl.mechanism`. With PLAIN and OAUTHBEARER the password or token itself goes over the connection: use them over TLS. */
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
 
+/** Who the client is, and how it proves that: `sasl.mechanism` and `sasl.jaas.config` of Kafka. */
 export type Sasl =
   | { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string }
   | {

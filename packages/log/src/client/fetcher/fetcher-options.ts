@@ -81,11 +81,13 @@ export function checkStart(start: StartPosition): void {
   checkPlace('start', start, ['earliest', 'latest'], ['offset', 'timestampMs'])
 }
 
+/** A partition by its topic's name and its number, from 0. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
+/** A partition that is to be read, and from where. */
 export interface AssignedPartition extends TopicPartition {
   readonly start: StartPosition
   /** The topic that is meant, where its id is known: one that was made anew under the name since fails with `CLIENT_TOPIC_RECREATED`. */

@@ -29,6 +29,7 @@ import { Setbacks } from './setbacks.ts'
 
 const LANES = ['a', 'b'] as const
 
+/** Reads the partitions that it is assigned, without a group; made by `LogClient.fetcher`. */
 export class Fetcher {
   readonly #cluster: Cluster
   readonly #settings: FetcherSettings

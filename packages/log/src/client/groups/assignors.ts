@@ -1,6 +1,7 @@
 /** Who of a group reads what: pure functions of the members and the topics. Every partition goes to one member that subscribes to its topic, if there is any. */
 import type { OwnedPartition, Subscription } from './consumer-protocol.ts'
 
+/** Assignors by their names in the group protocol; members of Kafka's own clients know them too. `cooperative-sticky` is KIP-429. */
 export type AssignorName = 'range' | 'cooperative-sticky'
 
 export interface Member {

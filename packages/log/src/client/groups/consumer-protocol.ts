@@ -2,6 +2,7 @@
 import { ByteReader, ByteWriter } from '../../protocol/index.ts'
 import { clientError } from '../errors.ts'
 
+/** A partition that a member of a group has. */
 export interface OwnedPartition {
   readonly topic: string
   readonly partition: number

@@ -21,6 +21,7 @@ import type { OwnedPartition } from './consumer-protocol.ts'
 import type { GroupSettings } from './group-options.ts'
 import type { Membership } from './membership.ts'
 
+/** A member of a consumer group, which gives it partitions to read; made by `LogClient.groupConsumer`. */
 export class GroupConsumer {
   readonly #cluster: Cluster
   readonly #groups: GroupAdmin

@@ -9,6 +9,7 @@ import type { OwnedPartition } from './consumer-protocol.ts'
 export interface GroupOptions {
   /** `group.id`. */
   readonly groupId: string
+  /** Topics by name, at least one; the group gives their partitions to the members that name them. */
   readonly topics: readonly string[]
   /** `group.instance.id`: keeps its partitions over a restart. */
   readonly instanceId?: string
@@ -26,6 +27,7 @@ export interface GroupOptions {
   readonly autoCommitIntervalMs?: number
   /** Where to begin without a committed offset; 'latest' by default, as in Kafka. */
   readonly offsetReset?: 'earliest' | 'latest' | 'none'
+  /** How much is fetched, and how long is waited for it. */
   readonly fetcher?: Omit<FetcherOptions, 'offsetReset'>
   /** Called with what the member got. Nothing of it is given before this is done, so that `seek` may say where to begin. */
   readonly onAssigned?: (partitions: readonly OwnedPartition[]) => void | Promise<void>

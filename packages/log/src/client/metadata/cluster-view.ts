@@ -7,11 +7,13 @@
 import { ERROR_CODE, errorCode, type ApiResponse } from '../../protocol/index.ts'
 import type { Address } from '../connection/address.ts'
 
+/** A broker as the cluster tells of it; `rack` is its `broker.rack`. */
 export interface Node extends Address {
   readonly id: number
   readonly rack: string | null
 }
 
+/** A partition as the cluster tells of it; replicas are ids of brokers, and `isr` those in sync with the leader. */
 export interface PartitionView {
   readonly partition: number
   /** -1 while there is none. */
@@ -23,6 +25,7 @@ export interface PartitionView {
   readonly offlineReplicas: readonly number[]
 }
 
+/** A topic as the cluster tells of it. */
 export interface TopicView {
   readonly name: string
   /** Sixteen bytes; all zero where the broker does not tell (Metadata before version 10). */

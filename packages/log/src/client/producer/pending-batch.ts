@@ -26,6 +26,7 @@ interface Awaited {
   readonly timestamp: number
 }
 
+/** What brokers know an idempotent producer by; of one id a higher epoch fences all lower ones. */
 export interface ProducerIdentity {
   readonly producerId: number
   readonly producerEpoch: number

@@ -14,6 +14,7 @@ export interface ProducerOptions {
   readonly batchBytes?: number
   /** `compression.type`; 'none' by default. */
   readonly compression?: CompressionType
+  /** Of gzip or zstd, within `COMPRESSION_LEVELS`; Kafka's default of each. */
   readonly compressionLevel?: number
   /** `max.in.flight.requests.per.connection`; 5 by default, and 5 at most: brokers remember so many batches. */
   readonly maxInFlight?: number

@@ -26,6 +26,7 @@ import type { TransactionGate } from './transaction-gate.ts'
 
 const EVERY_PARTITION = (): boolean => true
 
+/** Writes records to topics, in batches; made by `LogClient.producer`. Without transactions: records show as soon as they are acknowledged. */
 export class Producer {
   readonly #cluster: Cluster
   readonly #settings: ProducerSettings

@@ -19,12 +19,15 @@ import type { TransactionHandle } from './handle.ts'
 import type { TransactionCalls, TransactionOffsets } from './transaction-calls.ts'
 import { isAllowed, type TransactionAction, type TransactionState } from './transaction-state.ts'
 
+/** Who a transactional producer is to the cluster, and how long its transactions may stay open. */
 export interface TransactionalOptions {
+  /** `transactional.id`: whoever takes it fences those who had it before. */
   readonly transactionalId: string
   /** `transaction.timeout.ms`: after so long the coordinator aborts a transaction that is still open; 60,000 by default. */
   readonly transactionTimeoutMs?: number
 }
 
+/** Writes records that appear all together or not at all; made by `LogClient.transactionalProducer`, and first of all `init`. */
 export class TransactionalProducer {
   readonly transactionalId: string
   readonly #cluster: Cluster

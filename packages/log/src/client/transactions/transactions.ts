@@ -6,6 +6,7 @@ import type { Coordinators } from '../metadata/coordinators.ts'
 import type { TransactionHandle } from './handle.ts'
 import type { TransactionCalls } from './transaction-calls.ts'
 
+/** A transactional id that a coordinator knows. */
 export interface ListedTransaction {
   readonly transactionalId: string
   readonly producerId: number
@@ -13,6 +14,7 @@ export interface ListedTransaction {
   readonly state: string
 }
 
+/** The same with its open transaction, if there is one; `timeoutMs` is its `transaction.timeout.ms`. */
 export interface DescribedTransaction extends ListedTransaction {
   readonly producerEpoch: number
   readonly timeoutMs: number

@@ -18,6 +18,7 @@ export interface CleanableFacts {
   }[]
 }
 
+/** How much of a compacted log has not been compacted yet. */
 export interface Cleanable {
   readonly firstDirtyOffset: number
   /** Segments that end here or below may be compacted. */

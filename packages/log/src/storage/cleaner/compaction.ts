@@ -20,6 +20,7 @@ import { groupSegments } from './segment-groups.ts'
 import { swapSegments } from './segment-swap.ts'
 import { TransactionFilter } from './transaction-filter.ts'
 
+/** What a compaction has done; `keys` are those of the dirty part. */
 export interface CompactionResult {
   /** Everything below is compacted now. */
   readonly cleanedUpTo: number

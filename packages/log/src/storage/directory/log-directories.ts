@@ -21,6 +21,7 @@ export interface LostDirectory {
   readonly error: MillraceError
 }
 
+/** All of a broker's folders with logs. */
 export class LogDirectories {
   /** Those that could be opened, in the order in which they are configured; some may be offline by now. */
   readonly opened: readonly LogDirectory[]

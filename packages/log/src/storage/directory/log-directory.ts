@@ -30,13 +30,19 @@ import { FutureLogs } from './future-logs.ts'
 import { claimDirectory } from './ownership.ts'
 import { mapConcurrently, Semaphore } from './semaphore.ts'
 
+/** A folder with logs, whose it is, and its limits. */
 export interface LogDirectoryOptions {
+  /** Made if it is missing. */
   readonly path: string
+  /** What it is on. */
   readonly disk: Disk
+  /** Time of retention and of notices. */
   readonly clock: Clock
+  /** For names that must not clash. */
   readonly random: Random
   /** Whose the directory must be, or becomes if it is new. */
   readonly clusterId: string
+  /** Whose the directory must be, or becomes if it is new. */
   readonly brokerId: number
   /** Hears what an operator should know; nobody by default. */
   readonly onNotice?: (notice: StorageNotice) => void
@@ -56,6 +62,7 @@ const CLOSE_CONCURRENCY = 16
 /** A log that was closed is not read through: to open it is little work, and much waiting. */
 const CLEAN_LOAD_CONCURRENCY = 32
 
+/** One of a broker's folders with logs; `open` recovers what a crash left. */
 export class LogDirectory implements LogHost {
   readonly path: string
   readonly disk: Disk

@@ -4,6 +4,7 @@ import { logError } from '../../errors.ts'
 import type { AppendOrigin } from '../producers/producer-decisions.ts'
 import type { ProducerEntry } from '../producers/producer-entry.ts'
 
+/** On whose behalf batches are appended. */
 export interface AppendOptions {
   /** `client` and `coordinator` get offsets and the leader epoch; `replication` brings its own. `client` by default. */
   readonly origin?: AppendOrigin
@@ -13,6 +14,7 @@ export interface AppendOptions {
   readonly guard?: (producer: ProducerEntry | undefined) => void
 }
 
+/** Where batches have come to lie. */
 export interface AppendResult {
   readonly firstOffset: number
   readonly lastOffset: number

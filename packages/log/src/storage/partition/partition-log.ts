@@ -23,6 +23,7 @@ import { raiseLogStart, removeExpired, type Removed } from './retention.ts'
 import { findMaxTimestamp, findTimestamp, type FoundTimestamp } from './timestamps.ts'
 import { truncateFullyAndStartAt, truncateTo } from './truncation.ts'
 
+/** The log of one partition; made by `LogDirectory`. */
 export class PartitionLog {
   readonly #state: LogState
   readonly #appender: Appender

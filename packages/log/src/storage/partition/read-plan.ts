@@ -7,9 +7,13 @@ import type { PooledFile } from '../segment/file-pool.ts'
  */
 export type Isolation = 'log-end' | 'high-watermark' | 'last-stable'
 
+/** What is read, from where on, and how much of it. */
 export interface ReadOptions {
+  /** The first batch holds it or follows it; records before it are the reader's to skip. */
   readonly startOffset: number
+  /** The last batch may be cut off there. */
   readonly maxBytes: number
+  /** How far the reader may see. */
   readonly isolation: Isolation
   /** Gives the first batch whole even if it is larger than `maxBytes`. */
   readonly minOneBatch: boolean

@@ -20,6 +20,7 @@ export interface RetentionFacts {
   }
 }
 
+/** Why a segment went: below the log's start, `retention.ms`, or `retention.bytes`. */
 export type RetentionReason = 'start-offset' | 'time' | 'size'
 
 /**
@@ -44,6 +45,7 @@ export function expiryReason({
   return config.retentionBytes >= 0 && excessBytes >= segment.sizeBytes ? 'size' : undefined
 }
 
+/** A segment that retention has removed. */
 export interface Removed {
   readonly baseOffset: number
   readonly sizeBytes: number

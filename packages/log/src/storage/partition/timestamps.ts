@@ -5,6 +5,7 @@ import type { Segment } from '../segment/segment.ts'
 import { logError } from '../../errors.ts'
 import type { LogState } from './log-state.ts'
 
+/** The record that a look-up by time has found. */
 export interface FoundTimestamp {
   readonly offset: number
   readonly timestamp: number

@@ -9,8 +9,11 @@ import { EventReader, type EventReaderSettings, type EventSplit } from './event-
 
 export type { ServerSentEvent }
 
+/** The stream that is read, and what is done when its connection breaks. */
 export interface ServerSentEventsOptions {
+  /** `http:` or `https:`. */
   readonly url: string
+  /** Sent with every request; none by default. */
   readonly headers?: Readonly<Record<string, string>>
   /** Types of events that are emitted; all by default. */
   readonly types?: readonly string[]

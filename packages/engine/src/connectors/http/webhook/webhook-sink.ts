@@ -10,6 +10,7 @@ import { WebhookWriter, type RefusedRequest } from './webhook-writer.ts'
 
 export type { RefusedRequest }
 
+/** What is sent where, how much of it at a time, and what is done with what the receiver refuses. */
 export interface WebhookSinkOptions<T> {
   /** Where records go, or where the records of a request go. */
   readonly url: string | ((records: readonly T[]) => string)

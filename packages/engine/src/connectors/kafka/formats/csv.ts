@@ -3,6 +3,7 @@ import { encodeText, textOf } from './plain.ts'
 import { engineError } from '../../../errors.ts'
 import { keepsNoBytes, keepsNoValue, makesFormats, present, type Format } from './format.ts'
 
+/** The shape of a row. */
 export interface CsvOptions<C extends string> {
   /** Names of the fields, in order; every row has as many. */
   readonly columns: readonly C[]

@@ -43,6 +43,7 @@ export interface KafkaSinkOptions<T, K = unknown> extends KafkaClusterOptions, R
   readonly onTransactionLost?: 'fail' | 'replay'
   /** `compression.type`; 'none' by default. */
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  /** Of gzip, 1 to 9, or zstd, -131,072 to 22 (`compression.gzip.level`, `compression.zstd.level`); Kafka's default of each. Others have none: `CONNECTOR_OPTION_INVALID`. */
   readonly compressionLevel?: number
   /** `linger.ms`: how long a batch that is not full waits for more; 5 ms by default. */
   readonly linger?: Duration

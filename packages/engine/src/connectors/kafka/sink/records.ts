@@ -24,6 +24,7 @@ export interface RecordOptions<T, K = unknown> {
   readonly partition?: (value: T) => number | undefined
 }
 
+/** Headers of a record, by name or as a list where a name comes twice; text is written as UTF-8. */
 export type RecordHeaders =
   | Readonly<Record<string, Uint8Array | string | null>>
   | readonly { readonly key: string; readonly value: Uint8Array | string | null }[]

@@ -30,6 +30,7 @@ export type EndAt = 'latest' | { readonly timestampMs: number } | { readonly off
  */
 export type OnPoison = 'fail' | 'null' | 'skip' | 'emit'
 
+/** What is read of which topics, from where to where, and what is done with what cannot be read. */
 export interface KafkaSourceOptions<V> extends KafkaClusterOptions {
   /** A topic, or several. Either these or `topicPattern`. */
   readonly topics?: string | readonly string[]

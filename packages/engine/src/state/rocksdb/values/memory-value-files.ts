@@ -12,6 +12,7 @@ export interface MemoryValueFilesHooks {
   readonly reading?: () => Promise<void>
 }
 
+/** Value files that go with the process, and that hear of each use that real ones would not survive. */
 export class MemoryValueFiles implements ValueFiles {
   readonly #hooks: MemoryValueFilesHooks
   readonly #files: Map<string, MemoryValueFile> = new Map()

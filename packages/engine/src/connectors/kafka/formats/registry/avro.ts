@@ -15,6 +15,7 @@ import { boundingHook } from './avro-bounds.ts'
 import { isKeyed, plainCopy } from './plain-copy.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
+/** How `avro` finds its schemas and reads its numbers. */
 export interface AvroOptions extends RegistryFormatOptions {
   /** What a `long` is: a number (the default; one that is not exact makes a poison record), or a bigint. */
   readonly long?: 'number' | 'bigint'

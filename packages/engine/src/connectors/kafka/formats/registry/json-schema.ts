@@ -13,6 +13,7 @@ import {
 } from './registry-format.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
+/** How `jsonSchema` finds its schemas, and whether it checks what it reads. */
 export interface JsonSchemaOptions extends RegistryFormatOptions {
   /** Whether what is read is checked against the schema it was written with; true by default. What is written always is. */
   readonly validate?: boolean

@@ -14,6 +14,7 @@ import { checkMessage } from './protobuf-check.ts'
 import { plainCopy } from './plain-copy.ts'
 import type { RegisteredSchema } from './schema-registry.ts'
 
+/** How `protobuf` finds its schemas and messages, and reads its numbers. */
 export interface ProtobufOptions extends RegistryFormatOptions {
   /** The message of `schema` that is written, with its package: `shop.Order`; the first of the file by default. */
   readonly message?: string

@@ -16,7 +16,9 @@ import {
   type SchemaType,
 } from './schema-registry.ts'
 
+/** What all formats with a schema registry take. */
 export interface RegistryFormatOptions {
+  /** The registry, or where it is. One `SchemaRegistry` for several formats asks for each schema once. */
   readonly registry: SchemaRegistry | SchemaRegistryOptions
   /** For writing; for reading, what the values are read as where the format can (Avro). */
   readonly schema?: string | object

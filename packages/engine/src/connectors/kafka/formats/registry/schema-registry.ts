@@ -5,6 +5,7 @@ import { messageOf, nodeClock, type Clock } from '@millrace/core'
 import { engineError } from '../../../../errors.ts'
 import { checkNestedNames, checkOptionNames, numberOption, wholeNumberOption, type OptionNames } from '../../../options.ts'
 
+/** Confluent's names of the kinds of schemas. */
 export type SchemaType = 'AVRO' | 'PROTOBUF' | 'JSON'
 
 /** Another schema that one refers to by name: an import, a named type, a `$ref`. */
@@ -14,17 +15,20 @@ export interface SchemaReference {
   readonly version: number
 }
 
+/** A schema as the registry has it: `schema` is its text. */
 export interface RegisteredSchema {
   readonly schema: string
   readonly type: SchemaType
   readonly references: readonly SchemaReference[]
 }
 
+/** Where a schema registry is, how to log in there, and how patient to be. */
 export interface SchemaRegistryOptions {
   /** Where it is reached; of several each is tried in turn. */
   readonly url: string | readonly string[]
   /** A user with a password, or a token (`Authorization: Bearer`). */
   readonly auth?: { readonly username: string; readonly password: string } | { readonly token: string | (() => string | Promise<string>) }
+  /** Sent with every request; none by default. */
   readonly headers?: Readonly<Record<string, string>>
   /** Of one request; 10,000 by default. */
   readonly timeoutMs?: number
@@ -32,6 +36,7 @@ export interface SchemaRegistryOptions {
   readonly attempts?: number
   /** What is used in the place of the global `fetch`. */
   readonly fetch?: typeof fetch
+  /** Time for the pauses between tries; this machine's by default. */
   readonly clock?: Clock
 }
 
@@ -57,6 +62,7 @@ interface SchemaAnswer {
   readonly references?: readonly SchemaReference[]
 }
 
+/** A client of a schema registry with Confluent's REST interface. What never changes is asked for once and kept, for as long as the client is. */
 export class SchemaRegistry {
   readonly #options: SchemaRegistryOptions
   readonly #urls: readonly string[]
