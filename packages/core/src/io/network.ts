@@ -71,6 +71,8 @@ export interface TlsClientOptions {
   readonly identity?: TlsIdentity
   /** The name that the server's certificate must have; the host by default. */
   readonly serverName?: string
+  /** Whether the certificate must have that name; true by default. It must lead to a trusted root in any case. */
+  readonly verifyHostname?: boolean
 }
 
 /** A port that is listened on, with the host and port that were really taken. */

@@ -400,7 +400,7 @@ void test('topics, partitions, settings, records are administered', async () => 
 })
 
 void test('TLS and SASL: PLAIN and SCRAM; what is wrong is said', async () => {
-  const [, ssl, sasl] = log.listeners
+  const [plain, ssl, sasl] = log.listeners
   const trusting = { ca: authority.certificate }
   assert.equal(
     await connect({ bootstrap: ssl!.bootstrap, security: { protocol: 'SSL', ssl: trusting } }).clusterId(),
@@ -409,6 +409,9 @@ void test('TLS and SASL: PLAIN and SCRAM; what is wrong is said', async () => {
   await assert.rejects(connect({ bootstrap: ssl!.bootstrap, apiTimeoutMs: 50 }).clusterId(), { message: /does this port expect TLS\?/ })
   await assert.rejects(connect({ bootstrap: ssl!.bootstrap, apiTimeoutMs: 50, security: { protocol: 'SSL' } }).clusterId(), {
     message: /certificate/,
+  })
+  await assert.rejects(connect({ bootstrap: plain!.bootstrap, apiTimeoutMs: 50, security: { protocol: 'SSL' } }).clusterId(), {
+    message: /does this port expect TLS\?/,
   })
   const bare = { protocol: 'SSL', ssl: trusting } as const
   await assert.rejects(connect({ bootstrap: sasl!.bootstrap, apiTimeoutMs: 50, security: bare }).clusterId(), {

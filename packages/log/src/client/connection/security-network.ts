@@ -33,7 +33,7 @@ export function securityNetwork(security: Security, network: Network): Network {
       value: protocol,
     })
   if (sasl !== undefined) checkSasl(sasl)
-  return protocol === 'SSL' || protocol === 'SASL_SSL' ? tlsNetwork(ssl ?? {}) : network
+  return protocol === 'SSL' || protocol === 'SASL_SSL' ? tlsNetwork(ssl ?? {}, network) : network
 }
 
 /** What the environment lacks must not be tried as the password 'undefined'. */

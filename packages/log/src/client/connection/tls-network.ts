@@ -1,48 +1,44 @@
-/** An edge: TLS on this machine's network, by Node's own implementation. Connects only; nobody listens here. */
+/** TLS for connections of the client, as its security settings ask for it: the network does it. An edge only for that keys and certificates are tried with Node's TLS first. */
 import { X509Certificate } from 'node:crypto'
-import { connect as tlsConnect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
-import { NetworkError, type Connection, type Network } from '@millrace/core'
+import { createSecureContext } from 'node:tls'
+import { NetworkError, type Network, type TlsClientOptions } from '@millrace/core'
 import { clientError } from '../errors.ts'
 import type { Ssl } from './security.ts'
 
-/** The network whose connections are TLS. @throws `CLIENT_OPTION` for keys and certificates that cannot be used */
-export function tlsNetwork(ssl: Ssl): Network {
-  const secureContext = contextOf(ssl)
+/** The same network, whose connections are TLS. @throws `CLIENT_OPTION` for keys and certificates that cannot be used */
+export function tlsNetwork(ssl: Ssl, network: Network): Network {
+  checkMaterial(ssl)
+  const tls = tlsOptions(ssl)
   return {
     listen: () => Promise.reject(new NetworkError('other', 'this network only connects')),
-    connect: ({ host, port, timeoutMs }) =>
-      new Promise((resolve, reject) => {
-        const socket = tlsConnect({
-          host,
-          port,
-          // RFC 6066 allows no addresses as server names.
-          ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-          secureContext,
-          ...(ssl.verifyHostname === false ? { checkServerIdentity: () => undefined } : {}),
-        })
-        socket.setNoDelay(true)
-        socket.setTimeout(timeoutMs, () =>
-          socket.destroy(new NetworkError('timeout', `no TLS session with ${host}:${port} within ${timeoutMs} ms`)),
-        )
-        const fail = (error: Error): void =>
-          reject(error instanceof NetworkError ? error : new NetworkError('other', problemOf(error), error))
-        socket.once('error', fail)
-        socket.once('close', () => reject(new NetworkError('reset', 'it was closed during the TLS handshake')))
-        socket.once('secureConnect', () => {
-          socket.setTimeout(0)
-          socket.removeAllListeners('timeout')
-          socket.off('error', fail)
-          resolve(new TlsConnection(socket))
-        })
-      }),
+    connect: async (options) => {
+      try {
+        return await network.connect({ ...options, tls })
+      } catch (error) {
+        throw error instanceof NetworkError && isOfPlainServer(error.message)
+          ? new NetworkError(error.reason, `${error.message} (does this port expect TLS?)`, error)
+          : error
+      }
+    },
   }
 }
 
-function contextOf({ ca, cert, key, keyPassword }: Ssl): SecureContext {
+function tlsOptions({ ca, cert, key, keyPassword, verifyHostname }: Ssl): TlsClientOptions {
+  return {
+    ...(ca === undefined ? {} : { trusted: ca }),
+    ...(cert === undefined || key === undefined
+      ? {}
+      : { identity: { key, certificateChain: cert, ...(keyPassword === undefined ? {} : { keyPassword }) } }),
+    ...(verifyHostname === undefined ? {} : { verifyHostname }),
+  }
+}
+
+/** Told when a client is made, not by each connection. */
+function checkMaterial({ ca, cert, key, keyPassword }: Ssl): void {
   try {
     // Node takes what is no certificate for none, and an authority that is none for those that it trusts itself.
     for (const pem of [ca, cert]) if (pem !== undefined) void new X509Certificate(pem)
-    return createSecureContext({
+    createSecureContext({
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
@@ -55,56 +51,6 @@ function contextOf({ ca, cert, key, keyPassword }: Ssl): SecureContext {
 }
 
 /** What a server does that expects no TLS says nothing of it. */
-function problemOf({ message }: Error): string {
-  const isPlain = /before secure TLS connection was established|wrong version number|packet length too long/.test(message)
-  return isPlain ? `${message} (does this port expect TLS?)` : message
-}
-
-class TlsConnection implements Connection {
-  readonly remote: { readonly host: string; readonly port: number }
-  readonly #socket: TLSSocket
-
-  constructor(socket: TLSSocket) {
-    this.#socket = socket
-    this.remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
-    socket.on('error', () => {}) // reported by 'close'
-  }
-
-  get queuedBytes(): number {
-    return this.#socket.writableLength
-  }
-
-  onData(handler: (bytes: Uint8Array) => void): void {
-    this.#socket.on('data', handler)
-  }
-
-  onClose(handler: (error?: Error) => void): void {
-    let failure: Error | undefined
-    this.#socket.on('error', (error: Error) => (failure = new NetworkError('reset', error.message, error)))
-    this.#socket.once('close', () => handler(failure))
-  }
-
-  onDrain(handler: () => void): void {
-    this.#socket.on('drain', handler)
-  }
-
-  send(bytes: Uint8Array): boolean {
-    return this.#socket.write(bytes)
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  end(): void {
-    this.#socket.end()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
-  }
+function isOfPlainServer(message: string): boolean {
+  return /before secure TLS connection was established|wrong version number|packet length too long/.test(message)
 }

@@ -50,6 +50,10 @@ test('a server of another authority, or of another name, is not spoken to', asyn
   await assert.rejects(connect(listener, { trusted: authority.certificate, serverName: 'elsewhere' }), isOfTls)
   const named = await connect(listener, { trusted: authority.certificate, serverName: 'localhost' })
   named.destroy()
+  const unnamed = await connect(listener, { trusted: authority.certificate, serverName: 'elsewhere', verifyHostname: false })
+  unnamed.destroy()
+  const strange = { trusted: testAuthority('Other').certificate, verifyHostname: false }
+  await assert.rejects(connect(listener, strange), isOfTls)
   await listener.close()
 })
 
