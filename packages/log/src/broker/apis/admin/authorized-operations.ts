@@ -1,22 +1,10 @@
-/** What a client may do to a resource, as one number: a bit for each operation (KIP-430). */
+/** What a client may do to a resource, as one number: a bit for each operation, by its code (KIP-430). */
 import type { RequestContext } from '../../handler.ts'
+import { OPERATION_CODE } from '../../security/acl/acl.ts'
 import { CLUSTER_NAME, type AclOperation, type ResourceType } from '../../security/authorizer.ts'
 
 /** What stands where nobody asked. */
 export const OPERATIONS_NOT_ASKED = -2_147_483_648
-
-const BITS: { readonly [O in AclOperation]?: number } = {
-  Read: 3,
-  Write: 4,
-  Create: 5,
-  Delete: 6,
-  Alter: 7,
-  Describe: 8,
-  ClusterAction: 9,
-  DescribeConfigs: 10,
-  AlterConfigs: 11,
-  IdempotentWrite: 12,
-}
 
 const TOPIC: readonly AclOperation[] = ['Read', 'Write', 'Create', 'Delete', 'Alter', 'Describe', 'DescribeConfigs', 'AlterConfigs']
 const CLUSTER: readonly AclOperation[] = [
@@ -39,6 +27,6 @@ export function clusterOperations(context: RequestContext): number {
 
 function operations({ allows }: RequestContext, supported: readonly AclOperation[], resource: ResourceType, name: string): number {
   let bits = 0
-  for (const operation of supported) if (allows(operation, resource, name)) bits |= 1 << BITS[operation]!
+  for (const operation of supported) if (allows(operation, resource, name)) bits |= 1 << OPERATION_CODE[operation]
   return bits
 }
