@@ -2,6 +2,7 @@ import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE } from '../../protocol/index.ts'
 import { clientError, refusal } from '../errors.ts'
 import { decodeAssignment } from '../groups/consumer-protocol.ts'
+import { topicsToCommit, type OffsetToCommit } from '../groups/offsets-to-commit.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import type { Coordinators } from '../metadata/coordinators.ts'
 
@@ -40,15 +41,6 @@ export interface GroupOffset {
   /** Of the record before; -1 where it is not known. */
   readonly leaderEpoch: number
   readonly metadata: string
-}
-
-/** What to commit of a partition: `offset` is that of the next record to read, `leaderEpoch` that of the record before, `metadata` any text (empty by default). */
-export interface OffsetToCommit {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly leaderEpoch?: number
-  readonly metadata?: string
 }
 
 /** A member that commits; left out for commits from outside of the group. */
@@ -186,15 +178,7 @@ export class GroupAdmin {
   /** Commits offsets: from outside of a group only while it has no members, or none who subscribe. @throws `CLIENT_REFUSED` names the partition */
   async commitOffsets(groupId: string, offsets: readonly OffsetToCommit[], member?: CommittingMember): Promise<void> {
     if (offsets.length === 0) return
-    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
-      name,
-      partitions: list.map(({ partition, offset, leaderEpoch, metadata }) => ({
-        partitionIndex: partition,
-        committedOffset: offset,
-        committedLeaderEpoch: leaderEpoch ?? -1,
-        committedMetadata: metadata ?? '',
-      })),
-    }))
+    const topics = topicsToCommit(offsets)
     const by =
       member === undefined
         ? {}

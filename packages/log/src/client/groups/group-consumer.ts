@@ -10,7 +10,7 @@
  * 5. Nothing of a partition is given before `onAssigned` is done with it. While a function of the user works, or committed offsets are waited for, heartbeats go on.
  */
 import type { MillraceError } from '@millrace/core'
-import type { GroupAdmin, OffsetToCommit } from '../admin/group-admin.ts'
+import type { GroupAdmin } from '../admin/group-admin.ts'
 import { answerOf, clientError } from '../errors.ts'
 import type { FetchedRecords } from '../fetcher/fetched.ts'
 import type { Fetcher } from '../fetcher/fetcher.ts'
@@ -18,6 +18,7 @@ import type { StartPosition } from '../fetcher/fetcher-options.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import { assignors, type PartitionCounts } from './assignors.ts'
 import type { OwnedPartition } from './consumer-protocol.ts'
+import type { OffsetToCommit } from './offsets-to-commit.ts'
 import type { GroupSettings } from './group-options.ts'
 import type { Membership } from './membership.ts'
 

@@ -3,6 +3,7 @@ import type { MillraceError } from '@millrace/core'
 import { ERROR_CODE, errorCode } from '../../protocol/index.ts'
 import type { BrokerVersions } from '../connection/api-versions.ts'
 import { clientError, refusal } from '../errors.ts'
+import { topicsToCommit, type OffsetToCommit } from '../groups/offsets-to-commit.ts'
 import type { Cluster } from '../metadata/cluster.ts'
 import type { Coordinators } from '../metadata/coordinators.ts'
 import type { ProducerIdentity } from '../producer/pending-batch.ts'
@@ -130,15 +131,7 @@ export class TransactionCalls {
     isOver: () => boolean,
   ): Promise<void> {
     const { groupId } = group
-    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
-      name,
-      partitions: list.map(({ partition, offset, leaderEpoch, metadata }) => ({
-        partitionIndex: partition,
-        committedOffset: offset,
-        committedLeaderEpoch: leaderEpoch ?? -1,
-        committedMetadata: metadata ?? '',
-      })),
-    }))
+    const topics = topicsToCommit(offsets)
     const member =
       group.memberId === undefined
         ? {}
@@ -187,14 +180,7 @@ export interface TransactionOffsets {
     readonly generationId?: number
     readonly instanceId?: string | null
   }
-  readonly offsets: readonly {
-    readonly topic: string
-    readonly partition: number
-    /** Of the next record to read. */
-    readonly offset: number
-    readonly leaderEpoch?: number
-    readonly metadata?: string
-  }[]
+  readonly offsets: readonly OffsetToCommit[]
 }
 
 function isConcurrent(code: number): boolean {
