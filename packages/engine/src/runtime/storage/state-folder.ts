@@ -41,84 +41,82 @@ export interface JobFolder {
   readonly databaseDir: () => string
 }
 
-export function jobFolder(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, processes?: ProcessInspector): JobFolder {
-  const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
-  const { disk } = ports
-  const { clock, random } = ports
-  const inspector = processes === undefined ? {} : { processes }
-  const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...inspector }
-  const { places } = parts
-  const { dir: place, storage: kind } = settings.values.checkpointing
-  const databases = databaseFolder(jobName, settings)
-  const databaseDir = (): string => databases
-  if (kind === 'memory') {
-    const savepoints = new FilesystemSavepoints({ disk, notes: undefined, places })
-    const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk, ...memoryLimits(settings) }), undefined, parts)
-    const storage = rooted(routed, settings, parts, { note: new MemoryOriginNote() })
-    if (settings.values.state.backend !== 'rocksdb') return { storage, savepoints, savepointDir, lock: noLock(), databaseDir }
-    const run = new RunFolder({ disk, clock, dir: databases, jobName, ...inspector })
-    return { storage, savepoints, savepointDir, lock: run, databaseDir: () => run.path }
-  }
-  if (place !== undefined && isCheckpointUrl(place)) {
-    const savepoints = new FilesystemSavepoints({ disk, notes: join(jobStateFolder(jobName, settings), 'savepoints-under-way'), places })
-    return { ...objectFolder(jobName, place, settings, parts, ports, processes), savepoints, savepointDir, databaseDir }
-  }
-  const dir = checkpointFolder(jobName, settings)
-  const lock = openJobLock({
-    disk,
-    clock,
-    folder: dir,
-    jobName,
-    ...inspector,
-  })
-  const local = localPlace(jobName, settings, ports)
-  const copies = local === undefined ? undefined : new LocalCopies(local)
-  const storage = new FilesystemCheckpoints({
-    disk: parts.disk,
-    dir,
-    fence: () => lock.check(),
-    ...(copies === undefined ? {} : { copies }),
-  })
-  const savepoints = new FilesystemSavepoints({ disk, notes: join(dir, 'savepoints-under-way'), places })
-  const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
-  return {
-    storage: rooted(routed, settings, parts, {
-      note: new FileOriginNote(disk, dir),
-      history: new FileHistoryNote({ disk: parts.disk, folder: jobStateFolder(jobName, settings), place: dir }),
-      fence: () => lock.check(),
-    }),
-    savepoints,
-    savepointDir,
-    lock,
-    databaseDir,
-  }
+/** What decides where a job keeps things. */
+interface FolderRequest {
+  readonly jobName: string
+  readonly settings: ResolvedEngineOptions
+  readonly ports: FolderPorts
+  readonly parts: RootParts
+  /** What can be seen of other processes, for the locks; empty for those of this machine. */
+  readonly inspector: { readonly processes?: ProcessInspector }
 }
 
-function objectFolder(
-  jobName: string,
-  url: string,
-  settings: ResolvedEngineOptions,
-  parts: RootParts,
-  ports: FolderPorts,
-  processes?: ProcessInspector,
-): Pick<JobFolder, 'storage' | 'lock'> {
-  const place = parts.places.place(url, jobFolderName(jobName))
+type CheckpointFolder = Pick<JobFolder, 'storage' | 'lock'>
+
+export function jobFolder(jobName: string, settings: ResolvedEngineOptions, ports: FolderPorts, processes?: ProcessInspector): JobFolder {
+  const { disk, clock, random } = ports
+  const inspector = processes === undefined ? {} : { processes }
+  const parts: RootParts = { ...routeParts(settings, ports), clock, random, jobName, ...inspector }
+  const request: FolderRequest = { jobName, settings, ports, parts, inspector }
+  const savepointDir = absolute(settings.values.checkpointing.savepointDir ?? join(jobStateFolder(jobName, settings), 'savepoints'))
+  const savepointsNoting = (notes: string | undefined): FilesystemSavepoints =>
+    new FilesystemSavepoints({ disk, notes, places: parts.places })
+  const databases = databaseFolder(jobName, settings)
+  const databaseDir = (): string => databases
+  const { dir: place, storage: kind } = settings.values.checkpointing
+  if (kind === 'memory') {
+    const run =
+      settings.values.state.backend === 'rocksdb' ? new RunFolder({ disk, clock, dir: databases, jobName, ...inspector }) : undefined
+    return {
+      storage: memoryStorage(request),
+      lock: run ?? noLock(),
+      savepoints: savepointsNoting(undefined),
+      savepointDir,
+      databaseDir: run === undefined ? databaseDir : () => run.path,
+    }
+  }
+  if (place !== undefined && isCheckpointUrl(place)) {
+    const savepoints = savepointsNoting(join(jobStateFolder(jobName, settings), 'savepoints-under-way'))
+    return { ...objectFolder(place, request), savepoints, savepointDir, databaseDir }
+  }
+  const dir = checkpointFolder(jobName, settings)
+  return { ...filesystemFolder(dir, request), savepoints: savepointsNoting(join(dir, 'savepoints-under-way')), savepointDir, databaseDir }
+}
+
+function memoryStorage({ settings, parts }: FolderRequest): CheckpointStorage {
+  const routed = new RoutedCheckpoints(new MemoryCheckpoints({ disk: parts.disk, ...memoryLimits(settings) }), undefined, parts)
+  return rooted(routed, settings, parts, { note: new MemoryOriginNote() })
+}
+
+function filesystemFolder(dir: string, { jobName, settings, ports, parts, inspector }: FolderRequest): CheckpointFolder {
+  const { disk, clock } = ports
+  const lock = openJobLock({ disk, clock, folder: dir, jobName, ...inspector })
+  const fence = (): Promise<void> => lock.check()
+  const local = localPlace(jobName, settings, ports)
+  const copies = local === undefined ? undefined : new LocalCopies(local)
+  const storage = new FilesystemCheckpoints({ disk: parts.disk, dir, fence, ...(copies === undefined ? {} : { copies }) })
+  const routed = new RoutedCheckpoints(copied(storage, local, copies), undefined, parts)
+  const history = new FileHistoryNote({ disk: parts.disk, folder: jobStateFolder(jobName, settings), place: dir })
+  return { storage: rooted(routed, settings, parts, { note: new FileOriginNote(disk, dir), history, fence }), lock }
+}
+
+function objectFolder(url: string, { jobName, settings, ports, parts, inspector }: FolderRequest): CheckpointFolder {
   const { clock, random } = ports
-  const lock = new ObjectLock({ place, clock, random, jobName, ...(processes === undefined ? {} : { processes }) })
-  const { fileMerging } = settings.values.checkpointing
-  const limits = objectFileLimits(settings)
+  const place = parts.places.place(url, jobFolderName(jobName))
+  const lock = new ObjectLock({ place, clock, random, jobName, ...inspector })
+  const fence = (): Promise<void> => lock.check()
   const local = localPlace(jobName, settings, ports)
   const copies = local === undefined ? undefined : new LocalCopies(local)
   const storage = new ObjectCheckpoints({
     place,
-    fence: () => lock.check(),
-    limits,
-    mergedObjectBytesMax: fileMerging.maxFileSize,
+    fence,
+    limits: objectFileLimits(settings),
+    mergedObjectBytesMax: settings.values.checkpointing.fileMerging.maxFileSize,
     ...(copies === undefined ? {} : { copies }),
   })
   const routed = new RoutedCheckpoints(copied(storage, local, copies), place.url, parts)
   const history = new FileHistoryNote({ disk: parts.disk, folder: jobStateFolder(jobName, settings), place: place.url })
-  return { storage: rooted(routed, settings, parts, { note: new ObjectOriginNote(place), history, fence: () => lock.check() }), lock }
+  return { storage: rooted(routed, settings, parts, { note: new ObjectOriginNote(place), history, fence }), lock }
 }
 
 /** Copies of state files on this machine, where there are to be any. */
