@@ -127,33 +127,16 @@ async function startParts(options: BrokerOptions, parts: Parts, onLost: (error: 
   const security = await openSecurity({ ...options, clock, session: cluster.session })
   parts.add(() => security.close())
 
-  const listeners: RunningListener[] = []
   let dispatcher: Dispatcher | undefined
   parts.add(() => dispatcher?.settled())
-  for (const settings of security.listeners) {
-    const listener = await ClientListener.listen({ ...settings, network: options.network }).catch((error: unknown) => {
-      throw listenerProblem(error, settings, config)
-    })
-    parts.add(() => listener.close())
-    const port = settings.advertised.port === 0 ? listener.port : settings.advertised.port
-    listeners.push({ ...settings, port: listener.port, advertised: { ...settings.advertised, port }, listener })
-  }
-  await cluster.register({
-    ...listeners[0]!.advertised,
-    rack: config.get('broker.rack'),
-    endpoints: listeners.map(({ name, advertised: { host, port } }) => `${name}://${host}:${port}`),
-  })
+  const listeners = await listen(security, options, parts)
+  await register(cluster, listeners, config)
   const network = networkLimits(config, clock)
   const coordinators: DataPartsOptions['coordinators'] = [groups.coordinator, transactions.coordinator]
   const data = dataParts({ config, random, clock, directories, topics: cluster.topics, network, listeners, coordinators })
   parts.add(() => data.stop())
-  dispatcher = new Dispatcher(
-    factsOf(options, { data, directories, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }),
-    HANDLERS,
-    {
-      onRequest: options.onRequest,
-    },
-  )
+  const started = { data, directories, nodeId, clusterId, clock, cluster, groups, transactions, security, listeners }
+  dispatcher = new Dispatcher(factsOf(options, started), HANDLERS, { onRequest: options.onRequest })
   const serving = {
     dispatcher,
     clock,
@@ -166,6 +149,33 @@ async function startParts(options: BrokerOptions, parts: Parts, onLost: (error: 
   for (const { listener } of listeners) listener.serve(serving)
   await cluster.topics.moves.resume()
   return { listeners, data, directories }
+}
+
+/** Takes every port there is to be, before any is served. */
+async function listen(
+  { listeners }: BrokerSecurity,
+  { network, config }: BrokerOptions,
+  parts: Parts,
+): Promise<readonly RunningListener[]> {
+  const running: RunningListener[] = []
+  for (const settings of listeners) {
+    const listener = await ClientListener.listen({ ...settings, network }).catch((error: unknown) => {
+      throw listenerProblem(error, settings, config)
+    })
+    parts.add(() => listener.close())
+    const port = settings.advertised.port === 0 ? listener.port : settings.advertised.port
+    running.push({ ...settings, port: listener.port, advertised: { ...settings.advertised, port }, listener })
+  }
+  return running
+}
+
+/** Tells the cluster where this broker is reached. */
+async function register(cluster: Cluster, listeners: readonly RunningListener[], config: BrokerConfig): Promise<void> {
+  await cluster.register({
+    ...listeners[0]!.advertised,
+    rack: config.get('broker.rack'),
+    endpoints: listeners.map(({ name, advertised: { host, port } }) => `${name}://${host}:${port}`),
+  })
 }
 
 function startGroups({ config, random, logger }: BrokerOptions, clock: Clock, { topics, controller, configs }: Cluster): Groups {
