@@ -4,6 +4,7 @@
 import type { MetricSnapshot } from '@millrace/core'
 import type { ErasedProcessFunction } from '../../api/functions.ts'
 import type { OperatorStateDeclarations } from '../../api/operator-state.ts'
+import type { SubtaskId } from '../../checkpoint/handles.ts'
 import type { EdgeNode, OperatorNode } from '../../graph/graph.ts'
 import type { PlannedTask } from '../../graph/plan-types.ts'
 import { buildChain, type Chain, type ChainHost } from '../../operators/chain.ts'
@@ -21,6 +22,7 @@ import { SubtaskEdges } from './subtask-edges.ts'
 import { SubtaskSnapshots } from '../task/subtask-snapshots.ts'
 import { SubtaskStates } from './subtask-states.ts'
 import { Task } from '../task/task.ts'
+import type { TaskParts } from '../task/task-types.ts'
 import { TaskTimes } from '../task/task-times.ts'
 import { taskLog, TaskMetricsRegistry } from '../metrics/user-instruments.ts'
 
@@ -101,23 +103,8 @@ class OneSubtask implements ChainHost {
   }
 
   async build(): Promise<BuiltSubtask> {
-    const { deployment, ports, slot } = this.#options
-    const { plan, attempt } = deployment
-    const chain = buildChain(plan, this.#planned, ports.functions, this)
-    const place = { task: this.#planned.id, subtask: this.#subtask }
-    const finishedBefore = deployment.finished.some((each) => each.task === place.task && each.subtask === place.subtask)
-    const parts = {
-      ...place,
-      name: this.#planned.name,
-      chain,
-      outputs: this.#edges.outputs,
-      clock: ports.clock,
-      times: new TaskTimes(ports.clock.monotonic()),
-      finishedBefore,
-      unaligned: deployment.settings.unaligned,
-      sliceRecords: ports.pace?.sliceRecords,
-    }
-    const task: Task = new Task(parts, {
+    const chain = buildChain(this.#options.deployment.plan, this.#planned, this.#options.ports.functions, this)
+    const task: Task = new Task(this.#parts(chain), {
       snapshot: (order) => {
         // A barrier from another thread may overtake the master's message about the checkpoint before it: what is built on must be what the master thinks it is.
         snapshots.knownComplete(order.completedId)
@@ -125,26 +112,14 @@ class OneSubtask implements ChainHost {
       },
       snapshotGivenUp: (checkpointId) => snapshots.aborted(checkpointId),
       declined: ({ checkpointId, reason }) => snapshots.decline(checkpointId, reason),
-      inputFinished: () => this.#options.acknowledge({ kind: 'input-finished', attempt, subtask: place }),
+      inputFinished: () =>
+        this.#options.acknowledge({ kind: 'input-finished', attempt: this.#options.deployment.attempt, subtask: this.#place }),
       failed: this.#options.failed,
-      wake: slot.wake,
+      wake: this.#options.slot.wake,
     })
     this.#task = task
     const reader = this.#addInput(task, chain)
-    const snapshots = new SubtaskSnapshots({
-      identity: { attempt, ...place },
-      operators: this.#checkpointed(chain, task),
-      storage: ports.storage,
-      disk: ports.disk,
-      clock: ports.clock,
-      slot,
-      asynchronous: deployment.settings.asynchronousSnapshots,
-      incremental: deployment.settings.incrementalSnapshots,
-      finished: () => task.hasFinished,
-      readerCompleted: (checkpointId) => task.source?.head.reader.checkpointComplete?.(checkpointId),
-      acknowledge: this.#options.acknowledge,
-      failed: (error) => task.fail(error),
-    })
+    const snapshots = this.#snapshots(task, chain)
     try {
       await this.#states.restore(chain, task)
     } catch (error) {
@@ -160,6 +135,44 @@ class OneSubtask implements ChainHost {
       keyed: (stateId) => this.#states.keyedOf(stateId),
       clean: () => this.#states.clean(),
     }
+  }
+
+  get #place(): SubtaskId {
+    return { task: this.#planned.id, subtask: this.#subtask }
+  }
+
+  #parts(chain: Chain): TaskParts {
+    const { deployment, ports } = this.#options
+    const place = this.#place
+    return {
+      ...place,
+      name: this.#planned.name,
+      chain,
+      outputs: this.#edges.outputs,
+      clock: ports.clock,
+      times: new TaskTimes(ports.clock.monotonic()),
+      finishedBefore: deployment.finished.some((each) => each.task === place.task && each.subtask === place.subtask),
+      unaligned: deployment.settings.unaligned,
+      sliceRecords: ports.pace?.sliceRecords,
+    }
+  }
+
+  #snapshots(task: Task, chain: Chain): SubtaskSnapshots {
+    const { deployment, ports, slot, acknowledge } = this.#options
+    return new SubtaskSnapshots({
+      identity: { attempt: deployment.attempt, ...this.#place },
+      operators: this.#checkpointed(chain, task),
+      storage: ports.storage,
+      disk: ports.disk,
+      clock: ports.clock,
+      slot,
+      asynchronous: deployment.settings.asynchronousSnapshots,
+      incremental: deployment.settings.incrementalSnapshots,
+      finished: () => task.hasFinished,
+      readerCompleted: (checkpointId) => task.source?.head.reader.checkpointComplete?.(checkpointId),
+      acknowledge,
+      failed: (error) => task.fail(error),
+    })
   }
 
   #addInput(task: Task, chain: Chain): OperatorInstance | undefined {
