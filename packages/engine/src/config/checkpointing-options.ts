@@ -1,0 +1,117 @@
+/** How checkpoints are taken, when, and how many are kept. */
+export const checkpointingOptions = {
+  'checkpointing.asynchronous': {
+    type: 'boolean',
+    default: true,
+    flag: 'checkpoint-asynchronous',
+    flink: 'state.backend.async',
+    documentation:
+      'Whether state is written between batches while the job goes on. Without, each subtask stands still until its state is written; `rocksdb` has no such snapshots.',
+  },
+  'checkpointing.incremental': {
+    type: 'boolean',
+    default: true,
+    flag: 'checkpoint-incremental',
+    flink: 'execution.checkpointing.incremental',
+    documentation:
+      'Whether a checkpoint stores what has changed, and refers to files of those before it for the rest. Without, each is all of the state, in files of its own, and costs what a savepoint does, also with `rocksdb`. In Flink this is off unless it is set.',
+  },
+  'checkpointing.interval': {
+    type: 'duration',
+    min: '1ms',
+    flag: 'checkpoint-interval',
+    flink: 'execution.checkpointing.interval',
+    whenUnset: 'no periodic checkpoints; one is still taken when the job is stopped or its input ends',
+    dynamic: true,
+    documentation: 'Time from the start of one checkpoint to the start of the next.',
+  },
+  'checkpointing.mode': {
+    type: 'enum',
+    values: ['exactly-once', 'at-least-once'],
+    default: 'exactly-once',
+    flag: 'checkpoint-mode',
+    flink: 'execution.checkpointing.mode',
+    documentation:
+      'Whether each input affects state exactly once after a restart, or at least once (barriers are not aligned: lower latency under back-pressure).',
+  },
+  'checkpointing.unaligned': {
+    type: 'boolean',
+    default: false,
+    flag: 'checkpoint-unaligned',
+    flink: 'execution.checkpointing.unaligned.enabled',
+    documentation:
+      'Checkpoints do not wait until what is in flight has been processed: they store it. They complete fast also under back-pressure. For exactly once, with one checkpoint at a time; savepoints and the checkpoint that a job stops with are aligned all the same.',
+  },
+  'checkpointing.alignedTimeout': {
+    type: 'duration',
+    default: 0,
+    flag: 'checkpoint-aligned-timeout',
+    flink: 'execution.checkpointing.aligned-checkpoint-timeout',
+    documentation:
+      'With `unaligned`: a subtask waits for barriers this long, from the trigger of the checkpoint, before it goes over to storing what is in flight. 0: it does not wait.',
+  },
+  'checkpointing.inFlightLimit': {
+    type: 'bytes',
+    default: '256MiB',
+    min: 0,
+    flag: 'checkpoint-in-flight-limit',
+    documentation:
+      'With `unaligned`: the most that a checkpoint may store of what is in flight to one subtask. With more it is given up; the job goes on.',
+  },
+  'checkpointing.minPause': {
+    type: 'duration',
+    default: 0,
+    flag: 'checkpoint-min-pause',
+    flink: 'execution.checkpointing.min-pause',
+    dynamic: true,
+    documentation: 'Least time from the end of one checkpoint to the start of the next.',
+  },
+  'checkpointing.timeout': {
+    type: 'duration',
+    default: '10m',
+    min: '10ms',
+    flag: 'checkpoint-timeout',
+    flink: 'execution.checkpointing.timeout',
+    dynamic: true,
+    documentation: 'A checkpoint that takes longer is abandoned; the job goes on.',
+  },
+  'checkpointing.maxConcurrent': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 100,
+    unit: 'checkpoints',
+    flag: 'checkpoint-max-concurrent',
+    flink: 'execution.checkpointing.max-concurrent-checkpoints',
+    dynamic: true,
+    documentation: 'Checkpoints that may be under way at once.',
+  },
+  'checkpointing.tolerableFailures': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    unit: 'checkpoints',
+    flag: 'checkpoint-tolerable-failures',
+    flink: 'execution.checkpointing.tolerable-failed-checkpoints',
+    dynamic: true,
+    documentation: 'Checkpoints in a row that may fail before the job fails and restarts.',
+  },
+  'checkpointing.retainOnCancel': {
+    type: 'boolean',
+    default: false,
+    flag: 'checkpoint-retain-on-cancel',
+    flink: 'execution.checkpointing.externalized-checkpoint-retention',
+    documentation: 'Keeps the checkpoints of a job that is cancelled. Those of a job that is stopped, fails or is killed are always kept.',
+  },
+  'checkpointing.numRetained': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 10000,
+    unit: 'checkpoints',
+    flag: 'checkpoint-num-retained',
+    flink: 'execution.checkpointing.num-retained',
+    dynamic: true,
+    documentation: 'Completed checkpoints that are kept; older ones are deleted.',
+  },
+} as const
