@@ -16,6 +16,7 @@ import {
   type ApiResponseToSend,
 } from '../../protocol/index.ts'
 import { FakePartition } from './fake-partition.ts'
+import { FakeTransactions } from './fake-transactions.ts'
 
 export interface FakeClusterOptions {
   readonly nodes: number
@@ -23,13 +24,6 @@ export interface FakeClusterOptions {
   readonly transactionVersion: 1 | 2
   /** That a request is answered by an error, before or after it took effect. */
   readonly errorChance: number
-}
-
-interface FakeTransaction {
-  producerId: number
-  epoch: number
-  state: 'Empty' | 'Ongoing' | 'CompleteCommit' | 'CompleteAbort'
-  readonly partitions: Set<FakePartition>
 }
 
 type Served =
@@ -76,9 +70,8 @@ export class FakeCluster {
   readonly #clock: Clock
   readonly #random: SeededRandom
   readonly #options: FakeClusterOptions
-  readonly #transactions = new Map<string, FakeTransaction>()
+  readonly #transactions: FakeTransactions
   readonly #sessions = new Map<number, Map<number, number>>()
-  #nextProducerId = 1000
   #nextSession = 1
   errorChance: number
   /** What happened, to be sure that something did. */
@@ -90,6 +83,7 @@ export class FakeCluster {
     this.#options = options
     this.errorChance = options.errorChance
     this.partitions = Array.from({ length: options.partitions }, (_, index) => new FakePartition(index % options.nodes))
+    this.#transactions = new FakeTransactions(options.transactionVersion, this.partitions, () => this.#fails())
     for (let node = 0; node < options.nodes; node++) {
       void network.listen({ host: 'simulated', port: PORT + node }, (connection) => this.#serve(node, connection))
     }
@@ -144,13 +138,13 @@ export class FakeCluster {
       case 'ListOffsets':
         return this.#listOffsets(node, request as ApiRequest<'ListOffsets'>)
       case 'InitProducerId':
-        return this.#initProducerId(request as ApiRequest<'InitProducerId'>)
+        return this.#transactions.initProducerId(request as ApiRequest<'InitProducerId'>)
       case 'FindCoordinator':
         return this.#findCoordinator(request as ApiRequest<'FindCoordinator'>)
       case 'AddPartitionsToTxn':
-        return this.#addPartitions(request as ApiRequest<'AddPartitionsToTxn'>)
+        return this.#transactions.addPartitions(request as ApiRequest<'AddPartitionsToTxn'>)
       case 'EndTxn':
-        return this.#endTransaction(request as ApiRequest<'EndTxn'>)
+        return this.#transactions.end(request as ApiRequest<'EndTxn'>)
       case 'OffsetForLeaderEpoch':
         return this.#endOfEpoch(request as ApiRequest<'OffsetForLeaderEpoch'>)
       case 'AddOffsetsToTxn':
@@ -210,7 +204,7 @@ export class FakeCluster {
         if (partition.leader !== node) return refuse(ERROR_CODE.NOT_LEADER_OR_FOLLOWER)
         if (this.#fails()) return refuse(ERROR_CODE.NOT_ENOUGH_REPLICAS)
         if (request.transactionalId !== null) {
-          const problem = this.#writesInTransaction(request.transactionalId, partition, records!, version)
+          const problem = this.#transactions.write(request.transactionalId, partition, records!, version)
           if (problem !== ERROR_CODE.NONE) return refuse(problem)
         }
         const before = partition.end
@@ -221,17 +215,6 @@ export class FakeCluster {
       }),
     }))
     return { responses }
-  }
-
-  #writesInTransaction(transactionalId: string, partition: FakePartition, records: Uint8Array, version: number): number {
-    const transaction = this.#transactions.get(transactionalId)
-    const epoch = Buffer.from(records).readInt16BE(51)
-    if (transaction === undefined || transaction.epoch !== epoch) return ERROR_CODE.INVALID_PRODUCER_EPOCH
-    if (transaction.partitions.has(partition)) return ERROR_CODE.NONE
-    if (version < 12 || this.#options.transactionVersion < 2) return ERROR_CODE.INVALID_TXN_STATE
-    transaction.state = 'Ongoing'
-    transaction.partitions.add(partition)
-    return ERROR_CODE.NONE
   }
 
   async #fetch(node: number, request: ApiRequest<'Fetch'>): Promise<ApiResponseToSend<'Fetch'>> {
@@ -325,66 +308,5 @@ export class FakeCluster {
         errorMessage: null,
       })),
     }
-  }
-
-  #initProducerId({ transactionalId, producerId, producerEpoch }: ApiRequest<'InitProducerId'>): ApiResponseToSend<'InitProducerId'> {
-    if (this.#fails()) return { errorCode: ERROR_CODE.COORDINATOR_LOAD_IN_PROGRESS, producerEpoch: -1 }
-    if (transactionalId === null) return { errorCode: 0, producerId: this.#nextProducerId++, producerEpoch: 0 }
-    const known = this.#transactions.get(transactionalId)
-    if (known === undefined) {
-      this.#transactions.set(transactionalId, { producerId: this.#nextProducerId, epoch: 0, state: 'Empty', partitions: new Set() })
-      return { errorCode: 0, producerId: this.#nextProducerId++, producerEpoch: 0 }
-    }
-    // A repetition of a request whose answer was lost finds the epoch it was given.
-    if (producerId >= 0 && producerEpoch !== known.epoch && producerEpoch !== known.epoch - 1)
-      return { errorCode: ERROR_CODE.PRODUCER_FENCED, producerEpoch: -1 }
-    if (producerId < 0 || producerEpoch === known.epoch) {
-      if (known.state === 'Ongoing') this.#finish(known, false, known.epoch + 1)
-      known.epoch++
-      known.state = 'Empty'
-    }
-    return { errorCode: 0, producerId: known.producerId, producerEpoch: known.epoch }
-  }
-
-  #addPartitions(request: ApiRequest<'AddPartitionsToTxn'>): ApiResponseToSend<'AddPartitionsToTxn'> {
-    const transaction = this.#transactions.get(request.v3AndBelowTransactionalId)!
-    const isFenced = transaction.epoch !== request.v3AndBelowProducerEpoch
-    const code = isFenced ? ERROR_CODE.PRODUCER_FENCED : this.#fails() ? ERROR_CODE.CONCURRENT_TRANSACTIONS : ERROR_CODE.NONE
-    const resultsByTopicV3AndBelow = request.v3AndBelowTopics.map(({ name, partitions }) => {
-      if (code === ERROR_CODE.NONE) {
-        transaction.state = 'Ongoing'
-        for (const index of partitions) transaction.partitions.add(this.partitions[index]!)
-      }
-      return { name, resultsByPartition: partitions.map((partitionIndex) => ({ partitionIndex, partitionErrorCode: code })) }
-    })
-    return { throttleTimeMs: 0, resultsByTopicV3AndBelow }
-  }
-
-  #endTransaction({ transactionalId, producerEpoch, committed }: ApiRequest<'EndTxn'>): ApiResponseToSend<'EndTxn'> {
-    const answer = (errorCode: number, transaction?: FakeTransaction): ApiResponseToSend<'EndTxn'> => ({
-      throttleTimeMs: 0,
-      errorCode,
-      ...(transaction === undefined || this.#options.transactionVersion === 1
-        ? {}
-        : { producerId: transaction.producerId, producerEpoch: transaction.epoch }),
-    })
-    if (this.#fails()) return answer(ERROR_CODE.CONCURRENT_TRANSACTIONS)
-    const known = this.#transactions.get(transactionalId)
-    if (known === undefined) return answer(ERROR_CODE.INVALID_PRODUCER_ID_MAPPING)
-    const bump = this.#options.transactionVersion === 2 ? 1 : 0
-    const complete = committed ? 'CompleteCommit' : 'CompleteAbort'
-    if (known.state === complete && producerEpoch === known.epoch - bump) return answer(ERROR_CODE.NONE, known)
-    if (known.state.startsWith('Complete') && producerEpoch === known.epoch - bump) return answer(ERROR_CODE.INVALID_TXN_STATE)
-    if (producerEpoch !== known.epoch) return answer(ERROR_CODE.PRODUCER_FENCED)
-    if (known.state !== 'Ongoing' && (committed || bump === 0)) return answer(ERROR_CODE.INVALID_TXN_STATE)
-    this.#finish(known, committed, known.epoch + bump)
-    known.epoch += bump
-    known.state = complete
-    return this.#fails() ? answer(ERROR_CODE.COORDINATOR_NOT_AVAILABLE) : answer(ERROR_CODE.NONE, known)
-  }
-
-  #finish(transaction: FakeTransaction, isCommit: boolean, epoch: number): void {
-    for (const partition of transaction.partitions) partition.mark(transaction.producerId, epoch, isCommit)
-    transaction.partitions.clear()
   }
 }
