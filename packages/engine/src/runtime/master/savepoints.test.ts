@@ -299,23 +299,25 @@ void describe('savepoints of a running job', () => {
 
   void it('that times out says whose snapshot has not come', async () => {
     const never = new Promise<void>(() => {})
+    const asked = Promise.withResolvers<void>()
     const job = defineJob('stuck', (env) => {
       env
         .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_000 }), { uid: 'numbers' })
         .keyBy((n) => n)
         // Not declared as asynchronous: what it has changed directly cannot be held back, so no snapshot is taken meanwhile.
-        .process({ emits: type<number>(), onElement: (): Promise<void> => never })
+        .process({
+          emits: type<number>(),
+          onElement: (): Promise<void> => {
+            asked.resolve()
+            return never
+          },
+        })
         .name('asks')
         .uid('asks')
         .sinkTo(discard())
     })
-    const started = Promise.withResolvers<void>()
-    const onEvent = (event: JobEvent): void => {
-      if (event.kind === 'started') started.resolve()
-    }
-    const stuck = start(job, { onEvent }, { timeout: '300ms', interval: undefined })
-    await started.promise
-    await sleep(100)
+    const stuck = start(job, {}, { timeout: '300ms', interval: undefined })
+    await asked.promise
     await assert.rejects(stuck.savepoint({ dir: join(folder, 'sp') }), {
       code: 'SAVEPOINT_FAILED',
       message: /timeout: no snapshot came of .*asks.*, subtask 0/,

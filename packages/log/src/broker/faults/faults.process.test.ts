@@ -82,11 +82,18 @@ test('a connection is lost before the request or after it', async () => {
 })
 
 test('a client of Kafka gets over faults', async () => {
-  log.faults.error({ api: 'Produce', error: 'NOT_LEADER_OR_FOLLOWER', times: 2 })
-  log.faults.drop({ api: 'Metadata', times: 1 })
+  const faults = [
+    log.faults.error({ api: 'Produce', error: 'NOT_LEADER_OR_FOLLOWER', times: 2 }),
+    log.faults.drop({ api: 'Metadata', times: 1 }),
+  ]
   const producer = new Kafka({ brokers: [log.bootstrap], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 10 } }).producer()
   await producer.connect()
-  await producer.send({ topic: 't', messages: [{ value: 'through' }] })
+  const [written] = await producer.send({ topic: 't', messages: [{ value: 'through' }] })
+  assert.ok(Number(written!.baseOffset) >= 0)
+  assert.deepEqual(
+    faults.map(({ count }) => count),
+    [2, 1],
+  )
   await producer.disconnect()
   log.faults.clear()
 })

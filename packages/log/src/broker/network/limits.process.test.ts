@@ -161,7 +161,7 @@ test('requests of all connections share their memory: who has to wait is read la
   const claim = Buffer.alloc(8)
   claim.writeInt32BE(600 * KIB)
   for (const { socket } of hogs) socket.write(claim)
-  await new Promise((resolve) => setTimeout(resolve, 30))
+  while (!log.metrics().includes('memorypoolused 1228800\n')) await new Promise((resolve) => setTimeout(resolve, 5))
   const client = await WireClient.connect(log)
   const produced = produceTo(client, 'memory', batchOf(['x'.repeat(900 * KIB)]))
   assert.equal(
