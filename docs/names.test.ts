@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { readConfigFile, resolveOptions } from '@millrace/core'
 import { engineOptionTable } from '@millrace/engine/options'
 import { logOptionTable } from '../packages/cli/src/log-options.ts'
+import { workspaceSources } from '../scripts/layering/workspace.ts'
 import { root, spansOf, writtenPages } from './mentions.ts'
 import { fencesOf } from './snippets.ts'
 
@@ -61,6 +62,25 @@ void test('files and folders that pages name are there', () => {
 void test('a path that is not there is noticed', () => {
   assert.ok(isThere('packages/engine/src/api/job.ts') && isThere('engine/api') && isThere('api/job.ts') && isThere('threads/'))
   assert.ok(!isThere('packages/engine/src/api/jobs.ts') && !isThere('api/graph/job.ts') && !isThere('pi/job.ts'))
+})
+
+/** `engine/state`, and what of it pages may say: `state/`, `engine/state/rows`. */
+function isDescribed(folder: string, texts: readonly string[]): boolean {
+  const name = folder.split('/')[1]!
+  return texts.some((text) => [folder, name].some((each) => text === each || text.startsWith(`${each}/`)))
+}
+
+void test('the internals say of each folder of a package what it is', () => {
+  const texts = spans.filter(({ place }) => place.startsWith('docs/internals/')).map(({ text }) => shortened(text))
+  const folders = new Set(
+    [...workspaceSources().keys()].filter((path) => path.split('/').length > 2).map((path) => path.split('/').slice(0, 2).join('/')),
+  )
+  assert.ok(folders.size > 30, `${folders.size} folders`)
+  assert.deepEqual(
+    [...folders].filter((folder) => !isDescribed(folder, texts)),
+    [],
+  )
+  assert.ok(!isDescribed('engine/nowhere', texts))
 })
 
 const table = { ...engineOptionTable, ...logOptionTable }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { layeringProblems } from './check.ts'
+import { layeringProblems, unitOf } from './check.ts'
 import { importsOf } from './imports.ts'
 import { edges, lineLimits, order, protocol } from './order.ts'
 import { workspaceSources } from './workspace.ts'
@@ -10,6 +10,15 @@ const problems = (files: { readonly [path: string]: string }): string[] => layer
 
 void test('the workspace keeps its order', () => {
   assert.deepEqual(layeringProblems(workspaceSources(), { order, protocol, edges }), [])
+})
+
+void test('what the order names is there', () => {
+  const paths = [...workspaceSources().keys()]
+  const named = [...order.flat(), ...protocol, ...edges]
+  assert.deepEqual(
+    named.filter((unit) => !paths.some((path) => unitOf(path, [unit]) !== undefined)),
+    [],
+  )
 })
 
 void test('no source file has outgrown its limit', () => {

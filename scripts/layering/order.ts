@@ -26,7 +26,6 @@ export const order: readonly (readonly string[])[] = [
   ['log/records'],
   ['log/storage'],
   ['log/client'],
-  ['log/replication'],
   ['log/coordinators', 'log/controller'],
   ['log/broker'],
   ['log/index.ts'],
@@ -76,10 +75,8 @@ export const order: readonly (readonly string[])[] = [
   ['engine/savepoint'],
   // Running what a job has stored again, without touching it.
   ['engine/replay'],
-  ['engine/cluster'],
   ['engine/index.ts', 'engine/simulation.ts', 'engine/control.ts', 'engine/replay.ts'],
 
-  ['functions'],
   ['testkit'],
   ['cli'],
   ['millrace'],
@@ -94,7 +91,6 @@ export const protocol: readonly string[] = [
   'engine/state',
   'engine/operators',
   'log/storage',
-  'log/replication',
   'log/controller',
   'log/coordinators',
   'log/client',
