@@ -1,13 +1,13 @@
 // What the pages name is there: files and folders of the repository, options, codes of errors, metrics.
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
-import { join, matchesGlob } from 'node:path'
+import { dirname, join, matchesGlob } from 'node:path'
 import { test } from 'node:test'
-import { readConfigFile, resolveOptions } from '@millrace/core'
+import { environmentNameOf, readConfigFile, resolveOptions } from '@millrace/core'
 import { engineOptionTable } from '@millrace/engine/options'
 import { logOptionTable } from '../packages/cli/src/log-options.ts'
 import { workspaceSources } from '../scripts/layering/workspace.ts'
-import { root, spansOf, writtenPages } from './mentions.ts'
+import { commandsOf, root, spansOf, writtenPages } from './mentions.ts'
 import { fencesOf } from './snippets.ts'
 
 const pages = writtenPages()
@@ -144,6 +144,55 @@ void test('codes that pages name are those of the code', () => {
   const unknown = codes.filter(({ text }) => !foreignNames.has(text) && !new RegExp(`\\b${text}\\b`).test(sources))
   assert.deepEqual(
     unknown.map(({ place, text }) => `${place}: ${text}`),
+    [],
+  )
+})
+
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly scripts: { readonly [name: string]: string }
+}
+
+/** The sources that may say what the flags of a script of `package.json` are: those of its folder. */
+function sourcesOf(script: string): string {
+  const folder = dirname(/[\w./-]+\.ts/.exec(scripts[script]!)![0])
+  return tree
+    .filter((path) => path.startsWith(`${folder}/`) && path.endsWith('.ts'))
+    .map((path) => readFileSync(join(root, path), 'utf8'))
+    .join('\n')
+}
+
+void test('npm scripts that pages name are there, and know the flags that they are given', () => {
+  const calls = pages.flatMap(commandsOf).flatMap(({ place, text }) => {
+    const match = /^npm run ([\w:-]+)(?: -- (.*))?$/.exec(text)
+    return match === null
+      ? []
+      : [{ place, script: match[1]!, flags: [...(match[2] ?? '').matchAll(/--([a-z][a-z-]*)/g)].map(([, flag]) => flag!) }]
+  })
+  assert.ok(calls.length > 30, `${calls.length} calls`)
+  const unknown = calls.flatMap(({ place, script, flags }) => {
+    if (scripts[script] === undefined) return [`${place}: npm run ${script}`]
+    if (flags.length === 0) return []
+    const source = sourcesOf(script)
+    return flags
+      .filter((flag) => !new RegExp(`(?:['"]|--|\\b)${flag}\\b`).test(source))
+      .map((flag) => `${place}: npm run ${script} -- --${flag}`)
+  })
+  assert.deepEqual(unknown, [])
+})
+
+void test('variables of the environment that pages set are read', () => {
+  const all = tree
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => readFileSync(join(root, path), 'utf8'))
+    .join('\n')
+  const named = pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/\b(MILLRACE_[A-Z_]+|SIM_[A-Z]+)=/g)].map((match) => `${path}: ${match[1]!}`),
+  )
+  assert.ok(named.length > 5, `${named.length} variables`)
+  const isRead = (name: string): boolean =>
+    all.includes(`'${name}'`) || all.includes(`env.${name}`) || optionKeys.some((key) => environmentNameOf(key) === name)
+  assert.deepEqual(
+    named.filter((each) => !isRead(each.split(': ')[1]!)),
     [],
   )
 })
