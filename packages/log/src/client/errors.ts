@@ -159,7 +159,7 @@ export function isRetriable(error: unknown): boolean {
  */
 export type ErrorClass = 'retriable' | 'abortable' | 'fenced' | 'fatal'
 
-/** What an error that a producer has thrown means for its transaction; what is none of the client's errors is `fatal`. */
+/** What an error that a producer has thrown means for its transaction; an error that says nothing of itself is `fatal`. */
 export function errorClassOf(error: unknown): ErrorClass {
   const { code, retry } = error as Partial<MillraceError>
   if (code === 'CLIENT_FENCED') return 'fenced'

@@ -6,7 +6,7 @@ import { FileNode, type LossCounts } from './file-node.ts'
 import { describe, DirectoryNode, NameSpace, normalize, usualNameLosses, type NameLoss } from './name-space.ts'
 import { SimulatedFile } from './simulated-file.ts'
 
-/** What a `SimulatedDisk` is like: how slow, how large, and what it may lose. Without any of it it is prompt and without limits. */
+/** What a `SimulatedDisk` is like: how slow, how large, and what it may lose. Given `random` alone it is prompt and without limits. */
 export interface SimulatedDiskOptions {
   /** Draws latencies, short reads and what a crash loses: the same seed and the same calls give the same disk. */
   readonly random: SeededRandom
