@@ -110,6 +110,24 @@ test('a producer of the past cannot have the transaction of a newer one aborted'
   assert.equal(moved(init(ongoing(), [1, 3])).to.state, 'PrepareAbort')
 })
 
+test('a producer that asks for the next epoch in the middle of its transaction gets it when it comes again (KIP-360)', () => {
+  for (const clientVersion of [0, 2] as const) {
+    const { to } = moved(init(ongoing({ clientVersion }), [1, 3]))
+    assert.deepEqual([to.state, to.producerEpoch, to.clientVersion], ['PrepareAbort', 4, 2])
+    assert.equal(refusal(init(to, [1, 3])), 'CONCURRENT_TRANSACTIONS')
+    const again = moved(init(completed(to, 6000), [1, 3]))
+    assert.deepEqual(again.reply, { errorCode: 0, producerId: 1, producerEpoch: 4 })
+    assert.deepEqual(moved(init(again.to, [1, 3])).reply, again.reply)
+    // Another one has come meanwhile.
+    assert.equal(refusal(init(moved(init(completed(to, 6000))).to, [1, 3])), 'PRODUCER_FENCED')
+  }
+  const { to } = moved(init(ongoing({ producerEpoch: 32_766, clientVersion: 2 }), [1, 32_766]))
+  assert.equal(refusal(end(completed(to, 6000), [1, 32_766], false, 2)), 'PRODUCER_FENCED')
+  const rotated = moved(init(completed(to, 6000), [1, 32_766]))
+  assert.deepEqual(rotated.reply, { errorCode: 0, producerId: 9, producerEpoch: 0 })
+  assert.deepEqual(moved(init(rotated.to, [1, 32_766])).reply, rotated.reply)
+})
+
 test('where the epochs are used up another producer id follows, also for who lost the answer', () => {
   assert.equal(init(transaction({ producerEpoch: 32_766 }), undefined, FACTS).kind, 'needs-producer-id')
   const { to, reply } = moved(init(transaction({ producerEpoch: 32_766 }), [1, 32_766]))

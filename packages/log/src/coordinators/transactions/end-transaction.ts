@@ -98,6 +98,16 @@ export function fence(before: Transaction, nowMs: number): Transaction {
 }
 
 /**
+ * The abort of a transaction by its own producer, which asks for the next epoch instead (KIP-360). It comes again for it with the epoch it has,
+ * and gets the one that the markers have: those are of transaction version 2, so that one that comes late ends nothing of that epoch.
+ * The epoch that no client gets is left out: then it gets another producer id.
+ */
+export function giveUp(before: Transaction, nowMs: number): Transaction {
+  const { producerEpoch } = before
+  return aborted(before, nowMs, { lastProducerEpoch: producerEpoch, clientVersion: isEpochExhausted(producerEpoch) ? 0 : 2 })
+}
+
+/**
  * The coordinator's own abort of a transaction that has taken too long. A producer of transaction version 2 can go on: when it aborts the
  * transaction itself it gets the next epoch, as if it had been the first to do so. An older one is fenced, and one whose epochs are used up.
  */

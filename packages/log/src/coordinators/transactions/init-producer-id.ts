@@ -2,12 +2,21 @@
  * InitProducerId for a transactional id: the producer that asks becomes its only one.
  *
  * A producer that names its id and epoch (KIP-360) goes on after an error: it gets the next epoch, or once more the one it has already
- * been given. A transaction that is open is aborted first: the producer is told to come again.
+ * been given. A transaction that is open is aborted first: the producer is told to come again, as it came before.
  */
 import { ERROR_CODE } from '../../protocol/index.ts'
 import type { Decision, DecisionFacts, Producer, ProducerReply } from './decision.ts'
-import { fence } from './end-transaction.ts'
-import { isEpochExhausted, moved, NO_PARTITIONS, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP, type Transaction } from './transaction.ts'
+import { fence, giveUp } from './end-transaction.ts'
+import {
+  CLIENT_EPOCH_MAX,
+  isEpochExhausted,
+  moved,
+  NO_PARTITIONS,
+  NO_PRODUCER_EPOCH,
+  NO_PRODUCER_ID,
+  NO_TIMESTAMP,
+  type Transaction,
+} from './transaction.ts'
 
 export interface InitProducerId {
   readonly transactionalId: string
@@ -31,10 +40,12 @@ export function decideInitProducerId(before: Transaction | undefined, asked: Ini
     case 'PrepareCommit':
     case 'PrepareAbort':
       return refuse(ERROR_CODE.CONCURRENT_TRANSACTIONS)
-    case 'Ongoing':
+    case 'Ongoing': {
       // Only the producer of this very transaction may give it up: one that comes late with an older epoch may not.
       if (expected !== undefined && expected.producerEpoch !== before.producerEpoch) return refuse(ERROR_CODE.PRODUCER_FENCED)
-      return { kind: 'move', to: fence(before, facts.nowMs), reply: failure(ERROR_CODE.CONCURRENT_TRANSACTIONS) }
+      const to = expected === undefined ? fence(before, facts.nowMs) : giveUp(before, facts.nowMs)
+      return { kind: 'move', to, reply: failure(ERROR_CODE.CONCURRENT_TRANSACTIONS) }
+    }
     case 'Empty':
     case 'CompleteCommit':
     case 'CompleteAbort':
@@ -76,9 +87,9 @@ function next(before: Transaction, { timeoutMs, expected }: InitProducerId, { no
   if (!isCurrent) {
     // What it was given has not reached it. Had another producer come since, there would be no last epoch.
     if (expected.producerEpoch !== lastProducerEpoch) return refuse(ERROR_CODE.PRODUCER_FENCED)
-    return granted(moved(before, 'Empty', fresh))
+    if (producerEpoch <= CLIENT_EPOCH_MAX) return granted(moved(before, 'Empty', fresh))
   }
-  const last = expected === undefined ? NO_PRODUCER_EPOCH : producerEpoch
+  const last = expected?.producerEpoch ?? NO_PRODUCER_EPOCH
   if (!isEpochExhausted(producerEpoch)) {
     return granted(moved(before, 'Empty', { ...fresh, producerEpoch: producerEpoch + 1, lastProducerEpoch: last }))
   }

@@ -95,6 +95,13 @@ export class ProducerModel {
       this.#cluster.count(`transaction given up: ${error.message}`)
       isCommit = false
     }
+    // As some clients give a transaction up: they ask for the next epoch in the middle of it.
+    if (random.chance(0.1)) {
+      await this.#initialise(true)
+      transaction.outcome = 'abort'
+      this.#cluster.count('given up for the next epoch')
+      return
+    }
     // What was never begun has no end in the older protocol, and can only be aborted in the newer one.
     if (transaction.isEmpty) {
       if (this.#version === 0) return
