@@ -129,6 +129,19 @@ test('batches keep their order while the coordinator is asked, and none overtake
   assert.deepEqual(await again, { errorCode: 0, result: 'written 0' })
 })
 
+test('a log that does not know the producer takes its first batch alone, where the write adds the partition', async () => {
+  for (const isImplied of [true, false]) {
+    const bench = new Bench()
+    const written = bench.write(1, isImplied)
+    await turn()
+    bench.asked[0]!.answer(ERROR_CODE.NONE)
+    await written
+    // An older client goes on counting from one transaction to the next.
+    assert.equal(refuses(bench.guards[0]!, undefined), isImplied)
+    assert.equal(refuses(bench.guards[0]!, entry({ transactionFirstOffset: 4 })), false)
+  }
+})
+
 test('a newer epoch does not suffer from what is refused to an older one', async () => {
   const bench = new Bench()
   const old = bench.write(0, true, 3)

@@ -7,6 +7,8 @@
  * 2. Where it gets its place the log looks again: a transaction that has ended meanwhile takes nothing more.
  * 3. Batches of a producer keep the order of their arrival in a partition, also while the coordinator is asked. Where one of them is
  *    refused, none with a higher sequence takes its place.
+ * 4. Where a write adds its partition the producer begins there with sequence 0, as each of its transactions has an epoch of its own:
+ *    a log that knows nothing of it, where the topic has been made again or a batch before was refused, takes no batch from the middle.
  */
 import { logError } from '../../errors.ts'
 import { ERROR_CODE } from '../../protocol/index.ts'
@@ -115,7 +117,7 @@ export class TransactionalWrites {
     const errorCode = await this.#ask(write)
     if (errorCode === ERROR_CODE.NONE) {
       state.refused.delete(producerId)
-      return { errorCode, guard: write.isImplied ? allow : guardUnchanged(entry, write) }
+      return { errorCode, guard: write.isImplied ? guardBeginning(write) : guardUnchanged(entry, write) }
     }
     noteRefused(state.refused, write)
     return refused(errorCode)
@@ -178,7 +180,7 @@ function toWriter(errorCode: number): number {
 }
 
 function allow(): void {
-  // Whoever wrote later has a higher epoch, which the log refuses by itself.
+  // Nothing to look at.
 }
 
 function isOpen(entry: ProducerEntry | undefined, { producerEpoch }: TransactionalWrite): boolean {
@@ -188,6 +190,14 @@ function isOpen(entry: ProducerEntry | undefined, { producerEpoch }: Transaction
 function guardOpen(write: TransactionalWrite): Guard {
   return (entry) => {
     if (!isOpen(entry, write) && !isFenced(entry, write)) throw ended(write)
+  }
+}
+
+/** Whoever wrote later has a higher epoch, which the log refuses by itself; only where it knows nobody it takes any sequence. */
+function guardBeginning({ producerId, firstSequence }: TransactionalWrite): Guard {
+  return (entry) => {
+    if (entry === undefined && firstSequence > 0)
+      throw logError('PRODUCER_OUT_OF_ORDER', { producerId, sequence: firstSequence, expected: 0 })
   }
 }
 

@@ -287,6 +287,17 @@ test('a transaction ends although one of its topics has been deleted', async () 
   assert.ok((await readCommitted(client, 't')).values.includes('stays'))
 })
 
+test('a topic that is made again in the middle of a transaction takes none of the rest of it', async () => {
+  const before = await createTopic(client, 'again')
+  const producer = await initProducer(client, 'again')
+  assert.equal(await write(client, producer, 'again', ['a']), ERROR_CODE.NONE)
+  await client.ask('DeleteTopics', 6, { topics: [{ name: null, topicId: before }], timeoutMs: 1000 })
+  await createTopic(client, 'again')
+  assert.equal(await write(client, producer, 'again', ['b'], { sequence: 1 }), ERROR_CODE.OUT_OF_ORDER_SEQUENCE_NUMBER)
+  assert.equal((await end(client, producer, false)).errorCode, ERROR_CODE.NONE)
+  assert.deepEqual((await readCommitted(client, 'again')).values, [])
+})
+
 test('transactions and producers are listed and described', async () => {
   const producer = await initProducer(client, 'listed-1')
   assert.equal(await write(client, producer, 't', ['open']), 0)
