@@ -127,13 +127,14 @@ const TOLD = {
     'records of a log that were durable are gone: files of its folder were removed, cut off or damaged. The partition goes on without them, and its next records get offsets that others had. Stop the broker and restore the folder if there is a copy of it; otherwise tell those who read the topic',
   damaged:
     'a log cannot be read, as its files are not what they were: readers are answered with CORRUPT_MESSAGE at the place, and may seek beyond it. Look at the disk, and restore the folder from a copy while the broker is stopped if there is one',
+  gap: 'records in the middle of a log are not there: readers are given what follows. A file of its folder was removed, unless the topic was compacted once. Restore the folder from a copy while the broker is stopped if there is one; otherwise tell those who read the topic',
   'two-logs': 'a log was in two directories, as a move between them was interrupted; the one that goes on further is kept',
 } as const
 
 function tell({ kind, path, problem }: StorageNotice, directory: string, logger: Logger): void {
   const facts = { directory, path, problem }
   if (kind === 'writable') logger.info(TOLD.writable, facts)
-  else if (kind === 'two-logs') logger.warn(TOLD[kind], facts)
+  else if (kind === 'two-logs' || kind === 'gap') logger.warn(TOLD[kind], facts)
   else if (kind in TOLD) logger.error(TOLD[kind as keyof typeof TOLD], facts)
   else logger.warn(`storage: ${kind}`, facts)
 }

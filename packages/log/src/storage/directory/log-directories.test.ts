@@ -259,3 +259,29 @@ test('a log whose files are damaged is told of once, however often it is read', 
   await bench.clock.run(damaged.append(record()))
   await bench.clock.run(second.close(2))
 })
+
+test('a segment that is missing in the middle is told of once, unless the log is compacted', async () => {
+  for (const cleanupCompact of [false, true]) {
+    const bench = new Bench()
+    const config = { ...defaultLogConfig, cleanupCompact }
+    const first = await bench.open(['/a'])
+    await bench.make(first, 1)
+    const log = first.log(place(0))!
+    for (let count = 0; count < 3; count++) {
+      await bench.clock.run(Promise.all([log.append(record()), log.append(record())]))
+      await bench.clock.run(log.roll())
+    }
+    await bench.clock.run(first.close(1))
+    await bench.clock.run(bench.disk.attach().remove('/a/t-0/00000000000000000002.log'))
+    const second = await bench.open(['/a'])
+    await bench.clock.run(second.loadLogs(() => config))
+    const rest = second.log(place(0))!
+    for (const startOffset of [0, 1, 2, 3, 4, 2]) {
+      const plan = await bench.clock.run(rest.read({ startOffset, maxBytes: 1, isolation: 'log-end', minOneBatch: true }))
+      plan.release()
+    }
+    const told = bench.notices.filter(({ kind }) => kind === 'gap').map(({ path, problem }) => [path, problem])
+    assert.deepEqual(told, cleanupCompact ? [] : [['/a/t-0', 'offsets 2 to 3 were asked for and are not there']])
+    await bench.clock.run(second.close(2))
+  }
+})

@@ -17,6 +17,7 @@ export interface StorageNotice {
     | 'two-logs'
     | 'records-lost'
     | 'damaged'
+    | 'gap'
     | 'offline'
     | 'background-failure'
   readonly path: string

@@ -3,6 +3,7 @@
  *
  * 1. A plan's segments are pinned before the first look at their files, and until the plan is released.
  * 2. What lies at the isolation's bound or above is never in a plan.
+ * 3. Offsets that are not there are passed over, as compaction leaves such; where nothing is compacted that is told, once a log.
  */
 import { logError } from '../../errors.ts'
 import { abortedIn, type AbortedTransaction } from '../index/transaction-index.ts'
@@ -13,6 +14,7 @@ import type { BatchPlace } from './recent-batches.ts'
 
 export class Reader {
   readonly #state: LogState
+  #isGapTold = false
 
   constructor(state: LogState) {
     this.#state = state
@@ -120,6 +122,7 @@ export class Reader {
       const end = await this.#endPosition(segment, bound)
       const first = sizeBytes === 0 ? await this.find(segment, startOffset) : undefined
       if (sizeBytes === 0 && (first === undefined || first.baseOffset >= bound)) continue
+      if (first !== undefined && first.baseOffset > startOffset) this.#passedOver(startOffset, first.baseOffset)
       const position = first?.position ?? 0
       const floorBytes = minOneBatch && first !== undefined ? first.sizeBytes : 0
       const lengthBytes = Math.min(end - position, Math.max(maxBytes - sizeBytes, floorBytes))
@@ -130,6 +133,13 @@ export class Reader {
       if (position + lengthBytes < end) return { ranges, sizeBytes, endOffset: await offsetBound(segment, position + lengthBytes) }
     }
     return { ranges, sizeBytes, endOffset: bound }
+  }
+
+  #passedOver(from: number, to: number): void {
+    const { config, host, directory } = this.#state
+    if (config.cleanupCompact || this.#isGapTold) return
+    this.#isGapTold = true
+    host.notice({ kind: 'gap', path: directory, problem: `offsets ${from} to ${to - 1} were asked for and are not there` })
   }
 
   /** Where in the segment's file `bound` begins. */
