@@ -1,5 +1,6 @@
 export type { Cancel, Clock } from './io/clock.ts'
 export { LinkedList, type Link } from './collections/linked-list.ts'
+export { SpaceSaving, type HeavyKey } from './collections/space-saving.ts'
 export { atOnce } from './io/at-once.ts'
 export { discardBytes } from './io/discard-bytes.ts'
 export { randomBelow, randomId, type Random } from './io/random.ts'
