@@ -130,6 +130,7 @@ export type {
   JobMetrics,
   JobRegion,
   JobResult,
+  OperatorHotKeys,
   RunJobOptions,
   RunningJob,
   SavepointOptions,
@@ -141,6 +142,7 @@ export type {
 
 export { engineOptionTable, type EngineOptionInput, type EngineOptions, type ResolvedEngineOptions } from './config/options.ts'
 export { collect, execute, startJob, type ExecuteOptions } from './runtime/execute.ts'
+export type { HotKey } from './keys/load/hot-keys.ts'
 export { metricsText } from './runtime/metrics/metrics-text.ts'
 export { ReportedError } from './runtime/deployment/failure-report.ts'
 export { runJob } from './runtime/run-job.ts'

@@ -45,6 +45,7 @@ export function jobMetrics(more: Partial<JobMetrics> = {}): JobMetrics {
     tasks: [],
     checkpoints: { completed: 0, failed: 0, inProgress: 0, committing: 0, last: undefined },
     user: [],
+    hotKeys: [],
     ...more,
   }
 }

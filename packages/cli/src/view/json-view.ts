@@ -71,8 +71,11 @@ export class JsonView implements JobView {
     this.#cease()
   }
 
+  /** Without keys: these lines are collected and kept, and keys may be data of the job's users. */
   #writeMetrics(): void {
-    if (this.#metrics !== undefined) this.#write({ kind: 'metrics', ...this.#metrics() })
+    if (this.#metrics === undefined) return
+    const { hotKeys: _, ...figures } = this.#metrics()
+    this.#write({ kind: 'metrics', ...figures })
   }
 
   #note(message: string): object {

@@ -38,11 +38,19 @@ export class Chain {
   readonly operators: readonly Operator[]
   /** Where records of the head's two inputs go; a source's records go to both. */
   readonly inputs: readonly [Receiver, Receiver]
+  /** Those with keys. */
+  readonly keyed: readonly Operator[]
 
   constructor(cursor: ChainCursor, operators: readonly Operator[], inputs: readonly [Receiver, Receiver]) {
     this.cursor = cursor
     this.operators = operators
     this.inputs = inputs
+    this.keyed = operators.filter(({ keyLoad }) => keyLoad !== undefined)
+  }
+
+  /** The next record that comes to each operator with keys tells its key, for so many records. */
+  sampleKeys(records: number): void {
+    for (const operator of this.keyed) operator.sampleKey(records)
   }
 
   watermark(time: number): void {

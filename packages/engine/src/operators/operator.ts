@@ -2,6 +2,7 @@ import type { Clock } from '@millrace/core'
 import type { OperatorNode } from '../graph/graph.ts'
 import type { Log, Metrics } from '../api/contexts.ts'
 import type { ChainCursor, Receiver } from './receiver.ts'
+import type { KeyLoad } from '../keys/load/key-load.ts'
 import { OperatorFailure, type FailureSite } from './failure.ts'
 import { isError } from './thrown.ts'
 
@@ -74,6 +75,10 @@ export interface Operator {
   readonly nextProcessingTimerMs: number | undefined
   /** The input has gone idle: what is buffered for the outside world goes out. */
   flush(): void
+  /** How its records are spread over their keys; undefined without keys. */
+  readonly keyLoad: KeyLoad | undefined
+  /** The key of the next record is a sample, for so many records. */
+  sampleKey(records: number): void
   /** Applies the effects of invocations that have finished; called in the task's turn after `wake`. */
   settle(): void
   /** Inputs whose invocations have not finished, in order of arrival. */
@@ -159,6 +164,10 @@ export abstract class PlainOperator implements Operator, Receiver {
   get nextProcessingTimerMs(): number | undefined {
     return undefined
   }
+  get keyLoad(): KeyLoad | undefined {
+    return undefined
+  }
+  sampleKey(_records: number): void {}
   flush(): void {}
   rest(): void {}
   settle(): void {}

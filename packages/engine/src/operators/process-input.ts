@@ -6,7 +6,7 @@ import type { ChainCursor, Receiver } from './receiver.ts'
 
 /** The operator, as its inputs see it. */
 export interface InputOperator {
-  /** Whether a record cannot go the direct way: it must be buffered, or has to wait. */
+  /** Whether a record cannot go the direct way: it must be buffered, has to wait, or tells its key. */
   readonly busy: boolean
   /** The way of a record then. */
   submit(input: UnfinishedInput): void

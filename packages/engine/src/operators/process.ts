@@ -1,4 +1,5 @@
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import { KeyLoad } from '../keys/load/key-load.ts'
 import { AsyncExecution } from './async-execution.ts'
 import type { OperatorFailure } from './failure.ts'
 import { InputKeys } from './input-keys.ts'
@@ -17,6 +18,7 @@ import type { KeyedStateBackend, TimerKind } from '../state/state-types.ts'
  *    no other invocation, no timer, no snapshot meanwhile. All later ones are buffered.
  * 2. A watermark goes on when every timer it makes due has fired. While these fire in portions, a record that arrives all the same waits until all have fired.
  * 3. While an invocation runs alone its key stays the current one: where it is a timer's, those that are due with it wait until it is settled.
+ * 4. A record whose key is a sample takes the way of records of a busy operator: all others pass without being asked.
  */
 export class ProcessOperator extends PlainOperator {
   readonly #fn: ProcessParts['fn']
@@ -31,8 +33,11 @@ export class ProcessOperator extends PlainOperator {
   #alone = false
   /** Records and watermarks (as numbers) that came meanwhile: a source cannot stop in the middle of a poll. */
   readonly #held: (UnfinishedInput | number)[] = []
-  /** Whether a record cannot go the direct way: it must be buffered, or has to wait. */
+  /** Whether a record cannot go the direct way: it must be buffered, has to wait, or tells its key. */
   busy = false
+  readonly #keyLoad: KeyLoad | undefined
+  /** Records that the key of the next one stands for; 0: it is no sample. */
+  #sampledRecords = 0
   /** Its state has no room for more. */
   #isCrowded = false
 
@@ -41,6 +46,7 @@ export class ProcessOperator extends PlainOperator {
     const { fn, keyed, keySelectors, hashArrives } = parts
     this.#fn = fn
     this.#keyed = keyed
+    this.#keyLoad = keyed === undefined ? undefined : new KeyLoad()
     this.#keys = [new InputKeys(host, keySelectors[0], keyed, hashArrives), new InputKeys(host, keySelectors[1], keyed, hashArrives)]
     this.#timers = new TimerFiring({
       timers: keyed?.timers,
@@ -103,6 +109,7 @@ export class ProcessOperator extends PlainOperator {
 
   /** The way of a record where the operator is `busy`. */
   submit(input: UnfinishedInput): void {
+    if (this.#sampledRecords > 0) this.#takeSample(input)
     if (this.#timers.underWay && !this.#alone) this.#fire('all')
     if (this.#alone) this.#held.push(input)
     else if (this.#execution !== undefined) {
@@ -127,7 +134,25 @@ export class ProcessOperator extends PlainOperator {
   }
 
   #look(): void {
-    this.busy = this.#execution !== undefined || this.#alone || this.#timers.underWay
+    this.busy = this.#execution !== undefined || this.#alone || this.#timers.underWay || this.#sampledRecords > 0
+  }
+
+  override get keyLoad(): KeyLoad | undefined {
+    return this.#keyLoad
+  }
+
+  /** One that is still to be taken stands for these records too. */
+  override sampleKey(records: number): void {
+    if (this.#keyLoad === undefined) return
+    this.#sampledRecords += records
+    this.busy = true
+  }
+
+  #takeSample({ what, value, hash }: UnfinishedInput): void {
+    const records = this.#sampledRecords
+    this.#sampledRecords = 0
+    this.#look()
+    this.#keyLoad!.add(this.#keys[what === 'right' ? 1 : 0].keyOf(value), hash, records)
   }
 
   #runAlone(promise: PromiseLike<unknown>, failed: (error: unknown) => OperatorFailure, ended: () => void): void {

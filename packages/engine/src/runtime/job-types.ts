@@ -7,6 +7,7 @@ import type { AbortReason } from '../checkpoint/coordinator/coordinator-events.t
 import type { CheckpointRecord, CheckpointStatistics } from '../checkpoint/coordinator/statistics.ts'
 import type { ResolvedEngineOptions } from '../config/options.ts'
 import type { ExecutionPlan } from '../graph/plan-types.ts'
+import type { HotKey } from '../keys/load/hot-keys.ts'
 
 /** A job on worker threads, by its module, for `runJob`. */
 export interface RunJobOptions {
@@ -203,6 +204,17 @@ export interface JobMetrics {
   readonly checkpoints: CheckpointMetrics
   /** Metrics of the user's functions, labelled with operator and subtask. */
   readonly user: readonly MetricSnapshot[]
+  /** Operators a few of whose keys have a large part of their records, in the order of the plan. They show keys, which may be data of your users: `metricsText` leaves them out. */
+  readonly hotKeys: readonly OperatorHotKeys[]
+}
+
+/** Keys with twice the records that each would have if all had the same, and one in a hundred at least. They are told from samples, over about the last minute. */
+export interface OperatorHotKeys {
+  readonly operator: string
+  /** Its uid, or the id that is derived from its place. */
+  readonly operatorId: string
+  /** At most five, the hottest first. */
+  readonly keys: readonly HotKey[]
 }
 
 /** A part of a job that no records come to from the rest of it. */

@@ -157,5 +157,6 @@ function notYet(): ReturnType<RunningJob['metrics']> {
     tasks: [],
     checkpoints: { completed: 0, failed: 0, inProgress: 0, committing: 0, last: undefined },
     user: [],
+    hotKeys: [],
   }
 }

@@ -139,7 +139,10 @@ void test('what was hot cools down, and is forgotten when nothing comes any more
         drawn(part, (random) => Math.floor(random * 500)),
         800,
       )
-      subtasks.add(new Array(200).fill(hot), 200)
+      subtasks.add(
+        Array.from({ length: 200 }, () => hot),
+        200,
+      )
     }
   }
   load('before')

@@ -5,7 +5,7 @@
  */
 import type { OptionState } from '@millrace/core'
 import { isCheckpointUrl } from '../../checkpoint/object-store/checkpoint-url.ts'
-import type { CheckpointHistory, CompletedCheckpoint, JobMetrics } from '../job-types.ts'
+import type { CheckpointHistory, CompletedCheckpoint, JobMetrics, OperatorHotKeys } from '../job-types.ts'
 
 export const CONTROL_VERSION = 1
 
@@ -55,6 +55,8 @@ export interface JobStatus {
   readonly restarts: number
   readonly parallelism: number
   readonly lastCheckpoint: CompletedCheckpoint | null
+  /** Absent: the job is of a release that does not tell. */
+  readonly hotKeys?: readonly OperatorHotKeys[]
 }
 
 export interface ControlError {

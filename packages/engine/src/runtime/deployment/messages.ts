@@ -4,6 +4,7 @@
 import type { LogRecord, MetricSnapshot } from '@millrace/core'
 import type { CheckpointKind, CoordinatorMessage, SavepointTarget } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { Split } from '../../connectors/source.ts'
+import type { KeyLoadReport } from '../../keys/load/key-load.ts'
 import type { SlotSettings } from './deployment.ts'
 import type { SubtaskMetrics } from '../job-types.ts'
 
@@ -53,9 +54,21 @@ export type SlotMessage =
   | { readonly kind: 'coordinator'; readonly message: CoordinatorMessage }
   | { readonly kind: 'failed'; readonly failure: FailureReport }
   | { readonly kind: 'log'; readonly record: LogRecord }
-  | { readonly kind: 'metrics'; readonly tasks: readonly TaskReport[]; readonly user: readonly MetricSnapshot[] }
+  | { readonly kind: 'metrics'; readonly report: SlotReport }
   /** Nothing runs any more; sent once. */
   | { readonly kind: 'closed' }
+
+/** The figures of a slot. */
+export interface SlotReport {
+  readonly tasks: readonly TaskReport[]
+  readonly user: readonly MetricSnapshot[]
+  readonly keys: readonly KeysReport[]
+}
+
+/** Of one operator's instance. */
+export interface KeysReport extends OperatorInstance {
+  readonly load: KeyLoadReport
+}
 
 export interface TaskReport {
   readonly task: number

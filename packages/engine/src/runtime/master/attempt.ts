@@ -6,7 +6,7 @@
  * 3. No task is opened before all that is restored could be read, and the job goes on from there: until then nothing outside of it is changed.
  * 4. A region starts again only when nothing of it is left and nothing is being persisted, and from the newest completed checkpoint: all others go on from there.
  */
-import type { Cancel, Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
+import type { Cancel, Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../../api/functions.ts'
 import type { SavepointRequest } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { CheckpointOptions } from '../../checkpoint/options.ts'
@@ -16,7 +16,7 @@ import { Coordination, type CoordinationParts } from './coordination.ts'
 import { slotsOf, type SlotSettings } from '../deployment/deployment.ts'
 import { failoverScope } from '../restore/failover.ts'
 import { reportFailure } from '../deployment/failure-report.ts'
-import type { FailureReport, MasterMessage, TaskReport } from '../deployment/messages.ts'
+import type { FailureReport, MasterMessage, SlotReport } from '../deployment/messages.ts'
 import { RegionRestarts } from './region-restarts.ts'
 import { launchRegions, RegionRun, type RegionHandler, type RegionStart } from './region-run.ts'
 import type { RequestOutcome } from './savepoint-requests.ts'
@@ -48,7 +48,7 @@ export interface AttemptHandler {
   restartRegion(region: Region, completedId: number | undefined, over: AbortSignal): Promise<RegionStart | undefined>
   /** All of the region runs again. */
   regionRestored(region: Region, attempt: number): void
-  metricsOf(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
+  metricsOf(slot: number, report: SlotReport): void
 }
 
 export type AttemptOutcome =
@@ -174,7 +174,7 @@ export class Attempt {
       failed: (failure) => this.#regionFailed(run, failure),
       enumeratorFailed: (error) => this.#fail(error),
       log: (record) => this.#handler.log(record),
-      metrics: (slot, tasks, user) => this.#handler.metricsOf(slot, tasks, user),
+      metrics: (slot, report) => this.#handler.metricsOf(slot, report),
     }
     const over = this.#over.signal
     const run = new RegionRun({ region, ...start, firstSlot, plan, functions, clock, disk, network, random, over }, handler)

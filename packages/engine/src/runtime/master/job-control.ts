@@ -159,6 +159,7 @@ export class JobControl implements ControlledJob {
       restarts: restarts.count,
       parallelism: settings.options.parallelism,
       lastCheckpoint: last === undefined ? null : { id: last.id, path: last.path },
+      hotKeys: board.hotKeys,
     }
   }
 

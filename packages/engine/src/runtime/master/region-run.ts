@@ -6,7 +6,7 @@
  * 3. It is ready when all of its tasks run and all of its enumerators have started: a checkpoint taken before would be without what one of them has to say, and its source, restored,
  *    would begin anew.
  */
-import type { Clock, Disk, LogRecord, MetricSnapshot, Network, Random } from '@millrace/core'
+import type { Clock, Disk, LogRecord, Network, Random } from '@millrace/core'
 import type { JobFunctions } from '../../api/functions.ts'
 import type { CoordinatorMessage } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
@@ -15,7 +15,7 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { Enumerators } from './enumerators.ts'
 import type { RestoredSource } from '../deployment/restored.ts'
 import { reportFailure } from '../deployment/failure-report.ts'
-import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage, TaskReport } from '../deployment/messages.ts'
+import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage, SlotReport } from '../deployment/messages.ts'
 import type { SlotHandler, SlotLauncher, SlotLink } from '../slot/slot-link.ts'
 
 /** What a region is started with. */
@@ -50,7 +50,7 @@ export interface RegionHandler {
   failed(failure: FailureReport): void
   enumeratorFailed(error: unknown): void
   log(record: LogRecord): void
-  metrics(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void
+  metrics(slot: number, report: SlotReport): void
 }
 
 /** How long slots have to close before they are ended. */
@@ -196,7 +196,7 @@ export class RegionRun {
       case 'log':
         return this.#handler.log(message.record)
       case 'metrics':
-        return this.#handler.metrics(this.#parts.firstSlot + slot, message.tasks, message.user)
+        return this.#handler.metrics(this.#parts.firstSlot + slot, message.report)
       default:
         message satisfies never
     }

@@ -2,8 +2,9 @@ import type { Clock, MetricSnapshot } from '@millrace/core'
 import type { AbortReason } from '../../checkpoint/coordinator/coordinator-events.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
 import type { Region } from '../../graph/regions.ts'
-import type { CheckpointMetrics, JobMetrics, JobRegion, SubtaskMetrics } from '../job-types.ts'
-import type { TaskReport } from '../deployment/messages.ts'
+import type { CheckpointMetrics, JobMetrics, JobRegion, OperatorHotKeys, SubtaskMetrics } from '../job-types.ts'
+import type { KeysReport, SlotReport } from '../deployment/messages.ts'
+import { hotKeysOf } from './metrics-of-keys.ts'
 
 /** Of a checkpoint, when it is complete. */
 type CompletedFigures = Omit<NonNullable<CheckpointMetrics['last']>, 'ageMs'>
@@ -20,6 +21,7 @@ export class MetricsBoard {
   readonly #down: Set<number> = new Set()
   readonly #subtasks: Map<string, SubtaskMetrics> = new Map()
   readonly #user: Map<number, readonly MetricSnapshot[]> = new Map()
+  readonly #keys: Map<number, readonly KeysReport[]> = new Map()
   #startedMs: number
   #failedMs: number | undefined
   #completed = 0
@@ -42,6 +44,7 @@ export class MetricsBoard {
     this.#failedMs = undefined
     this.#subtasks.clear()
     this.#user.clear()
+    this.#keys.clear()
     this.#inProgress = 0
     this.#down.clear()
     if (this.state !== 'stopping') this.state = 'running'
@@ -69,9 +72,10 @@ export class MetricsBoard {
     return { id, of: this.#regions.length, tasks: tasks.map((task) => this.#plan.tasks[task]!.name) }
   }
 
-  report(slot: number, tasks: readonly TaskReport[], user: readonly MetricSnapshot[]): void {
+  report(slot: number, { tasks, user, keys }: SlotReport): void {
     for (const { task, metrics } of tasks) this.#subtasks.set(`${task}:${metrics.subtask}`, metrics)
     this.#user.set(slot, user)
+    this.#keys.set(slot, keys)
   }
 
   /** Of one restore. */
@@ -96,6 +100,10 @@ export class MetricsBoard {
   checkpointFailed(reason: AbortReason): void {
     this.#inProgress--
     if (reason !== 'subsumed') this.#failed++
+  }
+
+  get hotKeys(): readonly OperatorHotKeys[] {
+    return hotKeysOf(this.#plan, [...this.#keys.values()].flat())
   }
 
   /** `committing`: completed checkpoints whose sinks' commits are under way. */
@@ -126,6 +134,7 @@ export class MetricsBoard {
         ...(this.#localCopies === undefined ? {} : { localCopies: this.#localCopies }),
       },
       user: [...this.#user.values()].flat(),
+      hotKeys: this.hotKeys,
     }
   }
 }

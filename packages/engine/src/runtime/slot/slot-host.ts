@@ -12,6 +12,7 @@ import type { CoordinatorMessage } from '../../checkpoint/coordinator/coordinato
 import { subtasksOf, type Deployment } from '../deployment/deployment.ts'
 import { reportFailure } from '../deployment/failure-report.ts'
 import type { FailureReport, MasterMessage, OperatorInstance, SlotMessage } from '../deployment/messages.ts'
+import { reportKeys } from '../metrics/metrics-of-keys.ts'
 import { Slot, TURN_MS } from './slot.ts'
 import type { SlotPorts } from './slot-ports.ts'
 import type { SourceHead } from '../source/source-head.ts'
@@ -173,7 +174,9 @@ export class SlotHost {
       },
     }))
     this.#tellStalledTime(nowMs)
-    this.#send({ kind: 'metrics', tasks, user: this.#subtasks.flatMap((subtask) => subtask.metrics()) })
+    const user = this.#subtasks.flatMap((subtask) => subtask.metrics())
+    const keys = this.#subtasks.flatMap(({ task }) => reportKeys(task.chain.keyed, nowMs))
+    this.#send({ kind: 'metrics', report: { tasks, user, keys } })
   }
 
   #tellStalledTime(nowMs: number): void {

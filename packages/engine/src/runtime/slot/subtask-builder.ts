@@ -24,6 +24,7 @@ import { SubtaskStates } from './subtask-states.ts'
 import { Task } from '../task/task.ts'
 import type { TaskParts } from '../task/task-types.ts'
 import { TaskTimes } from '../task/task-times.ts'
+import { measureKeys } from '../metrics/metrics-of-keys.ts'
 import { taskLog, TaskMetricsRegistry } from '../metrics/user-instruments.ts'
 
 export interface BuiltSubtask {
@@ -127,6 +128,7 @@ class OneSubtask implements ChainHost {
       throw error
     }
     this.#states.measure(this.#metrics)
+    measureKeys(chain.keyed, this.#metrics, ports.clock)
     return {
       task,
       snapshots,

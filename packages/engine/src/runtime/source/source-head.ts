@@ -15,6 +15,7 @@ import type { Chain } from '../../operators/chain.ts'
 import { OperatorFailure } from '../../operators/failure.ts'
 import { isError } from '../../operators/thrown.ts'
 import { WorkSlice } from '../work-slice.ts'
+import { SampleStretches } from './sample-stretches.ts'
 import type { SourceLimit } from './source-limit.ts'
 import { SplitTimes } from './split-times.ts'
 import { StalledTime, type StalledInput } from './stalled-time.ts'
@@ -55,6 +56,10 @@ export class SourceHead implements SourceOutput<unknown> {
   readonly #slice: WorkSlice
   /** So many are emitted when it is enough. */
   #enoughAt = Infinity
+  /** Undefined where no operator of the chain has keys. */
+  readonly #samples: SampleStretches | undefined
+  /** The record before which there is anything to be done at all: the one question that each is asked. */
+  #pauseAt = Infinity
   readonly #time: SourceTime
   /** Undefined without a strategy. */
   readonly #times: SplitTimes | undefined
@@ -81,6 +86,7 @@ export class SourceHead implements SourceOutput<unknown> {
     this.#clock = clock
     this.#slice = new WorkSlice(clock)
     this.#time = time
+    if (chain.keyed.length > 0) this.#samples = new SampleStretches()
     if (strategy === undefined) return
     this.#times = new SplitTimes({
       strategy,
@@ -103,7 +109,7 @@ export class SourceHead implements SourceOutput<unknown> {
   }
 
   #emit(value: unknown, timestamp: number = NO_TIMESTAMP): number {
-    if (++this.emitted >= this.#enoughAt) this.enough = true
+    if (++this.emitted >= this.#pauseAt) this.#pause()
     const { cursor, inputs } = this.#chain
     let time = timestamp
     if (this.#strategy !== undefined) {
@@ -115,6 +121,22 @@ export class SourceHead implements SourceOutput<unknown> {
     // Unwinds the reader's loop as soon as an operator has failed: nothing after the failure may count as read.
     if (cursor.failure !== undefined) throw cursor.failure
     return time
+  }
+
+  /** Before a record is handed in that is the last of the slice, or whose key is a sample. */
+  #pause(): void {
+    const samples = this.#samples
+    if (samples !== undefined && this.emitted >= samples.at) {
+      this.#chain.sampleKeys(samples.records)
+      samples.take()
+    }
+    if (this.emitted >= this.#enoughAt) this.enough = true
+    this.#setPause()
+  }
+
+  #setPause(): void {
+    const sampleAt = this.#samples?.at ?? Infinity
+    this.#pauseAt = this.enough ? sampleAt : Math.min(sampleAt, this.#enoughAt)
   }
 
   #timestamp(strategy: WatermarkStrategy<unknown>, value: unknown, given: number): number {
@@ -170,10 +192,12 @@ export class SourceHead implements SourceOutput<unknown> {
     const before = this.emitted
     this.enough = false
     this.#enoughAt = before + this.#slice.records
+    this.#setPause()
     this.#slice.begin()
     const next = this.#poll()
     this.#slice.end(this.emitted - before)
     this.limit?.read(this.emitted - before)
+    if (this.emitted > before) this.#samples?.polled()
     if (this.emitted > before && this.#chain.cursor.timestamp !== NO_TIMESTAMP)
       this.emitLagMs = this.#clock.now() - this.#chain.cursor.timestamp
     if (this.#times === undefined) return next

@@ -4,9 +4,11 @@
  * 1. Records go in once each, in their order; nothing of a later batch before the rest of an earlier one.
  * 2. Between two records, and only there, it stops: where the chain asks for it, and after so many records as the slice of work has.
  * 3. While what the records need is being made ready (`waits`), none is handed in.
+ * 4. One record of each batch is a sample of its keys, and stands for the whole batch: before it there is a pause in which the chain is told, so that nothing is asked of the others.
  */
 import type { RecordBatch } from '../../exchange/elements.ts'
 import { detached, NO_TIMESTAMP } from '../../exchange/elements.ts'
+import { SamplePositions } from '../../keys/load/sample-positions.ts'
 import type { Chain } from '../../operators/chain.ts'
 import type { Receiver } from '../../operators/receiver.ts'
 import type { WorkSlice } from '../work-slice.ts'
@@ -27,6 +29,10 @@ interface HeldBatch {
   readonly origin: BatchOrigin
   readonly receiver: Receiver
   next: number
+  /** Where in the batch the sample is; below 0: there is none, or it lies behind. */
+  sampleAt: number
+  /** Records that it stands for. */
+  readonly sampled: number
 }
 
 export class BatchFeed {
@@ -34,6 +40,7 @@ export class BatchFeed {
   #held: HeldBatch | undefined
   readonly #slice: WorkSlice
   readonly #wake: () => void
+  readonly #positions: SamplePositions = new SamplePositions()
   /** What the receiver needs for the batch is not at hand yet. */
   waits: boolean = false
 
@@ -54,12 +61,15 @@ export class BatchFeed {
     const held = this.#held
     if (held === undefined) return undefined
     held.batch = detached(held.batch, held.next)
+    held.sampleAt -= held.next
     held.next = 0
     return held
   }
 
   take(batch: RecordBatch, origin: BatchOrigin, receiver: Receiver): void {
-    this.#held = { batch, origin, receiver, next: 0 }
+    const { count } = batch
+    const sampleAt = this.#chain.keyed.length === 0 ? -1 : this.#positions.below(count)
+    this.#held = { batch, origin, receiver, next: 0, sampleAt, sampled: count }
     const prepared = receiver.prepare?.(batch)
     if (prepared === undefined) this.goOn()
     else this.#waitFor(prepared)
@@ -79,12 +89,26 @@ export class BatchFeed {
   goOn(): void {
     const held = this.#held!
     const { cursor } = this.#chain
-    const { receiver } = held
-    const { values, timestamps, hashes, count } = held.batch
+    const { sampleAt } = held
     const first = held.next
-    let index = first
-    const end = Math.min(count, index + this.#slice.records)
+    const end = Math.min(held.batch.count, first + this.#slice.records)
     this.#slice.begin()
+    if (sampleAt >= first && sampleAt < end) {
+      this.#handIn(held, sampleAt)
+      if (!cursor.interrupted) this.#chain.sampleKeys(held.sampled)
+    }
+    this.#handIn(held, end)
+    if (cursor.failure !== undefined) throw cursor.failure
+    this.#slice.end(held.next - first)
+    if (held.next === held.batch.count) this.#held = undefined
+  }
+
+  /** Up to such a record, or until something asks for a stop. */
+  #handIn(held: HeldBatch, end: number): void {
+    const { cursor } = this.#chain
+    const { receiver } = held
+    const { values, timestamps, hashes } = held.batch
+    let index = held.next
     if (timestamps === undefined) cursor.timestamp = NO_TIMESTAMP
     for (; index < end && !cursor.interrupted; index++) {
       if (timestamps !== undefined) cursor.timestamp = timestamps[index]!
@@ -92,10 +116,7 @@ export class BatchFeed {
       held.next = index
       receiver.receive(values[index])
     }
-    if (cursor.failure !== undefined) throw cursor.failure
-    this.#slice.end(index - first)
     held.next = index
-    if (index === count) this.#held = undefined
   }
 
   /** Where the record that is passing came from. */
