@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { stripVTControlCharacters } from 'node:util'
 
 /** What a command has of the world around it, so that tests can hand it another. */
 export interface CommandIo {
@@ -109,4 +110,9 @@ export function isBackground(status: string): boolean {
 /** Whether to colour what goes to `output`; see https://no-color.org. */
 export function wantsColor(output: TextOutput, environment: CommandIo['environment']): boolean {
   return output.isTerminal && (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb'
+}
+
+/** Names and keys are the user's, and the terminal is not to be driven by them. */
+export function shown(text: string): string {
+  return stripVTControlCharacters(text).replace(/\p{Cc}/gu, '?')
 }

@@ -21,15 +21,18 @@ process.exitCode = await main(process.argv.slice(2), '0', io)
 )
 
 /** Each number once into files; the state of a key is as large as it takes. */
-function writeJob(name: string, options: { readonly ratePerSecond: number; readonly stateBytes?: number; readonly keys?: number }): string {
-  const { ratePerSecond, stateBytes = 0, keys = 50 } = options
+function writeJob(
+  name: string,
+  options: { readonly ratePerSecond: number; readonly stateBytes?: number; readonly keys?: number; readonly keyOf?: string },
+): string {
+  const { ratePerSecond, stateBytes = 0, keys = 50, keyOf = `n % ${keys}` } = options
   const path = join(folder, `${name}.ts`)
   writeFileSync(
     path,
     `import { defineJob, fileSink, generator, type, value } from ${engine}
 export default defineJob('${name}', (env) => {
   env.fromSource(generator({ generate: (n) => n, ratePerSecond: ${ratePerSecond} }), { uid: 'numbers' })
-    .keyBy((n) => n % ${keys})
+    .keyBy((n) => ${keyOf})
     .process({
       emits: type<{ n: number; seen: number }>(),
       state: { seen: value<{ count: number; ballast: string }>() },
@@ -109,7 +112,35 @@ async function started(job: string, path: string, ...flags: string[]): Promise<C
   return run
 }
 
+/** What a command that prints objects says, once it says any. */
+async function objectsOf(...flags: string[]): Promise<readonly unknown[]> {
+  for (let asked = 0; ; asked++) {
+    const { stdout, stderr } = await finished(...flags, '--format', 'json')
+    if (stdout !== '')
+      return stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown)
+    assert.ok(asked < 100, `${flags.join(' ')} prints nothing; ${stderr}`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
 const socketOf = (job: string): string => join(folder, '.millrace', job, 'control.sock')
+
+void test('the hot keys of a running job are told to whoever runs it', async () => {
+  const path = writeJob('skewed', { ratePerSecond: 5_000, keyOf: "n % 7 < 3 ? 'ann' : String(n)" })
+  const run = await started('skewed', path, '-p', '2')
+  const hot = (await objectsOf('hot-keys', 'skewed')) as readonly { readonly share: number; readonly subtask: number }[]
+  assert.equal(hot.length, 1)
+  const { share, subtask, ...rest } = hot[0]!
+  assert.deepEqual(rest, { operator: 'process', uid: 'count', key: '"ann"' })
+  assert.ok(share > 0.2 && share < 0.7 && (subtask === 0 || subtask === 1), JSON.stringify(hot))
+  assert.match((await finished('hot-keys', 'skewed')).stdout, /^OPERATOR +UID +KEY +SHARE +SUBTASK\nprocess +count +"ann" +\d+ % +[01]\n$/)
+  assert.equal((await finished('cancel', 'skewed')).exitCode, 0)
+  await run.exitCode
+  assert.equal((await finished('hot-keys', 'skewed')).exitCode, 3)
+})
 
 void test('a running job is listed, looked at, saved, stopped, and goes on with more subtasks', async () => {
   const path = writeJob('orders', { ratePerSecond: 5_000 })

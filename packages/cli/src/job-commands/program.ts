@@ -19,6 +19,15 @@ export function addJobCommands(program: Command, io: CommandIo, finish: Finish):
       const { checkpointsCommand } = await import('./checkpoints.ts')
       finish(await checkpointsCommand(job, flags, io))
     })
+  withPlace(
+    program.command('hot-keys').description("show the keys that have much more of an operator's records than others, of a running job"),
+  )
+    .argument('<job>', 'its name')
+    .addOption(formatOption())
+    .action(async (job: string, flags: Flags) => {
+      const { hotKeysCommand } = await import('./hot-keys.ts')
+      finish(await hotKeysCommand(job, flags, io))
+    })
 }
 
 function addConfig(program: Command, io: CommandIo, finish: Finish): void {

@@ -1,7 +1,8 @@
-import { stripVTControlCharacters, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import { describeSize } from '@millrace/core'
-import type { CheckpointMetrics, JobMetrics } from '@millrace/engine'
+import type { CheckpointMetrics, JobMetrics, OperatorHotKeys } from '@millrace/engine'
 import { counted, formatCount, formatElapsed, formatPercent } from '../quantities.ts'
+import { shown } from '../terminal.ts'
 import type { TaskRates } from './rates.ts'
 
 export interface Frame {
@@ -17,7 +18,8 @@ export function renderFrame({ jobName, metrics, rates }: Frame, columns: number,
   const restarts = metrics.restarts === 0 ? 'no restarts' : counted(metrics.restarts, 'restart')
   const head = `${shown(jobName)}  ${metrics.state} for ${formatElapsed(metrics.uptimeMs)}  ${restarts}${regionsDown(metrics)}`
   const nameWidth = Math.max(4, Math.min(columns - figuresWidth, Math.max(4, ...rates.map(({ name }) => shown(name).length))))
-  const room = Math.max(1, rows - 4)
+  const hot = metrics.hotKeys.slice(0, Math.max(0, Math.min(hotLinesMax, rows - 6)))
+  const room = Math.max(1, rows - 4 - hot.length)
   const tasks = rates.slice(0, room).map((task) => ({ task, line: taskLine(task, nameWidth, metrics.timeMs) }))
   const omitted = rates.length - tasks.length
   const lines = [
@@ -25,9 +27,18 @@ export function renderFrame({ jobName, metrics, rates }: Frame, columns: number,
     style('dim', columnLine(['task', 'p', 'in/s', 'out/s', 'busy', 'back-pr.', 'idle', 'behind'], nameWidth).slice(0, columns)),
     ...tasks.map(({ task, line }) => style(taskStyle(task), line.slice(0, columns))),
     ...(omitted > 0 ? [`… and ${omitted} more`.slice(0, columns)] : []),
+    ...hot.map((operator) => hotLine(operator).slice(0, columns)),
     checkpointLine(metrics.checkpoints).slice(0, columns),
   ]
   return lines.slice(0, Math.max(1, rows - 1))
+}
+
+/** Operators whose hot keys are shown. */
+const hotLinesMax = 3
+
+function hotLine({ operator, keys }: OperatorHotKeys): string {
+  const texts = keys.map(({ key, share, subtask }) => `${shown(key)} ${formatPercent(share)} (subtask ${subtask})`)
+  return `hot keys of ${shown(operator)}: ${texts.join(', ')}`
 }
 
 /** Regions that start again while the others go on. */
@@ -72,9 +83,4 @@ export function checkpointLine(checkpoints: CheckpointMetrics): string {
   if (last === undefined) return `checkpoints: ${counts}`
   const age = formatElapsed(last.ageMs)
   return `checkpoints: ${counts}; #${last.id} ${age} ago, took ${formatElapsed(last.durationMs)}, ${describeSize(last.sizeBytes)}`
-}
-
-/** Names are the user's, and the terminal is not to be driven by them. */
-function shown(name: string): string {
-  return stripVTControlCharacters(name).replace(/\p{Cc}/gu, '?')
 }

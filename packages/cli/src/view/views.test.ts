@@ -84,6 +84,40 @@ void test('a frame shows the job, its tasks and its checkpoints, in as much room
   }
 })
 
+void test('a frame shows hot keys, where there is room for them and the terminal is not driven by them', () => {
+  const operator = (name: string, key: string): JobMetrics['hotKeys'][number] => ({
+    operator: name,
+    operatorId: name,
+    keys: [
+      { key, share: 0.431, subtask: 1 },
+      { key: '7', share: 0.08, subtask: 0 },
+    ],
+  })
+  const tasks = ['a', 'b', 'c'].map((name, id) => taskMetrics(name, id, [0, 0]))
+  const metrics = jobMetrics({ tasks, hotKeys: ['count', 'sum', 'join', 'rest'].map((name) => operator(name, '"ann\x9b2J"')) })
+  const rates = new RateMeter(0).sample(metrics)
+  const linesOf = (rows: number): readonly string[] =>
+    renderFrame({ jobName: 'orders', metrics, rates }, 80, rows, false).filter((line) => line.startsWith('hot'))
+  assert.deepEqual(linesOf(24), [
+    'hot keys of count: "ann" 43 % (subtask 1), 7 8 % (subtask 0)',
+    'hot keys of sum: "ann" 43 % (subtask 1), 7 8 % (subtask 0)',
+    'hot keys of join: "ann" 43 % (subtask 1), 7 8 % (subtask 0)',
+  ])
+  assert.deepEqual([linesOf(7).length, linesOf(6).length], [1, 0])
+})
+
+void test('no key is in lines that are collected', () => {
+  const hotKeys = [{ operator: 'count', operatorId: 'count', keys: [{ key: '"ann@example.org"', share: 0.5, subtask: 0 }] }]
+  for (const create of [JsonView, LineView]) {
+    const [output, clock] = [new RecordingOutput(), new ManualClock()]
+    const view = create === JsonView ? new JsonView(output, clock) : new LineView(output, plain, clock)
+    view.watch(() => jobMetrics({ timeMs: clock.now(), tasks: [taskMetrics('map', 0, [0])], hotKeys }))
+    clock.advance(20_000)
+    assert.ok(output.text.length > 0 && !output.text.includes('ann@'), output.text)
+    view.abandon()
+  }
+})
+
 void test('the live view redraws in place, with log lines above it, and leaves the terminal as it was', () => {
   const [output, clock] = [new RecordingOutput({ isTerminal: true }), new ManualClock()]
   const view = new LiveView(output, plain, clock, true)
