@@ -76,6 +76,7 @@ export class SpaceSaving {
   }
 }
 
+/** A key that a sketch keeps. */
 export interface HeavyKey {
   readonly key: string
   /** The most that it can weigh. */

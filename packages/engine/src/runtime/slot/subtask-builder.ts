@@ -128,7 +128,7 @@ class OneSubtask implements ChainHost {
       throw error
     }
     this.#states.measure(this.#metrics)
-    measureKeys(chain.keyed, this.#metrics, ports.clock)
+    measureKeys(chain.keyed, this.#metrics, this.#options.ports.clock)
     return {
       task,
       snapshots,
