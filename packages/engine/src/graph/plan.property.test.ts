@@ -134,7 +134,8 @@ test('a chained edge could be a direct call, and an exchange has a reason', () =
     for (const edge of graph.edges) {
       const [from, to] = [graph.operators[edge.from]!, graph.operators[edge.to]!]
       const equal = parallelismOf(from, given) === parallelismOf(to, given)
-      const single = equal && parallelismOf(to, given) === 1 && given.encodeAll !== true && !(given.batchKeyed === true && isKeyed(to))
+      const withoutChoice = parallelismOf(to, given) === 1 && edge.partitioning !== 'custom'
+      const single = equal && withoutChoice && given.encodeAll !== true && !(given.batchKeyed === true && isKeyed(to))
       const asked = given.chaining !== false && from.chaining !== 'never' && to.chaining === 'always'
       const twoInputs = graph.edges.some((other) => other.to === to.id && other.input === 1)
       const direct = asked && equal && !twoInputs && (edge.partitioning === 'forward' || single)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fingerprint } from './fingerprint.ts'
-import type { EdgeNode, JobGraph, OperatorKind, OperatorNode } from './graph.ts'
+import type { EdgeNode, JobGraph, OperatorKind, OperatorNode, Partitioning } from './graph.ts'
 import { defaultMaxParallelism } from './max-parallelism.ts'
 import { planJob, type PlanOptions } from './plan.ts'
 
@@ -87,6 +87,13 @@ test('between single subtasks a hash edge is a direct call, unless all is to be 
     [0, 1],
     [2, 3],
   ])
+})
+
+test('between single subtasks every partitioning is a direct call, but a function, which is asked', () => {
+  const between = (partitioning: Partitioning): JobGraph => graphOf([['source'], ['map']], [[0, 1, { partitioning, chosen: true }]])
+  for (const partitioning of ['rebalance', 'rescale', 'shuffle', 'global', 'broadcast'] as const)
+    assert.deepEqual(chains(between(partitioning), { parallelism: 1 }), [[0, 1]], partitioning)
+  assert.deepEqual(chains(between('custom'), { parallelism: 1 }), [[0], [1]])
 })
 
 test('a union from within one chain stays in it; from two chains it heads a new one', () => {

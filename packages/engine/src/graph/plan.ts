@@ -115,10 +115,12 @@ function joinable(
   if (!chaining || chain === undefined || node.chaining !== 'always' || takesTwoInputs(node)) return undefined
   if (chain.parallelism !== parallelism) return undefined
   if (chain.keyGroups !== undefined && keyGroups !== undefined && chain.keyGroups !== keyGroups) return undefined
+  // A function of the user's is asked at every parallelism: what it counts or throws does not depend on how many there are.
+  const isChoiceless = (edge: EdgeNode): boolean => parallelism === 1 && partitionings[edge.id] !== 'custom'
   const direct = (edge: EdgeNode): boolean =>
     chainOf[edge.from] === chain &&
     sized[edge.from]!.node.chaining !== 'never' &&
-    (partitionings[edge.id] === 'forward' || (parallelism === 1 && !encodeAll && !(batchKeyed && isKeyed(node))))
+    (partitionings[edge.id] === 'forward' || (isChoiceless(edge) && !encodeAll && !(batchKeyed && isKeyed(node))))
   return inputs.every(direct) ? chain : undefined
 }
 

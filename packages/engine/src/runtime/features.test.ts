@@ -55,19 +55,29 @@ for (const parallelism of [1, 2]) {
       assert.equal(new Set(got).size, 3 * parallelism)
     })
 
-    it('a custom partitioner out of range fails the job by name', async () => {
-      await assert.rejects(
-        results(
-          (env) =>
-            env
-              .fromCollection([1])
-              .partition(() => 7)
-              .map((n) => n)
-              .parallelism(2),
-          2,
-        ),
-        /custom partitioner/i,
+    it('a custom partitioner is asked for every record; out of range it fails the job by name', async () => {
+      const asked: number[] = []
+      const choose = (record: number, partitions: number): number => {
+        assert.equal(partitions, parallelism)
+        asked.push(record)
+        return partitions - 1
+      }
+      const got = await results(
+        (env) =>
+          env
+            .fromCollection([1, 2])
+            .partition(choose)
+            .map((n, ctx) => `${n}@${ctx.subtask}`),
+        parallelism,
       )
+      assert.deepEqual(asked, [1, 2])
+      assert.deepEqual(got, [`1@${parallelism - 1}`, `2@${parallelism - 1}`])
+      const outOfRange = (env: Environment): StreamView<number> =>
+        env
+          .fromCollection([1])
+          .partition(() => 7)
+          .map((n) => n)
+      await assert.rejects(results(outOfRange, parallelism), /custom partitioner/i)
     })
 
     it('two keyed inputs meet in the same state', async () => {
