@@ -23,6 +23,12 @@ const table: readonly (readonly [name: string, stream: string, events: readonly 
   ['types do not stay, ids do', 'event: x\nid: 1\ndata: a\n\ndata: b\n\n', [message('a', '1', 'x'), message('b', '1')]],
   ['an empty id forgets', 'id: 1\ndata: a\n\nid\ndata: b\n\n', [message('a', '1'), message('b')]],
   ['an id with a zero character does not count', 'id: 1\u00002\ndata: a\n\n', [message('a')]],
+  [
+    'nor does one that no header can have',
+    'id: 1\ndata: a\n\nid: 2\u001b\ndata: b\n\nid: 3\u007f\ndata: c\n\n',
+    [message('a', '1'), message('b', '1'), message('c', '1')],
+  ],
+  ['a tab is no such character', 'id: 1\t2\ndata: a\n\n', [message('a', '1\t2')]],
   ['events without data are none', 'event: x\nid: 7\n\ndata: a\n\n', [message('a', '7')]],
   ['line ends of all kinds', 'data: a\r\n\r\ndata: b\r\rdata: c\n\n', [message('a'), message('b'), message('c')]],
 ]

@@ -151,6 +151,28 @@ describe('serverSentEvents', () => {
     await reading.close()
   })
 
+  it('goes on after the last id with which it can ask, whatever ids follow', async () => {
+    const asked: (string | undefined)[] = []
+    server.answer = ({ headers }, response) => {
+      asked.push(headers['last-event-id'] as string | undefined)
+      if (asked.length === 1) begin(response).end('retry: 1\nid: 1\ndata: a\n\nid: 2\u0007\ndata: b\n\n')
+      else if (asked.length === 2) begin(response).end('id: 2\u0007\ndata: b\n\nid: 3\ndata: c\n\n')
+      else response.writeHead(204).end()
+    }
+    const reading = await new Reading().until(Infinity)
+    assert.deepEqual(asked, [undefined, '1', '3'])
+    assert.deepEqual(
+      reading.events.map(({ data, lastEventId }) => [data, lastEventId]),
+      [
+        ['a', '1'],
+        ['b', '1'],
+        ['b', '1'],
+        ['c', '3'],
+      ],
+    )
+    await reading.close()
+  })
+
   it('pauses ever longer where no connection comes about, also for a server that wants none', async () => {
     let requests = 0
     const refusals: readonly ((response: ServerResponse) => void)[] = [
@@ -243,6 +265,7 @@ describe('serverSentEvents', () => {
     const lost = await failure({ url: `${url}/events?token=secret`, retryFor: 20 })
     assert.match(lost, /\/events cannot be reached: .*ECONNREFUSED.*EVENTS_LOST/)
     assert.ok(!lost.includes('secret'), lost)
+    assert.throws(() => new Reading({ startAfter: '1\u001b' }), { code: 'CONNECTOR_OPTION_INVALID', message: /startAfter/ })
     assert.throws(() => new Reading({ url: 'http://user:secret@127.0.0.1/' }), { code: 'CONNECTOR_OPTION_INVALID', message: /^[^@]*$/ })
   })
 

@@ -3,7 +3,7 @@ import { engineError } from '../../../errors.ts'
 import { FixedSplits } from '../../fixed-splits.ts'
 import { checkOptionNames, durationOption, patienceOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Source } from '../../source.ts'
-import type { ServerSentEvent } from './event-parser.ts'
+import { isEventId, type ServerSentEvent } from './event-parser.ts'
 import { addressProblem, FETCH_PATIENCE_MS, headersProblem, isAddress } from '../retries.ts'
 import { EventReader, type EventReaderSettings, type EventSplit } from './event-reader.ts'
 
@@ -56,8 +56,7 @@ export function serverSentEvents(options: ServerSentEventsOptions): Source<Serve
   if (!isAddress(url)) invalid('url', addressProblem)
   const problem = headersProblem(headers)
   if (problem !== undefined) invalid('headers', problem)
-  // eslint-disable-next-line no-control-regex
-  if (/[\u0000\n\r]/.test(startAfter)) invalid('startAfter', 'is no id: it has a line end or a zero character')
+  if (!isEventId(startAfter)) invalid('startAfter', 'is no id: it has a control character, with which no server can be asked')
   const settings: EventReaderSettings = {
     url,
     headers,

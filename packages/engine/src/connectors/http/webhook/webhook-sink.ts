@@ -30,7 +30,7 @@ export interface WebhookSinkOptions<T> {
   readonly timeout?: Duration
   /**
    * How long a request is tried again that gets no answer, or 408, 425, 429, 500, 502, 503 or 504, before the task fails; `5m` by default. `Retry-After` is
-   * heeded; otherwise pauses grow from 100 ms to 30 s.
+   * heeded, and fails the task at once where it asks for more than is left of this; otherwise pauses grow from 100 ms to 30 s.
    */
   readonly retryFor?: Duration
   /**
