@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { ControlAnswers, ControlRequest } from '@millrace/engine/control'
+import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
@@ -18,6 +19,8 @@ export async function askRunningJob<const R extends ControlRequest>(
   request: R,
   done: (result: ControlAnswers[R['do']]) => number,
 ): Promise<number> {
+  // What a variable of a script gives that is not set.
+  if (job === '') throw cliError('CLI_ARGUMENT', { flag: 'JOB', expected: 'be the name of a running job', value: 'empty' })
   const { askJob, controlSocketOf } = await import('@millrace/engine/control')
   const stateDir = await stateDirOf(io, flags)
   const answer = await askJob(controlSocketOf(stateDir, job), request)

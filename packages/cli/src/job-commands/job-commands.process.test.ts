@@ -225,6 +225,8 @@ void test('what cannot be asked is said, with an exit code of its own', async ()
     [['stop', 'nobody'], 3, /no job nobody runs/],
     [['savepoint', 'nobody'], 3, /no job nobody runs/],
     [['savepoint'], 2, /name of a running job/],
+    [['stop', ''], 2, /name of a running job, and is empty/],
+    [['config', ''], 2, /name of a running job, and is empty/],
     [['config', 'nobody', 'interval'], 2, /name=value/],
     [['savepoint', '--dispose', 'nothing'], 2, /no checkpoint at/],
     [['stop', 'nobody', '--drain', '--no-savepoint'], 2, /--drain/],
