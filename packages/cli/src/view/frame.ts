@@ -16,7 +16,9 @@ export function renderFrame({ jobName, metrics, rates }: Frame, columns: number,
   const style = (format: Parameters<typeof styleText>[0], text: string): string =>
     color ? styleText(format, text, { validateStream: false }) : text
   const restarts = metrics.restarts === 0 ? 'no restarts' : counted(metrics.restarts, 'restart')
-  const head = `${shown(jobName)}  ${metrics.state} for ${formatElapsed(metrics.uptimeMs)}  ${restarts}${regionsDown(metrics)}`
+  // One of the two is 0.
+  const elapsed = formatElapsed(Math.max(metrics.uptimeMs, metrics.downtimeMs))
+  const head = `${shown(jobName)}  ${metrics.state} for ${elapsed}  ${restarts}${regionsDown(metrics)}`
   const nameWidth = Math.max(4, Math.min(columns - figuresWidth, Math.max(4, ...rates.map(({ name }) => shown(name).length))))
   const hot = metrics.hotKeys.slice(0, Math.max(0, Math.min(hotLinesMax, rows - 6)))
   const room = Math.max(1, rows - 4 - hot.length)

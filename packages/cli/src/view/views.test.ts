@@ -203,6 +203,12 @@ void test('a frame says which region starts again while the others go on', () =>
   assert.equal(head, `shop  ${metrics.state} for 1m 01s  2 restarts  region 1 of 2 restarting: orders, count -> out`)
 })
 
+void test('a frame says for how long a job has been down', () => {
+  const metrics = jobMetrics({ state: 'restarting', uptimeMs: 0, downtimeMs: 61_000, restarts: 1 })
+  const [head] = renderFrame({ jobName: 'shop', metrics, rates: [] }, 100, 24, false)
+  assert.equal(head, 'shop  restarting for 1m 01s  1 restart')
+})
+
 void test("lines: a checkpoint that failed and a restart show the user's frames, and nothing of ours", () => {
   const output = new RecordingOutput()
   const view = new LineView(output, plain, new ManualClock())

@@ -192,7 +192,7 @@ export type JobEvent =
 export interface JobMetrics {
   readonly timeMs: number
   readonly state: 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
-  /** Since the last start or restart. */
+  /** Since the last start or restart; 0 from a failure until the job has come back from it. */
   readonly uptimeMs: number
   /** Since the failure that the job has not come back from; 0 while it runs. */
   readonly downtimeMs: number

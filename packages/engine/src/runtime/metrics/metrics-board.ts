@@ -111,7 +111,7 @@ export class MetricsBoard {
     return {
       timeMs: this.#clock.now(),
       state: this.state,
-      uptimeMs: this.#clock.monotonic() - this.#startedMs,
+      uptimeMs: this.#failedMs === undefined ? this.#clock.monotonic() - this.#startedMs : 0,
       downtimeMs: this.#failedMs === undefined ? 0 : this.#clock.monotonic() - this.#failedMs,
       restarts,
       regions: this.#regions.map((region) => ({

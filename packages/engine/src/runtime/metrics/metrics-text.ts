@@ -70,7 +70,7 @@ function jobSnapshots(metrics: JobMetrics): readonly MetricSnapshot[] {
   )
   const { completed, failed, inProgress, committing, last } = metrics.checkpoints
   return [
-    ...one('gauge', 'job_uptime_ms', 'Since the last start or restart', metrics.uptimeMs),
+    ...one('gauge', 'job_uptime_ms', 'Since the last start or restart; 0 while the job is down', metrics.uptimeMs),
     ...one('gauge', 'job_downtime_ms', 'Since the failure that the job has not come back from', metrics.downtimeMs),
     ...one('counter', 'job_restarts', 'Restarts after failures', metrics.restarts),
     ...metrics.regions.flatMap((region) => regionSnapshots(region)),
