@@ -41,7 +41,7 @@ export type {
   ProcessFunction,
   WithOperatorState,
 } from './api/process-functions.ts'
-export { checkCombinations, jobOptions } from './config/job-options.ts'
+export { jobOptions } from './config/job-options.ts'
 export type { CheckpointSettings, RestartSettings, RestartStrategy } from './api/settings.ts'
 export {
   aggregating,
@@ -92,7 +92,8 @@ export { endToEndGuarantee, type Guarantee, type GuaranteeOptions, type JobGuara
 export { planJob, type PlanOptions } from './graph/plan.ts'
 export { planOptions } from './runtime/deployment/plan-options.ts'
 export type { ExecutionPlan, PlannedExchange, PlannedTask } from './graph/plan-types.ts'
-export { graphWarnings, requireUids, type GraphWarning } from './graph/warnings.ts'
+export { checkJob } from './graph/check-job.ts'
+export { graphWarnings, type GraphWarning } from './graph/warnings.ts'
 
 export { collection } from './connectors/collection.ts'
 export { collectSink, type CollectSinkOptions } from './connectors/collect/collect-sink.ts'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import {
   buildJob,
-  checkCombinations,
+  checkJob,
   describeAsMermaid,
   describeAsText,
   describeJob,
@@ -10,7 +10,6 @@ import {
   parseParams,
   planJob,
   planOptions,
-  requireUids,
   type JobDescription,
 } from '@millrace/engine'
 import type { ResolvedEngineOptions } from '@millrace/engine/options'
@@ -34,8 +33,7 @@ export async function infoCommand(path: string, flags: ParsedFlags, io: CommandI
   const job = await loadJobModule(resolve(io.cwd, path))
   const { graph } = buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
   const settings = jobOptions(below, graph.settings)
-  checkCombinations(settings.values)
-  if (settings.values.requireUids) requireUids(graph)
+  checkJob(graph, settings.values)
   const { checkpointing } = settings.values
   const description = describeJob(planJob(graph, planOptions(settings.values)), checkpointing)
   io.stdout.write(forms[flags['format'] as string]!(description, settings))

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { buildJob, checkCombinations, jobOptions, loadJobModule, parseParams, planJob, reportRestore, requireUids } from '@millrace/engine'
+import { buildJob, checkJob, jobOptions, loadJobModule, parseParams, planJob, reportRestore } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -12,8 +12,7 @@ export async function planCommand(path: string, flags: ParsedFlags, io: CommandI
   io.stdout.divertOthers?.(process.stderr)
   const job = buildOf(await loadJobModule(resolve(io.cwd, path)), flags)
   const settings = jobOptions(below, job.graph.settings)
-  checkCombinations(settings.values)
-  if (settings.values.requireUids) requireUids(job.graph)
+  checkJob(job.graph, settings.values)
   const { parallelism, maxParallelism } = settings.values
   const plan = planJob(job.graph, { parallelism, maxParallelism })
   const report = await reportRestore(placeOf(io, flags['restore'] as string), job, plan, {

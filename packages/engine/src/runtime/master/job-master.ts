@@ -15,8 +15,8 @@ import type { CheckpointStorage } from '../../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../../config/options.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
 import { regionsOf, type Region } from '../../graph/regions.ts'
-import { graphWarnings, requireUids } from '../../graph/warnings.ts'
-import { checkCombinations } from '../../config/job-options.ts'
+import { checkJob } from '../../graph/check-job.ts'
+import { graphWarnings } from '../../graph/warnings.ts'
 import { restartOptions } from '../../restart/restart.ts'
 import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
@@ -145,13 +145,12 @@ export class JobMaster implements AttemptHandler {
   }
 
   async #runAttempts(): Promise<JobResult> {
-    checkCombinations(this.#settings.options)
+    checkJob(this.#parts.plan.graph, this.#settings.options)
     await this.#starts.lock()
     // What ends with the process is found again by nobody.
     const keepsState = this.#settings.options.checkpointing.storage !== 'memory'
     await this.#listen(keepsState || this.#parts.stateBackend !== undefined)
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
-    if (this.#settings.options.requireUids) requireUids(this.#parts.plan.graph)
     for (const { code, message } of graphWarnings(this.#parts.plan.graph)) if (keepsState || code !== 'UID_DERIVED') this.#warn(message, {})
     for (;;) {
       const outcome = await this.#runAttempt().catch((error: unknown) => this.#startFailed(error))
