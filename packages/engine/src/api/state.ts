@@ -78,6 +78,7 @@ export interface MapState<MK extends KeyAtom, V> {
   delete(key: MK): void
   /** To be finished in the same invocation. What is removed meanwhile is not seen any more, what is added may be; `clear` ends it. @throws STATE_ITERATOR_STALE */
   entries(): IterableIterator<[MK, V]>
+  /** Each entry is looked at where the state has a time to live, unless expired ones are seen too; otherwise it is known. */
   readonly size: number
   clear(): void
 }
