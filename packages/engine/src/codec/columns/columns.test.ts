@@ -93,10 +93,11 @@ test('what cannot travel is refused by its path, and leaves nothing', () => {
   assert.deepStrictEqual(send(good(5)), [good(1), good(2), good(3), good(5)])
 })
 
-test('strict use refuses accessors in records whose shape is known', () => {
+test('strict use refuses accessors and symbols in records whose shape is known', () => {
   const encoder = new ColumnEncoder({ keyed: false, strict: true })
   for (let i = 0; i < 4; i++) encoder.append({ a: 1 }, 0, 0)
   assert.throws(() => encoder.append({ get a() { return 1 } }, 0, 0), /record\.a is an accessor/) // oxfmt-ignore
+  assert.throws(() => encoder.append({ a: 1, [Symbol('s')]: 2 }, 0, 0), /the symbol Symbol\(s\) as a key/)
   assert.equal(encoder.count, 4)
 })
 

@@ -19,6 +19,7 @@
  * 1. It answers false, and has then changed nothing that counts, if the record is not exactly of the shape: fields, their order, their kinds.
  * 2. All that can fail comes first, then the columns, then the text, which alone cannot be taken back.
  * 3. No name of a field is in the code but as `quote` wrote it.
+ * 4. Keys that are symbols are not looked for, which would cost as much as all else: they stay behind, unless the encoder is strict.
  */
 import { types } from 'node:util'
 import { compile } from '../compile.ts'
