@@ -15,7 +15,7 @@ export const checkpointStorageOptions = {
     flink: 'execution.checkpointing.dir',
     whenUnset: '`checkpoints` in the folder of the job under `stateDir`',
     documentation:
-      'Place of the checkpoints, for the storage `filesystem`: a folder (`/data` or `file:///data`), `s3://bucket/prefix`, `hdfs://host:port/path` or `webhdfs://host:port/path`. Each job has a folder of its own in it. A job that has had checkpoints in another place does not begin without state in this one: take one of them along with `--restore PATH`.',
+      'Place of the checkpoints, for the storage `filesystem` (with `memory` a warning says that it is not heeded): a folder (`/data` or `file:///data`), `s3://bucket/prefix`, `hdfs://host:port/path` or `webhdfs://host:port/path`. Each job has a folder of its own in it. A job that has had checkpoints in another place does not begin without state in this one: take one of them along with `--restore PATH`.',
   },
   'checkpointing.memory.maxStateSize': {
     type: 'bytes',

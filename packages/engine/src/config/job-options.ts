@@ -36,6 +36,14 @@ export function settledStorage(options: ResolvedEngineOptions): ResolvedEngineOp
   })
 }
 
+/** A folder for checkpoints beside the storage in memory, which has none: no contradiction, as a run may choose memory over what a file says for all, but somebody may look for them there. */
+export function unheededFolder({ values, origins }: ResolvedEngineOptions): string | undefined {
+  const { storage, dir } = values.checkpointing
+  if (storage !== 'memory' || dir === undefined) return undefined
+  const [storageOrigin, dirOrigin] = [origins['checkpointing.storage'], origins['checkpointing.dir']]
+  return `no checkpoint is in ${dir} (checkpointing.dir, by ${dirOrigin}): checkpointing.storage is memory (by ${storageOrigin}), and what is there ends with the process`
+}
+
 /** Options that are fine by themselves, but not together. @throws STATE_BACKEND_SYNCHRONOUS, CHECKPOINT_MEMORY_LIMITS_CONFLICT, CHECKPOINT_UNALIGNED_CONFLICT */
 export function checkCombinations({ state, checkpointing }: EngineOptions): void {
   const { unaligned, mode, maxConcurrent, asynchronous } = checkpointing

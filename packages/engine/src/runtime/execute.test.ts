@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MillraceError } from '@millrace/core'
+import { MillraceError, type LogRecord } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { collect, execute, startJob } from './execute.ts'
 import type { Environment } from '../api/environment.ts'
@@ -281,14 +281,18 @@ describe('a job on one thread', () => {
         if (dir !== undefined) env.checkpointing.dir = dir
         env.fromCollection([1]).sinkTo(discard())
       })
+    const warnings: string[] = []
     const pathOf = async (dir: string | undefined, checkpointing: object): Promise<string | undefined> => {
       const options = { stateDir: join(folder, 'state'), checkpointing }
-      return (await execute(jobWith(dir), { options })).lastCheckpoint?.path
+      const log = ({ level, message }: LogRecord): unknown => level === 'warn' && warnings.push(message)
+      return (await execute(jobWith(dir), { options, log })).lastCheckpoint?.path
     }
     assert.equal(await pathOf(undefined, {}), undefined)
     assert.ok((await pathOf(undefined, { dir: ofCaller }))!.startsWith(ofCaller))
     assert.ok((await pathOf(ofJob, { dir: ofCaller }))!.startsWith(ofJob))
+    assert.ok(!warnings.some((warning) => warning.includes('checkpointing.dir')))
     assert.equal(await pathOf(ofJob, { storage: 'memory' }), undefined)
+    assert.match(warnings.join('\n'), new RegExp(`no checkpoint is in ${ofJob} \\(checkpointing\\.dir.*storage is memory`))
     await rm(folder, { recursive: true })
   })
 
