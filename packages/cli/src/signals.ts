@@ -41,3 +41,23 @@ export function handleSignals(
     for (const { signal, handler } of handlers) source.off(signal, handler)
   }
 }
+
+/**
+ * SIGTSTP (Ctrl-Z) lets the process stand still, as ever, but first `view` gives the terminal back. `standStill` sends the signal again, to whom nobody listens then, and
+ * comes back when the process goes on. Answers what takes the handler away again.
+ */
+export function handleSuspension(
+  source: SignalSource,
+  view: { readonly suspend?: () => void; readonly resume?: () => void },
+  standStill: () => void,
+): () => void {
+  const handler = (): void => {
+    view.suspend?.()
+    source.off('SIGTSTP', handler)
+    standStill()
+    source.on('SIGTSTP', handler)
+    view.resume?.()
+  }
+  source.on('SIGTSTP', handler)
+  return () => void source.off('SIGTSTP', handler)
+}

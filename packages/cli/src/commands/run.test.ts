@@ -31,6 +31,7 @@ async function startRun(flags: { readonly [name: string]: unknown } = {}, enviro
   const exitCode = runCommand('job.ts', { param: [], restore: 'latest', ...flags }, io, {
     signals,
     exit: (code) => exits.push(code),
+    standStill: () => assert.fail('nobody asks for it'),
     start: (options) => {
       launched.resolve(options)
       return {

@@ -5,7 +5,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { unreadiness } from '../readiness.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
-import { handleSignals, type SignalSource } from '../signals.ts'
+import { handleSignals, handleSuspension, type SignalSource } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 import { chooseView, type OutputMode } from '../view/choose-view.ts'
 import type { JobView } from '../view/job-view.ts'
@@ -15,11 +15,18 @@ export interface RunPorts {
   readonly start: (options: RunJobOptions) => RunningJob
   readonly signals: SignalSource
   exit(exitCode: number): void
+  /** Comes back when the process goes on. */
+  standStill(): void
 }
 
 async function processPorts(): Promise<RunPorts> {
   const { runJob } = await import('@millrace/engine')
-  return { start: runJob, signals: process, exit: (exitCode) => process.exit(exitCode) }
+  return {
+    start: runJob,
+    signals: process,
+    exit: (exitCode) => process.exit(exitCode),
+    standStill: () => void process.kill(process.pid, 'SIGTSTP'),
+  }
 }
 
 /** `millrace run`: starts the job, shows it, and answers the exit code once it has ended. */
@@ -54,12 +61,14 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
       ports.exit(exitCode)
     },
   )
+  const ignoreSuspension = handleSuspension(ports.signals, view, ports.standStill)
   const server = await serve(settings.values.metrics, view, {
     figures: () => running.metrics(),
     unready: () => unreadiness(running.metrics(), running.checkpoints(), tolerableFailures),
   })
   const result = await running.done
   ignoreSignals()
+  ignoreSuspension()
   view.close(result)
   await server?.close()
   return await exitCodeOf(result, started)

@@ -67,6 +67,14 @@ class ViewOnceStarted implements JobView {
     this.#view.abandon()
   }
 
+  suspend(): void {
+    this.#view.suspend?.()
+  }
+
+  resume(): void {
+    this.#view.resume?.()
+  }
+
   #switchTo(view: JobView): void {
     if (view === this.#view) return
     this.#view.abandon()

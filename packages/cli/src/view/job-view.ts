@@ -12,4 +12,8 @@ export interface JobView {
   close(result: JobResult): void
   /** At once, before the process ends: leaves the terminal as it was. */
   abandon(): void
+  /** The process is about to stand still (Ctrl-Z): leaves the terminal as it was. Absent: the view changes nothing of it. */
+  suspend?(): void
+  /** The process goes on. */
+  resume?(): void
 }

@@ -3,6 +3,7 @@
  *
  * Invariants: 1. Between two calls, the cursor is at the start of the line below the picture. 2. Whatever is written above the picture
  * first takes it away and then draws it anew; what others write, too, if they have us make room for it. 3. After `close` or `abandon` the terminal is as it was found: cursor shown, lines wrapping.
+ * So it is while the process stands still (Ctrl-Z) or goes on in the background (`bg`): there is no picture then, and log lines go where the cursor is.
  */
 import type { Cancel, Clock, LogLevel } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult } from '@millrace/engine'
@@ -34,6 +35,7 @@ export class LiveView implements JobView {
   #drawn = 0
   #cancel: Cancel = () => {}
   #open = true
+  #suspended = false
   /** Whether somebody else has begun a line and not ended it. */
   #isInLine = false
 
@@ -45,7 +47,7 @@ export class LiveView implements JobView {
     this.#log = log
     this.#clock = clock
     this.#color = color
-    output.write(`${hideCursor}${noWrap}`)
+    this.#take()
     this.#ceases = outputs.map((each) => each.heedOthers?.((endsLine, write) => this.giveWay(endsLine, write)) ?? (() => {}))
   }
 
@@ -59,6 +61,7 @@ export class LiveView implements JobView {
     this.#metrics = metrics
     const tick = (): void => {
       this.#cancel = this.#clock.after(redrawEveryMs, () => {
+        this.resume()
         this.#redraw('')
         tick()
       })
@@ -79,12 +82,27 @@ export class LiveView implements JobView {
     this.#open = false
     this.#cancel()
     for (const cease of this.#ceases) cease()
-    this.#output.write(`${wrap}${showCursor}`)
+    this.#giveBack()
+  }
+
+  suspend(): void {
+    if (!this.#open || this.#suspended) return
+    this.#giveBack()
+    this.#suspended = true
+    // What the shell writes now is below the picture, which stays.
+    this.#drawn = 0
+  }
+
+  /** A shell may have it go on in the background (`bg`), and says nothing when it is in the foreground again: so this is asked with each redraw as well. */
+  resume(): void {
+    if (!this.#open || !this.#suspended || this.#output.isInBackground === true) return
+    this.#suspended = false
+    this.#take()
   }
 
   /** Others write to the terminal: above the picture, which is back with the next redraw. */
   giveWay(endsLine: boolean, write: () => void): void {
-    if (!this.#open) return write()
+    if (!this.#open || this.#suspended) return write()
     this.#output.write(`${this.#erased()}${wrap}`)
     this.#drawn = 0
     write()
@@ -95,14 +113,22 @@ export class LiveView implements JobView {
   /** Writes `above` where the picture stood, and the picture below it; without one, the last picture stays and what follows goes below. */
   #redraw(above: string, picture = true): void {
     if (!this.#open) return
-    const lines = picture ? this.#picture() : []
+    const lines = picture && !this.#suspended ? this.#picture() : []
     const erase = picture ? this.#erased() : ''
     this.#drawn = lines.length
     // Log lines may be longer than the terminal is wide, and are wanted whole.
-    const text = above === '' ? '' : `${wrap}${above}${noWrap}`
+    const text = above === '' || this.#suspended ? above : `${wrap}${above}${noWrap}`
     const shown = `${text}${lines.map((line) => `${line}\n`).join('')}`
     this.#output.write(`${erase}${this.#isInLine && shown !== '' ? '\n' : ''}${shown}`)
     if (shown !== '') this.#isInLine = false
+  }
+
+  #take(): void {
+    this.#output.write(`${hideCursor}${noWrap}`)
+  }
+
+  #giveBack(): void {
+    this.#output.write(`${wrap}${showCursor}`)
   }
 
   /** What takes the picture away. A terminal shows what is typed, such as ^C, and the cursor stands behind it. */

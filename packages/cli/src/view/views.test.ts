@@ -171,6 +171,46 @@ void test('what the terminal shows of a Ctrl-C leaves nothing of the picture beh
   view.abandon()
 })
 
+void test('a job that stands still (Ctrl-Z) or goes on in the background leaves the terminal to others, and draws anew when it has it again', () => {
+  const [output, clock] = [new RecordingOutput({ isTerminal: true }), new ManualClock()]
+  let inBackground = false
+  const terminal = {
+    write: (text: string) => output.write(text),
+    get isInBackground() {
+      return inBackground
+    },
+    isTerminal: true,
+    columns: 80,
+    rows: 24,
+  }
+  const view = new LiveView(terminal, plain, clock, false)
+  view.watch(() => jobMetrics({ uptimeMs: clock.now(), tasks: [taskMetrics('map', 0, [10])] }))
+  view.event(startedEvent())
+  clock.advance(1_000)
+  output.write('^Z')
+  view.suspend()
+  assert.ok(output.text.endsWith('^Z\x1b[?7h\x1b[?25h'))
+  output.write('\nStopped\n$ bg\n')
+  inBackground = true
+  view.resume()
+  const before = output.text.length
+  clock.advance(1_000)
+  view.note('a line')
+  view.giveWay(true, () => output.write('of the job\n'))
+  assert.equal(output.text.slice(before).includes('\x1b'), false, 'no picture, and the cursor stays')
+  inBackground = false
+  output.write('$ fg\n')
+  clock.advance(1_000)
+  assert.match(output.text.slice(before), /\$ fg\n\x1b\[\?25l\x1b\[\?7lwords {2}running/)
+  const screen = screenOf(output.text)
+  assert.match(screen.join('\n'), /\^Z\nStopped\n\$ bg\n.* a line\nof the job\n\$ fg\nwords {2}running for 3\.0 s/)
+  assert.equal(screen.filter((line) => line.startsWith('words  running')).length, 2, 'the picture from before stays')
+  view.suspend()
+  view.resume()
+  assert.ok(output.text.endsWith('\x1b[?7h\x1b[?25h\x1b[?25l\x1b[?7l'))
+  view.abandon()
+})
+
 void test('what functions of the job write to the terminal stands above the picture, whole', () => {
   const [output, clock] = [new RecordingOutput({ isTerminal: true }), new ManualClock()]
   const view = new LiveView(output, plain, clock, true)
