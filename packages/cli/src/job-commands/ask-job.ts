@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { ControlAnswers, ControlRequest } from '@millrace/engine/control'
+import type { MillraceError } from '@millrace/core'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -31,6 +32,11 @@ export async function askRunningJob<const R extends ControlRequest>(
   if (answer.kind === 'result') return done(answer.result)
   io.stderr.write(`millrace: ${answer.error.message}\n`)
   return answer.error.who === 'user' ? exitCodes.usage : exitCodes.failed
+}
+
+/** The name of a job is missing on the command line. */
+export function missingJob(): MillraceError {
+  return cliError('CLI_ARGUMENT', { flag: 'JOB', expected: 'be the name of a running job', value: 'missing' })
 }
 
 /** An optional folder of the command line, absolute, or a URL. */

@@ -205,7 +205,7 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
 
   const again = await started('orders', path, '-s', stopped.stdout.trim(), '-p', '3', '--max-parallelism', '200')
   assert.match(again.output.stderr, /dealt out anew, from 128 key groups to 200/)
-  const end = await finished('cancel', 'orders', '-s', 'sp')
+  const end = await finished('cancel', '-s', 'sp', 'orders')
   assert.equal(end.exitCode, 0, end.stderr)
   assert.equal(await again.exitCode, 0)
   assert.match(end.stderr, /^job orders canceled; savepoint /)
@@ -230,6 +230,12 @@ void test('what cannot be asked is said, with an exit code of its own', async ()
     [['config', 'nobody', 'interval'], 2, /name=value/],
     [['savepoint', '--dispose', 'nothing'], 2, /no checkpoint at/],
     [['stop', 'nobody', '--drain', '--no-savepoint'], 2, /--drain/],
+    [['stop', 'nobody', '-p', 'sp', '--no-savepoint'], 2, /--savepoint-path must go with a savepoint/],
+    [['stop'], 2, /name of a running job/],
+    [['cancel', '-s'], 2, /name of a running job/],
+    // One word names the job, as in Flink.
+    [['stop', '-p', 'nobody'], 3, /no job nobody runs/],
+    [['cancel', '-s', 'nobody'], 3, /no job nobody runs/],
   ] as const) {
     const outcome = await finished(...flags)
     assert.deepEqual([outcome.exitCode, outcome.stdout], [exitCode, ''], flags.join(' '))

@@ -66,7 +66,7 @@ function addSavepoint(program: Command, io: CommandIo, finish: Finish): void {
 
 function addStop(program: Command, io: CommandIo, finish: Finish): void {
   withPlace(program.command('stop').description('end a running job with a savepoint that it can go on from, and print its path'))
-    .argument('<job>', 'its name')
+    .argument('[job]', 'its name')
     .option('-p, --savepoint-path <dir>', 'folder in which the savepoint gets its own (default: the option savepointDir of the job)')
     .option('--savepointPath <dir>', 'the same, as Flink writes it')
     .option(
@@ -75,7 +75,7 @@ function addStop(program: Command, io: CommandIo, finish: Finish): void {
       false,
     )
     .option('--no-savepoint', 'only take a final checkpoint, as on SIGTERM')
-    .action(async (job: string, flags: Flags) => {
+    .action(async (job: string | undefined, flags: Flags) => {
       const { stopCommand } = await import('./stop.ts')
       finish(await stopCommand(job, flags, io))
     })
@@ -83,9 +83,9 @@ function addStop(program: Command, io: CommandIo, finish: Finish): void {
 
 function addCancel(program: Command, io: CommandIo, finish: Finish): void {
   withPlace(program.command('cancel').description('end a running job without a final checkpoint'))
-    .argument('<job>', 'its name')
+    .argument('[job]', 'its name')
     .option('-s, --with-savepoint [dir]', 'take a savepoint first; if that fails the job goes on')
-    .action(async (job: string, flags: Flags) => {
+    .action(async (job: string | undefined, flags: Flags) => {
       const { cancelCommand } = await import('./stop.ts')
       finish(await cancelCommand(job, flags, io))
     })

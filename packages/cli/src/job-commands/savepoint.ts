@@ -2,7 +2,7 @@ import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
-import { askRunningJob, folderOf } from './ask-job.ts'
+import { askRunningJob, folderOf, missingJob } from './ask-job.ts'
 
 /** `millrace savepoint JOB [DIR]`: prints the savepoint's path. With `--dispose PATH`: removes one. */
 export async function savepointCommand(
@@ -19,7 +19,7 @@ export async function savepointCommand(
     io.stderr.write(`savepoint ${await removeSavepoint(placeOf(io, dispose), { settings })} is removed\n`)
     return exitCodes.done
   }
-  if (job === undefined) throw cliError('CLI_ARGUMENT', { flag: 'JOB', expected: 'be the name of a running job', value: 'missing' })
+  if (job === undefined) throw missingJob()
   return await askRunningJob(io, flags, job, { do: 'savepoint', ...folderOf(io, dir) }, ({ path }) => {
     io.stdout.write(`${path}\n`)
     return exitCodes.done
