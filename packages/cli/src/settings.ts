@@ -103,6 +103,12 @@ export function placeOf(io: CommandIo, text: string): string {
   return path.includes('://') ? path : resolve(io.cwd, path)
 }
 
+/** A file of the command line, absolute. @throws CLI_ARGUMENT where it is empty, which would otherwise be the working folder */
+export function fileOf(io: CommandIo, text: string): string {
+  if (text === '') throw cliError('CLI_ARGUMENT', { flag: 'a file', expected: 'be named', value: 'empty' })
+  return resolve(io.cwd, text)
+}
+
 interface ReadFile {
   readonly path: string
   readonly content: unknown
@@ -110,7 +116,7 @@ interface ReadFile {
 
 async function configFile(io: CommandIo, named: unknown): Promise<ReadFile> {
   const path = typeof named === 'string' ? named : 'millrace.yaml'
-  const file = await readConfigFile(nodeDisk, resolve(io.cwd, path), typeof named !== 'string')
+  const file = await readConfigFile(nodeDisk, fileOf(io, path), typeof named !== 'string')
   if (file === undefined) await checkOtherEnding(io)
   return { path, content: file?.content }
 }

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import {
   buildJob,
   checkJob,
@@ -15,7 +14,7 @@ import {
 import type { ResolvedEngineOptions } from '@millrace/engine/options'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
-import { resolveSettings, type ParsedFlags } from '../settings.ts'
+import { fileOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 
 type Form = (job: JobDescription, settings: ResolvedEngineOptions) => string
@@ -30,7 +29,7 @@ const forms: { readonly [format: string]: Form } = {
 export async function infoCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const below = await resolveSettings(io, flags)
   io.stdout.divertOthers?.(process.stderr)
-  const job = await loadJobModule(resolve(io.cwd, path))
+  const job = await loadJobModule(fileOf(io, path))
   const { graph } = buildJob(job, { params: parseParams(job, readParams(flags['param'] as readonly string[])) })
   const settings = jobOptions(below, graph.settings)
   checkJob(graph, settings.values)

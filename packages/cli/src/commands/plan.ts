@@ -1,8 +1,7 @@
-import { resolve } from 'node:path'
 import { buildJob, checkJob, jobOptions, loadJobModule, parseParams, planJob, reportRestore } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
-import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { fileOf, placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { printRows } from '../table.ts'
 import type { CommandIo } from '../terminal.ts'
 
@@ -10,7 +9,7 @@ import type { CommandIo } from '../terminal.ts'
 export async function planCommand(path: string, flags: ParsedFlags, io: CommandIo): Promise<number> {
   const below = await resolveSettings(io, flags)
   io.stdout.divertOthers?.(process.stderr)
-  const job = buildOf(await loadJobModule(resolve(io.cwd, path)), flags)
+  const job = buildOf(await loadJobModule(fileOf(io, path)), flags)
   const settings = jobOptions(below, job.graph.settings)
   checkJob(job.graph, settings.values)
   const { parallelism, maxParallelism } = settings.values

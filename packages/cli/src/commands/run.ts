@@ -1,10 +1,9 @@
-import { resolve } from 'node:path'
 import { MillraceError, serveMetrics, type MetricServer, type MetricServerOptions } from '@millrace/core'
 import type { JobEvent, JobMetrics, JobResult, RunJobOptions, RunningJob } from '@millrace/engine'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
 import { unreadiness } from '../readiness.ts'
-import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { fileOf, placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals, handleSuspension, type SignalSource } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 import { chooseView, type OutputMode } from '../view/choose-view.ts'
@@ -32,6 +31,7 @@ async function processPorts(): Promise<RunPorts> {
 /** `millrace run`: starts the job, shows it, and answers the exit code once it has ended. */
 export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo, given?: RunPorts): Promise<number> {
   const settings = await resolveSettings(io, flags)
+  const modulePath = fileOf(io, job)
   const params = readParams(flags['param'] as readonly string[])
   // The engine is by far the most to load: mistakes on the command line are answered before.
   const ports = given ?? (await processPorts())
@@ -39,7 +39,7 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
   let started = false
   let { tolerableFailures } = settings.values.checkpointing
   const running = ports.start({
-    modulePath: resolve(io.cwd, job),
+    modulePath,
     restore: restoreOf(flags['restore'] as string, io),
     allowNonRestoredState: flags['allowNonRestoredState'] === true,
     params,
@@ -61,7 +61,7 @@ export async function runCommand(job: string, flags: ParsedFlags, io: CommandIo,
       ports.exit(exitCode)
     },
   )
-  const ignoreSuspension = handleSuspension(ports.signals, view, ports.standStill)
+  const ignoreSuspension = handleSuspension(ports.signals, view, () => ports.standStill())
   const server = await serve(settings.values.metrics, view, {
     figures: () => running.metrics(),
     unready: () => unreadiness(running.metrics(), running.checkpoints(), tolerableFailures),

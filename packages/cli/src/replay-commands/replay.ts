@@ -1,10 +1,9 @@
 import { inspect } from 'node:util'
-import { resolve } from 'node:path'
 import type { JobEvent, RunningJob } from '@millrace/engine'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { readParams } from '../params.ts'
-import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { fileOf, placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 import { BACKLOG_BYTES_MAX } from '../view/bounded-output.ts'
@@ -19,7 +18,7 @@ export async function replayCommand(path: string, flags: ParsedFlags, io: Comman
   const until = flags['until'] as number | undefined
   const print = flags['format'] === 'json' ? jsonLine : textLine
   io.stdout.divertOthers?.(process.stderr)
-  const job = await loadJobModule(resolve(io.cwd, path))
+  const job = await loadJobModule(fileOf(io, path))
   let running: RunningJob | undefined
   const write = writer(io, () => void running?.stop())
   running = await replayJob({

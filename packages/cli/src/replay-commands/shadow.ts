@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { parseDuration } from '@millrace/core'
 import type { ShadowFailure, ShadowReport } from '@millrace/engine/replay'
 import { cliError } from '../errors.ts'
@@ -6,7 +5,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { stateDirOf } from '../job-commands/ask-job.ts'
 import { readParams } from '../params.ts'
 import { counted } from '../quantities.ts'
-import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { fileOf, placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import { handleSignals } from '../signals.ts'
 import type { CommandIo } from '../terminal.ts'
 
@@ -18,6 +17,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const settings = await resolveSettings(io, flags)
   const params = readParams(flags['param'] as readonly string[])
   const restore = flags['restore'] === undefined ? undefined : placeOf(io, flags['restore'] as string)
+  const recentPath = fileOf(io, path)
   const oldPath = await oldModule(flags, io)
   const { loadJobModule } = await import('@millrace/engine')
   const { newestCheckpointOf, shadowRun, temporaryFolder } = await import('@millrace/engine/replay')
@@ -25,7 +25,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const old = await loadJobModule(oldPath)
   const named = flags['of'] as string
   if (old.name !== named) throw cliError('CLI_SHADOW_OTHER', { job: named, module: oldPath, other: old.name })
-  const recent = await loadJobModule(resolve(io.cwd, path))
+  const recent = await loadJobModule(recentPath)
   const folder = await temporaryFolder('millrace-shadow-')
   const interruption = new AbortController()
   let interrupted: number | undefined
@@ -70,7 +70,7 @@ const NOTHING_COMPARED =
 /** The module of the job that runs, unless another is named. */
 async function oldModule(flags: ParsedFlags, io: CommandIo): Promise<string> {
   const named = flags['old'] as string | undefined
-  if (named !== undefined) return resolve(io.cwd, named)
+  if (named !== undefined) return fileOf(io, named)
   const { askJob, controlSocketOf } = await import('@millrace/engine/control')
   const job = flags['of'] as string
   const answer = await askJob(controlSocketOf(await stateDirOf(io, flags), job), { do: 'status' })

@@ -13,14 +13,14 @@ import {
 } from '@millrace/engine'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
+import { fileOf, placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
 
 /** `millrace state write PATH`: from lines, and what `--from` names. */
 export async function writeState(path: string, flags: ParsedFlags, io: CommandIo, stdin: Readable = process.stdin): Promise<number> {
   const { from, input } = flags as { readonly [name: string]: string | undefined }
   const settings = await resolveSettings(io, flags)
-  const file = input === undefined ? undefined : await openInput(resolve(io.cwd, input))
+  const file = input === undefined ? undefined : await openInput(fileOf(io, input))
   const reading: Reading = { input: input ?? 'the standard input', line: undefined }
   try {
     const { path: written } = await writeSavepoint(placeOf(io, path), {

@@ -93,7 +93,7 @@ const forms: { readonly [T in OptionDefinition['type']]: string } = {
   integer: 'be a whole number',
   number: 'be a number',
   boolean: 'be true or false',
-  string: 'be a text',
+  string: 'be a text that is not empty',
   path: "be a path like '/data', 'file:///data'",
   enum: '',
 }
