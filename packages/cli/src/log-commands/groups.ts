@@ -126,6 +126,8 @@ async function targets(
 /** `millrace groups delete` */
 export async function deleteGroups(ids: readonly string[], flags: ParsedFlags, io: CommandIo): Promise<number> {
   return await withLogClient(flags, io, async (client) => {
+    // None is deleted where one is not there.
+    for (const group of ids) if ((await client.admin.groups.describe(group)) === undefined) throw cliError('CLI_GROUP_UNKNOWN', { group })
     await client.admin.groups.delete(ids)
     io.stderr.write(`${ids.length === 1 ? 'group' : 'groups'} ${ids.join(', ')} deleted\n`)
     return done

@@ -74,6 +74,9 @@ void test('topics are made, listed, described, altered and deleted', async () =>
   assert.equal((described!['partitions'] as unknown[]).length, 3)
   await ok('topics', 'alter', 'orders', '--partitions', '4', '--config', 'max.message.bytes=2000000', '--delete-config', 'retention.ms')
   assert.match(await ok('topics', 'describe', 'orders'), /^topic orders\n {2}max.message.bytes = 2000000\nPARTITION[^]*\n3 +1 /)
+  const fewer = await command('topics', 'alter', 'orders', '--partitions', '4', '--config', 'max.message.bytes=1000000')
+  assert.match(fewer.stderr, /--partitions must be more than the 4 that there are/)
+  assert.match(await ok('topics', 'describe', 'orders'), /max.message.bytes = 2000000/, 'nothing of it is changed')
   await ok('topics', 'delete', 'orders')
   assert.ok(!(await ok('topics', 'list')).includes('orders'))
 })
@@ -86,6 +89,11 @@ void test('mistakes about topics name what is wrong', async () => {
     [['topics', 'create', 'a', '--config', 'retention'], /--config takes name=value, and got retention/],
     [['topics', 'create', 'a', '--config', 'retention.msec=1'], /CreateTopics for topic a was refused.*INVALID_CONFIG/],
     [['topics', 'alter', 'a'], /be told what by --partitions/],
+    [['topics', 'alter', 'none', '--partitions', '2'], /The cluster has no topic none/],
+    [['groups', 'delete', 'nobody'], /The cluster has no group nobody/],
+    [['produce', 'a', '--json', '--key-separator', ':'], /--key-separator must be left out with --json/],
+    [['produce', 'a', '--ignore-partition'], /--ignore-partition must go with --json/],
+    [['produce', 'a', '--json', '--ignore-partition', '--partition', '0'], /--ignore-partition must be left out with --partition/],
     [['topics', 'list', '--client-config', 'securty.protocol=SSL'], /perhaps be security.protocol/],
     [['consume', 'a', '--from', 'soon'], /--from must be beginning, end, an offset, a time/],
     [['groups', 'describe', 'nobody'], /The cluster has no group nobody/],
@@ -316,6 +324,8 @@ void test('groups have lag, are reset and deleted', async () => {
   assert.match(stderr, /those of its 1 member: stop it before they are set \[CLI_GROUP_ACTIVE\]/)
   await member.close()
   client.close()
+  assert.equal((await command('groups', 'delete', 'readers', 'nobody')).exitCode, 2)
+  assert.ok((await ok('groups', 'list')).includes('readers'), 'none is deleted where one is not there')
   await ok('groups', 'delete', 'readers')
   assert.ok(!(await ok('groups', 'list')).includes('readers'))
 })

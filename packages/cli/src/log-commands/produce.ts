@@ -13,6 +13,7 @@ const LINE_BYTES_MAX = 16 * 1024 * 1024
 /** `millrace produce`: the lines of the standard input, until it ends or Ctrl-C; what was read by then is written. */
 export async function produceCommand(topic: string, flags: ParsedFlags, io: CommandIo, ports: LogPorts = processPorts): Promise<number> {
   const partition = wholeNumber('--partition', flags['partition'], 0)
+  checkFlags(flags)
   const recordOf = lineReader(flags, partition)
   const isOfLines = partition === undefined
   return await withLogClient(
@@ -42,6 +43,18 @@ export async function produceCommand(topic: string, flags: ParsedFlags, io: Comm
     },
     ports,
   )
+}
+
+/** @throws CLI_ARGUMENT, where one flag would have another do nothing */
+function checkFlags(flags: ParsedFlags): void {
+  const refuse = (flag: string, expected: string): never => {
+    throw cliError('CLI_ARGUMENT', { flag, expected, value: 'given' })
+  }
+  const isJson = flags['json'] === true
+  if (isJson && flags['keySeparator'] !== undefined) refuse('--key-separator', 'be left out with --json, whose lines name their keys')
+  if (flags['ignorePartition'] !== true) return
+  if (!isJson) refuse('--ignore-partition', 'go with --json')
+  if (flags['partition'] !== undefined) refuse('--ignore-partition', 'be left out with --partition')
 }
 
 /** @throws CLI_ARGUMENT, where the client would wait for the partition to be made */

@@ -53,7 +53,12 @@ function addTopics(program: Command, io: CommandIo, finish: Finish): void {
     .option('--partitions <n>', 'how many (default: num.partitions of the broker)')
     .option('--replication-factor <n>', 'how many copies (default: default.replication.factor of the broker)')
     .addOption(pairs('--config <name=value>', "setting of the topic by Kafka's name; may be repeated"))
-  add('describe', 'partitions, leaders, settings, sizes', async (names, flags) => (await load()).describeTopics(names, flags, io), several)
+  add(
+    'describe',
+    'partitions, leaders, offsets, settings',
+    async (names, flags) => (await load()).describeTopics(names, flags, io),
+    several,
+  )
   add('delete', 'delete topics with all their records', async (names, flags) => (await load()).deleteTopics(names, flags, io), several)
   add('alter', 'add partitions, change settings', async (names, flags) => (await load()).alterTopic(names[0]!, flags, io), one)
     .option('--partitions <n>', 'more than it has')
@@ -65,7 +70,7 @@ function addProduce(program: Command, io: CommandIo, finish: Finish): void {
   withClient(program.command('produce').description('write the lines of the standard input as records'))
     .argument('<topic>', 'where to')
     .option('--json', 'each line is an object {"key", "value", "headers", "partition", "timestamp"}, as consume prints it', false)
-    .option('--key <text>', 'key of every record')
+    .option('--key <text>', 'key of every record that has none of its own')
     .option('--key-separator <text>', 'a line is a key, this, and a value')
     .addOption(pairs('--header <name=value>', 'header of every record; may be repeated'))
     .option('--partition <n>', 'partition of every record (default: with --json that of the line, if it has one; else by the key)')

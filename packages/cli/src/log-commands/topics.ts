@@ -96,6 +96,15 @@ export async function alterTopic(name: string, flags: ParsedFlags, io: CommandIo
     })
   }
   return await withLogClient(flags, io, async (client) => {
+    // Nothing of the topic is changed where the rest could not be.
+    const { partitions: present } = await client.admin.describeTopic(name)
+    if (partitions !== undefined && partitions <= present.length) {
+      throw cliError('CLI_ARGUMENT', {
+        flag: '--partitions',
+        expected: `be more than the ${present.length} that there are`,
+        value: partitions,
+      })
+    }
     if (set.length + removed.length > 0) await client.admin.alterConfigs('topic', name, [...set, ...removed])
     if (partitions !== undefined) await client.admin.createPartitions(name, partitions)
     io.stderr.write(`topic ${name} is changed\n`)
