@@ -11,6 +11,7 @@ import { raw, rawKeyed, splitList } from './operator-state.ts'
 import { aggregating, map, value } from './state.ts'
 import type { StreamView } from './stream.ts'
 import { type } from './types.ts'
+import { watermarks } from './watermarks.ts'
 
 /** What the types refuse, written as someone who does not compile with types would. */
 interface Loose {
@@ -377,6 +378,36 @@ const mistakes: readonly Mistake[] = [
     (env) => env.fromSource(generator({ generate: (n) => n }), 'a' as never),
   ],
   ['a sink that is none', 'ARGUMENT_INVALID', /sinkTo: its argument must be a sink/, (env) => loose(env)['sinkTo']!(() => {})],
+  [
+    'a delay of watermarks that is no duration',
+    'ARGUMENT_INVALID',
+    /watermarks\.boundedOutOfOrderness: the first argument must be a duration like '5s', and is 'late'/,
+    (env) => env.fromCollection([1], { watermarks: watermarks.boundedOutOfOrderness('late' as '5s', Number) }),
+  ],
+  [
+    'a time to idleness that is no duration',
+    'ARGUMENT_INVALID',
+    /watermarks\.monotonous: idleAfter must be a duration like '5s', and is -1/,
+    (env) => env.fromCollection([1], { watermarks: watermarks.monotonous(Number, { idleAfter: -1 }) }),
+  ],
+  [
+    'an option of watermarks that there is not',
+    'ARGUMENT_INVALID',
+    /watermarks\.monotonous: an option must be one of idleAfter, and is idlAfter; did you mean idleAfter\?/,
+    (env) => env.fromCollection([1], { watermarks: watermarks.monotonous(Number, { idlAfter: '1m' } as never) }),
+  ],
+  [
+    'arguments of watermarks the other way round, as in Flink',
+    'ARGUMENT_INVALID',
+    /watermarks\.boundedOutOfOrderness: the first argument must be a duration/,
+    (env) => env.fromCollection([1], { watermarks: watermarks.boundedOutOfOrderness(Number as never, '5s' as never) }),
+  ],
+  [
+    'a generator of watermarks that is none',
+    'ARGUMENT_INVALID',
+    /watermarks\.custom: generator must be a function, and is undefined/,
+    (env) => env.fromCollection([1], { watermarks: watermarks.custom({ timestamp: Number } as never) }),
+  ],
   ['a source that is none', 'ARGUMENT_INVALID', /fromSource: its argument must be a source/, (env) => env.fromSource([1] as never)],
   ['a collection that is none', 'ARGUMENT_INVALID', /fromCollection: /, (env) => env.fromCollection(5 as never)],
 

@@ -1,4 +1,7 @@
+import { inspect } from 'node:util'
 import { parseDuration, type Duration } from '@millrace/core'
+import { engineError } from '../errors.ts'
+import { checkOptions } from './option-names.ts'
 
 /**
  * Event time of a record, milliseconds since 1970. `given`: the time stamp that the source knows (of a Kafka record, for one); -2^53 where it knows none.
@@ -42,23 +45,28 @@ export interface CustomWatermarks<T> extends IdleOptions {
   readonly generator: () => WatermarkGenerator<T>
 }
 
-function durationMs(duration: Duration): number {
-  const ms = parseDuration(duration)
-  if (ms === undefined) throw new TypeError(`not a duration: ${String(duration)}`)
-  return ms
+function durationMs(call: string, argument: string, duration: Duration): number {
+  return parseDuration(duration) ?? refuse(call, argument, "a duration like '5s'", duration)
+}
+
+function refuse(call: string, argument: string, expected: string, given: unknown): never {
+  throw engineError('ARGUMENT_INVALID', { call, argument, expected, value: inspect(given, { depth: 0, maxStringLength: 80 }) })
 }
 
 function build<T>(
+  call: string,
   timestamp: TimestampOf<T>,
   outOfOrder: Duration,
   idleAfter: Duration | undefined,
   createGenerator: (() => WatermarkGenerator<T>) | undefined,
 ): WatermarkStrategy<T> {
-  const idleAfterMs = idleAfter === undefined ? undefined : durationMs(idleAfter)
-  return Object.freeze({ timestamp, outOfOrderMs: durationMs(outOfOrder), idleAfterMs, createGenerator })
+  const outOfOrderMs = durationMs(call, 'the first argument', outOfOrder)
+  if (typeof timestamp !== 'function') refuse(call, 'timestamp', 'a function', timestamp)
+  const idleAfterMs = idleAfter === undefined ? undefined : durationMs(call, 'idleAfter', idleAfter)
+  return Object.freeze({ timestamp, outOfOrderMs, idleAfterMs, createGenerator })
 }
 
-/** Ready-made watermark strategies, and your own. A duration that is none is a TypeError. */
+/** Ready-made watermark strategies, and your own. @throws ARGUMENT_INVALID, where an option is misspelled or is not what it must be */
 export const watermarks: {
   /** For time stamps that never fall within a subtask of the source, or within a split of sources that keep time for each. */
   monotonous<T>(timestamp: TimestampOf<T>, options?: IdleOptions): WatermarkStrategy<T>
@@ -67,7 +75,20 @@ export const watermarks: {
   /** For sources that know better: by marks among the records, by the clock, by anything a generator has seen. */
   custom<T>(options: CustomWatermarks<T>): WatermarkStrategy<T>
 } = {
-  monotonous: (timestamp, options) => build(timestamp, 0, options?.idleAfter, undefined),
-  boundedOutOfOrderness: (outOfOrder, timestamp, options) => build(timestamp, outOfOrder, options?.idleAfter, undefined),
-  custom: ({ timestamp, generator, idleAfter }) => build(timestamp, 0, idleAfter, generator),
+  monotonous: (timestamp, options) => {
+    const call = 'watermarks.monotonous'
+    checkOptions(call, options, ['idleAfter'])
+    return build(call, timestamp, 0, options?.idleAfter, undefined)
+  },
+  boundedOutOfOrderness: (outOfOrder, timestamp, options) => {
+    const call = 'watermarks.boundedOutOfOrderness'
+    checkOptions(call, options, ['idleAfter'])
+    return build(call, timestamp, outOfOrder, options?.idleAfter, undefined)
+  },
+  custom: (options) => {
+    const call = 'watermarks.custom'
+    checkOptions(call, options, ['timestamp', 'generator', 'idleAfter'])
+    if (typeof options.generator !== 'function') refuse(call, 'generator', 'a function', options.generator)
+    return build(call, options.timestamp, 0, options.idleAfter, options.generator)
+  },
 }

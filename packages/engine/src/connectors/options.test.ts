@@ -4,6 +4,10 @@ import { fileSink } from './file-sink/file-sink.ts'
 import { files } from './files/files.ts'
 import { serverSentEvents } from './http/events/server-sent-events.ts'
 import { webhookSink } from './http/webhook/webhook-sink.ts'
+import { generator } from './generator/generator.ts'
+import { string } from './kafka/formats/plain.ts'
+import { kafkaSink } from './kafka/sink/kafka-sink.ts'
+import { postgresSink } from './postgres/postgres-sink.ts'
 import { print } from './print/print.ts'
 import { socketText } from './text/socket-text.ts'
 import { stdin } from './text/stdin.ts'
@@ -32,6 +36,27 @@ const mistakes: readonly (readonly [connector: unknown, options: object, problem
   [webhookSink, { url: 'http://a', timeout: '10m' }, /option timeout is 10m, not a duration from 1ms to 5m/],
   [webhookSink, { url: 'http://a', timeout: 0 }, /option timeout is 0, not a duration/],
   [serverSentEvents, { url: 'http://a', idleTimeout: '1h' }, /option idleTimeout is 1h, not a duration from 1ms to 5m/],
+  [generator, { generate: Number, ratePerSecond: 0 }, /option ratePerSecond is 0, and must be more than 0/],
+  [
+    kafkaSink,
+    { brokers: 'a:1', topic: 't', value: string(), delivery: 'once' },
+    /option delivery is 'once', not one of exactly-once, at-least-once, none/,
+  ],
+  [
+    kafkaSink,
+    { brokers: 'a:1', topic: 't', value: string(), onTransactionLost: 'skip' },
+    /onTransactionLost is 'skip', not one of fail, replay/,
+  ],
+  [
+    postgresSink,
+    { url: 'postgres://a/b', table: 't', columns: ['a'], delivery: 'none' },
+    /delivery is 'none', not one of exactly-once, at-l/,
+  ],
+  [
+    postgresSink,
+    { url: 'postgres://a/b', table: 't', columns: ['a'], onConflict: 'skip' },
+    /onConflict is 'skip', not one of update, ignore/,
+  ],
   [stdin, { maxLinesBytes: 5 }, /option maxLinesBytes is none that it has; did you mean maxLineBytes\?/],
 ]
 

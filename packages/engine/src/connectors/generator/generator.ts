@@ -40,8 +40,13 @@ export function generator<T>(options: GeneratorOptions<T>): Source<T> {
   if (typeof options.generate !== 'function')
     throw engineError('CONNECTOR_OPTION_INVALID', { connector: 'generator', option: 'generate', problem: 'is no function' })
   const count = options.count === undefined ? Infinity : wholeNumberOption('generator', 'count', options.count, 0)
-  const rate =
-    options.ratePerSecond === undefined ? Infinity : numberOption('generator', 'ratePerSecond', options.ratePerSecond, Number.MIN_VALUE)
+  const rate = options.ratePerSecond === undefined ? Infinity : numberOption('generator', 'ratePerSecond', options.ratePerSecond, 0)
+  if (rate === 0)
+    throw engineError('CONNECTOR_OPTION_INVALID', {
+      connector: 'generator',
+      option: 'ratePerSecond',
+      problem: 'is 0, and must be more than 0',
+    })
   const seed = wholeNumberOption('generator', 'seed', options.seed ?? 0, 0)
   return {
     connector: 'generator',

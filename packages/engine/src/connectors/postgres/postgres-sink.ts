@@ -1,7 +1,7 @@
 import type { Duration } from '@millrace/core'
 import type { ClientConfig } from 'pg'
 import { engineError } from '../../errors.ts'
-import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
+import { checkOptionNames, choiceOption, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../sink.ts'
 import { AtLeastOnceWriter } from './at-least-once-writer.ts'
 import type { CommitNames } from './commit-protocol.ts'
@@ -124,8 +124,8 @@ function createWriter<T>(settings: SinkSettings<T>, context: WriterContext): Sin
 
 function sinkSettings<T>(options: PostgresSinkOptions<T>): SinkSettings<T> {
   const { delivery = 'exactly-once', keys = [], onConflict = 'update', deleteWhen } = options
-  if (!['exactly-once', 'at-least-once'].includes(delivery)) invalid('delivery', `is ${delivery}`)
-  if (!['update', 'ignore'].includes(onConflict)) invalid('onConflict', `is ${onConflict}`)
+  choiceOption(CONNECTOR, 'delivery', delivery, ['exactly-once', 'at-least-once'])
+  choiceOption(CONNECTOR, 'onConflict', onConflict, ['update', 'ignore'])
   const table = tableOption('table', options.table)
   const columns = columnsOf(options.columns)
   const names = columns.map(([name]) => name)

@@ -75,7 +75,8 @@ export function webhookSink<T>(options: WebhookSinkOptions<T>): Sink<T> {
   checkOptionNames<WebhookSinkOptions<T>>(CONNECTOR, options, optionNames)
   const { onRefused = 'fail', idempotencyHeader = 'idempotency-key', idempotencyKey } = options
   if (typeof options.url !== 'function' && !isAddress(options.url)) invalid('url', addressProblem)
-  if (!['fail', 'skip'].includes(onRefused as string) && typeof onRefused !== 'object') invalid('onRefused', `is ${onRefused}`)
+  if (!['fail', 'skip'].includes(onRefused as string) && typeof onRefused !== 'object')
+    invalid('onRefused', `is ${onRefused}, not one of fail, skip, and no sink`)
   if (options.method !== undefined && !METHODS.includes(options.method))
     invalid('method', `is ${options.method}: one of ${METHODS.join(', ')}`)
   const headerProblem = typeof options.headers === 'object' ? headersProblem(options.headers) : undefined

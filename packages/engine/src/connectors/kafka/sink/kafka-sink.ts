@@ -1,7 +1,7 @@
 import { formatDuration, type Duration } from '@millrace/core'
 import { engineError } from '../../../errors.ts'
 import { COMPRESSION_LEVELS, formatAddress, parseAddresses } from '@millrace/log/client'
-import { checkOptionNames, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
+import { checkOptionNames, choiceOption, durationOption, wholeNumberOption, type OptionNames } from '../../options.ts'
 import type { Sink, SinkWriter, WriterContext } from '../../sink.ts'
 import { checkCluster, clusterOptionNames, kafkaClient, type KafkaClusterOptions } from '../cluster.ts'
 import { checkFormat, writing, type WriteFormat } from '../formats/format.ts'
@@ -158,8 +158,8 @@ function checkTimes({ transactionTimeoutMs, toleratedDowntimeMs }: SinkSettings,
 function sinkSettings<T, K>(options: KafkaSinkOptions<T, K>): SinkSettings {
   const { delivery = 'exactly-once', transactionTimeout = '15m', toleratedDowntime = '4m', transactionalIdPrefix } = options
   const { onTransactionLost = 'fail' } = options
-  if (!['fail', 'replay'].includes(onTransactionLost)) invalid('onTransactionLost', `is ${onTransactionLost}`)
-  if (!['exactly-once', 'at-least-once', 'none'].includes(delivery)) invalid('delivery', `is ${delivery}`)
+  choiceOption(CONNECTOR, 'onTransactionLost', onTransactionLost, ['fail', 'replay'])
+  choiceOption(CONNECTOR, 'delivery', delivery, ['exactly-once', 'at-least-once', 'none'])
   if (transactionalIdPrefix !== undefined && (typeof transactionalIdPrefix !== 'string' || transactionalIdPrefix === ''))
     invalid('transactionalIdPrefix', 'must be text, and not empty')
   if ((options.topic === undefined) === (options.topicOf === undefined)) invalid('topic', 'or topicOf must be given, and not both')
