@@ -212,3 +212,30 @@ void test('metrics that pages name are counted', () => {
     [],
   )
 })
+
+/** What tables of correspondences name that is not a name of the code: file names and words of shells, and names of variables in their examples. */
+const ofExamples = new Set(['job', 'stream', 'late', 'fn', 'x', 'Ctrl', 'env'])
+
+/** The names of ours in the last column of a page's tables: what is called, read and set, without texts, commands, flags and options. */
+function namesOfOurs({ path, text }: { readonly path: string; readonly text: string }): readonly { place: string; name: string }[] {
+  const rows = text
+    .split('\n')
+    .flatMap((line, at) => (line.startsWith('| ') && !/^[|: -]*$/.test(line) ? [{ at, cells: line.split(/(?<!\\)\|/) }] : []))
+  return rows.flatMap(({ at, cells }) =>
+    [...(cells.at(-2) ?? '').matchAll(/`([^`]+)`/g)]
+      .map((match) => match[1]!)
+      .filter((span) => !/^(-|millrace|[A-Z_…]+$|\w+\.yaml)/.test(span) && !isOption(span))
+      .flatMap((span) =>
+        [...span.replace(/'[^']*'/g, '').matchAll(/[A-Za-z]\w*/g)].map(([name]) => ({ place: `${path}:${at + 1}`, name })),
+      ),
+  )
+}
+
+void test('what the pages for those who come from elsewhere say a thing is called here, it is', () => {
+  const names = pages.filter(({ path }) => /guide\/from-/.test(path)).flatMap(namesOfOurs)
+  assert.ok(names.length > 100, `${names.length} names`)
+  const unknown = names.filter(({ name }) => !ofExamples.has(name) && !new RegExp(`\\b${name}\\b`).test(sources))
+  assert.deepEqual(unknown, [])
+  const [wrong] = namesOfOurs({ path: 'a', text: '| `rebalance` | `spreadEvenly(how)` |' })
+  assert.ok(wrong?.name === 'spreadEvenly' && !/\bspreadEvenly\b/.test(sources))
+})

@@ -62,7 +62,7 @@ export interface OperatorSettings {
   name(name: string): this
   /** Subtasks; default: the job's. */
   parallelism(subtasks: number): this
-  /** Key groups, which bound the parallelism for the life of the state; default: the job's. At most 32768. */
+  /** Key groups, which bound the parallelism; default: the job's. At most 32768. A restore with another number of them deals the keys out anew. */
   maxParallelism(keyGroups: number): this
   /** Whether it may run in one chain with its neighbours: `always` (default), `never`, or `start`: not with those before it. */
   chain(how: 'always' | 'never' | 'start'): this
