@@ -58,6 +58,9 @@ function pack(): string[] {
     ]
     const paths = packed[0].files.map(({ path }) => path)
     for (const file of ['LICENSE', 'README.md']) if (!paths.includes(file)) throw new Error(`package ${name} has no ${file}`)
+    const described = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as { readonly [field: string]: unknown }
+    for (const field of ['description', 'keywords', 'license', 'engines', 'files', 'exports'])
+      if (described[field] === undefined) throw new Error(`package ${name} has no ${field}`)
     const tarball = join(folder, packed[0].filename)
     run(root, 'node_modules/.bin/publint', 'run', tarball, '--strict')
     run(root, 'node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--no-emoji')

@@ -124,7 +124,7 @@ export const checkpointErrors = {
   CLAIM_MODE_LEGACY: {
     who: 'user',
     retry: false,
-    message: 'claimMode legacy, where nobody owns what is restored, is not: no-claim or claim',
+    message: 'checkpointing.claimMode is legacy, by which nobody would own what is restored: say no-claim or claim',
   },
   CLAIM_OF_RUNNING_JOB: {
     who: 'operator',
