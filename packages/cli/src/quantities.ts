@@ -7,7 +7,7 @@ export function formatCount(count: number): string {
       ['k', 1e3],
     ] as const
   ).find(([, size]) => count >= size * 0.9995)
-  if (scale === undefined) return count >= 99.95 || Number.isInteger(count) ? String(Math.round(count)) : count.toPrecision(2)
+  if (scale === undefined) return count >= 99.5 || Number.isInteger(count) ? String(Math.round(count)) : count.toPrecision(2)
   const scaled = count / scale[1]
   return `${scaled >= 999.5 ? Math.round(scaled) : scaled.toPrecision(3)} ${scale[0]}`
 }
