@@ -285,3 +285,35 @@ test('a segment that is missing in the middle is told of once, unless the log is
     await bench.clock.run(second.close(2))
   }
 })
+
+test('a recovery keeps what is behind a gap in what was durable, as Kafka compacts, and cuts off what is behind one that a crash may have left', async () => {
+  for (const isKnown of [true, false]) {
+    const bench = new Bench()
+    const first = await bench.open(['/a'])
+    await bench.make(first, 1)
+    const log = first.log(place(0))!
+    for (let count = 0; count < 3; count++) {
+      await bench.clock.run(Promise.all([log.append(record()), log.append(record())]))
+      await bench.clock.run(log.roll())
+    }
+    await bench.clock.run(first.close(1))
+    const disk = bench.disk.attach()
+    await bench.clock.run(disk.remove('/a/t-0/00000000000000000002.log'))
+    if (!isKnown) await bench.clock.run(disk.remove('/a/recovery-point-offset-checkpoint'))
+    // A damaged checkpoint of epochs is made anew from all segments.
+    const epochs = await bench.clock.run(disk.open('/a/t-0/leader-epoch-checkpoint', 'write'))
+    await bench.clock.run(epochs.write(Buffer.from('damaged'), 0))
+    await bench.clock.run(epochs.close())
+    for (let life = 0; life < 2; life++) {
+      const directories = await bench.open(['/a'])
+      await bench.load(directories)
+      const rest = directories.log(place(0))!
+      assert.equal(rest.logEndOffset, isKnown ? 6 : 2)
+      const plan = await bench.clock.run(rest.read({ startOffset: 2, maxBytes: 1_000, isolation: 'log-end', minOneBatch: true }))
+      assert.equal(plan.sizeBytes > 0, isKnown)
+      plan.release()
+      assert.deepEqual([bench.told('truncated'), bench.told('records-lost')], isKnown ? [0, 0] : [1, 0])
+      await bench.clock.run(directories.close(life + 2))
+    }
+  }
+})

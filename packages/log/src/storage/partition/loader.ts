@@ -2,8 +2,8 @@
  * Opens the log in a partition's folder.
  *
  * 1. After a clean shutdown only the tail of the active segment is looked at. Otherwise every segment from the recovery point on
- *    is read and checked; what is torn or corrupt is cut off there, with all segments behind it, and so are segments behind a gap:
- *    an older one lost its end.
+ *    is read and checked; what is torn or corrupt is cut off there, with all segments behind it, and so are segments behind a gap
+ *    above the recovery point: an older one lost its end. Below it a gap was there before the crash, as where Kafka has compacted.
  * 2. When it resolves everything in the log is durable, so that a second crash finds nothing that this recovery did not.
  * 3. Doing it again, also after a crash in the middle, gives the same log.
  * 4. A log that ends before its recovery point is opened as it is, and told of: its next records get offsets that others had.
@@ -49,7 +49,7 @@ export async function loadLog(host: LogHost, options: LoadOptions): Promise<LogS
   if (state.segments.length === 0) state.segments = [await state.createSegment(options.logStartOffset)]
   const epochsAreSound = !folder.otherNames.has(leaderEpochCheckpointName) || (await loadEpochs(state))
   const unsoundFrom = await firstToRecover(state, folder, options, epochsAreSound)
-  if (unsoundFrom < state.segments.length) await recoverFrom(state, unsoundFrom)
+  if (unsoundFrom < state.segments.length) await recoverFrom(state, unsoundFrom, options.recoveryPoint)
   await settleEnd(state, options)
   if (unsoundFrom < Infinity) await new Flusher(state).flushLocked()
   else markDurable(state)
@@ -112,7 +112,7 @@ async function firstToRecover(state: LogState, folder: Folder, options: LoadOpti
   return scanner.stop === 'end' ? Infinity : segments.length - 1
 }
 
-async function recoverFrom(state: LogState, index: number): Promise<void> {
+async function recoverFrom(state: LogState, index: number, recoveryPoint: number): Promise<void> {
   const { segments } = state
   await recoverProducers(state, segments[index]!.baseOffset, segments.slice(0, index))
   // What the checkpoint says of offsets that are read anew may be older than a truncation.
@@ -124,6 +124,11 @@ async function recoverFrom(state: LogState, index: number): Promise<void> {
     }
     const problem = await recoverSegment(state, segment)
     const next = segments[at + 1]
+    // Of what was durable a crash takes no end.
+    if (problem === undefined && next !== undefined && next.baseOffset > segment.nextOffset && next.baseOffset <= recoveryPoint) {
+      segment.nextOffset = next.baseOffset
+      state.producers.advance(next.baseOffset)
+    }
     if (problem === undefined && (next === undefined || next.baseOffset === segment.nextOffset)) continue
     notice(state, 'truncated', `${segment.path('log')} ends at offset ${segment.nextOffset}: ${problem ?? 'a gap follows'}`)
     await dropAfter(state, at)
