@@ -48,7 +48,7 @@ export class Chain {
     this.keyed = operators.filter(({ keyLoad }) => keyLoad !== undefined)
   }
 
-  /** The next record that comes to each operator with keys tells its key, for so many records. */
+  /** The last or next record that comes to each operator with keys tells its key, for so many records. */
   sampleKeys(records: number): void {
     for (const operator of this.keyed) operator.sampleKey(records)
   }

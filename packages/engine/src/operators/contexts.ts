@@ -140,6 +140,11 @@ export class DirectKeyedContext extends DirectContext {
     this.#key = key
   }
 
+  /** Of the last invocation, also when it is over. */
+  get lastKey(): unknown {
+    return this.#key
+  }
+
   get state(): unknown {
     if (!this.inUse) this.live('state')
     return this.#state

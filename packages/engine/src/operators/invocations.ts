@@ -100,8 +100,16 @@ export class Invocations {
 
   /** With the key's state current already. */
   directTimer(what: TimerInvocation, due: number, key: unknown): void {
-    ;(this.#context as DirectKeyedContext).key = key
+    const context = this.#context as DirectKeyedContext
+    const ofRecord = context.lastKey
+    context.key = key
     this.#callDirect(what, due, key)
+    if (!context.inUse) context.key = ofRecord
+  }
+
+  /** Of the record that was worked off last by `direct`; undefined before the first one. A timer that has run alone may have left its own. */
+  get lastKey(): unknown {
+    return this.#parts.keyed === undefined ? undefined : (this.#context as DirectKeyedContext).lastKey
   }
 
   #callDirect(what: InvocationKind, value: unknown, key: unknown): void {

@@ -77,7 +77,7 @@ export interface Operator {
   flush(): void
   /** How its records are spread over their keys; undefined without keys. */
   readonly keyLoad: KeyLoad | undefined
-  /** The key of the next record is a sample, for so many records. */
+  /** The key of a record that is passing, the last one or the next, is a sample, for so many records. */
   sampleKey(records: number): void
   /** Applies the effects of invocations that have finished; called in the task's turn after `wake`. */
   settle(): void

@@ -1,4 +1,5 @@
 import { NO_TIMESTAMP } from '../exchange/elements.ts'
+import { hashKey } from '../keys/hash.ts'
 import { KeyLoad } from '../keys/load/key-load.ts'
 import { AsyncExecution } from './async-execution.ts'
 import type { OperatorFailure } from './failure.ts'
@@ -18,7 +19,7 @@ import type { KeyedStateBackend, TimerKind } from '../state/state-types.ts'
  *    no other invocation, no timer, no snapshot meanwhile. All later ones are buffered.
  * 2. A watermark goes on when every timer it makes due has fired. While these fire in portions, a record that arrives all the same waits until all have fired.
  * 3. While an invocation runs alone its key stays the current one: where it is a timer's, those that are due with it wait until it is settled.
- * 4. A record whose key is a sample takes the way of records of a busy operator: all others pass without being asked.
+ * 4. No record that goes the direct way is asked whether its key is a sample: that of the last one is. Where records are buffered the next one tells its key, as one of a busy operator.
  */
 export class ProcessOperator extends PlainOperator {
   readonly #fn: ProcessParts['fn']
@@ -141,9 +142,14 @@ export class ProcessOperator extends PlainOperator {
     return this.#keyLoad
   }
 
-  /** One that is still to be taken stands for these records too. */
   override sampleKey(records: number): void {
     if (this.#keyLoad === undefined) return
+    if (this.#execution === undefined && !this.#invocations.failuresAside) {
+      const key = this.#invocations.lastKey
+      if (key !== undefined) this.#keyLoad.add(key, hashKey(key), records)
+      return
+    }
+    // One that is still to be taken stands for these records too.
     this.#sampledRecords += records
     this.busy = true
   }

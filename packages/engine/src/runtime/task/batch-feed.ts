@@ -4,7 +4,7 @@
  * 1. Records go in once each, in their order; nothing of a later batch before the rest of an earlier one.
  * 2. Between two records, and only there, it stops: where the chain asks for it, and after so many records as the slice of work has.
  * 3. While what the records need is being made ready (`waits`), none is handed in.
- * 4. One record of each batch is a sample of its keys, and stands for the whole batch: before it there is a pause in which the chain is told, so that nothing is asked of the others.
+ * 4. A record at one place of each batch, or the one before it, is a sample of its keys, and stands for the whole batch: at that place there is a pause in which the chain is told, so that nothing is asked of any record.
  */
 import type { RecordBatch } from '../../exchange/elements.ts'
 import { detached, NO_TIMESTAMP } from '../../exchange/elements.ts'
