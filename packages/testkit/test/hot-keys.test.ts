@@ -83,3 +83,28 @@ for (const parallelism of [1, 2])
       assert.deepEqual([status.hotKeys, metrics.hotKeys], [[], []])
     })
   }
+
+void test('a key whose timers fire all the time, and that has one record, is not told', async () => {
+  let fired = 0
+  const job = defineJob('orders', (env) => {
+    env
+      .fromSource(generator({ generate: (n) => n, ratePerSecond: 1_500 }), { uid: 'numbers' })
+      .keyBy((n) => (n === 0 ? 'the clock' : even(n)))
+      .process({
+        emits: type<number>(),
+        onElement: (n, ctx) => {
+          if (n === 0) ctx.processingTimers.after(1)
+        },
+        onProcessingTimer: (_time, ctx) => {
+          fired++
+          ctx.processingTimers.after(1)
+        },
+      })
+      .uid('counts')
+      .sinkTo(discard())
+      .uid('out')
+  })
+  const { status } = await toldBy(job, 1, 10_000)
+  assert.ok(fired > 1_000, String(fired))
+  assert.deepEqual(status.hotKeys, [])
+})

@@ -39,6 +39,19 @@ class Bench {
     await this.clock.run(directories.loadLogs(() => defaultLogConfig))
   }
 
+  /** A log in /a with offsets 0, 1, 4, 5: the segment between is gone since a clean shutdown. */
+  async makeGap(): Promise<void> {
+    const directories = await this.open(['/a'])
+    await this.make(directories, 1)
+    const log = directories.log(place(0))!
+    for (let count = 0; count < 3; count++) {
+      await this.clock.run(Promise.all([log.append(record()), log.append(record())]))
+      await this.clock.run(log.roll())
+    }
+    await this.clock.run(directories.close(1))
+    await this.clock.run(this.disk.attach().remove('/a/t-0/00000000000000000002.log'))
+  }
+
   told(kind: StorageNotice['kind']): number {
     return this.notices.filter((notice) => notice.kind === kind).length
   }
@@ -264,15 +277,7 @@ test('a segment that is missing in the middle is told of once, unless the log is
   for (const cleanupCompact of [false, true]) {
     const bench = new Bench()
     const config = { ...defaultLogConfig, cleanupCompact }
-    const first = await bench.open(['/a'])
-    await bench.make(first, 1)
-    const log = first.log(place(0))!
-    for (let count = 0; count < 3; count++) {
-      await bench.clock.run(Promise.all([log.append(record()), log.append(record())]))
-      await bench.clock.run(log.roll())
-    }
-    await bench.clock.run(first.close(1))
-    await bench.clock.run(bench.disk.attach().remove('/a/t-0/00000000000000000002.log'))
+    await bench.makeGap()
     const second = await bench.open(['/a'])
     await bench.clock.run(second.loadLogs(() => config))
     const rest = second.log(place(0))!
@@ -289,16 +294,8 @@ test('a segment that is missing in the middle is told of once, unless the log is
 test('a recovery keeps what is behind a gap in what was durable, as Kafka compacts, and cuts off what is behind one that a crash may have left', async () => {
   for (const isKnown of [true, false]) {
     const bench = new Bench()
-    const first = await bench.open(['/a'])
-    await bench.make(first, 1)
-    const log = first.log(place(0))!
-    for (let count = 0; count < 3; count++) {
-      await bench.clock.run(Promise.all([log.append(record()), log.append(record())]))
-      await bench.clock.run(log.roll())
-    }
-    await bench.clock.run(first.close(1))
+    await bench.makeGap()
     const disk = bench.disk.attach()
-    await bench.clock.run(disk.remove('/a/t-0/00000000000000000002.log'))
     if (!isKnown) await bench.clock.run(disk.remove('/a/recovery-point-offset-checkpoint'))
     // A damaged checkpoint of epochs is made anew from all segments.
     const epochs = await bench.clock.run(disk.open('/a/t-0/leader-epoch-checkpoint', 'write'))
