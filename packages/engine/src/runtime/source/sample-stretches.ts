@@ -1,12 +1,16 @@
 /**
- * Which records of a source are samples of its chain's keys: one of each stretch of records, of which there are about as many as polls.
+ * Which records of a source are samples of its chain's keys: one of each stretch of records, about as many as there are in `INTERVAL_MS`.
  *
  * 1. Where a stretch ends, and which of its records is the sample, is settled before its first one is read: each is as likely to be it, and it stands for all of them.
- * 2. A stretch never ends with a poll because that does: a source that reads much and little in turns would have the little told as if it were as much.
+ * 2. A stretch never ends with a poll: a source that reads much and little in turns would have the little told as if it were as much.
+ * 3. A sample costs as much as some records do, so a source that reads fast has fewer for each poll: there are enough of them by the second.
  */
 import { SamplePositions } from '../../keys/load/sample-positions.ts'
 
-const RECORDS_MAX = 1_024
+/** Samples are to come so far apart, or up to twice as far. */
+const INTERVAL_MS = 5
+/** A source that has become slow is long on its way to the end of a stretch that was meant for a fast one. */
+const RECORDS_MAX = 2_048
 
 export class SampleStretches {
   /** The sample, as the number of its record: the first is 1. */
@@ -18,20 +22,16 @@ export class SampleStretches {
   #end = 1
   /** Length of those that follow. */
   #next = 1
-  /** In the poll that is under way. */
-  #taken = 0
+  #takenMs = -Infinity
 
-  /** The sample was taken. */
-  take(): void {
-    if (++this.#taken > 1) this.#next = Math.min(RECORDS_MAX, 2 * this.#next)
+  /** The sample was taken, at such a time of a clock that never goes back. */
+  take(nowMs: number): void {
+    const sinceMs = nowMs - this.#takenMs
+    this.#takenMs = nowMs
+    if (sinceMs < INTERVAL_MS) this.#next = Math.min(RECORDS_MAX, 2 * this.#next)
+    else if (sinceMs > 2 * INTERVAL_MS) this.#next = Math.max(1, this.#next >> 1)
     this.at = this.#end + 1 + this.#positions.below(this.#next)
     this.records = this.#next
     this.#end += this.#next
-  }
-
-  /** A poll that read something is over. */
-  polled(): void {
-    if (this.#taken === 0) this.#next = Math.max(1, this.#next >> 1)
-    this.#taken = 0
   }
 }

@@ -128,7 +128,7 @@ export class SourceHead implements SourceOutput<unknown> {
     const samples = this.#samples
     if (samples !== undefined && this.emitted >= samples.at) {
       this.#chain.sampleKeys(samples.records)
-      samples.take()
+      samples.take(this.#clock.monotonic())
     }
     if (this.emitted >= this.#enoughAt) this.enough = true
     this.#setPause()
@@ -197,7 +197,6 @@ export class SourceHead implements SourceOutput<unknown> {
     const next = this.#poll()
     this.#slice.end(this.emitted - before)
     this.limit?.read(this.emitted - before)
-    if (this.emitted > before) this.#samples?.polled()
     if (this.emitted > before && this.#chain.cursor.timestamp !== NO_TIMESTAMP)
       this.emitLagMs = this.#clock.now() - this.#chain.cursor.timestamp
     if (this.#times === undefined) return next
