@@ -9,7 +9,7 @@ import { SamplePositions } from '../../keys/load/sample-positions.ts'
 
 /** Samples are to come so far apart, or up to twice as far. */
 const INTERVAL_MS = 5
-/** A source that has become slow is long on its way to the end of a stretch that was meant for a fast one. */
+/** A source that has become slow has this, and then half of it, and so on, to go until each of its records is told. */
 const RECORDS_MAX = 2_048
 
 export class SampleStretches {
