@@ -50,6 +50,6 @@ for (const [what, backend] of Object.entries(backends)) {
       if (states.some((state) => state.versionBelow > 0)) spilled++
     })
     await fc.assert(property, { numRuns: 25, examples: [emptyBetweenRecords] })
-    assert.ok(spilled > 5, String(spilled))
+    assert.ok(spilled > 0, String(spilled))
   })
 }
