@@ -1,5 +1,6 @@
 /**
  * npm run bench:pairs -- --base FOLDER [--changed .] [--field cpuSeconds] [--launches 2] [--pairs 8] -- QUERY [flags of npm run bench]
+ * as in: npm run bench:pairs -- --base ../before -- count --events 6000000 --parallelism 1
  *
  * One query by the code of two folders, in pairs: a run of the one, then the same run of the other, whichever is first by chance, while the other
  * process stands still. The two of a pair are as near in time as can be, so that what else happens on the machine falls on both; what is left
