@@ -142,6 +142,164 @@ describe('asynchronous invocations', () => {
   })
 })
 
+/** Runs an execution against what its waiting invocations may expect: promises settle when the script says so, and the task's turn comes when it says so. */
+class WaitingBench {
+  readonly starts: number[] = []
+  readonly applied: UnfinishedInput[] = []
+  readonly #keyed: boolean
+  readonly #capacity: number
+  readonly #running: { readonly value: number; readonly resolve: () => void }[] = []
+  /** What has arrived and not begun, with the moment from which it could have. */
+  readonly #waiting: Map<number, { readonly input: UnfinishedInput; readonly arrived: number; ready: number | undefined }> = new Map()
+  #execution: AsyncExecution
+  #moment = 0
+  #arrived = 0
+  /** Invocations whose promises are open. */
+  #open = 0
+
+  constructor(keyed: boolean, capacity: number) {
+    this.#keyed = keyed
+    this.#capacity = capacity
+    this.#execution = this.#begin()
+  }
+
+  #begin(): AsyncExecution {
+    const hooks = {
+      start: (input: UnfinishedInput) => this.#start(input),
+      fireEventTimers: () => {},
+      forwardWatermark: () => {},
+      wake: () => {},
+    }
+    return new AsyncExecution({ keyed: this.#keyed, capacity: this.#capacity }, hooks)
+  }
+
+  get pending(): number {
+    return this.#execution.pending
+  }
+
+  #start(input: UnfinishedInput): { done: Promise<void>; apply: () => void; reject: (error: unknown) => never } {
+    const value = input.value as number
+    const own = this.#waiting.get(value)!
+    this.#waiting.delete(value)
+    for (const { input: other, ready } of this.#waiting.values())
+      assert.ok(ready === undefined || ready > own.arrived, `${value} begins before ${other.value as number}, which waited when it arrived`)
+    this.starts.push(value)
+    assert.ok(++this.#open <= this.#capacity, 'no more than the capacity')
+    let resolve = (): void => {}
+    const done = new Promise<void>((settle) => (resolve = settle)).then(() => void this.#open--)
+    this.#running.push({ value, resolve })
+    return {
+      done,
+      apply: () => {
+        this.applied.push(input)
+        this.#markNext(input.hash)
+      },
+      reject: (error) => {
+        throw error
+      },
+    }
+  }
+
+  /** The first of the key that waits could begin from now on. */
+  #markNext(hash: number): void {
+    if (!this.#keyed) return
+    const next = [...this.#waiting.values()].find(({ input }) => input.hash === hash)
+    if (next !== undefined) next.ready = ++this.#moment
+  }
+
+  submit(hash: number): void {
+    this.#hand({ what: 'element', value: this.#arrived++, timestamp: 0, hash: this.#keyed ? hash : 0 })
+  }
+
+  #hand(input: UnfinishedInput): void {
+    const arrived = ++this.#moment
+    const behind = this.#keyed && this.#execution.unfinished().some(({ hash }) => hash === input.hash)
+    this.#waiting.set(input.value as number, { input, arrived, ready: behind ? undefined : arrived })
+    this.#execution.submit(input)
+  }
+
+  /** The promise settles; the task has not had its turn. */
+  async resolve(which: number): Promise<void> {
+    if (this.#running.length === 0) return
+    const [resolved] = this.#running.splice(which % this.#running.length, 1)
+    resolved!.resolve()
+    for (let turn = 0; turn < 4; turn++) await Promise.resolve()
+  }
+
+  /** The task's turn. Behind it nothing waits that could run. */
+  settle(): void {
+    this.#execution.settle()
+    if (this.#open < this.#capacity)
+      for (const { input, ready } of this.#waiting.values()) assert.equal(ready, undefined, `${input.value as number} waits for nothing`)
+  }
+
+  /** What is not done with begins again in another instance, all at once. */
+  restore(): void {
+    const unfinished = this.#execution.unfinished()
+    this.#running.length = 0
+    this.#waiting.clear()
+    this.#open = 0
+    this.#execution = this.#begin()
+    for (const input of unfinished) this.#hand(input)
+  }
+
+  async drain(): Promise<void> {
+    for (let turns = 2 * this.#execution.pending + 1; this.#execution.pending > 0; turns--) {
+      assert.ok(turns > 0, 'it comes to its end')
+      await this.resolve(0)
+      this.settle()
+    }
+  }
+}
+
+const waitingScript = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('submit' as const), hash: fc.nat(3) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('resolve' as const), which: fc.nat(10) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('restore' as const) }) },
+  ),
+  { maxLength: 40 },
+)
+
+describe('invocations that wait', () => {
+  for (const keyed of [false, true]) {
+    it(`begin before what arrives later, and come to their end, ${keyed ? 'with keys' : 'without keys'}`, async () => {
+      await fc.assert(
+        fc.asyncProperty(waitingScript, fc.integer({ min: 1, max: 3 }), async (steps, capacity) => {
+          const bench = new WaitingBench(keyed, capacity)
+          const submitted: number[] = []
+          for (const step of steps) {
+            if (step.kind === 'submit') submitted.push(keyed ? step.hash : 0)
+            if (step.kind === 'submit') bench.submit(step.hash)
+            else if (step.kind === 'resolve') await bench.resolve(step.which)
+            else bench[step.kind]()
+          }
+          await bench.drain()
+          const values = Array.from(submitted, (_, value) => value)
+          for (const hash of [0, 1, 2, 3]) {
+            assert.deepEqual(
+              bench.applied.filter((input) => input.hash === hash).map(({ value }) => value),
+              values.filter((value) => submitted[value] === hash),
+            )
+          }
+        }),
+        { numRuns: 300 },
+      )
+    })
+  }
+
+  it('do so where more than the capacity are restored and another one arrives before the first is applied', async () => {
+    const bench = new WaitingBench(false, 1)
+    for (let n = 0; n < 2; n++) bench.submit(0)
+    await bench.resolve(0)
+    bench.submit(0)
+    bench.settle()
+    await bench.drain()
+    assert.deepEqual(bench.starts, [0, 1, 2])
+  })
+})
+
 describe('timers of a key that wait for their turns', () => {
   const timerAt = (timestamp: number, looked: () => void = () => {}, what: UnfinishedInput['what'] = 'event-timer'): UnfinishedInput => ({
     get what() {

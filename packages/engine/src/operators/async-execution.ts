@@ -3,7 +3,8 @@
  *
  * 1. With keys, invocations of one key run one after the other, in order of arrival; their effects are applied as each finishes.
  * 2. Without keys they run side by side and their effects are applied in order of arrival.
- * 3. Never more than `capacity` run; the rest waits. `full` says when to hand in no more.
+ * 3. Never more than `capacity` run; the rest waits, and begins in the order in which it could have: before whatever arrives later. `full` says when to hand in no more.
+ *    One runs until `settle` has seen that its promise is settled, so that nothing that arrives in between takes the room of what waits.
  * 4. A watermark passes when every invocation that arrived before it has been applied, and every timer it fires too, those that these set among them.
  * 5. Effects are applied only from `settle`, that is in the task's turn; nothing is applied after a failure.
  * 6. Of a key the timers of a watermark run in the order of their times. Where there may be any (`serial`), what came behind a watermark begins when that has passed:
@@ -163,15 +164,17 @@ export class AsyncExecution {
 
   /** Applies what has finished, as far as the order allows, and starts what may start. */
   settle(): void {
-    for (const entry of this.#settled.splice(0)) {
-      if (this.#keyed) this.#apply(entry)
-    }
-    if (!this.#keyed) {
+    const settled = this.#settled.splice(0)
+    this.#running -= settled.length
+    if (this.#keyed) {
+      for (const entry of settled) this.#apply(entry)
+    } else {
       for (const entry of this.#entries) {
         if (entry.state !== 'settled') break
         this.#apply(entry)
       }
     }
+    this.#startWaiting()
     this.#passWatermarks()
   }
 
@@ -199,8 +202,17 @@ export class AsyncExecution {
     if (this.#serial && entry.epoch !== this.#epochs[0]) {
       entry.state = 'held'
       entry.epoch.held.add(entry)
-    } else if (this.#running >= this.#capacity) this.#startable.push(entry)
-    else this.#follow(entry, this.#hooks.start(entry.input))
+      return
+    }
+    this.#startable.push(entry)
+    this.#startWaiting()
+  }
+
+  #startWaiting(): void {
+    while (this.#running < this.#capacity && this.#startable.length > 0) {
+      const next = this.#startable.shift()!
+      this.#follow(next, this.#hooks.start(next.input))
+    }
   }
 
   #follow(entry: Entry, started: StartedInvocation): void {
@@ -208,7 +220,6 @@ export class AsyncExecution {
     entry.state = 'running'
     entry.started = started
     const finish = (ok: boolean, value: unknown): void => {
-      this.#running--
       entry.state = 'settled'
       entry.outcome = { ok, value }
       this.#settled.push(entry)
@@ -229,10 +240,6 @@ export class AsyncExecution {
     // Timers that it has set for times that are past come before what of its key waits behind it.
     if (entry.epoch.fired) this.#hooks.fireEventTimers(entry.epoch.watermark!)
     if (this.#keyed) this.#releaseKey(entry.input.hash)
-    while (this.#running < this.#capacity && this.#startable.length > 0) {
-      const next = this.#startable.shift()!
-      this.#follow(next, this.#hooks.start(next.input))
-    }
   }
 
   #releaseKey(hash: number): void {
