@@ -31,8 +31,8 @@ export function defaultOf(definition: OptionDefinition): OptionValue | undefined
 const readers: { readonly [T in OptionDefinition['type']]: (given: unknown, definition: OptionDefinition) => OptionValue | undefined } = {
   duration: (given) => parseDuration(unitOfNothing(given)),
   bytes: (given) => parseSize(unitOfNothing(given)),
-  integer: (given) => readNumber(given, Number.isSafeInteger),
-  number: (given) => readNumber(given, Number.isFinite),
+  integer: (given) => readNumber(given, /^-?\d+$/, Number.isSafeInteger),
+  number: (given) => readNumber(given, /^-?\d+(\.\d+)?$/, Number.isFinite),
   boolean: (given) => booleans.get(given),
   string: readText,
   path: readPath,
@@ -53,8 +53,9 @@ const booleans: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
   ['0', false],
 ])
 
-function readNumber(given: unknown, accepts: (value: number) => boolean): number | undefined {
-  const value = typeof given === 'string' && /^\s*[-+]?[0-9.]/.test(given) ? Number(given) : given
+/** As text only the digits that a person would write: `1e3` and `0x10` are more often another option's value, or a typing error, than meant. */
+function readNumber(given: unknown, form: RegExp, accepts: (value: number) => boolean): number | undefined {
+  const value = typeof given === 'string' && form.test(given) ? Number(given) : given
   return typeof value === 'number' && accepts(value) ? value : undefined
 }
 

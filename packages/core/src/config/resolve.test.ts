@@ -102,6 +102,11 @@ void test('an invalid value says what the option must be', () => {
   invalid({ flags: { parallelism: '0' } }, "--parallelism: parallelism must be a whole number, at least 1, at most 100, and is '0'")
   invalid({ flags: { parallelism: '' } }, "--parallelism: parallelism must be a whole number, at least 1, at most 100, and is ''")
   invalid({ flags: { parallelism: '1e9' } }, "--parallelism: parallelism must be a whole number, at least 1, at most 100, and is '1e9'")
+  for (const value of ['1e1', '0x2', ' 2', '+2', '2.0', '2 ', '1_0'])
+    invalid(
+      { flags: { parallelism: value } },
+      `--parallelism: parallelism must be a whole number, at least 1, at most 100, and is '${value}'`,
+    )
   invalid(
     { environment: { MILLRACE_CHECKPOINTING_INTERVAL: '5' } },
     "MILLRACE_CHECKPOINTING_INTERVAL: checkpointing.interval must be a duration like '250ms', '5s', '10m', '1h', at least 1ms, or none, and is '5'",
