@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -25,6 +25,18 @@ function millrace(
 void test('it answers its version', () => {
   const { status, stdout, stderr } = millrace(['--version'])
   assert.deepEqual([status, stdout, stderr], [0, `${manifest.version}\n`, ''])
+})
+
+void test('that its version cannot be written is said in a line', { skip: process.platform !== 'linux' }, () => {
+  const full = openSync('/dev/full', 'w')
+  const flags = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+  const { status, stderr } = spawnSync(process.execPath, [...flags, bin, '--version'], {
+    encoding: 'utf8',
+    stdio: ['ignore', full, 'pipe'],
+  })
+  closeSync(full)
+  assert.equal(status, 1)
+  assert.match(stderr, /^millrace: the standard output cannot be written: ENOSPC[^\n]*\n$/)
 })
 
 void test('its exit code is that of the command', () => {

@@ -19,6 +19,17 @@ function ownVersion(): string {
   return manifest.version
 }
 
+async function showVersion(): Promise<number> {
+  const failure = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    process.stdout.once('error', resolve)
+    process.stdout.write(`${ownVersion()}\n`, resolve)
+  })
+  // A reader that has gone wants no more.
+  if (!failure || failure.code === 'EPIPE') return 0
+  process.stderr.write(`millrace: the standard output cannot be written: ${failure.message}\n`)
+  return 1
+}
+
 /**
  * Compiled code is kept for the next start, in a folder that nobody else can write to; NODE_COMPILE_CACHE names another, NODE_DISABLE_COMPILE_CACHE=1 wants
  * none. Node writes it when the process ends; a job is often killed instead, so it is written once before.
@@ -46,10 +57,7 @@ async function start(flags: readonly string[]): Promise<number> {
     process.stderr.write(`millrace: needs Node ${oldest.join('.')} or newer, and this is ${process.versions.node}\n`)
     return 2
   }
-  if (flags.length === 1 && (flags[0] === '--version' || flags[0] === '-V')) {
-    process.stdout.write(`${ownVersion()}\n`)
-    return 0
-  }
+  if (flags.length === 1 && (flags[0] === '--version' || flags[0] === '-V')) return showVersion()
   await keepCompiledCode()
   const { main, processOutput } = await import('@millrace/cli')
   return main(flags, ownVersion(), {
