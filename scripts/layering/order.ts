@@ -16,7 +16,7 @@ export const order: readonly (readonly string[])[] = [
     'core/log/record.ts',
     'core/metrics/snapshot.ts',
   ],
-  ['core/config', 'core/log', 'core/metrics'],
+  ['core/folder-problem.ts', 'core/config', 'core/log', 'core/metrics'],
   ['core/coordination'],
   ['core/index.ts'],
 

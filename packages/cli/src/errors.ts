@@ -13,6 +13,7 @@ const cliErrors = {
   },
   CLI_CONFIG_NAME: { who: 'user', retry: false, message: '{path} is not read: call it millrace.yaml, or name it with --config {path}' },
   CLI_FILE_UNREADABLE: { who: 'user', retry: false, message: 'The file {path} of {setting} cannot be read: {problem}' },
+  CLI_STATE_DIR: { who: 'user', retry: false, message: 'The state folder {path} cannot be read: {problem}. Name another with --state-dir' },
   CLI_ARGUMENT: { who: 'user', retry: false, message: '{flag} must {expected}, and is {value}' },
   CLI_SHADOW_OLD: {
     who: 'user',

@@ -20,6 +20,7 @@ export {
 export { nodeClock } from './io/node/clock.ts'
 export { nodeRandom } from './io/node/random.ts'
 export { createMemoryDisk } from './io/memory/memory-disk.ts'
+export { folderProblem } from './folder-problem.ts'
 export { nodeDisk, nodeDiskError } from './io/node/disk.ts'
 export { createPromptDisk } from './io/node/prompt-disk.ts'
 export { nodeNetwork } from './io/node/network.ts'

@@ -20,8 +20,7 @@ export async function askRunningJob<const R extends ControlRequest>(
   request: R,
   done: (result: ControlAnswers[R['do']]) => number,
 ): Promise<number> {
-  // What a variable of a script gives that is not set.
-  if (job === '') throw cliError('CLI_ARGUMENT', { flag: 'JOB', expected: 'be the name of a running job', value: 'empty' })
+  checkJobName(job, 'JOB')
   const { askJob, controlSocketOf } = await import('@millrace/engine/control')
   const stateDir = await stateDirOf(io, flags)
   const answer = await askJob(controlSocketOf(stateDir, job), request)
@@ -32,6 +31,11 @@ export async function askRunningJob<const R extends ControlRequest>(
   if (answer.kind === 'result') return done(answer.result)
   io.stderr.write(`millrace: ${answer.error.message}\n`)
   return answer.error.who === 'user' ? exitCodes.usage : exitCodes.failed
+}
+
+/** @throws CLI_ARGUMENT where it is empty, as what a variable of a script gives that is not set */
+export function checkJobName(job: string, flag: string): void {
+  if (job === '') throw cliError('CLI_ARGUMENT', { flag, expected: 'be the name of a running job', value: 'empty' })
 }
 
 /** The name of a job is missing on the command line. */

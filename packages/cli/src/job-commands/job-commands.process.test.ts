@@ -219,8 +219,11 @@ void test('a running job is listed, looked at, saved, stopped, and goes on with 
 
 void test('what cannot be asked is said, with an exit code of its own', async () => {
   const file = await finished('list', '--state-dir', starter)
-  assert.deepEqual([file.exitCode, file.stdout], [1, ''])
-  assert.match(file.stderr, /^millrace: list .*: not-a-directory [^\n]*\n$/)
+  assert.deepEqual([file.exitCode, file.stdout], [2, ''])
+  assert.match(
+    file.stderr,
+    /^millrace: The state folder [^\n]*start\.mjs cannot be read: it is a file, [^\n]* --state-dir \[CLI_STATE_DIR\]\n$/,
+  )
   for (const [flags, exitCode, hint] of [
     [['stop', 'nobody'], 3, /no job nobody runs/],
     [['savepoint', 'nobody'], 3, /no job nobody runs/],
@@ -231,6 +234,7 @@ void test('what cannot be asked is said, with an exit code of its own', async ()
     [['savepoint', '--dispose', 'nothing'], 2, /no checkpoint at/],
     [['stop', 'nobody', '--drain', '--no-savepoint'], 2, /--drain/],
     [['stop', 'nobody', '-p', 'sp', '--no-savepoint'], 2, /--savepoint-path must go with a savepoint/],
+    [['shadow', starter, '--of', ''], 2, /--of must be the name of a running job, and is empty/],
     [['stop'], 2, /name of a running job/],
     [['cancel', '-s'], 2, /name of a running job/],
     // One word names the job, as in Flink.

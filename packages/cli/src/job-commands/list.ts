@@ -1,3 +1,6 @@
+import { DiskError, folderProblem } from '@millrace/core'
+import type { KnownJob } from '@millrace/engine/control'
+import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { ParsedFlags } from '../settings.ts'
 import type { CommandIo } from '../terminal.ts'
@@ -8,8 +11,7 @@ const columns = ['job', 'state', 'pid', 'since', 'restarts', 'parallelism', 'che
 
 /** `millrace list`: the jobs of a state folder. */
 export async function listJobs(flags: ParsedFlags, io: CommandIo): Promise<number> {
-  const { jobsOf } = await import('@millrace/engine/control')
-  const jobs = await jobsOf(await stateDirOf(io, flags))
+  const jobs = await knownJobs(await stateDirOf(io, flags))
   const rows = jobs.map(({ job, status, problem }) => ({
     job,
     state: status?.state ?? (problem === undefined ? 'not running' : 'not answering'),
@@ -27,6 +29,17 @@ export async function listJobs(flags: ParsedFlags, io: CommandIo): Promise<numbe
     columns,
   )
   return exitCodes.done
+}
+
+/** @throws CLI_STATE_DIR */
+async function knownJobs(stateDir: string): Promise<readonly KnownJob[]> {
+  const { jobsOf } = await import('@millrace/engine/control')
+  try {
+    return await jobsOf(stateDir)
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    throw cliError('CLI_STATE_DIR', { path: stateDir, problem: folderProblem(error) })
+  }
 }
 
 /** Without any flag all that are alive, as with `-r -s`. */

@@ -2,7 +2,7 @@ import { parseDuration } from '@millrace/core'
 import type { ShadowFailure, ShadowReport } from '@millrace/engine/replay'
 import { cliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { stateDirOf } from '../job-commands/ask-job.ts'
+import { checkJobName, stateDirOf } from '../job-commands/ask-job.ts'
 import { readParams } from '../params.ts'
 import { counted } from '../quantities.ts'
 import { fileOf, placeOf, resolveSettings, type ParsedFlags } from '../settings.ts'
@@ -14,6 +14,7 @@ export async function shadowCommand(path: string, flags: ParsedFlags, io: Comman
   const idleMs = parseDuration(flags['idle'])
   if (idleMs === undefined || idleMs < 1)
     throw cliError('CLI_ARGUMENT', { flag: '--idle', expected: 'be a duration', value: flags['idle'] as string })
+  checkJobName(flags['of'] as string, '--of')
   const settings = await resolveSettings(io, flags)
   const params = readParams(flags['param'] as readonly string[])
   const restore = flags['restore'] === undefined ? undefined : placeOf(io, flags['restore'] as string)

@@ -1,4 +1,4 @@
-import { DiskError, messageOf, type Disk } from '@millrace/core'
+import { DiskError, folderProblem, messageOf, type Disk } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import { makeDurableFolder, parentOf } from './filesystem/durable-folders.ts'
 import { isCheckpointUrl, parseCheckpointUrl } from './object-store/checkpoint-url.ts'
@@ -217,7 +217,7 @@ async function makeSavepointFolder(disk: Disk, folder: string): Promise<void> {
   } catch (error) {
     // Nobody has had it before: what cannot be made is not lost.
     if (!isAbsent(error) && !(error instanceof DiskError && error.reason === 'exists')) throw error
-    throw engineError('SAVEPOINT_PLACE_UNUSABLE', { path: parentOf(folder), problem: messageOf(error) }, error)
+    throw engineError('SAVEPOINT_PLACE_UNUSABLE', { path: parentOf(folder), problem: folderProblem(error) }, error)
   }
 }
 

@@ -1,4 +1,4 @@
-import { DiskError, MillraceError, messageOf } from '@millrace/core'
+import { DiskError, folderProblem, MillraceError, messageOf } from '@millrace/core'
 import { engineError } from '../errors.ts'
 import type { Damage } from './storage.ts'
 
@@ -9,6 +9,7 @@ export function storageError(error: unknown, path: string): MillraceError {
   const reason = error instanceof DiskError ? error.reason : 'other'
   if (reason === 'no-space') return engineError('CHECKPOINT_STORAGE_FULL', { path }, error)
   if (reason === 'not-permitted') return engineError('CHECKPOINT_STORAGE_NOT_WRITABLE', { path, problem }, error)
+  if (reason === 'not-a-directory') return engineError('CHECKPOINT_STORAGE_NOT_WRITABLE', { path, problem: folderProblem(error) }, error)
   if (reason === 'not-found') return engineError('CHECKPOINT_STORAGE_LOST', { path }, error)
   return engineError('CHECKPOINT_STORAGE_FAILED', { path, problem }, error)
 }

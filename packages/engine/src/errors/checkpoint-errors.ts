@@ -25,7 +25,7 @@ export const checkpointErrors = {
     who: 'operator',
     retry: false,
     message:
-      'The checkpoint folder {path} cannot be written: {problem}. Check its owner and permissions, or set another with checkpointing.dir',
+      'The checkpoint folder {path} cannot be written: {problem}. Check its owner and permissions, or set another with stateDir or checkpointing.dir',
   },
   CHECKPOINT_STORAGE_LOST: {
     who: 'operator',

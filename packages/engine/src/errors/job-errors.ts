@@ -2,6 +2,7 @@
 export const jobErrors = {
   // loading a job's module
   JOB_MODULE_NOT_FOUND: { who: 'user', retry: false, message: 'There is no file {path}' },
+  JOB_MODULE_FOLDER: { who: 'user', retry: false, message: '{path} is a folder: name the file in it that has the job' },
   JOB_MODULE_SYNTAX: { who: 'user', retry: false, message: '{path} cannot be loaded: {problem}' },
   JOB_MODULE_IMPORT: { who: 'user', retry: false, message: '{path} cannot be loaded: {problem}' },
   JOB_MODULE_THROWS: { who: 'user', retry: false, message: '{path} threw while it was loaded: {problem}' },

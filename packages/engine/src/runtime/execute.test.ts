@@ -67,6 +67,20 @@ describe('a job on one thread', () => {
     })
   }
 
+  it('refuses what is no job, in its own words', () => {
+    for (const wrong of [{}, undefined, () => {}]) assert.throws(() => startJob(wrong as never), { code: 'JOB_INVALID' })
+  })
+
+  it('says that a file stands where the folder of its checkpoints would be, and that no restart mends it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-execute-'))
+    await writeFile(join(folder, 'file'), '')
+    const job = defineJob('nowhere', (env) => env.fromCollection([1]).sinkTo(discard()))
+    const place = { checkpointing: { storage: 'filesystem', dir: join(folder, 'file', 'below') } } as const
+    const problem = /where a folder is needed.*checkpointing\.dir/
+    await assert.rejects(execute(job, { options: place }), { code: 'CHECKPOINT_STORAGE_NOT_WRITABLE', message: problem, retry: false })
+    await rm(folder, { recursive: true })
+  })
+
   it('runs once for each loop over the same pipeline, also side by side', async () => {
     const pipeline = collect((env) => env.fromCollection([1, 2, 3]).map((n) => n * 2))
     assert.deepEqual(await Promise.all([all(pipeline), all(pipeline)]), [

@@ -1,9 +1,10 @@
 import { nodeClock, nodeDisk, nodeNetwork, nodeRandom, resolveOptions, type LogRecord } from '@millrace/core'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { show } from '../api/build/checks.ts'
 import { buildJob, type BuiltJob } from '../api/build-job.ts'
 import type { Environment } from '../api/environment.ts'
-import { defineJob, moduleOf, type Job } from '../api/job.ts'
+import { defineJob, isJob, moduleOf, type Job } from '../api/job.ts'
 import { checkOptions } from '../api/option-names.ts'
 import type { Params } from '../api/params.ts'
 import type { StreamView } from '../api/stream.ts'
@@ -81,6 +82,7 @@ export async function execute<P extends Params>(job: Job<P>, options: ExecuteOpt
  * @throws everything that building the job throws; EXECUTE_IN_WORKER, EXECUTE_MODULE_UNKNOWN
  */
 export function startJob<P extends Params>(job: Job<P>, options: ExecuteOptions<NoInfer<P>> = {}): RunningJob {
+  if (!isJob(job)) throw engineError('JOB_INVALID', { value: show(job) })
   if (thisThread.runsSlot) throw engineError('EXECUTE_IN_WORKER', { job: job.name })
   checkExecuteOptions(options)
   const cancel = (): void => void started.cancel()

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { DiskError, MillraceError, randomId, type Cancel, type DiskErrorReason, messageOf } from '@millrace/core'
+import { folderProblem, MillraceError, randomId, type Cancel } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import type { SinkWriter, WriterContext } from '../sink.ts'
 import { checkHandles, leftovers, type FileSinkHandle, type PendingFile } from './handle.ts'
@@ -211,16 +211,4 @@ export class FileWriter<T> implements SinkWriter<T> {
     this.#failure = isOurs ? cause : engineError('FILE_SINK_WRITE_FAILED', { file: this.#options.dir, problem: String(cause) }, cause)
     this.#context.fail(this.#failure)
   }
-}
-
-const folderProblems: { readonly [reason in DiskErrorReason]?: string } = {
-  exists: 'it is a file, or lies below one, where a folder is needed',
-  'not-a-directory': 'it is a file, or lies below one, where a folder is needed',
-  'not-permitted': 'the user of this process has no permission for it',
-  'no-space': 'the disk is full',
-}
-
-function folderProblem(error: unknown): string {
-  const told = error instanceof DiskError ? folderProblems[error.reason] : undefined
-  return told ?? messageOf(error)
 }

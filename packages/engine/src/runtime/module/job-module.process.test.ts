@@ -44,7 +44,7 @@ void test('CommonJS, written by hand or made by a compiler, has a job as well', 
 
 void test('a file that is not there, or none', async () => {
   await assert.rejects(loadJobModule(join(folder, 'none.ts')), { code: 'JOB_MODULE_NOT_FOUND', message: /none\.ts/ })
-  await assert.rejects(loadJobModule(folder), { code: 'JOB_MODULE_NOT_FOUND' })
+  await assert.rejects(loadJobModule(folder), { code: 'JOB_MODULE_FOLDER', message: /is a folder/ })
 })
 
 void test('a syntax error shows its line', async () => {

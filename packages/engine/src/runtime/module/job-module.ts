@@ -15,10 +15,10 @@ import { importFlags } from '../node-command.ts'
  * Imports a module and answers the job that is its default export. The same path answers the same module for the life of the thread.
  *
  * @param path Absolute.
- * @throws JOB_MODULE_NOT_FOUND, JOB_MODULE_SYNTAX, JOB_MODULE_IMPORT, JOB_MODULE_THROWS, JOB_MODULE_HANGS, JOB_MODULE_NO_JOB
+ * @throws JOB_MODULE_NOT_FOUND, JOB_MODULE_FOLDER, JOB_MODULE_SYNTAX, JOB_MODULE_IMPORT, JOB_MODULE_THROWS, JOB_MODULE_HANGS, JOB_MODULE_NO_JOB
  */
 export async function loadJobModule(path: string, options: { readonly timeoutMs?: number } = {}): Promise<Job<Params>> {
-  if (!(await isFile(path))) throw engineError('JOB_MODULE_NOT_FOUND', { path })
+  await checkFile(path)
   const module = await importWithin(path, options.timeoutMs ?? 30_000)
   const job = defaultExport(module)
   if (!isJob(job)) throw engineError('JOB_MODULE_NO_JOB', { path, problem: whyNoJob(module) })
@@ -33,12 +33,11 @@ function defaultExport({ default: exported }: Module): unknown {
   return isJob(inner) ? inner : exported
 }
 
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile()
-  } catch {
-    return false
-  }
+/** @throws JOB_MODULE_NOT_FOUND, JOB_MODULE_FOLDER */
+async function checkFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory() === true) throw engineError('JOB_MODULE_FOLDER', { path })
+  if (found?.isFile() !== true) throw engineError('JOB_MODULE_NOT_FOUND', { path })
 }
 
 async function importWithin(path: string, timeoutMs: number): Promise<Module> {
