@@ -23,9 +23,16 @@ export function kindOf({ code = '' }: DatabaseProblem): 'later' | 'row' | 'refus
   return 'later'
 }
 
+/** Whether the driver has given up waiting for an answer: its error has no code. */
+export function isUnanswered(error: unknown): boolean {
+  const cause = error instanceof MillraceError ? error.cause : error
+  return cause instanceof Error && cause.message === 'Query read timeout'
+}
+
 /** An error of the driver as one of the sink. `row`: the one that was written, as JSON. */
 export function databaseError(cause: unknown, table: string, row?: string): MillraceError {
   if (cause instanceof MillraceError) return cause
+  if (isUnanswered(cause)) return engineError('POSTGRES_SINK_UNAVAILABLE', { problem: UNANSWERED }, cause)
   const problem = cause as Partial<DatabaseProblem>
   const { message = String(cause), code, detail, column, constraint } = problem
   const text = [message, detail].filter((part) => part !== undefined).join(': ') + (code === undefined ? '' : ` (${code})`)
@@ -38,6 +45,8 @@ export function databaseError(cause: unknown, table: string, row?: string): Mill
   return engineError('POSTGRES_SINK_RECORD_REFUSED', { table, row: shortened(row), place, problem: text }, cause)
 }
 
+const UNANSWERED =
+  'it has not answered a statement in statementTimeout and 5 s more: see whether the server runs and can be reached, or give statementTimeout more time'
 const ROW_CHARACTERS_MAX = 500
 
 function shortened(row: string): string {

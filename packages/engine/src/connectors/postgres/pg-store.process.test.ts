@@ -1,5 +1,6 @@
 // The driver and a server that answers every statement without a row, until it is as good as gone: nothing comes from it any more, no end either.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { clientConfig } from './connection.ts'
@@ -67,19 +68,24 @@ class MuteServer {
 const server = new MuteServer()
 after(() => server.close())
 
+function storeOn(port: number, queryTimeoutMs?: number): PgStore {
+  const client = clientConfig('postgresSink', { host: '127.0.0.1', port, user: 'u', database: 'd' })
+  return new PgStore({
+    client: queryTimeoutMs === undefined ? client : { ...client, query_timeout: queryTimeoutMs },
+    statementTimeoutMs: 60_000,
+    target: { table: { schema: undefined, name: 'orders' }, columns: ['id'], keys: [], onConflict: 'update' },
+    names: { jobName: 'job', sink: 'sink', table: 'orders', commitTable: 'commits' },
+    commitTable: undefined,
+    isPruned: false,
+  })
+}
+
 void test(
   'a server that is gone without a word does not keep the sink from being closed, nor the process',
   { timeout: 20_000 },
   async () => {
     const port = await server.listen()
-    const store = new PgStore({
-      client: clientConfig('postgresSink', { host: '127.0.0.1', port, user: 'u', database: 'd' }),
-      statementTimeoutMs: 60_000,
-      target: { table: { schema: undefined, name: 'orders' }, columns: ['id'], keys: [], onConflict: 'update' },
-      names: { jobName: 'job', sink: 'sink', table: 'orders', commitTable: 'commits' },
-      commitTable: undefined,
-      isPruned: false,
-    })
+    const store = storeOn(port)
     await store.transaction(async () => {})
     // A pooler refuses settings of the session, as it gives each transaction another.
     assert.match(server.startups.join(), /user\0u\0/)
@@ -89,5 +95,31 @@ void test(
     server.freeze()
     await store.close()
     assert.equal(sockets(), before - 1)
+  },
+)
+
+void test(
+  'a server that goes without a word amid a transaction is waited for once, and not again by close',
+  { timeout: 20_000 },
+  async () => {
+    const mute = new MuteServer()
+    after(() => mute.close())
+    const queryTimeoutMs = 2_500
+    const store = storeOn(await mute.listen(), queryTimeoutMs)
+    await store.transaction(async () => {})
+    mute.freeze()
+    const startMs = performance.now()
+    await assert.rejects(
+      store.transaction(async () => {}),
+      /has not answered a statement in statementTimeout .* see whether the server runs/,
+    )
+    await store.close()
+    const tookMs = performance.now() - startMs
+    assert.ok(tookMs >= queryTimeoutMs - 50 && tookMs < 1.8 * queryTimeoutMs, `${tookMs} ms`)
+    // What the server sees as soon as it reads again: nothing of the connection is left at the client.
+    const [socket] = mute.sockets
+    const closed = once(socket!, 'close')
+    socket!.resume()
+    await closed
   },
 )

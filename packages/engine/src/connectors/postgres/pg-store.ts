@@ -4,7 +4,7 @@
  * 1. One connection. After anything that leaves it in doubt it is thrown away, and the next call makes another.
  * 2. A row that the database refuses is found by writing the rows of the transaction one by one, in another transaction of the same.
  * 3. What a transaction needs of the server's settings it sets itself, for itself alone: behind a pooler each may have another session.
- * 4. A server that does not answer keeps nobody from closing, nor the process from ending.
+ * 4. A server that does not answer is waited for once, and keeps nobody from closing, nor the process from ending.
  */
 import { Socket } from 'node:net'
 import { nodeClock } from '@millrace/core'
@@ -12,7 +12,7 @@ import type { Client, ClientConfig, QueryResult } from 'pg'
 import { engineError } from '../../errors.ts'
 import { optionalLibrary } from '../optional-library.ts'
 import type { CommitNames } from './commit-protocol.ts'
-import { databaseError, kindOf, type DatabaseProblem } from './database-errors.ts'
+import { databaseError, isUnanswered, kindOf, type DatabaseProblem } from './database-errors.ts'
 import type { StagedBatch } from './handle.ts'
 import {
   beginStatements,
@@ -105,6 +105,7 @@ export class PgStore implements RowStore {
 
   async #attempt<R>(work: (transaction: RowTransaction) => Promise<R>, oneByOne: boolean): Promise<R> {
     const client = (this.#client ??= await this.#connect())
+    const socket = this.#socket
     const { target, names, commitTable } = this.#options
     try {
       await client.query(this.#begin)
@@ -113,7 +114,11 @@ export class PgStore implements RowStore {
       await client.query('COMMIT')
       return result
     } catch (error) {
-      await this.#rollBack(client)
+      if (isUnanswered(error)) {
+        // A statement more would wait as long again, and the end of the connection would not be answered either.
+        this.#discard(client)
+        socket?.destroy()
+      } else await this.#rollBack(client)
       throw error
     }
   }
