@@ -222,7 +222,7 @@ void test('what cannot be asked is said, with an exit code of its own', async ()
   assert.deepEqual([file.exitCode, file.stdout], [2, ''])
   assert.match(
     file.stderr,
-    /^millrace: The state folder [^\n]*start\.mjs cannot be read: it is a file, [^\n]* --state-dir \[CLI_STATE_DIR\]\n$/,
+    /^millrace: The state folder [^\n]*start\.mjs cannot be read: it is a file, [^\n]* --state-dir \[CLI_STATE_DIR\]\n/,
   )
   for (const [flags, exitCode, hint] of [
     [['stop', 'nobody'], 3, /no job nobody runs/],
