@@ -210,7 +210,7 @@ export class Observer implements Interposer {
     if (inFlight.length > 0) this.#options.reached('in flight restored')
     if (inFlight.some(({ subtask, former }) => subtask !== former)) this.#options.reached('in flight dealt out anew')
     this.#replaying = inFlight.length > 0
-    if (deployments.some(({ finished }) => finished.length > 0)) this.#options.reached('functions that had finished restored')
+    if (restored.some(({ finished }) => finished)) this.#options.reached('functions that had finished restored')
   }
 
   /** What the state backends have to do with it. */

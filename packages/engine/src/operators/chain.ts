@@ -6,6 +6,7 @@ import type { OperatorStateDeclarations } from '../api/operator-state.ts'
 import type { BroadcastState } from '../state/operator/broadcast-state.ts'
 import type { OperatorState } from '../state/operator/operator-state.ts'
 import type { KeyedStateBackend } from '../state/state-types.ts'
+import { FinishedBefore } from './finished-before.ts'
 import type { Operator, OperatorHost, OperatorOutputs } from './operator.ts'
 import { ProcessOperator } from './process.ts'
 import { fanOut, Freezing, nowhere, WatermarkMerge, type ChainCursor, type Receiver } from './receiver.ts'
@@ -20,6 +21,8 @@ export interface ChainHost {
   operatorHost(node: OperatorNode, outputs: OperatorOutputs): OperatorHost
   /** State by key of an operator that has any, already restored. */
   keyedState(node: OperatorNode, fn: ErasedProcessFunction): KeyedStateBackend
+  /** Whether the operator had finished when the restored checkpoint was taken. */
+  finishedBefore(node: OperatorNode): boolean
   broadcastState(node: OperatorNode): BroadcastState
   /** State of the subtask, of an operator that declares any. */
   operatorState(node: OperatorNode, states: OperatorStateDeclarations, keyed: KeyedStateBackend | undefined): OperatorState
@@ -40,11 +43,18 @@ export class Chain {
   readonly inputs: readonly [Receiver, Receiver]
   /** Those with keys. */
   readonly keyed: readonly Operator[]
+  readonly finishedBefore: FinishedBefore
 
-  constructor(cursor: ChainCursor, operators: readonly Operator[], inputs: readonly [Receiver, Receiver]) {
+  constructor(
+    cursor: ChainCursor,
+    operators: readonly Operator[],
+    inputs: readonly [Receiver, Receiver],
+    finishedBefore: FinishedBefore = new FinishedBefore(),
+  ) {
     this.cursor = cursor
     this.operators = operators
     this.inputs = inputs
+    this.finishedBefore = finishedBefore
     this.keyed = operators.filter(({ keyLoad }) => keyLoad !== undefined)
   }
 
@@ -168,6 +178,7 @@ class ChainBuilder {
   readonly #host: ChainHost
   readonly #built: Map<number, Operator> = new Map()
   readonly #merges: Map<string, WatermarkMerge> = new Map()
+  readonly #finishedBefore: FinishedBefore
   #sourceOutput: Receiver | undefined
 
   constructor(plan: ExecutionPlan, task: PlannedTask, functions: JobFunctions, host: ChainHost) {
@@ -175,6 +186,7 @@ class ChainBuilder {
     this.#task = task
     this.#functions = functions
     this.#host = host
+    this.#finishedBefore = new FinishedBefore(task.operators.filter((id) => host.finishedBefore(plan.graph.operators[id]!)))
   }
 
   add(node: OperatorNode): void {
@@ -182,7 +194,7 @@ class ChainBuilder {
     const functions = this.#functions.operators.get(node.id)
     if (functions === undefined) throw new Error(`operator ${node.id} has no functions`)
     if (functions.kind === 'source') {
-      this.#sourceOutput = outputs.main
+      this.#sourceOutput = this.#finishedBefore.watched(node.id, outputs.main)
       return
     }
     const host = this.#host.operatorHost(node, outputs)
@@ -192,9 +204,10 @@ class ChainBuilder {
   finish(): Chain {
     const operators = this.#task.operators.map((id) => this.#built.get(id)).filter((operator) => operator !== undefined)
     const head = operators[0]
-    if (this.#sourceOutput !== undefined) return new Chain(this.#host.cursor, operators, [this.#sourceOutput, this.#sourceOutput])
+    const finished = this.#finishedBefore
+    if (this.#sourceOutput !== undefined) return new Chain(this.#host.cursor, operators, [this.#sourceOutput, this.#sourceOutput], finished)
     if (head === undefined) throw new Error(`task ${this.#task.id} has no operators`)
-    return new Chain(this.#host.cursor, operators, [head.input(0), head.input(1)])
+    return new Chain(this.#host.cursor, operators, [finished.input(head, 0), finished.input(head, 1)], finished)
   }
 
   #operator(node: OperatorNode, host: OperatorHost): Operator {
@@ -264,7 +277,7 @@ class ChainBuilder {
     if (!this.#task.chainedEdges.includes(edge.id)) return this.#host.exchange(edge)
     const next = this.#built.get(edge.to)
     if (next === undefined) throw new Error(`edge ${edge.id} is chained, but operator ${edge.to} is not built`)
-    const input = next.input(edge.input)
+    const input = this.#finishedBefore.input(next, edge.input)
     const others = this.#plan.graph.edges.filter((other) => other.to === edge.to && other.input === edge.input)
     return others.length === 1 ? input : this.#merge(edge, input).branch()
   }

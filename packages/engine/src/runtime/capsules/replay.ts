@@ -130,6 +130,10 @@ class ReplayBench implements ChainHost {
     return keyed
   }
 
+  finishedBefore(): boolean {
+    return false
+  }
+
   /** Empty: a capsule does not hold it. */
   operatorState(node: OperatorNode, states: OperatorStateDeclarations): OperatorState {
     const keyGroups = { first: 0, end: 1 }

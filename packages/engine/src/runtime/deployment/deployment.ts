@@ -27,8 +27,6 @@ export interface Deployment {
   readonly restoring: boolean
   /** State of the operators' instances of this slot. */
   readonly restored: readonly RestoredOperator[]
-  /** (task, subtask) pairs whose operators had finished at the restored checkpoint. */
-  readonly finished: readonly SubtaskPlace[]
   /** Whether stored states that an operator no longer declares are left out instead of refused. */
   readonly allowNonRestoredState: boolean
 }
@@ -58,11 +56,6 @@ export interface SlotSettings {
   readonly development: boolean
   /** Invocations of an asynchronous user function under way or waiting, for each operator instance. */
   readonly asyncCapacity: number
-}
-
-export interface SubtaskPlace {
-  readonly task: number
-  readonly subtask: number
 }
 
 /** One channel of an exchange. */

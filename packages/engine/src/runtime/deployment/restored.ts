@@ -23,6 +23,8 @@ export interface RestoredOperator {
   readonly asyncInputs: readonly AsyncInputs[]
   /** Files with records that were in flight to subtasks whose records now come, in part, to this one: all of those without keys are its own. */
   readonly inFlight: readonly InFlightFile[]
+  /** It had finished, and does not again, unless a record comes to it. */
+  readonly finished: boolean
 }
 
 /** What the enumerator of one source starts from. */

@@ -10,13 +10,11 @@ import { formerGroups, keyGroupRange } from '../../keys/key-group.ts'
 import { isTimer } from '../../operators/invocations.ts'
 import { decodeAsyncInputs, encodeAsyncInputs } from '../snapshot/async-inputs.ts'
 import { inFlightOf, listsOf, rawOf } from './deal-out.ts'
-import type { SubtaskPlace } from '../deployment/deployment.ts'
 import type { RestoredOperator, RestoredSource } from '../deployment/restored.ts'
 
 export interface RestorePlan {
   readonly operators: readonly RestoredOperator[]
   readonly sources: readonly RestoredSource[]
-  readonly finished: readonly SubtaskPlace[]
   readonly warnings: readonly string[]
 }
 
@@ -28,16 +26,15 @@ export interface RestoreOptions {
 }
 
 export function planRestore(plan: ExecutionPlan, metadata: CheckpointMetadata | undefined, options: RestoreOptions): RestorePlan {
-  if (metadata === undefined) return { operators: [], sources: [], finished: [], warnings: [] }
+  if (metadata === undefined) return { operators: [], sources: [], warnings: [] }
   const former = new Map(metadata.operators.map((state) => [state.stateId, state]))
   if (!options.allowNonRestoredState) checkNothingLost(plan, metadata)
   const foreign = describeForeign(metadata, plan.graph.name)
   const placed = plan.tasks.flatMap((task) => task.operators.map((id) => ({ task, node: plan.graph.operators[id]! })))
   const known = placed.filter(({ node }) => former.has(node.stateId))
   return {
-    operators: known.flatMap(({ task, node }) => restoreOperator(node, task, former.get(node.stateId)!)),
+    operators: known.flatMap(({ task, node }) => restoreOperator(node, task, former.get(node.stateId)!, options.finishes(node.id))),
     sources: known.filter(({ node }) => node.kind === 'source').map(({ node }) => restoreSource(node, former.get(node.stateId)!)),
-    finished: plan.tasks.flatMap((task) => finishedSubtasks(plan, task, former, options)),
     warnings: [
       ...(inputHadEnded(plan, metadata)
         ? [
@@ -122,7 +119,7 @@ function recordsWait({ subtasks }: OperatorState): boolean {
   return subtasks.some(({ inFlight }) => inFlight !== undefined) || inputs.some(({ what }) => !isTimer(what))
 }
 
-function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorState): readonly RestoredOperator[] {
+function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorState, finishes: boolean): readonly RestoredOperator[] {
   if (holdsState(state) && kindOfState(state.kind) !== kindOfState(node.kind)) {
     throw engineError('RESTORE_KIND_CHANGED', { operator: node.name, stateId: node.stateId, stored: state.kind, now: node.kind })
   }
@@ -133,6 +130,7 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
   if (regrouped && state.subtasks.some(({ raw }) => raw?.parts.some(({ keyGroup }) => keyGroup >= 0))) {
     throw engineError('RESTORE_RAW_MAX_PARALLELISM', { operator: node.name, stored: state.maxParallelism, now: task.maxParallelism })
   }
+  const finished = finishedSubtasks(node, task, state, finishes)
   // As they are declared now: they may have been stored as another kind of list.
   const unions = new Set(node.states.flatMap(({ name, kind }) => (kind === 'union-list' ? [name] : [])))
   const asyncInputs = state.subtasks.map((subtask) => {
@@ -166,6 +164,7 @@ function restoreOperator(node: OperatorNode, task: PlannedTask, state: OperatorS
         stored.filter(({ keyGroup }) => (node.kind.startsWith('keyed') ? own(keyGroup) : index % task.parallelism === subtask)),
       ),
       inFlight: inFlightOf(state, subtask, task),
+      finished: finished[subtask]!,
     }
   })
 }
@@ -179,22 +178,13 @@ function restoreSource(node: OperatorNode, state: OperatorState): RestoredSource
   return { operator: node.id, enumerator: state.enumerator, splits: state.subtasks.flatMap(({ splits }) => splits ?? []) }
 }
 
-/** Operators that had finished do not finish again, where that makes a difference. With another parallelism that can only be told if all of them had, or none. */
-function finishedSubtasks(
-  plan: ExecutionPlan,
-  task: PlannedTask,
-  former: ReadonlyMap<string, OperatorState>,
-  options: RestoreOptions,
-): readonly SubtaskPlace[] {
-  if (!task.operators.some((id) => options.finishes(id))) return []
-  const head = plan.graph.operators[task.operators[0]!]!
-  const state = former.get(head.stateId)
-  const finished = state?.subtasks.map((subtask) => subtask.finished === true) ?? []
-  if (!finished.includes(true)) return []
-  if (finished.length !== task.parallelism && finished.includes(false)) {
-    throw engineError('RESTORE_PARTLY_FINISHED', { operator: head.name, stored: finished.length, now: task.parallelism })
+/** Whether each of today's subtasks had finished. At another parallelism that can only be told if all of them had, or none; where it makes no difference, none of them has. */
+function finishedSubtasks(node: OperatorNode, { parallelism }: PlannedTask, state: OperatorState, finishes: boolean): readonly boolean[] {
+  const stored = state.subtasks.map(({ finished }) => finished === true)
+  if (stored.length === parallelism) return stored
+  const all = stored.length > 0 && stored.every((finished) => finished)
+  if (finishes && !all && stored.includes(true)) {
+    throw engineError('RESTORE_PARTLY_FINISHED', { operator: node.name, stored: stored.length, now: parallelism })
   }
-  return Array.from({ length: task.parallelism }, (_, subtask) => subtask)
-    .filter((subtask) => finished.length !== task.parallelism || finished[subtask])
-    .map((subtask) => ({ task: task.id, subtask }))
+  return Array.from({ length: parallelism }, () => all)
 }

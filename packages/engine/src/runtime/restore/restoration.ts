@@ -243,7 +243,6 @@ export function deploymentsOf(
     restoredCheckpointId: restoration.ownId ?? 0,
     restoring: restoration.checkpoint !== undefined,
     restored: restored.filter((operator) => operator.subtask % slots === slot),
-    finished: restoration.plan.finished,
     allowNonRestoredState,
   }))
 }

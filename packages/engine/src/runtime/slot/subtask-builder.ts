@@ -153,7 +153,6 @@ class OneSubtask implements ChainHost {
       outputs: this.#edges.outputs,
       clock: ports.clock,
       times: new TaskTimes(ports.clock.monotonic()),
-      finishedBefore: deployment.finished.some((each) => each.task === place.task && each.subtask === place.subtask),
       unaligned: deployment.settings.unaligned,
       sliceRecords: ports.pace?.sliceRecords,
     }
@@ -170,7 +169,6 @@ class OneSubtask implements ChainHost {
       slot,
       asynchronous: deployment.settings.asynchronousSnapshots,
       incremental: deployment.settings.incrementalSnapshots,
-      finished: () => task.hasFinished,
       readerCompleted: (checkpointId) => task.source?.head.reader.checkpointComplete?.(checkpointId),
       acknowledge,
       failed: (error) => task.fail(error),
@@ -214,6 +212,10 @@ class OneSubtask implements ChainHost {
     return this.#states.keyedState(node, fn)
   }
 
+  finishedBefore(node: OperatorNode): boolean {
+    return this.#states.restored(node.id)?.finished === true
+  }
+
   broadcastState(node: OperatorNode): BroadcastState {
     return this.#states.broadcastState(node)
   }
@@ -239,6 +241,7 @@ class OneSubtask implements ChainHost {
     const { graph } = this.#options.deployment.plan
     return this.#planned.operators.map((id) => ({
       stateId: graph.operators[id]!.stateId,
+      finished: () => task.hasFinished(id),
       unfinished: this.#unfinished(chain, task, id),
       maxParallelism: this.#planned.maxParallelism,
       ...this.#states.of(id),

@@ -185,14 +185,15 @@ export class SubtaskStates {
       const operator = chain.operators.find((candidate) => candidate.host.node.id === id)
       if (operator === undefined) continue
       const inputs = decodeAsyncInputs(restored.asyncInputs)
+      if (inputs.length > 0) chain.finishedBefore.reopen(id)
       if (replays && inputs.length > 0) task.intake.replay({ kind: 'unfinished', operator, inputs })
       else task.intake.resumeAfterOpen(() => operator.resume(inputs))
       if (restored.inFlight.length > 0) replays = true
-      await this.#restoreInFlight(operator, restored, task)
+      await this.#restoreInFlight(chain, operator, restored, task)
     }
   }
 
-  async #restoreInFlight(operator: Operator, { operator: id, inFlight }: RestoredOperator, task: Task): Promise<void> {
+  async #restoreInFlight(chain: Chain, operator: Operator, { operator: id, inFlight }: RestoredOperator, task: Task): Promise<void> {
     const { options, planned, subtask } = this.#context
     const { maxParallelism, parallelism } = planned
     const isOwn = (hash: number): boolean => subtaskOfKeyGroup(keyGroupOf(hash, maxParallelism), maxParallelism, parallelism) === subtask
@@ -201,7 +202,8 @@ export class SubtaskStates {
       for (const { input, batch } of await readInFlight(options.ports.storage, file)) {
         const own = ownRecords(batch, isOwn)
         const origin = { channel: undefined, label, operator: planned.operators.indexOf(id), input }
-        if (own !== undefined) task.intake.replay({ kind: 'batch', batch: own, origin, receiver: operator.input(input) })
+        if (own !== undefined)
+          task.intake.replay({ kind: 'batch', batch: own, origin, receiver: chain.finishedBefore.input(operator, input) })
       }
     }
   }

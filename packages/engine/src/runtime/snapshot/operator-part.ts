@@ -19,6 +19,8 @@ import type { SinkCommits } from './sink-commits.ts'
 /** What of an operator instance goes into checkpoints. */
 export interface CheckpointedOperator {
   readonly stateId: string
+  /** Its input has ended, and it has finished. */
+  readonly finished: () => boolean
   /** Inputs that asynchronous functions have not finished. */
   readonly unfinished: () => readonly UnfinishedInput[]
   readonly maxParallelism: number
@@ -36,8 +38,6 @@ export interface OperatorPartOptions {
   readonly create: CreateFile
   /** `all` for what stands by itself: savepoints, and checkpoints that are not incremental. */
   readonly full: 'all' | 'share'
-  /** The operator's input has ended, and it has finished. */
-  readonly finished: boolean
 }
 
 export interface FinishedOperatorPart {
@@ -54,7 +54,7 @@ export class OperatorPart {
   /** What the checkpoint must hold of a sink's output. */
   readonly sinkHandles: Promise<readonly unknown[]> | undefined
 
-  constructor(operator: CheckpointedOperator, { checkpointId, place, create, full, finished }: OperatorPartOptions) {
+  constructor(operator: CheckpointedOperator, { checkpointId, place, create, full }: OperatorPartOptions) {
     const { lists, raw, failure } = operatorStateOf(operator.operatorState)
     const unfinished = operator.unfinished()
     const asyncInputs: readonly AsyncInputs[] = unfinished.length === 0 ? [] : encodeAsyncInputs(unfinished, operator.maxParallelism)
@@ -68,7 +68,7 @@ export class OperatorPart {
       ...(lists.length === 0 ? {} : { lists }),
       ...(operator.splits === undefined ? {} : { splits: operator.splits(checkpointId) }),
       ...(asyncInputs.length === 0 ? {} : { asyncInputs }),
-      ...(finished ? { finished: true } : {}),
+      ...(operator.finished() ? { finished: true } : {}),
     }
     this.#keyed = operator.keyed?.begin(
       checkpointId,

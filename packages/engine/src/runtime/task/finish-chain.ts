@@ -9,16 +9,14 @@ export interface SettledOptions {
   readonly stepped: () => Promise<void>
 }
 
-export interface FinishOptions extends SettledOptions {
-  /** The operators had finished when the restored checkpoint was taken, and nothing has come in since: that is not done again. */
-  readonly finishedBefore: boolean
-}
-
-/** Finishes the operators of a chain whose input has ended, in its order: each when nothing of it is under way. @throws what an operator does; that the task is over */
-export async function finishChain(chain: Chain, options: FinishOptions): Promise<void> {
+/**
+ * Finishes the operators of a chain whose input has ended, in its order: each when nothing of it is under way, and not again, unless something has come to it: also what an operator
+ * before it emits at its own end. @throws what an operator does; that the task is over
+ */
+export async function finishChain(chain: Chain, options: SettledOptions): Promise<void> {
   for (const operator of chain.operators) {
     await settled(operator, chain, options)
-    if (!options.finishedBefore) await operator.finish()
+    if (!chain.finishedBefore.has(operator.host.node.id)) await operator.finish()
   }
 }
 

@@ -25,7 +25,6 @@ export interface SubtaskSnapshotsOptions extends SnapshotPlaces {
   readonly asynchronous: boolean
   /** Whether a checkpoint may refer to files of those before it. */
   readonly incremental: boolean
-  finished(): boolean
   /** Tells the task's source reader, if it has one, that a checkpoint is durable. */
   readerCompleted(checkpointId: number): void
   acknowledge(message: CoordinatorMessage): void
@@ -46,8 +45,7 @@ export class SubtaskSnapshots {
     const startMs = clock.monotonic()
     const create = snapshotFiles(this.#options, checkpointId, savepoint)
     const full = savepoint === undefined && incremental ? 'share' : 'all'
-    const finished = this.#options.finished()
-    const parts = operators.map((operator, place) => new OperatorPart(operator, { checkpointId, place, create, full, finished }))
+    const parts = operators.map((operator, place) => new OperatorPart(operator, { checkpointId, place, create, full }))
     if (!this.#options.asynchronous) for (const part of parts) part.writeAll()
     const syncMs = clock.monotonic() - startMs
     const done = (result: SnapshotResult): void =>

@@ -28,7 +28,7 @@ class Bench {
       close: () => {},
     }
     const chain = new Chain(new ChainCursor(), [], [nowhere, nowhere])
-    const parts = { task: 0, name: 'numbers', subtask: 0, chain, outputs: [], clock, times: new TaskTimes(0), finishedBefore: false }
+    const parts = { task: 0, name: 'numbers', subtask: 0, chain, outputs: [], clock, times: new TaskTimes(0) }
     this.task = new Task(
       { ...parts, unaligned: { alignedTimeoutMs: 0, bytesMax: 1_000_000 }, sliceRecords: 1 },
       {

@@ -19,8 +19,6 @@ export interface TaskParts {
   readonly outputs: readonly ExchangeOutput[]
   readonly clock: Clock
   readonly times: TaskTimes
-  /** The operators had finished when the restored checkpoint was taken. */
-  readonly finishedBefore: boolean
   /** Undefined: every checkpoint is aligned. */
   readonly unaligned?: UnalignedSettings | undefined
   /** Records handed in at a time; default: found by measuring, where checkpoints may be unaligned. */

@@ -7,7 +7,7 @@
  * 3. The barrier of a checkpoint is sent on before anything that was processed after its snapshot.
  * 4. After a failure the task does nothing any more but close.
  *    When its input has ended it waits for what is under way, and takes checkpoints meanwhile; from the first `finish` to the last it takes none.
- * 5. `finish` of the operators runs once in the life of the state: a snapshot taken after it says so, also over restores. It runs again where input has come after it all the same:
+ * 5. `finish` of an operator runs once in the life of its state: a snapshot taken after it says so, also over restores. It runs again where input has come to it after it all the same:
  *    a restore deals out splits of others anew, also to those that had come to their end.
  */
 import type { RecordBatch } from '../../exchange/elements.ts'
@@ -89,9 +89,9 @@ export class Task implements GateHandler, SourceInputHandler {
     return this.#source
   }
 
-  /** Whether the operators have finished, now or before the restored checkpoint, and nothing has come in since. */
-  get hasFinished(): boolean {
-    return this.#state === 'finished' || (this.parts.finishedBefore && this.recordsIn === 0)
+  /** Whether an operator has finished: now, or before the restored checkpoint, and nothing has come to it since. */
+  hasFinished(operator: number): boolean {
+    return this.#state === 'finished' || this.chain.finishedBefore.has(operator)
   }
 
   get currentWatermark(): number {
@@ -304,14 +304,14 @@ export class Task implements GateHandler, SourceInputHandler {
   }
 
   async #finish(): Promise<void> {
-    const { clock, finishedBefore } = this.parts
+    const { clock } = this.parts
     const goesOn = (): boolean => this.#state === 'ending' || this.#state === 'finishing'
     const stepped = (): Promise<void> => (this.#stepped ??= Promise.withResolvers()).promise
     const options = { clock, goesOn, stepped }
     if (this.chain.pending > 0) await settled(this.chain, this.chain, options)
     if (!goesOn()) return
     this.#state = 'finishing'
-    await finishChain(this.chain, { ...options, finishedBefore: finishedBefore && this.recordsIn === 0 })
+    await finishChain(this.chain, options)
   }
 
   /** Closes source and operators; answers what they threw. */
