@@ -11,7 +11,6 @@ interface SdkError {
 
 const byName: { readonly [name: string]: ObjectStoreReason } = {
   NoSuchKey: 'not-found',
-  NotFound: 'not-found',
   NoSuchUpload: 'not-found',
   NoSuchBucket: 'no-place',
   AccessDenied: 'forbidden',
@@ -19,6 +18,7 @@ const byName: { readonly [name: string]: ObjectStoreReason } = {
   InvalidAccessKeyId: 'forbidden',
   SignatureDoesNotMatch: 'forbidden',
   ExpiredToken: 'forbidden',
+  ExpiredTokenException: 'forbidden',
   InvalidToken: 'forbidden',
   CredentialsProviderError: 'forbidden',
   TokenProviderError: 'forbidden',
@@ -26,6 +26,10 @@ const byName: { readonly [name: string]: ObjectStoreReason } = {
   TooManyRequests: 'throttled',
   ThrottlingException: 'throttled',
   RequestTimeout: 'unavailable',
+  // What arrived is not what was sent.
+  BadDigest: 'unavailable',
+  IncompleteBody: 'unavailable',
+  XAmzContentSHA256Mismatch: 'unavailable',
   RequestTimeTooSkewed: 'forbidden',
   ConditionalRequestConflict: 'unavailable',
   OperationAborted: 'unavailable',
@@ -47,17 +51,25 @@ export function s3Error(error: unknown, bucket: string): Error {
   const advice = status === undefined && /region is missing/i.test(message) ? ': set checkpointing.s3.region, or AWS_REGION' : ''
   if (reason === 'unreachable' && /region|credential|endpoint is/i.test(message) && code === undefined)
     return new ObjectStoreError('other', `${problem}${advice}`, { retry: false, cause: error })
-  // Refused because our clock is wrong: the SDK has the server's time from this answer, and signs with it from now on.
-  const retry = reason === 'forbidden' && $metadata?.clockSkewCorrected === true ? { retry: true } : {}
+  // Refused because our clock is wrong: the SDK has the server's time from this answer, and signs with it from now on. Expired: somebody may have renewed them meanwhile.
+  const passes = $metadata?.clockSkewCorrected === true || areCredentialsExpired(error)
+  const retry = reason === 'forbidden' && passes ? { retry: true } : {}
   return new ObjectStoreError(reason, `${problem}${advice}`, { ...retry, cause: error })
+}
+
+export function areCredentialsExpired(error: unknown): boolean {
+  const { name = '' } = (error ?? {}) as SdkError
+  return name === 'ExpiredToken' || name === 'ExpiredTokenException'
 }
 
 function reasonOfStatus(status: number | undefined, message: string): ObjectStoreReason | undefined {
   if (status === undefined) return undefined
   if (status === 507 || /no space left|quota|storage full/i.test(message)) return 'full'
   if (status === 401 || status === 403) return 'forbidden'
-  if (status === 404) return 'not-found'
   if (status === 429) return 'throttled'
-  if (status === 408 || status === 409 || status >= 500) return 'unavailable'
+  // A server of S3 says what it does not have: a bare 404 is one of somebody in between. Believed, it would be a job without a checkpoint, which starts anew.
+  if (status === 404 || status === 408 || status === 409 || status >= 500) return 'unavailable'
+  // An answer that breaks off.
+  if (status < 300) return 'unavailable'
   return undefined
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { nodeClock, nodeRandom } from '@millrace/core'
 import { ObjectStoreError } from '../object-store/object-store.ts'
@@ -47,6 +50,54 @@ describe('an S3 server', () => {
       await assert.rejects(store.get('object'), isRetried)
     })
   }
+
+  const strangers: { readonly [what: string]: readonly [status: number, body: string] } = {
+    'says 404 without a word': [404, ''],
+    'says 404 with a page': [404, '<html><body>no such page</body></html>'],
+    'says 200 without a word': [200, ''],
+    'says 200 with a page': [200, '<html><body>sign in</body></html>'],
+    'breaks off within a list': [200, '<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Cont'],
+    'has more and does not say where': [200, '<ListBucketResult><Name>bucket</Name><IsTruncated>true</IsTruncated></ListBucketResult>'],
+  }
+  for (const [what, [status, body]] of Object.entries(strangers)) {
+    it(`behind somebody that ${what} is asked again, and not believed to have nothing`, async () => {
+      answer = (response) => void response.writeHead(status).end(body)
+      const store = storeWith(5_000)
+      const isAskedAgain = (error: unknown): boolean => error instanceof ObjectStoreError && error.reason === 'unavailable' && error.retry
+      await assert.rejects(store.list('prefix/'), isAskedAgain)
+      await assert.rejects(store.put('object', Buffer.from('bytes')), isAskedAgain)
+      if (status === 404) await assert.rejects(store.get('object'), isAskedAgain)
+    })
+  }
+
+  it('that says that credentials have expired is asked again with those that are in their file now', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-s3-'))
+    const file = join(folder, 'credentials')
+    const write = (id: string): void =>
+      writeFileSync(file, `[default]\naws_access_key_id=${id}\naws_secret_access_key=secret\naws_session_token=token\n`)
+    for (const name of Object.keys(credentials)) delete process.env[name]
+    process.env['AWS_SHARED_CREDENTIALS_FILE'] = file
+    try {
+      write('old')
+      const asked: string[] = []
+      answer = (response, { headers }) => {
+        const id = /Credential=(\w+)/.exec(String(headers.authorization))![1]!
+        asked.push(id)
+        if (id === 'new') response.writeHead(200).end('contents')
+        else response.writeHead(400).end('<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>')
+      }
+      const direct = storeWith(5_000)
+      await assert.rejects(direct.get('object'), { reason: 'forbidden', message: /ExpiredToken: The provided token has expired/ })
+      write('new')
+      const store = new RetryingStore(direct, { clock: nodeClock, random: nodeRandom, delayMs: 1 })
+      assert.equal(Buffer.from(await store.get('object')).toString(), 'contents')
+      assert.deepEqual(asked, ['old', 'new'])
+    } finally {
+      delete process.env['AWS_SHARED_CREDENTIALS_FILE']
+      Object.assign(process.env, credentials)
+      rmSync(folder, { recursive: true })
+    }
+  })
 
   it('whose clock is an hour from ours is asked again with its time', async () => {
     const asked: boolean[] = []

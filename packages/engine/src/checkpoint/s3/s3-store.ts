@@ -3,7 +3,13 @@
  *
  * The SDK is loaded with the first call. It does not retry by itself: `RetryingStore` does, and knows what a lost answer means.
  */
-import type { ListMultipartUploadsCommandInput, ListMultipartUploadsCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import type {
+  ListMultipartUploadsCommandInput,
+  ListMultipartUploadsCommandOutput,
+  PutObjectCommandInput,
+  S3Client,
+  S3ClientConfig,
+} from '@aws-sdk/client-s3'
 import { engineError } from '../../errors.ts'
 import {
   ObjectStoreError,
@@ -13,7 +19,7 @@ import {
   type ObjectUpload,
   type StoredObject,
 } from '../object-store/object-store.ts'
-import { s3Error } from './s3-errors.ts'
+import { areCredentialsExpired, s3Error } from './s3-errors.ts'
 
 export interface S3StoreOptions {
   readonly bucket: string
@@ -43,19 +49,22 @@ export class S3Store implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#call(({ sdk, client }) => client.send(new sdk.PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: bytes })))
+    await this.#put({ Bucket: this.#bucket, Key: key, Body: bytes })
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean> {
     try {
-      await this.#call(({ sdk, client }) =>
-        client.send(new sdk.PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: bytes, IfNoneMatch: '*' })),
-      )
+      await this.#put({ Bucket: this.#bucket, Key: key, Body: bytes, IfNoneMatch: '*' })
       return true
     } catch (error) {
       if (error instanceof PreconditionFailed) return false
       throw error
     }
+  }
+
+  async #put(input: PutObjectCommandInput): Promise<void> {
+    const { ETag } = await this.#call(({ sdk, client }) => client.send(new sdk.PutObjectCommand(input)))
+    if (ETag === undefined) throw noAnswerOfS3(input.Key)
   }
 
   async get(key: string, range?: ByteRange): Promise<Uint8Array<ArrayBuffer>> {
@@ -94,8 +103,10 @@ export class S3Store implements ObjectStore {
       const page = await this.#call(({ sdk, client }) =>
         client.send(new sdk.ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: token })),
       )
+      // An answer that breaks off says nothing of the rest, and one of somebody in between nothing at all.
+      if (page.IsTruncated === undefined || (page.IsTruncated && page.NextContinuationToken === undefined)) throw noAnswerOfS3(prefix)
       for (const { Key, Size } of page.Contents ?? []) if (Key !== undefined) objects.push({ key: Key, sizeBytes: Size ?? 0 })
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined
+      token = page.IsTruncated ? page.NextContinuationToken : undefined
     } while (token !== undefined)
     return objects
   }
@@ -158,6 +169,7 @@ export class S3Store implements ObjectStore {
       return await work(opened)
     } catch (error) {
       if (statusOf(error) === 412) throw new PreconditionFailed()
+      if (areCredentialsExpired(error)) this.#opened = undefined
       throw s3Error(error, this.#bucket)
     }
   }
@@ -167,6 +179,7 @@ export class S3Store implements ObjectStore {
     const sdk = await loadSdk(`s3://${this.#bucket}`)
     const config: S3ClientConfig = {
       maxAttempts: 1,
+      ...freshCredentials,
       requestHandler: {
         connectionTimeout: CONNECT_TIMEOUT_MS,
         // The SDK counts it to the head of the answer only.
@@ -182,6 +195,13 @@ export class S3Store implements ObjectStore {
     return { sdk, client: new sdk.S3Client(config) }
   }
 }
+
+function noAnswerOfS3(key: string | undefined): ObjectStoreError {
+  return new ObjectStoreError('unavailable', `what answers for ${key} does not answer as S3 does: is there a proxy in between?`)
+}
+
+/** Credentials are read from their file again by each client, which otherwise has them of the first for the life of the process. The SDK's providers know it, its types do not. */
+const freshCredentials: object = { ignoreCache: true }
 
 /** Never leaves this file. */
 class PreconditionFailed extends Error {}

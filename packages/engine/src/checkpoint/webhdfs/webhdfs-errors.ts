@@ -28,7 +28,8 @@ function reasonOf(status: number, message: string = ''): ObjectStoreReason {
   if (/quota/i.test(message) && /exceeded/i.test(message)) return 'full'
   if (/safe mode|could only be written to|find datanode|StandbyException/i.test(message)) return 'unavailable'
   if (status === 401) return 'forbidden'
-  if (status === 404) return 'not-found'
+  // The name node says what it does not have: a bare 404 is one of somebody in between.
+  if (status === 404) return 'unavailable'
   if (status === 429) return 'throttled'
   return status >= 500 ? 'unavailable' : 'other'
 }
