@@ -67,7 +67,7 @@ for (const kind of [s3, hdfs]) {
 
     it('keeps checkpoints over restarts, and removes what a crash left behind', async () => {
       const storage = open()
-      assert.deepEqual(await storage.open(), { completed: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
+      assert.deepEqual(await storage.open(), { completed: [], givenUp: [], nextCheckpointId: 1, orphansRemoved: [], damaged: [] })
       const sizes = [0, 1_000, 100_000, 2 * PART_BYTES + 1]
       const files: KeyedStateFile[] = []
       for (const size of sizes) files.push(await writeState(storage, 1, size))

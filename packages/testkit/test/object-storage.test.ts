@@ -25,7 +25,7 @@ import { RoutedCheckpoints } from '../../engine/src/checkpoint/object-store/rout
 import type { CheckpointStorage, StateFileStorage } from '../../engine/src/checkpoint/storage.ts'
 import { metadataOf, unreadable } from './checkpoint-history.ts'
 import { objectStoreConformance } from './object-store-conformance.ts'
-import { emptyBucket, SimulatedStore, type Bucket, type SimulatedStoreOptions } from './simulated-object-store.ts'
+import { emptyBucket, SimulatedStore, type Bucket, type SimulatedStoreOptions, type StoreCall } from './simulated-object-store.ts'
 
 const PREFIX = 'prefix/job/'
 const URL = 's3://bucket/prefix/job'
@@ -133,6 +133,30 @@ describe('a store of objects that retries', () => {
 })
 
 describe('checkpoints in a store of objects', () => {
+  it('remove with the next one what of a superfluous one could not be removed, and leave alone what is not theirs', async () => {
+    const bucket = emptyBucket()
+    let refused: ((key: string) => boolean) | undefined
+    const before = ({ operation, key }: StoreCall): void => {
+      if (operation === 'delete' && refused?.(key) === true) throw new ObjectStoreError('unavailable', 'not now')
+    }
+    const storage = checkpointsOn(simulated(bucket, { before }))
+    bucket.objects.set(`${PREFIX}shared/notes.txt`, Buffer.from('mine'))
+    await storage.open()
+    const [goes, stays] = [await writeState(storage, 1, PART_BYTES + 1), await writeState(storage, 2, PART_BYTES + 1)]
+    await storage.persist(metadataOf(1, 1, [[goes, stays]]))
+    await storage.persist(metadataOf(2, 1, [[stays]]))
+    const shared = (): readonly string[] => [...bucket.objects.keys()].filter((key) => key.includes('/shared/'))
+    const many = shared().length
+    refused = (key) => key.includes('/shared/')
+    await assert.rejects(storage.retire(1), hasCode('CHECKPOINT_STORAGE_UNREACHABLE'))
+    refused = undefined
+    assert.equal(shared().length, many)
+    await storage.persist(metadataOf(3, 1, [[stays]]))
+    assert.equal(shared().length, many - 1)
+    await storage.removeAll()
+    assert.deepEqual([...bucket.objects.keys()], [`${PREFIX}shared/notes.txt`])
+  })
+
   it('never restores again what was given up, and leaves nothing of it', async () => {
     const bucket = emptyBucket()
     const first = checkpointsOn(simulated(bucket))

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { MillraceError, nodeDisk } from '@millrace/core'
+import { DiskError, MillraceError, nodeDisk, type Disk } from '@millrace/core'
 import { FilesystemCheckpoints } from './filesystem/filesystem.ts'
 import type { KeyedStateFile } from './handles.ts'
 import { MemoryCheckpoints, MemoryStateFiles } from './memory.ts'
@@ -160,6 +160,44 @@ async function readSegment(storage: StateFileStorage, file: KeyedStateFile): Pro
   await reader.close()
   return Buffer.from(bytes).toString()
 }
+
+describe('checkpoint storage in a folder', () => {
+  it('removes with the next checkpoint what of a superfluous one could not be removed', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'millrace-checkpoints-'))
+    let refuses: (path: string) => boolean = () => false
+    const remove = (path: string): Promise<void> =>
+      refuses(path) ? Promise.reject(new DiskError('input-output', 'remove', path)) : nodeDisk.remove(path)
+    const disk = Object.assign(Object.create(nodeDisk) as Disk, { remove })
+    const storage = new FilesystemCheckpoints({ disk, dir })
+    await storage.open()
+    const stays = await writeState(storage, 1, 'stays')
+    const files = [await writeState(storage, 2, 'goes'), await writeState(storage, 3, 'goes'), stays]
+    for (const id of [1, 2]) await storage.persist(metadataOf(id, id === 1 ? files : [stays]))
+    refuses = (path) => path.endsWith(files[1]!.path)
+    await assert.rejects(storage.retire(1), hasCode('CHECKPOINT_STORAGE_FAILED'))
+    refuses = () => false
+    assert.deepEqual(readdirSync(join(dir, 'shared')).length, 2)
+    await storage.persist(metadataOf(3, [stays]))
+    assert.deepEqual(
+      readdirSync(join(dir, 'shared')).map((name) => `shared/${name}`),
+      [stays.path],
+    )
+    rmSync(dir, { recursive: true })
+  })
+
+  it('leaves alone what is not its own, at its start and where all are removed', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'millrace-checkpoints-'))
+    const foreign = ['.nfs0001', 'lost+found', 'notes.txt']
+    mkdirSync(join(dir, 'shared', 'lost+found'), { recursive: true })
+    for (const name of ['.nfs0001', 'notes.txt', '1-1-0-0-orphan']) writeFileSync(join(dir, 'shared', name), '')
+    const storage = new FilesystemCheckpoints({ disk: nodeDisk, dir })
+    assert.deepEqual((await storage.open()).orphansRemoved, ['shared/1-1-0-0-orphan'])
+    await storage.persist(metadataOf(2, [await writeState(storage, 2, 'state')]))
+    await storage.removeAll()
+    assert.deepEqual(readdirSync(join(dir, 'shared')), foreign)
+    rmSync(dir, { recursive: true })
+  })
+})
 
 describe('checkpoint storage in memory', () => {
   it('refuses states and metadata above its limits', async () => {

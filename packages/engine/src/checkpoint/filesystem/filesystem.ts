@@ -8,7 +8,7 @@ import { MetadataFiles } from './metadata-files.ts'
 import { encodeMetadata } from '../metadata/metadata-format.ts'
 import { storedPathsOf, type CheckpointMetadata } from '../metadata/metadata.ts'
 import { chooseLatest } from '../restore-choice.ts'
-import { FilesystemStateFiles, SHARED_FOLDER } from './state-files.ts'
+import { FilesystemStateFiles, isStateFileName, SHARED_FOLDER } from './state-files.ts'
 import { unlessNotFound, withStorageErrors } from '../storage-errors.ts'
 import type {
   CheckpointStorage,
@@ -49,7 +49,9 @@ export interface FilesystemCheckpointsOptions {
  *    not complete then: either it finds the checkpoint complete, or its former instance finds the claim.
  * 8. Of several checkpoints that are given up, or removed, the newest goes last: whenever a crash comes, the latest is what it was before, or what the job goes on from.
  * 9. Nothing is completed or removed in a folder that is not the one that `open` has seen.
- * 10. Where all are removed, those that were given up are gone for good before any other goes: alone they would say that what the job went on from is lost.
+ * 10. What could not be removed of a superfluous one is tried again after the next that is complete.
+ * 11. What stands in the folder of state files and is none is left alone.
+ * 12. Where all are removed, those that were given up are gone for good before any other goes: alone they would say that what the job went on from is lost.
  */
 export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #disk: Disk
@@ -60,8 +62,8 @@ export class FilesystemCheckpoints implements CheckpointStorage {
   readonly #copies: LocalCopies | undefined
   /** Of each checkpoint that is complete, or may be, the state files that it refers to. */
   readonly #references: Map<number, ReadonlySet<string>> = new Map()
-  /** Given up, but perhaps complete on disk. */
-  readonly #uncertain = new Set<number>()
+  /** Given up, but perhaps complete on disk; or superfluous, but not removed, or not with all its files. */
+  readonly #unfinished = new Set<number>()
   #sharedInode: string | undefined
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -98,7 +100,12 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     return this.#inTurn(async () => {
       await this.#fence()
       await this.#checkPresent()
-      await this.#retire(checkpointId)
+      try {
+        await this.#retire(checkpointId)
+      } catch (error) {
+        this.#unfinished.add(checkpointId)
+        throw error
+      }
     })
   }
 
@@ -130,11 +137,17 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       await this.#checkPresent()
       await this.#metadata.removeGivenUp()
       for (const id of await this.#metadata.ids()) await this.#removeFolder(id)
-      await this.#disk.removeTree(`${this.#dir}/${SHARED_FOLDER}`)
+      await this.#removeStateFiles(`${this.#dir}/${SHARED_FOLDER}`)
       await this.#disk.syncDirectory(this.#dir)
       this.#references.clear()
-      this.#uncertain.clear()
+      this.#unfinished.clear()
     })
+  }
+
+  async #removeStateFiles(shared: string): Promise<void> {
+    const names = await this.#disk.list(shared)
+    if (names.every(isStateFileName)) return await this.#disk.removeTree(shared)
+    for (const name of names.filter(isStateFileName)) await this.#disk.remove(`${shared}/${name}`).catch(unlessNotFound)
   }
 
   async #open(): Promise<StorageReport> {
@@ -143,7 +156,7 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     await this.#checkWritable(shared)
     this.#sharedInode = (await this.#disk.stat(shared)).inode
     this.#references.clear()
-    this.#uncertain.clear()
+    this.#unfinished.clear()
     const ids = await this.#metadata.ids()
     const damaged: DamagedCheckpoint[] = []
     const incomplete: number[] = []
@@ -159,11 +172,11 @@ export class FilesystemCheckpoints implements CheckpointStorage {
         damaged.push({ checkpointId, path: this.#metadata.folder(checkpointId), problem: found.problem, cause: found.cause })
       else if (found.kind !== 'complete') await this.#disk.syncDirectory(this.#metadata.folder(checkpointId))
     }
-    const fileNames = await this.#disk.list(shared)
+    const fileNames = (await this.#disk.list(shared)).filter(isStateFileName)
     const removed = await this.#removeOrphans(incomplete, unknown > 0 ? [] : fileNames)
     const completed = ids.filter((id) => !incomplete.includes(id))
     const usedIds = [...ids, ...fileNames.map((name) => Number(/^\d+-(\d+)-/.exec(name)?.[1] ?? 0))]
-    return { completed, givenUp, nextCheckpointId: Math.max(0, ...usedIds) + 1, orphansRemoved: removed, damaged }
+    return { completed, givenUp, nextCheckpointId: usedIds.reduce((a, b) => Math.max(a, b), 0) + 1, orphansRemoved: removed, damaged }
   }
 
   /** Fails here, before the job runs, rather than at its first checkpoint. */
@@ -201,10 +214,10 @@ export class FilesystemCheckpoints implements CheckpointStorage {
       await this.#fence()
     } catch (error) {
       // Another instance may be going on from it.
-      this.#uncertain.add(checkpointId)
+      this.#unfinished.add(checkpointId)
       throw error
     }
-    await this.#removeUncertain(checkpointId)
+    await this.#removeUnfinished(checkpointId)
     return { path: this.#metadata.folder(checkpointId), metadataBytes: bytes.length }
   }
 
@@ -217,19 +230,19 @@ export class FilesystemCheckpoints implements CheckpointStorage {
         await this.#metadata.remove(checkpointId)
       } catch {
         // It may be complete on disk, now or after a crash, and another instance going on from it: its files stay until a newer one is complete.
-        this.#uncertain.add(checkpointId)
+        this.#unfinished.add(checkpointId)
         return
       }
     }
     this.#references.delete(checkpointId)
   }
 
-  async #removeUncertain(newerId: number): Promise<void> {
-    for (const checkpointId of this.#uncertain) {
+  async #removeUnfinished(newerId: number): Promise<void> {
+    for (const checkpointId of this.#unfinished) {
       if (checkpointId >= newerId) continue
       try {
         await this.#retire(checkpointId)
-        this.#uncertain.delete(checkpointId)
+        this.#unfinished.delete(checkpointId)
       } catch {
         // Tried again after the next one.
       }
@@ -238,9 +251,9 @@ export class FilesystemCheckpoints implements CheckpointStorage {
 
   async #retire(checkpointId: number): Promise<void> {
     await this.#removeFolder(checkpointId)
-    const paths = this.#references.get(checkpointId) ?? new Set()
+    // Known until all are gone: what fails here is tried again.
+    await this.#removeUnreferenced(this.#references.get(checkpointId) ?? [], checkpointId)
     this.#references.delete(checkpointId)
-    await this.#removeUnreferenced([...paths])
   }
 
   async #removeFolder(checkpointId: number): Promise<void> {
@@ -248,14 +261,15 @@ export class FilesystemCheckpoints implements CheckpointStorage {
     await this.#disk.removeTree(this.#metadata.folder(checkpointId))
   }
 
-  async #removeUnreferenced(paths: readonly string[]): Promise<void> {
+  /** `retiredId`: of the checkpoint whose references count no more. */
+  async #removeUnreferenced(paths: Iterable<string>, retiredId?: number): Promise<void> {
     for (const path of paths) {
-      if (!this.#isReferenced(path)) await this.#disk.remove(`${this.#dir}/${path}`).catch(unlessNotFound)
+      if (!this.#isReferenced(path, retiredId)) await this.#disk.remove(`${this.#dir}/${path}`).catch(unlessNotFound)
     }
   }
 
-  #isReferenced(path: string): boolean {
-    return this.#references.values().some((paths) => paths.has(path))
+  #isReferenced(path: string, retiredId?: number): boolean {
+    return this.#references.entries().some(([id, paths]) => id !== retiredId && paths.has(path))
   }
 
   async #resolve(restore: RestoreRequest, options: ResolveOptions): Promise<RestoreResolution> {

@@ -14,6 +14,11 @@ export function stateFileName({ attempt, task, subtask }: StateWriterIdentity, c
   return `${attempt}-${checkpointId}-${task}-${subtask}-${name}`
 }
 
+/** Whether `stateFileName` may have made it. */
+export function isStateFileName(name: string): boolean {
+  return /^\d+-\d+-/.test(name)
+}
+
 const VERIFY_CHUNK_BYTES = 1 << 20
 
 /**

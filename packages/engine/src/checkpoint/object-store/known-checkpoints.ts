@@ -19,11 +19,14 @@ export class KnownCheckpoints {
     this.#known.set(checkpointId, { attempt, paths: storedPathsOf(metadata), merged })
   }
 
-  /** Answers the paths that it referred to. */
-  remove(checkpointId: number): readonly string[] {
-    const paths = this.#known.get(checkpointId)?.paths ?? []
+  remove(checkpointId: number): void {
     this.#known.delete(checkpointId)
-    return [...paths]
+  }
+
+  /** Paths that no other refers to. */
+  ownPaths(checkpointId: number): readonly string[] {
+    const others = [...this.#known].filter(([id]) => id !== checkpointId)
+    return [...(this.#known.get(checkpointId)?.paths ?? [])].filter((path) => !others.some(([, { paths }]) => paths.has(path)))
   }
 
   clear(): void {

@@ -58,7 +58,8 @@ type Sizes = ReadonlyMap<string, number>
  * 5. Metadata go before the files they refer to.
  * 6. A checkpoint that was given up is marked: it may be readable at the next start, but what belonged to it is gone. Of several the newest is marked last.
  * 7. One operation at a time: restores never see half of a `persist` or `retire`.
- * 8. Where all are removed, those that were given up go first, for alone they would say that what the job went on from is lost; then the oldest first.
+ * 8. What could not be removed of a superfluous one is tried again after the next that is complete. What is below `shared/` and is no state file is left alone.
+ * 9. Where all are removed, those that were given up go first, for alone they would say that what the job went on from is lost; then the oldest first.
  */
 export class ObjectCheckpoints implements CheckpointStorage {
   readonly #place: ObjectPlace
@@ -100,7 +101,12 @@ export class ObjectCheckpoints implements CheckpointStorage {
   retire(checkpointId: number): Promise<void> {
     return this.#inTurn(async () => {
       await this.#fence()
-      await this.#retire(checkpointId)
+      try {
+        await this.#retire(checkpointId)
+      } catch (error) {
+        this.#metadata.doubt(checkpointId)
+        throw error
+      }
     })
   }
 
@@ -132,7 +138,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
     return this.#inTurn(async () => {
       await this.#fence()
       const sizes = await this.#sizes()
-      const names = [...sizes.keys()].filter((name) => idOf(name) > 0 || name.startsWith(`${SHARED_FOLDER}/`))
+      const names = [...sizes.keys()].filter((name) => writtenFor(name) > 0)
       // Metadata first: what is left after a crash in between is no checkpoint without its files. One by one: of several that are asked for at once any may be gone before others.
       for (const id of this.#removalOrder(sizes)) await this.#delete([metadataName(id)])
       await this.#delete(names.filter((name) => !isMetadata(name)))
@@ -162,7 +168,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
       else if ('problem' in each) damaged.push({ checkpointId, path: this.#url(checkpointId), problem: each.problem, cause: each.cause })
     }
     const orphans = names.filter((name) => {
-      if (name.startsWith(`${SHARED_FOLDER}/`)) return damaged.length === 0 && !this.#known.isReferenced(name)
+      if (name.startsWith(`${SHARED_FOLDER}/`)) return writtenFor(name) > 0 && damaged.length === 0 && !this.#known.isReferenced(name)
       const id = idOf(name)
       const isKept = isMetadata(name) || name === givenUpName(id)
       return id > 0 && (!isKept || incomplete.has(id))
@@ -175,7 +181,7 @@ export class ObjectCheckpoints implements CheckpointStorage {
     return {
       completed,
       givenUp: completed.filter((id) => this.#givenUp.has(id)),
-      nextCheckpointId: Math.max(0, ...names.map(writtenFor)) + 1,
+      nextCheckpointId: names.reduce((newest, name) => Math.max(newest, writtenFor(name)), 0) + 1,
       orphansRemoved: [...orphans, ...uploads.map((key) => key.slice(this.#place.prefix.length))],
       damaged,
     }
@@ -226,8 +232,11 @@ export class ObjectCheckpoints implements CheckpointStorage {
 
   async #retire(checkpointId: number): Promise<void> {
     await this.#metadata.remove(checkpointId)
-    if (this.#givenUp.delete(checkpointId)) await this.#delete([givenUpName(checkpointId)])
-    await this.#removeUnreferenced(this.#known.remove(checkpointId))
+    if (this.#givenUp.has(checkpointId)) await this.#delete([givenUpName(checkpointId)])
+    this.#givenUp.delete(checkpointId)
+    // Known until all are gone: what fails here is tried again.
+    await this.#delete(this.#known.ownPaths(checkpointId))
+    this.#known.remove(checkpointId)
   }
 
   /** Paths of files that travelled with their handles have no object: removing them as well is one call for all. */

@@ -72,7 +72,7 @@ export class StoredMetadata {
     }
   }
 
-  /** It is in the store, and yet nobody may call it complete. */
+  /** It is in the store, or some of it is, and yet nobody may call it complete. */
   doubt(checkpointId: number): void {
     this.#uncertain.add(checkpointId)
   }
