@@ -33,25 +33,35 @@ export async function cleanableOf(directory: LogDirectory, log: PartitionLog): P
  * What is due is found by one look at all logs: a look before each compaction would grow with the square of their number.
  *
  * `mapBytesMax` bounds the memory for its keys (24 bytes a slot, three quarters of which are used): a log with more keys is
- * compacted a part at a time. @throws as the log's operations; a failure leaves the log as it was, or half compacted, which is the same to readers
+ * compacted a part at a time. A failure is noted with the log's folder and leaves the log as it was, or half compacted, which is the same to readers; the others go on.
+ * `failed` holds those that had one, which are passed over: who looks again with the same set does not meet it once more at once.
  */
-export async function compactDue(directory: LogDirectory, mapBytesMax: number, isStopped: () => boolean): Promise<number> {
+export async function compactDue(
+  directory: LogDirectory,
+  mapBytesMax: number,
+  isStopped: () => boolean,
+  failed: Set<PartitionLog> = new Set(),
+): Promise<number> {
+  const attempt = async <T>(log: PartitionLog, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work()
+    } catch (error) {
+      failed.add(log)
+      // Its folder may have gone meanwhile.
+      if (!log.isClosed) directory.failedInBackground(error, log.directory)
+      return undefined
+    }
+  }
   const due: { readonly log: PartitionLog; readonly dirtyRatio: number }[] = []
   for (const log of directory.logs()) {
-    if (!log.config.cleanupCompact || log.segmentCount === 1 || log.isCompactionPaused) continue
-    const { isDue, dirtyRatio } = await cleanableOf(directory, log)
-    if (isDue) due.push({ log, dirtyRatio })
+    if (!log.config.cleanupCompact || log.segmentCount === 1 || log.isCompactionPaused || failed.has(log)) continue
+    const found = await attempt(log, () => cleanableOf(directory, log))
+    if (found?.isDue === true) due.push({ log, dirtyRatio: found.dirtyRatio })
   }
   let compacted = 0
   for (const { log } of due.sort((left, right) => right.dirtyRatio - left.dirtyRatio)) {
     if (isStopped()) break
-    const compaction = log.compacting.run(() => compactOne(directory, log, mapBytesMax))
-    const isFurther = await compaction.catch((error: unknown) => {
-      // Its folder may have gone meanwhile.
-      if (log.isClosed) return false
-      throw error
-    })
-    if (isFurther) compacted++
+    if ((await attempt(log, () => log.compacting.run(() => compactOne(directory, log, mapBytesMax)))) === true) compacted++
   }
   return compacted
 }

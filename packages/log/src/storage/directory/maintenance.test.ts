@@ -3,17 +3,19 @@ import assert from 'node:assert/strict'
 import { SeededRandom, SimulatedDisk, VirtualClock } from '@millrace/testkit'
 import { buildBatch } from '../../records/batch-builder.ts'
 import { defaultLogConfig, type LogConfig } from '../config.ts'
+import type { StorageNotice } from '../partition/log-host.ts'
 import type { PartitionLog } from '../partition/partition-log.ts'
 import { LogDirectory } from './log-directory.ts'
 import { maintain } from './maintenance.ts'
 
 async function setting(
   config: Partial<LogConfig>,
+  onNotice: (notice: StorageNotice) => void = () => {},
 ): Promise<{ clock: VirtualClock; disk: SimulatedDisk; directory: LogDirectory; log: PartitionLog }> {
   const clock = new VirtualClock()
   const disk = new SimulatedDisk({ random: new SeededRandom(1), clock })
   const directory = await clock.run(
-    LogDirectory.open({ path: '/d', disk, clock, random: new SeededRandom(2), clusterId: 'c', brokerId: 0 }),
+    LogDirectory.open({ path: '/d', disk, clock, random: new SeededRandom(2), clusterId: 'c', brokerId: 0, onNotice }),
   )
   const log = await clock.run(directory.createLog({ topic: 't', partition: 0 }, { ...defaultLogConfig, ...config }))
   return { clock, disk, directory, log }
@@ -56,4 +58,28 @@ test('a duty that fails is tried again, and an offline directory is left in peac
   await clock.advance(1_000_000)
   assert.equal(clock.pending, 0)
   await stop()
+})
+
+test('a log that cannot be compacted is told of, is tried again at the next look, and keeps no other from it', async () => {
+  const told: StorageNotice[] = []
+  const config = { ...defaultLogConfig, segmentBytes: 1000, cleanupDelete: false, cleanupCompact: true }
+  const { clock, disk, directory, log } = await setting(config, (notice) => told.push(notice))
+  // More of it is dirty, so that its turn comes first.
+  await fill({ clock, log }, 40)
+  const other = await clock.run(directory.createLog({ topic: 't', partition: 1 }, config))
+  await fill({ clock, log: other }, 20)
+  const wholeBytes = { log: log.sizeBytes, other: other.sizeBytes }
+  const path = `${log.directory}/${(await clock.run(disk.list(log.directory))).find((name) => name.endsWith('.log'))!}`
+  disk.flip(path, 100)
+  const stop = maintain(directory, { cleanerBackoffMs: 15_000 })
+  await clock.advance(16_000)
+  assert.ok(other.sizeBytes < wholeBytes.other, `${other.sizeBytes} bytes`)
+  const failures = (): readonly string[] => told.filter(({ kind }) => kind === 'background-failure').map((notice) => notice.path)
+  assert.deepEqual(failures(), [log.directory])
+  await clock.advance(15_000)
+  assert.deepEqual(failures(), [log.directory, log.directory])
+  disk.flip(path, 100)
+  await clock.advance(15_000)
+  assert.ok(log.sizeBytes < wholeBytes.log, `${log.sizeBytes} bytes`)
+  await clock.run(stop())
 })

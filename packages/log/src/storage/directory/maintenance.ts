@@ -1,5 +1,6 @@
 import type { Cancel } from '@millrace/core'
 import { compactDue } from '../cleaner/cleaner.ts'
+import type { PartitionLog } from '../partition/partition-log.ts'
 import type { LogDirectory } from './log-directory.ts'
 
 /** How often a directory's logs are looked after; Kafka's broker configurations by name, and its defaults. */
@@ -40,7 +41,8 @@ export function maintain(directory: LogDirectory, options: MaintenanceOptions = 
     }),
     repeat(directory, options.cleanerBackoffMs ?? 15_000, async (isStopped) => {
       if (options.isCleaning === false) return
-      while (directory.offline === undefined && !isStopped() && (await compactDue(directory, mapBytesMax, isStopped)) > 0);
+      const failed = new Set<PartitionLog>()
+      while (directory.offline === undefined && !isStopped() && (await compactDue(directory, mapBytesMax, isStopped, failed)) > 0);
     }),
   ]
   return async () => void (await Promise.all(stops.map((stop) => stop())))
