@@ -98,7 +98,8 @@ export const checkpointStorageOptions = {
     default: '30s',
     min: '100ms',
     max: '24d',
-    documentation: 'The longest that one request to a checkpoint storage on S3 or HDFS may take before it is made again.',
+    documentation:
+      'The longest that a request to a checkpoint storage on S3 or HDFS waits for its answer, and within the answer for more of it, before it is made again. On S3 the time in which the request is sent counts too: what it sends are parts of at least 8 MiB where a file is larger.',
   },
   'checkpointing.s3.endpoint': {
     type: 'string',
