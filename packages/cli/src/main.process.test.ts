@@ -126,7 +126,7 @@ export default defineJob('unaligned', (env) => {
 void test('info prints a job as text, Mermaid and JSON', async () => {
   const text = await command('info', 'job.ts', '-p', '2')
   assert.equal(text.exitCode, 0, text.stderr)
-  assert.match(text.stdout, /^Job sums[^]*reduce[^]*uid total[^]*checkpointing\.interval = 5000, by the job[^]*$/)
+  assert.match(text.stdout, /^Job sums[^]*keyed-process, uid total[^]*checkpointing\.interval = 5000, by the job[^]*$/)
   assert.match(text.stdout, /parallelism = 2, by --parallelism/)
   assert.match((await command('info', 'job.ts', '--format', 'mermaid')).stdout, /^flowchart LR\n/)
   const json = JSON.parse((await command('info', 'job.ts', '--format', 'json', '--param', 'limit=7')).stdout) as {

@@ -17,6 +17,7 @@ it('what two operators of one name count under one name stays apart', async () =
       .fromSource(generator({ generate: (n) => n, count: 100, ratePerSecond: 100 }), { uid: 'numbers' })
       .process(counting(1))
       .uid('all')
+      .name('process')
       .process(counting(2))
       .chain('never')
       .process(counting(5))

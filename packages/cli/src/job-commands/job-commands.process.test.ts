@@ -134,9 +134,9 @@ void test('the hot keys of a running job are told to whoever runs it', async () 
   const hot = (await objectsOf('hot-keys', 'skewed')) as readonly { readonly share: number; readonly subtask: number }[]
   assert.equal(hot.length, 1)
   const { share, subtask, ...rest } = hot[0]!
-  assert.deepEqual(rest, { operator: 'process', uid: 'count', key: '"ann"' })
+  assert.deepEqual(rest, { operator: 'count', uid: 'count', key: '"ann"' })
   assert.ok(share > 0.2 && share < 0.7 && (subtask === 0 || subtask === 1), JSON.stringify(hot))
-  assert.match((await finished('hot-keys', 'skewed')).stdout, /^OPERATOR +UID +KEY +SHARE +SUBTASK\nprocess +count +"ann" +\d+ % +[01]\n$/)
+  assert.match((await finished('hot-keys', 'skewed')).stdout, /^OPERATOR +UID +KEY +SHARE +SUBTASK\ncount +count +"ann" +\d+ % +[01]\n$/)
   assert.equal((await finished('cancel', 'skewed')).exitCode, 0)
   await run.exitCode
   assert.equal((await finished('hot-keys', 'skewed')).exitCode, 3)

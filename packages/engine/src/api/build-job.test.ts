@@ -62,7 +62,7 @@ test('the graph of one of everything', () => {
     ]),
     [
       [0, 'source', 'order list', 'orders', 1, [], []],
-      [1, 'keyed-process', 'process', 'check', 2, ['a', 'z'], ['late', 'small']],
+      [1, 'keyed-process', 'check', 'check', 2, ['a', 'z'], ['late', 'small']],
       [2, 'map', 'map', undefined, undefined, [], []],
       [3, 'sink', 'small ones', 'small', undefined, [], []],
       [4, 'map', 'map', undefined, undefined, [], []],
@@ -89,7 +89,7 @@ test('the graph of one of everything', () => {
   assert.deepEqual(graph.operators[1], {
     id: 1,
     kind: 'keyed-process',
-    name: 'process',
+    name: 'check',
     uid: 'check',
     stateId: 'check',
     parallelism: 2,
@@ -218,7 +218,7 @@ const texts: readonly (readonly string[])[] = [
   ['  0  source "order list", uid orders', '       collection: replayable, bounded'],
   [
     'Task 1: 2 subtasks, 64 key groups',
-    '  1  keyed-process "process", uid check',
+    '  1  keyed-process, uid check',
     '       from 0: hash',
     '       state: a (map), z (value, version 2)',
     '       timers',
@@ -238,7 +238,7 @@ const texts: readonly (readonly string[])[] = [
 
 const drawings: readonly (readonly string[])[] = [
   ['  subgraph t0["task 0 × 1"]', '    o0(["order list<br/>uid orders"])', '  end'],
-  ['  subgraph t1["task 1 × 2"]', '    o1["process<br/>uid check<br/>a: map<br/>z: value"]', '    o2["map"]', '  end'],
+  ['  subgraph t1["task 1 × 2"]', '    o1["check<br/>a: map<br/>z: value"]', '    o2["map"]', '  end'],
   ['    o3[("small ones<br/>uid small")]'],
   ['  o0 -->|"hash"| o1', '  o1 -->|"side small"| o2', '  o2 -->|"custom"| o3', '  o1 -->|"failures, forward"| o4'],
 ]

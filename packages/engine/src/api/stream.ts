@@ -58,7 +58,7 @@ export interface StreamView<T> {
 export interface OperatorSettings {
   /** What the operator's state is found by after the job has changed. Unique in the job; give one to every stateful operator. */
   uid(uid: string): this
-  /** For people: in logs, metrics and drawings. */
+  /** For people: in logs, errors, metrics and drawings. Default: the uid; without one, what the operator does (`map`). */
   name(name: string): this
   /** Subtasks; default: the job's. */
   parallelism(subtasks: number): this

@@ -15,7 +15,7 @@ export function describeAsMermaid(job: JobDescription): string {
 }
 
 function node({ id, kind, name, uid, states }: OperatorDescription): string {
-  const label = [name, ...(uid === null ? [] : [`uid ${uid}`]), ...states.map((state) => `${state.name}: ${state.kind}`)]
+  const label = [name, ...(uid === null || uid === name ? [] : [`uid ${uid}`]), ...states.map((state) => `${state.name}: ${state.kind}`)]
     .map(escape)
     .join('<br/>')
   if (kind === 'source') return `    o${id}(["${label}"])`

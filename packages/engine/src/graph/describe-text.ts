@@ -31,7 +31,8 @@ function operatorLines(operator: OperatorDescription, edges: readonly EdgeDescri
   const { id, kind, name, uid, stateId } = operator
   const inputs = edges.filter((edge) => edge.to === id).map(inputText)
   const facts = [...inputs, ...stateTexts(operator), ...connectorTexts(operator), ...outputTexts(operator)]
-  return [`  ${id}  ${kind} "${name}", ${uid === null ? `derived id ${stateId}` : `uid ${uid}`}`, ...facts.map((fact) => `       ${fact}`)]
+  const named = name === uid ? '' : ` "${name}"`
+  return [`  ${id}  ${kind}${named}, ${uid === null ? `derived id ${stateId}` : `uid ${uid}`}`, ...facts.map((fact) => `       ${fact}`)]
 }
 
 function inputText({ from, output, partitioning, chained }: EdgeDescription): string {

@@ -146,7 +146,7 @@ describe('a job in which anything is thrown', () => {
         assert.equal(result.state, 'failed', what)
         assert.match(
           result.state === 'failed' ? result.failure.error.message : '',
-          /^operator '.*', subtask 0, failed in |State "v" of process, key \d, /,
+          /^operator '.*', subtask 0, failed in |State "v" of own, key \d, /,
           what,
         )
       }

@@ -37,7 +37,8 @@ export interface OperatorDraft {
   readonly spec: OperatorSpec
   /** The user's line that made it. */
   readonly origin: string | undefined
-  name: string
+  /** As the user has named it. */
+  name: string | undefined
   uid: string | undefined
   parallelism: number | undefined
   maxParallelism: number | undefined
@@ -46,7 +47,7 @@ export interface OperatorDraft {
 
 /** How messages call an operator. */
 export function describeDraft(draft: OperatorDraft): string {
-  return `"${draft.name}"${draft.origin === undefined ? '' : ` (${draft.origin})`}`
+  return `"${draft.name ?? draft.spec.name}"${draft.origin === undefined ? '' : ` (${draft.origin})`}`
 }
 
 /**
@@ -73,7 +74,7 @@ export class GraphBuilder {
       id: this.#drafts.length,
       spec,
       origin: callOrigin(),
-      name: spec.name,
+      name: undefined,
       uid: undefined,
       parallelism: undefined,
       maxParallelism: undefined,
@@ -143,7 +144,7 @@ function operatorNode(draft: OperatorDraft): Omit<OperatorNode, 'stateId'> {
   return {
     id,
     kind: spec.kind,
-    name,
+    name: name ?? uid ?? spec.name,
     uid,
     parallelism,
     maxParallelism,
