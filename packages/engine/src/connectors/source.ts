@@ -36,7 +36,7 @@ export interface EnumeratorContext {
   readonly random: Random
   /** Aborted as the job ends, or the part of it that the source is in fails: a `start` that waits for something outside, such as a server that does not answer, keeps it waiting no longer, and may reject. One that goes on for more than 5 s is left behind. */
   readonly stopped?: AbortSignal
-  /** Gives splits to a reader; allowed at any time. */
+  /** Gives splits to a reader; allowed at any time. None says that there is none for it now: one with `timesSplits` can tell by it that it has to wait for nothing. */
   assign(subtask: number, splits: readonly Split[]): void
   /** Says that this reader gets no further splits, ever: it ends once it has read those it has. */
   noMoreSplits(subtask: number): void

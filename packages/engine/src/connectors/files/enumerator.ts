@@ -63,6 +63,8 @@ export class FileEnumerator implements SplitEnumerator {
     this.#readers.add(subtask)
     this.#assign()
     if (!this.#options.follow) this.#context.noMoreSplits(subtask)
+    // It may have got none: event time does not wait for it then.
+    else this.#context.assign(subtask, [])
   }
 
   snapshot(): FileEnumeratorState {

@@ -2,7 +2,7 @@ import { messageOf } from '@millrace/core'
 import type { Duration } from '@millrace/core'
 import { engineError } from '../../errors.ts'
 import { checkOptionNames, checkType, choiceOption, durationOption, wholeNumberOption, type OptionNames } from '../options.ts'
-import type { Source, SourceOutput } from '../source.ts'
+import type { Source, SplitOutput } from '../source.ts'
 import { FileEnumerator } from './enumerator.ts'
 import { FileReader, type EmitLine, type LinePlace } from './reader.ts'
 
@@ -127,11 +127,11 @@ export function files(options: FilesOptions & { readonly positions?: boolean } &
   }
 }
 
-function emitLine(output: SourceOutput<unknown>, line: string): void {
+function emitLine(output: SplitOutput<unknown>, line: string): void {
   output.emit(line)
 }
 
-function emitPosition(output: SourceOutput<unknown>, line: string, { file, offset }: LinePlace): void {
+function emitPosition(output: SplitOutput<unknown>, line: string, { file, offset }: LinePlace): void {
   output.emit({ line, file, offset })
 }
 

@@ -1,6 +1,6 @@
 import { engineError } from '../../errors.ts'
 import { LineCutter } from '../lines/line-cutter.ts'
-import type { ReaderContext, SourceOutput, SourceReader, Split } from '../source.ts'
+import type { ReaderContext, SourceOutput, SourceReader, Split, SplitOutput } from '../source.ts'
 import type { Chunk, ContentStream } from './content.ts'
 import { fingerprintBytesMax, fingerprintOf } from './fingerprint.ts'
 import { GrowthChecks } from './growth-checks.ts'
@@ -10,7 +10,7 @@ import { TailQueue } from './tail-queue.ts'
 import { Tail } from './tail.ts'
 
 /** Emits what becomes of a line, if anything. */
-export type EmitLine<T> = (output: SourceOutput<T>, line: string, place: LinePlace) => void
+export type EmitLine<T> = (output: SplitOutput<T>, line: string, place: LinePlace) => void
 
 /** Where the line stood that is being read; changes with the next one. The offset is only computed when asked for. */
 export interface LinePlace {
@@ -39,8 +39,10 @@ const chunksPerTurn = 64
  * 2. A line without an end is emitted only when nothing can follow it any more.
  * 3. All that waits (disk, timers) runs in the background and ends with `wake`.
  * 4. Where a file stood that was read to its end is kept, unless it was followed: whoever follows it later reads on there. That is as much as there are files that were found.
+ * 5. All its files have one event time, in the order in which they are read. While there is none for it, which it has been told, it holds nobody's time back.
  */
 export class FileReader<T> implements SourceReader<T> {
+  readonly timesSplits = true
   readonly #context: ReaderContext
   readonly #options: FileReaderOptions<T>
   readonly #cutter: LineCutter
@@ -60,6 +62,11 @@ export class FileReader<T> implements SourceReader<T> {
   /** The line before the one that comes next had no end when it was given. */
   #unended = false
   #ends = false
+  /** Whether all files that there are for it have been assigned once. */
+  #isAssigned = false
+  /** Of all its files; undefined while it has none, and outside of the runtime. */
+  #timed: SplitOutput<T> | undefined
+  #isTimeless = false
   #isClosed = false
   #background: Promise<void> | undefined
 
@@ -84,6 +91,7 @@ export class FileReader<T> implements SourceReader<T> {
 
   addSplits(splits: readonly Split[]): void {
     for (const split of splits as readonly FileSplit[]) this.#tails.add(new Tail(split))
+    this.#isAssigned = true
     this.#context.wake()
   }
 
@@ -93,17 +101,19 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   poll(output: SourceOutput<T>): 'more' | 'wait' | 'end' {
+    this.#keepTime(output)
     if (this.#stream === undefined) return this.#next()
     const { emit } = this.#options
     const place = this.#place
+    const timed = this.#timed ?? output
     for (let count = 0; count < linesPerPoll; count++) {
       const line = this.#cutter.next()
       if (line !== undefined) {
         if (this.#unended && this.#isEndOfGiven(line)) continue
-        emit(output, line, place)
+        emit(timed, line, place)
         if (output.enough === true) break
       } else {
-        const answer = this.#load(output)
+        const answer = this.#load(timed)
         if (answer !== undefined) return answer
       }
     }
@@ -128,6 +138,18 @@ export class FileReader<T> implements SourceReader<T> {
     await checked
     await this.#stream?.close()
     for (const tail of this.#tails.all) await tail.content?.close().catch(() => {})
+  }
+
+  #keepTime(output: SourceOutput<T>): void {
+    if (this.#tails.all.length > 0) {
+      this.#timed ??= output.ofSplit?.('files', () => this.#stream !== undefined || this.#tails.anyReady)
+      this.#isTimeless = false
+    } else if (this.#options.follow && this.#isAssigned && !this.#isTimeless) {
+      const timed = this.#timed ?? output.ofSplit?.('files')
+      timed?.close?.()
+      this.#timed = undefined
+      this.#isTimeless = true
+    }
   }
 
   /** Begins with the next tail that may be read, in the background. */
@@ -182,7 +204,7 @@ export class FileReader<T> implements SourceReader<T> {
   }
 
   /** Gives the cutter more, or says how to go on without. */
-  #load(output: SourceOutput<T>): 'more' | 'wait' | undefined {
+  #load(output: SplitOutput<T>): 'more' | 'wait' | undefined {
     const tail = this.#active!
     if (this.#options.follow && this.#chunks >= chunksPerTurn && this.#tails.anyReady) {
       this.#leave(tail, 'ready')
@@ -210,7 +232,7 @@ export class FileReader<T> implements SourceReader<T> {
     tail.fingerprint = fingerprintOf(this.#head)
   }
 
-  #reachEnd(tail: Tail, output: SourceOutput<T>): void {
+  #reachEnd(tail: Tail, output: SplitOutput<T>): void {
     const isLast = !this.#options.follow || tail.detached || tail.isFinal || tail.content!.isCompressed
     if (!isLast) {
       this.#checks.begin(tail)

@@ -108,7 +108,7 @@ export class Enumerators {
       random,
       stopped,
       assign: (subtask, splits) => {
-        if (!this.#closed && splits.length > 0) this.#options.assign({ operator, subtask }, splits)
+        if (!this.#closed) this.#options.assign({ operator, subtask }, splits)
       },
       noMoreSplits: (subtask) => {
         if (!this.#closed) this.#options.noMoreSplits({ operator, subtask })

@@ -72,10 +72,7 @@ export class KafkaEnumerator implements SplitEnumerator {
     this.#readers.add(subtask)
     this.#assign()
     if (this.#isBounded) this.#context.noMoreSplits(subtask)
-    else if (!this.#shares.has(subtask)) {
-      const order: SplitOrder = { id: 'none', order: 'none', topic: '', partition: -1 }
-      this.#context.assign(subtask, [order])
-    }
+    else if (!this.#shares.has(subtask)) this.#context.assign(subtask, [])
   }
 
   snapshot(): KafkaEnumeratorState {

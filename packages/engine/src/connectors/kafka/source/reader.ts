@@ -79,8 +79,8 @@ export class KafkaReader implements SourceReader<unknown> {
 
   addSplits(splits: readonly Split[]): void {
     for (const split of splits as readonly (KafkaSplit | SplitOrder)[]) {
-      if (!isOrder(split)) this.#add(split)
-      else if (split.order === 'drop') this.#remove(split)
+      if (isOrder(split)) this.#remove(split)
+      else this.#add(split)
     }
     this.#hasNews = true
     this.#context.wake()

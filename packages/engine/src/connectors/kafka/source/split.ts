@@ -16,8 +16,8 @@ export interface KafkaSplit extends Split {
 
 /** What the enumerator tells a reader in the place of a split. Never part of a snapshot. */
 export interface SplitOrder extends Split {
-  /** `none`: there is no partition for this reader now. `drop`: the partition is not read any more. */
-  readonly order: 'none' | 'drop'
+  /** The partition is not read any more. */
+  readonly order: 'drop'
   readonly topic: string
   readonly partition: number
 }
