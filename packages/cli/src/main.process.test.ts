@@ -88,6 +88,10 @@ export default defineJob('backend', (env) => {
   assert.match(stdout, /^ {2}state\.backend = rocksdb, by the job$/m)
   const other = await command('info', 'job.ts', '--backend', 'memory')
   assert.match(other.stdout, /^ {2}checkpointing\.storage = memory, by --backend$/m)
+  // As a run would: an id that nobody looks for is fine, a folder that nobody writes to is told.
+  assert.doesNotMatch(other.stdout, /give it a uid/)
+  const beside = await command('info', 'job.ts', '--checkpoint-storage', 'memory', '--checkpoint-dir', '/checkpoints')
+  assert.match(beside.stdout, /^Warnings\n {2}no checkpoint is in \/checkpoints \(checkpointing\.dir, by --checkpoint-dir\).*memory/m)
   assert.match(other.stdout, /^ {2}state\.backend = heap, by --backend$/m)
   const place = await command('info', 'job.ts', '--checkpoint-dir', 'file:///data/checkpoints')
   assert.match(place.stdout, /^ {2}checkpointing\.dir = \/data\/checkpoints, by --checkpoint-dir$/m)

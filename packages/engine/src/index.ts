@@ -92,7 +92,7 @@ export { endToEndGuarantee, type Guarantee, type GuaranteeOptions, type JobGuara
 export { planJob, type PlanOptions } from './graph/plan.ts'
 export { planOptions } from './runtime/deployment/plan-options.ts'
 export type { ExecutionPlan, PlannedExchange, PlannedTask } from './graph/plan-types.ts'
-export { checkJob } from './graph/check-job.ts'
+export { checkJob, jobWarnings } from './graph/check-job.ts'
 export { graphWarnings, type GraphWarning } from './graph/warnings.ts'
 
 export { collection } from './connectors/collection.ts'

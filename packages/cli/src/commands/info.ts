@@ -5,6 +5,7 @@ import {
   describeAsText,
   describeJob,
   jobOptions,
+  jobWarnings,
   loadJobModule,
   parseParams,
   planJob,
@@ -34,7 +35,7 @@ export async function infoCommand(path: string, flags: ParsedFlags, io: CommandI
   const settings = jobOptions(below, graph.settings)
   checkJob(graph, settings.values)
   const { checkpointing } = settings.values
-  const description = describeJob(planJob(graph, planOptions(settings.values)), checkpointing)
+  const description = describeJob(planJob(graph, planOptions(settings.values)), checkpointing, jobWarnings(graph, settings))
   io.stdout.write(forms[flags['format'] as string]!(description, settings))
   return exitCodes.done
 }

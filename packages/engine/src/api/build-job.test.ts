@@ -193,7 +193,7 @@ test('two mappings of a connected stream emit, also from promises', async () => 
 test('warnings: derived ids of state, output and failures that nobody reads', () => {
   const { graph } = buildJob(job)
   assert.deepEqual(
-    graphWarnings(graph).map(({ code, operator }) => [code, operator]),
+    graphWarnings(graph, 'filesystem').map(({ code, operator }) => [code, operator]),
     [
       ['UID_DERIVED', 6],
       ['UID_DERIVED', 8],
@@ -209,7 +209,7 @@ test('warnings: derived ids of state, output and failures that nobody reads', ()
     }),
   )
   assert.deepEqual(
-    graphWarnings(unread.graph).map((warning) => warning.code),
+    graphWarnings(unread.graph, 'filesystem').map((warning) => warning.code),
     ['FAILURES_UNREAD', 'OUTPUT_UNUSED'],
   )
 })

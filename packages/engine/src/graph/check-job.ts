@@ -1,7 +1,7 @@
-import { checkCombinations } from '../config/job-options.ts'
-import type { EngineOptions } from '../config/options.ts'
+import { checkCombinations, unheededFolder } from '../config/job-options.ts'
+import type { EngineOptions, ResolvedEngineOptions } from '../config/options.ts'
 import type { JobGraph } from './graph.ts'
-import { requireUids } from './warnings.ts'
+import { graphWarnings, requireUids, type GraphWarning } from './warnings.ts'
 
 /**
  * What is refused of a job before anything of it starts: the job master, and the commands that tell of a job without running it, ask the same.
@@ -11,4 +11,11 @@ import { requireUids } from './warnings.ts'
 export function checkJob(graph: JobGraph, options: EngineOptions): void {
   checkCombinations(options)
   if (options.requireUids) requireUids(graph)
+}
+
+/** What is allowed, and told of as the job starts and by the same commands. */
+export function jobWarnings(graph: JobGraph, settings: ResolvedEngineOptions): readonly GraphWarning[] {
+  const warnings = graphWarnings(graph, settings.values.checkpointing.storage)
+  const unheeded = unheededFolder(settings)
+  return unheeded === undefined ? warnings : [...warnings, { code: 'FOLDER_UNHEEDED', message: unheeded }]
 }

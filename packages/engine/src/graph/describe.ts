@@ -46,8 +46,8 @@ export interface EdgeDescription {
   readonly chained: boolean
 }
 
-/** Describes a planned job. */
-export function describeJob(plan: ExecutionPlan, options: GuaranteeOptions): JobDescription {
+/** Describes a planned job. `warnings`: default: those of its graph. */
+export function describeJob(plan: ExecutionPlan, options: GuaranteeOptions, warnings?: readonly GraphWarning[]): JobDescription {
   const { graph, fingerprint } = plan
   const exchanged = new Map(plan.exchanges.map((exchange) => [exchange.edge, exchange.partitioning]))
   return {
@@ -70,7 +70,7 @@ export function describeJob(plan: ExecutionPlan, options: GuaranteeOptions): Job
       chained: !exchanged.has(id),
     })),
     guarantee: endToEndGuarantee(graph, options),
-    warnings: graphWarnings(graph),
+    warnings: warnings ?? graphWarnings(graph, options.storage),
   }
 }
 

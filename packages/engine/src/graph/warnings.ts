@@ -4,9 +4,9 @@ import { outputKey } from './state-id.ts'
 
 /** Something that is allowed and probably not meant. */
 export interface GraphWarning {
-  readonly code: 'UID_DERIVED' | 'OUTPUT_UNUSED' | 'FAILURES_UNREAD'
-  /** Operator id. */
-  readonly operator: number
+  readonly code: 'UID_DERIVED' | 'OUTPUT_UNUSED' | 'FAILURES_UNREAD' | 'FOLDER_UNHEEDED'
+  /** Operator id; left out where it is the job's. */
+  readonly operator?: number
   readonly message: string
 }
 
@@ -15,13 +15,13 @@ export function isStateful({ states, timers, source, sink }: OperatorNode): bool
   return states.length > 0 || timers === true || source?.replayable === true || sink?.delivery === 'exactly-once'
 }
 
-/** In the order of the operators. */
-export function graphWarnings(graph: JobGraph): readonly GraphWarning[] {
+/** In the order of the operators. `storage`: the option `checkpointing.storage`. What ends with the process is found again by nobody, whatever its id. */
+export function graphWarnings(graph: JobGraph, storage: string): readonly GraphWarning[] {
   const used = new Set(graph.edges.map((edge) => `${edge.from} ${outputKey(edge.output)}`))
   return graph.operators.flatMap((operator) => {
     const { id, name, stateId, sides } = operator
     const warnings: GraphWarning[] = []
-    if (operator.uid === undefined && isStateful(operator)) {
+    if (operator.uid === undefined && isStateful(operator) && storage !== 'memory') {
       const message = `"${name}" keeps state under an id derived from its place in the job (${stateId}): a changed job may not find it again; give it a uid`
       warnings.push({ code: 'UID_DERIVED', operator: id, message })
     }

@@ -15,9 +15,7 @@ import type { CheckpointStorage } from '../../checkpoint/storage.ts'
 import type { ResolvedEngineOptions } from '../../config/options.ts'
 import type { ExecutionPlan } from '../../graph/plan-types.ts'
 import { regionsOf, type Region } from '../../graph/regions.ts'
-import { unheededFolder } from '../../config/job-options.ts'
-import { checkJob } from '../../graph/check-job.ts'
-import { graphWarnings } from '../../graph/warnings.ts'
+import { checkJob, jobWarnings } from '../../graph/check-job.ts'
 import { restartOptions } from '../../restart/restart.ts'
 import { Attempt, type AttemptHandler, type AttemptOutcome } from './attempt.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
@@ -152,9 +150,7 @@ export class JobMaster implements AttemptHandler {
     const keepsState = this.#settings.options.checkpointing.storage !== 'memory'
     await this.#listen(keepsState || this.#parts.stateBackend !== undefined)
     await recoverSavepoints(this.#parts.savepoints, this.#warn)
-    for (const { code, message } of graphWarnings(this.#parts.plan.graph)) if (keepsState || code !== 'UID_DERIVED') this.#warn(message, {})
-    const unheeded = unheededFolder(this.#settings.resolved)
-    if (unheeded !== undefined) this.#warn(unheeded, {})
+    for (const { message } of jobWarnings(this.#parts.plan.graph, this.#settings.resolved)) this.#warn(message, {})
     for (;;) {
       const outcome = await this.#runAttempt().catch((error: unknown) => this.#startFailed(error))
       if (outcome.kind !== 'failed') return await this.#end(outcome.kind)
