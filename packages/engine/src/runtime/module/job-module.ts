@@ -59,7 +59,11 @@ async function explain(path: string, error: unknown): Promise<Error> {
     error instanceof Error ? (error as NodeJS.ErrnoException) : ({ message: inspect(error) } as NodeJS.ErrnoException)
   if (name === 'SyntaxError' && thrownByNode(stack)) {
     const place = excerpt(stack) || (await excerptOfCompiler(path))
-    return engineError('JOB_MODULE_SYNTAX', { path, problem: `${message}${whyNoModule(path, message, place)}\n${place}` }, error)
+    return engineError(
+      'JOB_MODULE_SYNTAX',
+      { path, problem: `${message}${whyNoModule(path, message, place) || whyNoTypes(message, place)}\n${place}` },
+      error,
+    )
   }
   if (code !== undefined && importCodes.has(code) && thrownByNode(stack))
     return engineError('JOB_MODULE_IMPORT', { path, problem: `${message}${howToImport(error as ImportError)}` }, error)
@@ -144,6 +148,15 @@ function whyNoModule(path: string, message: string, place: string): string {
   const manifest = findPackageJSON(pathToFileURL(file))
   if (manifest === undefined || typeOf(manifest) !== 'commonjs') return ''
   return `: ${manifest} says "type": "commonjs", where import and export need "type": "module" (npm pkg set type=module)`
+}
+
+/** Empty where it is no TypeScript that a compiler takes, and Node, which takes the types out and adds nothing, does not. */
+function whyNoTypes(message: string, place: string): string {
+  if (message.includes('strip-only mode'))
+    return ': Node takes out types, and makes no code of them; the option erasableSyntaxOnly of TypeScript finds all such places'
+  if (message.includes('does not provide an export named') && /^(?:\/|[A-Za-z]:|file:).*\.[cm]?ts:\d+$/m.test(place))
+    return ': a type is imported with `import type`; the option verbatimModuleSyntax of TypeScript finds all such places'
+  return /^\s*@\w/m.test(place) ? ': Node has no decorators' : ''
 }
 
 function typeOf(manifest: string): unknown {
