@@ -34,7 +34,7 @@ export interface FunctionBase<Out extends Declared, Side extends SideTypes, E ex
   readonly operatorState?: O
   /** Before the first record of a subtask, when all state of the job is restored. */
   open?(ctx: RecordContext & WithOperatorState<O>): MaybePromise<void>
-  /** At the end of bounded input; may still emit. */
+  /** At the end of bounded input; may still emit. That is late wherever it goes; the event-time timers that it sets there fire before that function finishes. */
   finish?(ctx: Emitter<TypeOf<Out>, Side> & WithOperatorState<O>): MaybePromise<void>
   /** At the end of whatever was opened, also where opening it failed, and after a failure. */
   close?(): MaybePromise<void>

@@ -46,7 +46,7 @@ export interface UnfinishedInput {
 }
 
 /**
- * One instance of an operator in a chain. The host's order of calls: `open`, then records, watermarks and timers, then `finish` (of bounded input,
+ * One instance of an operator in a chain. The host's order of calls: `open`, then records, watermarks and timers, then `fireOverdue` and `finish` (of bounded input,
  * once no invocation is under way), then `close`.
  */
 export interface Operator {
@@ -54,6 +54,8 @@ export interface Operator {
   /** Where records of an input go. */
   input(index: 0 | 1): Receiver
   open(): Promise<void>
+  /** Time will not go on: fires the timers that were set for times past since it came to its end. Only called when `pending` is 0, which it may change. */
+  fireOverdue(): void
   /** The end of bounded input; may emit. Only called when `pending` is 0. */
   finish(): Promise<void>
   close(): Promise<void>
@@ -142,6 +144,7 @@ export abstract class PlainOperator implements Operator, Receiver {
   }
 
   async open(): Promise<void> {}
+  fireOverdue(): void {}
   async finish(): Promise<void> {}
   async close(): Promise<void> {}
 

@@ -93,6 +93,14 @@ export class ProcessOperator extends PlainOperator {
     await this.#invocations.life('open')
   }
 
+  override fireOverdue(): void {
+    if (!this.#timers.overdue) return
+    if (this.#execution !== undefined) this.#execution.watermark(this.#timers.watermark)
+    else this.#fire('some')
+    // The rest of them fires in the task's turns.
+    this.host.wake()
+  }
+
   override async finish(): Promise<void> {
     await this.#invocations.life('finish')
   }

@@ -44,6 +44,12 @@ export class TimerFiring {
     return true
   }
 
+  /** Whether a timer has been set for a time that was past: the next watermark would fire it. */
+  get overdue(): boolean {
+    const next = this.#options.timers?.next('event')
+    return next !== undefined && next <= this.watermark
+  }
+
   /** Leaves what is still to fire to whoever asks; answers whether the watermark has stopped half-way. */
   giveUp(): boolean {
     const { underWay } = this

@@ -11,10 +11,13 @@ export interface SettledOptions {
 
 /**
  * Finishes the operators of a chain whose input has ended, in its order: each when nothing of it is under way, and not again, unless something has come to it: also what an operator
- * before it emits at its own end. @throws what an operator does; that the task is over
+ * before it emits at its own end. That comes after the last watermark: timers that it has set are past, and fire first. @throws what an operator does; that the task is over
  */
 export async function finishChain(chain: Chain, options: SettledOptions): Promise<void> {
   for (const operator of chain.operators) {
+    await settled(operator, chain, options)
+    operator.fireOverdue()
+    chain.rest()
     await settled(operator, chain, options)
     if (!chain.finishedBefore.has(operator.host.node.id)) await operator.finish()
   }
