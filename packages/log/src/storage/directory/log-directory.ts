@@ -366,6 +366,8 @@ export class LogDirectory implements LogHost {
     })
     const log = new PartitionLog(state)
     this.#logs.set(name, log)
+    // What comes in the place of records that are lost has not been compacted.
+    if ((this.cleanedUpTo(log) ?? 0) > log.logEndOffset) await this.checkpointCleaned(log, log.logEndOffset)
     return log
   }
 

@@ -83,3 +83,28 @@ test('a log that cannot be compacted is told of, is tried again at the next look
   assert.ok(log.sizeBytes < wholeBytes.log, `${log.sizeBytes} bytes`)
   await clock.run(stop())
 })
+
+test('what comes in the place of compacted records that the disk has lost is compacted again', async () => {
+  const config = { ...defaultLogConfig, segmentBytes: 1000, cleanupDelete: false, cleanupCompact: true }
+  const { clock, disk, directory, log } = await setting(config)
+  await fill({ clock, log }, 40)
+  const stop = maintain(directory)
+  await clock.advance(20_000)
+  await clock.run(stop())
+  const cleanedUpTo = directory.cleanedUpTo(log)!
+  assert.ok(cleanedUpTo > 20, `${cleanedUpTo}`)
+  await clock.run(directory.close(1))
+  for (const name of await clock.run(disk.list(log.directory))) {
+    if (/^\d+\./.test(name)) await clock.run(disk.attach().remove(`${log.directory}/${name}`))
+  }
+  const options = { path: '/d', disk, clock, random: new SeededRandom(3), clusterId: 'c', brokerId: 0, onNotice: () => {} }
+  const again = await clock.run(LogDirectory.open(options))
+  const [shorter] = await clock.run(again.loadLogs(() => config))
+  assert.equal(shorter!.logEndOffset, 0)
+  await fill({ clock, log: shorter! }, 40)
+  const wholeBytes = shorter!.sizeBytes
+  const stopAgain = maintain(again)
+  await clock.advance(20_000)
+  await clock.run(stopAgain())
+  assert.ok(shorter!.sizeBytes < wholeBytes / 2, `${shorter!.sizeBytes} of ${wholeBytes} bytes`)
+})
