@@ -119,7 +119,7 @@ function oauthBearer(prefix: string, { config, clock, disk }: ListenerSecurityOp
     scopeClaim: config.get('sasl.oauthbearer.scope.claim.name', prefix),
     scope: config.get('sasl.oauthbearer.expected.scope', prefix),
     clockSkewSeconds: config.get('sasl.oauthbearer.clock.skew.seconds', prefix),
-    nowMs: () => clock.now(),
+    clock,
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience.length === 0 ? {} : { audience }),
   }

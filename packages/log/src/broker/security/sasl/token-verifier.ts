@@ -6,6 +6,7 @@
  */
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify, UnsecuredJWT } from 'jose'
 import type { JSONWebKeySet, JWTClaimVerificationOptions, JWTPayload, JWTVerifyGetKey } from 'jose'
+import type { Clock } from '@millrace/core'
 import type { TokenVerifier, VerifiedToken } from './oauthbearer.ts'
 
 export interface TokenRules {
@@ -18,7 +19,7 @@ export interface TokenRules {
   /** All of which the token must have. */
   readonly scope?: readonly string[]
   readonly clockSkewSeconds: number
-  readonly nowMs: () => number
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
 }
 
 /** Where the keys of the issuer are: read anew when a token names one that is not there. */
@@ -30,7 +31,7 @@ export type KeySource =
 const FILE_COOLDOWN_MS = 5000
 
 export function signedTokenVerifier(source: KeySource, rules: TokenRules): TokenVerifier {
-  const keys = source.kind === 'url' ? remoteKeys(source.url, source.refreshMs) : fileKeys(source.read, rules.nowMs)
+  const keys = source.kind === 'url' ? remoteKeys(source.url, source.refreshMs) : fileKeys(source.read, rules.clock)
   return async (token) => {
     const { payload } = await jwtVerify(token, keys, claimOptions(rules))
     return verified(payload, rules)
@@ -42,12 +43,12 @@ export function unsecuredTokenVerifier(rules: TokenRules): TokenVerifier {
   return async (token) => verified(UnsecuredJWT.decode(token, claimOptions(rules)).payload, rules)
 }
 
-function claimOptions({ issuer, audience, clockSkewSeconds, nowMs, subjectClaim }: TokenRules): JWTClaimVerificationOptions {
+function claimOptions({ issuer, audience, clockSkewSeconds, clock, subjectClaim }: TokenRules): JWTClaimVerificationOptions {
   return {
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience: [...audience] }),
     clockTolerance: clockSkewSeconds,
-    currentDate: new Date(nowMs()),
+    currentDate: new Date(clock.now()),
     requiredClaims: ['exp', subjectClaim],
   }
 }
@@ -70,11 +71,11 @@ function remoteKeys(url: URL, refreshMs: number): JWTVerifyGetKey {
   return createRemoteJWKSet(url, { cacheMaxAge: refreshMs })
 }
 
-function fileKeys(read: () => Promise<string>, nowMs: () => number): JWTVerifyGetKey {
+function fileKeys(read: () => Promise<string>, clock: TokenRules['clock']): JWTVerifyGetKey {
   let loaded: { readonly keys: JWTVerifyGetKey; readonly atMs: number } | undefined
   const load = async (): Promise<JWTVerifyGetKey> => {
     const keys = createLocalJWKSet(JSON.parse(await read()) as JSONWebKeySet)
-    loaded = { keys, atMs: nowMs() }
+    loaded = { keys, atMs: clock.monotonic() }
     return keys
   }
   return async (header, token) => {
@@ -83,7 +84,7 @@ function fileKeys(read: () => Promise<string>, nowMs: () => number): JWTVerifyGe
     try {
       return await keys(header, token)
     } catch (error) {
-      const isRecent = isNew || nowMs() - loaded!.atMs < FILE_COOLDOWN_MS
+      const isRecent = isNew || clock.monotonic() - loaded!.atMs < FILE_COOLDOWN_MS
       if (!(error instanceof errors.JWKSNoMatchingKey) || isRecent) throw error
       return await (
         await load()
