@@ -33,12 +33,11 @@ export function drawLifetimes(random: SeededRandom): LifetimePlan | undefined {
   }
 }
 
-/** Where functions finish one of the stages holds records until then: event time is over by then, and no timer on it fires any more. */
+/** Where functions finish one of the stages holds records until then: also before timers of event time, which is over by then. */
 export function withFinish(scenario: Scenario, random: SeededRandom): Scenario {
   if (scenario.lifetimes?.finishes !== true) return scenario
   const held: StagePlan = { kind: 'held', width: random.pick(['same', 'same', 'other']), chain: random.pick(['always', 'never']) }
-  const lastTimer = scenario.stages.findLastIndex(({ kind }) => kind === 'keyed-event-timer')
-  const at = random.between(lastTimer + 1, scenario.stages.length)
+  const at = random.between(0, scenario.stages.length)
   return { ...scenario, stages: scenario.stages.toSpliced(at, 0, held) }
 }
 
